@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* move.h - what the planner hands to the rt thread: moves and everything in step with them.
+ *
+ * Records are fixed-size and travel in order through one ring (see ring.h). They carry no
+ * absolute time: the rt thread owns the time line, places each move at the end of the one
+ * before it (or a lead after now, from rest), and so can stretch it.
+ * Units: _mm, _mm_s, _mm_s2 along the path; axes in mm.
+ */
+#ifndef RTCORE_MOVE_H
+#define RTCORE_MOVE_H
+
+#include <stdint.h>
+
+enum move_axis { AXIS_X, AXIS_Y, AXIS_Z, AXIS_E, MOVE_AXES };
+
+/* One trapezoid: accelerate, cruise, decelerate along a straight line in axis space.
+ * Position at path distance s is start_mm[i] + dir[i] * s. For a move with X, Y or Z in it, s is
+ * the XYZ distance, so dir[X..Z] is a unit vector and dir[E] the filament per mm of path;
+ * for an extrude-only move s is |E| and dir[E] is +1 or -1.
+ * Invariants: length_mm > 0; every *_s >= 0 and their sum > 0; accel_mm_s2 > 0 if accel_s or
+ * decel_s > 0; start/cruise/end speeds >= 0;
+ * cruise = start + accel * accel_s, end = cruise - accel * decel_s, and the three phases' distances
+ * add up to length_mm, each to 1e-9 relative. The end speed equals the next move's start speed. */
+struct move {
+	double start_mm[MOVE_AXES];
+	double dir[MOVE_AXES];
+	double length_mm;
+	double accel_mm_s2;
+	double start_mm_s, cruise_mm_s, end_mm_s;
+	double accel_s, cruise_s, decel_s;
+	uint32_t id;   /* counts up from 1; wraps */
+	uint32_t line; /* number of the G-code line it came from, 0 if none */
+};
+
+enum plan_kind {
+	PLAN_MOVE,     /* .move */
+	PLAN_DWELL,    /* .dwell_s: rest in place */
+	PLAN_POSITION, /* .position_mm: the axes are now called this; nothing moves; only at rest */
+	PLAN_SYNC,     /* .sync_id: report when the motion before it has been executed (M400) */
+	PLAN_OUTPUT,   /* .output: set an MCU output when the motion before it ends */
+};
+
+struct plan_output {
+	uint16_t output; /* index of the output in the engine's table */
+	uint16_t value;  /* 0/1 or the PWM value on the MCU's scale */
+};
+
+struct plan_rec {
+	uint32_t kind; /* enum plan_kind */
+	uint32_t reserved;
+	union {
+		struct move move;
+		double dwell_s;
+		double position_mm[MOVE_AXES];
+		uint32_t sync_id;
+		struct plan_output output;
+	};
+};
+
+#endif
