@@ -1,63 +1,208 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # stepd: build, test and run. `make help` lists the targets; all output goes to build/.
+#
+# Sources are found by folder; a new file needs no change here:
+#   rtcore/*.c  mcu/core/*.c  mcu/boards/sim/*.c  daemon/*.c  daemon/*/*.c  tests/checker/*.c   libraries
+#   tests/unit/test_*.c  tests/sim/sim_*.c    one cmocka program each
+#   tests/stress/*.c  tests/live/*.c          one program each: exit 0 pass, 77 skip, else fail
+#   tests/fuzz/fuzz_*.c                       one libFuzzer harness each
+#   bench/*.c                                 one program each
+# main.c of daemon/ and mcu/boards/sim/ are the programs stepd and mcu-sim.
 
 BUILD ?= build
-CC ?= gcc
-AR ?= ar
+CROSS ?=
+SYSROOT ?=
+ifeq ($(origin CC),default)
+CC = $(CROSS)gcc
+endif
+ifeq ($(origin AR),default)
+AR = $(CROSS)gcc-ar
+endif
 OPT ?= -O2
+# Sanitizers, as in -fsanitize=: SAN=address,undefined or SAN=thread.
 SAN ?=
-WARN = -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla $(WERROR)
+# WERROR=-Werror as in `make check`.
+WERROR ?=
+# Scales the random tests; see tests/run.
+SIZE ?= 1
+# Seconds for each fuzzer of `make fuzz`.
+FUZZ_S ?= 60
+PREFIX ?= /usr/local
+DESTDIR ?=
+
 PKGS = liburing inih json-c zlib libseccomp
 PKG_CONFIG ?= pkg-config
-CPPFLAGS = -D_GNU_SOURCE -Irtcore -Imcu/core -I. $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
+PKG_CONFIG_RUN = $(if $(SYSROOT),PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
+	PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(CROSS:-=)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig )$(PKG_CONFIG)
+PKG_CFLAGS := $(shell $(PKG_CONFIG_RUN) --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell $(PKG_CONFIG_RUN) --libs $(PKGS) 2>/dev/null)
+
+WARN = -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla $(WERROR)
+CPPFLAGS = -D_GNU_SOURCE -Irtcore -Imcu/core -I. $(PKG_CFLAGS)
+SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 CFLAGS = -std=gnu11 -g $(OPT) $(WARN) -fno-math-errno -fno-trapping-math -ffp-contract=off \
-	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-LDFLAGS = $(if $(SAN),-fsanitize=$(SAN))
-LDLIBS = $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lm -lpthread
+	$(if $(SYSROOT),--sysroot=$(SYSROOT)) $(SAN_FLAGS)
+LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(SAN_FLAGS)
+LDLIBS = $(PKG_LIBS) -lm -lpthread
 
 RTCORE_SRC = $(wildcard rtcore/*.c)
 MCU_SRC = $(wildcard mcu/core/*.c)
 SIM_SRC = $(filter-out %/main.c,$(wildcard mcu/boards/sim/*.c))
 DAEMON_SRC = $(filter-out daemon/main.c,$(wildcard daemon/*.c daemon/*/*.c))
 CHECKER_SRC = $(wildcard tests/checker/*.c)
+MAIN_SRC = $(wildcard daemon/main.c mcu/boards/sim/main.c)
 TEST_SRC = $(wildcard tests/unit/test_*.c tests/sim/sim_*.c)
-TEST_BIN = $(TEST_SRC:%.c=$(BUILD)/%)
+STRESS_SRC = $(wildcard tests/stress/*.c)
+LIVE_SRC = $(wildcard tests/live/*.c)
+FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRC = $(wildcard bench/*.c)
+ALL_SRC = $(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(CHECKER_SRC) $(MAIN_SRC) \
+	$(TEST_SRC) $(STRESS_SRC) $(LIVE_SRC) $(FUZZ_SRC) $(BENCH_SRC)
 
+bin = $(patsubst %.c,$(BUILD)/%,$(1))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-LIBS = $(BUILD)/libdaemon.a $(BUILD)/libsim.a $(BUILD)/libmcu.a $(BUILD)/librtcore.a
+TEST_BIN = $(call bin,$(TEST_SRC))
+STRESS_BIN = $(call bin,$(STRESS_SRC))
+LIVE_BIN = $(call bin,$(LIVE_SRC))
+FUZZ_BIN = $(call bin,$(FUZZ_SRC))
+BENCH_BIN = $(call bin,$(BENCH_SRC))
+PROGRAMS = $(if $(wildcard daemon/main.c),$(BUILD)/stepd) \
+	$(if $(wildcard mcu/boards/sim/main.c),$(BUILD)/mcu-sim)
+LIBS = $(BUILD)/libdaemon.a $(BUILD)/libsim.a $(BUILD)/libchecker.a $(BUILD)/libmcu.a \
+	$(BUILD)/librtcore.a
+link = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
-all: $(BUILD)/stepd $(BUILD)/mcu-sim
+## all: build stepd and mcu-sim (the default)
+all: $(PROGRAMS)
 tests-build: $(TEST_BIN)
+stress-build: $(STRESS_BIN)
+live-build: $(LIVE_BIN)
+fuzz-build: $(FUZZ_BIN)
+bench-build: $(BENCH_BIN)
+rtcore-build: $(BUILD)/librtcore.a $(BUILD)/libmcu.a
+
+ifeq ($(PKG_LIBS),)
+$(warning pkg-config does not find all of: $(PKGS). `make packages` installs what is missing.)
+endif
 
 # The hot files of the motion core are worth -O3.
 $(BUILD)/obj/rtcore/%.o: OPT := $(if $(SAN),$(OPT),-O3)
 
-$(BUILD)/obj/%.o: %.c
+# Objects depend on the flags they were built with, archives on the list of their members.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || \
+		echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' >$@
+$(BUILD)/members: FORCE
+	@mkdir -p $(@D)
+	@echo '$(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(CHECKER_SRC)' | cmp -s - $@ || \
+		echo '$(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(CHECKER_SRC)' >$@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/librtcore.a: $(call obj,$(RTCORE_SRC))
 $(BUILD)/libmcu.a: $(call obj,$(MCU_SRC))
 $(BUILD)/libsim.a: $(call obj,$(SIM_SRC))
+$(BUILD)/libchecker.a: $(call obj,$(CHECKER_SRC))
 $(BUILD)/libdaemon.a: $(call obj,$(DAEMON_SRC))
-$(BUILD)/%.a:
+$(BUILD)/%.a: $(BUILD)/members
 	@mkdir -p $(@D)
-	rm -f $@ && $(AR) rcs $@ $^
+	rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 $(BUILD)/stepd: $(call obj,daemon/main.c) $(LIBS)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(BUILD)/mcu-sim: $(call obj,mcu/boards/sim/main.c) $(BUILD)/libsim.a $(BUILD)/libmcu.a $(BUILD)/librtcore.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(link) $(LDLIBS)
+$(BUILD)/mcu-sim: $(call obj,mcu/boards/sim/main.c) $(LIBS)
+	$(link) $(LDLIBS)
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(link) -fsanitize=fuzzer $(LDLIBS)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(link) -lcmocka $(LDLIBS)
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(link) $(LDLIBS)
 
+## packages: install the Debian packages that building and testing need
+packages:
+	@etc/install-packages build test lint
+
+## check: everything: packages, build, unit and sim tests, sanitizers, stress, live, fuzz, lint
+check:
+	@tests/check all
+## unit: unit tests only, no sanitizer
+unit:
+	@tests/check unit
+## sim: whole-machine tests under the virtual clock
+sim:
+	@tests/check sim
+## asan: unit and sim tests under AddressSanitizer and UBSan
+asan:
+	@tests/check asan
+## stress: two-thread stress tests under ThreadSanitizer
+stress tsan:
+	@tests/check stress
+## tsan: the same as stress
+## live: the real daemon, pty and simulated MCU in real time
+live:
+	@tests/check live
+## fuzz: each fuzzer for FUZZ_S seconds (60); `make check` gives them 5
+fuzz:
+	@FUZZ_S=$(FUZZ_S) tests/check fuzz
+## lint: dependency rules, headers, thread roles, format, shellcheck
+lint:
+	@tests/check lint
+## tidy: clang-tidy on all sources (slow)
+tidy:
+	@tests/lint/clang-tidy
+## check-arm: cross-build for arm64 and armhf, run the tests under qemu-user
+check-arm:
+	@tests/check-arm arm64 armhf
+
+## bench: build and run the benches; each prints a table
+bench: bench-build
+	@for b in $(BENCH_BIN); do echo "== $$b"; $$b || exit 1; done
+
+## demo: print a sliced file on the simulated machine; FAST=1 under the virtual clock
+demo:
+	@FAST=$(FAST) etc/demo/run-demo
+
+## fmt: apply .clang-format
+fmt:
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
+
+## compdb: write build/compile_commands.json for clangd
+compdb:
+	@mkdir -p $(BUILD)
+	@{ echo '['; sep=; for f in $(ALL_SRC); do \
+		printf '%s{"directory":"%s","file":"%s","command":"%s -c %s"}\n' "$$sep" \
+		'$(CURDIR)' "$$f" '$(CC) $(CPPFLAGS) $(CFLAGS)' "$$f"; sep=,; done; echo ']'; \
+	} >$(BUILD)/compile_commands.json
+
+## install: programs to PREFIX/bin, configurations to PREFIX/share/stepd (DESTDIR is honoured)
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/stepd
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(wildcard etc/*.cfg) $(DESTDIR)$(PREFIX)/share/stepd
+
+## clean: remove build/
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tests-build clean
+## help: this list
+help:
+	@sed -n 's/^## \([a-z-]*\): \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@echo 'Variables: BUILD=dir OPT=-O2 SAN=address,undefined WERROR=-Werror SIZE=n FUZZ_S=s CROSS=prefix-'
+
+# For scripts: `make -s print-TEST_BIN`.
+print-%:
+	@printf '%s\n' $($*)
+
+export SIZE
+.PHONY: all tests-build stress-build live-build fuzz-build bench-build rtcore-build packages check unit \
+	sim asan stress tsan live fuzz lint tidy check-arm bench demo fmt compdb install clean help FORCE
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
