@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* printer.h - the machine around the simulated MCUs: axes moved by pin edges, endstops, sensors.
+ *
+ * One struct printer serves any number of simulated MCUs; each names itself by its index (0, 1, …).
+ * Positions are counted from step edges, so they are what really happened, whatever a host believes.
+ * Owner:   the caller places it; the sims that refer to it must not outlive it.
+ * Threads: one thread at a time (all sims of one printer run in one thread).
+ * Units:   _mm, _steps; ADC values as the chip reads them (0..ADC_MAX).
+ */
+#ifndef SIM_PRINTER_H
+#define SIM_PRINTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	PRINTER_MCUS_MAX = 8,
+	PRINTER_STEPPERS_MAX = 16,
+	PRINTER_ENDSTOPS_MAX = 12,
+	PRINTER_SENSORS_MAX = 16,
+	PRINTER_AXES = 4, /* x y z e */
+	PRINTER_PINS = 256,
+	PRINTER_NAME_MAX = 24,
+};
+
+enum printer_kinematics { PRINTER_CARTESIAN, PRINTER_COREXY };
+enum printer_axis { PRINTER_X, PRINTER_Y, PRINTER_Z, PRINTER_E };
+
+/* A motor. axis: with CoreXY, PRINTER_X is motor A (x + y) and PRINTER_Y motor B (x - y). Several
+ * motors may drive one axis; the first of them gives the axis its position. */
+struct printer_stepper {
+	char name[PRINTER_NAME_MAX];
+	uint8_t mcu;
+	uint8_t step_pin, dir_pin;
+	enum printer_axis axis;
+	double steps_per_mm;
+	bool invert_dir;  /* dir level 1 moves in the negative direction */
+	bool invert_step; /* the step is the falling edge */
+	bool both_edges;  /* each edge is a step */
+	/* state */
+	uint8_t step_level, dir_level;
+	int64_t pos_steps;  /* in the axis' own direction, since the start */
+	uint64_t edge_count; /* steps in either direction */
+};
+
+/* A switch on an axis: pressed while the axis is at or beyond trigger_mm. */
+struct printer_endstop {
+	char name[PRINTER_NAME_MAX];
+	uint8_t mcu;
+	uint8_t pin;
+	enum printer_axis axis;
+	double trigger_mm;
+	double hysteresis_mm; /* releases this far before trigger_mm, >= 0 */
+	bool at_max;	      /* pressed above trigger_mm instead of below */
+	bool invert;	      /* reads 0 while pressed */
+	/* state */
+	bool pressed;
+};
+
+/* An ADC input with a fixed reading and noise of +-noise (uniform, seeded). */
+struct printer_sensor {
+	uint8_t mcu;
+	uint8_t pin;
+	uint16_t value;
+	uint16_t noise;
+};
+
+struct printer {
+	enum printer_kinematics kinematics;
+	double start_mm[PRINTER_AXES]; /* physical position at the start */
+	uint64_t rng;
+	struct printer_stepper steppers[PRINTER_STEPPERS_MAX];
+	struct printer_endstop endstops[PRINTER_ENDSTOPS_MAX];
+	struct printer_sensor sensors[PRINTER_SENSORS_MAX];
+	uint8_t stepper_count, endstop_count, sensor_count;
+	int8_t axis_stepper[PRINTER_AXES];	     /* first motor of each axis, -1: none */
+	uint16_t roles[PRINTER_MCUS_MAX][PRINTER_PINS]; /* what a pin does; see printer.c */
+	bool watch_axis[PRINTER_AXES]; /* an endstop with hysteresis follows this axis */
+};
+
+/* Start an empty printer. seed: of the sensors' noise. */
+void printer_init(struct printer *p, enum printer_kinematics kinematics, uint64_t seed);
+
+/* Add a part; the state members of the argument are ignored. Returns its index, -ENOSPC, or -EINVAL
+ * for a bad pin, axis, MCU index or steps_per_mm; a pin that has a role already is -EBUSY. */
+int printer_add_stepper(struct printer *p, const struct printer_stepper *s);
+int printer_add_endstop(struct printer *p, const struct printer_endstop *e);
+int printer_add_sensor(struct printer *p, const struct printer_sensor *s);
+
+/* Change the reading of the sensor on a pin; adds the sensor if there is none. Returns 0, -ENOSPC or -EINVAL. */
+int printer_set_sensor(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t value, uint16_t noise);
+
+/* A pin of an MCU changed its level. Cost: a few ns. */
+void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level);
+
+/* The level an input pin has now: 0 or 1 of an endstop, -1 if nothing drives it. */
+int printer_read(struct printer *p, uint8_t mcu, uint8_t pin);
+
+/* One ADC conversion; a pin without a sensor reads half of adc_max. */
+uint16_t printer_adc(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t adc_max);
+
+/* Physical position of an axis; start_mm if no motor drives it. */
+double printer_axis_mm(const struct printer *p, enum printer_axis axis);
+#endif
