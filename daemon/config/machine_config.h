@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine_config.h - the machine as the configuration describes it: checked and typed.
+ *
+ * machine_config_load() reads the files, checks everything and either returns a configuration in
+ * which every value is in range and consistent, or reports all that is wrong and returns NULL.
+ * Owner: the caller, until machine_config_free(); nothing in it changes after loading.
+ * Threads: read-only, so any; loading and freeing: planner (main).
+ * Units: in the names. Positions are in the axis' own frame; speeds are never negative.
+ */
+#ifndef DAEMON_CONFIG_MACHINE_CONFIG_H
+#define DAEMON_CONFIG_MACHINE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "daemon/pins.h"
+
+struct config;
+
+enum {
+	MACHINE_NAME_MAX = 64, /* section and MCU names, with the terminating 0 */
+	MACHINE_MCU_MAX = 8,
+	MACHINE_STEPPER_MAX = 16, /* of the axes; the extruders' steppers come on top */
+	MACHINE_EXTRUDER_MAX = 8,
+	MACHINE_AXES = 3, /* X, Y, Z: index as enum move_axis */
+};
+
+enum machine_kinematics { KINEMATICS_CARTESIAN, KINEMATICS_COREXY };
+
+enum machine_restart {
+	RESTART_AUTO,    /* not configured: by the kind of device */
+	RESTART_ARDUINO, /* toggle DTR */
+	RESTART_CHEETAH,
+	RESTART_RPI_USB,
+	RESTART_COMMAND, /* the firmware's reset or config_reset command */
+};
+
+struct machine_mcu {
+	char name[MACHINE_NAME_MAX]; /* "mcu" for [mcu], else NAME of [mcu NAME] */
+	char *serial;                /* device path; NULL if not configured (batch needs none) */
+	char *canbus_uuid;           /* known, not used yet; NULL if not configured */
+	int baud;
+	enum machine_restart restart_method;
+	/* How the simulated MCU of this name behaves: [stepd_sim] and [stepd_sim NAME]. */
+	double sim_clock_hz;     /* nominal clock frequency */
+	double sim_clock_ppm;    /* deviation of the true from the nominal frequency */
+	unsigned sim_move_count; /* slots in the simulated firmware's move queue */
+};
+
+/* One motor. [stepper_x], [stepper_z1], [extruder]. */
+struct machine_stepper {
+	char name[MACHINE_NAME_MAX]; /* its section: "stepper_x", "extruder" */
+	struct pin step_pin, dir_pin, enable_pin;
+	struct pin endstop_pin; /* of a second, third … stepper of an axis too, if it has one */
+	double rotation_distance_mm; /* travel per turn of the output, after gear_ratio */
+	int microsteps, full_steps_per_rotation;
+	double gear_ratio;          /* motor turns per output turn; 1 without gears */
+	double step_distance_mm;    /* travel of one microstep; derived from the above */
+	double step_pulse_s;        /* the shortest time between two edges of the step pin */
+	bool step_pulse_configured; /* false: step_pulse_s is a default */
+};
+
+/* One axis: its motors, its range and how it homes. The axis' homing options come from the first
+ * stepper's section. On CoreXY, axes[X] and axes[Y] give the ranges of X and Y while their
+ * steppers drive the joints X+Y and X-Y. */
+struct machine_axis {
+	size_t stepper_count;
+	size_t stepper[MACHINE_STEPPER_MAX]; /* indices in machine_config.steppers[] */
+	struct pin endstop_pin; /* of the first stepper; .set is false if the axis can't home */
+	double position_min_mm, position_endstop_mm, position_max_mm;
+	double homing_speed_mm_s, second_homing_speed_mm_s;
+	double homing_retract_mm, homing_retract_speed_mm_s;
+	bool homing_positive; /* homes toward position_max */
+};
+
+struct machine_extruder {
+	char name[MACHINE_NAME_MAX]; /* "extruder", "extruder1", … */
+	bool has_stepper;
+	struct machine_stepper stepper; /* valid if has_stepper */
+	double nozzle_diameter_mm, filament_diameter_mm;
+	double filament_area_mm2; /* derived */
+	double max_extrude_cross_section_mm2;
+	double max_extrude_ratio; /* derived: filament mm per mm of path at that cross section */
+	double instantaneous_corner_velocity_mm_s; /* of the filament */
+	double max_extrude_only_distance_mm;
+	double max_extrude_only_velocity_mm_s;
+	double max_extrude_only_accel_mm_s2;
+	double pressure_advance_s, pressure_advance_smooth_s; /* kept, not used yet */
+};
+
+/* [fan]: the part cooling fan of M106. */
+struct machine_fan {
+	struct pin pin;                              /* .set is false without a [fan] section */
+	double max_power, shutdown_speed, off_below; /* 0..1 */
+	double cycle_time_s;
+	bool hardware_pwm;
+	double kick_start_s;
+};
+
+/* [stepd]: what is stepd's own. */
+struct machine_stepd {
+	char *gcode_fifo;
+	mode_t gcode_fifo_mode; /* also of the other FIFOs */
+	char *reply_fifo;       /* exactly one of reply_fifo and reply_file is not NULL */
+	char *reply_file;
+	char *out_of_band_fifo;        /* lines written here overtake: M112; NULL if switched off */
+	bool gcode_ack;                /* send `ok` for each line */
+	double horizon_s, low_water_s; /* how far ahead steps are sent; when to top up */
+	double lookahead_s;            /* the planner's window */
+	double step_tolerance_s;       /* each step within ± this of its exact time */
+	double reversal_filter_s;      /* a reversal back within this may be left out */
+	int rt_priority;               /* SCHED_FIFO 1..99; 0: don't ask for it */
+	int rt_cpu;                    /* -1: choose the isolated CPU, if there is one */
+	char *startup_gcode;           /* lines joined by \n; "" if none */
+	bool require_homing;           /* refuse moves of an axis that isn't homed */
+	uint64_t sim_seed;             /* [stepd_sim] seed, of all simulated MCUs */
+};
+
+struct machine_config {
+	enum machine_kinematics kinematics;
+	double max_velocity_mm_s, max_accel_mm_s2;
+	double max_z_velocity_mm_s, max_z_accel_mm_s2;
+	double square_corner_velocity_mm_s;
+	double minimum_cruise_ratio; /* 0 <= ratio < 1 */
+
+	size_t mcu_count; /* >= 1; mcu[0] is [mcu] */
+	struct machine_mcu mcu[MACHINE_MCU_MAX];
+
+	struct machine_axis axes[MACHINE_AXES];
+	size_t stepper_count;
+	struct machine_stepper steppers[MACHINE_STEPPER_MAX];
+	size_t extruder_count; /* may be 0 */
+	struct machine_extruder extruders[MACHINE_EXTRUDER_MAX];
+
+	struct machine_fan fan;
+	struct machine_stepd stepd;
+
+	struct config *store; /* the raw options with file and line, for messages and saving */
+};
+
+/* Read and check. paths: files in order, a later file's options win; overrides: texts
+ * "section.option=value", in order, they win over all files. Errors, warnings and notes go to
+ * diag (may be NULL), one a line, sorted by file and line.
+ * Returns the configuration, or NULL after at least one error line. */
+struct machine_config *machine_config_load(const char *const *paths, size_t path_count,
+					   const char *const *overrides, size_t override_count,
+					   FILE *diag);
+
+/* NULL is fine. */
+void machine_config_free(struct machine_config *mc);
+
+/* `stepd check`: load, print every finding and a closing line that sums up.
+ * Returns 0 if the configuration can be used, 1 if not: the process' exit status. */
+int config_check(const char *const *paths, size_t path_count, const char *const *overrides,
+		 size_t override_count, FILE *out);
+
+/* Index in mc->mcu[] of the MCU of that name, or -1. */
+int machine_config_mcu(const struct machine_config *mc, const char *name);
+
+#endif
