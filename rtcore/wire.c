@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* wire.c - integers, message coding and frames. The message table is in wire_msg.c. */
+#include "wire.h"
+
+#include <string.h>
+
+/* An encoding of n groups after the first covers [-32, 96) * 128^n: shifted up by 32 * 128^n, that
+ * is one unsigned range check.
+ */
+static inline bool vlq_fits(uint32_t v, unsigned int shift)
+{
+	return v + (32u << shift) < 128u << shift;
+}
+
+static inline uint8_t *vlq_put(uint8_t *p, uint32_t v)
+{
+	if (vlq_fits(v, 0))
+		goto one;
+	if (vlq_fits(v, 7))
+		goto two;
+	if (vlq_fits(v, 14))
+		goto three;
+	if (!vlq_fits(v, 21))
+		*p++ = (uint8_t)(0x80 | v >> 28);
+	*p++ = (uint8_t)(0x80 | (v >> 21 & 0x7f));
+three:
+	*p++ = (uint8_t)(0x80 | (v >> 14 & 0x7f));
+two:
+	*p++ = (uint8_t)(0x80 | (v >> 7 & 0x7f));
+one:
+	*p++ = (uint8_t)(v & 0x7f);
+	return p;
+}
+
+uint8_t *wire_put_vlq(uint8_t *p, uint32_t v)
+{
+	return vlq_put(p, v);
+}
+
+static const uint8_t *vlq_get(const uint8_t *p, const uint8_t *end, uint32_t *v, unsigned int max)
+{
+	if (p >= end)
+		return NULL;
+	uint32_t acc = (*p & 0x60) == 0x60 ? UINT32_MAX : 0;
+	do {
+		if (p >= end || max-- == 0)
+			return NULL;
+		acc = acc << 7 | (*p & 0x7f);
+	} while (*p++ & 0x80);
+	*v = acc;
+	return p;
+}
+
+const uint8_t *wire_get_vlq(const uint8_t *p, const uint8_t *end, uint32_t *v)
+{
+	return vlq_get(p, end, v, WIRE_VLQ_MAX);
+}
+
+const uint8_t *wire_get_id(const uint8_t *p, const uint8_t *end, int16_t *wire_id)
+{
+	uint32_t v = 0;
+
+	p = vlq_get(p, end, &v, 2);
+	*wire_id = (int16_t)v;
+	return p;
+}
+
+static uint32_t field_value(uint8_t type, const void *field)
+{
+	switch (type) {
+	case MSG_F_c:
+		return *(const uint8_t *)field;
+	case MSG_F_hu:
+		return *(const uint16_t *)field;
+	case MSG_F_hi:
+		return (uint32_t) * (const int16_t *)field;
+	default:
+		return *(const uint32_t *)field; /* %u, or %i through its unsigned twin */
+	}
+}
+
+size_t wire_encode(uint8_t *buf, size_t cap, int16_t wire_id, const struct msg_desc *desc,
+		   const void *msg)
+{
+	uint8_t small[WIRE_VLQ_MAX];
+	size_t at = 0;
+	size_t n = (size_t)(vlq_put(small, (uint32_t)wire_id) - small);
+
+	if (n > cap)
+		return 0;
+	memcpy(buf, small, n);
+	at = n;
+	for (unsigned int i = 0; i < desc->field_count; i++) {
+		const void *field = (const uint8_t *)msg + desc->offsets[i];
+
+		if (desc->types[i] == MSG_F_s || desc->types[i] == MSG_F_ds) {
+			const struct msg_bytes *b = field;
+
+			if (cap - at < 1u + b->len)
+				return 0;
+			buf[at++] = b->len;
+			if (b->len != 0)
+				memcpy(buf + at, b->data, b->len);
+			at += b->len;
+			continue;
+		}
+		n = (size_t)(vlq_put(small, field_value(desc->types[i], field)) - small);
+		if (cap - at < n)
+			return 0;
+		memcpy(buf + at, small, n);
+		at += n;
+	}
+	return at;
+}
+
+size_t wire_encode_queue_step(uint8_t *buf, int16_t wire_id, const struct msg_queue_step *msg)
+{
+	uint8_t *p = vlq_put(buf, (uint32_t)wire_id);
+
+	p = vlq_put(p, msg->oid);
+	p = vlq_put(p, msg->interval);
+	p = vlq_put(p, msg->count);
+	p = vlq_put(p, (uint32_t)msg->add);
+	return (size_t)(p - buf);
+}
+
+/* One field. Writes it at out unless out is NULL. Returns: the byte after it, or NULL. */
+static const uint8_t *field_get(uint8_t type, const uint8_t *p, const uint8_t *end, void *out)
+{
+	uint32_t v = 0;
+
+	if (type == MSG_F_s || type == MSG_F_ds) {
+		if (p >= end || *p > end - p - 1)
+			return NULL;
+		if (out) {
+			struct msg_bytes *b = out;
+
+			b->len = *p;
+			b->data = p + 1;
+		}
+		return p + 1 + *p;
+	}
+	p = vlq_get(p, end, &v, WIRE_VLQ_MAX);
+	if (!p || !out)
+		return p;
+	switch (type) {
+	case MSG_F_c:
+		*(uint8_t *)out = (uint8_t)v;
+		break;
+	case MSG_F_hu:
+		*(uint16_t *)out = (uint16_t)v;
+		break;
+	case MSG_F_hi:
+		*(int16_t *)out = (int16_t)v;
+		break;
+	default:
+		*(uint32_t *)out = v;
+		break;
+	}
+	return p;
+}
+
+int wire_decode(const struct msg_desc *desc, const uint8_t *bytes, size_t len, void *msg)
+{
+	const uint8_t *p = bytes, *end = bytes + len;
+
+	for (unsigned int i = 0; i < desc->field_count; i++) {
+		p = field_get(desc->types[i], p, end, (uint8_t *)msg + desc->offsets[i]);
+		if (!p)
+			return -1;
+	}
+	return (int)(p - bytes);
+}
+
+int wire_skip(const uint8_t *types, size_t field_count, const uint8_t *bytes, size_t len)
+{
+	const uint8_t *p = bytes, *end = bytes + len;
+
+	for (size_t i = 0; i < field_count; i++) {
+		p = field_get(types[i], p, end, NULL);
+		if (!p)
+			return -1;
+	}
+	return (int)(p - bytes);
+}
+
+/* CRC of four bits: entry i is i shifted out through the reflected polynomial 0x8408. */
+static const uint16_t crc_nibble[16] = {
+	0x0000, 0x1081, 0x2102, 0x3183, 0x4204, 0x5285, 0x6306, 0x7387,
+	0x8408, 0x9489, 0xa50a, 0xb58b, 0xc60c, 0xd68d, 0xe70e, 0xf78f,
+};
+
+uint16_t wire_crc(const uint8_t *bytes, size_t len)
+{
+	uint16_t crc = 0xffff;
+
+	for (size_t i = 0; i < len; i++) {
+		crc = (uint16_t)(crc >> 4 ^ crc_nibble[(crc ^ bytes[i]) & 15]);
+		crc = (uint16_t)(crc >> 4 ^ crc_nibble[(crc ^ bytes[i] >> 4) & 15]);
+	}
+	return crc;
+}
+
+size_t wire_frame_finish(uint8_t *frame, uint8_t seq, size_t payload_len)
+{
+	size_t at = WIRE_HEADER + payload_len;
+
+	frame[0] = (uint8_t)(at + WIRE_TRAILER);
+	frame[1] = (uint8_t)(WIRE_SEQ_DEST | (seq & WIRE_SEQ_MASK));
+	uint16_t crc = wire_crc(frame, at);
+	frame[at++] = (uint8_t)(crc >> 8);
+	frame[at++] = (uint8_t)crc;
+	frame[at++] = WIRE_SYNC;
+	return at;
+}
+
+size_t wire_frame_build(uint8_t *frame, uint8_t seq, const uint8_t *payload, size_t payload_len)
+{
+	if (payload_len != 0)
+		memcpy(frame + WIRE_HEADER, payload, payload_len);
+	return wire_frame_finish(frame, seq, payload_len);
+}
+
+void wire_rx_init(struct wire_rx *rx)
+{
+	memset(rx, 0, sizeof(*rx));
+}
+
+static void rx_drop(struct wire_rx *rx, unsigned int n)
+{
+	rx->have = (uint8_t)(rx->have - n);
+	memmove(rx->buf, rx->buf + n, rx->have);
+}
+
+/* Drop everything up to and including the next 0x7e. Returns: false if it is yet to come. */
+static bool rx_discard(struct wire_rx *rx, const uint8_t **bytes, size_t *len)
+{
+	const uint8_t *sync = memchr(rx->buf, WIRE_SYNC, rx->have);
+
+	if (sync) {
+		unsigned int n = (unsigned int)(sync - rx->buf) + 1;
+
+		rx->discarded_bytes += n;
+		rx_drop(rx, n);
+		rx->discarding = false;
+		return true;
+	}
+	rx->discarded_bytes += rx->have;
+	rx->have = 0;
+	sync = *len != 0 ? memchr(*bytes, WIRE_SYNC, *len) : NULL;
+	size_t n = sync ? (size_t)(sync - *bytes) + 1 : *len;
+	rx->discarded_bytes += (uint32_t)n;
+	*bytes += n;
+	*len -= n;
+	rx->discarding = !sync;
+	return sync;
+}
+
+/* Judge what is in the buffer. Returns: bytes wanted in it before the next look, 0 for a good
+ * frame, or -1 for an error (counted).
+ */
+static int rx_check(struct wire_rx *rx)
+{
+	if (rx->have == 0)
+		return 1;
+	unsigned int len = rx->buf[0];
+	if (len < WIRE_FRAME_MIN || len > WIRE_FRAME_MAX) {
+		rx->bad_len++;
+		return -1;
+	}
+	if (rx->have == 1)
+		return 2;
+	if ((rx->buf[1] & ~WIRE_SEQ_MASK) != WIRE_SEQ_DEST) {
+		rx->bad_seq++;
+		return -1;
+	}
+	if (rx->have < len)
+		return (int)len;
+	uint16_t crc = wire_crc(rx->buf, len - WIRE_TRAILER);
+	if (rx->buf[len - 3] != crc >> 8 || rx->buf[len - 2] != (crc & 0xff) ||
+	    rx->buf[len - 1] != WIRE_SYNC) {
+		rx->bad_crc++;
+		return -1;
+	}
+	return 0;
+}
+
+enum wire_rx_result wire_rx_next(struct wire_rx *rx, const uint8_t **bytes, size_t *len,
+				 struct wire_frame *frame)
+{
+	rx_drop(rx, rx->done);
+	rx->done = 0;
+	for (;;) {
+		if (rx->discarding && !rx_discard(rx, bytes, len))
+			return WIRE_RX_MORE;
+		while (rx->have != 0 && rx->buf[0] == WIRE_SYNC)
+			rx_drop(rx, 1);
+		int want = rx_check(rx);
+		if (want < 0) {
+			rx->discarding = true;
+			return WIRE_RX_ERROR;
+		}
+		if (want == 0)
+			break;
+		size_t n = (size_t)want - rx->have;
+		if (n > *len)
+			n = *len;
+		if (n == 0)
+			return WIRE_RX_MORE;
+		memcpy(rx->buf + rx->have, *bytes, n);
+		rx->have = (uint8_t)(rx->have + n);
+		*bytes += n;
+		*len -= n;
+	}
+	rx->frames++;
+	rx->done = rx->buf[0];
+	frame->seq = rx->buf[1] & WIRE_SEQ_MASK;
+	frame->payload_len = (uint8_t)(rx->done - WIRE_FRAME_MIN);
+	frame->payload = rx->buf + WIRE_HEADER;
+	return WIRE_RX_FRAME;
+}
