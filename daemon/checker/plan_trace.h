@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plan_trace.h - a file that records what was planned and placed, for checking after the run.
+ *
+ * Layout: struct plan_trace_header, then records of {u32 kind, u32 payload bytes} + payload, in
+ * the byte order of the machine that wrote it (the header tells). Kinds: see enum below.
+ * The writer buffers in memory through stdio: never call it from the rt thread; the rt thread
+ * reports placements through its event ring and the planner side writes them.
+ * Threads: one writer thread; a reader of its own.
+ * Units:   _s machine time; _mm; _hz; _steps.
+ * Errors:  0 or a negative errno; the reader also gives a sentence naming file and offset.
+ */
+#ifndef PLAN_TRACE_H
+#define PLAN_TRACE_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "daemon/checker/checker.h"
+#include "move.h"
+
+#define PLAN_TRACE_MAGIC "STEPDPLN"
+#define PLAN_TRACE_VERSION 1u
+#define PLAN_TRACE_BYTE_ORDER 0x01020304u
+
+struct plan_trace_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t byte_order;
+	uint32_t move_size; /* sizeof(struct move) */
+	uint32_t reserved;
+};
+
+enum plan_trace_kind {
+	PLAN_TRACE_SETUP = 1, /* struct plan_trace_setup: first */
+	PLAN_TRACE_MCU,       /* struct plan_trace_mcu: one for each */
+	PLAN_TRACE_STEPPER,   /* struct plan_trace_stepper: one for each, all before the first move */
+	PLAN_TRACE_MOVE,      /* struct plan_trace_move */
+	PLAN_TRACE_POSITION,  /* struct plan_trace_position */
+	PLAN_TRACE_MAP,       /* struct plan_trace_map */
+	PLAN_TRACE_HALT,      /* struct plan_trace_halt */
+	PLAN_TRACE_ANCHOR,    /* struct plan_trace_anchor */
+	PLAN_TRACE_END,       /* nothing: the run was closed in order */
+};
+
+struct plan_trace_setup {
+	double start_mm[MOVE_AXES];
+	double tolerance_s, reversal_filter_s;
+	uint32_t corexy; /* 0 cartesian, 1 CoreXY: only for the picture */
+	uint32_t reserved;
+};
+struct plan_trace_mcu {
+	char name[CHECKER_NAME_MAX];
+	double freq_hz;
+};
+/* Pins are the numbers that the MCU's edge trace uses. */
+struct plan_trace_stepper {
+	char name[CHECKER_NAME_MAX];
+	uint32_t mcu;
+	int32_t dir_sign; /* level 1 on the dir pin counts by dir_sign */
+	double steps_per_mm[MOVE_AXES];
+	uint64_t min_distance_clock;
+	uint32_t step_pin, dir_pin;
+	int32_t step_invert; /* 0: a rising edge steps; 1: a falling one; -1: both */
+	uint32_t reserved;
+};
+struct plan_trace_move {
+	struct move move;
+	double start_s;
+};
+struct plan_trace_position {
+	double position_mm[MOVE_AXES];
+};
+struct plan_trace_map {
+	uint32_t mcu, reserved;
+	uint64_t clock0;
+	double from_s, t0_s, freq_hz;
+};
+struct plan_trace_halt {
+	uint32_t stepper, reserved;
+	double at_s;
+};
+struct plan_trace_anchor {
+	double at_s;
+	double position_mm[MOVE_AXES];
+	double offset_steps[CHECKER_STEPPERS_MAX];
+};
+
+struct plan_trace_rec {
+	enum plan_trace_kind kind;
+	union {
+		struct plan_trace_setup setup;
+		struct plan_trace_mcu mcu;
+		struct plan_trace_stepper stepper;
+		struct plan_trace_move move;
+		struct plan_trace_position position;
+		struct plan_trace_map map;
+		struct plan_trace_halt halt;
+		struct plan_trace_anchor anchor;
+	};
+};
+
+/* Write the header. f stays the caller's. */
+int plan_trace_begin(FILE *f);
+/* Append a record; its payload size follows from rec->kind. */
+int plan_trace_put(FILE *f, const struct plan_trace_rec *rec);
+/* Shorthands for the frequent ones. */
+int plan_trace_put_move(FILE *f, const struct move *m, double start_s);
+int plan_trace_put_map(FILE *f, uint32_t mcu, double from_s, uint64_t clock0, double t0_s,
+		       double freq_hz);
+
+/* Check the header. -EPROTO with the reason in err. */
+int plan_trace_open(FILE *f, char *err, size_t err_len);
+/* 1: *rec filled; 0: end of file in order (unknown kinds are skipped); negative errno: broken. */
+int plan_trace_get(FILE *f, struct plan_trace_rec *rec, char *err, size_t err_len);
+
+#endif
