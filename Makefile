@@ -131,35 +131,35 @@ packages:
 
 ## check: everything: packages, build, unit and sim tests, sanitizers, stress, live, fuzz, lint
 check:
-	@tests/check all
+	@BUILD=$(BUILD) tests/check all
 ## unit: unit tests only, no sanitizer
 unit:
-	@tests/check unit
+	@BUILD=$(BUILD) tests/check unit
 ## sim: whole-machine tests under the virtual clock
 sim:
-	@tests/check sim
+	@BUILD=$(BUILD) tests/check sim
 ## asan: unit and sim tests under AddressSanitizer and UBSan
 asan:
-	@tests/check asan
+	@BUILD=$(BUILD) tests/check asan
 ## stress: two-thread stress tests under ThreadSanitizer
 stress tsan:
-	@tests/check stress
+	@BUILD=$(BUILD) tests/check stress
 ## tsan: the same as stress
 ## live: the real daemon, pty and simulated MCU in real time
 live:
-	@tests/check live
+	@BUILD=$(BUILD) tests/check live
 ## fuzz: each fuzzer for FUZZ_S seconds (60); `make check` gives them 5
 fuzz:
-	@FUZZ_S=$(FUZZ_S) tests/check fuzz
+	@BUILD=$(BUILD) FUZZ_S=$(FUZZ_S) tests/check fuzz
 ## lint: dependency rules, headers, thread roles, format, shellcheck
 lint:
-	@tests/check lint
+	@BUILD=$(BUILD) tests/check lint
 ## tidy: clang-tidy on all sources (slow)
 tidy:
 	@tests/lint/clang-tidy
 ## check-arm: cross-build for arm64 and armhf, run the tests under qemu-user
 check-arm:
-	@tests/check-arm arm64 armhf
+	@BUILD=$(BUILD) tests/check-arm arm64 armhf
 
 ## bench: build and run the benches; each prints a table
 bench: bench-build
