@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "rt_thread.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	RT_STACK_BYTES = 512 * 1024,
+	RT_STACK_TOUCH = 256 * 1024,
+	RT_RING_ENTRIES = 64,
+	RT_READ_BYTES = 4096,
+	RT_WRITE_BYTES = 4096,
+	RT_SLEEP_MAX_NS = 50 * 1000 * 1000,
+	RT_NOTIFY_EVERY = 4, /* cycles between two looks of the planner at the rings' room */
+	RT_STATS_EVERY = 64, /* cycles between two snapshots of the statistics */
+};
+
+enum { STATE_STARTING, STATE_RUNNING, STATE_FAILED };
+
+/* What a completion belongs to: operation in the low byte, MCU number above. */
+enum rt_op { OP_POLL = 1, OP_READ, OP_WRITE, OP_WAKE, OP_NOTIFY };
+
+struct rt_port {
+	uint8_t in[RT_READ_BYTES];
+	uint8_t out[RT_WRITE_BYTES];
+	uint32_t out_len, out_done;
+	bool writing, closed;
+};
+
+/* Everything the loop touches, in one block that is faulted in before it starts. */
+struct rt_loop {
+	struct rt_thread *t;
+	struct io_uring ring;
+	struct rt_port port[ENGINE_MCUS];
+	uint64_t wake_value, notify_value;
+	bool notifying, notify_again;
+	uint32_t notified_tail; /* of the event ring */
+	struct rt_thread_stats stats;
+};
+
+static int64_t clock_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts); /* vDSO: no system call */
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static __attribute__((format(printf, 2, 3))) void missing(struct rt_thread *t, const char *fmt, ...)
+{
+	size_t used = strlen(t->grants.text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(t->grants.text + used, sizeof(t->grants.text) - used, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- set-up, before the loop: system calls are still allowed ---- */
+
+static void ask_scheduling(struct rt_thread *t)
+{
+	struct sched_param sp = {.sched_priority = t->cfg.priority};
+	cpu_set_t set;
+
+	if (t->cfg.cpu >= 0) {
+		CPU_ZERO(&set);
+		CPU_SET((size_t)t->cfg.cpu, &set);
+		t->grants.pinned = pthread_setaffinity_np(pthread_self(), sizeof(set), &set) == 0;
+		if (!t->grants.pinned)
+			missing(t, "not pinned to CPU %d: %s; choose an existing one with "
+				   "[stepd] rt_cpu\n",
+				t->cfg.cpu, strerror(errno));
+	}
+	if (t->cfg.priority > 0) {
+		int rc = pthread_setschedparam(pthread_self(), SCHED_FIFO, &sp);
+
+		t->grants.fifo = rc == 0;
+		if (rc)
+			missing(t, "no SCHED_FIFO priority %d: %s; grant it with CAP_SYS_NICE or "
+				   "'ulimit -r %d'\n",
+				t->cfg.priority, strerror(rc), t->cfg.priority);
+	}
+	/* ONFAULT keeps the planner's heap small; what RT needs is touched below. */
+	t->grants.locked = mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
+	if (!t->grants.locked)
+		missing(t, "memory not locked: %s; grant it with CAP_IPC_LOCK or "
+			   "'ulimit -l unlimited'\n",
+			strerror(errno));
+}
+
+static __attribute__((noinline)) void touch_stack(void)
+{
+	volatile uint8_t page[RT_STACK_TOUCH];
+
+	for (size_t i = 0; i < sizeof(page); i += 1024)
+		page[i] = 0;
+	(void)page[0];
+}
+
+/* Write to every page without changing it. */
+static void touch(void *mem, size_t size)
+{
+	volatile uint8_t *p = mem;
+
+	for (size_t i = 0; i < size; i += 1024)
+		p[i] = p[i];
+	p[size - 1] = p[size - 1];
+}
+
+static void touch_rings(struct engine *e)
+{
+	struct ring *rings[] = {e->cfg.plan, e->cfg.control, e->cfg.events};
+
+	touch(e, sizeof(*e));
+	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
+		touch(rings[i]->mem, ring_mem_size(rings[i]->record_size, rings[i]->capacity));
+}
+
+static bool forbid_syscalls(struct rt_thread *t)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	bool ok = ctx != NULL;
+
+	/* exit ends the thread; the signal calls are the kernel's own way back from a stop. */
+	static const int allowed[] = {SCMP_SYS(io_uring_enter), SCMP_SYS(exit),
+				      SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
+				      SCMP_SYS(restart_syscall)};
+
+	for (size_t i = 0; ok && i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		ok = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0) == 0;
+	ok = ok && seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 0) == 0;
+	/* seccomp_release() frees memory through calls that the filter would forbid: the small
+	 * context stays for the life of the process. */
+	ok = ok && seccomp_load(ctx) == 0;
+	if (!ok)
+		missing(t, "no system call filter on the rt thread\n");
+	return ok;
+}
+
+static int open_ring(struct io_uring *ring)
+{
+	int rc = io_uring_queue_init(RT_RING_ENTRIES, ring,
+				     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+
+	if (rc == -EINVAL) /* older than 6.1: works, with a little more interrupt noise */
+		rc = io_uring_queue_init(RT_RING_ENTRIES, ring, 0);
+	return rc;
+}
+
+/* ---- the loop ---- */
+
+static struct io_uring_sqe *get_sqe(struct rt_loop *l, enum rt_op op, int mcu)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&l->ring);
+
+	if (!sqe) { /* full: hand the batch over and try once more */
+		io_uring_submit(&l->ring);
+		l->stats.enters++;
+		sqe = io_uring_get_sqe(&l->ring);
+	}
+	if (sqe)
+		io_uring_sqe_set_data64(sqe, (uint64_t)op | (uint64_t)mcu << 8);
+	else
+		l->stats.io_errors++;
+	return sqe;
+}
+
+static void arm_poll(struct rt_loop *l, int mcu)
+{
+	struct io_uring_sqe *sqe = get_sqe(l, OP_POLL, mcu);
+
+	if (!sqe) {
+		l->port[mcu].closed = true;
+		return;
+	}
+	io_uring_prep_poll_add(sqe, l->t->cfg.mcu_fd[mcu], POLLIN);
+	io_uring_sqe_set_data64(sqe, OP_POLL | (uint64_t)mcu << 8);
+}
+
+static void arm_read(struct rt_loop *l, int mcu)
+{
+	struct io_uring_sqe *sqe = get_sqe(l, OP_READ, mcu);
+
+	if (!sqe)
+		return;
+	io_uring_prep_read(sqe, l->t->cfg.mcu_fd[mcu], l->port[mcu].in, RT_READ_BYTES, (uint64_t)-1);
+	io_uring_sqe_set_data64(sqe, OP_READ | (uint64_t)mcu << 8);
+}
+
+static void arm_wake(struct rt_loop *l)
+{
+	struct io_uring_sqe *sqe = get_sqe(l, OP_WAKE, 0);
+
+	if (!sqe)
+		return;
+	io_uring_prep_read(sqe, l->t->wake_fd, &l->wake_value, sizeof(l->wake_value), (uint64_t)-1);
+	io_uring_sqe_set_data64(sqe, OP_WAKE);
+}
+
+static void write_more(struct rt_loop *l, int mcu)
+{
+	struct rt_port *p = &l->port[mcu];
+	struct io_uring_sqe *sqe = get_sqe(l, OP_WRITE, mcu);
+
+	if (!sqe)
+		return;
+	io_uring_prep_write(sqe, l->t->cfg.mcu_fd[mcu], p->out + p->out_done,
+			    p->out_len - p->out_done, (uint64_t)-1);
+	io_uring_sqe_set_data64(sqe, OP_WRITE | (uint64_t)mcu << 8);
+	p->writing = true;
+}
+
+static void transmit(struct rt_loop *l, int mcu, int64_t now_ns)
+{
+	struct rt_port *p = &l->port[mcu];
+
+	if (p->writing || p->closed)
+		return;
+	p->out_len = 0;
+	p->out_done = 0;
+	while (p->out_len + WIRE_FRAME_MAX <= RT_WRITE_BYTES) {
+		uint32_t n = engine_transmit(l->t->cfg.engine, mcu, p->out + p->out_len,
+					     RT_WRITE_BYTES - p->out_len, now_ns);
+
+		if (n == 0)
+			break;
+		p->out_len += n;
+	}
+	if (p->out_len > 0)
+		write_more(l, mcu);
+}
+
+static void notify(struct rt_loop *l)
+{
+	struct io_uring_sqe *sqe;
+
+	if (l->notifying) {
+		l->notify_again = true;
+		return;
+	}
+	sqe = get_sqe(l, OP_NOTIFY, 0);
+	if (!sqe)
+		return;
+	l->notify_value = 1;
+	io_uring_prep_write(sqe, l->t->notify_fd, &l->notify_value, sizeof(l->notify_value),
+			    (uint64_t)-1);
+	io_uring_sqe_set_data64(sqe, OP_NOTIFY);
+	l->notifying = true;
+}
+
+static void written(struct rt_loop *l, int mcu, int res)
+{
+	struct rt_port *p = &l->port[mcu];
+
+	p->writing = false;
+	if (res == -EAGAIN || res == -EINTR)
+		res = 0;
+	if (res < 0) { /* the device is gone: the link's own time-outs report it */
+		p->closed = true;
+		l->stats.io_errors++;
+		return;
+	}
+	p->out_done += (uint32_t)res;
+	if (p->out_done < p->out_len)
+		write_more(l, mcu);
+}
+
+static void received(struct rt_loop *l, int mcu, int res, int64_t now_ns)
+{
+	struct rt_port *p = &l->port[mcu];
+
+	if (res > 0)
+		engine_receive(l->t->cfg.engine, mcu, p->in, (uint32_t)res, now_ns);
+	if (res == RT_READ_BYTES) {
+		arm_read(l, mcu);
+	} else if (res > 0 || res == -EAGAIN || res == -EINTR) {
+		arm_poll(l, mcu);
+	} else { /* end of file or error */
+		p->closed = true;
+		l->stats.io_errors++;
+	}
+}
+
+static void completed(struct rt_loop *l, uint64_t data, int res, int64_t now_ns)
+{
+	int mcu = (int)(data >> 8);
+
+	switch ((enum rt_op)(data & 0xff)) {
+	case OP_POLL:
+		if (res > 0)
+			arm_read(l, mcu);
+		else
+			l->port[mcu].closed = true;
+		break;
+	case OP_READ:
+		received(l, mcu, res, now_ns);
+		break;
+	case OP_WRITE:
+		written(l, mcu, res);
+		break;
+	case OP_WAKE:
+		arm_wake(l);
+		break;
+	case OP_NOTIFY:
+		l->notifying = false;
+		if (l->notify_again) {
+			l->notify_again = false;
+			notify(l);
+		}
+		break;
+	}
+}
+
+static void reap(struct rt_loop *l, int64_t now_ns)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, count = 0;
+
+	io_uring_for_each_cqe(&l->ring, head, cqe)
+	{
+		completed(l, io_uring_cqe_get_data64(cqe), cqe->res, now_ns);
+		count++;
+	}
+	io_uring_cq_advance(&l->ring, count);
+}
+
+static void sleep_until(struct rt_loop *l, int64_t deadline_ns, int64_t now_ns)
+{
+	struct __kernel_timespec ts = {0, 0};
+	struct io_uring_cqe *cqe = NULL;
+	int64_t wait_ns = deadline_ns - now_ns;
+
+	if (wait_ns > RT_SLEEP_MAX_NS)
+		wait_ns = RT_SLEEP_MAX_NS;
+	if (wait_ns < 0)
+		wait_ns = 0;
+	ts.tv_nsec = wait_ns;
+	(void)io_uring_submit_and_wait_timeout(&l->ring, &cqe, 1, &ts, NULL);
+	l->stats.enters++;
+}
+
+static void note_wake(struct rt_loop *l, int64_t deadline_ns, int64_t now_ns)
+{
+	uint64_t late_ns;
+
+	if (now_ns <= deadline_ns)
+		return;
+	late_ns = (uint64_t)(now_ns - deadline_ns);
+	if (late_ns > l->stats.wake_max_ns)
+		l->stats.wake_max_ns = late_ns;
+	if (late_ns > 1000000)
+		l->stats.wake_late++;
+}
+
+static void loop(struct rt_loop *l)
+{
+	struct rt_thread *t = l->t;
+	struct engine *e = t->cfg.engine;
+	int64_t now_ns = clock_now_ns();
+
+	role_take(&role_rt);
+	/* Pairs with the release in rt_thread_stop(). */
+	while (!atomic_load_explicit(&t->stop, memory_order_acquire)) {
+		int64_t start_ns = now_ns, deadline_ns;
+		uint32_t tail;
+
+		deadline_ns = engine_cycle(e, now_ns);
+		for (int i = 0; i < t->cfg.mcu_count; i++)
+			transmit(l, i, now_ns);
+		tail = atomic_load_explicit(&e->cfg.events->tail, memory_order_relaxed);
+		if (tail != l->notified_tail || l->stats.cycles % RT_NOTIFY_EVERY == 0)
+			notify(l);
+		l->notified_tail = tail;
+		if (++l->stats.cycles % RT_STATS_EVERY == 0)
+			snapshot_write(&t->stats, &l->stats, sizeof(l->stats));
+		now_ns = clock_now_ns();
+		if ((uint64_t)(now_ns - start_ns) > l->stats.cycle_max_ns)
+			l->stats.cycle_max_ns = (uint64_t)(now_ns - start_ns);
+		sleep_until(l, deadline_ns, now_ns);
+		now_ns = clock_now_ns();
+		note_wake(l, deadline_ns > start_ns ? deadline_ns : start_ns, now_ns);
+		reap(l, now_ns);
+	}
+}
+
+static void *rt_main(void *arg)
+{
+	struct rt_loop *l = arg;
+	struct rt_thread *t = l->t;
+	int rc;
+
+	t->tid = (int)syscall(SYS_gettid);
+	ask_scheduling(t);
+	touch_stack();
+	touch_rings(t->cfg.engine);
+	touch(l, sizeof(*l));
+	touch(&t->stats, sizeof(t->stats));
+	rc = open_ring(&l->ring);
+	if (rc < 0) {
+		missing(t, "io_uring is not available: %s; stepd needs kernel 6.1 or newer with "
+			   "kernel.io_uring_disabled=0\n",
+			strerror(-rc));
+		atomic_store(&t->state, STATE_FAILED);
+		return NULL;
+	}
+	for (int i = 0; i < t->cfg.mcu_count; i++)
+		arm_poll(l, i);
+	arm_wake(l);
+	if (t->cfg.seccomp)
+		t->grants.seccomp = forbid_syscalls(t);
+	atomic_store(&t->state, STATE_RUNNING);
+	loop(l);
+	if (!t->grants.seccomp) {
+		io_uring_queue_exit(&l->ring);
+		return NULL;
+	}
+	/* Only the bare call is allowed under the filter; the kernel closes the ring. */
+	syscall(SYS_exit, 0);
+	return NULL;
+}
+
+/* ---- the planner thread's side ---- */
+
+static int start_thread(struct rt_thread *t, struct rt_loop *l)
+{
+	pthread_attr_t attr;
+	int rc = pthread_attr_init(&attr);
+
+	if (rc)
+		return -rc;
+	rc = pthread_attr_setstacksize(&attr, RT_STACK_BYTES);
+	if (!rc)
+		rc = pthread_create(&t->thread, &attr, rt_main, l);
+	pthread_attr_destroy(&attr);
+	return -rc;
+}
+
+int rt_thread_start(struct rt_thread *t, const struct rt_thread_config *cfg)
+{
+	struct rt_loop *l = aligned_alloc(RING_CACHE_LINE, (sizeof(*l) + 63) / 64 * 64);
+	struct timespec pause = {0, 1000000};
+	int rc;
+
+	if (!l)
+		return -ENOMEM;
+	memset(t, 0, sizeof(*t));
+	memset(l, 0, sizeof(*l));
+	t->cfg = *cfg;
+	t->wake_fd = eventfd(0, EFD_CLOEXEC);
+	t->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (t->wake_fd < 0 || t->notify_fd < 0) {
+		free(l);
+		return -errno;
+	}
+	l->t = t;
+	rc = start_thread(t, l);
+	if (rc) {
+		free(l);
+		return rc;
+	}
+	for (int i = 0; i < 5000 && atomic_load(&t->state) == STATE_STARTING; i++)
+		nanosleep(&pause, NULL);
+	if (atomic_load(&t->state) == STATE_RUNNING)
+		return 0;
+	if (atomic_load(&t->state) == STATE_FAILED)
+		pthread_join(t->thread, NULL);
+	return -EIO;
+}
+
+void rt_thread_wake(struct rt_thread *t)
+{
+	uint64_t one = 1;
+
+	if (write(t->wake_fd, &one, sizeof(one)) < 0) {
+		/* The counter is full only if the thread has not looked for 2^64 wakes. */
+	}
+}
+
+void rt_thread_stop(struct rt_thread *t)
+{
+	/* Pairs with the acquire in loop(). */
+	atomic_store_explicit(&t->stop, true, memory_order_release);
+	rt_thread_wake(t);
+	pthread_join(t->thread, NULL);
+	close(t->wake_fd);
+	close(t->notify_fd);
+}
+
+bool rt_thread_stats_read(struct rt_thread *t, struct rt_thread_stats *out)
+{
+	return snapshot_read(&t->stats, out, sizeof(*out));
+}
+
+static bool proc_value(const char *text, const char *key, uint64_t *value)
+{
+	const char *at = strstr(text, key);
+
+	return at && sscanf(at + strlen(key), "%lu", value) == 1;
+}
+
+static bool read_proc(int tid, const char *name, char *buf, size_t size)
+{
+	char path[64];
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/%s", tid, name);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	n = fread(buf, 1, size - 1, f);
+	buf[n] = 0;
+	fclose(f);
+	return n > 0;
+}
+
+bool rt_thread_proc_read(const struct rt_thread *t, struct rt_thread_proc *out)
+{
+	char buf[4096];
+	const char *after_name;
+
+	if (!read_proc(t->tid, "stat", buf, sizeof(buf)))
+		return false;
+	after_name = strrchr(buf, ')'); /* the name may hold spaces */
+	if (!after_name || sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %lu %*u %lu",
+				  &out->minor_faults, &out->major_faults) != 2)
+		return false;
+	return read_proc(t->tid, "status", buf, sizeof(buf)) &&
+	       proc_value(buf, "\nvoluntary_ctxt_switches:", &out->voluntary_switches) &&
+	       proc_value(buf, "nonvoluntary_ctxt_switches:", &out->involuntary_switches);
+}

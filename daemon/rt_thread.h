@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rt_thread.h - the one real-time thread: runs the engine on an io_uring.
+ *
+ * It sleeps in exactly one place, io_uring_enter, for a completion or the engine's next deadline.
+ * After start it makes no other system call, allocates nothing and touches no new page; with
+ * .seccomp any other call kills the process.
+ * Threads: PLAN starts and stops it and reads its figures; all else happens on RT.
+ */
+#ifndef DAEMON_RT_THREAD_H
+#define DAEMON_RT_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine.h"
+
+struct rt_thread_config {
+	struct engine *engine;
+	int mcu_count;
+	int mcu_fd[ENGINE_MCUS]; /* non-blocking ttys, indexed like the engine's links */
+	int priority;            /* SCHED_FIFO priority 1..99; 0 = don't ask for it */
+	int cpu;                 /* pin to this CPU; -1 = don't */
+	bool seccomp;            /* any system call but io_uring_enter is fatal */
+};
+
+/* What the thread got of what it asked for. Text fields are "" where it got it. */
+struct rt_thread_grants {
+	bool fifo, pinned, locked, seccomp;
+	char text[512]; /* what is missing and how to grant it, a line each */
+};
+
+struct rt_thread_stats {
+	uint64_t cycles;
+	uint64_t enters;            /* io_uring_enter calls */
+	uint64_t wake_max_ns;       /* latest wake-up after the asked-for deadline */
+	uint64_t wake_late;         /* wake-ups more than 1 ms late */
+	uint64_t cycle_max_ns;      /* longest engine cycle */
+	uint64_t io_errors;
+};
+
+struct rt_thread {
+	struct rt_thread_config cfg;
+	struct rt_thread_grants grants;
+	pthread_t thread;
+	int tid;
+	int wake_fd;   /* PLAN writes: there is something in a ring */
+	int notify_fd; /* RT writes: there is something in the event ring */
+	_Atomic int state;
+	_Atomic bool stop;
+	struct snapshot stats;
+};
+
+/* Start the thread and wait until it runs (bounded, 5 s). Without privileges it runs as well as it
+ * can and says what is missing in t->grants. Returns 0 or a negative errno with text in
+ * grants.text: the thread does not exist then. */
+int rt_thread_start(struct rt_thread *t, const struct rt_thread_config *cfg);
+
+/* Let it know that a ring has something for it. Never blocks. Thread: PLAN. */
+void rt_thread_wake(struct rt_thread *t);
+
+void rt_thread_stop(struct rt_thread *t);
+
+bool rt_thread_stats_read(struct rt_thread *t, struct rt_thread_stats *out);
+
+/* Page faults and context switches of the thread since it started its loop. Thread: PLAN.
+ * Returns false if /proc could not be read. */
+struct rt_thread_proc {
+	uint64_t minor_faults, major_faults;
+	uint64_t voluntary_switches, involuntary_switches;
+};
+bool rt_thread_proc_read(const struct rt_thread *t, struct rt_thread_proc *out);
+
+#endif

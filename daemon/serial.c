@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "serial.h"
+
+/* termios2 (any baud rate) lives in the kernel's header, which clashes with <termios.h>. */
+#include <asm/termbits.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/serial.h>
+#include <linux/tty_flags.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static int set_raw(int fd, uint32_t baud)
+{
+	struct termios2 t;
+
+	if (ioctl(fd, TCGETS2, &t) < 0)
+		return -1;
+	t.c_iflag = 0;
+	t.c_oflag = 0;
+	t.c_lflag = 0;
+	t.c_cflag = CS8 | CREAD | CLOCAL | BOTHER | (BOTHER << IBSHIFT);
+	t.c_ispeed = baud;
+	t.c_ospeed = baud;
+	memset(t.c_cc, 0, sizeof(t.c_cc));
+	return ioctl(fd, TCSETSF2, &t);
+}
+
+/* Ask the driver to pass bytes on at once. Drivers without it (ptys, CDC) don't need it. */
+static void set_low_latency(int fd)
+{
+	struct serial_struct s;
+
+	if (ioctl(fd, TIOCGSERIAL, &s) < 0)
+		return;
+	s.flags = (int)((unsigned int)s.flags | ASYNC_LOW_LATENCY);
+	(void)ioctl(fd, TIOCSSERIAL, &s);
+}
+
+int serial_open(const char *path, uint32_t baud, char *err, size_t err_size)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0) {
+		snprintf(err, err_size, "cannot open serial device '%s': %s", path, strerror(errno));
+		return -1;
+	}
+	if (!isatty(fd)) {
+		snprintf(err, err_size, "'%s' is not a serial device (tty)", path);
+		close(fd);
+		return -1;
+	}
+	if (ioctl(fd, TIOCEXCL) < 0 || set_raw(fd, baud) < 0) {
+		snprintf(err, err_size, "cannot set up '%s' for %u baud: %s", path, baud,
+			 strerror(errno));
+		close(fd);
+		return -1;
+	}
+	set_low_latency(fd);
+	return fd;
+}

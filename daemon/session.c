@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum {
+	IDENTIFY_CHUNK = 40, /* bytes asked for at a time */
+	RESETS_MAX = 2,
+};
+
+#define RETRY_NS ((int64_t)250 * 1000 * 1000)
+#define GIVE_UP_NS ((int64_t)15 * 1000 * 1000 * 1000)
+#define RESET_WAIT_NS ((int64_t)800 * 1000 * 1000)
+
+static void fail(struct session *s, const char *why)
+{
+	s->state = SESSION_FAILED;
+	if (why != s->error)
+		snprintf(s->error, sizeof(s->error), "mcu '%s': %s", s->name, why);
+}
+
+bool session_init(struct session *s, int mcu, const char *name, struct ring *control,
+		  bool (*configure)(void *, struct session *), void *ctx)
+{
+	memset(s, 0, sizeof(*s));
+	s->mcu = mcu;
+	s->name = name;
+	s->control = control;
+	s->configure = configure;
+	s->ctx = ctx;
+	s->dict_data = malloc(SESSION_DICT_MAX);
+	s->config = calloc(SESSION_COMMANDS_MAX, sizeof(*s->config));
+	wire_dict_init(&s->dict.ids);
+	return s->dict_data && s->config;
+}
+
+void session_free(struct session *s)
+{
+	dictionary_free(&s->dict);
+	free(s->dict_data);
+	free(s->config);
+	s->dict_data = NULL;
+	s->config = NULL;
+}
+
+static bool encode(struct session *s, enum msg_id id, const void *msg, struct session_command *out)
+{
+	int16_t wire_id = wire_dict_wire_id(&s->dict.ids, id);
+
+	if (wire_id == WIRE_ID_NONE) {
+		snprintf(s->error, sizeof(s->error),
+			 "mcu '%s': its firmware has no command '%s'; expected one that has",
+			 s->name, msg_table[id].format);
+		return false;
+	}
+	out->len = (uint8_t)wire_encode(out->bytes, sizeof(out->bytes), wire_id, &msg_table[id], msg);
+	return out->len > 0;
+}
+
+static bool push(struct session *s, const struct session_command *c)
+{
+	struct ctl_rec rec = {.kind = CTL_SEND};
+
+	rec.send.mcu = (uint8_t)s->mcu;
+	rec.send.len = c->len;
+	memcpy(rec.send.bytes, c->bytes, c->len);
+	return ring_push(s->control, &rec);
+}
+
+bool session_send(struct session *s, enum msg_id id, const void *msg)
+{
+	struct session_command c;
+
+	return encode(s, id, msg, &c) && push(s, &c);
+}
+
+bool session_oid(struct session *s, uint8_t *oid)
+{
+	if (s->oid_count == UINT8_MAX) {
+		snprintf(s->error, sizeof(s->error), "mcu '%s': more than 255 objects", s->name);
+		return false;
+	}
+	*oid = s->oid_count++;
+	return true;
+}
+
+bool session_config(struct session *s, enum msg_id id, const void *msg)
+{
+	if (s->config_count == SESSION_COMMANDS_MAX) {
+		snprintf(s->error, sizeof(s->error), "mcu '%s': more than %d config commands",
+			 s->name, SESSION_COMMANDS_MAX);
+		return false;
+	}
+	if (!encode(s, id, msg, &s->config[s->config_count]))
+		return false;
+	s->config_count++;
+	return true;
+}
+
+bool session_pin(struct session *s, const char *pin, uint32_t *number)
+{
+	if (dictionary_enum(&s->dict, "pin", pin, number))
+		return true;
+	snprintf(s->error, sizeof(s->error),
+		 "mcu '%s' (%s): it has no pin '%s'; expected a pin name of that chip", s->name,
+		 dictionary_text(&s->dict, "MCU") ? dictionary_text(&s->dict, "MCU") : "unknown chip",
+		 pin);
+	return false;
+}
+
+/* ---- the steps ---- */
+
+static void ask_identify(struct session *s)
+{
+	struct msg_identify m = {.offset = (uint32_t)s->dict_size, .count = IDENTIFY_CHUNK};
+
+	session_send(s, MSG_ID_identify, &m);
+}
+
+static void ask_config(struct session *s, enum session_state next)
+{
+	struct msg_get_config m;
+
+	s->state = next;
+	session_send(s, MSG_ID_get_config, &m);
+}
+
+/* The configuration's tag: a CRC over all that is sent, so that any change of it shows. */
+static uint32_t config_crc(const struct session *s)
+{
+	uLong crc = crc32(0, &s->oid_count, 1);
+
+	for (size_t i = 0; i < s->config_count; i++)
+		crc = crc32(crc, s->config[i].bytes, s->config[i].len);
+	return (uint32_t)crc;
+}
+
+static void dictionary_complete(struct session *s)
+{
+	struct ctl_rec rec = {.kind = CTL_MCU_IDS};
+	char err[SESSION_ERROR_MAX - 80];
+
+	if (dictionary_parse(&s->dict, s->dict_data, s->dict_size, err, sizeof(err)) < 0) {
+		fail(s, err);
+		return;
+	}
+	rec.mcu_ids.mcu = (uint8_t)s->mcu;
+	rec.mcu_ids.freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
+	rec.mcu_ids.receive_window = (uint16_t)dictionary_number(&s->dict, "RECEIVE_WINDOW", 0);
+	rec.mcu_ids.dict = s->dict.ids;
+	if (!(rec.mcu_ids.freq_hz >= 1e5 && rec.mcu_ids.freq_hz <= 1e10)) {
+		fail(s, "its dictionary has no usable CLOCK_FREQ; expected 100000 .. 10000000000");
+		return;
+	}
+	s->oid_count = 0;
+	s->config_count = 0;
+	if (!s->configure(s->ctx, s)) {
+		fail(s, s->error);
+		return;
+	}
+	s->config_crc = config_crc(s);
+	s->state = SESSION_CLOCK;
+	if (!ring_push(s->control, &rec))
+		fail(s, "the control ring is full");
+}
+
+static void identify_response(struct session *s, const struct msg_identify_response *m)
+{
+	if (s->state != SESSION_IDENTIFY || m->offset != s->dict_size)
+		return; /* the answer to a repeated question */
+	if (m->data.len == 0) {
+		dictionary_complete(s);
+		return;
+	}
+	if (s->dict_size + m->data.len > SESSION_DICT_MAX) {
+		fail(s, "its dictionary is longer than 256 KiB");
+		return;
+	}
+	memcpy(s->dict_data + s->dict_size, m->data.data, m->data.len);
+	s->dict_size += m->data.len;
+	ask_identify(s);
+}
+
+static void reset_mcu(struct session *s, int64_t now_ns)
+{
+	struct ctl_rec rec = {.kind = CTL_LINK_RESET, .mcu = (uint8_t)s->mcu};
+	bool sent;
+
+	if (s->resets++ >= RESETS_MAX) {
+		fail(s, "it does not take a new configuration, not even after a reset");
+		return;
+	}
+	sent = wire_dict_wire_id(&s->dict.ids, MSG_ID_reset) != WIRE_ID_NONE
+		       ? session_send(s, MSG_ID_reset, NULL)
+		       : session_send(s, MSG_ID_emergency_stop, NULL) &&
+				 session_send(s, MSG_ID_config_reset, NULL);
+	if (!sent || !ring_push(s->control, &rec)) {
+		fail(s, "it holds another configuration and cannot be reset by command; "
+			"press its reset button");
+		return;
+	}
+	s->state = SESSION_RESET;
+	s->retry_ns = now_ns + RESET_WAIT_NS;
+}
+
+static void send_config(struct session *s)
+{
+	struct msg_allocate_oids oids = {.count = s->oid_count};
+	struct msg_finalize_config final = {.crc = s->config_crc};
+	bool ok = session_send(s, MSG_ID_allocate_oids, &oids);
+
+	for (size_t i = 0; ok && i < s->config_count; i++)
+		ok = push(s, &s->config[i]);
+	ok = ok && session_send(s, MSG_ID_finalize_config, &final);
+	if (!ok) {
+		fail(s, "the control ring is full");
+		return;
+	}
+	ask_config(s, SESSION_CONFIRM);
+}
+
+static void ready(struct session *s, const struct msg_config *m)
+{
+	struct ctl_rec rec = {.kind = CTL_MCU_READY};
+
+	s->move_count = m->move_count;
+	rec.mcu_ready.mcu = (uint8_t)s->mcu;
+	rec.mcu_ready.move_count = m->move_count;
+	if (!ring_push(s->control, &rec)) {
+		fail(s, "the control ring is full");
+		return;
+	}
+	s->state = SESSION_READY;
+}
+
+static void config_response(struct session *s, const struct msg_config *m, int64_t now_ns)
+{
+	char text[128];
+
+	if (s->state != SESSION_QUERY && s->state != SESSION_REVIVE && s->state != SESSION_CONFIRM)
+		return;
+	if (m->is_shutdown) {
+		if (s->state == SESSION_QUERY) {
+			session_send(s, MSG_ID_clear_shutdown, NULL);
+			ask_config(s, SESSION_REVIVE);
+		} else {
+			reset_mcu(s, now_ns);
+		}
+	} else if (!m->is_config) {
+		if (s->state == SESSION_CONFIRM)
+			fail(s, "it did not accept the configuration");
+		else
+			send_config(s);
+	} else if (m->crc == s->config_crc) {
+		s->was_configured = s->state != SESSION_CONFIRM;
+		ready(s, m);
+	} else if (s->state == SESSION_CONFIRM) {
+		snprintf(text, sizeof(text), "it reports configuration %08x; expected %08x", m->crc,
+			 s->config_crc);
+		fail(s, text);
+	} else {
+		reset_mcu(s, now_ns);
+	}
+}
+
+static void stopped(struct session *s, const char *what, uint16_t reason)
+{
+	char label[96], text[160];
+
+	dictionary_label(&s->dict, "static_string_id", reason, label, sizeof(label));
+	snprintf(text, sizeof(text), "%s: %s", what, label);
+	fail(s, text);
+}
+
+bool session_message(struct session *s, const struct ev_message *m)
+{
+	int16_t wire_id;
+	const uint8_t *fields = wire_get_id(m->bytes, m->bytes + m->len, &wire_id);
+	int id = fields ? wire_dict_response(&s->dict.ids, wire_id) : -1;
+	union msg_any any;
+
+	if (id < 0 ||
+	    wire_decode(&msg_table[id], fields, (size_t)(m->bytes + m->len - fields), &any) < 0)
+		return false;
+	switch (id) {
+	case MSG_ID_identify_response:
+		identify_response(s, &any.identify_response);
+		return true;
+	case MSG_ID_config:
+		config_response(s, &any.config, m->received_ns);
+		return true;
+	case MSG_ID_is_shutdown:
+		if (s->state == SESSION_CONFIRM)
+			stopped(s, "it shut down while being configured", any.is_shutdown.static_string_id);
+		return s->state != SESSION_READY;
+	case MSG_ID_shutdown:
+		if (s->state == SESSION_CONFIRM)
+			stopped(s, "it shut down while being configured", any.shutdown.static_string_id);
+		return s->state != SESSION_READY;
+	default:
+		return false;
+	}
+}
+
+void session_clock_ready(struct session *s, int64_t now_ns)
+{
+	if (s->state != SESSION_CLOCK)
+		return;
+	s->retry_ns = now_ns + RETRY_NS;
+	ask_config(s, SESSION_QUERY);
+}
+
+void session_tick(struct session *s, int64_t now_ns)
+{
+	if (s->state == SESSION_READY || s->state == SESSION_FAILED)
+		return;
+	if (s->give_up_ns == 0) {
+		s->give_up_ns = now_ns + GIVE_UP_NS;
+		s->retry_ns = now_ns;
+	}
+	if (now_ns >= s->give_up_ns) {
+		fail(s, s->dict_size == 0 && s->state == SESSION_IDENTIFY
+				? "it does not answer; expected a board with firmware that speaks "
+				  "this protocol at this device and baud rate"
+				: "it stopped answering while being set up");
+		return;
+	}
+	if (now_ns < s->retry_ns)
+		return;
+	s->retry_ns = now_ns + RETRY_NS;
+	switch (s->state) {
+	case SESSION_RESET:
+		s->state = SESSION_IDENTIFY;
+		s->dict_size = 0;
+		dictionary_free(&s->dict);
+		wire_dict_init(&s->dict.ids);
+		ask_identify(s);
+		break;
+	case SESSION_IDENTIFY:
+		ask_identify(s);
+		break;
+	case SESSION_QUERY:
+	case SESSION_REVIVE:
+	case SESSION_CONFIRM:
+		ask_config(s, s->state);
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* session.h - brings one MCU from "connected" to "ready": identify, clock sync, configuration.
+ *
+ * A state machine fed with the MCU's messages and the time; it never blocks. What it sends goes
+ * through the control ring, so the rt thread owns the link from the first byte.
+ * docs/PROTOCOL.md section 7. Threads: PLAN.
+ */
+#ifndef DAEMON_SESSION_H
+#define DAEMON_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control.h"
+#include "daemon/dictionary.h"
+#include "ring.h"
+
+enum {
+	SESSION_DICT_MAX = 256 * 1024, /* compressed dictionary, bytes */
+	SESSION_COMMANDS_MAX = 256,
+	SESSION_ERROR_MAX = 256,
+};
+
+enum session_state {
+	SESSION_IDENTIFY,
+	SESSION_CLOCK,   /* waits for the engine's clock estimate */
+	SESSION_QUERY,   /* get_config */
+	SESSION_REVIVE,  /* clear_shutdown was sent */
+	SESSION_RESET,   /* reset was sent, waits for the firmware to come back */
+	SESSION_CONFIRM, /* configuration was sent, get_config again */
+	SESSION_READY,
+	SESSION_FAILED,
+};
+
+/* An encoded command. */
+struct session_command {
+	uint8_t len;
+	uint8_t bytes[WIRE_PAYLOAD_MAX];
+};
+
+struct session {
+	int mcu;
+	const char *name;
+	struct ring *control;
+	enum session_state state;
+	struct dictionary dict;
+	uint8_t *dict_data;
+	size_t dict_size;
+	struct session_command *config; /* between allocate_oids and finalize_config */
+	size_t config_count;
+	uint8_t oid_count;
+	uint32_t config_crc;
+	uint16_t move_count;
+	int64_t retry_ns, give_up_ns;
+	int resets;
+	bool was_configured; /* the firmware held this very configuration already */
+	char error[SESSION_ERROR_MAX];
+	/* Called once the dictionary is known: adds oids and config commands. Returns false with
+	 * s->error set if the firmware lacks something. */
+	bool (*configure)(void *ctx, struct session *s);
+	void *ctx;
+};
+
+/* Returns false if memory is short. */
+bool session_init(struct session *s, int mcu, const char *name, struct ring *control,
+		  bool (*configure)(void *, struct session *), void *ctx);
+void session_free(struct session *s);
+
+/* For configure(): a new oid, and a config command. false: s->error says why. */
+bool session_oid(struct session *s, uint8_t *oid);
+bool session_config(struct session *s, enum msg_id id, const void *msg);
+/* Number of a pin in this MCU's dictionary. */
+bool session_pin(struct session *s, const char *pin, uint32_t *number);
+
+/* Send a command now, outside the configuration. false: the ring is full or the firmware lacks it. */
+bool session_send(struct session *s, enum msg_id id, const void *msg);
+
+/* A message of this MCU. Returns true if it was the session's own. */
+bool session_message(struct session *s, const struct ev_message *m);
+/* The engine's clock estimate for this MCU is ready. */
+void session_clock_ready(struct session *s, int64_t now_ns);
+/* Time passes: retries and time-outs. */
+void session_tick(struct session *s, int64_t now_ns);
+
+#endif

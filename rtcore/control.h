@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* control.h - records of the two rings beside the motion ring.
+ *
+ * Control ring, planner thread to rt thread: acted on in the next cycle, ahead of all motion.
+ * Event ring, rt thread to planner thread: what the MCUs said and what became of the motion.
+ * Both carry fixed-size records. Units are in the names; clocks are 64-bit MCU ticks.
+ */
+#ifndef RTCORE_CONTROL_H
+#define RTCORE_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "move.h"
+#include "wire.h"
+
+enum {
+	ENGINE_MCUS = 4,
+	ENGINE_STEPPERS = 16,
+	ENGINE_OUTPUTS = 32,
+	ENGINE_ENDSTOPS = 8,
+};
+
+enum ctl_kind {
+	CTL_SEND,         /* .send: a command for one MCU, as soon as the link allows */
+	CTL_MCU_IDS,      /* .mcu_ids: the MCU's dictionary is known */
+	CTL_MCU_READY,    /* .mcu_ready: it is configured and may get motion */
+	CTL_STEPPER,      /* .stepper: a joint and where its steps go */
+	CTL_OUTPUT,       /* .output: a queued output */
+	CTL_RESYNC,       /* .resync: at rest; a stepper's counter as read back from its MCU */
+	CTL_POSITION,     /* .position_mm: name the axes' position; at rest */
+	CTL_HOMING,       /* .homing: watch these trsyncs, stop everything when one fires */
+	CTL_HOMING_END,   /* leave homing: motion may start again */
+	CTL_ABORT,        /* forget all motion that has not been handed out */
+	CTL_EMERGENCY,    /* emergency_stop to every MCU, forget all motion; final */
+	CTL_LINK_RESET,   /* .mcu: the link starts over (reset or reconnect) */
+};
+
+struct ctl_send {
+	uint8_t mcu;
+	uint8_t len;
+	uint8_t bytes[WIRE_PAYLOAD_MAX];
+};
+
+struct ctl_mcu_ids {
+	uint8_t mcu;
+	double freq_hz;          /* nominal, CLOCK_FREQ */
+	uint16_t receive_window; /* bytes, 0 if the dictionary doesn't say */
+	struct wire_dict dict;
+};
+
+struct ctl_mcu_ready {
+	uint8_t mcu;
+	uint16_t move_count;
+};
+
+struct ctl_stepper {
+	uint8_t stepper; /* index in the engine */
+	uint8_t mcu;
+	uint8_t oid;
+	bool invert_dir;
+	double steps_per_mm[MOVE_AXES]; /* weights of the axes in this joint */
+	double tolerance_s;
+	double reversal_filter_s;
+	double min_interval_s; /* never closer than this */
+};
+
+struct ctl_output {
+	uint8_t output;
+	uint8_t mcu;
+	uint8_t oid;
+	bool pwm; /* queue_pwm_out, else queue_digital_out */
+};
+
+struct ctl_resync {
+	uint8_t stepper;
+	int64_t count; /* steps, in the MCU's sign */
+};
+
+struct ctl_homing {
+	uint8_t count;
+	double timeout_s; /* the MCUs stop by themselves after this much silence */
+	struct {
+		uint8_t mcu;
+		uint8_t oid;
+	} trsync[ENGINE_MCUS];
+};
+
+struct ctl_rec {
+	uint32_t kind; /* enum ctl_kind */
+	union {
+		uint8_t mcu;
+		struct ctl_send send;
+		struct ctl_mcu_ids mcu_ids;
+		struct ctl_mcu_ready mcu_ready;
+		struct ctl_stepper stepper;
+		struct ctl_output output;
+		struct ctl_resync resync;
+		double position_mm[MOVE_AXES];
+		struct ctl_homing homing;
+	};
+};
+
+enum ev_kind {
+	EV_MESSAGE,       /* .message: a response that the engine doesn't act on itself */
+	EV_CLOCK_READY,   /* .mcu: its clock estimate may be used */
+	EV_SYNC,          /* .sync_id: all motion before the PLAN_SYNC has been executed */
+	EV_HOMING_STOP,   /* .homing_stop */
+	EV_FAULT,         /* .fault */
+	EV_LINK_LOST,     /* .mcu */
+	EV_ABORTED,       /* motion that was not handed out is gone */
+};
+
+enum engine_fault {
+	FAULT_NONE,
+	FAULT_STEPGEN,     /* an invariant of a stepper's timeline would break; .detail = enum stepgen_result */
+	FAULT_LATE,        /* a step's time had nearly passed before it could go out; .value_s = how late */
+	FAULT_UNDERRUN,    /* motion ran out at speed; .value_s = speed in mm/s */
+	FAULT_LINK_FULL,   /* the link's buffer overflowed */
+	FAULT_MCU_SHUTDOWN /* .detail = static_string_id */
+};
+
+struct ev_message {
+	int64_t received_ns;
+	uint8_t mcu;
+	uint8_t len;
+	uint8_t bytes[WIRE_PAYLOAD_MAX];
+};
+
+struct ev_fault {
+	uint32_t fault; /* enum engine_fault */
+	uint8_t mcu;
+	uint8_t stepper;
+	uint16_t detail;
+	double at_s; /* machine time */
+	double value_s;
+};
+
+struct ev_homing_stop {
+	uint8_t trsync; /* index in ctl_homing.trsync */
+	uint8_t reason; /* trigger_reason as the MCU said it */
+};
+
+struct ev_rec {
+	uint32_t kind; /* enum ev_kind */
+	union {
+		uint8_t mcu;
+		uint32_t sync_id;
+		struct ev_message message;
+		struct ev_fault fault;
+		struct ev_homing_stop homing_stop;
+	};
+};
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* engine.h - the rt core put together: one cycle takes what has come in and says what goes out.
+ *
+ * Owns the trapezoid queue, all joints, the links' state and the clock estimates. Pure: time and
+ * received bytes come in as arguments, bytes to send go out through the caller's buffers.
+ * Owner:   the caller places struct engine (large: a few MB, never on a stack) and the rings.
+ * Threads: INIT calls engine_init(); afterwards only RT calls engine_*(), but for the rings'
+ *          other ends and engine_status_read(), which belong to PLAN.
+ * Units:   _ns host CLOCK_MONOTONIC, _s machine time (the primary MCU's clock / nominal frequency).
+ */
+#ifndef RTCORE_ENGINE_H
+#define RTCORE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clockmap.h"
+#include "clocksync.h"
+#include "control.h"
+#include "link.h"
+#include "move.h"
+#include "moveq.h"
+#include "ring.h"
+#include "role.h"
+#include "snapshot.h"
+#include "stepgen.h"
+#include "trapq.h"
+
+enum {
+	ENGINE_PHASES = 8192, /* constant-acceleration phases known ahead */
+	ENGINE_SYNCS = 64,
+	ENGINE_OUTPUT_QUEUE = 256,
+	ENGINE_STOP_LEAD_MS = 1,
+};
+
+/* Called from inside the cycle, on the rt thread; must obey its rules. All may be NULL. */
+struct engine_observer {
+	void *ctx;
+	void (*move)(void *ctx, const struct move *m, double start_s);
+	/* The axes are called this from machine time at_s on; steppers[] did not move. */
+	void (*position)(void *ctx, double at_s, const double position_mm[MOVE_AXES]);
+	void (*map)(void *ctx, int mcu, double from_s, const struct clockmap *map);
+	void (*run)(void *ctx, int stepper, const struct step_run *run);
+	/* All motion after at_s that has not been handed out is dropped. */
+	void (*abort)(void *ctx, double at_s);
+	/* The stepper's counter was read back: count, in the host's sign. */
+	void (*resync)(void *ctx, int stepper, int64_t count);
+};
+
+struct engine_config {
+	double horizon_s;    /* steps are handed out at most this far ahead, 0.02 .. 1 */
+	double low_water_s;  /* and at least this far ahead, < horizon_s */
+	double start_lead_s; /* from rest, motion starts this long after now, >= low_water_s */
+	struct ring *plan;   /* of struct plan_rec */
+	struct ring *control; /* of struct ctl_rec */
+	struct ring *events; /* of struct ev_rec */
+	struct engine_observer observer;
+};
+
+/* Link figures of one MCU, for STATUS. */
+struct engine_mcu_status {
+	double clock_freq_hz; /* estimated */
+	double clock_error_us; /* standard deviation of the prediction error */
+	double round_trip_us;
+	uint64_t bytes_sent, bytes_received;
+	uint64_t retransmits, crc_errors;
+	uint64_t commands;
+	uint32_t moves_queued, moves_capacity;
+	uint32_t flags; /* 1 = clock ready, 2 = configured, 4 = shut down, 8 = link lost */
+	uint32_t unacked;
+};
+
+struct engine_status {
+	int64_t now_ns;
+	double now_s;
+	double motion_end_s;   /* where the planned motion in the trapezoid queue ends */
+	double consumed_s;     /* sum of the durations of all plan records taken from the ring */
+	double position_mm[MOVE_AXES]; /* commanded, now */
+	double speed_mm_s;     /* along the path, now */
+	uint32_t move_id, move_line;
+	uint64_t cycles, runs, steps;
+	uint64_t late, underruns;
+	double lead_min_s;     /* smallest lead of a run over its first step since the last read */
+	uint32_t fault;        /* enum engine_fault, latched */
+	uint32_t mcus;
+	struct engine_mcu_status mcu[ENGINE_MCUS];
+};
+_Static_assert(sizeof(struct engine_status) <= 8 * SNAPSHOT_WORDS, "status fits its snapshot");
+_Static_assert(sizeof(struct engine_status) % 8 == 0, "whole words");
+
+struct engine_mcu {
+	struct link link;
+	struct clocksync sync;
+	struct clockmap map;
+	struct moveq moveq;
+	struct wire_dict dict;
+	double freq_hz; /* nominal; 0 until the dictionary is known */
+	double map_next_s;
+	int64_t query_next_ns;
+	uint64_t commands;
+	bool present, ready, shutdown, lost, clock_ready;
+};
+
+struct engine_stepper {
+	struct stepgen gen;
+	struct step_run pending; /* made, but the MCU had no slot or the link no room */
+	uint64_t last_clock;     /* of the last step handed out */
+	double steps_per_mm[MOVE_AXES];
+	uint8_t mcu, oid;
+	int8_t dir; /* last set_next_step_dir, -1 unknown */
+	bool present, has_pending, invert_dir;
+};
+
+struct engine_queued_output {
+	double at_s;
+	struct plan_output out;
+};
+
+struct engine {
+	struct engine_config cfg;
+	struct engine_mcu mcu[ENGINE_MCUS];
+	struct engine_stepper stepper[ENGINE_STEPPERS];
+	struct ctl_output output[ENGINE_OUTPUTS];
+	struct trapq trapq;
+	struct trapq_phase phases[ENGINE_PHASES];
+	double next_start_s;   /* where the next move goes, if motion is contiguous */
+	double handed_out_s;   /* no step before this time will be made any more */
+	double end_speed_mm_s; /* of the last move taken */
+	double end_mm[MOVE_AXES]; /* where it ends */
+	struct {
+		double at_s;
+		uint32_t id;
+	} sync[ENGINE_SYNCS];
+	struct engine_queued_output outq[ENGINE_OUTPUT_QUEUE];
+	uint32_t sync_head, sync_tail, outq_head, outq_tail;
+	struct ctl_homing homing;
+	bool homing_active, stopped, emergency;
+	struct engine_status status;
+	struct snapshot snapshot;
+};
+
+void engine_init(struct engine *e, const struct engine_config *cfg);
+
+/* Declare that link number mcu exists (before the thread starts). baud: 0 if the transport has
+ * no fixed rate. */
+void engine_link_add(struct engine *e, int mcu, uint32_t baud, int64_t now_ns);
+
+/* Bytes from MCU number mcu, read at now_ns. Thread: RT. */
+void engine_receive(struct engine *e, int mcu, const uint8_t *bytes, uint32_t len, int64_t now_ns)
+	RUNS_ON(role_rt);
+
+/* One turn: control records, motion into steps, clock queries, deadlines. Thread: RT.
+ * Returns the host time at which it wants to run again. */
+int64_t engine_cycle(struct engine *e, int64_t now_ns) RUNS_ON(role_rt);
+
+/* Bytes for MCU number mcu to write now. Call until it returns 0. Thread: RT. */
+uint32_t engine_transmit(struct engine *e, int mcu, uint8_t *buf, uint32_t cap, int64_t now_ns)
+	RUNS_ON(role_rt);
+
+/* Whether there is no motion that has not been executed. Thread: RT. */
+bool engine_idle(const struct engine *e, int64_t now_ns);
+
+/* The latest published status. Thread: any. Returns false if it could not be read. */
+bool engine_status_read(struct engine *e, struct engine_status *out);
+
+#endif
