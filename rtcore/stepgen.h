@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* stepgen.h - one joint's motion turned into queue_step runs.
+ *
+ * Phases of the trapezoid queue, weighted into the joint, are monotone quadratics in steps;
+ * their steps have closed-form times; runs are fitted to those, not to a list of steps.
+ * With p(t) the joint's position in steps less the offset, the counter n becomes k + 1 when p
+ * crosses k + 0.5 upward and k when it crosses it downward. Two successive opposite crossings of
+ * one threshold that are less than reversal_filter_s apart are both left out.
+ * Owner:   the caller places struct stepgen; the trapezoid queue outlives it.
+ * Threads: RT only (or whoever owns the whole core). No allocation, no clock.
+ * Units:   _s machine time, _clock MCU ticks, _steps steps; weights in steps per mm.
+ */
+#ifndef RTCORE_STEPGEN_H
+#define RTCORE_STEPGEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clockmap.h"
+#include "joint.h"
+#include "stepcompress.h"
+#include "trapq.h"
+
+enum {
+	STEPGEN_PIECES = 128,
+};
+
+#define STEPGEN_TOL_S 12.5e-6
+#define STEPGEN_REVERSAL_FILTER_S 100e-6
+
+struct stepgen_config {
+	double weight[MOVE_AXES];  /* steps per mm of each axis; the sign is the direction */
+	double tol_s;              /* largest step-time error; 0: STEPGEN_TOL_S */
+	double reversal_filter_s;  /* 0: STEPGEN_REVERSAL_FILTER_S; negative: no filter */
+	double min_interval_s;     /* steps are never closer; 0: only > 0 ticks */
+};
+
+/* One queue_step. Step j = 1 .. count is at c0 + j * interval + add * j * (j - 1) / 2 with c0 =
+ * the clock of the last step before it, or base_clock. */
+struct step_run {
+	uint64_t base_clock;  /* if rebase: what reset_step_clock has to be sent first */
+	uint64_t first_clock; /* of step 1 */
+	uint64_t last_clock;  /* of step count */
+	uint32_t interval;
+	uint16_t count;
+	int16_t add;
+	bool dir;    /* true: the counter goes up */
+	bool rebase; /* first run, or 2^28 ticks or more since the last step */
+};
+
+enum stepgen_result {
+	STEPGEN_NONE = 0,     /* nothing (more) due */
+	STEPGEN_RUN = 1,      /* *out is a run; call again */
+	STEPGEN_CLOCK = -1,   /* a step's clock out of range or behind the last one's */
+	STEPGEN_TOO_FAST = -2, /* steps closer than min_interval_s and the tolerance allow */
+	STEPGEN_RANGE = -3,   /* position beyond 2^52 steps, or more than 2^31 in one phase */
+	STEPGEN_BROKEN = -4,  /* own invariant: a run failed its check, nothing was handed out */
+	STEPGEN_LOST = -5,    /* phases were retired before they were consumed */
+};
+
+/* Monotone, one direction, at least one step. Distances in steps along that direction. */
+struct stepgen_piece {
+	double start_s;  /* machine time of the piece's start */
+	double dur_s;
+	double x0;       /* distance from the start to the first threshold */
+	double v, a;     /* steps per s, per s^2 at the start */
+	int32_t steps;   /* not yet handed out */
+	int32_t dir;     /* +1, -1 */
+};
+
+struct stepgen {
+	double next_s;     /* no step is due before this */
+	double frontier_s;
+	const struct trapq *tq;
+	struct joint joint;
+	double offset;     /* of the counter: joint position - offset = count at a step's centre */
+	int64_t count;     /* after the last step handed out */
+	int64_t made;      /* after the last step in the pieces */
+	double tol_s, filter_s, min_interval_s;
+	double last_s;     /* exact time of the last step handed out */
+	uint64_t last_clock;
+	uint32_t piece_head, piece_tail;
+	int32_t predicted; /* length of the next run, a guess */
+	bool has_last;     /* last_clock is valid: the MCU's queue ends there */
+	bool sealed;       /* the last crossing may not be paired with the next any more */
+	struct stepgen_piece pieces[STEPGEN_PIECES];
+	struct stepcompress fit; /* scratch */
+};
+
+/* At the queue's end position with the counter at 0, nothing sent yet. */
+void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const struct trapq *tq);
+
+/* The next run, if the next step not handed out is before due_s: as long as possible with its last
+ * step at limit_s or before (due_s <= limit_s; the first step goes out in any case). Call with
+ * growing due_s until it returns no run. *map may change between calls that returned STEPGEN_NONE,
+ * if it is continuous at stepgen_frontier_s(). Steps within reversal_filter_s of the end of the
+ * queue wait until they are due; then what the queue doesn't know counts as rest.
+ * On an error nothing has changed and the error stays; only stepgen_resync() leads on.
+ * Cost: a few ns when nothing is due; per run about 0.3 us. */
+enum stepgen_result stepgen_next(struct stepgen *sg, double due_s, double limit_s,
+				 const struct clockmap *map, struct step_run *out);
+
+/* Every step before this time has been handed out. */
+static inline double stepgen_frontier_s(const struct stepgen *sg)
+{
+	return sg->frontier_s;
+}
+
+/* The counter after the last step handed out. */
+static inline int64_t stepgen_count(const struct stepgen *sg)
+{
+	return sg->count;
+}
+
+/* The stepper is known to stand at count while the axes stand at the queue's end position (start,
+ * homing, abort). Motion up to there that has not been handed out is forgotten; the next run
+ * is a rebase. Naming the axes' position at rest needs no call here, see trapq_set_position(). */
+void stepgen_resync(struct stepgen *sg, int64_t count);
+
+#endif

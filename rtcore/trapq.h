@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* trapq.h - the commanded motion on the time line, as phases of constant acceleration.
+ *
+ * Each move becomes one to three phases in a bounded ring. Between phases that don't touch, and
+ * after the last one, the axes rest. Joints read the phases through cursors of their own.
+ * Positions in the phases are in the queue's own frame, which never jumps: naming the axes'
+ * position (G92, homing) shifts only the names, so joints need not know of it.
+ * Owner:   the caller places struct trapq and the phase memory.
+ * Threads: RT only (or whoever owns the whole core, in batch and tests).
+ * Units:   _s machine time; _mm, _mm_s, _mm_s2 along the path; axes in mm.
+ */
+#ifndef RTCORE_TRAPQ_H
+#define RTCORE_TRAPQ_H
+
+#include <stdint.h>
+
+#include "move.h"
+
+/* Path distance after t seconds of the phase: v * t + a/2 * t^2, at position pos + dir * that. */
+struct trapq_phase {
+	double start_s, dur_s; /* dur_s > 0 */
+	double v_mm_s, a_mm_s2; /* speed at the start; never negative within the phase */
+	double pos_mm[MOVE_AXES]; /* at the start, queue's frame */
+	double dir[MOVE_AXES];
+	uint32_t id, line; /* of the move */
+};
+
+struct trapq {
+	struct trapq_phase *phases;
+	uint64_t mask;       /* capacity - 1 */
+	uint64_t head, tail; /* count up for ever; phase i is phases[i & mask], tail <= i < head */
+	double end_s;        /* end of the last phase */
+	double end_mm[MOVE_AXES]; /* and where it ends, queue's frame */
+	double shift_mm[MOVE_AXES]; /* named position minus queue's frame, from end_s on */
+};
+
+enum trapq_result {
+	TRAPQ_OK = 0,
+	TRAPQ_FULL = -1,    /* no room for three phases */
+	TRAPQ_EARLY = -2,   /* start_s before trapq_end_s() */
+	TRAPQ_INVALID = -3, /* not a number, or a broken invariant of struct move */
+};
+
+/* A point of the motion. */
+struct trapq_point {
+	double pos_mm[MOVE_AXES]; /* with the names valid at the queue's end */
+	double speed_mm_s;
+	uint32_t id, line; /* of the move; 0 at rest */
+};
+
+/* phases: capacity entries, a power of two, at least 4. All axes at 0, at rest until and at time 0. */
+void trapq_init(struct trapq *tq, struct trapq_phase *phases, uint32_t capacity);
+
+/* How many moves surely fit. */
+static inline uint32_t trapq_room(const struct trapq *tq)
+{
+	return (uint32_t)((tq->mask + 1 - (tq->head - tq->tail)) / 3);
+}
+
+/* Append a move that starts at start_s >= trapq_end_s(); equal means without a stop, later means
+ * at rest in between. On an error nothing has changed. Cost: O(1). */
+enum trapq_result trapq_append(struct trapq *tq, const struct move *m, double start_s);
+
+/* Where the known motion ends (the end of the last move). Exactly what the next contiguous move
+ * has to be appended with. */
+static inline double trapq_end_s(const struct trapq *tq)
+{
+	return tq->end_s;
+}
+
+/* The axes at the end of the known motion, as they are named. */
+void trapq_end_position(const struct trapq *tq, double position_mm[MOVE_AXES]);
+
+/* From the end of the known motion on the axes are called this. Nothing moves, no stepper's
+ * fraction of a step is lost. The motion known must end at rest. */
+void trapq_set_position(struct trapq *tq, const double position_mm[MOVE_AXES]);
+
+/* Forget phases that end at before_s or earlier: the least stepgen_frontier_s() of all joints,
+ * less what trapq_at() is still to be asked about. */
+void trapq_retire(struct trapq *tq, double before_s);
+
+/* Drop all motion from at_s on: at_s becomes the end, where the axes are then their position, at rest.
+ * Every joint has to be stepgen_resync()ed after it. at_s may be later than the end. */
+void trapq_clear(struct trapq *tq, double at_s);
+
+/* The motion at t_s. Before the oldest phase: where that starts. Cost: O(log capacity). */
+void trapq_at(const struct trapq *tq, double t_s, struct trapq_point *out);
+
+#endif
