@@ -72,8 +72,11 @@ static uint32_t field_value(uint8_t type, const void *field)
 		return *(const uint8_t *)field;
 	case MSG_F_hu:
 		return *(const uint16_t *)field;
-	case MSG_F_hi:
-		return (uint32_t) * (const int16_t *)field;
+	case MSG_F_hi: {
+		const int16_t *value = field;
+
+		return (uint32_t)*value;
+	}
 	default:
 		return *(const uint32_t *)field; /* %u, or %i through its unsigned twin */
 	}

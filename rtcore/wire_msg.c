@@ -20,7 +20,8 @@
 #define MAP_PICK(f, m, a, b, c, d, e, g, h, i, j, map, ...) map
 #define MAP(...) \
 	MAP_PICK(__VA_ARGS__, MAP_9, MAP_8, MAP_7, MAP_6, MAP_5, MAP_4, MAP_3, MAP_2, MAP_1, \
-		 MAP_0, )(__VA_ARGS__)
+		 MAP_0, ) \
+	(__VA_ARGS__)
 
 #define TYPE_OF(type, name) type
 #define NAME_OF(type, name) name

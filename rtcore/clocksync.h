@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* clocksync.h - the estimate of one MCU's clock, and the mapping from machine time to it.
+ *
+ * Regression over (time the request left, clock in the reply), forgetting 1/30 a sample and
+ * weighted toward the shortest round trips. Machine time is the primary MCU's clock divided by its
+ * nominal frequency; a secondary MCU gets a line that is slewed, never stepped.
+ * Owner:   the caller places struct clocksync, one per MCU. Threads: one at a time (RT).
+ * Units:   _ns host CLOCK_MONOTONIC, _s machine time, _clock MCU ticks in 64 bits.
+ * Facts:   docs/PROTOCOL.md, Clock sync.
+ */
+#ifndef RTCORE_CLOCKSYNC_H
+#define RTCORE_CLOCKSYNC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clockmap.h"
+#include "link.h"
+
+enum {
+	CLOCKSYNC_BOOT_SAMPLES = 8, /* after get_uptime, before the estimate may be used */
+	CLOCKSYNC_UNANSWERED_MAX = 4,
+};
+
+#define CLOCKSYNC_BOOT_PERIOD_NS ((int64_t)50 * 1000 * 1000)
+#define CLOCKSYNC_PERIOD_NS ((int64_t)983900 * 1000)
+
+/* One question and its answer. */
+struct clocksync_sample {
+	int64_t sent_ns;       /* the request had left the wire */
+	int64_t received_ns;   /* the reply had arrived whole */
+	int64_t reply_wire_ns; /* of that, time the reply spent on the wire; 0 if unknown */
+	uint64_t clock;        /* in the reply, extended to 64 bits */
+};
+
+enum clocksync_verdict {
+	CLOCKSYNC_ACCEPTED,
+	CLOCKSYNC_OUTLIER, /* dropped: late, and a good sample is less than 10 s old */
+	CLOCKSYNC_BAD,     /* dropped: impossible times (reply before request, time going back) */
+};
+
+struct clocksync {
+	double freq_hz; /* nominal */
+	/* regression; times in s after t0_ns, clocks in ticks after clock0 */
+	int64_t t0_ns;
+	uint64_t clock0;
+	double time_mean_s, clock_mean, time_var, cov, slope_hz;
+	double error_var;       /* of the prediction, ticks^2 */
+	double half_trip_min_s; /* aged */
+	double round_trip_s;    /* of the last sample, without the reply's wire time */
+	double last_error_s;    /* last sample minus its prediction */
+	double last_time_s, good_time_s;
+	double handed_out_s; /* clocksync_now_s() never falls below it */
+	double map_target_s; /* s2 of the last clocksync_secondary_map() */
+	uint32_t samples, outliers;
+	uint32_t discarded; /* for a repeated, ambiguous or implausible question or answer */
+	uint32_t resets;    /* of the error variance */
+	bool has_uptime;
+	/* asking */
+	bool asked_uptime;
+	bool waiting;
+	uint32_t unanswered; /* in a row */
+	uint64_t ticket;
+	int64_t asked_ns, next_ask_ns;
+};
+
+void clocksync_init(struct clocksync *sync, double freq_hz, int64_t now_ns);
+
+/* ---- the estimate ---- */
+
+/* The first sample carries the clock from get_uptime, whole; later ones clocksync_extend(). */
+enum clocksync_verdict clocksync_add(struct clocksync *sync, const struct clocksync_sample *s);
+
+/* Bootstrapped: the functions below may be used. */
+static inline bool clocksync_ready(const struct clocksync *sync)
+{
+	return sync->samples > CLOCKSYNC_BOOT_SAMPLES;
+}
+
+/* The 64-bit clock nearest to the estimate at near_ns whose low half is clock32. */
+uint64_t clocksync_extend(const struct clocksync *sync, uint32_t clock32, int64_t near_ns);
+
+/* Estimated clock at a host time; fractional, as distance from sync->clock0. */
+double clocksync_ticks(const struct clocksync *sync, int64_t host_ns);
+/* The same as a whole clock, 0 if it would be negative. */
+uint64_t clocksync_clock(const struct clocksync *sync, int64_t host_ns);
+/* Host time at which the estimate reaches ticks after sync->clock0. */
+int64_t clocksync_host_ns(const struct clocksync *sync, double ticks);
+
+/* Standard deviation of the prediction error, and a bound for the estimate's error: three of it
+ * and the shortest half round trip, whose asymmetry nobody can see. */
+double clocksync_error_s(const struct clocksync *sync);
+double clocksync_bound_s(const struct clocksync *sync);
+
+/* ---- machine time ---- */
+
+/* Machine time = clock / nominal frequency, of the primary. */
+void clocksync_primary_map(const struct clocksync *primary, struct clockmap *map);
+/* Machine time at a host time (any), and the reverse. */
+double clocksync_machine_s(const struct clocksync *primary, int64_t host_ns);
+int64_t clocksync_machine_ns(const struct clocksync *primary, double machine_s);
+/* Machine time now: never less than what it returned before. */
+double clocksync_now_s(struct clocksync *primary, int64_t now_ns);
+
+/* First mapping of a secondary: its estimate laid over the primary's at now_ns. Only while no
+ * clock of it has been handed out. Both must be ready. */
+void clocksync_secondary_start(struct clocksync *secondary, const struct clocksync *primary,
+			       int64_t now_ns, struct clockmap *map);
+
+/* Next mapping, to be used for machine times >= frontier_s (everything before is handed out): goes
+ * through the old line at max(frontier_s, now) and slews to the estimates within 4 s or more.
+ * Slope is always positive. Returns: the machine time from which *map holds (*map is written). */
+double clocksync_secondary_map(struct clocksync *secondary, const struct clocksync *primary,
+			       int64_t now_ns, double frontier_s, struct clockmap *map);
+
+/* ---- asking ---- */
+
+/* Push get_uptime or get_clock if one is due. Ids the dictionary lacks: nothing is asked. */
+void clocksync_ask(struct clocksync *sync, struct link *link, const struct wire_dict *dict,
+		   int64_t now_ns);
+
+/* When clocksync_ask() has something to do. */
+static inline int64_t clocksync_deadline_ns(const struct clocksync *sync)
+{
+	return sync->next_ask_ns;
+}
+
+/* A clock or uptime response, fields decoded; frame_bytes = length of the frame it came in.
+ * Returns: true if it became a sample. */
+bool clocksync_uptime(struct clocksync *sync, const struct link *link, const struct msg_uptime *m,
+		      size_t frame_bytes, int64_t rx_ns);
+bool clocksync_reply(struct clocksync *sync, const struct link *link, const struct msg_clock *m,
+		     size_t frame_bytes, int64_t rx_ns);
+
+/* Over 4 questions in a row without an answer. */
+static inline bool clocksync_lost(const struct clocksync *sync)
+{
+	return sync->unanswered > CLOCKSYNC_UNANSWERED_MAX;
+}
+
+#endif

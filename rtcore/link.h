@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* link.h - reliable delivery of commands to one MCU: go-back-N over wire.h frames.
+ *
+ * Commands are packed into frames as they are pushed; a frame stays in its slot of one fixed ring
+ * until the firmware has acknowledged it: nothing is copied or allocated on the way.
+ * Owner:   the caller places struct link (about 23 KiB).
+ * Threads: one at a time (RT in the daemon).
+ * Units:   _ns = host CLOCK_MONOTONIC; baud in bits/s, ten of them a byte.
+ * Errors:  all received bytes are untrusted; faults are counted in link_stats.
+ * Facts:   docs/PROTOCOL.md, Reliable delivery.
+ *
+ * Each turn: link_receive() what has come in, link_push() what is to go out, link_transmit() until
+ * it returns 0, then sleep until link_deadline_ns() or new bytes.
+ */
+#ifndef RTCORE_LINK_H
+#define RTCORE_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+enum {
+	LINK_SLOTS = 256,      /* frames in the ring; a power of two */
+	LINK_SLOTS_KEPT = 16,  /* of these stay readable for link_sent() after their ack */
+	LINK_UNACKED_MAX = 12, /* frames in flight */
+	LINK_TRANSMIT_MIN = WIRE_FRAME_MAX + 1, /* smallest useful buffer for link_transmit() */
+};
+
+#define LINK_LEAD_NS ((int64_t)100 * 1000 * 1000) /* a partial frame goes out this long ahead */
+#define LINK_RTO_FIRST_NS ((int64_t)100 * 1000 * 1000) /* before there is a sample */
+#define LINK_RTO_MIN_NS ((int64_t)25 * 1000 * 1000)
+#define LINK_RTO_MAX_NS ((int64_t)5 * 1000 * 1000 * 1000)
+#define LINK_LOST_NS ((int64_t)1000 * 1000 * 1000)
+#define LINK_DUE_NOW INT64_MIN /* due_ns of a command that goes out at once */
+
+struct link_slot {
+	int64_t due_ns;  /* of the most urgent command in it */
+	int64_t sent_ns; /* when its last byte left the wire, as far as known; the latest sending */
+	bool resent;
+	uint8_t len; /* payload bytes before it is sent, frame bytes after */
+	uint8_t frame[WIRE_FRAME_MAX];
+};
+
+struct link_stats {
+	uint64_t bytes_sent, frames_sent; /* with repeats */
+	uint64_t bytes_received, frames_received;
+	uint64_t messages_pushed;
+	uint64_t frames_resent;
+	uint32_t retransmits; /* bursts, of these: */
+	uint32_t timeouts, naks;
+	uint32_t bad_acks; /* frames whose sequence number made no sense */
+	uint32_t lost_count;
+};
+
+struct link {
+	/* absolute frame numbers: acked <= sent <= fill; slots [acked, sent) are in flight,
+	 * [sent, fill) wait, and slot fill is being filled if it has bytes */
+	uint64_t acked, sent, fill;
+	uint64_t resend; /* next frame to repeat, while resending */
+	uint64_t resend_end;
+	uint64_t nak_floor;  /* NAKs that name this frame or an earlier one are old news */
+	uint64_t last_empty; /* highest n of an empty frame */
+	uint64_t sample;     /* frame whose round trip is being measured */
+	bool resending, sync_pending, sampling, has_rtt;
+	bool seq_known; /* the firmware has acknowledged something */
+	bool lost;
+	bool flush;
+	uint8_t seq_shift;       /* sequence number = (frame number + seq_shift) mod 16 */
+	uint32_t byte_ns;        /* 0 = unknown */
+	uint32_t receive_window; /* bytes, 0 = unknown */
+	uint32_t unacked_bytes;
+	int64_t wire_free_ns; /* when the line will have taken all that was handed out */
+	int64_t rto_at_ns;    /* while something is unacked */
+	int64_t progress_ns;  /* last ack, or first byte after silence */
+	int64_t srtt_ns, rttvar_ns, rto_ns, rtt_ns; /* rtt_ns: the last sample */
+	struct link_stats stats;
+	struct wire_rx rx;
+	struct link_slot slots[LINK_SLOTS];
+};
+
+/* baud 0: the transport has no rate of its own (USB, pty). receive_window 0: unknown. */
+void link_init(struct link *link, uint32_t baud, uint32_t receive_window);
+
+/* The window as the dictionary states it (RECEIVE_WINDOW); 0 = no limit but 12 frames. */
+void link_set_window(struct link *link, uint32_t receive_window);
+
+/* Start over after the MCU was reset or reconnected: all commands in the link are gone and the
+ * sequence number is unknown again; statistics stay. */
+void link_restart(struct link *link);
+
+/* Append one encoded command, 1..WIRE_PAYLOAD_MAX bytes. It is sent in the order of pushing; a
+ * frame that is not full waits until LINK_LEAD_NS before the earliest due_ns in it. O(1).
+ * *ticket (may be NULL) then names its frame for link_sent().
+ * Returns: false if there is no room or len is out of range: nothing changed. */
+bool link_push(struct link *link, const uint8_t *msg, size_t len, int64_t due_ns, uint64_t *ticket);
+
+/* Bytes of commands that surely fit now, if none is longer than max_len (1..59). */
+size_t link_room(const struct link *link, size_t max_len);
+
+/* Forget what has not been sent (emergency). Frames in flight stay. Returns: frames dropped. */
+uint32_t link_drop_unsent(struct link *link);
+
+/* A response: payload = id and fields; valid during the call. The handler may push. */
+typedef void (*link_handler)(void *ctx, const uint8_t *payload, size_t len, int64_t rx_ns);
+
+/* Bytes that arrived at rx_ns. Acks take effect before the handler sees the frame's response. */
+void link_receive(struct link *link, const uint8_t *bytes, size_t len, int64_t rx_ns,
+		  link_handler handler, void *ctx);
+
+/* Bytes to write now, at most cap (>= LINK_TRANSMIT_MIN). Also notices time-outs and a lost link:
+ * call link_receive() first. Call until it returns 0. */
+size_t link_transmit(struct link *link, int64_t now_ns, uint8_t *buf, size_t cap);
+
+/* When link_transmit() has to be called again if nothing is received or pushed; INT64_MAX: never;
+ * in the past: now. */
+int64_t link_deadline_ns(const struct link *link);
+
+/* True once when a retransmission begins: bytes still in the kernel's output buffer are useless and
+ * may be flushed by those who can. */
+bool link_take_flush(struct link *link);
+
+struct link_sent {
+	int64_t sent_ns; /* estimated instant its last byte left, latest sending */
+	bool resent;     /* more than once: no clock sample from it */
+	bool acked;
+};
+
+/* What became of the frame that holds a command. False: not sent yet, or too long ago. */
+bool link_sent(const struct link *link, uint64_t ticket, struct link_sent *out);
+
+/* Time that a frame of so many bytes takes on the wire; 0 if the rate is unknown. */
+static inline int64_t link_wire_ns(const struct link *link, size_t bytes)
+{
+	return (int64_t)bytes * link->byte_ns;
+}
+
+static inline uint32_t link_unacked(const struct link *link)
+{
+	return (uint32_t)(link->sent - link->acked);
+}
+
+/* Nothing unsent and nothing unacknowledged. */
+bool link_idle(const struct link *link);
+
+#endif
