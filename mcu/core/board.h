@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* board.h - everything the firmware core needs from a board, in one place.
+ *
+ * A board implements these functions, calls mcu_init(), feeds received bytes to mcu_receive(), runs
+ * due timers (mcu_run(), or mcu_sched_run() from its timer interrupt) and mcu_task() from its main
+ * loop. struct board is the board's own; a chip with one instance may ignore the pointer.
+ * Pins are numbered as in the board's dictionary ("pin" enumeration). The core calls set-up
+ * functions before anything else on a pin; a false return becomes an orderly shutdown.
+ * Units: clock = ticks of CLOCK_FREQ, low 32 bits.
+ */
+#ifndef MCU_BOARD_H
+#define MCU_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct board;
+
+/* The clock now. While a timer runs in virtual time, that is the timer's own clock. */
+uint32_t board_clock(struct board *b);
+
+/* Hand one frame to the host link. Returns: false if there is no room; the frame is lost then. */
+bool board_send(struct board *b, const uint8_t *frame, size_t len);
+
+/* Restart the firmware. May return (a simulated board restarts a little later): the core then does
+ * nothing more until mcu_init(). */
+void board_reset(struct board *b);
+
+/* Make a pin an output at this level, or an input. pull_up: 1 up, 0 none, -1 down.
+ * Returns: false if the pin does not exist or can't do it. */
+bool board_gpio_setup_out(struct board *b, uint16_t pin, bool level);
+bool board_gpio_setup_in(struct board *b, uint16_t pin, int8_t pull_up);
+void board_gpio_write(struct board *b, uint16_t pin, bool level);
+bool board_gpio_read(struct board *b, uint16_t pin);
+
+/* A step of a stepper: like board_gpio_write() of its step pin. For observers the stepper and the
+ * direction (as in set_next_step_dir) are there too. The end of the pulse, where it has one, is a
+ * plain board_gpio_write(). */
+void board_step(struct board *b, uint16_t pin, bool level, uint8_t oid, bool dir);
+
+/* Analog input. board_adc_sample() returns 0 with the reading (0..ADC_MAX) in *value, or the
+ * ticks after which to ask again. */
+bool board_adc_setup(struct board *b, uint16_t pin);
+uint32_t board_adc_sample(struct board *b, uint16_t pin, uint16_t *value);
+
+/* Hardware PWM; value 0..PWM_MAX. Setting up again changes the cycle time. */
+bool board_pwm_setup(struct board *b, uint16_t pin, uint32_t cycle_ticks, uint16_t value);
+void board_pwm_write(struct board *b, uint16_t pin, uint16_t value);
+#endif

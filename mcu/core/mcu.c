@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mcu.h"
+
+#include <string.h>
+
+#include "board.h"
+
+static const char *const reason_texts[MCU_REASON_COUNT] = {
+	[MCU_REASON_NONE] = "",
+#define REASON(name, text) [MCU_REASON_##name] = text,
+#include "mcu_reasons.def"
+};
+
+const char *mcu_reason_text(enum mcu_reason reason)
+{
+	return (unsigned int)reason < MCU_REASON_COUNT ? reason_texts[reason] : "";
+}
+
+/* ---- sending ---- */
+
+static void send_empty(struct mcu *m)
+{
+	uint8_t frame[WIRE_FRAME_MAX];
+	size_t len = wire_frame_build(frame, m->rx_seq, NULL, 0);
+
+	board_send(m->board, frame, len);
+}
+
+void mcu_send(struct mcu *m, enum msg_id id, const void *msg)
+{
+	uint8_t frame[WIRE_FRAME_MAX];
+	size_t len = wire_encode(frame + WIRE_HEADER, WIRE_PAYLOAD_MAX, (int16_t)id, &msg_table[id],
+				 msg);
+
+	if (len)
+		board_send(m->board, frame, wire_frame_finish(frame, m->rx_seq, len));
+}
+
+/* ---- shutdown ---- */
+
+void mcu_shutdown(struct mcu *m, enum mcu_reason reason)
+{
+	if (m->is_shutdown || (m->attention & MCU_ATTN_SHUTDOWN))
+		return;
+	m->reason = (uint8_t)reason;
+	m->shutdown_clock = board_clock(m->board);
+	m->attention |= MCU_ATTN_SHUTDOWN;
+}
+
+/* The motion queues go first, then what must become safe, then the message. ADC goes on. */
+static void carry_out_shutdown(struct mcu *m)
+{
+	struct msg_shutdown msg = {
+		.clock = m->shutdown_clock,
+		.static_string_id = m->reason,
+	};
+
+	m->attention &= (uint8_t)~MCU_ATTN_SHUTDOWN;
+	m->is_shutdown = true;
+	mcu_stepper_shutdown(m);
+	mcu_gpio_out_shutdown(m);
+	mcu_pwm_shutdown(m);
+	mcu_trsync_shutdown(m);
+	mcu_endstop_shutdown(m);
+	mcu_moves_clear(m);
+	mcu_send(m, MSG_ID_shutdown, &msg);
+}
+
+/* ---- tasks ---- */
+
+void mcu_task(struct mcu *m)
+{
+	if (m->attention & MCU_ATTN_SHUTDOWN)
+		carry_out_shutdown(m);
+	if (m->attention & MCU_ATTN_TRSYNC) {
+		m->attention &= (uint8_t)~MCU_ATTN_TRSYNC;
+		mcu_trsync_task(m);
+	}
+	if (m->attention & MCU_ATTN_ADC) {
+		m->attention &= (uint8_t)~MCU_ATTN_ADC;
+		mcu_adc_task(m);
+	}
+	if (m->attention & MCU_ATTN_STATS) {
+		m->attention &= (uint8_t)~MCU_ATTN_STATS;
+		mcu_stats_task(m);
+	}
+}
+
+void mcu_run(struct mcu *m, uint32_t until)
+{
+	for (;;) {
+		mcu_sched_run(m, until);
+		if (!(m->attention & (uint8_t)~MCU_ATTN_BOARD))
+			break;
+		mcu_task(m);
+	}
+	if (!(m->attention & MCU_ATTN_BOARD))
+		m->sched.clock = until;
+}
+
+/* ---- receiving ---- */
+
+/* Run one command. Returns: the byte after it, or NULL after a shutdown or reset: nothing more
+ * of this frame is to be run. */
+static const uint8_t *run_command(struct mcu *m, const uint8_t *p, const uint8_t *end)
+{
+	union msg_any msg;
+	int16_t id = -1;
+	int len;
+
+	p = wire_get_id(p, end, &id);
+	if (!p || id < 0 || id >= MSG_ID_COUNT || !mcu_handlers[id]) {
+		mcu_shutdown(m, p ? MCU_REASON_COMMAND_UNKNOWN : MCU_REASON_COMMAND_PARSER);
+		return NULL;
+	}
+	len = wire_decode(&msg_table[id], p, (size_t)(end - p), &msg);
+	if (len < 0) {
+		mcu_shutdown(m, MCU_REASON_COMMAND_PARSER);
+		return NULL;
+	}
+	if (m->is_shutdown && !(msg_table[id].flags & MSG_IN_SHUTDOWN)) {
+		struct msg_is_shutdown answer = { .static_string_id = m->reason };
+
+		mcu_send(m, MSG_ID_is_shutdown, &answer);
+		return p + len;
+	}
+	mcu_handlers[id](m, &msg);
+	if (m->halted || (m->attention & MCU_ATTN_SHUTDOWN))
+		return NULL;
+	return p + len;
+}
+
+/* A valid frame: with the n that is expected it is run and acknowledged, otherwise only answered
+ * with that n, so that the host knows from where to repeat. */
+static void take_frame(struct mcu *m, const struct wire_frame *frame)
+{
+	const uint8_t *p = frame->payload;
+	const uint8_t *end = p + frame->payload_len;
+
+	m->nak_sent = false;
+	if (frame->seq != m->rx_seq) {
+		send_empty(m);
+		return;
+	}
+	m->rx_seq = (m->rx_seq + 1) & WIRE_SEQ_MASK;
+	while (p && p < end)
+		p = run_command(m, p, end);
+	if (m->attention & MCU_ATTN_SHUTDOWN) {
+		mcu_task(m); /* the shutdown message stands in for the acknowledgement */
+		return;
+	}
+	mcu_task(m);
+	if (!m->halted)
+		send_empty(m);
+}
+
+void mcu_receive(struct mcu *m, const uint8_t *bytes, size_t len)
+{
+	struct wire_frame frame;
+
+	while (!m->halted) {
+		enum wire_rx_result result = wire_rx_next(&m->rx, &bytes, &len, &frame);
+
+		if (result == WIRE_RX_FRAME) {
+			take_frame(m, &frame);
+		} else if (result == WIRE_RX_ERROR) {
+			if (!m->nak_sent)
+				send_empty(m);
+			m->nak_sent = true;
+		} else {
+			break;
+		}
+	}
+}
+
+/* ---- start ---- */
+
+void mcu_init(struct mcu *m, const struct mcu_cfg *cfg)
+{
+	struct msg_starting starting;
+
+	memset(m, 0, sizeof(*m));
+	memset(&starting, 0, sizeof(starting));
+	m->cfg = *cfg;
+	m->board = cfg->board;
+	wire_rx_init(&m->rx);
+	m->sched.clock = (uint32_t)cfg->clock;
+	mcu_stats_init(m);
+	mcu_send(m, MSG_ID_starting, &starting);
+}

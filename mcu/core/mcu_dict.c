@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mcu_dict.h"
+
+#include <string.h>
+
+#include "mcu.h"
+
+/* Text being built; len counts on when it no longer fits, so that the end can tell. */
+struct text {
+	char *buf;
+	size_t cap, len;
+	bool comma; /* the open object has an entry already */
+};
+
+static void put(struct text *t, const char *s)
+{
+	size_t n = strlen(s);
+
+	if (t->len + n < t->cap)
+		memcpy(t->buf + t->len, s, n);
+	t->len += n;
+}
+
+static void put_number(struct text *t, uint32_t v)
+{
+	char digits[11];
+	char *p = digits + sizeof(digits) - 1;
+
+	*p = '\0';
+	do
+		*--p = (char)('0' + v % 10);
+	while (v /= 10);
+	put(t, p);
+}
+
+static void put_key(struct text *t, const char *key)
+{
+	put(t, t->comma ? ",\"" : "\"");
+	put(t, key);
+	put(t, "\":");
+	t->comma = true;
+}
+
+static void open_object(struct text *t, const char *key)
+{
+	put_key(t, key);
+	put(t, "{");
+	t->comma = false;
+}
+
+static void close_object(struct text *t)
+{
+	put(t, "}");
+	t->comma = true;
+}
+
+static void put_string(struct text *t, const char *key, const char *value)
+{
+	put_key(t, key);
+	put(t, "\"");
+	put(t, value);
+	put(t, "\"");
+}
+
+static void put_int(struct text *t, const char *key, uint32_t value)
+{
+	put_key(t, key);
+	put_number(t, value);
+}
+
+static void put_messages(struct text *t, const char *key, enum msg_kind kind)
+{
+	open_object(t, key);
+	for (uint32_t id = 0; id < MSG_ID_COUNT; id++) {
+		if (msg_table[id].kind != kind)
+			continue;
+		if (kind == MSG_COMMAND && !mcu_handlers[id])
+			continue;
+		put_int(t, msg_table[id].format, id);
+	}
+	close_object(t);
+}
+
+static void put_pins(struct text *t, const struct mcu_dict_info *info)
+{
+	open_object(t, "pin");
+	for (size_t i = 0; i < info->pin_count; i++) {
+		const struct mcu_dict_pins *pins = &info->pins[i];
+
+		if (pins->count == 1) {
+			put_int(t, pins->name, pins->first);
+			continue;
+		}
+		put_key(t, pins->name);
+		put(t, "[");
+		put_number(t, pins->first);
+		put(t, ",");
+		put_number(t, pins->count);
+		put(t, "]");
+	}
+	close_object(t);
+}
+
+static void put_enumerations(struct text *t, const struct mcu_dict_info *info)
+{
+	open_object(t, "enumerations");
+	put_pins(t, info);
+	open_object(t, "static_string_id");
+	for (uint32_t id = 1; id < MCU_REASON_COUNT; id++)
+		put_int(t, mcu_reason_text((enum mcu_reason)id), id);
+	close_object(t);
+	close_object(t);
+}
+
+size_t mcu_dict_json(char *buf, size_t cap, const struct mcu_dict_info *info)
+{
+	struct text t = { .buf = buf, .cap = cap };
+
+	put(&t, "{");
+	put_string(&t, "app", "stepd");
+	put_string(&t, "version", info->version);
+	put_string(&t, "build_versions", info->build_versions);
+	put_string(&t, "license", "GPL-2.0-or-later");
+	put_messages(&t, "commands", MSG_COMMAND);
+	put_messages(&t, "responses", MSG_RESPONSE);
+	put_enumerations(&t, info);
+	open_object(&t, "config");
+	put_string(&t, "MCU", info->mcu_name);
+	put_int(&t, "CLOCK_FREQ", info->freq_hz);
+	put_int(&t, "ADC_MAX", info->adc_max);
+	put_int(&t, "PWM_MAX", info->pwm_max);
+	put_int(&t, "STATS_SUMSQ_BASE", MCU_STATS_SUMSQ_BASE);
+	put_int(&t, "RECEIVE_WINDOW", MCU_RECEIVE_WINDOW);
+	put_int(&t, "STEPPER_STEP_BOTH_EDGE", 1);
+	close_object(&t);
+	put(&t, "}");
+	if (t.len >= cap)
+		return 0;
+	buf[t.len] = '\0';
+	return t.len;
+}

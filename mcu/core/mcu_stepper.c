@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mcu_stepper.c - step pulses from queued (interval, count, add) runs.
+ *
+ * The first step of a run comes `interval` after the previous step, and the interval grows by `add`
+ * after each. Steps keep to their clocks; one that would come before the driver's minimum pulse
+ * and pause have passed is delayed, and the following ones catch up, unless they are over 1 ms late.
+ */
+#include "board.h"
+#include "mcu.h"
+#include "mcu_trsync.h"
+
+struct mcu_stepper {
+	struct mcu_timer timer; /* queued exactly while count > 0 or a pulse is active */
+	uint32_t step_clock;	/* of the next step, as commanded */
+	uint32_t interval_ticks;
+	uint32_t pulse_ticks;
+	uint16_t count; /* steps of this run that are still to come */
+	int16_t add_ticks;
+	uint16_t step_pin, dir_pin;
+	uint8_t oid;
+	bool both_edges;
+	bool level;  /* of the step pin; the active level if !both_edges */
+	bool dir;    /* of the pin and of this run */
+	bool next_dir; /* of runs that are queued from now on */
+	bool need_reset; /* stopped: drop runs until reset_step_clock */
+	uint32_t lag_max_ticks;
+	uint32_t position; /* after this run, modulo 2^32 */
+	struct mcu_moveq queue;
+	struct mcu_signal stop_signal;
+};
+
+static bool pulse_start(struct mcu *m, struct mcu_timer *timer);
+
+/* An interval after the change by add, modulo 2^32. */
+static inline uint32_t grown(uint32_t interval_ticks, int32_t add_ticks)
+{
+	return interval_ticks + (uint32_t)add_ticks;
+}
+
+/* Make the first queued run current. Returns: false if there is none, and then count is 0. */
+static bool load_next(struct mcu *m, struct mcu_stepper *s)
+{
+	struct mcu_move *move = mcu_moveq_pop(&s->queue);
+
+	if (!move)
+		return false;
+	s->step_clock += move->interval_ticks;
+	s->add_ticks = move->step.add_ticks;
+	s->interval_ticks = grown(move->interval_ticks, s->add_ticks);
+	s->count = move->step.count;
+	if (s->dir != move->step.dir) {
+		s->dir = move->step.dir;
+		board_gpio_write(m->board, s->dir_pin, s->dir);
+	}
+	s->position += s->dir ? s->count : (uint32_t)-(int32_t)s->count;
+	mcu_moves_put(&m->moves, move);
+	return true;
+}
+
+/* After a step, with clock as the earliest for the next one. Returns: false if there is none. */
+static inline bool plan_next(struct mcu *m, struct mcu_stepper *s, uint32_t clock_min)
+{
+	int32_t lag;
+
+	if (s->count) {
+		s->step_clock += s->interval_ticks;
+		s->interval_ticks = grown(s->interval_ticks, s->add_ticks);
+	} else if (!load_next(m, s)) {
+		return false;
+	}
+	lag = mcu_clock_diff(clock_min, s->step_clock);
+	if (lag <= 0) {
+		s->timer.clock = s->step_clock;
+	} else if ((uint32_t)lag <= s->lag_max_ticks) {
+		s->timer.clock = clock_min;
+	} else {
+		mcu_shutdown(m, MCU_REASON_STEPPER_IN_PAST);
+		return false;
+	}
+	return true;
+}
+
+static bool edge_event(struct mcu *m, struct mcu_timer *timer)
+{
+	struct mcu_stepper *s = mcu_container(timer, struct mcu_stepper, timer);
+
+	s->level = !s->level;
+	board_step(m->board, s->step_pin, s->level, s->oid, s->dir);
+	s->count--;
+	return plan_next(m, s, timer->clock + s->pulse_ticks);
+}
+
+static bool pulse_end(struct mcu *m, struct mcu_timer *timer)
+{
+	struct mcu_stepper *s = mcu_container(timer, struct mcu_stepper, timer);
+
+	board_gpio_write(m->board, s->step_pin, !s->level);
+	timer->fn = pulse_start;
+	return plan_next(m, s, timer->clock + s->pulse_ticks);
+}
+
+static bool pulse_start(struct mcu *m, struct mcu_timer *timer)
+{
+	struct mcu_stepper *s = mcu_container(timer, struct mcu_stepper, timer);
+
+	board_step(m->board, s->step_pin, s->level, s->oid, s->dir);
+	s->count--;
+	timer->fn = pulse_end;
+	timer->clock += s->pulse_ticks;
+	return true;
+}
+
+static int32_t position(const struct mcu_stepper *s)
+{
+	return (int32_t)(s->dir ? s->position - s->count : s->position + s->count);
+}
+
+/* Stop now; the counter keeps what was really stepped. */
+static void stop(struct mcu *m, struct mcu_stepper *s)
+{
+	mcu_sched_del(m, &s->timer);
+	s->position = (uint32_t)position(s);
+	s->count = 0;
+	s->dir = s->next_dir = false;
+	s->need_reset = true;
+	mcu_moveq_drop(&m->moves, &s->queue);
+	board_gpio_write(m->board, s->dir_pin, false);
+	if (s->both_edges)
+		return;
+	s->timer.fn = pulse_start;
+	board_gpio_write(m->board, s->step_pin, !s->level);
+}
+
+static void stop_signalled(struct mcu *m, struct mcu_signal *signal)
+{
+	stop(m, mcu_container(signal, struct mcu_stepper, stop_signal));
+}
+
+void mcu_stepper_shutdown(struct mcu *m)
+{
+	struct mcu_stepper *s;
+
+	for (uint16_t oid = 0; (s = mcu_oid_next(m, &oid, MCU_OID_STEPPER)); oid++)
+		stop(m, s);
+}
+
+void mcu_cmd_config_stepper(struct mcu *m, const struct msg_config_stepper *msg)
+{
+	struct mcu_stepper *s = mcu_oid_new(m, msg->oid, MCU_OID_STEPPER, sizeof(*s));
+	bool invert;
+
+	if (!s)
+		return;
+	s->oid = msg->oid;
+	s->step_pin = msg->step_pin;
+	s->dir_pin = msg->dir_pin;
+	s->pulse_ticks = msg->step_pulse_ticks;
+	s->lag_max_ticks = m->cfg.freq_hz / 1000;
+	s->both_edges = (int8_t)msg->invert_step < 0;
+	invert = !s->both_edges && msg->invert_step;
+	s->level = !s->both_edges && !invert;
+	s->timer.fn = s->both_edges ? edge_event : pulse_start;
+	if (!board_gpio_setup_out(m->board, s->step_pin, invert) ||
+	    !board_gpio_setup_out(m->board, s->dir_pin, false))
+		mcu_oid_fail(m, msg->oid, MCU_REASON_NOT_A_PIN);
+}
+
+void mcu_cmd_reset_step_clock(struct mcu *m, const struct msg_reset_step_clock *msg)
+{
+	struct mcu_stepper *s = mcu_oid_get(m, msg->oid, MCU_OID_STEPPER);
+
+	if (!s)
+		return;
+	if (s->count || s->queue.head) {
+		mcu_shutdown(m, MCU_REASON_STEPPER_ACTIVE);
+		return;
+	}
+	s->step_clock = msg->clock;
+	s->need_reset = false;
+}
+
+void mcu_cmd_set_next_step_dir(struct mcu *m, const struct msg_set_next_step_dir *msg)
+{
+	struct mcu_stepper *s = mcu_oid_get(m, msg->oid, MCU_OID_STEPPER);
+
+	if (s)
+		s->next_dir = msg->dir;
+}
+
+/* Nothing runs and no pulse is active: the run starts the timer. */
+static void start(struct mcu *m, struct mcu_stepper *s)
+{
+	(void)load_next(m, s);
+	s->timer.clock = s->step_clock;
+	mcu_sched_add(m, &s->timer);
+}
+
+void mcu_cmd_queue_step(struct mcu *m, const struct msg_queue_step *msg)
+{
+	struct mcu_stepper *s = mcu_oid_get(m, msg->oid, MCU_OID_STEPPER);
+	struct mcu_move *move;
+
+	if (!s)
+		return;
+	if (!msg->count) {
+		mcu_shutdown(m, MCU_REASON_STEP_COUNT);
+		return;
+	}
+	if (s->need_reset)
+		return;
+	move = mcu_moves_take(m);
+	if (!move)
+		return;
+	move->interval_ticks = msg->interval;
+	move->step.count = msg->count;
+	move->step.add_ticks = msg->add;
+	move->step.dir = s->next_dir;
+	mcu_moveq_push(&s->queue, move);
+	if (!s->count && s->timer.fn != pulse_end)
+		start(m, s);
+}
+
+void mcu_cmd_stepper_get_position(struct mcu *m, const struct msg_stepper_get_position *msg)
+{
+	struct mcu_stepper *s = mcu_oid_get(m, msg->oid, MCU_OID_STEPPER);
+	struct msg_stepper_position answer = { .oid = msg->oid };
+
+	if (!s)
+		return;
+	answer.pos = position(s);
+	mcu_send(m, MSG_ID_stepper_position, &answer);
+}
+
+void mcu_cmd_stepper_stop_on_trigger(struct mcu *m, const struct msg_stepper_stop_on_trigger *msg)
+{
+	struct mcu_stepper *s = mcu_oid_get(m, msg->oid, MCU_OID_STEPPER);
+	struct mcu_trsync *ts = mcu_oid_get(m, msg->trsync_oid, MCU_OID_TRSYNC);
+
+	if (s && ts)
+		mcu_trsync_subscribe(m, ts, &s->stop_signal, stop_signalled);
+}
+
+bool mcu_stepper_position(const struct mcu *m, uint8_t oid, int32_t *pos_steps)
+{
+	if (oid >= m->oid_count || m->oids[oid].type != MCU_OID_STEPPER)
+		return false;
+	*pos_steps = position(m->oids[oid].object);
+	return true;
+}
