@@ -28,7 +28,7 @@ enum {
 	LINK_TRANSMIT_MIN = WIRE_FRAME_MAX + 1, /* smallest useful buffer for link_transmit() */
 };
 
-#define LINK_LEAD_NS ((int64_t)100 * 1000 * 1000) /* a partial frame goes out this long ahead */
+#define LINK_LEAD_NS ((int64_t)100 * 1000 * 1000)      /* default of link_set_lead() */
 #define LINK_RTO_FIRST_NS ((int64_t)100 * 1000 * 1000) /* before there is a sample */
 #define LINK_RTO_MIN_NS ((int64_t)25 * 1000 * 1000)
 #define LINK_RTO_MAX_NS ((int64_t)5 * 1000 * 1000 * 1000)
@@ -60,7 +60,8 @@ struct link {
 	uint64_t acked, sent, fill;
 	uint64_t resend; /* next frame to repeat, while resending */
 	uint64_t resend_end;
-	uint64_t nak_floor;  /* NAKs that name this frame or an earlier one are old news */
+	uint64_t nak_floor;  /* NAKs that name an earlier frame are old news */
+	uint64_t burst_end;  /* first frame that the last resending did not cover */
 	uint64_t last_empty; /* highest n of an empty frame */
 	uint64_t sample;     /* frame whose round trip is being measured */
 	bool resending, sync_pending, sampling, has_rtt;
@@ -71,6 +72,7 @@ struct link {
 	uint32_t byte_ns;        /* 0 = unknown */
 	uint32_t receive_window; /* bytes, 0 = unknown */
 	uint32_t unacked_bytes;
+	int64_t lead_ns;
 	int64_t wire_free_ns; /* when the line will have taken all that was handed out */
 	int64_t rto_at_ns;    /* while something is unacked */
 	int64_t progress_ns;  /* last ack, or first byte after silence */
@@ -86,12 +88,15 @@ void link_init(struct link *link, uint32_t baud, uint32_t receive_window);
 /* The window as the dictionary states it (RECEIVE_WINDOW); 0 = no limit but 12 frames. */
 void link_set_window(struct link *link, uint32_t receive_window);
 
+/* A frame that is not full goes out this long before its most urgent command is due. */
+void link_set_lead(struct link *link, int64_t lead_ns);
+
 /* Start over after the MCU was reset or reconnected: all commands in the link are gone and the
  * sequence number is unknown again; statistics stay. */
 void link_restart(struct link *link);
 
 /* Append one encoded command, 1..WIRE_PAYLOAD_MAX bytes. It is sent in the order of pushing; a
- * frame that is not full waits until LINK_LEAD_NS before the earliest due_ns in it. O(1).
+ * frame that is not full waits until the lead before the earliest due_ns in it. O(1).
  * *ticket (may be NULL) then names its frame for link_sent().
  * Returns: false if there is no room or len is out of range: nothing changed. */
 bool link_push(struct link *link, const uint8_t *msg, size_t len, int64_t due_ns, uint64_t *ticket);

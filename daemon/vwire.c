@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vwire.c - a serial line as a ring of bytes with arrival times. */
+#include "vwire.h"
+
+#include <string.h>
+
+#define NS_PER_S ((int64_t)1000000000)
+#define PPM 1000000u
+
+_Static_assert((VWIRE_BYTES & (VWIRE_BYTES - 1)) == 0, "bytes are found by a mask");
+
+enum fault { FAULT_NONE, FAULT_LOSE, FAULT_FLIP, FAULT_REPEAT, FAULT_DELAY };
+
+/* splitmix64: a counter through a mixing function; any seed will do. */
+static uint32_t rng_below(struct vwire *wire, uint32_t n)
+{
+	uint64_t z = (wire->rng += 0x9e3779b97f4a7c15u);
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	z ^= z >> 31;
+	return (uint32_t)((z >> 32) * n >> 32);
+}
+
+void vwire_init(struct vwire *wire, const struct vwire_config *cfg)
+{
+	memset(wire, 0, sizeof(*wire));
+	wire->cfg = *cfg;
+	wire->rng = cfg->seed;
+	wire->byte_ns = cfg->baud != 0 ? 10 * NS_PER_S / cfg->baud : 0;
+	wire->free_ns = INT64_MIN;
+}
+
+size_t vwire_room(const struct vwire *wire)
+{
+	/* any byte may come twice */
+	return (VWIRE_BYTES - (wire->head - wire->tail)) / 2;
+}
+
+static void put(struct vwire *wire, uint8_t byte)
+{
+	uint32_t at = wire->head & (VWIRE_BYTES - 1);
+
+	if (wire->head - wire->tail == VWIRE_BYTES) {
+		wire->stats.overrun++;
+		return;
+	}
+	wire->bytes[at] = byte;
+	wire->out_ns[at] = wire->free_ns + wire->cfg.latency_ns;
+	wire->head++;
+}
+
+/* What happens to the next byte. */
+static enum fault next_fault(struct vwire *wire)
+{
+	const struct vwire_faults *f = &wire->cfg.faults;
+	uint32_t sum = f->lose_ppm + f->flip_ppm + f->repeat_ppm + f->delay_ppm;
+
+	if (wire->burst_left != 0) {
+		wire->burst_left--;
+		return (enum fault)wire->burst_kind;
+	}
+	if (sum == 0)
+		return FAULT_NONE;
+	uint32_t r = rng_below(wire, PPM);
+	enum fault kind = r < f->lose_ppm                                 ? FAULT_LOSE
+			  : r < f->lose_ppm + f->flip_ppm                 ? FAULT_FLIP
+			  : r < f->lose_ppm + f->flip_ppm + f->repeat_ppm ? FAULT_REPEAT
+			  : r < sum                                       ? FAULT_DELAY
+									  : FAULT_NONE;
+	if (kind != FAULT_NONE && f->burst_max > 1) {
+		wire->burst_kind = (uint8_t)kind;
+		wire->burst_left = rng_below(wire, f->burst_max);
+	}
+	return kind;
+}
+
+void vwire_push(struct vwire *wire, const uint8_t *bytes, size_t len, int64_t now_ns)
+{
+	wire->stats.pushed += len;
+	if (wire->free_ns < now_ns)
+		wire->free_ns = now_ns;
+	for (size_t i = 0; i < len; i++) {
+		wire->free_ns += wire->byte_ns;
+		switch (next_fault(wire)) {
+		case FAULT_LOSE:
+			wire->stats.lost++;
+			continue;
+		case FAULT_FLIP:
+			wire->stats.flipped++;
+			put(wire, (uint8_t)(bytes[i] ^ 1u << rng_below(wire, 8)));
+			continue;
+		case FAULT_REPEAT:
+			wire->stats.repeated++;
+			put(wire, bytes[i]);
+			break;
+		case FAULT_DELAY:
+			wire->stats.delayed++;
+			/* in 1/1024 of the range, which keeps the product small */
+			wire->free_ns += (wire->cfg.faults.delay_ns_max >> 10) *
+					 (int64_t)rng_below(wire, 1025);
+			break;
+		case FAULT_NONE:
+			break;
+		}
+		put(wire, bytes[i]);
+	}
+}
+
+int64_t vwire_next_ns(const struct vwire *wire)
+{
+	if (wire->head == wire->tail)
+		return INT64_MAX;
+	return wire->out_ns[wire->tail & (VWIRE_BYTES - 1)];
+}
+
+size_t vwire_pull(struct vwire *wire, uint8_t *buf, size_t cap, int64_t now_ns)
+{
+	size_t n = 0;
+
+	for (; n < cap && vwire_next_ns(wire) <= now_ns; wire->tail++)
+		buf[n++] = wire->bytes[wire->tail & (VWIRE_BYTES - 1)];
+	wire->stats.pulled += n;
+	return n;
+}
+
+void vwire_clear(struct vwire *wire)
+{
+	wire->tail = wire->head;
+	wire->burst_left = 0;
+}
