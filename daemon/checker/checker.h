@@ -67,7 +67,7 @@ enum checker_kind {
 	CHECKER_CONTINUITY,    /* a move's position or speed does not join the one before, or its own
 				* phases contradict its length */
 	CHECKER_MAP,           /* a clock map that is not increasing, or jumps at its start */
-	CHECKER_ANCHOR,        /* counter differs from what checker_anchor() was told */
+	CHECKER_RESYNC,        /* counter differs from what checker_resync() was told */
 	CHECKER_KINDS
 };
 
@@ -126,15 +126,18 @@ int checker_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0,
 /* One executed step. dir > 0 or not, see dir_sign. About 50 ns. */
 int checker_step(struct checker *c, uint32_t stepper, int dir, uint64_t clock);
 
-/* Homing. The stepper was stopped by a trigger at at_s: steps due later are not expected, those due
- * within the tolerance of at_s are optional, until checker_anchor(). */
+/* Abort: what was planned after at_s is void, and everything rests where it was to be then. Only for
+ * motion whose steps were not executed either. */
+int checker_cut(struct checker *c, double at_s);
+
+/* Homing and stops, in this order: halt the steppers, cut, resync them, position.
+ * Halt: a trigger stopped this stepper at at_s: steps due later are not expected, those due within
+ * the tolerance of at_s are optional, until its resync. */
 int checker_halt(struct checker *c, uint32_t stepper, double at_s);
 
-/* At at_s everything is at rest. What was planned after it is void. The axes are called
- * position_mm, and offset_steps[i] is stepper i's new offset: its counter is now
- * round(joint position - offset), and goes on from there by the rule above. */
-int checker_anchor(struct checker *c, double at_s, const double position_mm[MOVE_AXES],
-		   const double *offset_steps);
+/* At at_s, at rest, the stepper's counter is count while the axes are where they were last told to
+ * be (end of motion, cut or position): that fixes its offset anew. Executed steps must agree. */
+int checker_resync(struct checker *c, uint32_t stepper, double at_s, int64_t count);
 
 /* No more moves and steps: compare what is left, and give the result. The object can then only be
  * freed. */

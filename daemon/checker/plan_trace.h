@@ -38,7 +38,8 @@ enum plan_trace_kind {
 	PLAN_TRACE_POSITION,  /* struct plan_trace_position */
 	PLAN_TRACE_MAP,       /* struct plan_trace_map */
 	PLAN_TRACE_HALT,      /* struct plan_trace_halt */
-	PLAN_TRACE_ANCHOR,    /* struct plan_trace_anchor */
+	PLAN_TRACE_CUT,       /* struct plan_trace_halt, stepper unused */
+	PLAN_TRACE_RESYNC,    /* struct plan_trace_resync */
 	PLAN_TRACE_END,       /* nothing: the run was closed in order */
 };
 
@@ -79,10 +80,10 @@ struct plan_trace_halt {
 	uint32_t stepper, reserved;
 	double at_s;
 };
-struct plan_trace_anchor {
+struct plan_trace_resync {
+	uint32_t stepper, reserved;
 	double at_s;
-	double position_mm[MOVE_AXES];
-	double offset_steps[CHECKER_STEPPERS_MAX];
+	int64_t count;
 };
 
 struct plan_trace_rec {
@@ -95,7 +96,7 @@ struct plan_trace_rec {
 		struct plan_trace_position position;
 		struct plan_trace_map map;
 		struct plan_trace_halt halt;
-		struct plan_trace_anchor anchor;
+		struct plan_trace_resync resync;
 	};
 };
 

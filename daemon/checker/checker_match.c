@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* checker_match.c - pairs what was due with what was executed.
+ *
+ * The common case is one unambiguous step against one executed step. Events that rounding or the
+ * reversal filter may decide either way are gathered into a cluster; a small search tries the
+ * admissible outcomes against the executed steps. What fits none is aligned and named.
+ */
+#include "checker_internal.h"
+
+#include <math.h>
+
+enum {
+	LOOK_EXECUTED = 16, /* executed steps to see before a mismatch is judged */
+	LOOK_DUE = 12,
+	ALIGN_SKIP = 3,
+	ALIGN_MATCH = 6,
+	SEARCH_NODES = 4096,
+};
+
+static inline struct executed *x_at(const struct stepper *s, uint32_t i)
+{
+	return &s->x[(s->x_head + i) & s->x_mask];
+}
+
+static inline struct event *e_at(struct stepper *s, uint32_t i)
+{
+	return &s->e[(s->e_head + i) % CHECKER_EXPECTS];
+}
+
+static void e_pop(struct stepper *s)
+{
+	s->e_head = (s->e_head + 1) % CHECKER_EXPECTS;
+	s->e_count--;
+}
+
+static void x_pop(struct stepper *s)
+{
+	s->matched_k += x_at(s, 0)->dir;
+	s->x_head++;
+	s->x_count--;
+}
+
+static void e_push(struct stepper *s, const struct event *ev)
+{
+	*e_at(s, s->e_count) = *ev;
+	s->e_count++;
+}
+
+/* The piece of the clock map that holds at t, searched from the one in use. */
+static inline const struct map_piece *map_at(const struct checker *c, const struct stepper *s,
+					     uint32_t *index, long double t)
+{
+	const struct map_list *m = &c->map[s->cfg.mcu];
+
+	while (*index + 1 < m->n && t >= m->piece[*index + 1].from)
+		++*index;
+	return &m->piece[*index];
+}
+
+static inline long double map_clock(const struct map_piece *m, long double t)
+{
+	return m->clock0 + (t - m->t0) * m->freq;
+}
+
+/* Machine time of an executed step, near enough for messages. */
+static long double x_time(const struct checker *c, const struct stepper *s, uint64_t clock)
+{
+	const struct map_list *l = &c->map[s->cfg.mcu];
+	const struct map_piece *m = &l->piece[s->map];
+	uint32_t i = s->map;
+
+	while (i + 1 < l->n && (long double)clock >= map_clock(&l->piece[i + 1],
+							       l->piece[i + 1].from))
+		m = &l->piece[++i];
+	return m->t0 + ((long double)clock - m->clock0) * m->inv_freq;
+}
+
+/* Executed minus due, in s: 0 anywhere in the stay of an ambiguous step. */
+static inline long double step_error(const struct checker *c, const struct stepper *s,
+				     const struct event *e, uint64_t clock, uint32_t *index)
+{
+	const struct map_piece *m = map_at(c, s, index, e->t);
+	long double at = (long double)(int64_t)clock - m->clock0, err;
+
+	err = (at - (e->t - m->t0) * m->freq) * m->inv_freq;
+	if (e->lo == e->hi)
+		return err;
+	if (err < e->lo - e->t)
+		return err - (e->lo - e->t);
+	/* The stay may last into a later piece of the map. */
+	m = map_at(c, s, index, e->hi);
+	if (isinf(e->hi))
+		return 0;
+	at = (long double)(int64_t)clock - m->clock0;
+	err = (at - (e->hi - m->t0) * m->freq) * m->inv_freq;
+	return err > 0 ? err : 0;
+}
+
+static inline bool within(const struct checker *c, long double err)
+{
+	return fabsl(err) <= c->tolerance;
+}
+
+static bool pair_fits(const struct checker *c, const struct stepper *s, const struct event *e,
+		      const struct executed *x)
+{
+	uint32_t index = s->map;
+
+	return e->kind != EVENT_RESYNC && e->dir == x->dir &&
+	       within(c, step_error(c, s, e, x->clock, &index));
+}
+
+/* ---- clusters ---- */
+
+struct search {
+	const struct checker *c;
+	struct stepper *s;
+	const struct event *ev;
+	uint32_t n, nodes, found;
+	struct event out[2 * CHECKER_CLUSTER];
+};
+
+static bool search_from(struct search *f, uint32_t i, bool second, const struct event *held);
+
+static bool search_emit(struct search *f, const struct event *e)
+{
+	if (f->found >= f->s->x_count || !pair_fits(f->c, f->s, e, x_at(f->s, f->found)))
+		return false;
+	f->out[f->found++] = *e;
+	return true;
+}
+
+/* Crossing e comes after held (or after nothing that the filter could still take). */
+static bool search_feed(struct search *f, const struct event *held, const struct event *e,
+			uint32_t i, bool second)
+{
+	uint32_t found = f->found;
+	long double gap_lo, gap_hi;
+
+	if (!held)
+		return search_from(f, i, second, e);
+	if (held->dir == e->dir)
+		return search_emit(f, held) && search_from(f, i, second, e);
+	gap_lo = e->lo - held->hi;
+	gap_hi = e->hi - held->lo;
+	if (gap_hi > f->c->filter - CHECKER_FILTER_DOUBT_S && search_emit(f, held) &&
+	    search_from(f, i, second, e))
+		return true;
+	f->found = found;
+	return gap_lo < f->c->filter + CHECKER_FILTER_DOUBT_S && search_from(f, i, second, NULL);
+}
+
+/* Try the outcomes of event i and later ones; present before absent, so the longest fit wins. */
+static bool search_from(struct search *f, uint32_t i, bool second, const struct event *held)
+{
+	uint32_t found = f->found;
+	struct event e;
+
+	if (f->nodes == 0)
+		return false;
+	f->nodes--;
+	if (i == f->n)
+		return !held || search_emit(f, held);
+	e = f->ev[i];
+	e.kind = EVENT_STEP;
+	if (f->ev[i].kind == EVENT_STEP)
+		return search_feed(f, held, &e, i + 1, false);
+	if (second) {
+		e.dir = (int8_t)-e.dir;
+		return search_feed(f, held, &e, i + 1, false);
+	}
+	if (f->ev[i].kind == EVENT_PAIR ? search_feed(f, held, &e, i, true) :
+					  search_feed(f, held, &e, i + 1, false))
+		return true;
+	f->found = found;
+	return search_from(f, i + 1, false, held);
+}
+
+/* No admissible outcome fits: expect the plain one, so that what is wrong can be named. */
+static void cluster_plain(const struct checker *c, struct stepper *s, uint32_t n)
+{
+	const struct event *held = NULL;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct event *e = &s->ahead[i];
+
+		if (e->kind != EVENT_STEP)
+			continue;
+		if (held && held->dir != e->dir && e->t - held->t < c->filter) {
+			held = NULL;
+			continue;
+		}
+		if (held)
+			e_push(s, held);
+		held = e;
+	}
+	if (held)
+		e_push(s, held);
+}
+
+static void cluster_resolve(const struct checker *c, struct stepper *s, uint32_t n)
+{
+	struct search f = { .c = c, .s = s, .ev = s->ahead, .n = n, .nodes = SEARCH_NODES };
+
+	if (search_from(&f, 0, false, NULL)) {
+		for (uint32_t i = 0; i < f.found; i++)
+			e_push(s, &f.out[i]);
+	} else {
+		cluster_plain(c, s, n);
+	}
+}
+
+/* ---- what is due ---- */
+
+static inline bool linked(const struct checker *c, const struct event *a, const struct event *b)
+{
+	if (a->kind == EVENT_STEP && b->kind == EVENT_STEP && a->dir == b->dir)
+		return false;
+	return b->kind != EVENT_RESYNC && b->lo - a->hi < c->filter + CHECKER_FILTER_DOUBT_S;
+}
+
+static inline bool ahead_read(const struct checker *c, struct stepper *s, uint32_t n,
+			      long double *bound)
+{
+	if (s->ahead_count > n)
+		return true;
+	if (!crossing_next(c, s, &s->ahead[n], bound))
+		return false;
+	s->ahead_count++;
+	return true;
+}
+
+static void ahead_drop(struct stepper *s, uint32_t n)
+{
+	s->ahead_count -= n;
+	for (uint32_t i = 0; i < s->ahead_count; i++)
+		s->ahead[i] = s->ahead[i + n];
+}
+
+/* Move events on to the due ones. simple: none that need a decision. false: nothing was taken. */
+static bool due_fill(const struct checker *c, struct stepper *s, bool simple, bool force)
+{
+	long double bound;
+	uint32_t n = 1;
+
+	if (!ahead_read(c, s, 0, &bound))
+		return false;
+	if (s->ahead[0].kind != EVENT_RESYNC) {
+		for (; n < CHECKER_CLUSTER; n++) {
+			if (!ahead_read(c, s, n, &bound)) {
+				if (bound - s->ahead[n - 1].hi <
+				    c->filter + CHECKER_FILTER_DOUBT_S && !c->finishing)
+					return false;
+				break;
+			}
+			if (!linked(c, &s->ahead[n - 1], &s->ahead[n]))
+				break;
+		}
+		if (n > 1 || s->ahead[0].kind != EVENT_STEP) {
+			if (simple)
+				return false;
+			if (s->x_count < 2 * n + 1 && !c->finishing && !force)
+				return false;
+			cluster_resolve(c, s, n);
+			ahead_drop(s, n);
+			return true;
+		}
+	}
+	e_push(s, &s->ahead[0]);
+	ahead_drop(s, 1);
+	return true;
+}
+
+/* ---- what is wrong ---- */
+
+static const char *dir_name(int dir)
+{
+	return dir > 0 ? "up" : "down";
+}
+
+static void due_missing(struct checker *c, struct stepper *s)
+{
+	const struct event *e = e_at(s, 0);
+	uint32_t index = s->map;
+	const struct map_piece *m = map_at(c, s, &index, e->t);
+	long double clock = map_clock(m, e->t);
+
+	checker_report(c, CHECKER_MISSING, (int)s->index, clock > 0 ? (uint64_t)clock : 0, e->t,
+		       "step %s from %lld due at %.7Lf s (clock %.1Lf) was not executed",
+		       dir_name(e->dir), (long long)s->matched_k, e->t, clock);
+	s->diff -= e->dir;
+	e_pop(s);
+}
+
+static void executed_extra(struct checker *c, struct stepper *s)
+{
+	const struct executed *x = x_at(s, 0);
+	long double t = x_time(c, s, x->clock);
+
+	checker_report(c, CHECKER_EXTRA, (int)s->index, x->clock, t,
+		       "step %s from %lld at %.7Lf s (clock %llu) was not due", dir_name(x->dir),
+		       (long long)s->matched_k, t, (unsigned long long)x->clock);
+	s->diff += x->dir;
+	x_pop(s);
+}
+
+/* The first due step and the first executed one are the same step, but it is wrong. */
+static void step_wrong(struct checker *c, struct stepper *s)
+{
+	const struct event *e = e_at(s, 0);
+	const struct executed *x = x_at(s, 0);
+	uint32_t index = s->map;
+	double err = (double)step_error(c, s, e, x->clock, &index);
+
+	if (e->dir == x->dir) {
+		checker_report(c, CHECKER_TOLERANCE, (int)s->index, x->clock, e->t,
+			       "step %s from %lld due at %.7Lf s came %.3f us %s (clock %llu)",
+			       dir_name(e->dir), (long long)s->matched_k, e->t, fabs(err) * 1e6,
+			       err < 0 ? "early" : "late", (unsigned long long)x->clock);
+		stats_step(&s->stats, err * 1e6, e->speed, s->diff);
+	} else {
+		checker_report(c, CHECKER_DIRECTION, (int)s->index, x->clock, e->t,
+			       "step from %lld due %s at %.7Lf s went %s (clock %llu)",
+			       (long long)s->matched_k, dir_name(e->dir), e->t, dir_name(x->dir),
+			       (unsigned long long)x->clock);
+		s->diff += 2 * x->dir;
+		stats_step(&s->stats, err * 1e6, e->speed, s->diff);
+	}
+	e_pop(s);
+	x_pop(s);
+}
+
+/* How many pairs fit in a row after skipping i due and j executed steps. */
+static uint32_t align_score(const struct checker *c, struct stepper *s, uint32_t i, uint32_t j)
+{
+	uint32_t n = 0;
+
+	while (n < ALIGN_MATCH && i + n < s->e_count && j + n < s->x_count &&
+	       pair_fits(c, s, e_at(s, i + n), x_at(s, j + n)))
+		n++;
+	return n;
+}
+
+/* Which number of due (*i) and executed (*j) steps to give up so that what follows fits best. */
+static void align_choose(const struct checker *c, struct stepper *s, uint32_t *i, uint32_t *j)
+{
+	uint32_t best = align_score(c, s, 1, 1);
+	uint32_t index = s->map;
+	long double err;
+
+	*i = *j = 1;
+	for (uint32_t sum = 1; sum <= 2 * ALIGN_SKIP; sum++) {
+		for (uint32_t a = 0; a <= ALIGN_SKIP && a <= sum; a++) {
+			uint32_t b = sum - a, score;
+
+			if (b > ALIGN_SKIP || a > s->e_count || b > s->x_count)
+				continue;
+			score = align_score(c, s, a, b);
+			if (score > best) {
+				best = score;
+				*i = a;
+				*j = b;
+			}
+		}
+	}
+	if (best > 0)
+		return;
+	err = step_error(c, s, e_at(s, 0), x_at(s, 0)->clock, &index);
+	if (err > 1e-3L)
+		*j = 0;
+	else if (err < -1e-3L)
+		*i = 0;
+	else if (e_at(s, 0)->dir != x_at(s, 0)->dir && !within(c, err))
+		*(err > 0 ? j : i) = 0;
+}
+
+/* The first due and executed steps don't fit. false: wait for more to judge by. */
+static bool mismatch(struct checker *c, struct stepper *s, bool force)
+{
+	uint32_t i, j;
+
+	if (s->halts && e_at(s, 0)->t > s->halt[0] - c->tolerance) {
+		e_pop(s); /* stopped by the trigger: this one was optional */
+		return true;
+	}
+	if (s->x_count < LOOK_EXECUTED && !c->finishing && !force)
+		return false;
+	while (s->e_count < LOOK_DUE && due_fill(c, s, true, force))
+		;
+	if (s->e_count < LOOK_DUE && s->ahead_count == 0 && !c->finishing && !force)
+		return false; /* the motion after it isn't known yet */
+	align_choose(c, s, &i, &j);
+	for (; i > 0 && j > 0; i--, j--)
+		step_wrong(c, s);
+	for (; i > 0; i--)
+		due_missing(c, s);
+	for (; j > 0; j--)
+		executed_extra(c, s);
+	return true;
+}
+
+/* false: wait for executed steps beyond the resync. */
+static bool resync_pass(struct checker *c, struct stepper *s, bool force)
+{
+	const struct event *e = e_at(s, 0);
+	uint32_t index = s->map;
+	long double clock = map_clock(map_at(c, s, &index, e->t), e->t);
+
+	while (s->x_count && (long double)x_at(s, 0)->clock <= clock)
+		executed_extra(c, s);
+	if (!s->x_count && !c->finishing && !force)
+		return false;
+	if (s->matched_k != e->k)
+		checker_report(c, CHECKER_RESYNC, (int)s->index, (uint64_t)clock, e->t,
+			       "counter is %lld after the steps before %.6Lf s, expected %lld",
+			       (long long)s->matched_k, e->t, (long long)e->k);
+	s->matched_k = e->k;
+	s->diff = 0;
+	if (s->halts) {
+		s->halts--;
+		for (uint32_t i = 0; i < s->halts; i++)
+			s->halt[i] = s->halt[i + 1];
+	}
+	e_pop(s);
+	return true;
+}
+
+static void event_undo(struct stepper *s, const struct event *e)
+{
+	if (e->kind == EVENT_STEP)
+		s->gen.k -= e->dir;
+}
+
+void match_cut(struct stepper *s, long double at)
+{
+	while (s->ahead_count && s->ahead[s->ahead_count - 1].lo > at)
+		event_undo(s, &s->ahead[--s->ahead_count]);
+	while (!s->ahead_count && s->e_count && e_at(s, s->e_count - 1)->lo > at) {
+		event_undo(s, e_at(s, s->e_count - 1));
+		s->e_count--;
+	}
+	crossing_cut(s, at);
+}
+
+void match_run(struct checker *c, struct stepper *s, bool force)
+{
+	for (;;) {
+		const struct event *e;
+		const struct executed *x;
+		long double err;
+
+		if (!s->e_count) {
+			if (due_fill(c, s, false, force))
+				continue;
+			while (c->finishing && s->x_count)
+				executed_extra(c, s);
+			return;
+		}
+		e = e_at(s, 0);
+		if (e->kind == EVENT_RESYNC) {
+			if (!resync_pass(c, s, force))
+				return;
+			continue;
+		}
+		if (s->halts && (e->t > s->halt[0] + c->tolerance ||
+				 (!s->x_count && c->finishing &&
+				  e->t > s->halt[0] - c->tolerance))) {
+			e_pop(s);
+			continue;
+		}
+		if (!s->x_count) {
+			if (!c->finishing)
+				return;
+			due_missing(c, s);
+			continue;
+		}
+		x = x_at(s, 0);
+		err = step_error(c, s, e, x->clock, &s->map);
+		if (e->dir == x->dir && within(c, err)) {
+			if (e->hi - e->lo > 1e-6L)
+				s->stats.ambiguous++;
+			stats_step(&s->stats, (double)err * 1e6, e->speed, s->diff);
+			e_pop(s);
+			x_pop(s);
+		} else if (!mismatch(c, s, force)) {
+			return;
+		}
+	}
+}
