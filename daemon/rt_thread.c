@@ -377,9 +377,10 @@ static void loop(struct rt_loop *l)
 		int64_t start_ns = now_ns, deadline_ns;
 		uint32_t tail;
 
-		deadline_ns = engine_cycle(e, now_ns);
+		engine_cycle(e, now_ns);
 		for (int i = 0; i < t->cfg.mcu_count; i++)
 			transmit(l, i, now_ns);
+		deadline_ns = engine_deadline_ns(e, now_ns);
 		tail = atomic_load_explicit(&e->cfg.events->tail, memory_order_relaxed);
 		if (tail != l->notified_tail || l->stats.cycles % RT_NOTIFY_EVERY == 0)
 			notify(l);

@@ -30,8 +30,17 @@ enum {
 	ENGINE_PHASES = 8192, /* constant-acceleration phases known ahead */
 	ENGINE_SYNCS = 64,
 	ENGINE_OUTPUT_QUEUE = 256,
-	ENGINE_STOP_LEAD_MS = 1,
+	/* engine_mcu_status.flags */
+	ENGINE_MCU_CLOCK = 1,    /* its clock estimate is usable */
+	ENGINE_MCU_READY = 2,    /* configured */
+	ENGINE_MCU_SHUTDOWN = 4, /* it said so */
+	ENGINE_MCU_LOST = 8,     /* no answer */
+	ENGINE_PULL_MAX = 256, /* plan records taken a cycle at most */
 };
+
+/* A restart from rest keeps this distance to the end of the motion before it, so that no stepper's
+ * last step and first step can come too close. */
+#define ENGINE_RESTART_GAP_S 1e-3
 
 /* Called from inside the cycle, on the rt thread; must obey its rules. All may be NULL. */
 struct engine_observer {
@@ -66,8 +75,8 @@ struct engine_mcu_status {
 	uint64_t retransmits, crc_errors;
 	uint64_t commands;
 	uint32_t moves_queued, moves_capacity;
-	uint32_t flags; /* 1 = clock ready, 2 = configured, 4 = shut down, 8 = link lost */
-	uint32_t unacked;
+	uint32_t flags; /* ENGINE_MCU_* */
+	uint32_t unacked; /* frames */
 };
 
 struct engine_status {
@@ -79,7 +88,7 @@ struct engine_status {
 	double speed_mm_s;     /* along the path, now */
 	uint32_t move_id, move_line;
 	uint64_t cycles, runs, steps;
-	uint64_t late, underruns;
+	uint64_t late, underruns, events_lost;
 	double lead_min_s;     /* smallest lead of a run over its first step since the last read */
 	uint32_t fault;        /* enum engine_fault, latched */
 	uint32_t mcus;
@@ -95,10 +104,9 @@ struct engine_mcu {
 	struct moveq moveq;
 	struct wire_dict dict;
 	double freq_hz; /* nominal; 0 until the dictionary is known */
-	double map_next_s;
-	int64_t query_next_ns;
+	double map_next_s; /* a secondary MCU's map is renewed then */
 	uint64_t commands;
-	bool present, ready, shutdown, lost, clock_ready;
+	bool present, ready, shutdown, lost, clock_ready, has_ids;
 };
 
 struct engine_stepper {
@@ -123,10 +131,12 @@ struct engine {
 	struct ctl_output output[ENGINE_OUTPUTS];
 	struct trapq trapq;
 	struct trapq_phase phases[ENGINE_PHASES];
-	double next_start_s;   /* where the next move goes, if motion is contiguous */
-	double handed_out_s;   /* no step before this time will be made any more */
+	double now_s;          /* machine time of this cycle, never goes back */
+	double limit_s;        /* no step after this has been handed out, none before it will be added */
+	double rest_until_s;   /* end of a dwell: the next move starts no earlier */
 	double end_speed_mm_s; /* of the last move taken */
-	double end_mm[MOVE_AXES]; /* where it ends */
+	bool moving;           /* motion not handed out, or not executed */
+	bool motion_ready;     /* all MCUs with steppers are ready */
 	struct {
 		double at_s;
 		uint32_t id;
@@ -134,7 +144,11 @@ struct engine {
 	struct engine_queued_output outq[ENGINE_OUTPUT_QUEUE];
 	uint32_t sync_head, sync_tail, outq_head, outq_tail;
 	struct ctl_homing homing;
-	bool homing_active, stopped, emergency;
+	double homing_seen_s[ENGINE_MCUS];     /* confirmed by that trsync's MCU */
+	double homing_deadline_s[ENGINE_MCUS]; /* told to it */
+	bool homing_active; /* a trsync may stop everything */
+	bool held;          /* stopped by a trsync, a fault or an abort: take no motion until told */
+	bool emergency;     /* final */
 	struct engine_status status;
 	struct snapshot snapshot;
 };
@@ -143,19 +157,21 @@ void engine_init(struct engine *e, const struct engine_config *cfg);
 
 /* Declare that link number mcu exists (before the thread starts). baud: 0 if the transport has
  * no fixed rate. */
-void engine_link_add(struct engine *e, int mcu, uint32_t baud, int64_t now_ns);
+void engine_link_add(struct engine *e, int mcu, uint32_t baud);
 
 /* Bytes from MCU number mcu, read at now_ns. Thread: RT. */
 void engine_receive(struct engine *e, int mcu, const uint8_t *bytes, uint32_t len, int64_t now_ns)
 	RUNS_ON(role_rt);
 
-/* One turn: control records, motion into steps, clock queries, deadlines. Thread: RT.
- * Returns the host time at which it wants to run again. */
-int64_t engine_cycle(struct engine *e, int64_t now_ns) RUNS_ON(role_rt);
+/* One turn: control records, clock questions, motion into steps. Thread: RT. */
+void engine_cycle(struct engine *e, int64_t now_ns) RUNS_ON(role_rt);
 
 /* Bytes for MCU number mcu to write now. Call until it returns 0. Thread: RT. */
 uint32_t engine_transmit(struct engine *e, int mcu, uint8_t *buf, uint32_t cap, int64_t now_ns)
 	RUNS_ON(role_rt);
+
+/* When the next cycle is due; ask after transmitting. */
+int64_t engine_deadline_ns(const struct engine *e, int64_t now_ns) RUNS_ON(role_rt);
 
 /* Whether there is no motion that has not been executed. Thread: RT. */
 bool engine_idle(const struct engine *e, int64_t now_ns);

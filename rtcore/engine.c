@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "engine_private.h"
+
+enum { STATUS_EVERY = 4 }; /* cycles between two published states */
+
+#define IDLE_PERIOD_NS ((int64_t)20 * 1000 * 1000)
+/* While moving: so often per low-water mark. */
+#define CYCLES_PER_LOW_WATER 8
+
+void engine_init(struct engine *e, const struct engine_config *cfg)
+{
+	memset(e, 0, sizeof(*e));
+	e->cfg = *cfg;
+	trapq_init(&e->trapq, e->phases, ENGINE_PHASES);
+	e->status.lead_min_s = cfg->horizon_s;
+}
+
+void engine_link_add(struct engine *e, int mcu, uint32_t baud)
+{
+	struct engine_mcu *m = &e->mcu[mcu];
+
+	link_init(&m->link, baud, 0);
+	wire_dict_init(&m->dict);
+	m->present = true;
+}
+
+bool engine_send(struct engine *e, int mcu, enum msg_id id, const void *msg, int64_t due_ns)
+{
+	struct engine_mcu *m = &e->mcu[mcu];
+	int16_t wire_id = wire_dict_wire_id(&m->dict, id);
+	uint8_t buf[WIRE_PAYLOAD_MAX];
+	size_t len;
+
+	if (wire_id == WIRE_ID_NONE)
+		return false;
+	len = wire_encode(buf, sizeof(buf), wire_id, &msg_table[id], msg);
+	return len > 0 && link_push(&m->link, buf, len, due_ns, NULL);
+}
+
+void engine_event(struct engine *e, const struct ev_rec *ev)
+{
+	if (!ring_push(e->cfg.events, ev))
+		e->status.events_lost++;
+}
+
+void engine_fault(struct engine *e, const struct ev_fault *fault)
+{
+	struct ev_rec ev = {.kind = EV_FAULT, .fault = *fault};
+
+	if (e->status.fault == FAULT_NONE)
+		e->status.fault = fault->fault;
+	if (!e->held) {
+		e->held = true;
+		engine_drop_motion(e);
+	}
+	engine_event(e, &ev);
+}
+
+/* ---- control records ---- */
+
+static void emergency(struct engine *e)
+{
+	e->emergency = true;
+	e->held = true;
+	for (int i = 0; i < ENGINE_MCUS; i++) {
+		if (!e->mcu[i].present)
+			continue;
+		link_drop_unsent(&e->mcu[i].link);
+		engine_send(e, i, MSG_ID_emergency_stop, NULL, LINK_DUE_NOW);
+	}
+	engine_drop_motion(e);
+}
+
+static bool control_send(struct engine *e, const struct ctl_send *s)
+{
+	if (s->mcu >= ENGINE_MCUS || !e->mcu[s->mcu].present || s->len == 0)
+		return true;
+	return link_push(&e->mcu[s->mcu].link, s->bytes, s->len, LINK_DUE_NOW, NULL);
+}
+
+static void link_reset(struct engine *e, int mcu)
+{
+	struct engine_mcu *m = &e->mcu[mcu];
+
+	link_restart(&m->link);
+	wire_dict_init(&m->dict);
+	m->has_ids = false;
+	m->clock_ready = false;
+	m->ready = false;
+	m->shutdown = false;
+	m->lost = false;
+}
+
+/* Whether every MCU that has a stepper takes motion. */
+static bool motion_ready(const struct engine *e)
+{
+	for (int i = 0; i < ENGINE_STEPPERS; i++)
+		if (e->stepper[i].present && !e->mcu[e->stepper[i].mcu].ready)
+			return false;
+	return e->mcu[0].ready;
+}
+
+static void homing_end(struct engine *e)
+{
+	e->homing_active = false;
+	e->held = e->emergency || e->status.fault != FAULT_NONE;
+}
+
+/* Returns false if the record can't be acted on yet: it stays in the ring. */
+static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
+{
+	switch (rec->kind) {
+	case CTL_SEND:
+		return control_send(e, &rec->send);
+	case CTL_MCU_IDS:
+		engine_mcu_set_ids(e, &rec->mcu_ids, now_ns);
+		break;
+	case CTL_MCU_READY:
+		engine_mcu_set_ready(e, &rec->mcu_ready, now_ns);
+		e->motion_ready = motion_ready(e);
+		break;
+	case CTL_STEPPER:
+		engine_add_stepper(e, &rec->stepper);
+		e->motion_ready = motion_ready(e);
+		break;
+	case CTL_OUTPUT:
+		if (rec->output.output < ENGINE_OUTPUTS)
+			e->output[rec->output.output] = rec->output;
+		break;
+	case CTL_RESYNC:
+		engine_resync(e, &rec->resync);
+		break;
+	case CTL_POSITION:
+		trapq_set_position(&e->trapq, rec->position_mm);
+		if (e->cfg.observer.position)
+			e->cfg.observer.position(e->cfg.observer.ctx, trapq_end_s(&e->trapq),
+						 rec->position_mm);
+		break;
+	case CTL_HOMING:
+		engine_homing_start(e, &rec->homing);
+		break;
+	case CTL_HOMING_END:
+		homing_end(e);
+		break;
+	case CTL_ABORT:
+		e->held = true;
+		engine_drop_motion(e);
+		engine_event(e, &(struct ev_rec){.kind = EV_ABORTED});
+		break;
+	case CTL_EMERGENCY:
+		emergency(e);
+		break;
+	case CTL_LINK_RESET:
+		/* The command before it must have been acknowledged or at least sent. */
+		if (rec->mcu < ENGINE_MCUS && e->mcu[rec->mcu].present) {
+			if (!link_idle(&e->mcu[rec->mcu].link) && !e->mcu[rec->mcu].link.lost)
+				return false;
+			link_reset(e, rec->mcu);
+		}
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+static void take_control(struct engine *e, int64_t now_ns)
+{
+	const struct ctl_rec *rec;
+
+	/* Bounded by the ring: the planner can't add more than its capacity meanwhile. */
+	for (uint32_t i = 0; i < e->cfg.control->capacity; i++) {
+		rec = ring_peek(e->cfg.control);
+		if (!rec || !control(e, rec, now_ns))
+			return;
+		ring_drop(e->cfg.control);
+	}
+}
+
+/* ---- the cycle ---- */
+
+bool engine_idle(const struct engine *e, int64_t now_ns)
+{
+	(void)now_ns;
+	return !e->moving && e->sync_head == e->sync_tail;
+}
+
+static void publish(struct engine *e, int64_t now_ns)
+{
+	struct engine_status *st = &e->status;
+	struct trapq_point at;
+
+	if (st->cycles % STATUS_EVERY != 0)
+		return;
+	trapq_at(&e->trapq, e->now_s, &at);
+	st->now_ns = now_ns;
+	st->now_s = e->now_s;
+	st->motion_end_s = fmax(trapq_end_s(&e->trapq), e->rest_until_s);
+	memcpy(st->position_mm, at.pos_mm, sizeof(st->position_mm));
+	st->speed_mm_s = at.speed_mm_s;
+	st->move_id = at.id;
+	st->move_line = at.line;
+	st->mcus = 0;
+	for (int i = 0; i < ENGINE_MCUS; i++) {
+		if (!e->mcu[i].present)
+			continue;
+		engine_mcu_status(e, i, &st->mcu[i]);
+		st->mcus = (uint32_t)i + 1;
+	}
+	snapshot_write(&e->snapshot, st, sizeof(*st));
+}
+
+int64_t engine_deadline_ns(const struct engine *e, int64_t now_ns)
+{
+	int64_t next_ns = now_ns + IDLE_PERIOD_NS;
+
+	if (e->moving || e->sync_head != e->sync_tail)
+		next_ns = now_ns + (int64_t)(e->cfg.low_water_s * 1e9) / CYCLES_PER_LOW_WATER;
+	for (int i = 0; i < ENGINE_MCUS; i++) {
+		const struct engine_mcu *m = &e->mcu[i];
+		int64_t at_ns;
+
+		if (!m->present)
+			continue;
+		at_ns = link_deadline_ns(&m->link);
+		if (at_ns < next_ns)
+			next_ns = at_ns;
+		if (m->has_ids && clocksync_deadline_ns(&m->sync) < next_ns)
+			next_ns = clocksync_deadline_ns(&m->sync);
+	}
+	return next_ns;
+}
+
+void engine_cycle(struct engine *e, int64_t now_ns)
+{
+	e->status.cycles++;
+	if (e->mcu[0].clock_ready)
+		e->now_s = clocksync_now_s(&e->mcu[0].sync, now_ns);
+	take_control(e, now_ns);
+	for (int i = 0; i < ENGINE_MCUS; i++)
+		engine_mcu_service(e, i, now_ns);
+	engine_take_plan(e, now_ns);
+	engine_make_steps(e, now_ns);
+	publish(e, now_ns);
+}
+
+bool engine_status_read(struct engine *e, struct engine_status *out)
+{
+	return snapshot_read(&e->snapshot, out, sizeof(*out));
+}

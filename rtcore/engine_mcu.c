@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One MCU as the engine sees it: received messages, clock estimate and map, move slots. */
+#include <math.h>
+#include <string.h>
+
+#include "engine_private.h"
+
+enum { PRIMARY = 0 };
+
+/* A slot counts as free this long after the MCU's estimated clock has passed it. */
+#define SLOT_MARGIN_S 2e-3
+/* A secondary MCU's map is renewed this often. */
+#define MAP_PERIOD_S 1.0
+
+struct receiver {
+	struct engine *e;
+	int mcu;
+};
+
+static void forward(struct engine *e, int mcu, const uint8_t *payload, size_t len, int64_t rx_ns)
+{
+	struct ev_rec ev = {.kind = EV_MESSAGE};
+
+	ev.message.received_ns = rx_ns;
+	ev.message.mcu = (uint8_t)mcu;
+	ev.message.len = (uint8_t)len;
+	memcpy(ev.message.bytes, payload, len);
+	engine_event(e, &ev);
+}
+
+static void mcu_shut_down(struct engine *e, int mcu, const struct msg_shutdown *m)
+{
+	struct ev_fault fault = {.fault = FAULT_MCU_SHUTDOWN,
+				 .mcu = (uint8_t)mcu,
+				 .detail = m->static_string_id,
+				 .at_s = e->now_s};
+
+	if (!e->mcu[mcu].ready || e->mcu[mcu].shutdown)
+		return;
+	e->mcu[mcu].shutdown = true;
+	engine_fault(e, &fault);
+}
+
+static void handle(void *ctx, const uint8_t *payload, size_t len, int64_t rx_ns)
+{
+	struct receiver *r = ctx;
+	struct engine_mcu *m = &r->e->mcu[r->mcu];
+	int16_t wire_id;
+	const uint8_t *fields = wire_get_id(payload, payload + len, &wire_id);
+	int id = fields ? wire_dict_response(&m->dict, wire_id) : -1;
+	union msg_any any;
+
+	if (id < 0 ||
+	    wire_decode(&msg_table[id], fields, (size_t)(payload + len - fields), &any) < 0) {
+		forward(r->e, r->mcu, payload, len, rx_ns);
+		return;
+	}
+	switch (id) {
+	case MSG_ID_clock:
+		clocksync_reply(&m->sync, &m->link, &any.clock, len + WIRE_FRAME_MIN, rx_ns);
+		break;
+	case MSG_ID_uptime:
+		clocksync_uptime(&m->sync, &m->link, &any.uptime, len + WIRE_FRAME_MIN, rx_ns);
+		break;
+	case MSG_ID_trsync_state:
+		engine_homing_state(r->e, r->mcu, &any.trsync_state, rx_ns);
+		if (!any.trsync_state.can_trigger)
+			forward(r->e, r->mcu, payload, len, rx_ns);
+		break;
+	case MSG_ID_shutdown:
+		mcu_shut_down(r->e, r->mcu, &any.shutdown);
+		forward(r->e, r->mcu, payload, len, rx_ns);
+		break;
+	default:
+		forward(r->e, r->mcu, payload, len, rx_ns);
+		break;
+	}
+}
+
+void engine_receive(struct engine *e, int mcu, const uint8_t *bytes, uint32_t len, int64_t now_ns)
+{
+	struct receiver r = {.e = e, .mcu = mcu};
+
+	if (e->mcu[mcu].present)
+		link_receive(&e->mcu[mcu].link, bytes, len, now_ns, handle, &r);
+}
+
+uint32_t engine_transmit(struct engine *e, int mcu, uint8_t *buf, uint32_t cap, int64_t now_ns)
+{
+	if (!e->mcu[mcu].present || cap < LINK_TRANSMIT_MIN)
+		return 0;
+	return (uint32_t)link_transmit(&e->mcu[mcu].link, now_ns, buf, cap);
+}
+
+void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t now_ns)
+{
+	struct engine_mcu *m;
+
+	if (ids->mcu >= ENGINE_MCUS)
+		return;
+	m = &e->mcu[ids->mcu];
+	m->dict = ids->dict;
+	m->freq_hz = ids->freq_hz;
+	m->has_ids = true;
+	m->clock_ready = false;
+	link_set_window(&m->link, ids->receive_window);
+	clocksync_init(&m->sync, ids->freq_hz, now_ns);
+}
+
+void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64_t now_ns)
+{
+	struct engine_mcu *m;
+	double span_s = 2 * e->cfg.horizon_s + 0.01;
+
+	if (r->mcu >= ENGINE_MCUS)
+		return;
+	m = &e->mcu[r->mcu];
+	moveq_init(&m->moveq, r->move_count, clocksync_clock(&m->sync, now_ns),
+		   (uint64_t)(span_s * m->freq_hz));
+	m->ready = true;
+}
+
+/* The estimate may be used from now on: lay the first map. A secondary waits for the primary. */
+static void clock_becomes_ready(struct engine *e, int mcu, int64_t now_ns)
+{
+	struct engine_mcu *m = &e->mcu[mcu];
+	struct ev_rec ev = {.kind = EV_CLOCK_READY, .mcu = (uint8_t)mcu};
+
+	if (mcu == PRIMARY) {
+		clocksync_primary_map(&m->sync, &m->map);
+	} else {
+		if (!e->mcu[PRIMARY].clock_ready)
+			return;
+		clocksync_secondary_start(&m->sync, &e->mcu[PRIMARY].sync, now_ns, &m->map);
+		m->map_next_s = clocksync_machine_s(&e->mcu[PRIMARY].sync, now_ns) + MAP_PERIOD_S;
+	}
+	m->clock_ready = true;
+	if (e->cfg.observer.map)
+		e->cfg.observer.map(e->cfg.observer.ctx, mcu, 0, &m->map);
+	engine_event(e, &ev);
+}
+
+static void renew_map(struct engine *e, int mcu, int64_t now_ns)
+{
+	struct engine_mcu *m = &e->mcu[mcu];
+	double from_s;
+
+	if (mcu == PRIMARY || e->now_s < m->map_next_s)
+		return;
+	m->map_next_s = e->now_s + MAP_PERIOD_S;
+	from_s = clocksync_secondary_map(&m->sync, &e->mcu[PRIMARY].sync, now_ns,
+					 fmax(e->limit_s, e->now_s), &m->map);
+	if (e->cfg.observer.map)
+		e->cfg.observer.map(e->cfg.observer.ctx, mcu, from_s, &m->map);
+}
+
+static void check_link(struct engine *e, int mcu)
+{
+	struct engine_mcu *m = &e->mcu[mcu];
+	struct ev_rec ev = {.kind = EV_LINK_LOST, .mcu = (uint8_t)mcu};
+	bool lost = m->link.lost || clocksync_lost(&m->sync);
+
+	if (lost && !m->lost)
+		engine_event(e, &ev);
+	m->lost = lost;
+}
+
+void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns)
+{
+	struct engine_mcu *m = &e->mcu[mcu];
+
+	if (!m->present || !m->has_ids)
+		return;
+	clocksync_ask(&m->sync, &m->link, &m->dict, now_ns);
+	if (!m->clock_ready && clocksync_ready(&m->sync))
+		clock_becomes_ready(e, mcu, now_ns);
+	if (!m->clock_ready)
+		return;
+	renew_map(e, mcu, now_ns);
+	check_link(e, mcu);
+	if (m->ready)
+		moveq_advance(&m->moveq, clocksync_clock(&m->sync, now_ns) -
+						 (uint64_t)(SLOT_MARGIN_S * m->freq_hz));
+}
+
+void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status *out)
+{
+	const struct engine_mcu *m = &e->mcu[mcu];
+	const struct link_stats *st = &m->link.stats;
+
+	memset(out, 0, sizeof(*out));
+	out->bytes_sent = st->bytes_sent;
+	out->bytes_received = st->bytes_received;
+	out->retransmits = st->retransmits;
+	out->crc_errors = m->link.rx.bad_crc;
+	out->commands = st->messages_pushed;
+	out->unacked = link_unacked(&m->link);
+	out->moves_queued = m->moveq.used;
+	out->moves_capacity = m->moveq.capacity;
+	out->flags = (m->clock_ready ? ENGINE_MCU_CLOCK : 0u) | (m->ready ? ENGINE_MCU_READY : 0u) |
+		     (m->shutdown ? ENGINE_MCU_SHUTDOWN : 0u) | (m->lost ? ENGINE_MCU_LOST : 0u);
+	if (!m->clock_ready)
+		return;
+	out->clock_freq_hz = m->sync.slope_hz;
+	out->clock_error_us = clocksync_error_s(&m->sync) * 1e6;
+	out->round_trip_us = m->sync.round_trip_s * 1e6;
+}

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Plan records become phases in the trapezoid queue, phases become runs, runs become messages. */
+#include <math.h>
+#include <string.h>
+
+#include "engine_private.h"
+
+enum {
+	RUN_MESSAGE_MAX = WIRE_QUEUE_STEP_MAX,
+	RUN_MESSAGE_BYTES = 3 * RUN_MESSAGE_MAX, /* with reset_step_clock and set_next_step_dir */
+};
+
+/* Steps of an idle stepper may be this far in the past of the trapezoid queue's status queries. */
+#define KEEP_S 0.05
+
+/* ---- taking records ---- */
+
+/* Where motion from rest may start: after all that was handed out, and with the start lead. */
+static double rest_start_s(const struct engine *e)
+{
+	double start_s = e->now_s + e->cfg.start_lead_s;
+
+	start_s = fmax(start_s, e->limit_s);
+	start_s = fmax(start_s, trapq_end_s(&e->trapq) + ENGINE_RESTART_GAP_S);
+	return fmax(start_s, e->rest_until_s);
+}
+
+/* End of all motion and dwells that were taken so far. */
+static double planned_end_s(const struct engine *e)
+{
+	return fmax(trapq_end_s(&e->trapq), e->rest_until_s);
+}
+
+static double place_move(struct engine *e, const struct move *m)
+{
+	double end_s = trapq_end_s(&e->trapq);
+	struct ev_fault fault = {.fault = FAULT_UNDERRUN, .at_s = end_s};
+
+	/* Steps near the queue's end were made only up to limit_s: beyond it, motion goes on. */
+	if (end_s > e->limit_s + ENGINE_RESTART_GAP_S) {
+		if (e->rest_until_s <= end_s)
+			return end_s;
+		return fmax(e->rest_until_s, end_s + ENGINE_RESTART_GAP_S);
+	}
+	if (m->start_mm_s > 0) { /* the planner was too late to go on at speed */
+		fault.value_s = m->start_mm_s;
+		e->status.underruns++;
+		engine_fault(e, &fault);
+	}
+	return rest_start_s(e);
+}
+
+static bool take_move(struct engine *e, const struct move *m)
+{
+	double start_s;
+	struct ev_fault fault = {.fault = FAULT_STEPGEN, .stepper = 0xff};
+	enum trapq_result rc;
+
+	if (trapq_room(&e->trapq) == 0)
+		return false;
+	start_s = place_move(e, m);
+	if (e->held)
+		return false;
+	rc = trapq_append(&e->trapq, m, start_s);
+	if (rc != TRAPQ_OK) {
+		fault.detail = (uint16_t)rc;
+		fault.at_s = start_s;
+		engine_fault(e, &fault);
+		return false;
+	}
+	e->end_speed_mm_s = m->end_mm_s;
+	e->moving = true;
+	e->status.consumed_s += m->accel_s + m->cruise_s + m->decel_s;
+	if (e->cfg.observer.move)
+		e->cfg.observer.move(e->cfg.observer.ctx, m, start_s);
+	return true;
+}
+
+static bool take_sync(struct engine *e, uint32_t id)
+{
+	if (e->sync_tail - e->sync_head == ENGINE_SYNCS)
+		return false;
+	e->sync[e->sync_tail % ENGINE_SYNCS].at_s = fmax(planned_end_s(e), e->now_s);
+	e->sync[e->sync_tail % ENGINE_SYNCS].id = id;
+	e->sync_tail++;
+	return true;
+}
+
+static bool take_output(struct engine *e, const struct plan_output *out)
+{
+	struct engine_queued_output *q = &e->outq[e->outq_tail % ENGINE_OUTPUT_QUEUE];
+
+	if (e->outq_tail - e->outq_head == ENGINE_OUTPUT_QUEUE)
+		return false;
+	q->at_s = fmax(planned_end_s(e), e->now_s);
+	q->out = *out;
+	e->outq_tail++;
+	return true;
+}
+
+static bool take_record(struct engine *e, const struct plan_rec *rec)
+{
+	switch (rec->kind) {
+	case PLAN_MOVE:
+		return take_move(e, &rec->move);
+	case PLAN_DWELL:
+		e->rest_until_s = fmax(planned_end_s(e), e->now_s) + rec->dwell_s;
+		e->status.consumed_s += rec->dwell_s;
+		return true;
+	case PLAN_POSITION:
+		trapq_set_position(&e->trapq, rec->position_mm);
+		if (e->cfg.observer.position)
+			e->cfg.observer.position(e->cfg.observer.ctx, trapq_end_s(&e->trapq),
+						 rec->position_mm);
+		return true;
+	case PLAN_SYNC:
+		return take_sync(e, rec->sync_id);
+	case PLAN_OUTPUT:
+		return take_output(e, &rec->output);
+	default:
+		return true; /* from a newer planner: nothing that rtcore knows */
+	}
+}
+
+void engine_take_plan(struct engine *e, int64_t now_ns)
+{
+	(void)now_ns;
+	if (e->held || !e->motion_ready)
+		return;
+	for (int i = 0; i < ENGINE_PULL_MAX; i++) {
+		const struct plan_rec *rec = ring_peek(e->cfg.plan);
+
+		if (!rec || !take_record(e, rec))
+			return;
+		ring_drop(e->cfg.plan);
+	}
+}
+
+/* ---- handing steps out ---- */
+
+static void fault_of(struct engine *e, int i, enum engine_fault fault, int detail, double at_s,
+		     double value_s)
+{
+	struct ev_fault f = {.fault = (uint32_t)fault,
+			     .mcu = e->stepper[i].mcu,
+			     .stepper = (uint8_t)i,
+			     .detail = (uint16_t)detail,
+			     .at_s = at_s,
+			     .value_s = value_s};
+
+	engine_fault(e, &f);
+}
+
+/* The messages of one run. The link has room for them. */
+static bool send_run(struct engine *e, struct engine_stepper *s, const struct step_run *run,
+		     int64_t due_ns)
+{
+	struct engine_mcu *m = &e->mcu[s->mcu];
+	uint8_t buf[WIRE_QUEUE_STEP_MAX];
+	struct msg_queue_step step = {.oid = s->oid,
+				      .interval = run->interval,
+				      .count = run->count,
+				      .add = run->add};
+	size_t len;
+
+	if (run->rebase) {
+		struct msg_reset_step_clock reset = {.oid = s->oid,
+						     .clock = (uint32_t)run->base_clock};
+
+		if (!engine_send(e, s->mcu, MSG_ID_reset_step_clock, &reset, due_ns))
+			return false;
+	}
+	if (s->dir != (int8_t)run->dir) {
+		struct msg_set_next_step_dir dir = {.oid = s->oid,
+						    .dir = run->dir != s->invert_dir};
+
+		if (!engine_send(e, s->mcu, MSG_ID_set_next_step_dir, &dir, due_ns))
+			return false;
+		s->dir = (int8_t)run->dir;
+	}
+	len = wire_encode_queue_step(buf, wire_dict_wire_id(&m->dict, MSG_ID_queue_step), &step);
+	m->commands++;
+	return link_push(&m->link, buf, len, due_ns, NULL);
+}
+
+static bool hand_out(struct engine *e, int i, int64_t now_ns)
+{
+	struct engine_stepper *s = &e->stepper[i];
+	struct engine_mcu *m = &e->mcu[s->mcu];
+	const struct step_run *run = &s->pending;
+	double first_s = clockmap_time_s(&m->map, run->first_clock), lead_s = first_s - e->now_s;
+
+	if (link_room(&m->link, RUN_MESSAGE_MAX) < RUN_MESSAGE_BYTES)
+		return false;
+	/* The slot frees when the run is loaded: at the end of the one before it. */
+	if (!moveq_take(&m->moveq, run->rebase ? run->base_clock : s->last_clock))
+		return false;
+	if (lead_s < e->status.lead_min_s)
+		e->status.lead_min_s = lead_s;
+	if (lead_s <= 0) { /* it can't get there in time: nothing late is ever sent */
+		e->status.late++;
+		fault_of(e, i, FAULT_LATE, 0, first_s, -lead_s);
+		return false;
+	}
+	if (!send_run(e, s, run, now_ns + (int64_t)(lead_s * 1e9))) {
+		fault_of(e, i, FAULT_LINK_FULL, 0, first_s, 0);
+		return false;
+	}
+	s->last_clock = run->last_clock;
+	s->has_pending = false;
+	e->status.runs++;
+	e->status.steps += run->count;
+	if (e->cfg.observer.run)
+		e->cfg.observer.run(e->cfg.observer.ctx, i, run);
+	return true;
+}
+
+/* All runs of one stepper that are due. Returns false if some had to wait. */
+static bool make_stepper(struct engine *e, int i, double due_s, double limit_s, int64_t now_ns)
+{
+	struct engine_stepper *s = &e->stepper[i];
+	struct engine_mcu *m = &e->mcu[s->mcu];
+
+	for (;;) {
+		if (!s->has_pending) {
+			enum stepgen_result rc =
+				stepgen_next(&s->gen, due_s, limit_s, &m->map, &s->pending);
+
+			if (rc == STEPGEN_NONE)
+				return true;
+			if (rc != STEPGEN_RUN) {
+				fault_of(e, i, FAULT_STEPGEN, rc, stepgen_frontier_s(&s->gen), 0);
+				return false;
+			}
+			s->has_pending = true;
+		}
+		if (!hand_out(e, i, now_ns))
+			return false;
+	}
+}
+
+static void send_output(struct engine *e, const struct engine_queued_output *q, int64_t now_ns)
+{
+	const struct ctl_output *o = &e->output[q->out.output];
+	/* Not before the MCU surely has it. */
+	double at_s = fmax(q->at_s, e->now_s + e->cfg.low_water_s * 0.5);
+	int64_t due_ns = now_ns + (int64_t)((at_s - e->now_s) * 1e9);
+	uint64_t clock;
+
+	if (!clockmap_clock(&e->mcu[o->mcu].map, at_s, &clock))
+		return;
+	if (o->pwm) {
+		struct msg_queue_pwm_out m = {
+			.oid = o->oid, .clock = (uint32_t)clock, .value = q->out.value};
+
+		engine_send(e, o->mcu, MSG_ID_queue_pwm_out, &m, due_ns);
+	} else {
+		struct msg_queue_digital_out m = {
+			.oid = o->oid, .clock = (uint32_t)clock, .on_ticks = q->out.value};
+
+		engine_send(e, o->mcu, MSG_ID_queue_digital_out, &m, due_ns);
+	}
+}
+
+static void make_outputs(struct engine *e, int64_t now_ns)
+{
+	while (e->outq_head != e->outq_tail) {
+		const struct engine_queued_output *q = &e->outq[e->outq_head % ENGINE_OUTPUT_QUEUE];
+		struct engine_mcu *m = &e->mcu[e->output[q->out.output % ENGINE_OUTPUTS].mcu];
+		uint64_t clock;
+
+		if (q->out.output < ENGINE_OUTPUTS && m->ready) {
+			if (q->at_s > e->now_s + e->cfg.low_water_s ||
+			    link_room(&m->link, RUN_MESSAGE_MAX) < RUN_MESSAGE_BYTES ||
+			    !clockmap_clock(&m->map, fmax(q->at_s, e->now_s) + e->cfg.low_water_s,
+					    &clock) ||
+			    !moveq_take(&m->moveq, clock))
+				return;
+			send_output(e, q, now_ns);
+		}
+		e->outq_head++;
+	}
+}
+
+static void report_syncs(struct engine *e)
+{
+	while (e->sync_head != e->sync_tail) {
+		struct ev_rec ev = {.kind = EV_SYNC};
+
+		if (e->sync[e->sync_head % ENGINE_SYNCS].at_s > e->now_s)
+			return;
+		ev.sync_id = e->sync[e->sync_head % ENGINE_SYNCS].id;
+		engine_event(e, &ev);
+		e->sync_head++;
+	}
+}
+
+/* Motion runs out at speed and nothing follows: say so before the steps are made. */
+static void check_underrun(struct engine *e, double limit_s)
+{
+	struct ev_fault fault = {.fault = FAULT_UNDERRUN};
+
+	if (trapq_end_s(&e->trapq) >= limit_s || e->end_speed_mm_s == 0)
+		return;
+	fault.at_s = trapq_end_s(&e->trapq);
+	fault.value_s = e->end_speed_mm_s;
+	e->status.underruns++;
+	e->end_speed_mm_s = 0;
+	engine_fault(e, &fault);
+}
+
+static double frontier_s(const struct engine *e)
+{
+	double least_s = INFINITY;
+
+	for (int i = 0; i < ENGINE_STEPPERS; i++)
+		if (e->stepper[i].present)
+			least_s = fmin(least_s, stepgen_frontier_s(&e->stepper[i].gen));
+	return least_s;
+}
+
+void engine_make_steps(struct engine *e, int64_t now_ns)
+{
+	double due_s = e->now_s + e->cfg.low_water_s, limit_s = e->now_s + e->cfg.horizon_s;
+	bool waiting = false;
+
+	report_syncs(e);
+	make_outputs(e, now_ns);
+	if (!e->moving || e->held)
+		return;
+	limit_s = fmax(limit_s, e->limit_s);
+	due_s = fmin(due_s, limit_s);
+	check_underrun(e, limit_s);
+	e->limit_s = limit_s;
+	for (int i = 0; i < ENGINE_STEPPERS && !e->held; i++)
+		if (e->stepper[i].present && !make_stepper(e, i, due_s, limit_s, now_ns))
+			waiting = true;
+	trapq_retire(&e->trapq, fmin(frontier_s(e), e->now_s - KEEP_S));
+	if (!waiting && planned_end_s(e) < e->now_s)
+		e->moving = false;
+}
+
+void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
+{
+	struct engine_stepper *s;
+	struct stepgen_config cfg = {.tol_s = c->tolerance_s,
+				     .reversal_filter_s = c->reversal_filter_s,
+				     .min_interval_s = c->min_interval_s};
+
+	if (c->stepper >= ENGINE_STEPPERS || c->mcu >= ENGINE_MCUS)
+		return;
+	s = &e->stepper[c->stepper];
+	memset(s, 0, sizeof(*s));
+	s->mcu = c->mcu;
+	s->oid = c->oid;
+	s->invert_dir = c->invert_dir;
+	s->dir = -1;
+	s->present = true;
+	memcpy(cfg.weight, c->steps_per_mm, sizeof(cfg.weight));
+	memcpy(s->steps_per_mm, c->steps_per_mm, sizeof(s->steps_per_mm));
+	stepgen_init(&s->gen, &cfg, &e->trapq);
+}
+
+void engine_resync(struct engine *e, const struct ctl_resync *r)
+{
+	struct engine_stepper *s;
+
+	if (r->stepper >= ENGINE_STEPPERS || !e->stepper[r->stepper].present)
+		return;
+	s = &e->stepper[r->stepper];
+	s->has_pending = false;
+	s->dir = -1;
+	stepgen_resync(&s->gen, s->invert_dir ? -r->count : r->count);
+	if (e->cfg.observer.resync)
+		e->cfg.observer.resync(e->cfg.observer.ctx, r->stepper, r->count);
+}
+
+void engine_drop_motion(struct engine *e)
+{
+	double at_s = fmax(e->limit_s, e->now_s);
+
+	trapq_clear(&e->trapq, at_s);
+	for (int i = 0; i < ENGINE_STEPPERS; i++) {
+		struct engine_stepper *s = &e->stepper[i];
+
+		if (!s->present)
+			continue;
+		/* A run that never went out was already counted. */
+		if (s->has_pending)
+			stepgen_resync(&s->gen, stepgen_count(&s->gen) +
+							(s->pending.dir ? -(int64_t)s->pending.count
+									: (int64_t)s->pending.count));
+		else
+			stepgen_resync(&s->gen, stepgen_count(&s->gen));
+		s->has_pending = false;
+	}
+	e->limit_s = at_s;
+	e->rest_until_s = 0;
+	e->end_speed_mm_s = 0;
+	e->outq_head = e->outq_tail;
+	if (e->cfg.observer.abort)
+		e->cfg.observer.abort(e->cfg.observer.ctx, at_s);
+}

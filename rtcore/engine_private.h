@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* engine_private.h - what the engine's files share. See engine.h. Thread: RT. */
+#ifndef RTCORE_ENGINE_PRIVATE_H
+#define RTCORE_ENGINE_PRIVATE_H
+
+#include "engine.h"
+
+/* Send a message; due_ns: when the MCU must have it. False: the firmware lacks it or the link is
+ * full (a fault is latched then). */
+bool engine_send(struct engine *e, int mcu, enum msg_id id, const void *msg, int64_t due_ns);
+
+/* Report to the planner. A full event ring loses the event and counts it. */
+void engine_event(struct engine *e, const struct ev_rec *ev);
+
+/* Latch the first fault, stop taking and making motion, and report it. */
+void engine_fault(struct engine *e, const struct ev_fault *fault);
+
+/* Drop all motion that has not been handed out; the steppers stay where they are. */
+void engine_drop_motion(struct engine *e);
+
+/* ---- engine_mcu.c: links, clocks ---- */
+void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t now_ns);
+void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64_t now_ns);
+/* Clock questions, map renewal, freed move slots, a lost link. */
+void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns);
+void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status *out);
+
+/* ---- engine_motion.c: plan records into steps ---- */
+void engine_take_plan(struct engine *e, int64_t now_ns);
+void engine_make_steps(struct engine *e, int64_t now_ns);
+void engine_add_stepper(struct engine *e, const struct ctl_stepper *s);
+void engine_resync(struct engine *e, const struct ctl_resync *r);
+
+/* ---- engine_homing.c: the watch over trsyncs ---- */
+void engine_homing_start(struct engine *e, const struct ctl_homing *h);
+void engine_homing_state(struct engine *e, int mcu, const struct msg_trsync_state *m, int64_t rx_ns);
+
+#endif
