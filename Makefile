@@ -38,7 +38,7 @@ PKG_CFLAGS := $(shell $(PKG_CONFIG_RUN) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG_RUN) --libs $(PKGS) 2>/dev/null)
 
 WARN = -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla $(WERROR)
-CPPFLAGS = -D_GNU_SOURCE -Irtcore -Imcu/core -I. $(PKG_CFLAGS)
+CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Irtcore -Imcu/core -I. $(PKG_CFLAGS)
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 CFLAGS = -std=gnu11 -g $(OPT) $(WARN) -fno-math-errno -fno-trapping-math -ffp-contract=off \
 	$(if $(SYSROOT),--sysroot=$(SYSROOT)) $(SAN_FLAGS)
@@ -167,7 +167,7 @@ bench: bench-build
 
 ## demo: print a sliced file on the simulated machine; FAST=1 under the virtual clock
 demo:
-	@FAST=$(FAST) etc/demo/run-demo
+	@BUILD=$(BUILD) FAST=$(FAST) etc/demo/run-demo
 
 ## fmt: apply .clang-format
 fmt:
