@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* planner.c - queue of moves and of the records between them, in order, to the sink.
+ *
+ * Moves live in two rings with the same index: speeds in the look-ahead's, which its passes
+ * run over, and geometry in p->path. Other records have a ring of their own, each with the
+ * index of the move that it comes before.
+ */
+#include "planner.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lookahead.h"
+#include "pathmove.h"
+
+#define WINDOW_S_DEFAULT 2.0
+#define DWELL_S_MAX 1e7
+
+struct aside {
+	uint32_t before; /* index of the move it comes before */
+	struct plan_rec rec;
+};
+
+struct planner {
+	struct planner_limits limits;
+	struct planner_sink sink;
+	struct lookahead la;
+	struct pathmove *path; /* of the moves in la, same index */
+	struct aside *aside;
+	uint32_t aside_head, aside_tail;
+	uint32_t mask; /* all three rings are of the same size */
+	uint32_t next_id;
+	double sent_mm[MOVE_AXES]; /* end of the last move handed over */
+	double position_mm[MOVE_AXES];
+	double start_mm_s; /* end speed of the last move handed over */
+	char error[PLANNER_ERROR_MAX];
+	struct lookahead_move *la_ring;
+};
+
+void planner_limits_default(struct planner_limits *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->velocity_mm_s_max = 300;
+	l->accel_mm_s2_max = 3000;
+	l->cruise_ratio_min = 0.5;
+	l->corner_mm_s = 5;
+	l->axis_velocity_mm_s_max[AXIS_Z] = 15;
+	l->axis_accel_mm_s2_max[AXIS_Z] = 100;
+	l->extrude_velocity_mm_s_max = 75;
+	l->extrude_accel_mm_s2_max = 1500;
+	l->extrude_mm_max = 50;
+	l->extrude_corner_mm_s = 1;
+	l->nozzle_mm = 0.4;
+	l->extrude_area_mm2_max = 4 * l->nozzle_mm * l->nozzle_mm;
+	l->filament_area_mm2 = M_PI / 4 * 1.75 * 1.75;
+}
+
+static int check_config(const struct planner_config *cfg, char *err)
+{
+	uint32_t q = cfg->queue;
+
+	if (pathmove_check_limits(&cfg->limits, err, PLANNER_ERROR_MAX))
+		return -EINVAL;
+	if (!(cfg->window_s == 0 || (cfg->window_s >= 1e-3 && cfg->window_s <= 1e4))) {
+		snprintf(err, PLANNER_ERROR_MAX,
+			 "look-ahead window is %g s, expected 0.001 to 10000", cfg->window_s);
+		return -EINVAL;
+	}
+	if (q != 0 && (q < 8 || q > 1u << 20 || (q & (q - 1)))) {
+		snprintf(err, PLANNER_ERROR_MAX,
+			 "look-ahead queue is %u moves, expected a power of two from 8 to 2^20", q);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+struct planner *planner_new(const struct planner_config *cfg, const struct planner_sink *sink,
+			    char err[PLANNER_ERROR_MAX])
+{
+	uint32_t size = cfg->queue ? cfg->queue : PLANNER_QUEUE_DEFAULT;
+	char text[PLANNER_ERROR_MAX];
+	struct planner *p;
+
+	if (check_config(cfg, err ? err : text))
+		return NULL;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		goto short_of_memory;
+	p->path = calloc(size, sizeof(*p->path));
+	p->aside = calloc(size, sizeof(*p->aside));
+	p->la_ring = calloc(size, sizeof(*p->la_ring));
+	if (!p->path || !p->aside || !p->la_ring)
+		goto short_of_memory;
+	p->limits = cfg->limits;
+	p->sink = *sink;
+	p->mask = size - 1;
+	p->next_id = 1;
+	lookahead_init(&p->la, p->la_ring, size,
+		       cfg->window_s > 0 ? cfg->window_s : WINDOW_S_DEFAULT);
+	return p;
+
+short_of_memory:
+	planner_free(p);
+	if (err)
+		snprintf(err, PLANNER_ERROR_MAX, "no memory for a look-ahead of %u moves", size);
+	return NULL;
+}
+
+void planner_free(struct planner *p)
+{
+	if (!p)
+		return;
+	free(p->path);
+	free(p->aside);
+	free(p->la_ring);
+	free(p);
+}
+
+int planner_limits_set(struct planner *p, const struct planner_limits *limits)
+{
+	int rc = pathmove_check_limits(limits, p->error, sizeof(p->error));
+
+	if (!rc)
+		p->limits = *limits;
+	return rc;
+}
+
+const struct planner_limits *planner_limits_get(const struct planner *p)
+{
+	return &p->limits;
+}
+
+/* Hand over the oldest decided move. */
+static bool emit_move(struct planner *p)
+{
+	const struct pathmove *path = &p->path[p->la.head & p->mask];
+	const struct lookahead_move *m;
+	struct plan_rec rec;
+	double end_v2, end_mm_s;
+
+	memset(&rec, 0, sizeof(rec));
+	m = lookahead_first(&p->la, &end_v2);
+	end_mm_s = sqrt(end_v2);
+	/* The start speed is the end speed that went out before, to the bit. */
+	assert(p->start_mm_s * p->start_mm_s <= m->start_v2 * (1 + 1e-12) &&
+	       p->start_mm_s * p->start_mm_s >= m->start_v2 * (1 - 1e-12));
+	rec.kind = PLAN_MOVE;
+	pathmove_trapezoid(path, p->start_mm_s, sqrt(m->cruise_v2), end_mm_s, &rec.move);
+	rec.move.id = p->next_id;
+	if (!p->sink.push(p->sink.ctx, &rec))
+		return false;
+	p->next_id++;
+	p->start_mm_s = end_mm_s;
+	memcpy(p->sent_mm, path->end_mm, sizeof(p->sent_mm));
+	lookahead_pop(&p->la);
+	return true;
+}
+
+static bool emit_aside(struct planner *p)
+{
+	const struct plan_rec *rec = &p->aside[p->aside_head & p->mask].rec;
+
+	if (rec->kind != PLAN_OUTPUT)
+		assert(p->start_mm_s == 0);
+	if (!p->sink.push(p->sink.ctx, rec))
+		return false;
+	if (rec->kind == PLAN_POSITION)
+		memcpy(p->sent_mm, rec->position_mm, sizeof(p->sent_mm));
+	p->aside_head++;
+	return true;
+}
+
+/* Hand over what is decided. Returns false if the sink refused. */
+static bool emit(struct planner *p)
+{
+	for (;;) {
+		bool ok;
+
+		if (p->aside_head != p->aside_tail &&
+		    p->aside[p->aside_head & p->mask].before == p->la.head)
+			ok = emit_aside(p);
+		else if (p->la.head != p->la.decided)
+			ok = emit_move(p);
+		else
+			return true;
+		if (!ok)
+			return false;
+	}
+}
+
+bool planner_pump(struct planner *p)
+{
+	while (emit(p)) {
+		uint32_t decided = p->la.decided;
+
+		if (!lookahead_due(&p->la))
+			return true;
+		lookahead_plan(&p->la);
+		if (p->la.decided == decided)
+			return true;
+	}
+	return false;
+}
+
+bool planner_decide(struct planner *p)
+{
+	if (emit(p))
+		lookahead_plan(&p->la);
+	return planner_pump(p);
+}
+
+bool planner_flush(struct planner *p)
+{
+	lookahead_stop(&p->la);
+	lookahead_plan(&p->la);
+	return planner_pump(p);
+}
+
+/* Room for one more move? If the sink refuses and enough time waits, there is none. */
+static bool room_for_move(struct planner *p)
+{
+	bool full = lookahead_full(&p->la);
+
+	if (!full && planner_queued_s(p) < p->la.window_s)
+		return true;
+	/* With the sink willing, a full window makes room by deciding. */
+	return planner_pump(p);
+}
+
+int planner_move(struct planner *p, const double target_mm[MOVE_AXES], double feed_mm_s,
+		 uint32_t line)
+{
+	struct lookahead *la = &p->la;
+	struct lookahead_move m;
+	struct pathmove next;
+	int rc = pathmove_init(&next, p->position_mm, target_mm, feed_mm_s, &p->limits, p->error,
+			       sizeof(p->error));
+
+	if (rc <= 0)
+		return rc;
+	if (!room_for_move(p))
+		return -EAGAIN;
+	assert(!lookahead_full(la));
+	next.line = line;
+	m.length_mm = next.length_mm;
+	m.accel_mm_s2 = next.accel_mm_s2;
+	m.smooth_mm_s2 = next.accel_mm_s2 * (1 - next.cruise_ratio_min);
+	m.cruise_v2_max = next.cruise_mm_s_max * next.cruise_mm_s_max;
+	m.start_v2_max = 0;
+	if (!la->stop)
+		m.start_v2_max = pathmove_junction_v2(&p->path[(la->tail - 1) & p->mask], &next);
+	p->path[la->tail & p->mask] = next;
+	lookahead_push(la, &m);
+	memcpy(p->position_mm, next.end_mm, sizeof(p->position_mm));
+	if (lookahead_due(la)) {
+		lookahead_plan(la);
+		planner_pump(p);
+	}
+	return 0;
+}
+
+/* Put a record behind the last move. stop: motion must be at rest there. */
+static int add_aside(struct planner *p, const struct plan_rec *rec, bool stop)
+{
+	struct aside *a;
+
+	if (p->aside_tail - p->aside_head > p->mask) {
+		/* So many records with hardly a move between them: give up running through. */
+		if (planner_pump(p) && p->aside_tail - p->aside_head > p->mask)
+			planner_flush(p);
+		if (p->aside_tail - p->aside_head > p->mask)
+			return -EAGAIN;
+	}
+	a = &p->aside[p->aside_tail & p->mask];
+	a->before = p->la.tail;
+	a->rec = *rec;
+	p->aside_tail++;
+	if (stop)
+		lookahead_stop(&p->la);
+	if (stop || p->la.head == p->la.tail)
+		planner_pump(p);
+	return 0;
+}
+
+int planner_dwell(struct planner *p, double dwell_s)
+{
+	struct plan_rec rec;
+
+	if (!(dwell_s >= 0 && dwell_s <= DWELL_S_MAX)) {
+		snprintf(p->error, sizeof(p->error), "dwell of %g s, expected 0 to %g", dwell_s,
+			 DWELL_S_MAX);
+		return -EINVAL;
+	}
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = PLAN_DWELL;
+	rec.dwell_s = dwell_s;
+	return add_aside(p, &rec, true);
+}
+
+int planner_set_position(struct planner *p, const double position_mm[MOVE_AXES])
+{
+	struct plan_rec rec;
+	int rc;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = PLAN_POSITION;
+	for (int i = 0; i < MOVE_AXES; i++) {
+		if (!(fabs(position_mm[i]) <= 1e9)) {
+			snprintf(p->error, sizeof(p->error),
+				 "%c position %g mm is not within +-1e9 mm", "XYZE"[i],
+				 position_mm[i]);
+			return -EINVAL;
+		}
+		rec.position_mm[i] = position_mm[i];
+	}
+	rc = add_aside(p, &rec, true);
+	if (!rc)
+		memcpy(p->position_mm, rec.position_mm, sizeof(p->position_mm));
+	return rc;
+}
+
+int planner_sync(struct planner *p, uint32_t sync_id)
+{
+	struct plan_rec rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = PLAN_SYNC;
+	rec.sync_id = sync_id;
+	return add_aside(p, &rec, true);
+}
+
+int planner_output(struct planner *p, uint16_t output, uint16_t value)
+{
+	struct plan_rec rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = PLAN_OUTPUT;
+	rec.output.output = output;
+	rec.output.value = value;
+	return add_aside(p, &rec, false);
+}
+
+void planner_drop(struct planner *p, const double position_mm[MOVE_AXES])
+{
+	lookahead_clear(&p->la);
+	p->aside_head = p->aside_tail;
+	if (position_mm)
+		memcpy(p->sent_mm, position_mm, sizeof(p->sent_mm));
+	memcpy(p->position_mm, p->sent_mm, sizeof(p->position_mm));
+	p->start_mm_s = 0;
+}
+
+double planner_queued_s(const struct planner *p)
+{
+	return p->la.decided_s + p->la.undecided_s;
+}
+
+uint32_t planner_queued(const struct planner *p)
+{
+	return lookahead_count(&p->la);
+}
+
+bool planner_empty(const struct planner *p)
+{
+	return p->la.head == p->la.tail && p->aside_head == p->aside_tail;
+}
+
+const double *planner_position(const struct planner *p)
+{
+	return p->position_mm;
+}
+
+const char *planner_error(const struct planner *p)
+{
+	return p->error;
+}
