@@ -156,7 +156,7 @@ lint:
 	@BUILD=$(BUILD) tests/check lint
 ## tidy: clang-tidy on all sources (slow)
 tidy:
-	@tests/lint/clang-tidy
+	@tests/tidy
 ## check-arm: cross-build for arm64 and armhf, run the tests under qemu-user
 check-arm:
 	@BUILD=$(BUILD) tests/check-arm arm64 armhf
