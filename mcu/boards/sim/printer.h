@@ -18,13 +18,12 @@ enum {
 	PRINTER_STEPPERS_MAX = 16,
 	PRINTER_ENDSTOPS_MAX = 12,
 	PRINTER_SENSORS_MAX = 16,
-	PRINTER_AXES = 4, /* x y z e */
 	PRINTER_PINS = 256,
 	PRINTER_NAME_MAX = 24,
 };
 
 enum printer_kinematics { PRINTER_CARTESIAN, PRINTER_COREXY };
-enum printer_axis { PRINTER_X, PRINTER_Y, PRINTER_Z, PRINTER_E };
+enum printer_axis { PRINTER_X, PRINTER_Y, PRINTER_Z, PRINTER_E, PRINTER_AXES };
 
 /* A motor. axis: with CoreXY, PRINTER_X is motor A (x + y) and PRINTER_Y motor B (x - y). Several
  * motors may drive one axis; the first of them gives the axis its position. */

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sim_board.c - the board interface of the firmware core, in memory. */
+#include <string.h>
+
+#include "board.h"
+#include "printer.h"
+#include "sim_private.h"
+
+static inline struct sim *sim_of(struct board *b)
+{
+	return (struct sim *)b;
+}
+
+uint32_t board_clock(struct board *b)
+{
+	return sim_of(b)->mcu.sched.clock;
+}
+
+bool board_send(struct board *b, const uint8_t *frame, size_t len)
+{
+	struct sim *s = sim_of(b);
+
+	if (s->hooks.tx) {
+		s->hooks.tx(s->hooks.ctx, frame, len, sim_event_clock(s));
+		return true;
+	}
+	if (len > sizeof(s->tx) - s->tx_len) {
+		s->tx_lost++;
+		return false;
+	}
+	memcpy(s->tx + s->tx_len, frame, len);
+	s->tx_len += len;
+	return true;
+}
+
+void board_reset(struct board *b)
+{
+	sim_of(b)->reset_pending = true;
+}
+
+inline void sim_drive(struct sim *s, uint16_t pin, bool level)
+{
+	if (s->levels[pin] == level)
+		return;
+	s->levels[pin] = level;
+	if (s->printer)
+		printer_edge(s->printer, s->mcu_index, (uint8_t)pin, level);
+	if (s->hooks.edge)
+		s->hooks.edge(s->hooks.ctx, pin, level, sim_event_clock(s));
+}
+
+static bool set_mode(struct sim *s, uint16_t pin, enum sim_pin_mode mode)
+{
+	if (pin >= s->pin_count)
+		return false;
+	s->pins[pin].mode = (uint8_t)mode;
+	return true;
+}
+
+bool board_gpio_setup_out(struct board *b, uint16_t pin, bool level)
+{
+	if (!set_mode(sim_of(b), pin, SIM_PIN_OUT))
+		return false;
+	sim_drive(sim_of(b), pin, level);
+	return true;
+}
+
+bool board_gpio_setup_in(struct board *b, uint16_t pin, int8_t pull_up)
+{
+	if (!set_mode(sim_of(b), pin, SIM_PIN_IN))
+		return false;
+	sim_of(b)->pins[pin].pulled_up = pull_up > 0;
+	return true;
+}
+
+void board_gpio_write(struct board *b, uint16_t pin, bool level)
+{
+	sim_drive(sim_of(b), pin, level);
+}
+
+bool board_gpio_read(struct board *b, uint16_t pin)
+{
+	struct sim *s = sim_of(b);
+	int level;
+
+	if (s->pins[pin].mode == SIM_PIN_OUT)
+		return s->levels[pin];
+	level = s->printer ? printer_read(s->printer, s->mcu_index, (uint8_t)pin) : -1;
+	return level < 0 ? s->pins[pin].pulled_up : level;
+}
+
+void board_step(struct board *b, uint16_t pin, bool level, uint8_t oid, bool dir)
+{
+	struct sim *s = sim_of(b);
+
+	sim_drive(s, pin, level);
+	if (s->hooks.step)
+		s->hooks.step(s->hooks.ctx, oid, dir, sim_event_clock(s));
+}
+
+bool board_adc_setup(struct board *b, uint16_t pin)
+{
+	return set_mode(sim_of(b), pin, SIM_PIN_ADC);
+}
+
+uint32_t board_adc_sample(struct board *b, uint16_t pin, uint16_t *value)
+{
+	struct sim *s = sim_of(b);
+	uint16_t max = s->cfg.adc_max;
+
+	*value = s->printer ? printer_adc(s->printer, s->mcu_index, (uint8_t)pin, max) : max / 2;
+	return 0;
+}
+
+bool board_pwm_setup(struct board *b, uint16_t pin, uint32_t cycle_ticks, uint16_t value)
+{
+	(void)cycle_ticks;
+	if (!set_mode(sim_of(b), pin, SIM_PIN_PWM))
+		return false;
+	board_pwm_write(b, pin, value);
+	return true;
+}
+
+void board_pwm_write(struct board *b, uint16_t pin, uint16_t value)
+{
+	struct sim *s = sim_of(b);
+
+	value = value < s->cfg.pwm_max ? value : s->cfg.pwm_max;
+	if (s->pins[pin].duty == value)
+		return;
+	s->pins[pin].duty = value;
+	if (s->hooks.pwm)
+		s->hooks.pwm(s->hooks.ctx, pin, value, sim_event_clock(s));
+}
