@@ -74,7 +74,8 @@ enum gcode_heater { GCODE_HEATER_EXTRUDER, GCODE_HEATER_BED };
  * Each int returns 0 (done or queued), -EAGAIN (no room: nothing done, the line comes again),
  * -EINPROGRESS (accepted; call gcode_resume() when finished: no line runs until then), or another
  * negative errno with the reason in err: the value and what was expected, one line, no newline.
- * err holds GCODE_ERR_MAX bytes and is "" on entry. */
+ * err holds GCODE_ERR_MAX bytes and is "" on entry. None of them may call gcode_resume() itself:
+ * what is finished at once returns 0. */
 struct gcode_ops {
 	void *ctx;
 	int (*move)(void *ctx, const struct gcode_target *t, char *err);
@@ -96,7 +97,7 @@ struct gcode_ops {
 	/* wait: -EINPROGRESS until the target is reached. */
 	int (*heater)(void *ctx, enum gcode_heater h, unsigned tool, double target_degc, bool wait,
 		      char *err);
-	int (*restart)(void *ctx, bool firmware, char *err);
+	int (*restart)(void *ctx, bool firmware, char *err); /* 0 or an error; at any time */
 	bool (*position)(void *ctx, struct gcode_position *out); /* false: unknown */
 	/* Text of one or more lines into buf (cap bytes, terminated). */
 	void (*status)(void *ctx, char *buf, size_t cap);
@@ -123,8 +124,8 @@ struct gcode {
 	const struct gcode_ops *ops;
 	const char *version; /* for M115 */
 	struct gcode_sum position_mm[MOVE_AXES]; /* commanded; .hi is what move() was given */
-	struct gcode_sum base_mm[MOVE_AXES];     /* machine position of the user's zero (G92) */
-	double offset_mm[MOVE_AXES];             /* SET_GCODE_OFFSET, on top of base_mm */
+	struct gcode_sum base_mm[MOVE_AXES];     /* machine position of the user's zero: G92, offset */
+	double offset_mm[MOVE_AXES];             /* SET_GCODE_OFFSET: its part in base_mm */
 	double feed_mm_s;                        /* as programmed by F, before speed_factor */
 	double speed_factor, extrude_factor;     /* M220, M221: 1 = 100 % */
 	double unit_mm;                          /* 1 or 25.4 */

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/gcode/gcode.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/gcode/gcode_command.h"
+
+#define FEED_DEFAULT_MM_S 25.0
+#define MOVE_LETTERS \
+	(GCODE_BIT('X') | GCODE_BIT('Y') | GCODE_BIT('Z') | GCODE_BIT('E') | GCODE_BIT('F'))
+
+static const char axis_letter[MOVE_AXES] = {'X', 'Y', 'Z', 'E'};
+
+void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *version)
+{
+	memset(g, 0, sizeof(*g));
+	g->ops = ops;
+	g->version = version ? version : "unknown";
+	g->feed_mm_s = FEED_DEFAULT_MM_S;
+	g->speed_factor = 1;
+	g->extrude_factor = 1;
+	g->unit_mm = 1;
+	gcode_add_table(g, gcode_motion_commands, gcode_motion_count, NULL);
+	gcode_add_table(g, gcode_machine_commands, gcode_machine_count, NULL);
+	gcode_add_table(g, gcode_ext_commands, gcode_ext_count, NULL);
+}
+
+bool gcode_add_table(struct gcode *g, const struct gcode_command *commands, unsigned count,
+		     void *ctx)
+{
+	if (g->table_count == GCODE_TABLES)
+		return false;
+	g->tables[g->table_count++] = (struct gcode_table){commands, count, ctx};
+	return true;
+}
+
+void gcode_reply(struct gcode *g, enum reply_kind kind, const char *fmt, ...)
+{
+	char text[REPLY_LINE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	g->ops->reply(g->ops->ctx, kind, text);
+}
+
+void gcode_reply_lines(struct gcode *g, enum reply_kind kind, const char *text)
+{
+	while (*text) {
+		int len = (int)strcspn(text, "\n");
+
+		if (len)
+			gcode_reply(g, kind, "%.*s", len, text);
+		text += len + (text[len] == '\n');
+	}
+}
+
+enum gcode_result gcode_fail(struct gcode *g, const char *fmt, ...)
+{
+	char reason[GCODE_ERR_MAX], echo[GCODE_ECHO_MAX + 8];
+	size_t len = g->text_len;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	while (len && (g->text[len - 1] == '\n' || g->text[len - 1] == '\r'))
+		len--;
+	g->errors++;
+	gcode_reply(g, REPLY_ERROR, "line %u \"%s\": %s", g->line,
+		    gcode_quote(echo, sizeof(echo), g->text, len), reason);
+	return GCODE_ERROR;
+}
+
+enum gcode_result gcode_absent(struct gcode *g)
+{
+	return gcode_fail(g, "not available on this machine");
+}
+
+enum gcode_result gcode_finish(struct gcode *g, int returned, const char *err)
+{
+	size_t len = g->text_len;
+
+	switch (returned) {
+	case 0:
+		return GCODE_OK;
+	case -EAGAIN:
+		return GCODE_AGAIN;
+	case -EINPROGRESS:
+		while (len && (g->text[len - 1] == '\n' || g->text[len - 1] == '\r'))
+			len--;
+		g->busy = true;
+		g->busy_line = g->line;
+		gcode_quote(g->busy_text, sizeof(g->busy_text), g->text, len);
+		return GCODE_WAIT;
+	default:
+		return gcode_fail(g, "%s", err && *err ? err : strerror(-returned));
+	}
+}
+
+void gcode_resume(struct gcode *g, const char *error)
+{
+	if (!g->busy)
+		return;
+	g->busy = false;
+	if (error) {
+		g->errors++;
+		gcode_reply(g, REPLY_ERROR, "line %u \"%s\": %s", g->busy_line, g->busy_text, error);
+	}
+	if (g->ack_due)
+		gcode_reply(g, REPLY_OK, "%s", "");
+	g->ack_due = false;
+}
+
+void gcode_set_position(struct gcode *g, uint32_t mask, const double position_mm[MOVE_AXES])
+{
+	for (int i = 0; i < MOVE_AXES; i++) {
+		if (mask & 1u << i)
+			g->position_mm[i] = (struct gcode_sum){position_mm[i], 0};
+	}
+}
+
+void gcode_user_position(const struct gcode *g, double user_mm[MOVE_AXES])
+{
+	for (int i = 0; i < MOVE_AXES; i++)
+		user_mm[i] = gcode_sum_minus(g->position_mm[i], g->base_mm[i]);
+	user_mm[AXIS_E] /= g->extrude_factor;
+}
+
+/* Why G0/G1 can't have these parameters. */
+__attribute__((cold)) static enum gcode_result move_refuse(struct gcode *g,
+							   const struct gcode_line *l)
+{
+	uint32_t odd = l->mask & ~MOVE_LETTERS;
+
+	if (odd)
+		return gcode_fail(g, "%c: expected X, Y, Z, E and F only", 'A' + __builtin_ctz(odd));
+	if (l->bare)
+		return gcode_fail(g, "%c: expected a number", 'A' + __builtin_ctz(l->bare));
+	return gcode_fail(g, "F=%g: expected a feed rate greater than 0",
+			  l->value['F' - 'A']);
+}
+
+/* G0, G1: the hot path. */
+static enum gcode_result move_run(struct gcode *g, const struct gcode_line *l)
+{
+	struct gcode_sum next[MOVE_AXES];
+	struct gcode_target target;
+	char err[GCODE_ERR_MAX];
+	double feed_mm_s = g->feed_mm_s;
+	bool moved = false;
+
+	if (__builtin_expect(l->mask & ~MOVE_LETTERS || l->bare, 0))
+		return move_refuse(g, l);
+	if (gcode_has(l, 'F')) {
+		feed_mm_s = l->value['F' - 'A'] * g->unit_mm / 60;
+		if (!(feed_mm_s > 0))
+			return move_refuse(g, l);
+	}
+	for (int i = 0; i < MOVE_AXES; i++) {
+		next[i] = g->position_mm[i];
+		if (gcode_has(l, axis_letter[i])) {
+			double x = l->value[axis_letter[i] - 'A'] * g->unit_mm;
+			bool relative = g->relative;
+
+			if (i == AXIS_E) {
+				x *= g->extrude_factor;
+				relative |= g->relative_e;
+			}
+			next[i] = gcode_sum_add(relative ? next[i] : g->base_mm[i], x);
+			moved |= next[i].hi != g->position_mm[i].hi;
+		}
+		target.position_mm[i] = next[i].hi;
+	}
+	if (moved) {
+		int returned;
+
+		target.feed_mm_s = feed_mm_s * g->speed_factor;
+		target.line = g->line;
+		err[0] = '\0';
+		if (!g->ops->move)
+			return gcode_absent(g);
+		returned = g->ops->move(g->ops->ctx, &target, err);
+		if (__builtin_expect(returned != 0, 0))
+			return gcode_finish(g, returned, err);
+		g->moves++;
+	}
+	memcpy(g->position_mm, next, sizeof(next));
+	g->feed_mm_s = feed_mm_s;
+	return GCODE_OK;
+}
+
+__attribute__((cold)) static enum gcode_result unknown(struct gcode *g, const struct gcode_line *l)
+{
+	/* Classic commands without leading zeros or blanks, as in the table. */
+	char name[GCODE_NAME_MAX + 8];
+	const struct gcode_command *near;
+
+	if (l->code == GCODE_EXTENDED)
+		gcode_quote(name, sizeof(name), l->text, l->text_len);
+	else if (l->code & 15)
+		snprintf(name, sizeof(name), "%c%u.%u", (char)(l->code >> 24),
+			 l->code >> 4 & 0xffff, l->code & 15);
+	else
+		snprintf(name, sizeof(name), "%c%u", (char)(l->code >> 24), l->code >> 4 & 0xffff);
+	near = gcode_nearest(g, name, strlen(name));
+	if (near)
+		return gcode_fail(g, "unknown command %s (nearest: %s, %s)", name, near->name,
+				  near->help);
+	return gcode_fail(g, "unknown command %s (HELP lists all)", name);
+}
+
+static enum gcode_result dispatch(struct gcode *g, const struct gcode_line *l, bool now)
+{
+	char err[GCODE_ERR_MAX];
+	void *ctx;
+	const struct gcode_command *c = gcode_find(g, l, &ctx);
+
+	if (!c)
+		return unknown(g, l);
+	if (now && !(c->flags & GCODE_NOW))
+		return gcode_fail(g, "%s can't run out of band: expected M112, STATUS and the like",
+				  c->name);
+	if (!gcode_check_params(c, l, err, sizeof(err)))
+		return gcode_fail(g, "%s", err);
+	if (c->flags & GCODE_IDLE) {
+		uint32_t bit = 1u << ((l->code >> 4) & 31);
+
+		if (!(g->noted & bit))
+			gcode_reply(g, REPLY_INFO, "%s has no effect: %s", c->name, c->help);
+		g->noted |= bit;
+		return GCODE_OK;
+	}
+	return c->run(g, l, ctx);
+}
+
+static enum gcode_result run(struct gcode *g, const char *text, size_t len, bool now)
+{
+	struct gcode_line l;
+	char err[GCODE_ERR_MAX];
+
+	if (len > GCODE_LINE_MAX)
+		return gcode_fail(g, "%zu characters: expected at most %d in a line", len,
+				  GCODE_LINE_MAX);
+	if (!gcode_parse(text, len, &l, err, sizeof(err)))
+		return gcode_fail(g, "%s", err);
+	if (!l.code)
+		return GCODE_OK;
+	if (!now && (l.code == GCODE_CODE('G', 1) || l.code == GCODE_CODE('G', 0)))
+		return move_run(g, &l);
+	return dispatch(g, &l, now);
+}
+
+enum gcode_result gcode_exec(struct gcode *g, const char *text, size_t len, uint32_t line_no)
+{
+	enum gcode_result result;
+
+	if (g->busy)
+		return GCODE_AGAIN;
+	g->line = line_no;
+	g->text = text;
+	g->text_len = len;
+	result = run(g, text, len, false);
+	g->lines += result != GCODE_AGAIN;
+	g->text = NULL;
+	g->text_len = 0;
+	return result;
+}
+
+enum gcode_result gcode_exec_now(struct gcode *g, const char *text, size_t len, uint32_t line_no)
+{
+	const char *saved_text = g->text;
+	size_t saved_len = g->text_len;
+	uint32_t saved_line = g->line;
+	enum gcode_result result;
+
+	g->line = line_no;
+	g->text = text;
+	g->text_len = len;
+	result = run(g, text, len, true);
+	if (result == GCODE_AGAIN)
+		result = gcode_fail(g, "no room now: expected to be given again");
+	g->line = saved_line;
+	g->text = saved_text;
+	g->text_len = saved_len;
+	return result;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* gcode_command.h - what a command is, and helpers for those who implement one.
+ *
+ * A command is one row of a table: name, handler, parameters, help. The parameter text is shown by
+ * HELP and is also what a line is checked against before the handler runs:
+ *   "S<mm/s2>"           a letter with a number, required; in [] optional
+ *   "[X] [Y]"            flags: a number is allowed and means nothing
+ *   "[VELOCITY=<mm/s>]"  a key of an extended command
+ *   "[COMMAND]"          in an extended command: one word without "="
+ *   "..."                anything
+ * Handlers change state last, after the operation has said yes, so that GCODE_AGAIN and errors leave
+ * no trace. Threads: PLAN only.
+ */
+#ifndef DAEMON_GCODE_GCODE_COMMAND_H
+#define DAEMON_GCODE_GCODE_COMMAND_H
+
+#include "daemon/gcode/gcode.h"
+#include "daemon/gcode/gcode_parse.h"
+
+enum gcode_command_flag {
+	GCODE_NOW = 1,  /* may run out of band, at any time; never EAGAIN or EINPROGRESS */
+	GCODE_IDLE = 2, /* accepted and without effect; says so once */
+};
+
+struct gcode_command {
+	const char *name; /* upper case: "G28", "SET_VELOCITY_LIMIT" */
+	uint32_t code;    /* GCODE_CODE(), GCODE_EXTENDED for names */
+	uint32_t flags;
+	/* table_ctx: the ctx of gcode_add_table(). NULL with GCODE_IDLE. */
+	enum gcode_result (*run)(struct gcode *g, const struct gcode_line *l, void *table_ctx);
+	const char *params;
+	const char *help;
+};
+
+extern const struct gcode_command gcode_motion_commands[];
+extern const unsigned gcode_motion_count;
+extern const struct gcode_command gcode_machine_commands[];
+extern const unsigned gcode_machine_count;
+extern const struct gcode_command gcode_ext_commands[];
+extern const unsigned gcode_ext_count;
+
+/* Find the command of a line; *ctx is that of its table. NULL: unknown. */
+const struct gcode_command *gcode_find(const struct gcode *g, const struct gcode_line *l,
+				       void **ctx);
+
+/* The command whose name is nearest to text, NULL if none is near. */
+const struct gcode_command *gcode_nearest(const struct gcode *g, const char *text, size_t len);
+
+/* Check the parameters of a line against c->params. False: err says which and what was expected. */
+bool gcode_check_params(const struct gcode_command *c, const struct gcode_line *l, char *err,
+			size_t err_cap);
+
+/* What an operation returned, as the result of a line; sets busy, gives the error reply. */
+enum gcode_result gcode_finish(struct gcode *g, int returned, const char *err);
+
+/* "not available on this machine" */
+enum gcode_result gcode_absent(struct gcode *g);
+
+/* Reply with each line of text. */
+void gcode_reply_lines(struct gcode *g, enum reply_kind kind, const char *text);
+
+/* Number of parameter key, or otherwise if it isn't there. False: not a number, error replied. */
+bool gcode_param_number(struct gcode *g, const struct gcode_line *l, const char *key,
+			double otherwise, double *out);
+
+/* sum + x, with the rounding error carried along (Knuth's two-sum). */
+static inline struct gcode_sum gcode_sum_add(struct gcode_sum sum, double x)
+{
+	double s = sum.hi + x;
+	double b = s - sum.hi;
+	double lo = sum.lo + ((sum.hi - (s - b)) + (x - b));
+	double hi = s + lo;
+
+	return (struct gcode_sum){hi, lo - (hi - s)};
+}
+
+/* a - b as a double. */
+static inline double gcode_sum_minus(struct gcode_sum a, struct gcode_sum b)
+{
+	return (a.hi - b.hi) + (a.lo - b.lo);
+}
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Extended commands: NAME KEY=VALUE. */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/gcode/gcode_command.h"
+
+/* Read the optional limit `key` into *value; it must be at least min (more than, if above). */
+static bool take_limit(struct gcode *g, const struct gcode_line *l, const char *key, double min,
+		       bool above, double *value, bool *found)
+{
+	*found = gcode_param_find(l, key) != NULL;
+	if (!gcode_param_number(g, l, key, min, value))
+		return false;
+	if (*found && (above ? *value <= min : *value < min)) {
+		gcode_fail(g, "%s=%g: expected %s %g", key, *value,
+			   above ? "more than" : "at least", min);
+		return false;
+	}
+	return true;
+}
+
+static enum gcode_result report_limits(struct gcode *g)
+{
+	struct gcode_limits now = {0};
+
+	if (!g->ops->get_limits)
+		return gcode_absent(g);
+	g->ops->get_limits(g->ops->ctx, &now);
+	gcode_reply(g, REPLY_INFO,
+		    "VELOCITY=%g ACCEL=%g MINIMUM_CRUISE_RATIO=%g SQUARE_CORNER_VELOCITY=%g",
+		    now.velocity_mm_s, now.accel_mm_s2, now.minimum_cruise_ratio,
+		    now.square_corner_velocity_mm_s);
+	return GCODE_OK;
+}
+
+static enum gcode_result set_velocity_limit(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct gcode_limits set = {0};
+	double decel;
+	char err[GCODE_ERR_MAX] = "";
+	bool velocity, accel, ratio, corner, to_decel;
+
+	(void)ctx;
+	if (!l->params)
+		return report_limits(g);
+	if (!take_limit(g, l, "VELOCITY", 0, true, &set.velocity_mm_s, &velocity) ||
+	    !take_limit(g, l, "ACCEL", 0, true, &set.accel_mm_s2, &accel) ||
+	    !take_limit(g, l, "MINIMUM_CRUISE_RATIO", 0, false, &set.minimum_cruise_ratio,
+			&ratio) ||
+	    !take_limit(g, l, "SQUARE_CORNER_VELOCITY", 0, false, &set.square_corner_velocity_mm_s,
+			&corner) ||
+	    !take_limit(g, l, "ACCEL_TO_DECEL", 0, true, &decel, &to_decel))
+		return GCODE_ERROR;
+	if (to_decel && !ratio) {
+		/* The older way to say it: ratio = 1 - accel_to_decel / accel. */
+		struct gcode_limits now = {0};
+		double full = set.accel_mm_s2;
+
+		if (!accel && g->ops->get_limits) {
+			g->ops->get_limits(g->ops->ctx, &now);
+			full = now.accel_mm_s2;
+		}
+		set.minimum_cruise_ratio = full > decel ? 1 - decel / full : 0;
+		ratio = true;
+	}
+	if (ratio && set.minimum_cruise_ratio >= 1)
+		return gcode_fail(g, "MINIMUM_CRUISE_RATIO=%g: expected less than 1",
+				  set.minimum_cruise_ratio);
+	set.mask = (velocity ? GCODE_LIMIT_VELOCITY : 0) | (accel ? GCODE_LIMIT_ACCEL : 0) |
+		   (ratio ? GCODE_LIMIT_CRUISE_RATIO : 0) | (corner ? GCODE_LIMIT_CORNER : 0);
+	if (!g->ops->set_limits)
+		return gcode_absent(g);
+	return gcode_finish(g, g->ops->set_limits(g->ops->ctx, &set, err), err);
+}
+
+static enum gcode_result set_kinematic_position(struct gcode *g, const struct gcode_line *l,
+						void *ctx)
+{
+	static const char *const key[] = {"X", "Y", "Z"};
+	double position_mm[MOVE_AXES];
+	uint32_t mask = 0;
+	char err[GCODE_ERR_MAX] = "";
+	enum gcode_result done;
+
+	(void)ctx;
+	for (int i = 0; i < MOVE_AXES; i++)
+		position_mm[i] = g->position_mm[i].hi;
+	for (int i = AXIS_X; i <= AXIS_Z; i++) {
+		if (!gcode_param_find(l, key[i]))
+			continue;
+		if (!gcode_param_number(g, l, key[i], 0, &position_mm[i]))
+			return GCODE_ERROR;
+		mask |= 1u << i;
+	}
+	if (!mask)
+		mask = GCODE_MASK_XYZ;
+	if (!g->ops->set_position)
+		return gcode_absent(g);
+	done = gcode_finish(g, g->ops->set_position(g->ops->ctx, mask, position_mm, err), err);
+	if (done == GCODE_OK || done == GCODE_WAIT)
+		gcode_set_position(g, mask, position_mm);
+	return done;
+}
+
+static enum gcode_result set_gcode_offset(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	static const char *const key[MOVE_AXES] = {"X", "Y", "Z", "E"};
+	static const char *const adjust[MOVE_AXES] = {"X_ADJUST", "Y_ADJUST", "Z_ADJUST",
+						      "E_ADJUST"};
+	double offset_mm[MOVE_AXES], by, move;
+
+	(void)ctx;
+	if (!gcode_param_number(g, l, "MOVE", 0, &move))
+		return GCODE_ERROR;
+	if (move != 0)
+		return gcode_fail(g, "MOVE=%g: expected 0, moving along is not supported yet", move);
+	for (int i = 0; i < MOVE_AXES; i++) {
+		if (!gcode_param_number(g, l, key[i], g->offset_mm[i], &offset_mm[i]) ||
+		    !gcode_param_number(g, l, adjust[i], 0, &by))
+			return GCODE_ERROR;
+		offset_mm[i] += by;
+	}
+	for (int i = 0; i < MOVE_AXES; i++) {
+		g->base_mm[i] = gcode_sum_add(g->base_mm[i], offset_mm[i] - g->offset_mm[i]);
+		g->offset_mm[i] = offset_mm[i];
+	}
+	if (!l->params)
+		gcode_reply(g, REPLY_INFO, "X=%.4f Y=%.4f Z=%.4f E=%.4f", offset_mm[AXIS_X],
+			    offset_mm[AXIS_Y], offset_mm[AXIS_Z], offset_mm[AXIS_E]);
+	return GCODE_OK;
+}
+
+static void reply_axes(struct gcode *g, const char *what, const double mm[MOVE_AXES])
+{
+	gcode_reply(g, REPLY_INFO, "%s: X:%.6f Y:%.6f Z:%.6f E:%.6f", what, mm[AXIS_X], mm[AXIS_Y],
+		    mm[AXIS_Z], mm[AXIS_E]);
+}
+
+static enum gcode_result get_position(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct gcode_position now;
+	double user_mm[MOVE_AXES], queued_mm[MOVE_AXES], base_mm[MOVE_AXES];
+
+	(void)l;
+	(void)ctx;
+	gcode_user_position(g, user_mm);
+	for (int i = 0; i < MOVE_AXES; i++) {
+		queued_mm[i] = g->position_mm[i].hi;
+		base_mm[i] = g->base_mm[i].hi;
+	}
+	if (g->ops->position && g->ops->position(g->ops->ctx, &now)) {
+		now.steppers[sizeof(now.steppers) - 1] = '\0';
+		gcode_reply(g, REPLY_INFO, "mcu: %s", now.steppers);
+		reply_axes(g, "stepper", now.stepper_mm);
+		reply_axes(g, "now", now.commanded_mm);
+	}
+	reply_axes(g, "toolhead", queued_mm);
+	reply_axes(g, "gcode", user_mm);
+	reply_axes(g, "gcode base", base_mm);
+	reply_axes(g, "gcode offset", g->offset_mm);
+	return GCODE_OK;
+}
+
+static enum gcode_result status(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	char text[GCODE_TEXT_MAX] = "";
+
+	(void)l;
+	(void)ctx;
+	gcode_reply(g, REPLY_INFO, "gcode: lines=%llu moves=%llu errors=%llu%s%s",
+		    (unsigned long long)g->lines, (unsigned long long)g->moves,
+		    (unsigned long long)g->errors, g->busy ? " waiting for " : "",
+		    g->busy ? g->busy_text : "");
+	if (*g->message)
+		gcode_reply(g, REPLY_INFO, "message: %s", g->message);
+	if (g->ops->status)
+		g->ops->status(g->ops->ctx, text, sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	gcode_reply_lines(g, REPLY_INFO, text);
+	return GCODE_OK;
+}
+
+static void help_line(struct gcode *g, const struct gcode_command *c)
+{
+	gcode_reply(g, REPLY_INFO, "%s%s%s: %s", c->name, *c->params ? " " : "", c->params,
+		    c->help);
+}
+
+static enum gcode_result help(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	const struct gcode_command *near;
+	char name[GCODE_NAME_MAX + 8];
+
+	(void)ctx;
+	for (unsigned t = 0; t < g->table_count; t++) {
+		for (unsigned i = 0; i < g->tables[t].count; i++) {
+			const struct gcode_command *c = &g->tables[t].commands[i];
+			bool match = !l->params || gcode_name_is(l->param[0].key,
+								 l->param[0].key_len, c->name);
+
+			if (match)
+				help_line(g, c);
+			if (match && l->params)
+				return GCODE_OK;
+		}
+	}
+	if (!l->params)
+		return GCODE_OK;
+	near = gcode_nearest(g, l->param[0].key, l->param[0].key_len);
+	gcode_quote(name, sizeof(name), l->param[0].key, l->param[0].key_len);
+	return gcode_fail(g, "unknown command %s%s%s", name, near ? ", nearest: " : "",
+			  near ? near->name : "");
+}
+
+static enum gcode_result restart(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	bool firmware = gcode_name_is(l->text, l->text_len, "FIRMWARE_RESTART");
+	char err[GCODE_ERR_MAX] = "";
+
+	(void)ctx;
+	if (!g->ops->restart)
+		return gcode_absent(g);
+	return gcode_finish(g, g->ops->restart(g->ops->ctx, firmware, err), err);
+}
+
+const struct gcode_command gcode_ext_commands[] = {
+	{"SET_VELOCITY_LIMIT", GCODE_EXTENDED, 0, set_velocity_limit,
+	 "[VELOCITY=<mm/s>] [ACCEL=<mm/s2>] [MINIMUM_CRUISE_RATIO=<0..1>] "
+	 "[SQUARE_CORNER_VELOCITY=<mm/s>] [ACCEL_TO_DECEL=<mm/s2>]",
+	 "limits of the moves that follow; alone: report them"},
+	{"SET_KINEMATIC_POSITION", GCODE_EXTENDED, 0, set_kinematic_position,
+	 "[X=<mm>] [Y=<mm>] [Z=<mm>]", "the machine is here, and homed; nothing moves"},
+	{"SET_GCODE_OFFSET", GCODE_EXTENDED, 0, set_gcode_offset,
+	 "[X=<mm>] [X_ADJUST=<mm>] [Y=<mm>] [Y_ADJUST=<mm>] [Z=<mm>] [Z_ADJUST=<mm>] [E=<mm>] "
+	 "[E_ADJUST=<mm>] [MOVE=<0>]",
+	 "shift all coordinates; alone: report it"},
+	{"GET_POSITION", GCODE_EXTENDED, GCODE_NOW, get_position, "",
+	 "positions from the steppers to the G-code"},
+	{"STATUS", GCODE_EXTENDED, GCODE_NOW, status, "", "what the machine is doing"},
+	{"HELP", GCODE_EXTENDED, GCODE_NOW, help, "[COMMAND]", "this list, or one command"},
+	{"RESTART", GCODE_EXTENDED, GCODE_NOW, restart, "", "read the configuration again"},
+	{"FIRMWARE_RESTART", GCODE_EXTENDED, GCODE_NOW, restart, "",
+	 "reset the microcontrollers and start again"},
+};
+const unsigned gcode_ext_count = sizeof(gcode_ext_commands) / sizeof(*gcode_ext_commands);
