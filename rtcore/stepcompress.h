@@ -6,7 +6,7 @@
  * pass. Wanted: integers interval and add that pass the longest prefix of the slots.
  * For a fixed add one pass over the slots finds the longest prefix, and the two slots that block
  * it say on which side a longer one needs add to be: a cutting-plane search over the integers.
- * Owner: the caller; pure. Units: ticks.
+ * Owner: the caller; pure, no state but the struct. Units: ticks.
  */
 #ifndef RTCORE_STEPCOMPRESS_H
 #define RTCORE_STEPCOMPRESS_H
@@ -18,16 +18,37 @@ enum {
 	STEPCOMPRESS_SLOTS = 128,
 };
 
+#define STEPCOMPRESS_ADD_MIN (-32768.0)
+#define STEPCOMPRESS_ADD_MAX 32767.0
+
 struct stepcompress {
-	int32_t n;           /* slots in the list */
-	int32_t best;        /* longest prefix found, in slots; 0: none yet */
-	int32_t add;         /* its add */
-	double lo, hi;       /* its range of interval, holds an integer */
-	double add_lo, add_hi; /* what more than best slots need of add */
+	int32_t n;     /* slots in the list */
+	int32_t best;  /* longest prefix found so far, in slots; 0: none */
+	double add;    /* with this add (an integer) */
+	double lo, hi; /* and any integer interval in this range, which holds one */
+	double add_lo, add_hi; /* a longer prefix needs add in here; empty: there is none */
 	/* The slots, by rising j: */
-	double x[STEPCOMPRESS_SLOTS];
-	double slot_lo[STEPCOMPRESS_SLOTS];
+	double x[STEPCOMPRESS_SLOTS];       /* (j - 1) / 2 */
+	double slot_lo[STEPCOMPRESS_SLOTS]; /* (exact time - tolerance) / j */
 	double slot_hi[STEPCOMPRESS_SLOTS];
+	double tau[STEPCOMPRESS_SLOTS];     /* exact time after the base; not used by the search */
 };
+
+/* Start a new list. */
+static inline void stepcompress_reset(struct stepcompress *sc)
+{
+	sc->n = 0;
+	sc->best = 0;
+	sc->add_lo = STEPCOMPRESS_ADD_MIN;
+	sc->add_hi = STEPCOMPRESS_ADD_MAX;
+}
+
+/* Find the longest prefix of the list, starting with an add near guess. After slots have been
+ * appended it may be called again and goes on from what it knows.
+ * Returns whether all n slots pass. best == 0 afterwards: not even the first one holds an integer. */
+bool stepcompress_search(struct stepcompress *sc, double guess);
+
+/* The slots after best have been replaced by others: extend the prefix with add as it is. */
+void stepcompress_extend(struct stepcompress *sc);
 
 #endif

@@ -81,7 +81,10 @@ struct stepgen {
 	uint64_t last_clock;
 	uint32_t piece_head, piece_tail;
 	int32_t predicted; /* length of the next run, a guess */
+	int32_t error;     /* enum stepgen_result, sticky */
+	bool next_exact;   /* next_s is the time of the first step in the pieces */
 	bool has_last;     /* last_clock is valid: the MCU's queue ends there */
+	bool changed;      /* pieces were appended or a step cancelled */
 	bool sealed;       /* the last crossing may not be paired with the next any more */
 	struct stepgen_piece pieces[STEPGEN_PIECES];
 	struct stepcompress fit; /* scratch */

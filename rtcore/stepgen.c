@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* stepgen.c - one joint's pieces: from phases, through the reversal filter, out as runs.
+ * The runs themselves are made in steprun.c. See stepgen.h. */
+#include "stepgen.h"
+
+#include <math.h>
+
+#include "steprun.h"
+
+#define STEPGEN_POSITION_MAX 0x1p52
+
+/* floor() as arithmetic; |v| < 2^62. */
+static int64_t stepgen_floor(double v)
+{
+	int64_t r = (int64_t)v;
+
+	return r - ((double)r > v);
+}
+
+void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const struct trapq *tq)
+{
+	sg->tq = tq;
+	sg->tol_s = cfg->tol_s > 0.0 ? cfg->tol_s : STEPGEN_TOL_S;
+	sg->filter_s = cfg->reversal_filter_s;
+	if (!(sg->filter_s > 0.0))
+		sg->filter_s = cfg->reversal_filter_s < 0.0 ? 0.0 : STEPGEN_REVERSAL_FILTER_S;
+	sg->min_interval_s = cfg->min_interval_s > 0.0 ? cfg->min_interval_s : 0.0;
+	sg->predicted = 16;
+	joint_init(&sg->joint, cfg->weight, tq);
+	stepgen_resync(sg, 0);
+}
+
+void stepgen_resync(struct stepgen *sg, int64_t count)
+{
+	double at_s = trapq_end_s(sg->tq);
+
+	joint_skip(&sg->joint, sg->tq);
+	sg->offset = joint_end(&sg->joint, sg->tq) - (double)count;
+	sg->count = sg->made = count;
+	sg->piece_head = sg->piece_tail = 0;
+	sg->has_last = false;
+	sg->sealed = false;
+	sg->last_s = -INFINITY;
+	sg->next_s = -INFINITY;
+	sg->next_exact = false;
+	sg->frontier_s = at_s;
+	sg->error = STEPGEN_NONE;
+}
+
+/* Leave out the last step of the last piece and the first of this one, which goes back over the same
+ * threshold, if they are too close. Only called while the former has not been handed out. */
+static void stepgen_filter(struct stepgen *sg, struct stepgen_piece *p)
+{
+	struct stepgen_piece *last = steprun_piece(sg, sg->piece_head - 1);
+	double gap_s;
+
+	if (last->dir == p->dir || sg->sealed)
+		return;
+	gap_s = (p->start_s - last->start_s) +
+		(steprun_time_s(p, 0) - steprun_time_s(last, last->steps - 1));
+	if (gap_s >= sg->filter_s)
+		return;
+	if (--last->steps == 0)
+		sg->piece_head--;
+	p->steps--;
+	p->x0 += 1.0;
+	sg->sealed = true;
+	sg->changed = true;
+	sg->next_exact = false;
+}
+
+/* One direction only; p and p_end less the offset. */
+static void stepgen_add(struct stepgen *sg, const struct joint_piece *q, double sum_v)
+{
+	struct stepgen_piece p = {.start_s = q->start_s, .dur_s = q->dur_s};
+	int64_t steps;
+
+	if (sum_v > 0.0) {
+		steps = stepgen_floor(q->p_end + 0.5) - sg->made;
+		p.x0 = ((double)sg->made + 0.5) - q->p;
+		p.v = q->v;
+		p.a = q->a;
+		p.dir = 1;
+	} else {
+		steps = sg->made + stepgen_floor(0.5 - q->p_end);
+		p.x0 = q->p - ((double)sg->made - 0.5);
+		p.v = -q->v;
+		p.a = -q->a;
+		p.dir = -1;
+	}
+	if (steps <= 0)
+		return;
+	if (steps > INT32_MAX) {
+		sg->error = STEPGEN_RANGE;
+		return;
+	}
+	p.x0 = p.x0 > 0.0 ? p.x0 : 0.0;
+	p.v = p.v > 0.0 ? p.v : 0.0;
+	p.steps = (int32_t)steps;
+	sg->made += p.dir > 0 ? steps : -steps;
+	if (sg->piece_head != sg->piece_tail)
+		stepgen_filter(sg, &p);
+	if (p.steps == 0)
+		return;
+	*steprun_piece(sg, sg->piece_head) = p;
+	sg->piece_head++;
+	sg->sealed = false;
+	sg->changed = true;
+}
+
+static void stepgen_split(struct stepgen *sg, struct joint_piece *q)
+{
+	double v_end = q->v + q->a * q->dur_s;
+
+	if (!((q->v < 0.0 && v_end > 0.0) || (q->v > 0.0 && v_end < 0.0))) {
+		stepgen_add(sg, q, q->v + v_end);
+		return;
+	}
+	double turn_s = -q->v / q->a;
+	struct joint_piece q2 = *q;
+
+	q2.start_s += turn_s;
+	q2.dur_s -= turn_s;
+	q2.p += 0.5 * q->v * turn_s;
+	q2.v = 0.0;
+	q->dur_s = turn_s;
+	q->p_end = q2.p;
+	stepgen_add(sg, q, q->v);
+	stepgen_add(sg, &q2, v_end);
+}
+
+enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s)
+{
+	if (sg->piece_head - sg->piece_tail > STEPGEN_PIECES - 2)
+		return STEPRUN_FULL;
+	sg->changed = false;
+	while (!sg->changed && !sg->error) {
+		struct joint_piece q;
+
+		switch (joint_next(&sg->joint, sg->tq, horizon_s, &q)) {
+		case JOINT_PIECE:
+			break;
+		case JOINT_DRAINED:
+			return STEPRUN_DRAINED;
+		case JOINT_HORIZON:
+			return STEPRUN_HORIZON;
+		case JOINT_LOST:
+			sg->error = STEPGEN_LOST;
+			return STEPRUN_DRAINED;
+		}
+		q.p -= sg->offset;
+		q.p_end -= sg->offset;
+		if (!(fabs(q.p) < STEPGEN_POSITION_MAX && fabs(q.p_end) < STEPGEN_POSITION_MAX)) {
+			sg->error = STEPGEN_RANGE;
+			return STEPRUN_DRAINED;
+		}
+		stepgen_split(sg, &q);
+	}
+	return STEPRUN_PULLED;
+}
+
+/* Is there a step before due_s? Afterwards the first step in the pieces is final: what could
+ * cancel it has been looked at. */
+static bool stepgen_due(struct stepgen *sg, double due_s, double horizon_s)
+{
+	for (;;) {
+		if (sg->piece_head == sg->piece_tail) {
+			if (steprun_pull(sg, horizon_s) != STEPRUN_PULLED)
+				return false;
+			continue;
+		}
+		const struct stepgen_piece *p = steprun_piece(sg, sg->piece_tail);
+
+		if (!sg->next_exact) {
+			sg->next_s = p->start_s + steprun_time_s(p, 0);
+			sg->next_exact = true;
+		}
+		if (sg->next_s >= due_s)
+			return false;
+		if (sg->piece_head - sg->piece_tail > 1 || p->steps > 1)
+			return true;
+		if (steprun_pull(sg, horizon_s) != STEPRUN_PULLED)
+			return true;
+	}
+}
+
+enum stepgen_result stepgen_next(struct stepgen *sg, double due_s, double limit_s,
+				 const struct clockmap *map, struct step_run *out)
+{
+	enum stepgen_result r;
+
+	if (due_s <= sg->next_s)
+		goto none;
+	if (sg->error)
+		return (enum stepgen_result)sg->error;
+	if (!stepgen_due(sg, due_s, limit_s + sg->filter_s)) {
+		if (sg->error)
+			return (enum stepgen_result)sg->error;
+		goto none;
+	}
+	r = steprun_make(sg, due_s, limit_s, map, out);
+	if (r != STEPGEN_RUN)
+		sg->error = r;
+	return r;
+none:
+	if (due_s > sg->frontier_s)
+		sg->frontier_s = due_s;
+	return STEPGEN_NONE;
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* steprun.c - one run out of the pieces at hand: choose steps to look at, fit, check.
+ *
+ * A short window lists every step. A long one looks at every stride-th step of each piece, and at its
+ * first and last: between them the error of a run bends by at most kappa - add (kappa: the second
+ * difference of the exact times), so it stays within stride^2 / 8 * max|kappa - add| of the chord.
+ * That much is taken off the tolerance of every slot beforehand, and afterwards it is checked that
+ * it was enough for the add that came out. See stepgen.h.
+ */
+#include "steprun.h"
+
+enum {
+	STEPRUN_LIST = 40,    /* windows up to this many steps are listed */
+	STEPRUN_SAMPLES = 24, /* slots wanted in a longer one */
+	STEPRUN_TOP = 72,     /* and at most at first */
+};
+
+#define STEPRUN_TICKS_MAX 0x1p28 /* longest distance between steps without a new base */
+#define STEPRUN_BEND 0.04        /* share of the tolerance given to strides */
+#define STEPRUN_BEND_MAX 0.08
+
+/* Steps being looked at, and where the next one is. */
+struct steprun {
+	double freq_hz, tick_s;
+	double base;     /* the run's base clock in ticks from the map's clock0 */
+	double map_t0_s;
+	double tol;      /* ticks */
+	double margin;   /* taken off for strides */
+	double due_s, limit_s;
+	double first_lo; /* least first interval */
+	uint64_t base_clock;
+	uint32_t at;     /* piece of the next step */
+	int32_t k;       /* its number there */
+	int32_t avail;   /* steps of that piece that may be used; -1: not looked at yet */
+	int32_t before;  /* steps of the window in earlier pieces */
+	int32_t stride;
+	int32_t dir;
+	bool rebase;
+	bool end;        /* the window can't grow any more */
+	bool last_piece; /* nothing after this piece */
+};
+
+static double steprun_ticks(const struct steprun *w, double t_s)
+{
+	return (t_s - w->map_t0_s) * w->freq_hz - w->base;
+}
+
+/* How many steps of the piece are at limit_s or before. */
+static int32_t steprun_until(const struct stepgen_piece *p, double limit_s)
+{
+	double t = limit_s - p->start_s;
+	double x = (p->v + 0.5 * p->a * t) * t - p->x0;
+	int32_t k = x >= 0.0 ? x < p->steps ? (int32_t)x : p->steps - 1 : -1;
+
+	while (k >= 0 && steprun_time_s(p, k) > t)
+		k--;
+	return k + 1;
+}
+
+/* Look at piece w->at: how many of its steps may be used? False if none. */
+static bool steprun_enter(struct stepgen *sg, struct steprun *w)
+{
+	const struct stepgen_piece *p = steprun_piece(sg, w->at);
+	enum steprun_pull more = STEPRUN_PULLED;
+
+	if (w->at + 1 == sg->piece_head)
+		more = steprun_pull(sg, w->limit_s + sg->filter_s);
+	/* Pulling may have cancelled the piece's last step, or all of it. */
+	if (w->at == sg->piece_head || p->dir != w->dir) {
+		w->end = true;
+		return false;
+	}
+	w->avail = p->steps;
+	w->k = 0;
+	w->last_piece = w->at + 1 == sg->piece_head;
+	if (w->last_piece && more != STEPRUN_HORIZON) {
+		double t = p->start_s + steprun_time_s(p, p->steps - 1);
+
+		/* What comes may cancel the last step, unless that is surely rest. */
+		if (more == STEPRUN_FULL || (t >= w->due_s && t + sg->filter_s > sg->tq->end_s))
+			w->avail--;
+	}
+	if (p->start_s + p->dur_s > w->limit_s) {
+		int32_t n = steprun_until(p, w->limit_s);
+
+		if (n < w->avail)
+			w->avail = n;
+		w->last_piece = true;
+	}
+	if (w->avail <= 0 && w->before == 0)
+		w->avail = 1; /* it is due */
+	if (w->avail <= 0) {
+		w->end = true;
+		return false;
+	}
+	return true;
+}
+
+/* Slots for cnt steps of a piece, from number k in strides. The hot loop: it vectorises. */
+static void steprun_slots(struct stepgen *sg, const struct steprun *w, const struct stepgen_piece *p,
+			  int32_t k, int32_t stride, int32_t cnt)
+{
+	struct stepcompress *sc = &sg->fit;
+	double *restrict x = sc->x + sc->n, *restrict tau = sc->tau + sc->n;
+	double *restrict lo = sc->slot_lo + sc->n, *restrict hi = sc->slot_hi + sc->n;
+	double v = p->v * w->tick_s, v2 = v * v, a2 = 2.0 * p->a * w->tick_s * w->tick_s;
+	double start = steprun_ticks(w, p->start_s), dur = p->dur_s * w->freq_hz;
+	double tol = w->tol - w->margin, x0 = p->x0 + (double)k, j0 = (double)(w->before + k + 1);
+
+	for (int32_t i = 0; i < cnt; i++) {
+		double di = (double)(i * stride);
+		double dist = x0 + di, d = v2 + a2 * dist;
+
+		d = d > 0.0 ? d : 0.0;
+		double t = 2.0 * dist / (v + sqrt(d) + 1e-300);
+
+		t = start + (t < dur ? t : dur);
+		double j = j0 + di, inv = 1.0 / j;
+
+		x[i] = 0.5 * j - 0.5;
+		tau[i] = t;
+		lo[i] = (t - tol) * inv;
+		hi[i] = (t + tol) * inv;
+	}
+	sc->n += cnt;
+}
+
+/* Add slots until the window holds target steps, can't grow, or the list is full at top. */
+static void steprun_collect(struct stepgen *sg, struct steprun *w, int32_t target, int32_t top)
+{
+	struct stepcompress *sc = &sg->fit;
+
+	while (!w->end && sc->n < top) {
+		if (w->avail < 0 && !steprun_enter(sg, w))
+			return;
+		const struct stepgen_piece *p = steprun_piece(sg, w->at);
+		int32_t until = target - w->before < w->avail ? target - w->before : w->avail;
+
+		if (w->k < until) {
+			int32_t cnt = (until - 1 - w->k) / w->stride + 1;
+
+			if (cnt > top - sc->n)
+				cnt = top - sc->n;
+			steprun_slots(sg, w, p, w->k, w->stride, cnt);
+			w->k += cnt * w->stride;
+			/* The piece's last step is always looked at. */
+			if (w->k >= w->avail && w->k - w->stride < w->avail - 1)
+				w->k = w->avail - 1;
+			continue;
+		}
+		if (w->k < w->avail)
+			return; /* target reached */
+		if (w->last_piece) {
+			w->end = true;
+			return;
+		}
+		w->before += w->avail;
+		w->avail = -1;
+		w->at++;
+		if (w->before >= target)
+			return;
+	}
+}
+
+/* Second difference of the step times at a piece's step number k, in ticks. */
+static double steprun_kappa(const struct steprun *w, const struct stepgen_piece *p, int32_t k)
+{
+	double d = p->v * p->v + 2.0 * p->a * (p->x0 + (double)k);
+
+	return d > 0.0 ? -p->a * w->freq_hz / (d * sqrt(d)) : p->a < 0.0 ? INFINITY : -INFINITY;
+}
+
+struct steprun_bend {
+	double min, max;
+};
+
+/* The range of kappa over the first count steps of the pieces at hand. */
+static struct steprun_bend steprun_bend(struct stepgen *sg, const struct steprun *w, int32_t count)
+{
+	struct steprun_bend b = {INFINITY, -INFINITY};
+	uint32_t i = sg->piece_tail;
+
+	for (; count > 0 && i != sg->piece_head; i++) {
+		const struct stepgen_piece *p = steprun_piece(sg, i);
+		double k0 = 0.0, k1 = 0.0;
+
+		if (p->dir != w->dir)
+			break;
+		/* Pieces of one or two steps have no inside. */
+		if (p->a != 0.0 && p->steps > 2) {
+			k0 = steprun_kappa(w, p, 0);
+			k1 = steprun_kappa(w, p, (p->steps < count ? p->steps : count) - 1);
+		}
+		b.min = fmin(b.min, fmin(k0, k1));
+		b.max = fmax(b.max, fmax(k0, k1));
+		count -= p->steps;
+	}
+	return b;
+}
+
+/* Restart the window with nothing in it. */
+static void steprun_rewind(struct stepgen *sg, struct steprun *w, int32_t stride)
+{
+	w->at = sg->piece_tail;
+	w->k = 0;
+	w->avail = -1;
+	w->before = 0;
+	w->end = w->last_piece = false;
+	w->stride = stride;
+	w->margin = stride > 1 ? STEPRUN_BEND_MAX * w->tol : 0.0;
+	stepcompress_reset(&sg->fit);
+}
+
+static int32_t steprun_stride(struct stepgen *sg, struct steprun *w, int32_t target)
+{
+	struct steprun_bend b;
+	double s;
+
+	if (target <= STEPRUN_LIST)
+		return 1;
+	b = steprun_bend(sg, w, target);
+	s = sqrt(8.0 * STEPRUN_BEND * w->tol / (b.max - b.min + 1e-9));
+	if (!(s * STEPRUN_SAMPLES < (double)target))
+		s = (double)(target / STEPRUN_SAMPLES);
+	return s >= 1.0 ? (int32_t)s : 1;
+}
+
+/* The longest prefix of the window; fetches more steps as long as all pass. */
+static void steprun_fit(struct stepgen *sg, struct steprun *w, int32_t target)
+{
+	struct stepcompress *sc = &sg->fit;
+	int32_t top = STEPRUN_TOP;
+
+	for (;;) {
+		steprun_collect(sg, w, target, top);
+		if (sc->n == 0)
+			return;
+		if (sc->best == 0 && sc->slot_lo[0] < w->first_lo)
+			sc->slot_lo[0] = w->first_lo;
+		int32_t e = sc->n - 1, m = e / 2;
+		double guess = sc->best ? sc->add : 0.0;
+
+		if (!sc->best && e > m)
+			guess = 0.5 * ((sc->slot_lo[e] + sc->slot_hi[e]) -
+				       (sc->slot_lo[m] + sc->slot_hi[m])) / (sc->x[e] - sc->x[m]);
+		if (!stepcompress_search(sc, guess))
+			return;
+		if (w->end || sc->n == STEPCOMPRESS_SLOTS)
+			return;
+		top = STEPCOMPRESS_SLOTS;
+		target = target < UINT16_MAX / 2 ? 2 * target : UINT16_MAX;
+		if (w->before + w->k >= UINT16_MAX)
+			return;
+	}
+}
+
+static int32_t steprun_j(const struct stepcompress *sc, int32_t slot)
+{
+	return (int32_t)(2.0 * sc->x[slot] + 1.5);
+}
+
+/* The piece of step number j of the window and the steps before it. */
+static const struct stepgen_piece *steprun_locate(struct stepgen *sg, int32_t j, int32_t *before)
+{
+	uint32_t i = sg->piece_tail;
+
+	*before = 0;
+	while (j > *before + steprun_piece(sg, i)->steps) {
+		*before += steprun_piece(sg, i)->steps;
+		i++;
+	}
+	return steprun_piece(sg, i);
+}
+
+/* The run ends between two slots of one piece: look at the steps between them. */
+static void steprun_refine(struct stepgen *sg, struct steprun *w)
+{
+	struct stepcompress *sc = &sg->fit;
+
+	while (sc->best > 0 && sc->best < sc->n && sc->best < STEPCOMPRESS_SLOTS - 1) {
+		int32_t j = steprun_j(sc, sc->best - 1), gap = steprun_j(sc, sc->best) - j;
+		int32_t step = (gap + 15) / 16, cnt = (gap - 1) / step, old = sc->best;
+		const struct stepgen_piece *p;
+
+		if (gap <= 1)
+			return;
+		p = steprun_locate(sg, j, &w->before);
+		sc->n = sc->best;
+		if (cnt > STEPCOMPRESS_SLOTS - sc->n)
+			cnt = STEPCOMPRESS_SLOTS - sc->n;
+		w->margin = step > 1 ? w->margin : 0.0;
+		steprun_slots(sg, w, p, j - w->before - 1 + step, step, cnt);
+		stepcompress_extend(sc);
+		if (step == 1 || sc->best == old)
+			return;
+	}
+}
+
+/* Exact time of step j - 1, in ticks after the base. */
+static double steprun_tau_before(struct stepgen *sg, const struct steprun *w, int32_t slot)
+{
+	const struct stepcompress *sc = &sg->fit;
+	int32_t j = steprun_j(sc, slot), before;
+
+	if (slot > 0 && steprun_j(sc, slot - 1) == j - 1)
+		return sc->tau[slot - 1];
+	if (j == 1)
+		return w->rebase ? 0.0 : steprun_ticks(w, sg->last_s);
+	const struct stepgen_piece *p = steprun_locate(sg, j - 1, &before);
+
+	return steprun_ticks(w, p->start_s + steprun_time_s(p, j - 2 - before));
+}
+
+/* Where the next run joins, the last interval must be at least half its exact value. Shorten the run
+ * until there is an interval that does; narrow the range to it. */
+static bool steprun_end(struct stepgen *sg, const struct steprun *w)
+{
+	struct stepcompress *sc = &sg->fit;
+
+	for (; sc->best > 0; sc->best--) {
+		int32_t slot = sc->best - 1;
+		double half = 0.5 * (sc->tau[slot] - steprun_tau_before(sg, w, slot)) + 1e-3;
+		double least = w->first_lo;
+
+		/* first_lo is the same rule at the other end, only its own part is common. */
+		least = fmax(half, sg->min_interval_s * w->freq_hz);
+		least = ceil(fmax(least, 1.0) - sc->add * 2.0 * sc->x[slot]);
+		if (least <= sc->hi) {
+			if (least > sc->lo)
+				sc->lo = least;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Does the run hold at this slot? In whole ticks, apart from how it was found. */
+static bool steprun_holds(const struct stepgen *sg, const struct steprun *w,
+			  const struct step_run *run, int32_t slot)
+{
+	int64_t j = steprun_j(&sg->fit, slot);
+	int64_t clock = j * (int64_t)run->interval + j * (j - 1) / 2 * run->add;
+
+	return fabs((double)clock - sg->fit.tau[slot]) <= w->tol + 1e-6;
+}
+
+static bool steprun_check(struct stepgen *sg, const struct steprun *w, const struct step_run *run,
+			  double least)
+{
+	const struct stepcompress *sc = &sg->fit;
+	int64_t last = (int64_t)run->interval + (int64_t)run->add * (run->count - 1);
+	int32_t e = sc->best - 1;
+
+	for (int32_t i = 0; i <= e; i++)
+		if (!steprun_holds(sg, w, run, i))
+			return false;
+	return (double)run->interval >= least && (double)last >= least && last >= 1 &&
+	       (double)last < STEPRUN_TICKS_MAX && (double)run->interval < STEPRUN_TICKS_MAX;
+}
+
+/* Take count steps off the pieces. */
+static void steprun_consume(struct stepgen *sg, int32_t count, int32_t dir)
+{
+	sg->count += dir > 0 ? count : -count;
+	while (count > 0) {
+		struct stepgen_piece *p = steprun_piece(sg, sg->piece_tail);
+
+		if (p->steps > count) {
+			p->steps -= count;
+			p->x0 += (double)count;
+			return;
+		}
+		count -= p->steps;
+		sg->piece_tail++;
+	}
+}
+
+/* Base clock and frame of the run. */
+static enum stepgen_result steprun_begin(struct stepgen *sg, struct steprun *w,
+					 const struct clockmap *map)
+{
+	const struct stepgen_piece *p = steprun_piece(sg, sg->piece_tail);
+	double first_s = p->start_s + steprun_time_s(p, 0);
+	double ticks = clockmap_ticks(map, first_s), gap;
+	uint64_t clock;
+
+	w->freq_hz = map->freq_hz;
+	w->tick_s = 1.0 / map->freq_hz;
+	w->map_t0_s = map->t0_s;
+	/* Less what times of 1e7 s in double and their sums can be off. */
+	w->tol = sg->tol_s * map->freq_hz - 4e-9 * map->freq_hz - 1e-3;
+	w->dir = p->dir;
+	if (!clockmap_from_ticks(map, ticks, &clock))
+		return STEPGEN_CLOCK;
+	w->base_clock = sg->last_clock;
+	gap = (double)((int64_t)clock - (int64_t)sg->last_clock);
+	w->rebase = !sg->has_last || gap + w->tol >= STEPRUN_TICKS_MAX;
+	w->first_lo = fmax(1.0, sg->min_interval_s * w->freq_hz);
+	if (w->rebase) {
+		/* One more interval of those that follow, so that the run goes on from it. */
+		double next_s = p->steps > 1 ? steprun_time_s(p, 1) - steprun_time_s(p, 0) : 1e-3;
+		double back = fmax(next_s * w->freq_hz, w->first_lo + 2.0 * w->tol);
+
+		back = floor(fmin(back, STEPRUN_TICKS_MAX / 4.0));
+		if (back >= (double)clock)
+			return STEPGEN_CLOCK;
+		w->base_clock = clock - (uint64_t)back;
+	}
+	w->base = (double)((int64_t)w->base_clock - (int64_t)map->clock0);
+	if (!w->rebase) {
+		double half = 0.5 * (ticks - w->base - steprun_ticks(w, sg->last_s)) + 1e-3;
+
+		w->first_lo = fmax(w->first_lo, half);
+		if (ticks - w->base + w->tol < 1.0)
+			return STEPGEN_CLOCK;
+	}
+	double far_s = first_s + (STEPRUN_TICKS_MAX - w->tol) * w->tick_s;
+
+	if (w->limit_s > far_s)
+		w->limit_s = far_s;
+	return STEPGEN_RUN;
+}
+
+/* Was the stride fine enough for the add that came out? */
+static bool steprun_bent(struct stepgen *sg, const struct steprun *w, int32_t stride)
+{
+	const struct stepcompress *sc = &sg->fit;
+	struct steprun_bend b;
+	double worst;
+
+	if (stride == 1)
+		return true;
+	b = steprun_bend(sg, w, steprun_j(sc, sc->best - 1));
+	worst = fmax(b.max - sc->add, sc->add - b.min);
+	return 0.125 * stride * stride * worst <= STEPRUN_BEND_MAX * w->tol;
+}
+
+/* Interval out of its range: the middle. */
+static double steprun_interval(const struct stepcompress *sc)
+{
+	double i = floor(0.5 * (sc->lo + sc->hi) + 0.5);
+
+	if (i < sc->lo)
+		i += 1.0;
+	if (i > sc->hi)
+		i -= 1.0;
+	return i;
+}
+
+enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_s,
+				 const struct clockmap *map, struct step_run *out)
+{
+	struct steprun w = {.due_s = due_s, .limit_s = limit_s};
+	struct stepcompress *sc = &sg->fit;
+	enum stepgen_result r = steprun_begin(sg, &w, map);
+	int32_t target = sg->predicted, stride;
+	double least = fmax(1.0, sg->min_interval_s * w.freq_hz);
+
+	if (r != STEPGEN_RUN)
+		return r;
+	for (stride = steprun_stride(sg, &w, target);; stride = stride > 3 ? stride / 2 : 1) {
+		steprun_rewind(sg, &w, stride);
+		steprun_fit(sg, &w, target);
+		if (sg->error)
+			return (enum stepgen_result)sg->error;
+		if (sc->best == 0)
+			return STEPGEN_TOO_FAST;
+		if (steprun_bent(sg, &w, stride))
+			break;
+	}
+	steprun_refine(sg, &w);
+	if (!steprun_end(sg, &w))
+		return STEPGEN_TOO_FAST;
+
+	int32_t e = sc->best - 1, count = steprun_j(sc, e);
+
+	*out = (struct step_run){
+		.base_clock = w.base_clock,
+		.interval = (uint32_t)steprun_interval(sc),
+		.count = (uint16_t)count,
+		.add = (int16_t)(count > 1 ? sc->add : 0.0),
+		.dir = w.dir > 0,
+		.rebase = w.rebase,
+	};
+	if (count > UINT16_MAX || !steprun_check(sg, &w, out, least))
+		return STEPGEN_BROKEN;
+	out->first_clock = w.base_clock + out->interval;
+	out->last_clock = (uint64_t)((int64_t)w.base_clock + (int64_t)count * out->interval +
+				     (int64_t)count * (count - 1) / 2 * out->add);
+	steprun_consume(sg, count, w.dir);
+	sg->last_s = map->t0_s + (w.base + sc->tau[e]) * w.tick_s;
+	sg->last_clock = out->last_clock;
+	sg->has_last = true;
+	sg->next_s = sg->last_s;
+	sg->next_exact = false;
+	if (sg->last_s > sg->frontier_s)
+		sg->frontier_s = sg->last_s;
+	sg->predicted = count + count / 4 + 4;
+	return STEPGEN_RUN;
+}
