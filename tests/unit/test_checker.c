@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_checker.c - the checker accepts exact step lists and names every kind of corruption.
+ *
+ * Shown: step lists made by another, slower method (bisection in long double on the position as a
+ * function of time, a naive reversal filter) pass without a violation, for random cartesian and
+ * CoreXY sequences with reversals, rests, renamed positions and slewing clock maps, whatever the
+ * order of moves and steps; each kind of corruption is found and named; the tolerance has sharp
+ * edges; what rounding may decide either way is accepted either way, and only that.
+ * Repeat a random case with STEPD_SEED=<printed seed>.
+ */
+#include "checker_scene.h"
+
+static void show(const struct checker_result *r)
+{
+	for (uint32_t i = 0; i < r->listed && i < 5; i++)
+		print_message("  %s: %s\n", checker_kind_name(r->list[i].kind), r->list[i].text);
+}
+
+static void assert_clean(const struct checker_result *r)
+{
+	if (r->violations)
+		show(r);
+	assert_int_equal(r->violations, 0);
+	assert_int_equal(r->position_error_worst_steps, 0);
+}
+
+/* Exactly one violation, of this kind, in this stepper. */
+static void assert_one(const struct checker_result *r, enum checker_kind kind, int stepper)
+{
+	if (r->violations != 1 || r->by_kind[kind] != 1)
+		show(r);
+	assert_int_equal(r->violations, 1);
+	assert_int_equal(r->by_kind[kind], 1);
+	assert_int_equal(r->list[0].stepper, stepper);
+}
+
+static void test_random_exact(void **state)
+{
+	uint64_t total = 0, paired = 0;
+
+	(void)state;
+	seed(11);
+	for (int n = 0; n < 24; n++) {
+		struct scene *sc = scene_new(n & 1, n & 2 ? 80 : 640);
+		struct checker_result r;
+
+		random_scene(sc, 40);
+		if (n & 4)
+			random_maps(sc);
+		scene_steps(sc);
+		r = scene_check(sc, (enum order)(n % 3));
+		assert_clean(&r);
+		assert_int_equal(r.all.steps, sc->steps);
+		/* Half a tick of the slower clock is 31 ns. */
+		assert_true(r.all.max_us < 0.0315);
+		assert_true(r.all.peak_steps < 0.01);
+		total += r.all.steps;
+		paired += (uint64_t)sc->moves;
+		scene_free(sc);
+	}
+	print_message("%llu steps of %llu moves\n", (unsigned long long)total,
+		      (unsigned long long)paired);
+	assert_true(total > 100000);
+}
+
+/* A step of stepper 0 amid five of one direction, and far enough from its neighbours. */
+static int pick_step(const struct scene *sc)
+{
+	for (int tries = 0; tries < 100000; tries++) {
+		int i = rndi(sc->steps), seen = 0;
+		bool good = sc->step[i].stepper == 0;
+
+		for (int d = -1; d <= 1 && good; d += 2) {
+			long double t = sc->step[i].t;
+
+			seen = 0;
+			for (int j = i + d; j >= 0 && j < sc->steps && seen < 3; j += d) {
+				if (sc->step[j].stepper != 0)
+					continue;
+				good &= sc->step[j].dir == sc->step[i].dir &&
+					fabsl(sc->step[j].t - t) > 50e-6;
+				t = sc->step[j].t;
+				seen++;
+			}
+			good &= seen == 3;
+		}
+		if (good)
+			return i;
+	}
+	fail_msg("no step to corrupt");
+	return -1;
+}
+
+static int previous_of(const struct scene *sc, int i)
+{
+	uint32_t st = sc->step[i].stepper;
+
+	while (i > 0 && sc->step[--i].stepper != st)
+		;
+	return i;
+}
+
+static void step_remove(struct scene *sc, int i)
+{
+	memmove(&sc->step[i], &sc->step[i + 1],
+		(size_t)(sc->steps - i - 1) * sizeof(*sc->step));
+	sc->steps--;
+}
+
+static void step_insert(struct scene *sc, int i, struct xstep x)
+{
+	memmove(&sc->step[i + 1], &sc->step[i], (size_t)(sc->steps - i) * sizeof(*sc->step));
+	sc->step[i] = x;
+	sc->steps++;
+}
+
+static struct scene *corrupt_scene(bool corexy)
+{
+	struct scene *sc = scene_new(corexy, 80);
+
+	random_scene(sc, 30);
+	scene_steps(sc);
+	return sc;
+}
+
+static void test_dropped(void **state)
+{
+	(void)state;
+	seed(21);
+	for (int n = 0; n < 20; n++) {
+		struct scene *sc = corrupt_scene(n & 1);
+		int i = pick_step(sc);
+		int dir = sc->step[i].dir;
+		struct checker_result r;
+
+		step_remove(sc, i);
+		r = scene_check(sc, (enum order)(n % 3));
+		assert_one(&r, CHECKER_MISSING, 0);
+		assert_int_equal(r.position_error_steps[0], -dir);
+		assert_int_equal(r.position_error_worst_steps, -dir);
+		assert_true(r.all.peak_steps >= 1);
+		scene_free(sc);
+	}
+}
+
+static void test_extra(void **state)
+{
+	(void)state;
+	seed(22);
+	for (int n = 0; n < 20; n++) {
+		struct scene *sc = corrupt_scene(n & 1);
+		int i = pick_step(sc), j = previous_of(sc, i);
+		struct xstep x = sc->step[i];
+		struct checker_result r;
+
+		x.clock = (x.clock + sc->step[j].clock) / 2;
+		step_insert(sc, i, x);
+		r = scene_check(sc, (enum order)(n % 3));
+		assert_one(&r, CHECKER_EXTRA, 0);
+		assert_int_equal(r.position_error_steps[0], x.dir);
+		scene_free(sc);
+	}
+}
+
+static void test_direction(void **state)
+{
+	(void)state;
+	seed(23);
+	for (int n = 0; n < 20; n++) {
+		struct scene *sc = corrupt_scene(n & 1);
+		int i = pick_step(sc);
+		struct checker_result r;
+
+		sc->step[i].dir = -sc->step[i].dir;
+		r = scene_check(sc, (enum order)(n % 3));
+		assert_one(&r, CHECKER_DIRECTION, 0);
+		assert_int_equal(r.position_error_steps[0], 2 * sc->step[i].dir);
+		scene_free(sc);
+	}
+}
+
+static void test_shifted(void **state)
+{
+	(void)state;
+	seed(24);
+	for (int n = 0; n < 20; n++) {
+		struct scene *sc = corrupt_scene(n & 1);
+		int i = pick_step(sc);
+		struct checker_result r;
+
+		sc->step[i].clock += (uint64_t)(int64_t)(n & 2 ? 1000 : -1000); /* 20 us of 50 MHz */
+		r = scene_check(sc, (enum order)(n % 3));
+		assert_one(&r, CHECKER_TOLERANCE, 0);
+		assert_int_equal(r.position_error_worst_steps, 0);
+		assert_true(fabs(r.all.max_us - 20) < 0.02);
+		scene_free(sc);
+	}
+}
+
+static void test_duplicate_clock(void **state)
+{
+	(void)state;
+	seed(25);
+	for (int n = 0; n < 10; n++) {
+		struct scene *sc = corrupt_scene(n & 1);
+		int i = pick_step(sc);
+		struct checker_result r;
+
+		/* The same step once more, at the same clock: extra, and not increasing. */
+		step_insert(sc, i, sc->step[i]);
+		r = scene_check(sc, MIXED);
+		assert_int_equal(r.by_kind[CHECKER_NOT_INCREASING], 1);
+		assert_int_equal(r.by_kind[CHECKER_EXTRA], 1);
+		assert_int_equal(r.violations, 2);
+		scene_free(sc);
+	}
+}
+
+static void test_min_distance(void **state)
+{
+	struct scene *sc;
+	struct checker_result r;
+	int i;
+
+	(void)state;
+	seed(26);
+	sc = corrupt_scene(false);
+	i = pick_step(sc);
+	sc->cfg.stepper[0].min_distance_clock = 1;
+	r = scene_check(sc, MIXED);
+	assert_clean(&r);
+	sc->step[i].clock = sc->step[previous_of(sc, i)].clock + 399;
+	sc->cfg.stepper[0].min_distance_clock = 400;
+	r = scene_check(sc, MIXED);
+	assert_int_equal(r.by_kind[CHECKER_MIN_DISTANCE], 1);
+	assert_int_equal(r.by_kind[CHECKER_TOLERANCE], 1);
+	scene_free(sc);
+}
+
+/* All steps up to 12.4 us off pass; one at 12.6 us does not. */
+static void test_tolerance_edges(void **state)
+{
+	struct scene *sc;
+	struct checker_result r;
+	int i;
+
+	(void)state;
+	seed(27);
+	sc = scene_new(false, 80);
+	scene_simple(sc, 0, 30, 1000);
+	scene_steps(sc);
+	for (i = 0; i < sc->steps; i++)
+		sc->step[i].clock += (uint64_t)(int64_t)(rndi(2) ? 624 : -624);
+	r = scene_check(sc, MIXED);
+	assert_clean(&r);
+	assert_true(r.all.max_us > 12.45 && r.all.max_us < 12.5);
+	assert_true(r.all.p99_us > 12.4 && r.all.rms_us > 12.4);
+	i = pick_step(sc);
+	sc->step[i].clock = scene_clock(sc, 0, sc->step[i].t) + 627;
+	r = scene_check(sc, MIXED);
+	assert_one(&r, CHECKER_TOLERANCE, 0);
+	sc->step[i].clock = scene_clock(sc, 0, sc->step[i].t) - 627;
+	r = scene_check(sc, MIXED);
+	assert_one(&r, CHECKER_TOLERANCE, 0);
+	sc->cfg.tolerance_s = 12.6e-6;
+	r = scene_check(sc, MIXED);
+	assert_clean(&r);
+	scene_free(sc);
+}
+
+static void test_all_missing_and_all_extra(void **state)
+{
+	struct scene *sc = scene_new(false, 80);
+	struct checker_result r;
+	int steps;
+
+	(void)state;
+	scene_simple(sc, 0, 30, 1000);
+	scene_steps(sc);
+	steps = sc->steps;
+	assert_int_equal(steps, 2400);
+	sc->steps = 0;
+	r = scene_check(sc, MIXED);
+	assert_int_equal(r.by_kind[CHECKER_MISSING], steps);
+	assert_int_equal(r.listed, CHECKER_LISTED_MAX);
+	assert_int_equal(r.position_error_steps[0], -steps);
+	sc->steps = steps;
+	sc->moves = 0;
+	r = scene_check(sc, MIXED);
+	assert_int_equal(r.by_kind[CHECKER_EXTRA], steps);
+	assert_int_equal(r.position_error_steps[0], steps);
+	scene_free(sc);
+}
+
+/* X goes up by steps1, rests, and goes on by steps2 (80 steps/mm). */
+static struct scene *two_moves(double steps1, double rest_s, double steps2, double accel)
+{
+	struct scene *sc = scene_new(false, 80);
+
+	scene_simple(sc, 0, steps1 / 80, accel);
+	scene_simple(sc, 0, steps2 / 80, accel);
+	sc->start[1] += rest_s;
+	sc->steps = 0;
+	return sc;
+}
+
+static void add_step(struct scene *sc, long double t, int dir)
+{
+	struct xstep x = { .t = t, .dir = dir, .clock = scene_clock(sc, 0, t) };
+	int i = 0;
+
+	while (i < sc->steps && sc->step[i].t < t)
+		i++;
+	step_insert(sc, i, x);
+}
+
+/* The step list without what happens within 1 ms of a to b. */
+static void strip(struct scene *sc, double a, double b)
+{
+	int n = 0;
+
+	for (int i = 0; i < sc->steps; i++)
+		if (sc->step[i].t < a - 1e-3 || sc->step[i].t > b + 1e-3)
+			sc->step[n++] = sc->step[i];
+	sc->steps = n;
+}
+
+static void test_rest_on_threshold(void **state)
+{
+	(void)state;
+	/* A rest exactly on a threshold, then onward (up, up) or back (up, down). */
+	for (int n = 0; n < 4; n++) {
+		struct scene *sc = two_moves(100.5 + (n & 2 ? 3e-7 : 0), 3, n & 1 ? -90 : 40, 1000);
+		double in = sc->start[1] - 3, out = sc->start[1];
+		struct xstep *base = malloc(1000 * sizeof(*base));
+		struct checker_result r;
+		int steps;
+
+		assert_non_null(base);
+		scene_steps(sc);
+		strip(sc, in, out);
+		steps = sc->steps;
+		memcpy(base, sc->step, (size_t)steps * sizeof(*base));
+		for (int variant = 0; variant < 4; variant++) {
+			bool fine;
+
+			memcpy(sc->step, base, (size_t)steps * sizeof(*base));
+			sc->steps = steps;
+			if (variant == 0 || variant == 2)
+				add_step(sc, in, 1);
+			if (variant == 1)
+				add_step(sc, out, n & 1 ? -1 : 1);
+			if (variant == 2)
+				add_step(sc, out, n & 1 ? -1 : 1);
+			/* Onward: exactly one step. Back: both or none. */
+			fine = n & 1 ? variant == 2 || variant == 3 : variant < 2;
+			r = scene_check(sc, (enum order)(variant % 3));
+			if (fine != (r.violations == 0))
+				show(&r);
+			assert_int_equal(r.violations == 0, fine);
+			if (fine)
+				assert_int_equal(r.position_error_worst_steps, 0);
+		}
+		free(base);
+		scene_free(sc);
+	}
+}
+
+static void test_ends_on_threshold(void **state)
+{
+	(void)state;
+	for (int n = 0; n < 2; n++) {
+		struct scene *sc = scene_new(false, 80);
+		struct checker_result r;
+		int i;
+
+		scene_simple(sc, 0, 100.5 / 80, 1000);
+		scene_steps(sc);
+		strip(sc, sc->start[0] + 2 * sc->move[0].accel_s, 1e9);
+		i = sc->steps;
+		if (n)
+			add_step(sc, sc->start[0] + 2 * sc->move[0].accel_s, 1);
+		r = scene_check(sc, MIXED);
+		assert_clean(&r);
+		assert_int_equal(r.position_steps[0], i + n);
+		/* Well clear of the threshold it is not optional. */
+		sc->move[0].length_mm = 100.52 / 80;
+		sc->move[0].accel_s = sc->move[0].decel_s = sqrt(100.52 / 80 / 1000);
+		move_close(&sc->move[0]);
+		scene_steps(sc);
+		assert_int_equal(sc->steps, 101);
+		sc->steps--;
+		r = scene_check(sc, MIXED);
+		assert_one(&r, CHECKER_MISSING, 0);
+		scene_free(sc);
+	}
+}
+
+/* Turning points at chosen distances beyond a threshold: the pair's spacing is 2 sqrt(2 d / a). */
+static void turning(double depth_steps, double accel, bool pair, bool want_fine, int kind)
+{
+	struct scene *sc = two_moves(100.5 + depth_steps, 0, -90, accel);
+	double turn = sc->start[1];
+	double half = depth_steps > 0 ? sqrt(2 * depth_steps / (80 * accel)) : 0;
+	struct checker_result r;
+
+	scene_steps(sc);
+	strip(sc, turn, turn);
+	if (pair) {
+		add_step(sc, turn - half, 1);
+		add_step(sc, turn + half + 1e-9, -1);
+		if (half < 1e-7)
+			sc->step[101].clock = sc->step[100].clock + 1;
+	}
+	r = scene_check(sc, MIXED);
+	if (want_fine != (r.violations == 0))
+		show(&r);
+	assert_int_equal(r.violations == 0, want_fine);
+	if (!want_fine)
+		assert_int_equal(r.by_kind[kind], 2);
+	scene_free(sc);
+}
+
+static double depth_for(double spacing_s, double accel)
+{
+	return spacing_s * spacing_s / 8 * 80 * accel;
+}
+
+static void test_turning_points(void **state)
+{
+	const double a = 1000;
+
+	(void)state;
+	/* Around the filter: 100 us. */
+	for (int pair = 0; pair < 2; pair++) {
+		turning(depth_for(99.5e-6, a), a, pair, true, 0);
+		turning(depth_for(100.5e-6, a), a, pair, true, 0);
+		turning(depth_for(97e-6, a), a, pair, !pair, CHECKER_EXTRA);
+		turning(depth_for(103e-6, a), a, pair, pair, CHECKER_MISSING);
+		/* Too close to the threshold to tell. Slow, so that the filter has no say. */
+		turning(0, 1, pair, true, 0);
+		turning(4e-7, 1, pair, true, 0);
+		turning(-4e-7, 1, pair, true, 0);
+		turning(3e-6, 1, pair, pair, CHECKER_MISSING);
+		turning(-3e-6, 1, pair, !pair, CHECKER_EXTRA);
+	}
+}
+
+static void test_filter_off(void **state)
+{
+	struct scene *sc = two_moves(100.5 + depth_for(60e-6, 1000), 0, -90, 1000);
+	double turn = sc->start[1];
+	struct checker_result r;
+
+	(void)state;
+	scene_steps(sc);
+	r = scene_check(sc, MIXED);
+	assert_clean(&r);
+	sc->cfg.reversal_filter_s = -1;
+	r = scene_check(sc, MIXED);
+	assert_int_equal(r.by_kind[CHECKER_MISSING], 2);
+	add_step(sc, turn - 30e-6, 1);
+	add_step(sc, turn + 30e-6, -1);
+	r = scene_check(sc, MIXED);
+	assert_clean(&r);
+	scene_free(sc);
+}
+
+static void test_bad_plan(void **state)
+{
+	struct scene *sc = two_moves(100, 0, 90, 1000);
+	struct checker_result r;
+
+	(void)state;
+	sc->start[1] -= 5e-6;
+	r = scene_check(sc, MOVES_FIRST);
+	assert_int_equal(r.by_kind[CHECKER_PLACEMENT], 1);
+	sc->start[1] += 5e-6 + 1; /* from rest: allowed */
+	r = scene_check(sc, MOVES_FIRST);
+	assert_int_equal(r.by_kind[CHECKER_PLACEMENT], 0);
+	sc->move[1].start_mm[1] += 1e-5;
+	r = scene_check(sc, MOVES_FIRST);
+	assert_int_equal(r.by_kind[CHECKER_CONTINUITY], 1);
+	sc->move[1].start_mm[1] -= 1e-5;
+	sc->move[1].length_mm += 1e-5;
+	r = scene_check(sc, MOVES_FIRST);
+	assert_int_equal(r.by_kind[CHECKER_CONTINUITY], 1);
+	sc->move[1].length_mm = NAN;
+	r = scene_check(sc, MOVES_FIRST);
+	assert_int_equal(r.by_kind[CHECKER_CONTINUITY], 1);
+	sc->moves = 1;
+	sc->maps = 3;
+	sc->map[0][1] = sc->map[0][2] = sc->map[0][0];
+	sc->map[0][1].from = 2;
+	sc->map[0][2].from = 3;
+	sc->map[0][2].clock0 = 100; /* 2 us */
+	sc->map[1][1] = sc->map[1][2] = sc->map[1][0];
+	r = scene_check(sc, MOVES_FIRST);
+	assert_int_equal(r.by_kind[CHECKER_MAP], 1);
+	scene_free(sc);
+}
+
+/* Homing: X is stopped in mid-move by a trigger, read back, and the axis named. */
+static void homing(int executed, int64_t read_back, uint64_t want_missing, uint64_t want_resync)
+{
+	struct scene *sc = two_moves(4000, 0, -500, 1000);
+	struct checker *c = checker_for(sc);
+	const double zero[MOVE_AXES] = { 0 };
+	struct checker_result r;
+	struct move back;
+	double stop;
+
+	scene_steps(sc);
+	/* Stopped just after step 300; the move was cut there as well. */
+	stop = (double)(sc->step[299].t + sc->step[300].t) / 2;
+	assert_int_equal(checker_move(c, &sc->move[0], sc->start[0]), 0);
+	for (int i = 0; i < executed; i++)
+		assert_int_equal(checker_step(c, 0, 1, sc->step[i].clock), 0);
+	assert_int_equal(checker_halt(c, 0, stop), 0);
+	assert_int_equal(checker_cut(c, stop + 0.02), 0);
+	assert_int_equal(checker_resync(c, 0, stop + 0.5, read_back), 0);
+	assert_int_equal(checker_position(c, zero), 0);
+	back = sc->move[1];
+	back.start_mm[0] = 0;
+	assert_int_equal(checker_move(c, &back, stop + 1), 0);
+	for (int i = 4000; i < sc->steps; i++)
+		checker_step(c, 0, 0, sc->step[i].clock +
+			     scene_clock(sc, 0, stop + 1 - sc->start[1]));
+	assert_int_equal(checker_finish(c, &r), 0);
+	if (want_missing + want_resync == 0)
+		assert_clean(&r);
+	assert_int_equal(r.by_kind[CHECKER_MISSING], want_missing);
+	assert_int_equal(r.by_kind[CHECKER_RESYNC], want_resync);
+	assert_int_equal(r.violations, want_missing + want_resync);
+	checker_free(c);
+	scene_free(sc);
+}
+
+static void test_homing(void **state)
+{
+	(void)state;
+	homing(300, 300, 0, 0);
+	homing(300, 301, 0, 1); /* read back what was not executed */
+	homing(295, 295, 5, 0); /* stopped too early */
+}
+
+static void test_bad_config(void **state)
+{
+	struct scene *sc = scene_new(false, 80);
+	struct checker_config bad = sc->cfg;
+	struct checker *c;
+	char err[200] = "";
+
+	(void)state;
+	bad.stepper[2].mcu = 5;
+	assert_int_equal(checker_new(&c, &bad, err, sizeof(err)), -EINVAL);
+	assert_non_null(strstr(err, "stepper 2"));
+	bad = sc->cfg;
+	bad.freq_hz[1] = NAN;
+	assert_int_equal(checker_new(&c, &bad, err, sizeof(err)), -EINVAL);
+	assert_non_null(strstr(err, "mcu 1"));
+	bad = sc->cfg;
+	bad.stepper[0].dir_sign = 0;
+	assert_int_equal(checker_new(&c, &bad, err, sizeof(err)), -EINVAL);
+	scene_free(sc);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random_exact),
+		cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_extra),
+		cmocka_unit_test(test_direction),
+		cmocka_unit_test(test_shifted),
+		cmocka_unit_test(test_duplicate_clock),
+		cmocka_unit_test(test_min_distance),
+		cmocka_unit_test(test_tolerance_edges),
+		cmocka_unit_test(test_all_missing_and_all_extra),
+		cmocka_unit_test(test_rest_on_threshold),
+		cmocka_unit_test(test_ends_on_threshold),
+		cmocka_unit_test(test_turning_points),
+		cmocka_unit_test(test_filter_off),
+		cmocka_unit_test(test_bad_plan),
+		cmocka_unit_test(test_homing),
+		cmocka_unit_test(test_bad_config),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
