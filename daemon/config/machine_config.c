@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine_config.c - load and check a whole configuration: see machine_config.h. */
+#include "daemon/config/machine_config.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/config/config.h"
+#include "daemon/config/config_names.h"
+#include "daemon/config/config_util.h"
+#include "daemon/config/machine_load.h"
+
+#define AT(type, member) offsetof(struct type, member)
+
+int machine_config_mcu(const struct machine_config *mc, const char *name)
+{
+	for (size_t i = 0; i < mc->mcu_count; i++)
+		if (!strcmp(mc->mcu[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+/* [stepd] unknown_option: what an unknown name is worth. */
+static enum config_severity unknown_severity(struct machine_load *l)
+{
+	struct config_section *s = config_section(l->c, "stepd");
+	struct config_option *o = s ? config_option(s, "unknown_option") : NULL;
+
+	if (!o)
+		return CONFIG_ERROR;
+	o->used = true;
+	if (!strcasecmp(o->value, "warn"))
+		return CONFIG_WARNING;
+	if (strcasecmp(o->value, "error"))
+		value_error(l, s, "unknown_option", "expected error or warn");
+	return CONFIG_ERROR;
+}
+
+static void check_options(struct machine_load *l, const struct config_section *s,
+			  const struct config_kind *kind, enum config_severity severity)
+{
+	char nearest[CONFIG_NEAREST_MAX], quote[CONFIG_QUOTE_MAX];
+
+	for (size_t i = 0; i < s->option_count; i++) {
+		struct config_option *o = s->options[i];
+
+		if (config_kind_has(kind, o->name))
+			continue;
+		o->used = true; /* reported once is enough */
+		const char *near = config_nearest_option(kind, o->name, nearest);
+
+		config_report(l->c, severity, o->place, "[%s] %s: unknown option%s%s%s", s->name,
+			      config_quote(quote, o->name), near ? ", did you mean '" : "",
+			      near ? near : "", near ? "'?" : "");
+	}
+}
+
+static void check_names(struct machine_load *l)
+{
+	enum config_severity severity = unknown_severity(l);
+	char nearest[CONFIG_NEAREST_MAX], quote[CONFIG_QUOTE_MAX];
+
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		struct config_section *s = l->c->sections[i];
+		const struct config_kind *kind = config_kind_find(s->name);
+
+		if (kind) {
+			check_options(l, s, kind, severity);
+			continue;
+		}
+		s->used = true;
+		for (size_t j = 0; j < s->option_count; j++)
+			s->options[j]->used = true;
+		const char *near = config_nearest_section(s->name, nearest);
+
+		config_report(l->c, severity, s->place, "[%s] unknown section%s%s%s",
+			      config_quote(quote, s->name), near ? ", did you mean [" : "",
+			      near ? near : "", near ? "]?" : "");
+	}
+}
+
+static void mcu_load(struct machine_load *l, struct config_section *s, const char *name)
+{
+	static const struct field fields[] = {
+		{ "serial", FIELD_TEXT, 0, AT(machine_mcu, serial), .hi = 4095, .unit = "a path" },
+		{ "canbus_uuid", FIELD_TEXT, 0, AT(machine_mcu, canbus_uuid), .hi = 32,
+		  .unit = "an identifier" },
+		{ "baud", FIELD_INT, 0, AT(machine_mcu, baud), .lo = 2400, .hi = 4000000,
+		  .fallback = 250000, .unit = "baud" },
+		{ "restart_method", FIELD_CHOICE, 0, AT(machine_mcu, restart_method),
+		  .choices = "auto arduino cheetah rpi_usb command" },
+	};
+	struct machine_config *mc = l->mc;
+
+	if (strlen(name) >= MACHINE_NAME_MAX || machine_config_mcu(mc, name) >= 0) {
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[%.80s] MCU name: expected one of its own of at most %d characters",
+			      s->name, MACHINE_NAME_MAX - 1);
+		return;
+	}
+	if (mc->mcu_count == MACHINE_MCU_MAX) {
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[%s] too many MCUs: expected at most %d", s->name, MACHINE_MCU_MAX);
+		return;
+	}
+	struct machine_mcu *mcu = &mc->mcu[mc->mcu_count++];
+
+	snprintf(mcu->name, sizeof(mcu->name), "%s", name);
+	s->used = true;
+	fields_load(l, s, fields, sizeof(fields) / sizeof(*fields), mcu);
+	if (mcu->serial && mcu->canbus_uuid)
+		value_error(l, s, "canbus_uuid", "expected either serial or canbus_uuid");
+	else if (!mcu->serial && mcu->canbus_uuid)
+		config_report(l->c, CONFIG_WARNING, place_of(s, "canbus_uuid"),
+			      "[%s] canbus_uuid: CAN links are not supported yet, this MCU can only "
+			      "be simulated",
+			      s->name);
+	else if (!mcu->serial)
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[%s] serial: missing: expected the path of a serial device", s->name);
+}
+
+static void mcus_load(struct machine_load *l)
+{
+	struct config_section *s = section_use(l, "mcu");
+
+	if (s)
+		mcu_load(l, s, "mcu");
+	else
+		config_report(l->c, CONFIG_ERROR, (struct config_place){ 0 },
+			      "[mcu] missing: expected this section");
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		s = l->c->sections[i];
+		if (!strncmp(s->name, "mcu ", 4))
+			mcu_load(l, s, s->name + 4);
+	}
+}
+
+/* Returns true if the kinematics is one that stepd can drive. */
+static bool kinematics_load(struct machine_load *l, struct config_section *s)
+{
+	static const char *const supported[] = { "cartesian", "corexy" };
+	static const char *const known[] = { "corexz", "hybrid_corexy", "hybrid_corexz",
+					     "delta",  "deltesian",     "rotary_delta",
+					     "polar",  "winch",         "generic_cartesian",
+					     "none" };
+	struct config_option *o = config_option(s, "kinematics");
+
+	if (!o) {
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[printer] kinematics: missing: expected cartesian or corexy");
+		return false;
+	}
+	o->used = true;
+	for (size_t i = 0; i < sizeof(supported) / sizeof(*supported); i++) {
+		if (!strcmp(o->value, supported[i])) {
+			l->mc->kinematics = (enum machine_kinematics)i;
+			return true;
+		}
+	}
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		if (!strcmp(o->value, known[i])) {
+			value_error(l, s, "kinematics",
+				    "not supported yet: expected cartesian or corexy");
+			return false;
+		}
+	}
+	value_error(l, s, "kinematics", "expected cartesian or corexy");
+	return false;
+}
+
+/* The older way to say minimum_cruise_ratio. */
+static void accel_to_decel(struct machine_load *l, struct config_section *s)
+{
+	double a = 0;
+	const struct field field = { .option = "max_accel_to_decel",
+				     .kind = FIELD_DOUBLE,
+				     .flags = FIELD_ABOVE,
+				     .hi = 1e7,
+				     .unit = "mm/s²" };
+
+	if (!config_option(s, field.option))
+		return;
+	fields_load(l, s, &field, 1, &a);
+	if (config_option(s, "minimum_cruise_ratio")) {
+		config_report(l->c, CONFIG_WARNING, place_of(s, field.option),
+			      "[printer] max_accel_to_decel: ignored, minimum_cruise_ratio is set");
+		return;
+	}
+	if (a > 0 && l->mc->max_accel_mm_s2 > 0)
+		l->mc->minimum_cruise_ratio = 1 - fmin(1, a / l->mc->max_accel_mm_s2);
+	config_report(l->c, CONFIG_WARNING, place_of(s, field.option),
+		      "[printer] max_accel_to_decel: deprecated, write minimum_cruise_ratio: %.3g",
+		      l->mc->minimum_cruise_ratio);
+}
+
+static void printer_load(struct machine_load *l, struct config_section *s)
+{
+	struct machine_config *mc = l->mc;
+	const struct field basic[] = {
+		{ "max_velocity", FIELD_DOUBLE, FIELD_REQUIRED | FIELD_ABOVE,
+		  AT(machine_config, max_velocity_mm_s), .hi = 10000, .unit = "mm/s" },
+		{ "max_accel", FIELD_DOUBLE, FIELD_REQUIRED | FIELD_ABOVE,
+		  AT(machine_config, max_accel_mm_s2), .hi = 1e6, .unit = "mm/s²" },
+		{ "square_corner_velocity", FIELD_DOUBLE, 0,
+		  AT(machine_config, square_corner_velocity_mm_s), .hi = 1000, .fallback = 5,
+		  .unit = "mm/s" },
+		{ "minimum_cruise_ratio", FIELD_DOUBLE, FIELD_BELOW,
+		  AT(machine_config, minimum_cruise_ratio), .hi = 1, .fallback = 0.5 },
+	};
+
+	fields_load(l, s, basic, sizeof(basic) / sizeof(*basic), mc);
+
+	/* Z is never faster than the whole; a maximum that is wrong itself bounds nothing. */
+	const struct field z[] = {
+		{ "max_z_velocity", FIELD_DOUBLE, FIELD_ABOVE,
+		  AT(machine_config, max_z_velocity_mm_s),
+		  .hi = mc->max_velocity_mm_s > 0 ? mc->max_velocity_mm_s : 10000,
+		  .fallback = mc->max_velocity_mm_s, .unit = "mm/s" },
+		{ "max_z_accel", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_config, max_z_accel_mm_s2),
+		  .hi = mc->max_accel_mm_s2 > 0 ? mc->max_accel_mm_s2 : 1e6,
+		  .fallback = mc->max_accel_mm_s2, .unit = "mm/s²" },
+	};
+
+	fields_load(l, s, z, sizeof(z) / sizeof(*z), mc);
+	accel_to_decel(l, s);
+}
+
+static void fan_load(struct machine_load *l)
+{
+	static const struct field fields[] = {
+		{ "pin", FIELD_PIN, FIELD_REQUIRED, AT(machine_fan, pin), .lo = PIN_ALLOW_INVERT,
+		  .hi = PIN_ALONE },
+		{ "max_power", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_fan, max_power), .hi = 1,
+		  .fallback = 1 },
+		{ "shutdown_speed", FIELD_DOUBLE, 0, AT(machine_fan, shutdown_speed), .hi = 1 },
+		{ "off_below", FIELD_DOUBLE, 0, AT(machine_fan, off_below), .hi = 1 },
+		{ "cycle_time", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_fan, cycle_time_s), .hi = 1,
+		  .fallback = 0.01, .unit = "s" },
+		{ "hardware_pwm", FIELD_BOOL, 0, AT(machine_fan, hardware_pwm), .fallback = 0 },
+		{ "kick_start_time", FIELD_DOUBLE, 0, AT(machine_fan, kick_start_s), .hi = 10,
+		  .fallback = 0.1, .unit = "s" },
+	};
+
+	fields_load(l, section_use(l, "fan"), fields, sizeof(fields) / sizeof(*fields), &l->mc->fan);
+}
+
+/* What is known and accepted, but does nothing in this version: one note a section. */
+static void note_unused(struct machine_load *l)
+{
+	char list[200];
+
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		const struct config_section *s = l->c->sections[i];
+		size_t n = 0, count = 0;
+
+		if (!s->used) {
+			config_report(l->c, CONFIG_NOTE, s->place,
+				      "[%s] is accepted but not used yet", s->name);
+			continue;
+		}
+		for (size_t j = 0; j < s->option_count; j++) {
+			const char *name = s->options[j]->name;
+
+			if (s->options[j]->used)
+				continue;
+			if (n + strlen(name) + 8 < sizeof(list))
+				n += (size_t)sprintf(list + n, "%s%s", count ? ", " : "", name);
+			else if (list[n - 1] != ' ')
+				n += (size_t)sprintf(list + n, ", … ");
+			count++;
+		}
+		if (count)
+			config_report(l->c, CONFIG_NOTE, s->place,
+				      "[%s] accepted but not used yet: %s", s->name, list);
+	}
+}
+
+static void load_sections(struct machine_load *l)
+{
+	struct config_section *printer = section_use(l, "printer");
+
+	check_names(l);
+	mcus_load(l);
+	pins_init(l);
+	stepd_load(l);
+	if (printer) {
+		printer_load(l, printer);
+		if (kinematics_load(l, printer))
+			axes_load(l);
+	} else {
+		config_report(l->c, CONFIG_ERROR, (struct config_place){ 0 },
+			      "[printer] missing: expected this section");
+	}
+	extruders_load(l);
+	fan_load(l);
+	pins_claim_unused(l);
+	note_unused(l);
+	pins_free(l);
+}
+
+/* Load and print; *counts, if wanted, gets the numbers of findings. */
+static struct machine_config *load(const char *const *paths, size_t path_count,
+				   const char *const *overrides, size_t override_count, FILE *diag,
+				   struct config *counts)
+{
+	struct machine_config *mc = config_alloc(sizeof(*mc));
+	struct machine_load l = { .c = config_new(), .mc = mc };
+	bool readable = path_count > 0;
+
+	mc->store = l.c;
+	for (size_t i = 0; i < path_count; i++) {
+		size_t files = l.c->section_count;
+
+		if (config_read_file(l.c, paths[i]) && l.c->section_count == files)
+			readable = false; /* nothing came of it: don't list all that is missing */
+	}
+	for (size_t i = 0; i < override_count; i++)
+		config_override(l.c, overrides[i]);
+	if (!path_count)
+		config_report(l.c, CONFIG_ERROR, (struct config_place){ 0 },
+			      "expected a configuration file");
+	if (readable)
+		load_sections(&l);
+	if (diag)
+		config_print(l.c, diag);
+	if (counts) {
+		counts->errors = l.c->errors;
+		counts->warnings = l.c->warnings;
+		counts->notes = l.c->notes;
+	}
+	if (!l.c->errors)
+		return mc;
+	machine_config_free(mc);
+	return NULL;
+}
+
+struct machine_config *machine_config_load(const char *const *paths, size_t path_count,
+					   const char *const *overrides, size_t override_count,
+					   FILE *diag)
+{
+	return load(paths, path_count, overrides, override_count, diag, NULL);
+}
+
+void machine_config_free(struct machine_config *mc)
+{
+	if (!mc)
+		return;
+	for (size_t i = 0; i < mc->mcu_count; i++) {
+		free(mc->mcu[i].serial);
+		free(mc->mcu[i].canbus_uuid);
+	}
+	free(mc->stepd.gcode_fifo);
+	free(mc->stepd.reply_fifo);
+	free(mc->stepd.reply_file);
+	free(mc->stepd.out_of_band_fifo);
+	free(mc->stepd.startup_gcode);
+	config_free(mc->store);
+	free(mc);
+}
+
+int config_check(const char *const *paths, size_t path_count, const char *const *overrides,
+		 size_t override_count, FILE *out)
+{
+	static const char *const kinematics[] = { "cartesian", "corexy" };
+	struct config n = { 0 };
+	struct machine_config *mc = load(paths, path_count, overrides, override_count, out, &n);
+
+	fprintf(out, "%s: %zu error%s, %zu warning%s, %zu note%s: ",
+		path_count ? paths[path_count - 1] : "stepd check", n.errors,
+		n.errors == 1 ? "" : "s", n.warnings, n.warnings == 1 ? "" : "s", n.notes,
+		n.notes == 1 ? "" : "s");
+	if (mc)
+		fprintf(out, "ok, %s, %zu MCU%s, %zu steppers, %zu extruder%s\n",
+			kinematics[mc->kinematics], mc->mcu_count, mc->mcu_count == 1 ? "" : "s",
+			mc->stepper_count, mc->extruder_count, mc->extruder_count == 1 ? "" : "s");
+	else
+		fputs("can't be used\n", out);
+	machine_config_free(mc);
+	return mc ? 0 : 1;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine_load.h - private to machine_*.c: what loading a machine configuration shares.
+ *
+ * Every function reports what is wrong as findings of l->c and goes on with something harmless, so
+ * that one run shows all errors. Thread: planner (main), at start.
+ */
+#ifndef DAEMON_CONFIG_MACHINE_LOAD_H
+#define DAEMON_CONFIG_MACHINE_LOAD_H
+
+#include "daemon/config/config.h"
+#include "daemon/config/machine_config.h"
+
+struct pin_alias;
+struct pin_claim;
+
+struct machine_load {
+	struct config *c;
+	struct machine_config *mc;
+	struct pin_alias *aliases;
+	size_t alias_count, alias_room;
+	struct pin_claim *claims;
+	size_t claim_count, claim_room;
+	const char *pin_duplicates; /* [duplicate_pin_override] pins, or "" */
+};
+
+/* One option of a section and where its value goes. */
+enum field_kind {
+	FIELD_DOUBLE, /* double */
+	FIELD_INT,    /* int; choices: a word that stands for -1, or NULL */
+	FIELD_BOOL,   /* bool */
+	FIELD_TEXT,   /* char *; choices: the fallback, or NULL; NULL if given empty */
+	FIELD_OCTAL,  /* mode_t */
+	FIELD_CHOICE, /* int: index in choices, words separated by blanks */
+	FIELD_RATIO,  /* double: product of A:B, C:D, … */
+	FIELD_PIN,    /* struct pin; lo: enum pin_allow bits, hi: enum pin_share */
+};
+
+enum field_flags {
+	FIELD_REQUIRED = 1,
+	FIELD_ABOVE = 2, /* lo itself is out of range */
+	FIELD_BELOW = 4, /* hi itself is out of range */
+	FIELD_KEEP = 8,  /* not given: leave what is there, not the fallback */
+};
+
+struct field {
+	const char *option;
+	enum field_kind kind;
+	unsigned flags;
+	size_t offset;
+	double lo, hi, fallback; /* in the option's unit */
+	double scale;            /* stored = value * scale; 0 means 1 */
+	const char *unit;        /* for messages; of text and octal: what is expected */
+	const char *choices;
+};
+
+/* Who may share a pin with whom. */
+enum pin_share { PIN_ALONE, PIN_SHARED_ENABLE, PIN_SHARED_ENDSTOP };
+
+/* machine_fields.c */
+
+/* Read count options of section (NULL: all fall back, and nothing is required) into *base. */
+void fields_load(struct machine_load *l, struct config_section *section, const struct field *fields,
+		 size_t count, void *base);
+
+/* The section, marked as used; NULL if there is none. */
+struct config_section *section_use(struct machine_load *l, const char *name);
+
+/* The place of an option, else of its section, else of the main file. */
+struct config_place place_of(const struct config_section *section, const char *option);
+
+/* Report a value that is wrong: "[section] option: value 'x': " and the text. */
+void value_error(struct machine_load *l, const struct config_section *section, const char *option,
+		 const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* A number without anything else around. Returns false if text is none or not finite. */
+bool number_parse(const char *text, double *out);
+
+/* machine_pins.c */
+
+/* Read [board_pins] and [duplicate_pin_override]. After the MCUs are known. */
+void pins_init(struct machine_load *l);
+void pins_free(struct machine_load *l);
+
+/* Parse the option as a pin, resolve alias and MCU and claim the pin. Unset with an error
+ * reported if that fails. */
+void pin_load(struct machine_load *l, struct config_section *section, const char *option,
+	      unsigned allow, enum pin_share share, struct pin *out);
+
+/* Claim the pins of sections that nobody acts on yet, so that a clash with them shows. */
+void pins_claim_unused(struct machine_load *l);
+
+/* machine_axes.c: [stepper_…], [extruder…]. After [printer]. */
+void axes_load(struct machine_load *l);
+void extruders_load(struct machine_load *l);
+
+/* machine_stepd.c: [stepd], [stepd_sim]. After the MCUs. */
+void stepd_load(struct machine_load *l);
+
+#endif

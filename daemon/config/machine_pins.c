@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine_pins.c - which pin belongs to whom: aliases, MCUs, clashes. See machine_load.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config/config_names.h"
+#include "daemon/config/config_util.h"
+#include "daemon/config/machine_load.h"
+
+enum { ALIAS_DEPTH_MAX = 8, CLAIMS_MAX = 4096 };
+
+struct pin_alias {
+	int mcu;
+	char name[PIN_NAME_MAX];
+	char pin[PIN_NAME_MAX]; /* or "<WORD>": not to be used */
+	struct config_place place;
+};
+
+struct pin_claim {
+	struct pin pin;
+	enum pin_share share;
+	const struct config_section *section;
+	const char *option;
+	struct config_place place;
+};
+
+void pins_free(struct machine_load *l)
+{
+	free(l->aliases);
+	free(l->claims);
+}
+
+static const struct pin_alias *alias_find(const struct machine_load *l, int mcu, const char *name)
+{
+	for (size_t i = 0; i < l->alias_count; i++)
+		if (l->aliases[i].mcu == mcu && !strcmp(l->aliases[i].name, name))
+			return &l->aliases[i];
+	return NULL;
+}
+
+static void alias_add(struct machine_load *l, const struct config_section *s, const char *option,
+		      int mcu, const char *name, const char *pin)
+{
+	const struct pin_alias *was = alias_find(l, mcu, name);
+	char quote[CONFIG_QUOTE_MAX];
+
+	if (was) {
+		if (strcmp(was->pin, pin))
+			config_report(l->c, CONFIG_ERROR, place_of(s, option),
+				      "[%s] %s: alias '%s=%s' clashes with '%s=%s' from %s:%d: "
+				      "expected one meaning for each alias",
+				      s->name, option, name, config_quote(quote, pin), name,
+				      was->pin, l->c->files[was->place.file], was->place.line);
+		return;
+	}
+	l->aliases = config_grow(l->aliases, &l->alias_room, l->alias_count, sizeof(*l->aliases));
+	struct pin_alias *a = &l->aliases[l->alias_count++];
+
+	*a = (struct pin_alias){ .mcu = mcu, .place = place_of(s, option) };
+	snprintf(a->name, sizeof(a->name), "%s", name);
+	snprintf(a->pin, sizeof(a->pin), "%s", pin);
+}
+
+/* "EXP1_1=PE8, EXP1_3=<GND>, …" for one MCU. */
+static void aliases_load(struct machine_load *l, const struct config_section *s,
+			 const struct config_option *o, int mcu)
+{
+	char *copy = config_strdup(o->value), *rest = copy, *part, quote[CONFIG_QUOTE_MAX];
+
+	while ((part = strsep(&rest, ","))) {
+		char *equals = strchr(part, '=');
+		char *name = config_trim(part), *pin = NULL;
+
+		if (!*name)
+			continue;
+		if (equals) {
+			*equals = 0;
+			name = config_trim(name);
+			pin = config_trim(equals + 1);
+		}
+		if (!pin || !*name || !*pin || strlen(name) >= PIN_NAME_MAX ||
+		    strlen(pin) >= PIN_NAME_MAX || l->alias_count >= CLAIMS_MAX) {
+			config_report(l->c, CONFIG_ERROR, o->place,
+				      "[%s] %s: value '%s': expected ALIAS=PIN, ALIAS=PIN, …",
+				      s->name, o->name, config_quote(quote, name));
+			break;
+		}
+		alias_add(l, s, o->name, mcu, name, pin);
+	}
+	free(copy);
+}
+
+static void board_pins_load(struct machine_load *l, struct config_section *s)
+{
+	struct config_option *mcus = config_option(s, "mcu");
+	char *copy = config_strdup(mcus ? mcus->value : "mcu"), *rest = copy, *name;
+
+	s->used = true;
+	if (mcus)
+		mcus->used = true;
+	while ((name = strsep(&rest, ","))) {
+		int mcu = machine_config_mcu(l->mc, config_trim(name));
+
+		if (mcu < 0) {
+			value_error(l, s, "mcu", "expected the names of configured MCUs");
+			break;
+		}
+		for (size_t i = 0; i < s->option_count; i++) {
+			if (strncmp(s->options[i]->name, "aliases", 7))
+				continue;
+			s->options[i]->used = true;
+			aliases_load(l, s, s->options[i], mcu);
+		}
+	}
+	free(copy);
+}
+
+void pins_init(struct machine_load *l)
+{
+	struct config_section *s = section_use(l, "duplicate_pin_override");
+	struct config_option *o = s ? config_option(s, "pins") : NULL;
+
+	l->pin_duplicates = "";
+	if (o) {
+		o->used = true;
+		l->pin_duplicates = o->value;
+	}
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		const char *name = l->c->sections[i]->name;
+
+		if (!strcmp(name, "board_pins") || !strncmp(name, "board_pins ", 11))
+			board_pins_load(l, l->c->sections[i]);
+	}
+}
+
+/* A chip that isn't an MCU: `probe`, `multi_pin`, or a section's, such as tmc2209_stepper_x. */
+static bool chip_is_virtual(const struct machine_load *l, const char *chip)
+{
+	static const char *const probes[] = { "probe", "bltouch", "smart_effector",
+					      "load_cell_probe" };
+	static const char *const families[] = {
+		"tmc", "sx1509 ", "adc_scaled ", "ads1x1x ", "probe_eddy_current ", "multi_pin "
+	};
+	char joined[PIN_CHIP_MAX + 8];
+
+	if (!strcmp(chip, "probe"))
+		for (size_t i = 0; i < sizeof(probes) / sizeof(*probes); i++)
+			if (config_section(l->c, probes[i]))
+				return true;
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		const char *name = l->c->sections[i]->name;
+		const char *own = strrchr(name, ' ');
+
+		if (!own)
+			continue;
+		for (size_t j = 0; j < sizeof(families) / sizeof(*families); j++) {
+			if (strncmp(name, families[j], strlen(families[j])))
+				continue;
+			size_t kind = strcspn(name, " ");
+
+			snprintf(joined, sizeof(joined), "%.*s_%.60s", (int)kind, name, own + 1);
+			if (!strcmp(chip, joined) || !strcmp(chip, own + 1) ||
+			    (!strncmp(name, "multi_pin ", 10) && !strcmp(chip, "multi_pin")) ||
+			    (!strncmp(name, "probe_", 6) && !strcmp(chip, "probe")))
+				return true;
+		}
+	}
+	return !strcmp(chip, "replicape") && config_section(l->c, "replicape");
+}
+
+/* Is the pin listed in [duplicate_pin_override]? As NAME or MCU:NAME, aliases not resolved. */
+static bool duplicate_allowed(const struct machine_load *l, const struct pin *pin,
+			      const char *as_written)
+{
+	char *copy = config_strdup(l->pin_duplicates), *rest = copy, *part, err[8];
+	bool found = false;
+
+	while (!found && (part = strsep(&rest, ",\n"))) {
+		struct pin listed;
+
+		if (pin_parse(part, 0, &listed, err, sizeof(err)))
+			continue;
+		found = !strcmp(listed.chip, pin->chip) &&
+			(!strcmp(listed.name, pin->name) || !strcmp(listed.name, as_written));
+	}
+	free(copy);
+	return found;
+}
+
+static void pin_claim(struct machine_load *l, const struct config_section *s, const char *option,
+		      enum pin_share share, const struct pin *pin, const char *as_written)
+{
+	for (size_t i = 0; i < l->claim_count; i++) {
+		const struct pin_claim *was = &l->claims[i];
+
+		if (!pin_same(&was->pin, pin) || (share != PIN_ALONE && share == was->share))
+			continue;
+		if (duplicate_allowed(l, pin, as_written))
+			break;
+		value_error(l, s, option,
+			    "expected a pin of its own, %s:%s is also [%.60s] %s (%.80s:%d)",
+			    pin->chip, pin->name, was->section->name, was->option,
+			    l->c->files[was->place.file], was->place.line);
+		break;
+	}
+	if (l->claim_count >= CLAIMS_MAX)
+		return;
+	l->claims = config_grow(l->claims, &l->claim_room, l->claim_count, sizeof(*l->claims));
+	l->claims[l->claim_count++] = (struct pin_claim){ *pin, share, s, option,
+							  place_of(s, option) };
+}
+
+static bool alias_resolve(struct machine_load *l, const struct config_section *s,
+			  const char *option, struct pin *pin)
+{
+	const struct pin_alias *a;
+
+	for (int depth = 0; (a = alias_find(l, pin->mcu, pin->name)); depth++) {
+		if (a->pin[0] == '<' || depth == ALIAS_DEPTH_MAX) {
+			value_error(l, s, option,
+				    a->pin[0] == '<' ? "expected a usable pin, '%s' is reserved: %s"
+						     : "expected an alias of a pin, '%s' and '%s' "
+						       "lead in a circle",
+				    a->name, a->pin);
+			return false;
+		}
+		if (!strcmp(a->pin, pin->name))
+			break;
+		memcpy(pin->name, a->pin, sizeof(pin->name));
+	}
+	return true;
+}
+
+static const char *mcu_names(const struct machine_load *l, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	buf[0] = 0;
+	for (size_t i = 0; i < l->mc->mcu_count && n < size; i++)
+		n += (size_t)snprintf(buf + n, size - n, "%s%s", i ? ", " : "", l->mc->mcu[i].name);
+	return buf;
+}
+
+void pin_load(struct machine_load *l, struct config_section *s, const char *option, unsigned allow,
+	      enum pin_share share, struct pin *out)
+{
+	struct config_option *o = config_option(s, option);
+	char err[160], as_written[PIN_NAME_MAX];
+
+	*out = (struct pin){ .mcu = PIN_NO_MCU };
+	if (!*o->value)
+		return; /* an empty value: no pin */
+	if (pin_parse(o->value, allow, out, err, sizeof(err))) {
+		value_error(l, s, option, "%s", err);
+		return;
+	}
+	memcpy(as_written, out->name, sizeof(as_written));
+	out->mcu = machine_config_mcu(l->mc, out->chip);
+	if (out->mcu < 0 && !chip_is_virtual(l, out->chip)) {
+		value_error(l, s, option, "unknown MCU '%s': expected one of: %s", out->chip,
+			    mcu_names(l, err, sizeof(err)));
+		out->set = false;
+		return;
+	}
+	if (out->mcu >= 0 && !alias_resolve(l, s, option, out)) {
+		out->set = false;
+		return;
+	}
+	pin_claim(l, s, option, share, out, as_written);
+}
+
+/* Is this option of a section that isn't acted on an exclusive use of a pin? */
+static bool claims_pin(const char *section, const char *option)
+{
+	static const char *const kinds[] = {
+		"heater_fan ", "controller_fan ", "temperature_fan ", "fan_generic ", "output_pin ",
+		"pwm_tool ",   "pwm_cycle_time ", "servo ",           "neopixel "
+	};
+
+	if (!strcmp(option, "heater_pin") || !strcmp(option, "control_pin"))
+		return true;
+	if (!strcmp(option, "step_pin") || !strcmp(option, "dir_pin"))
+		return true;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strcmp(option, "pin") && !strncmp(section, kinds[i], strlen(kinds[i])))
+			return true;
+	return false;
+}
+
+void pins_claim_unused(struct machine_load *l)
+{
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		struct config_section *s = l->c->sections[i];
+
+		for (size_t j = 0; j < s->option_count; j++) {
+			struct config_option *o = s->options[j];
+			struct pin pin;
+			char err[8];
+
+			if (o->used || !claims_pin(s->name, o->name))
+				continue;
+			/* A chip that isn't known here may well be known to a module to come. */
+			if (pin_parse(o->value, PIN_ALLOW_INVERT | PIN_ALLOW_PULL, &pin, err,
+				      sizeof(err)) ||
+			    machine_config_mcu(l->mc, pin.chip) < 0)
+				continue;
+			pin_load(l, s, o->name, PIN_ALLOW_INVERT | PIN_ALLOW_PULL, PIN_ALONE, &pin);
+		}
+	}
+}
