@@ -7,7 +7,7 @@
  * M112 is acted on when it is read, before all lines in the buffer: they are dropped. Behind a
  * full pipe it can't be seen; that is what a second struct fifo on "<path>.now" is for, whose lines
  * go to gcode_exec_now() and so never wait.
- * Owner:   the caller places struct fifo; lines point into its buffer until fifo_done().
+ * Owner:   the caller places struct fifo; lines point into its buffer until fifo_read() or _done().
  * Threads: PLAN only.
  * Errors:  negative errno, with a text that names path and expectation.
  *
@@ -49,9 +49,10 @@ struct fifo {
 	uint64_t dev, ino;
 	char *storage;
 	struct linebuf lines;
-	uint8_t scan;      /* out-of-band scanner: where in a line it is */
-	bool eof;          /* the writers have gone, the buffer may still hold lines */
-	uint64_t bytes, opens;
+	uint8_t scan;     /* out-of-band scanner: where in a line it is */
+	bool partial;     /* the last byte read was no newline */
+	bool end_due;     /* the writers left in mid-line; to be marked when there is room */
+	uint64_t bytes, opens, emergencies;
 };
 
 /* Create the FIFO and open it. A FIFO that nobody reads is replaced; one with a reader, a regular
@@ -68,7 +69,7 @@ int fifo_read(struct fifo *f);
 bool fifo_next(struct fifo *f, struct linebuf_line *out);
 void fifo_done(struct fifo *f);
 
-/* Drop all lines that wait; returns how many. */
+/* Drop all lines that wait and what has come of the next; returns how many whole ones. */
 uint32_t fifo_flush(struct fifo *f);
 
 /* Close and remove the FIFO (if it is still the one that was created). */

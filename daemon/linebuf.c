@@ -15,9 +15,9 @@ void linebuf_init(struct linebuf *b, char *buf, size_t cap, size_t line_max)
 
 char *linebuf_space(struct linebuf *b, size_t *room)
 {
-	/* Move what is left to the front, but not under a line that has been handed out, and only
-	 * when the end is near: each byte moves a bounded number of times. */
-	if (b->start && !b->taken && b->cap - b->end < b->cap / 2) {
+	/* Move what is left to the front, but only when the end is near, so that each byte moves
+	 * seldom. */
+	if (b->start && b->cap - b->end < b->cap / 4) {
 		memmove(b->buf, b->buf + b->start, b->end - b->start);
 		b->end -= b->start;
 		b->scanned -= b->start;
@@ -42,6 +42,7 @@ static bool hand_out(struct linebuf *b, struct linebuf_line *out, size_t len, si
 		     uint32_t flags)
 {
 	b->taken = taken;
+	b->taken_flags = flags;
 	out->text = b->buf + b->start;
 	out->len = len;
 	out->number = b->lines + 1;
@@ -92,15 +93,29 @@ void linebuf_done(struct linebuf *b)
 {
 	assert(b->taken);
 	b->start += b->taken;
-	if (b->taken == b->line_max && b->buf[b->start - 1] != '\n') {
-		b->skipping = true;
-	} else {
-		b->lines++;
-		if (b->start == b->end && b->buf[b->start - 1] != '\n')
-			b->ended = false;
-	}
 	b->scanned = b->start;
 	b->taken = 0;
+	if (b->taken_flags & LINEBUF_TOO_LONG)
+		b->skipping = true;
+	else
+		b->lines++;
+	if (b->taken_flags & LINEBUF_FRAGMENT)
+		b->ended = false;
 	if (b->start == b->end)
 		b->start = b->end = b->scanned = 0;
+}
+
+uint32_t linebuf_drop(struct linebuf *b, size_t n, bool rest)
+{
+	uint32_t lines = 0;
+
+	assert(n <= b->end - b->start);
+	for (size_t i = 0; i < n; i++)
+		lines += b->buf[b->start + i] == '\n';
+	b->start += n;
+	b->scanned = b->start;
+	b->taken = 0;
+	b->lines += lines;
+	b->skipping = rest;
+	return lines;
 }

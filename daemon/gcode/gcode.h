@@ -22,7 +22,7 @@
 #include "move.h"
 
 enum {
-	GCODE_LINE_MAX = 4096, /* longest line, its newline included (PIPE_BUF: writes stay whole) */
+	GCODE_LINE_MAX = 4096, /* longest line in characters; writes up to PIPE_BUF stay whole */
 	GCODE_ERR_MAX = 256,   /* size of the error text an operation may write */
 	GCODE_TEXT_MAX = 4096, /* size of the text of STATUS and M105 */
 	GCODE_ECHO_MAX = 100,  /* characters of a line that an error repeats */
