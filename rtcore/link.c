@@ -73,19 +73,27 @@ void link_restart(struct link *link)
 	/* frame numbers go on, so that old tickets stay old */
 	link->fill += slot_of(link, link->fill)->len != 0;
 	link->acked = link->sent = link->fill;
-	link->nak_floor = link->burst_end = link->last_empty = link->fill;
+	link->burst_end = link->last_empty = link->fill;
 	/* a host begins at 1 */
 	link->seq_shift = (uint8_t)((1 - link->fill) & WIRE_SEQ_MASK);
 	link->seq_known = false;
-	link->resending = link->sync_pending = link->sampling = link->has_rtt = false;
+	link->resending = link->sampling = link->has_rtt = false;
+	link->timeouts_row = link->loss = 0;
 	link->lost = link->flush = false;
 	link->unacked_bytes = 0;
 	link->rto_ns = LINK_RTO_FIRST_NS;
+	link->nak_at_ns = INT64_MAX;
 	link->srtt_ns = link->rttvar_ns = link->rtt_ns = 0;
 	open_slot(link);
 }
 
 /* ---- outgoing commands ---- */
+
+/* A long frame is damaged more often and costs more to repeat. */
+static size_t payload_max(const struct link *link)
+{
+	return link->loss < 64 ? (size_t)WIRE_PAYLOAD_MAX : (size_t)LINK_PAYLOAD_LOSSY;
+}
 
 bool link_push(struct link *link, const uint8_t *msg, size_t len, int64_t due_ns, uint64_t *ticket)
 {
@@ -93,7 +101,7 @@ bool link_push(struct link *link, const uint8_t *msg, size_t len, int64_t due_ns
 
 	if (len == 0 || len > WIRE_PAYLOAD_MAX)
 		return false;
-	if (slot->len + len > WIRE_PAYLOAD_MAX) {
+	if (slot->len != 0 && slot->len + len > payload_max(link)) {
 		if (link->fill + 1 - link->acked >= LINK_FRAMES_MAX)
 			return false;
 		link->fill++;
@@ -114,7 +122,7 @@ size_t link_room(const struct link *link, size_t max_len)
 {
 	size_t used = (size_t)(link->fill - link->acked) + 1;
 	/* a frame is left for the next one only when a command does not fit */
-	size_t per_frame = WIRE_PAYLOAD_MAX - (max_len - 1);
+	size_t per_frame = payload_max(link) - (max_len - 1);
 	size_t tail = slot_view(link, link->fill)->len;
 	size_t room = tail < per_frame ? per_frame - tail : 0;
 
@@ -136,17 +144,24 @@ uint32_t link_drop_unsent(struct link *link)
 static void rtt_sample(struct link *link, int64_t rtt_ns)
 {
 	rtt_ns = max_ns(rtt_ns, 0);
-	link->rtt_ns = rtt_ns;
 	if (!link->has_rtt) {
 		/* RFC 6298 with a cautious start: ten times the first sample */
+		link->rtt_ns = rtt_ns;
 		link->srtt_ns = 10 * rtt_ns;
 		link->rttvar_ns = rtt_ns / 2;
 		link->has_rtt = true;
 		return;
 	}
+	link->rtt_ns = (7 * link->rtt_ns + rtt_ns) / 8;
 	int64_t off = link->srtt_ns - rtt_ns;
 	link->rttvar_ns = (3 * link->rttvar_ns + (off < 0 ? -off : off)) / 4;
 	link->srtt_ns = (7 * link->srtt_ns + rtt_ns) / 8;
+}
+
+/* Within this an answer has come, if there is one. */
+static int64_t answer_ns(const struct link *link)
+{
+	return link->has_rtt ? 2 * link->rtt_ns + 1000000 : LINK_RTO_MIN_NS;
 }
 
 /* The time-out without back-off. */
@@ -166,10 +181,16 @@ static void ack_frames(struct link *link, unsigned int count, int64_t rx_ns)
 		rtt_sample(link, rx_ns - slot_of(link, link->sample)->sent_ns);
 		link->sampling = false;
 	}
-	for (; link->acked < end; link->acked++)
-		link->unacked_bytes -= slot_of(link, link->acked)->len;
+	for (; link->acked < end; link->acked++) {
+		const struct link_slot *slot = slot_of(link, link->acked);
+
+		link->unacked_bytes -= slot->len;
+		link->loss = (uint8_t)(link->loss - link->loss / 16 + (slot->resent ? 15 : 0));
+	}
 	link->seq_known = true;
 	link->lost = false;
+	link->timeouts_row = 0;
+	link->nak_at_ns = INT64_MAX;
 	link->progress_ns = rx_ns;
 	/* progress ends the back-off: otherwise a lossy line would crawl, since a frame that was
 	 * repeated gives no sample */
@@ -186,7 +207,8 @@ static void ack_frames(struct link *link, unsigned int count, int64_t rx_ns)
 static void start_resend(struct link *link)
 {
 	link->resending = true;
-	link->sync_pending = true;
+	link->syncs = 1;
+	link->nak_at_ns = INT64_MAX;
 	link->flush = true;
 	link->sampling = false;
 	link->resend = link->acked;
@@ -196,19 +218,24 @@ static void start_resend(struct link *link)
 }
 
 /* The firmware repeats that it waits for frame link->acked. */
-static void nak(struct link *link)
+static void nak(struct link *link, int64_t rx_ns)
 {
 	uint64_t number = link->acked;
 
-	if (number == link->sent || number < link->nak_floor)
+	if (number == link->sent)
 		return;
-	link->stats.naks++;
-	/* Each frame behind the bad one is answered with the same NAK: one resending is enough.
-	 * A NAK from within a repeated burst may be a loss there, or the answer to a frame that
-	 * had arrived after all: believed once, then only the time-out counts.
+	if (number > link->burst_end || link->stats.frames_resent == 0) {
+		link->stats.naks++;
+		start_resend(link);
+		return;
+	}
+	/* Each frame behind a bad one is answered with the same NAK, and so is each that is
+	 * repeated though it had arrived. After a resending a NAK is therefore believed only if
+	 * nothing is acknowledged until all that is in flight must have been answered.
 	 */
-	link->nak_floor = number < link->burst_end ? link->sent : number + 1;
-	start_resend(link);
+	if (link->nak_at_ns == INT64_MAX)
+		link->nak_at_ns = max_ns(rx_ns, slot_of(link, link->sent - 1)->sent_ns) +
+				  answer_ns(link);
 }
 
 /* A frame number that fits nothing in flight, before the firmware has acknowledged anything: that
@@ -245,7 +272,7 @@ static void receive_seq(struct link *link, const struct wire_frame *frame, int64
 	if (link->acked > link->last_empty)
 		link->last_empty = link->acked;
 	else
-		nak(link);
+		nak(link, rx_ns);
 }
 
 void link_receive(struct link *link, const uint8_t *bytes, size_t len, int64_t rx_ns,
@@ -275,6 +302,16 @@ static int64_t put_on_wire(struct link *link, size_t bytes, int64_t now_ns)
 	return link->wire_free_ns;
 }
 
+/* A line that still answers now and then must not fall silent for seconds; one that does not is
+ * asked ever more rarely.
+ */
+static int64_t rto_backoff_max(const struct link *link)
+{
+	if (link->lost)
+		return LINK_RTO_MAX_NS;
+	return max_ns(rto_base(link), LINK_RTO_ALIVE_NS);
+}
+
 static void check_timers(struct link *link, int64_t now_ns)
 {
 	if (link->acked == link->sent)
@@ -283,11 +320,22 @@ static void check_timers(struct link *link, int64_t now_ns)
 		link->lost = true;
 		link->stats.lost_count++;
 	}
-	if (!link->resending && now_ns >= link->rto_at_ns) {
-		link->stats.timeouts++;
-		link->rto_ns = min_ns(2 * link->rto_ns, LINK_RTO_MAX_NS);
-		link->nak_floor = link->sent;
+	if (link->resending)
+		return;
+	if (now_ns >= link->nak_at_ns) {
+		link->stats.naks++;
 		start_resend(link);
+	} else if (now_ns >= link->rto_at_ns) {
+		link->stats.timeouts++;
+		link->rto_ns = min_ns(2 * link->rto_ns, rto_backoff_max(link));
+		start_resend(link);
+		/* One 0x7e lets the firmware find the frame behind it, unless it waits for the
+		 * rest of a frame whose length byte was damaged: end that, too.
+		 */
+		if (link->timeouts_row > 0)
+			link->syncs = LINK_SYNC_MAX;
+		if (link->timeouts_row < UINT8_MAX)
+			link->timeouts_row++;
 	}
 }
 
@@ -295,12 +343,10 @@ static size_t resend_frames(struct link *link, int64_t now_ns, uint8_t *buf, siz
 {
 	size_t at = 0;
 
-	if (link->sync_pending) {
-		/* ends whatever half frame the firmware may be in */
-		buf[at++] = WIRE_SYNC;
-		put_on_wire(link, 1, now_ns);
-		link->sync_pending = false;
-	}
+	memset(buf, WIRE_SYNC, link->syncs);
+	at += link->syncs;
+	put_on_wire(link, at, now_ns);
+	link->syncs = 0;
 	for (; link->resend < link->resend_end; link->resend++) {
 		struct link_slot *slot = slot_of(link, link->resend);
 
@@ -326,8 +372,10 @@ static bool may_send(const struct link *link)
 
 	if (unacked >= (link->seq_known ? LINK_UNACKED_MAX : 1))
 		return false;
-	return link->receive_window == 0 || unacked == 0 ||
-	       link->unacked_bytes + WIRE_FRAME_MAX <= link->receive_window;
+	uint32_t window = link->receive_window;
+	if (window == 0 && link->byte_ns != 0)
+		window = LINK_WINDOW_SERIAL;
+	return window == 0 || unacked == 0 || link->unacked_bytes + WIRE_FRAME_MAX <= window;
 }
 
 /* When frame number link->sent may go: INT64_MIN = now, INT64_MAX = there is none. */
@@ -394,7 +442,7 @@ int64_t link_deadline_ns(const struct link *link)
 	if (may_send(link))
 		at_ns = send_at_ns(link);
 	if (link->acked < link->sent) {
-		at_ns = min_ns(at_ns, link->rto_at_ns);
+		at_ns = min_ns(at_ns, min_ns(link->rto_at_ns, link->nak_at_ns));
 		if (!link->lost)
 			at_ns = min_ns(at_ns, link->progress_ns + LINK_LOST_NS);
 	}

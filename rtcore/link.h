@@ -22,16 +22,21 @@
 #include "wire.h"
 
 enum {
-	LINK_SLOTS = 256,      /* frames in the ring; a power of two */
-	LINK_SLOTS_KEPT = 16,  /* of these stay readable for link_sent() after their ack */
-	LINK_UNACKED_MAX = 12, /* frames in flight */
-	LINK_TRANSMIT_MIN = WIRE_FRAME_MAX + 1, /* smallest useful buffer for link_transmit() */
+	LINK_SLOTS = 256,               /* frames in the ring; a power of two */
+	LINK_SLOTS_KEPT = 16,           /* of these stay readable for link_sent() after their ack */
+	LINK_UNACKED_MAX = 12,          /* frames in flight */
+	LINK_PAYLOAD_LOSSY = 24,        /* command bytes a frame while every other is lost */
+	LINK_WINDOW_SERIAL = 256,       /* bytes */
+	LINK_SYNC_MAX = WIRE_FRAME_MAX, /* 0x7e that end any half frame */
+	LINK_TRANSMIT_MIN = 2 * WIRE_FRAME_MAX, /* smallest useful buffer for link_transmit() */
 };
 
 #define LINK_LEAD_NS ((int64_t)100 * 1000 * 1000)      /* default of link_set_lead() */
 #define LINK_RTO_FIRST_NS ((int64_t)100 * 1000 * 1000) /* before there is a sample */
 #define LINK_RTO_MIN_NS ((int64_t)25 * 1000 * 1000)
 #define LINK_RTO_MAX_NS ((int64_t)5 * 1000 * 1000 * 1000)
+#define LINK_RTO_ALIVE_NS \
+	((int64_t)100 * 1000 * 1000) /* most it backs off until the link is lost */
 #define LINK_LOST_NS ((int64_t)1000 * 1000 * 1000)
 #define LINK_DUE_NOW INT64_MIN /* due_ns of a command that goes out at once */
 
@@ -60,29 +65,34 @@ struct link {
 	uint64_t acked, sent, fill;
 	uint64_t resend; /* next frame to repeat, while resending */
 	uint64_t resend_end;
-	uint64_t nak_floor;  /* NAKs that name an earlier frame are old news */
 	uint64_t burst_end;  /* first frame that the last resending did not cover */
 	uint64_t last_empty; /* highest n of an empty frame */
 	uint64_t sample;     /* frame whose round trip is being measured */
-	bool resending, sync_pending, sampling, has_rtt;
+	bool resending, sampling, has_rtt;
 	bool seq_known; /* the firmware has acknowledged something */
 	bool lost;
 	bool flush;
 	uint8_t seq_shift;       /* sequence number = (frame number + seq_shift) mod 16 */
+	uint8_t syncs;           /* 0x7e to send before the repeated frames */
+	uint8_t timeouts_row;    /* since the last ack */
+	uint8_t loss;            /* of 256 frames, how many had to be repeated lately */
 	uint32_t byte_ns;        /* 0 = unknown */
 	uint32_t receive_window; /* bytes, 0 = unknown */
 	uint32_t unacked_bytes;
 	int64_t lead_ns;
 	int64_t wire_free_ns; /* when the line will have taken all that was handed out */
 	int64_t rto_at_ns;    /* while something is unacked */
+	int64_t nak_at_ns;    /* a NAK that may be old news is believed then; INT64_MAX: none */
 	int64_t progress_ns;  /* last ack, or first byte after silence */
-	int64_t srtt_ns, rttvar_ns, rto_ns, rtt_ns; /* rtt_ns: the last sample */
+	int64_t srtt_ns, rttvar_ns, rto_ns, rtt_ns; /* rtt_ns: plain average */
 	struct link_stats stats;
 	struct wire_rx rx;
 	struct link_slot slots[LINK_SLOTS];
 };
 
-/* baud 0: the transport has no rate of its own (USB, pty). receive_window 0: unknown. */
+/* baud 0: the transport has no rate of its own (USB, pty). receive_window 0: unknown (then a line
+ * with a baud rate is given LINK_WINDOW_SERIAL, which keeps it busy: more would only have to be
+ * repeated after a loss). */
 void link_init(struct link *link, uint32_t baud, uint32_t receive_window);
 
 /* The window as the dictionary states it (RECEIVE_WINDOW); 0 = no limit but 12 frames. */
@@ -101,7 +111,7 @@ void link_restart(struct link *link);
  * Returns: false if there is no room or len is out of range: nothing changed. */
 bool link_push(struct link *link, const uint8_t *msg, size_t len, int64_t due_ns, uint64_t *ticket);
 
-/* Bytes of commands that surely fit now, if none is longer than max_len (1..59). */
+/* Bytes of commands that surely fit now, if none is longer than max_len (1..24). */
 size_t link_room(const struct link *link, size_t max_len);
 
 /* Forget what has not been sent (emergency). Frames in flight stay. Returns: frames dropped. */
