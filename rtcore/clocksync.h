@@ -57,7 +57,6 @@ struct clocksync {
 	uint32_t resets;    /* of the error variance */
 	bool has_uptime;
 	/* asking */
-	bool asked_uptime;
 	bool waiting;
 	uint32_t unanswered; /* in a row */
 	uint64_t ticket;

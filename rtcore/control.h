@@ -29,9 +29,8 @@ enum ctl_kind {
 	CTL_OUTPUT,       /* .output: a queued output */
 	CTL_RESYNC,       /* .resync: at rest; a stepper's counter as read back from its MCU */
 	CTL_POSITION,     /* .position_mm: name the axes' position; at rest */
-	CTL_HOMING,       /* .homing: watch these trsyncs, stop everything when one fires */
-	CTL_HOMING_END,   /* leave homing: motion may start again */
-	CTL_ABORT,        /* forget all motion that has not been handed out */
+	CTL_HOMING,       /* .homing: watch these trsyncs, stop everything when one fires; count 0: none */
+	CTL_ABORT,        /* forget all motion that has not been handed out, until PLAN_RESUME */
 	CTL_EMERGENCY,    /* emergency_stop to every MCU, forget all motion; final */
 	CTL_LINK_RESET,   /* .mcu: the link starts over (reset or reconnect) */
 };
@@ -69,7 +68,9 @@ struct ctl_output {
 	uint8_t output;
 	uint8_t mcu;
 	uint8_t oid;
-	bool pwm; /* queue_pwm_out, else queue_digital_out */
+	bool pwm;            /* queue_pwm_out, else queue_digital_out */
+	bool invert;         /* the logical 0 is full scale */
+	uint32_t full_scale; /* on the wire: 1, ticks of a software PWM cycle, or PWM_MAX */
 };
 
 struct ctl_resync {
@@ -108,7 +109,6 @@ enum ev_kind {
 	EV_HOMING_STOP,   /* .homing_stop */
 	EV_FAULT,         /* .fault */
 	EV_LINK_LOST,     /* .mcu */
-	EV_ABORTED,       /* motion that was not handed out is gone */
 };
 
 enum engine_fault {

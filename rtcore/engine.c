@@ -105,12 +105,6 @@ static bool motion_ready(const struct engine *e)
 	return e->mcu[0].ready;
 }
 
-static void homing_end(struct engine *e)
-{
-	e->homing_active = false;
-	e->held = e->emergency || e->status.fault != FAULT_NONE;
-}
-
 /* Returns false if the record can't be acted on yet: it stays in the ring. */
 static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 {
@@ -144,13 +138,9 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 	case CTL_HOMING:
 		engine_homing_start(e, &rec->homing);
 		break;
-	case CTL_HOMING_END:
-		homing_end(e);
-		break;
 	case CTL_ABORT:
 		e->held = true;
 		engine_drop_motion(e);
-		engine_event(e, &(struct ev_rec){.kind = EV_ABORTED});
 		break;
 	case CTL_EMERGENCY:
 		emergency(e);
@@ -169,7 +159,7 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 	return true;
 }
 
-static void take_control(struct engine *e, int64_t now_ns)
+void engine_take_control(struct engine *e, int64_t now_ns)
 {
 	const struct ctl_rec *rec;
 
@@ -241,7 +231,7 @@ void engine_cycle(struct engine *e, int64_t now_ns)
 	e->status.cycles++;
 	if (e->mcu[0].clock_ready)
 		e->now_s = clocksync_now_s(&e->mcu[0].sync, now_ns);
-	take_control(e, now_ns);
+	engine_take_control(e, now_ns);
 	for (int i = 0; i < ENGINE_MCUS; i++)
 		engine_mcu_service(e, i, now_ns);
 	engine_take_plan(e, now_ns);

@@ -68,6 +68,7 @@ struct engine_config {
 
 /* Link figures of one MCU, for STATUS. */
 struct engine_mcu_status {
+	struct clockmap map;   /* machine time to its clock, valid with ENGINE_MCU_CLOCK */
 	double clock_freq_hz; /* estimated */
 	double clock_error_us; /* standard deviation of the prediction error */
 	double round_trip_us;

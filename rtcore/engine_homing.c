@@ -20,7 +20,7 @@ void engine_homing_start(struct engine *e, const struct ctl_homing *h)
 		/* The planner set the first deadline when it armed the trsync. */
 		e->homing_deadline_s[i] = e->now_s;
 	}
-	e->homing_active = true;
+	e->homing_active = e->homing.count > 0;
 }
 
 static double oldest_other_s(const struct engine *e, int except)

@@ -201,6 +201,7 @@ void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status
 		     (m->shutdown ? ENGINE_MCU_SHUTDOWN : 0u) | (m->lost ? ENGINE_MCU_LOST : 0u);
 	if (!m->clock_ready)
 		return;
+	out->map = m->map;
 	out->clock_freq_hz = m->sync.slope_hz;
 	out->clock_error_us = clocksync_error_s(&m->sync) * 1e6;
 	out->round_trip_us = m->sync.round_trip_s * 1e6;

@@ -118,19 +118,36 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 	case PLAN_OUTPUT:
 		return take_output(e, &rec->output);
 	default:
-		return true; /* from a newer planner: nothing that rtcore knows */
+		return true; /* PLAN_RESUME: nothing was held */
 	}
+}
+
+/* While motion is held, what was planned before the planner knew is void. */
+static void void_record(struct engine *e, const struct plan_rec *rec, int64_t now_ns)
+{
+	if (rec->kind == PLAN_MOVE)
+		e->status.consumed_s += rec->move.accel_s + rec->move.cruise_s + rec->move.decel_s;
+	else if (rec->kind == PLAN_DWELL)
+		e->status.consumed_s += rec->dwell_s;
+	if (rec->kind != PLAN_RESUME)
+		return;
+	/* What the planner said about the new position was pushed before this record. */
+	engine_take_control(e, now_ns);
+	e->held = e->emergency || e->status.fault != FAULT_NONE;
 }
 
 void engine_take_plan(struct engine *e, int64_t now_ns)
 {
-	(void)now_ns;
-	if (e->held || !e->motion_ready)
+	if (!e->motion_ready)
 		return;
 	for (int i = 0; i < ENGINE_PULL_MAX; i++) {
 		const struct plan_rec *rec = ring_peek(e->cfg.plan);
 
-		if (!rec || !take_record(e, rec))
+		if (!rec)
+			return;
+		if (e->held)
+			void_record(e, rec, now_ns);
+		else if (!take_record(e, rec))
 			return;
 		ring_drop(e->cfg.plan);
 	}
@@ -245,18 +262,22 @@ static void send_output(struct engine *e, const struct engine_queued_output *q, 
 	/* Not before the MCU surely has it. */
 	double at_s = fmax(q->at_s, e->now_s + e->cfg.low_water_s * 0.5);
 	int64_t due_ns = now_ns + (int64_t)((at_s - e->now_s) * 1e9);
+	uint32_t value = (uint32_t)(((uint64_t)q->out.value * o->full_scale + PLAN_OUTPUT_FULL / 2) /
+				    PLAN_OUTPUT_FULL);
 	uint64_t clock;
 
+	if (o->invert)
+		value = o->full_scale - value;
 	if (!clockmap_clock(&e->mcu[o->mcu].map, at_s, &clock))
 		return;
 	if (o->pwm) {
 		struct msg_queue_pwm_out m = {
-			.oid = o->oid, .clock = (uint32_t)clock, .value = q->out.value};
+			.oid = o->oid, .clock = (uint32_t)clock, .value = (uint16_t)value};
 
 		engine_send(e, o->mcu, MSG_ID_queue_pwm_out, &m, due_ns);
 	} else {
 		struct msg_queue_digital_out m = {
-			.oid = o->oid, .clock = (uint32_t)clock, .on_ticks = q->out.value};
+			.oid = o->oid, .clock = (uint32_t)clock, .on_ticks = value};
 
 		engine_send(e, o->mcu, MSG_ID_queue_digital_out, &m, due_ns);
 	}
@@ -395,9 +416,12 @@ void engine_drop_motion(struct engine *e)
 		s->has_pending = false;
 	}
 	e->limit_s = at_s;
-	e->rest_until_s = 0;
+	/* Steps handed out may still be executed: every stepper must have come to rest before its
+	 * step clock is set anew. */
+	e->rest_until_s = at_s + e->cfg.horizon_s;
 	e->end_speed_mm_s = 0;
 	e->outq_head = e->outq_tail;
+	e->sync_head = e->sync_tail;
 	if (e->cfg.observer.abort)
 		e->cfg.observer.abort(e->cfg.observer.ctx, at_s);
 }

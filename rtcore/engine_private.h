@@ -15,6 +15,9 @@ void engine_event(struct engine *e, const struct ev_rec *ev);
 /* Latch the first fault, stop taking and making motion, and report it. */
 void engine_fault(struct engine *e, const struct ev_fault *fault);
 
+/* Act on what the control ring holds. */
+void engine_take_control(struct engine *e, int64_t now_ns);
+
 /* Drop all motion that has not been handed out; the steppers stay where they are. */
 void engine_drop_motion(struct engine *e);
 

@@ -38,11 +38,14 @@ enum plan_kind {
 	PLAN_POSITION, /* .position_mm: the axes are now called this; nothing moves; only at rest */
 	PLAN_SYNC,     /* .sync_id: report when the motion before it has been executed (M400) */
 	PLAN_OUTPUT,   /* .output: set an MCU output when the motion before it ends */
+	PLAN_RESUME,   /* after a stop (trigger, fault, abort): what came before it is void */
 };
+
+enum { PLAN_OUTPUT_FULL = UINT16_MAX };
 
 struct plan_output {
 	uint16_t output; /* index of the output in the engine's table */
-	uint16_t value;  /* 0/1 or the PWM value on the MCU's scale */
+	uint16_t value;  /* 0 = off .. PLAN_OUTPUT_FULL = full on */
 };
 
 struct plan_rec {

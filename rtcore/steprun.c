@@ -25,6 +25,7 @@ struct steprun {
 	double base;     /* the run's base clock in ticks from the map's clock0 */
 	double map_t0_s;
 	double tol;      /* ticks */
+	double rounding; /* of times, ticks */
 	double margin;   /* taken off for strides */
 	double due_s, limit_s;
 	double first_lo; /* least first interval */
@@ -319,7 +320,7 @@ static bool steprun_end(struct stepgen *sg, const struct steprun *w)
 
 	for (; sc->best > 0; sc->best--) {
 		int32_t slot = sc->best - 1;
-		double half = 0.5 * (sc->tau[slot] - steprun_tau_before(sg, w, slot)) + 1e-3;
+		double half = 0.5 * (sc->tau[slot] - steprun_tau_before(sg, w, slot)) + w->rounding;
 		double least = w->first_lo;
 
 		/* first_lo is the same rule at the other end, only its own part is common. */
@@ -387,8 +388,9 @@ static enum stepgen_result steprun_begin(struct stepgen *sg, struct steprun *w,
 	w->freq_hz = map->freq_hz;
 	w->tick_s = 1.0 / map->freq_hz;
 	w->map_t0_s = map->t0_s;
-	/* Less what times of 1e7 s in double and their sums can be off. */
-	w->tol = sg->tol_s * map->freq_hz - 4e-9 * map->freq_hz - 1e-3;
+	/* What times of 1e7 s in double and their sums can be off. */
+	w->rounding = 4e-9 * map->freq_hz + 1e-3;
+	w->tol = sg->tol_s * map->freq_hz - w->rounding;
 	w->dir = p->dir;
 	if (!clockmap_from_ticks(map, ticks, &clock))
 		return STEPGEN_CLOCK;
@@ -401,14 +403,14 @@ static enum stepgen_result steprun_begin(struct stepgen *sg, struct steprun *w,
 		double next_s = p->steps > 1 ? steprun_time_s(p, 1) - steprun_time_s(p, 0) : 1e-3;
 		double back = fmax(next_s * w->freq_hz, w->first_lo + 2.0 * w->tol);
 
-		back = floor(fmin(back, STEPRUN_TICKS_MAX / 4.0));
-		if (back >= (double)clock)
+		back = floor(fmin(fmin(back, STEPRUN_TICKS_MAX / 4.0), 0.5 * (double)clock));
+		if (back < w->first_lo)
 			return STEPGEN_CLOCK;
 		w->base_clock = clock - (uint64_t)back;
 	}
 	w->base = (double)((int64_t)w->base_clock - (int64_t)map->clock0);
 	if (!w->rebase) {
-		double half = 0.5 * (ticks - w->base - steprun_ticks(w, sg->last_s)) + 1e-3;
+		double half = 0.5 * (ticks - w->base - steprun_ticks(w, sg->last_s)) + w->rounding;
 
 		w->first_lo = fmax(w->first_lo, half);
 		if (ticks - w->base + w->tol < 1.0)

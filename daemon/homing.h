@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* homing.h - G28: drive axes to their endstops and name the position found.
+ *
+ * A state machine moved on by machine_poll(). The stop itself happens on the MCU (trsync) and in the
+ * rt thread (relay); this only arms, waits, reads back and names. Threads: PLAN.
+ */
+#ifndef DAEMON_HOMING_H
+#define DAEMON_HOMING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control.h"
+
+struct machine;
+struct ev_rec;
+
+enum homing_state {
+	HOMING_IDLE,
+	HOMING_SETTLE,  /* waits until earlier motion has been executed */
+	HOMING_PROBE,   /* moves towards the endstop */
+	HOMING_READ,    /* stopped: reads the steppers' counters back */
+	HOMING_RETRACT, /* moves away, before the second approach */
+};
+
+struct homing {
+	enum homing_state state;
+	uint32_t mask; /* axes still to be homed, the one under way included */
+	int axis;      /* AXIS_X .. AXIS_Z */
+	int pass;      /* 0 first approach, 1 second */
+	uint32_t sync; /* the sync that is waited for */
+	bool hit;
+	uint8_t reason;
+	struct ctl_homing watch;
+	uint32_t motors;        /* mask of the motors that stop with the axis */
+	uint32_t motors_unread; /* of these, whose counter has not come back */
+	int64_t count[ENGINE_STEPPERS];
+	int64_t count_before[ENGINE_STEPPERS];
+	double before_mm[MOVE_AXES]; /* the axes before the approach */
+	uint8_t endstop_oid[MOVE_AXES]; /* on the endstop's MCU */
+	int64_t deadline_ns;
+};
+
+/* Begin. mask: axes, bits AXIS_X .. AXIS_Z. Returns 0, or -EINVAL with a text in err. */
+int homing_start(struct machine *m, uint32_t mask, char *err);
+
+/* An event of the rt core. Returns true if it was homing's own. */
+bool homing_event(struct machine *m, const struct ev_rec *ev);
+
+/* Time passes. */
+void homing_tick(struct machine *m);
+
+/* Give up: everything stops, the interpreter gets the reason. */
+void homing_abort(struct machine *m, const char *reason);
+
+#endif

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/machine.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/version.h"
+
+/* This much planned motion is kept ahead of the machine: enough for a planner that is not
+ * scheduled for a while, little enough that M220 and a stop by the planner act soon. */
+#define LEAD_FULL_S 1.5
+/* Below it, what is decided goes out at once; */
+#define LEAD_LOW_S 0.5
+/* below this, and with no line waiting, the planner lets the motion end at a stop. */
+#define LEAD_STOP_S 0.3
+/* Even when the motion is slow, tiny moves must not starve the rt thread. */
+enum { PUSHED_RECORDS_MIN = 32 };
+
+/* ---- talking to the rt core ---- */
+
+static double record_s(const struct plan_rec *rec)
+{
+	if (rec->kind == PLAN_MOVE)
+		return rec->move.accel_s + rec->move.cruise_s + rec->move.decel_s;
+	return rec->kind == PLAN_DWELL ? rec->dwell_s : 0;
+}
+
+double machine_lead_s(const struct machine *m)
+{
+	const struct engine_status *st = &m->status;
+
+	return m->pushed_s - st->consumed_s + fmax(0, st->motion_end_s - st->now_s);
+}
+
+/* The planner's sink. */
+static bool push_plan(void *ctx, const struct plan_rec *rec)
+{
+	struct machine *m = ctx;
+
+	if (m->resume_owed)
+		return false;
+	if (machine_lead_s(m) > LEAD_FULL_S &&
+	    m->plan.capacity - ring_room(&m->plan) > PUSHED_RECORDS_MIN)
+		return false;
+	if (!ring_push(&m->plan, rec))
+		return false;
+	m->pushed_s += record_s(rec);
+	if (rec->kind == PLAN_MOVE)
+		m->moves_planned++;
+	return true;
+}
+
+static void wake(struct machine *m)
+{
+	if (m->hooks.wake)
+		m->hooks.wake(m->hooks.ctx);
+}
+
+bool machine_control(struct machine *m, const struct ctl_rec *rec)
+{
+	bool ok = ring_push(&m->control, rec);
+
+	wake(m);
+	return ok;
+}
+
+uint32_t machine_sync(struct machine *m)
+{
+	uint32_t id = m->sync_last + 1 ? m->sync_last + 1 : 1;
+
+	if (planner_sync(m->planner, id) < 0)
+		return 0;
+	m->sync_last = id;
+	planner_flush(m->planner);
+	return id;
+}
+
+void machine_say(struct machine *m, enum reply_kind kind, const char *fmt, ...)
+{
+	char text[MACHINE_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (m->hooks.say)
+		m->hooks.say(m->hooks.ctx, kind, text);
+}
+
+void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES])
+{
+	struct plan_rec resume = {.kind = PLAN_RESUME};
+
+	planner_drop(m->planner, position_mm);
+	gcode_set_position(&m->gcode, GCODE_MASK_ALL, planner_position(m->planner));
+	if (!ring_push(&m->plan, &resume))
+		m->resume_owed = true; /* as soon as the rt thread has emptied the ring a little */
+	wake(m);
+}
+
+int machine_motors_on(struct machine *m)
+{
+	if (m->motors_on)
+		return 0;
+	for (size_t i = 0; i < m->motors; i++) {
+		int out = m->motor[i].enable_output;
+
+		if (out >= 0 && planner_output(m->planner, (uint16_t)out, PLAN_OUTPUT_FULL) < 0)
+			return -EAGAIN; /* those set already are set again: no harm */
+	}
+	m->motors_on = true;
+	return 0;
+}
+
+/* ---- events ---- */
+
+static const char *const fault_texts[] = {
+	[FAULT_NONE] = "no fault",
+	[FAULT_STEPGEN] = "a stepper's timeline broke an invariant",
+	[FAULT_LATE] = "a step was too late to be sent",
+	[FAULT_UNDERRUN] = "planned motion ran out at speed",
+	[FAULT_LINK_FULL] = "the link to the MCU is full",
+	[FAULT_MCU_SHUTDOWN] = "the MCU shut down",
+};
+
+static void enter_fault(struct machine *m, enum machine_state state)
+{
+	m->state = state;
+	m->homed = 0;
+	planner_drop(m->planner, NULL);
+	if (m->homing.state != HOMING_IDLE)
+		homing_abort(m, m->reason);
+	else if (gcode_busy(&m->gcode))
+		gcode_resume(&m->gcode, m->reason);
+	machine_say(m, REPLY_ERROR, "%s", m->reason);
+}
+
+static void fault_event(struct machine *m, const struct ev_fault *f)
+{
+	char label[96] = "";
+	const char *motor = f->stepper < m->motors ? m->motor[f->stepper].cfg->name : "";
+
+	if (m->state != MACHINE_READY)
+		return;
+	if (f->fault == FAULT_MCU_SHUTDOWN)
+		dictionary_label(&m->session[f->mcu].dict, "static_string_id", f->detail, label,
+				 sizeof(label));
+	snprintf(m->reason, sizeof(m->reason),
+		 "%s%s%s%s%s at %.6f s (mcu '%s', detail %d, value %.6g): motion stopped, position "
+		 "no longer certain; RESTART to go on",
+		 fault_texts[f->fault <= FAULT_MCU_SHUTDOWN ? f->fault : 0], label[0] ? ": " : "",
+		 label, motor[0] ? ": " : "", motor, f->at_s,
+		 f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "?", (int16_t)f->detail, f->value_s);
+	enter_fault(m, MACHINE_FAULT);
+}
+
+static void message_event(struct machine *m, const struct ev_message *msg)
+{
+	if (msg->mcu >= m->mcus)
+		return;
+	if (session_message(&m->session[msg->mcu], msg))
+		return;
+	/* Responses to nobody's question (stats, late answers) are passed over. */
+}
+
+static void event(struct machine *m, const struct ev_rec *ev)
+{
+	if (homing_event(m, ev))
+		return;
+	switch (ev->kind) {
+	case EV_MESSAGE:
+		message_event(m, &ev->message);
+		break;
+	case EV_CLOCK_READY:
+		session_clock_ready(&m->session[ev->mcu], m->now_ns);
+		break;
+	case EV_SYNC:
+		if (ev->sync_id == m->sync_waiting) {
+			m->sync_waiting = 0;
+			gcode_resume(&m->gcode, NULL);
+		}
+		break;
+	case EV_FAULT:
+		fault_event(m, &ev->fault);
+		break;
+	case EV_LINK_LOST:
+		machine_say(m, REPLY_ERROR, "mcu '%s' does not answer any more",
+			    m->mc->mcu[ev->mcu].name);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- bringing it up ---- */
+
+static void sessions_tick(struct machine *m)
+{
+	size_t ready = 0;
+
+	for (size_t i = 0; i < m->mcus; i++) {
+		struct session *s = &m->session[i];
+
+		session_tick(s, m->now_ns);
+		if (s->state == SESSION_READY)
+			ready++;
+		if (s->state == SESSION_FAILED) {
+			snprintf(m->reason, sizeof(m->reason), "%s", s->error);
+			m->state = MACHINE_FAILED;
+			machine_say(m, REPLY_ERROR, "%s", m->reason);
+			return;
+		}
+	}
+	if (ready == m->mcus) {
+		m->state = MACHINE_READY;
+		machine_say(m, REPLY_INFO, "ready");
+	}
+	wake(m);
+}
+
+/* Hand motion on; come to a stop in time if nothing follows. */
+static void plan_tick(struct machine *m, bool input_waiting)
+{
+	double lead_s;
+	uint32_t had = ring_room(&m->plan);
+
+	if (m->resume_owed && ring_push(&m->plan, &(struct plan_rec){.kind = PLAN_RESUME}))
+		m->resume_owed = false;
+	planner_pump(m->planner);
+	lead_s = machine_lead_s(m);
+	if (lead_s < LEAD_LOW_S && planner_queued(m->planner) > 0)
+		planner_decide(m->planner);
+	lead_s = machine_lead_s(m);
+	if (lead_s < LEAD_STOP_S && !planner_empty(m->planner) &&
+	    (!input_waiting || gcode_busy(&m->gcode) || lead_s < LEAD_STOP_S / 2))
+		planner_flush(m->planner);
+	if (ring_room(&m->plan) < had)
+		wake(m);
+}
+
+void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
+{
+	struct ev_rec ev;
+
+	m->now_ns = now_ns;
+	engine_status_read(m->engine, &m->status);
+	for (int i = 0; i < MACHINE_EVENT_RECORDS && ring_pop(&m->events, &ev); i++)
+		event(m, &ev);
+	if (m->state == MACHINE_CONNECTING)
+		sessions_tick(m);
+	if (m->state == MACHINE_READY) {
+		homing_tick(m);
+		plan_tick(m, input_waiting);
+	}
+}
+
+bool machine_idle(const struct machine *m)
+{
+	return m->sync_waiting == 0 && m->homing.state == HOMING_IDLE &&
+	       planner_empty(m->planner) && machine_lead_s(m) <= 0;
+}
+
+/* ---- life ---- */
+
+static void planner_limits_of(const struct machine_config *mc, struct planner_limits *l)
+{
+	planner_limits_default(l);
+	l->velocity_mm_s_max = mc->max_velocity_mm_s;
+	l->accel_mm_s2_max = mc->max_accel_mm_s2;
+	l->cruise_ratio_min = mc->minimum_cruise_ratio;
+	l->corner_mm_s = mc->square_corner_velocity_mm_s;
+	l->axis_velocity_mm_s_max[AXIS_Z] = mc->max_z_velocity_mm_s;
+	l->axis_accel_mm_s2_max[AXIS_Z] = mc->max_z_accel_mm_s2;
+	if (mc->extruder_count == 0 || !mc->extruders[0].has_stepper) {
+		l->extrude_velocity_mm_s_max = 0;
+		return;
+	}
+	l->extrude_velocity_mm_s_max = mc->extruders[0].max_extrude_only_velocity_mm_s;
+	l->extrude_accel_mm_s2_max = mc->extruders[0].max_extrude_only_accel_mm_s2;
+	l->extrude_mm_max = mc->extruders[0].max_extrude_only_distance_mm;
+	l->extrude_corner_mm_s = mc->extruders[0].instantaneous_corner_velocity_mm_s;
+	l->extrude_area_mm2_max = mc->extruders[0].max_extrude_cross_section_mm2;
+	l->filament_area_mm2 = mc->extruders[0].filament_area_mm2;
+	l->nozzle_mm = mc->extruders[0].nozzle_diameter_mm;
+}
+
+static bool make_rings(struct machine *m)
+{
+	struct {
+		struct ring *ring;
+		void **mem;
+		uint32_t size, capacity;
+	} rings[] = {
+		{&m->plan, &m->plan_mem, sizeof(struct plan_rec), MACHINE_PLAN_RECORDS},
+		{&m->control, &m->control_mem, sizeof(struct ctl_rec), MACHINE_CONTROL_RECORDS},
+		{&m->events, &m->event_mem, sizeof(struct ev_rec), MACHINE_EVENT_RECORDS},
+	};
+
+	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
+		size_t bytes = ring_mem_size(rings[i].size, rings[i].capacity);
+
+		*rings[i].mem = aligned_alloc(RING_CACHE_LINE, (bytes + 63) / 64 * 64);
+		if (!*rings[i].mem ||
+		    !ring_init(rings[i].ring, *rings[i].mem, rings[i].size, rings[i].capacity))
+			return false;
+	}
+	return true;
+}
+
+static bool make_parts(struct machine *m, char *err, size_t err_size)
+{
+	struct planner_config pc = {.window_s = m->mc->stepd.lookahead_s};
+	struct planner_sink sink = {.push = push_plan, .ctx = m};
+	struct engine_config ec = {.horizon_s = m->mc->stepd.horizon_s,
+				   .low_water_s = m->mc->stepd.low_water_s,
+				   .start_lead_s = m->mc->stepd.low_water_s * 1.2,
+				   .plan = &m->plan,
+				   .control = &m->control,
+				   .events = &m->events,
+				   .observer = m->hooks.observer};
+	char text[PLANNER_ERROR_MAX] = "out of memory";
+
+	m->engine = aligned_alloc(RING_CACHE_LINE, (sizeof(*m->engine) + 63) / 64 * 64);
+	if (!m->engine || !make_rings(m)) {
+		snprintf(err, err_size, "out of memory");
+		return false;
+	}
+	engine_init(m->engine, &ec);
+	planner_limits_of(m->mc, &pc.limits);
+	m->planner = planner_new(&pc, &sink, text);
+	if (!m->planner) {
+		snprintf(err, err_size, "planner: %s", text);
+		return false;
+	}
+	for (size_t i = 0; i < m->mcus; i++) {
+		engine_link_add(m->engine, (int)i, (uint32_t)m->mc->mcu[i].baud);
+		if (!session_init(&m->session[i], (int)i, m->mc->mcu[i].name, &m->control,
+				  machine_configure_mcu, m)) {
+			snprintf(err, err_size, "out of memory");
+			return false;
+		}
+	}
+	return true;
+}
+
+struct machine *machine_new(const struct machine_config *mc,
+			    const struct machine_config_hooks *hooks, char *err, size_t err_size)
+{
+	struct machine *m = aligned_alloc(RING_CACHE_LINE, (sizeof(*m) + 63) / 64 * 64);
+
+	if (!m) {
+		snprintf(err, err_size, "out of memory");
+		return NULL;
+	}
+	memset(m, 0, sizeof(*m));
+	m->mc = mc;
+	m->hooks = *hooks;
+	if (!machine_setup(m, err, err_size) || !make_parts(m, err, err_size)) {
+		machine_free(m);
+		return NULL;
+	}
+	machine_ops_init(m);
+	gcode_init(&m->gcode, &m->ops, STEPD_VERSION);
+	return m;
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m)
+		return;
+	for (size_t i = 0; i < m->mcus; i++)
+		session_free(&m->session[i]);
+	planner_free(m->planner);
+	free(m->engine);
+	free(m->plan_mem);
+	free(m->control_mem);
+	free(m->event_mem);
+	free(m);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine.h - the printer as one object: configuration, MCU sessions, planner, interpreter.
+ *
+ * Everything that has no deadline and needs no thread of its own. The daemon runs it on the planner
+ * thread beside the rt thread; batch runs the engine in the same thread under a virtual clock.
+ * machine_poll() drains the events of the rt core and moves everything on; it never blocks.
+ * Owner:   machine_new() to machine_free(). Threads: PLAN.
+ * Units:   in the names; host time now_ns comes in as an argument.
+ */
+#ifndef DAEMON_MACHINE_H
+#define DAEMON_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/config/machine_config.h"
+#include "daemon/gcode/gcode.h"
+#include "daemon/homing.h"
+#include "daemon/planner.h"
+#include "daemon/session.h"
+#include "engine.h"
+
+enum {
+	MACHINE_PLAN_RECORDS = 4096,
+	MACHINE_CONTROL_RECORDS = 1024,
+	MACHINE_EVENT_RECORDS = 1024,
+	MACHINE_TEXT_MAX = 512,
+};
+
+enum machine_state {
+	MACHINE_CONNECTING, /* sessions under way */
+	MACHINE_READY,
+	MACHINE_FAULT,    /* motion stopped by a fault; the reason is in m->reason */
+	MACHINE_SHUTDOWN, /* emergency stop: only a restart helps */
+	MACHINE_FAILED,   /* an MCU could not be brought up */
+};
+
+/* One motor and where it is connected. Index = the engine's stepper number. */
+struct machine_motor {
+	const struct machine_stepper *cfg;
+	double steps_per_mm[MOVE_AXES]; /* weights of the axes */
+	uint8_t mcu, oid;
+	int axis;          /* AXIS_X .. AXIS_E: whose section it is in */
+	int enable_output; /* index in outputs, -1: none */
+	bool configured;
+};
+
+struct machine_output {
+	const struct pin *pin;
+	uint8_t mcu, oid;
+	bool pwm;
+	double cycle_time_s; /* of a software PWM; 0: plain on/off */
+};
+
+struct machine_config_hooks {
+	struct engine_observer observer; /* of the engine; all NULL if nobody watches */
+	/* A line for the user: state changes, faults. May be NULL. */
+	void (*say)(void *ctx, enum reply_kind kind, const char *text);
+	/* The rings have something for the rt thread. NULL in batch. */
+	void (*wake)(void *ctx);
+	/* The trigger of a homing move stopped this stepper at that machine time. May be NULL. */
+	void (*halted)(void *ctx, int stepper, double at_s);
+	/* More lines for STATUS, e.g. of the rt thread. May be NULL. */
+	void (*status)(void *ctx, char *buf, size_t cap);
+	void *ctx;
+};
+
+struct machine {
+	const struct machine_config *mc;
+	struct machine_config_hooks hooks;
+	struct engine *engine;
+	struct ring plan, control, events;
+	void *plan_mem, *control_mem, *event_mem;
+	struct planner *planner;
+	struct gcode gcode;
+	struct gcode_ops ops;
+	struct session session[ENGINE_MCUS];
+	size_t mcus;
+	struct machine_motor motor[ENGINE_STEPPERS];
+	size_t motors;
+	struct machine_output output[ENGINE_OUTPUTS];
+	size_t outputs;
+	int fan_output; /* -1: none */
+	uint8_t trsync_oid[ENGINE_MCUS];
+	struct homing homing;
+	enum machine_state state;
+	char reason[MACHINE_TEXT_MAX]; /* of FAULT, SHUTDOWN, FAILED */
+	uint32_t homed;                /* axis mask */
+	bool motors_on;
+	bool restart_wanted;
+	bool resume_owed; /* a PLAN_RESUME that the ring had no room for */
+	uint32_t sync_last, sync_waiting; /* sync ids; 0: not waiting */
+	double pushed_s;                  /* durations of all moves and dwells given to the ring */
+	struct engine_status status;      /* as last read */
+	int64_t now_ns;
+	uint64_t moves_planned;
+};
+
+/* Returns NULL with a text in err (err_size bytes). mc must outlive it. */
+struct machine *machine_new(const struct machine_config *mc,
+			    const struct machine_config_hooks *hooks, char *err, size_t err_size);
+void machine_free(struct machine *m);
+
+/* Move everything on. input_waiting: a line is there that could be run now, so the planner need not
+ * bring the machine to a stop for want of more. */
+void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting);
+
+/* Whether the interpreter can take a line now. */
+static inline bool machine_accepts(const struct machine *m)
+{
+	return m->state != MACHINE_CONNECTING && !gcode_busy(&m->gcode);
+}
+
+/* Seconds of motion planned and not yet executed (as of the last poll). */
+double machine_lead_s(const struct machine *m);
+
+/* Nothing planned, nothing queued, nothing moving, nothing waited for. */
+bool machine_idle(const struct machine *m);
+
+/* For homing.c. */
+uint32_t machine_sync(struct machine *m); /* queue a sync; 0 if there was no room */
+bool machine_control(struct machine *m, const struct ctl_rec *rec);
+void machine_say(struct machine *m, enum reply_kind kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* After the rt core has stopped: forget what was planned; planner and interpreter go on from
+ * position_mm (NULL: the end of what was handed over), the rt core takes motion again. */
+void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES]);
+/* Switch the motors' enable lines on if they are off. Returns 0 or -EAGAIN. */
+int machine_motors_on(struct machine *m);
+
+/* machine_ops.c: what the interpreter calls. */
+void machine_ops_init(struct machine *m);
+/* machine_status.c: text of STATUS. */
+void machine_status_text(struct machine *m, char *buf, size_t cap);
+/* machine_setup.c: motors, outputs and trsyncs, and the configuration of one MCU. */
+bool machine_setup(struct machine *m, char *err, size_t err_size);
+bool machine_configure_mcu(void *ctx, struct session *s);
+
+#endif

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the G-code interpreter calls. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/machine.h"
+
+static const char axis_letter[] = "XYZE";
+
+static int refuse(char *err, const char *why)
+{
+	snprintf(err, GCODE_ERR_MAX, "%s", why);
+	return -EINVAL;
+}
+
+/* Whether the machine takes motion commands; otherwise err says why not. */
+static int check_state(const struct machine *m, char *err)
+{
+	if (m->state == MACHINE_READY)
+		return 0;
+	return refuse(err, m->reason[0] ? m->reason : "the machine is not ready");
+}
+
+static int check_target(const struct machine *m, const double target_mm[MOVE_AXES], char *err)
+{
+	const double *from_mm = planner_position(m->planner);
+
+	for (int i = 0; i < MACHINE_AXES; i++) {
+		const struct machine_axis *axis = &m->mc->axes[i];
+
+		if (fabs(target_mm[i] - from_mm[i]) < 1e-9)
+			continue;
+		if (m->mc->stepd.require_homing && !(m->homed & 1u << i)) {
+			snprintf(err, GCODE_ERR_MAX,
+				 "axis %c has no known position; expected G28 %c or "
+				 "SET_KINEMATIC_POSITION before it moves",
+				 axis_letter[i], axis_letter[i]);
+			return -EINVAL;
+		}
+		if (target_mm[i] < axis->position_min_mm - 1e-9 ||
+		    target_mm[i] > axis->position_max_mm + 1e-9) {
+			snprintf(err, GCODE_ERR_MAX, "%c=%.4f mm is out of reach; expected %.4f .. %.4f",
+				 axis_letter[i], target_mm[i], axis->position_min_mm,
+				 axis->position_max_mm);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* A planner result, with the planner's own words for an error. */
+static int planned(struct machine *m, int rc, char *err)
+{
+	if (rc == -EINVAL)
+		return refuse(err, planner_error(m->planner));
+	return rc;
+}
+
+static int op_move(void *ctx, const struct gcode_target *t, char *err)
+{
+	struct machine *m = ctx;
+	int rc = check_state(m, err);
+
+	if (rc == 0)
+		rc = check_target(m, t->position_mm, err);
+	if (rc == 0)
+		rc = machine_motors_on(m);
+	if (rc < 0)
+		return rc;
+	return planned(m, planner_move(m->planner, t->position_mm, t->feed_mm_s, t->line), err);
+}
+
+static int op_dwell(void *ctx, double dwell_s, char *err)
+{
+	struct machine *m = ctx;
+	int rc = check_state(m, err);
+
+	return rc < 0 ? rc : planned(m, planner_dwell(m->planner, dwell_s), err);
+}
+
+static int op_set_position(void *ctx, uint32_t mask, const double position_mm[MOVE_AXES], char *err)
+{
+	struct machine *m = ctx;
+	double to_mm[MOVE_AXES];
+	int rc = check_state(m, err);
+
+	if (rc < 0)
+		return rc;
+	memcpy(to_mm, planner_position(m->planner), sizeof(to_mm));
+	for (int i = 0; i < MOVE_AXES; i++)
+		if (mask & 1u << i)
+			to_mm[i] = position_mm[i];
+	rc = planned(m, planner_set_position(m->planner, to_mm), err);
+	if (rc == 0)
+		m->homed |= mask & GCODE_MASK_XYZ;
+	return rc;
+}
+
+static int op_set_limits(void *ctx, const struct gcode_limits *l, char *err)
+{
+	struct machine *m = ctx;
+	struct planner_limits limits = *planner_limits_get(m->planner);
+
+	if (l->mask & GCODE_LIMIT_VELOCITY)
+		limits.velocity_mm_s_max = l->velocity_mm_s;
+	if (l->mask & GCODE_LIMIT_ACCEL)
+		limits.accel_mm_s2_max = l->accel_mm_s2;
+	if (l->mask & GCODE_LIMIT_CRUISE_RATIO)
+		limits.cruise_ratio_min = l->minimum_cruise_ratio;
+	if (l->mask & GCODE_LIMIT_CORNER)
+		limits.corner_mm_s = l->square_corner_velocity_mm_s;
+	return planned(m, planner_limits_set(m->planner, &limits), err);
+}
+
+static void op_get_limits(void *ctx, struct gcode_limits *l)
+{
+	struct machine *m = ctx;
+	const struct planner_limits *limits = planner_limits_get(m->planner);
+
+	l->mask = GCODE_LIMIT_VELOCITY | GCODE_LIMIT_ACCEL | GCODE_LIMIT_CRUISE_RATIO |
+		  GCODE_LIMIT_CORNER;
+	l->velocity_mm_s = limits->velocity_mm_s_max;
+	l->accel_mm_s2 = limits->accel_mm_s2_max;
+	l->minimum_cruise_ratio = limits->cruise_ratio_min;
+	l->square_corner_velocity_mm_s = limits->corner_mm_s;
+}
+
+static int op_wait_moves(void *ctx, char *err)
+{
+	struct machine *m = ctx;
+	int rc = check_state(m, err);
+	uint32_t id;
+
+	if (rc < 0)
+		return rc;
+	id = machine_sync(m);
+	if (id == 0)
+		return -EAGAIN;
+	m->sync_waiting = id;
+	return -EINPROGRESS;
+}
+
+static int op_home(void *ctx, uint32_t mask, char *err)
+{
+	struct machine *m = ctx;
+	int rc = check_state(m, err);
+
+	return rc < 0 ? rc : homing_start(m, mask & GCODE_MASK_XYZ, err);
+}
+
+static void op_emergency_stop(void *ctx, const char *reason)
+{
+	struct machine *m = ctx;
+	struct ctl_rec rec = {.kind = CTL_EMERGENCY};
+
+	machine_control(m, &rec);
+	planner_drop(m->planner, NULL);
+	m->homed = 0;
+	m->state = MACHINE_SHUTDOWN;
+	snprintf(m->reason, sizeof(m->reason), "emergency stop (%s); FIRMWARE_RESTART to go on",
+		 reason ? reason : "M112");
+	if (m->homing.state != HOMING_IDLE)
+		homing_abort(m, m->reason);
+	else if (gcode_busy(&m->gcode))
+		gcode_resume(&m->gcode, m->reason);
+	m->sync_waiting = 0;
+	machine_say(m, REPLY_ERROR, "%s", m->reason);
+}
+
+static int op_motors_off(void *ctx, uint32_t mask, char *err)
+{
+	struct machine *m = ctx;
+	int rc = check_state(m, err);
+
+	if (rc < 0)
+		return rc;
+	if (mask == 0)
+		mask = GCODE_MASK_ALL;
+	for (size_t i = 0; i < m->motors; i++) {
+		int out = m->motor[i].enable_output;
+
+		if (out < 0 || !(mask & 1u << m->motor[i].axis))
+			continue;
+		/* Come to rest before the motors lose their hold. */
+		if (planner_dwell(m->planner, 0.1) < 0 ||
+		    planner_output(m->planner, (uint16_t)out, 0) < 0)
+			return -EAGAIN;
+	}
+	m->motors_on = false;
+	m->homed &= ~mask;
+	return 0;
+}
+
+static int op_fan(void *ctx, unsigned fan, double value, char *err)
+{
+	struct machine *m = ctx;
+	const struct machine_fan *cfg = &m->mc->fan;
+	int rc = check_state(m, err);
+
+	if (rc < 0)
+		return rc;
+	if (fan != 0 || m->fan_output < 0)
+		return m->fan_output < 0 && fan == 0 ? 0 : refuse(err, "there is no such fan");
+	value *= cfg->max_power;
+	if (value < cfg->off_below)
+		value = 0;
+	return planned(m, planner_output(m->planner, (uint16_t)m->fan_output,
+					 (uint16_t)lround(value * PLAN_OUTPUT_FULL)), err);
+}
+
+static int op_restart(void *ctx, bool firmware, char *err)
+{
+	struct machine *m = ctx;
+
+	(void)firmware;
+	(void)err;
+	m->restart_wanted = true;
+	return 0;
+}
+
+static bool op_position(void *ctx, struct gcode_position *out)
+{
+	struct machine *m = ctx;
+
+	memcpy(out->commanded_mm, m->status.position_mm, sizeof(out->commanded_mm));
+	memcpy(out->stepper_mm, m->status.position_mm, sizeof(out->stepper_mm));
+	out->steppers[0] = 0;
+	return m->state == MACHINE_READY;
+}
+
+static void op_status(void *ctx, char *buf, size_t cap)
+{
+	machine_status_text(ctx, buf, cap);
+}
+
+static void op_reply(void *ctx, enum reply_kind kind, const char *text)
+{
+	struct machine *m = ctx;
+
+	if (m->hooks.say)
+		m->hooks.say(m->hooks.ctx, kind, text);
+}
+
+void machine_ops_init(struct machine *m)
+{
+	m->ops = (struct gcode_ops){
+		.ctx = m,
+		.move = op_move,
+		.dwell = op_dwell,
+		.set_position = op_set_position,
+		.set_limits = op_set_limits,
+		.get_limits = op_get_limits,
+		.wait_moves = op_wait_moves,
+		.home = op_home,
+		.emergency_stop = op_emergency_stop,
+		.motors_off = op_motors_off,
+		.fan = op_fan,
+		.restart = op_restart,
+		.position = op_position,
+		.status = op_status,
+		.reply = op_reply,
+	};
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From the configuration to motors and outputs, and from those to the config commands of each MCU. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/machine.h"
+
+/* ---- which motors and outputs there are ---- */
+
+/* Weights of a motor's joint: how many steps a mm of each axis gives it. */
+static void set_weights(const struct machine *m, struct machine_motor *motor)
+{
+	double per_mm = 1 / motor->cfg->step_distance_mm;
+	bool corexy = m->mc->kinematics == KINEMATICS_COREXY;
+
+	motor->steps_per_mm[motor->axis] = per_mm;
+	if (corexy && motor->axis == AXIS_X) {
+		motor->steps_per_mm[AXIS_Y] = per_mm;
+	} else if (corexy && motor->axis == AXIS_Y) {
+		motor->steps_per_mm[AXIS_X] = per_mm;
+		motor->steps_per_mm[AXIS_Y] = -per_mm;
+	}
+}
+
+/* Index of the output on that pin, added if it is new; -1 if there are too many. */
+static int add_output(struct machine *m, const struct pin *pin)
+{
+	for (size_t i = 0; i < m->outputs; i++)
+		if (pin_same(m->output[i].pin, pin))
+			return (int)i; /* motors may share an enable line */
+	if (m->outputs == ENGINE_OUTPUTS)
+		return -1;
+	m->output[m->outputs].pin = pin;
+	m->output[m->outputs].mcu = (uint8_t)pin->mcu;
+	return (int)m->outputs++;
+}
+
+static bool add_motor(struct machine *m, const struct machine_stepper *cfg, int axis, char *err,
+		      size_t err_size)
+{
+	struct machine_motor *motor = &m->motor[m->motors];
+
+	if (m->motors == ENGINE_STEPPERS) {
+		snprintf(err, err_size, "[%s]: more than %d motors", cfg->name, ENGINE_STEPPERS);
+		return false;
+	}
+	motor->cfg = cfg;
+	motor->axis = axis;
+	motor->mcu = (uint8_t)cfg->step_pin.mcu;
+	motor->enable_output = -1;
+	set_weights(m, motor);
+	if (cfg->enable_pin.set) {
+		motor->enable_output = add_output(m, &cfg->enable_pin);
+		if (motor->enable_output < 0) {
+			snprintf(err, err_size, "[%s]: more than %d outputs", cfg->name,
+				 ENGINE_OUTPUTS);
+			return false;
+		}
+	}
+	m->motors++;
+	return true;
+}
+
+bool machine_setup(struct machine *m, char *err, size_t err_size)
+{
+	const struct machine_config *mc = m->mc;
+
+	if (mc->mcu_count > ENGINE_MCUS) {
+		snprintf(err, err_size, "%zu [mcu] sections; expected at most %d", mc->mcu_count,
+			 ENGINE_MCUS);
+		return false;
+	}
+	m->mcus = mc->mcu_count;
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		for (size_t i = 0; i < mc->axes[axis].stepper_count; i++)
+			if (!add_motor(m, &mc->steppers[mc->axes[axis].stepper[i]], axis, err,
+				       err_size))
+				return false;
+	if (mc->extruder_count > 0 && mc->extruders[0].has_stepper &&
+	    !add_motor(m, &mc->extruders[0].stepper, AXIS_E, err, err_size))
+		return false;
+	m->fan_output = -1;
+	if (mc->fan.pin.set) {
+		m->fan_output = add_output(m, &mc->fan.pin);
+		if (m->fan_output >= 0) {
+			m->output[m->fan_output].pwm = mc->fan.hardware_pwm;
+			m->output[m->fan_output].cycle_time_s = mc->fan.cycle_time_s;
+		}
+	}
+	return true;
+}
+
+/* ---- the configuration of one MCU ---- */
+
+static bool configure_motor(struct machine *m, struct session *s, size_t i)
+{
+	struct machine_motor *motor = &m->motor[i];
+	const struct machine_stepper *cfg = motor->cfg;
+	double freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
+	uint32_t step_pin, dir_pin;
+	struct msg_config_stepper c = {.invert_step = cfg->step_pin.invert};
+	struct ctl_rec rec = {.kind = CTL_STEPPER};
+
+	if (!session_oid(s, &motor->oid) || !session_pin(s, cfg->step_pin.name, &step_pin) ||
+	    !session_pin(s, cfg->dir_pin.name, &dir_pin))
+		return false;
+	c.oid = motor->oid;
+	c.step_pin = (uint8_t)step_pin;
+	c.dir_pin = (uint8_t)dir_pin;
+	c.step_pulse_ticks = (uint32_t)ceil(cfg->step_pulse_s * freq_hz);
+	if (!session_config(s, MSG_ID_config_stepper, &c))
+		return false;
+	rec.stepper.stepper = (uint8_t)i;
+	rec.stepper.mcu = motor->mcu;
+	rec.stepper.oid = motor->oid;
+	rec.stepper.invert_dir = cfg->dir_pin.invert;
+	rec.stepper.tolerance_s = m->mc->stepd.step_tolerance_s;
+	rec.stepper.reversal_filter_s = m->mc->stepd.reversal_filter_s;
+	rec.stepper.min_interval_s = 2 * cfg->step_pulse_s;
+	memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));
+	motor->configured = true;
+	return machine_control(m, &rec);
+}
+
+static bool configure_output(struct machine *m, struct session *s, size_t i)
+{
+	struct machine_output *out = &m->output[i];
+	double freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
+	uint32_t pin, cycle_ticks = (uint32_t)(out->cycle_time_s * freq_hz);
+	struct ctl_rec rec = {.kind = CTL_OUTPUT};
+	uint8_t off = out->pin->invert;
+
+	if (!session_oid(s, &out->oid) || !session_pin(s, out->pin->name, &pin))
+		return false;
+	rec.output.output = (uint8_t)i;
+	rec.output.mcu = out->mcu;
+	rec.output.oid = out->oid;
+	rec.output.pwm = out->pwm;
+	rec.output.invert = out->pin->invert;
+	rec.output.full_scale = 1;
+	if (out->pwm) {
+		uint16_t full = (uint16_t)dictionary_number(&s->dict, "PWM_MAX", 255);
+		struct msg_config_pwm_out c = {.oid = out->oid, .pin = pin,
+					       .cycle_ticks = cycle_ticks,
+					       .value = off ? full : 0,
+					       .default_value = off ? full : 0};
+
+		rec.output.full_scale = full;
+		if (!session_config(s, MSG_ID_config_pwm_out, &c))
+			return false;
+	} else {
+		struct msg_config_digital_out c = {
+			.oid = out->oid, .pin = pin, .value = off, .default_value = off};
+		struct msg_set_digital_out_pwm_cycle cycle = {.oid = out->oid,
+							      .cycle_ticks = cycle_ticks};
+
+		if (!session_config(s, MSG_ID_config_digital_out, &c))
+			return false;
+		if (cycle_ticks > 0) {
+			rec.output.full_scale = cycle_ticks;
+			if (!session_config(s, MSG_ID_set_digital_out_pwm_cycle, &cycle))
+				return false;
+		}
+	}
+	return machine_control(m, &rec);
+}
+
+static bool configure_endstop(struct machine *m, struct session *s, int axis)
+{
+	const struct pin *pin = &m->mc->axes[axis].endstop_pin;
+	struct msg_config_endstop c = {.pull_up = pin->pull == PIN_PULL_UP};
+	uint32_t number;
+
+	if (!pin->set || pin->mcu != s->mcu)
+		return true;
+	if (!session_oid(s, &m->homing.endstop_oid[axis]) || !session_pin(s, pin->name, &number))
+		return false;
+	c.oid = m->homing.endstop_oid[axis];
+	c.pin = (uint8_t)number;
+	return session_config(s, MSG_ID_config_endstop, &c);
+}
+
+static bool configure_trsync(struct machine *m, struct session *s)
+{
+	struct msg_config_trsync c;
+
+	if (!session_oid(s, &m->trsync_oid[s->mcu]))
+		return false;
+	c.oid = m->trsync_oid[s->mcu];
+	return session_config(s, MSG_ID_config_trsync, &c);
+}
+
+bool machine_configure_mcu(void *ctx, struct session *s)
+{
+	struct machine *m = ctx;
+
+	for (size_t i = 0; i < m->motors; i++)
+		if (m->motor[i].mcu == s->mcu && !configure_motor(m, s, i))
+			return false;
+	for (size_t i = 0; i < m->outputs; i++)
+		if (m->output[i].mcu == s->mcu && !configure_output(m, s, i))
+			return false;
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (!configure_endstop(m, s, axis))
+			return false;
+	return configure_trsync(m, s);
+}
