@@ -2,7 +2,8 @@
 # stepd: build, test and run. `make help` lists the targets; all output goes to build/.
 #
 # Sources are found by folder; a new file needs no change here:
-#   rtcore/*.c  mcu/core/*.c  mcu/boards/sim/*.c  daemon/*.c  daemon/*/*.c  tests/checker/*.c   libraries
+#   rtcore/*.c  mcu/core/*.c  mcu/boards/sim/*.c  daemon/*.c  daemon/*/*.c    libraries
+#   tests/*/*.c but the next ones             what tests and benches share (libtest.a)
 #   tests/unit/test_*.c  tests/sim/sim_*.c    one cmocka program each
 #   tests/stress/*.c  tests/live/*.c          one program each: exit 0 pass, 77 skip, else fail
 #   tests/fuzz/fuzz_*.c                       one libFuzzer harness each
@@ -37,7 +38,9 @@ PKG_CONFIG_RUN = $(if $(SYSROOT),PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
 PKG_CFLAGS := $(shell $(PKG_CONFIG_RUN) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG_RUN) --libs $(PKGS) 2>/dev/null)
 
-WARN = -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla $(WERROR)
+# Texts for people are cut to their buffer on purpose: no word about snprintf's bound.
+WARN = -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
+	-Wno-format-truncation $(WERROR)
 CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Irtcore -Imcu/core -I. $(PKG_CFLAGS)
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 CFLAGS = -std=gnu11 -g $(OPT) $(WARN) -fno-math-errno -fno-trapping-math -ffp-contract=off \
@@ -49,14 +52,16 @@ RTCORE_SRC = $(wildcard rtcore/*.c)
 MCU_SRC = $(wildcard mcu/core/*.c)
 SIM_SRC = $(filter-out %/main.c,$(wildcard mcu/boards/sim/*.c))
 DAEMON_SRC = $(filter-out daemon/main.c,$(wildcard daemon/*.c daemon/*/*.c))
-CHECKER_SRC = $(wildcard tests/checker/*.c)
+# Code that tests and benches share: every other folder of tests/.
+TESTLIB_SRC = $(filter-out $(addprefix tests/,$(addsuffix /%,unit sim stress live fuzz guest)), \
+	$(wildcard tests/*/*.c))
 MAIN_SRC = $(wildcard daemon/main.c mcu/boards/sim/main.c)
 TEST_SRC = $(wildcard tests/unit/test_*.c tests/sim/sim_*.c)
 STRESS_SRC = $(wildcard tests/stress/*.c)
 LIVE_SRC = $(wildcard tests/live/*.c)
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC = $(wildcard bench/*.c)
-ALL_SRC = $(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(CHECKER_SRC) $(MAIN_SRC) \
+ALL_SRC = $(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(TESTLIB_SRC) $(MAIN_SRC) \
 	$(TEST_SRC) $(STRESS_SRC) $(LIVE_SRC) $(FUZZ_SRC) $(BENCH_SRC)
 
 bin = $(patsubst %.c,$(BUILD)/%,$(1))
@@ -68,8 +73,7 @@ FUZZ_BIN = $(call bin,$(FUZZ_SRC))
 BENCH_BIN = $(call bin,$(BENCH_SRC))
 PROGRAMS = $(if $(wildcard daemon/main.c),$(BUILD)/stepd) \
 	$(if $(wildcard mcu/boards/sim/main.c),$(BUILD)/mcu-sim)
-LIBS = $(BUILD)/libdaemon.a $(BUILD)/libsim.a $(BUILD)/libchecker.a $(BUILD)/libmcu.a \
-	$(BUILD)/librtcore.a
+LIBS = $(BUILD)/libdaemon.a $(BUILD)/libsim.a $(BUILD)/libmcu.a $(BUILD)/librtcore.a
 link = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
 ## all: build stepd and mcu-sim (the default)
@@ -95,8 +99,8 @@ $(BUILD)/flags: FORCE
 		echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' >$@
 $(BUILD)/members: FORCE
 	@mkdir -p $(@D)
-	@echo '$(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(CHECKER_SRC)' | cmp -s - $@ || \
-		echo '$(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(CHECKER_SRC)' >$@
+	@echo '$(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(TESTLIB_SRC)' | cmp -s - $@ || \
+		echo '$(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(TESTLIB_SRC)' >$@
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -105,7 +109,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 $(BUILD)/librtcore.a: $(call obj,$(RTCORE_SRC))
 $(BUILD)/libmcu.a: $(call obj,$(MCU_SRC))
 $(BUILD)/libsim.a: $(call obj,$(SIM_SRC))
-$(BUILD)/libchecker.a: $(call obj,$(CHECKER_SRC))
+$(BUILD)/libtest.a: $(call obj,$(TESTLIB_SRC))
 $(BUILD)/libdaemon.a: $(call obj,$(DAEMON_SRC))
 $(BUILD)/%.a: $(BUILD)/members
 	@mkdir -p $(@D)
@@ -115,13 +119,13 @@ $(BUILD)/stepd: $(call obj,daemon/main.c) $(LIBS)
 	$(link) $(LDLIBS)
 $(BUILD)/mcu-sim: $(call obj,mcu/boards/sim/main.c) $(LIBS)
 	$(link) $(LDLIBS)
-$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBS)
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libtest.a $(LIBS)
 	@mkdir -p $(@D)
 	$(link) -fsanitize=fuzzer $(LDLIBS)
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtest.a $(LIBS)
 	@mkdir -p $(@D)
 	$(link) -lcmocka $(LDLIBS)
-$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(LIBS)
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BUILD)/libtest.a $(LIBS)
 	@mkdir -p $(@D)
 	$(link) $(LDLIBS)
 
