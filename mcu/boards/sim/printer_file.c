@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "printer_file.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "printer.h"
+#include "sim.h"
+
+enum { LINE_MAX_BYTES = 512 };
+
+struct file {
+	struct printer *printer;
+	struct sim *const *sims;
+	unsigned int sim_count;
+	const char *path;
+	unsigned int line;
+	char *err;
+	size_t err_size;
+	char *rest; /* of the line, where words are taken from */
+};
+
+static int __attribute__((format(printf, 2, 3))) complain(struct file *f, const char *format, ...)
+{
+	va_list args;
+	int n = snprintf(f->err, f->err_size, "%s:%u: ", f->path, f->line);
+
+	va_start(args, format);
+	if (n >= 0 && (size_t)n < f->err_size)
+		vsnprintf(f->err + n, f->err_size - (size_t)n, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+/* Everything that any kind of part has. */
+struct part {
+	char name[PRINTER_NAME_MAX];
+	const char *pin, *step, *dir;
+	int axis; /* -1: not given */
+	double start_mm[PRINTER_AXES];
+	double mcu, steps_per_mm, trigger, hysteresis, at_max, invert, invert_dir, invert_step;
+	double both_edges, value, noise;
+};
+
+static int axis_of(const char *text)
+{
+	const char *axis = strlen(text) == 1 ? strchr("xyze", text[0]) : NULL;
+
+	return axis ? (int)(axis - "xyze") : -1;
+}
+
+static int set_number(struct file *f, double *to, const char *key, const char *text, double max)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(v) || fabs(v) > max)
+		return complain(f, "%s=%s: expected a number up to %g", key, text, max);
+	*to = v;
+	return 0;
+}
+
+static int set_value(struct file *f, struct part *part, const char *key, const char *text)
+{
+	const struct {
+		const char *key;
+		double *to;
+		double max;
+	} numbers[] = {
+		{ "x", &part->start_mm[PRINTER_X], 1e6 },
+		{ "y", &part->start_mm[PRINTER_Y], 1e6 },
+		{ "z", &part->start_mm[PRINTER_Z], 1e6 },
+		{ "e", &part->start_mm[PRINTER_E], 1e6 },
+		{ "mcu", &part->mcu, PRINTER_MCUS_MAX - 1 },
+		{ "steps_per_mm", &part->steps_per_mm, 1e6 },
+		{ "trigger", &part->trigger, 1e6 },
+		{ "hysteresis", &part->hysteresis, 1e3 },
+		{ "at_max", &part->at_max, 1 },
+		{ "invert", &part->invert, 1 },
+		{ "invert_dir", &part->invert_dir, 1 },
+		{ "invert_step", &part->invert_step, 1 },
+		{ "both_edges", &part->both_edges, 1 },
+		{ "value", &part->value, 65535 },
+		{ "noise", &part->noise, 65535 },
+	};
+
+	if (!strcmp(key, "name"))
+		return snprintf(part->name, sizeof(part->name), "%s", text) < 0 ? -EINVAL : 0;
+	if (!strcmp(key, "axis")) {
+		part->axis = axis_of(text);
+		return part->axis < 0 ? complain(f, "axis=%s: expected x, y, z or e", text) : 0;
+	}
+	if (!strcmp(key, "pin") || !strcmp(key, "step") || !strcmp(key, "dir")) {
+		*(key[0] == 'p' ? &part->pin : key[0] == 's' ? &part->step : &part->dir) = text;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (!strcmp(key, numbers[i].key))
+			return set_number(f, numbers[i].to, key, text, numbers[i].max);
+	return complain(f, "unknown key \"%s\"", key);
+}
+
+static int read_part(struct file *f, struct part *part)
+{
+	char *word;
+	int err;
+
+	*part = (struct part){ .axis = -1 };
+	while ((word = strtok_r(NULL, " \t\r\n", &f->rest))) {
+		char *value = strchr(word, '=');
+
+		if (!value)
+			return complain(f, "\"%s\": expected key=value", word);
+		*value++ = '\0';
+		err = set_value(f, part, word, value);
+		if (err)
+			return err;
+	}
+	if (part->mcu < 0)
+		return complain(f, "mcu=%g: expected 0..%d", part->mcu, PRINTER_MCUS_MAX - 1);
+	return 0;
+}
+
+static bool is_absent(const struct file *f, const struct part *part)
+{
+	unsigned int mcu = (unsigned int)part->mcu;
+
+	return mcu >= f->sim_count || !f->sims[mcu];
+}
+
+static int pin_of(struct file *f, const struct part *part, const char *key, const char *name)
+{
+	int pin;
+
+	if (!name)
+		return complain(f, "%s= is missing", key);
+	pin = sim_pins_add(f->sims[(unsigned int)part->mcu], name);
+	if (pin == -ENOSPC)
+		return complain(f, "%s=%s: over %d pins", key, name, SIM_PINS_MAX);
+	return pin < 0 ? complain(f, "%s=%s: not a pin name", key, name) : pin;
+}
+
+static int add_result(struct file *f, int result)
+{
+	if (result == -EBUSY)
+		return complain(f, "a pin is used twice");
+	if (result == -ENOSPC)
+		return complain(f, "too many parts of this kind");
+	return result < 0 ? complain(f, "values out of range") : 0;
+}
+
+static int add_stepper(struct file *f, const struct part *part)
+{
+	struct printer_stepper s = {
+		.mcu = (uint8_t)part->mcu,
+		.axis = (enum printer_axis)part->axis,
+		.steps_per_mm = part->steps_per_mm,
+		.invert_dir = part->invert_dir != 0,
+		.invert_step = part->invert_step != 0,
+		.both_edges = part->both_edges != 0,
+	};
+	int step = pin_of(f, part, "step", part->step);
+	int dir = step < 0 ? step : pin_of(f, part, "dir", part->dir);
+
+	if (dir < 0)
+		return dir;
+	if (part->axis < 0)
+		return complain(f, "axis= is missing");
+	if (!(part->steps_per_mm > 0))
+		return complain(f, "steps_per_mm= is missing or not positive");
+	memcpy(s.name, part->name, sizeof(s.name));
+	s.step_pin = (uint8_t)step;
+	s.dir_pin = (uint8_t)dir;
+	return add_result(f, printer_add_stepper(f->printer, &s));
+}
+
+static int add_endstop(struct file *f, const struct part *part)
+{
+	struct printer_endstop e = {
+		.mcu = (uint8_t)part->mcu,
+		.axis = (enum printer_axis)part->axis,
+		.trigger_mm = part->trigger,
+		.hysteresis_mm = part->hysteresis,
+		.at_max = part->at_max != 0,
+		.invert = part->invert != 0,
+	};
+	int pin = pin_of(f, part, "pin", part->pin);
+
+	if (pin < 0)
+		return pin;
+	if (part->axis < 0)
+		return complain(f, "axis= is missing");
+	memcpy(e.name, part->name, sizeof(e.name));
+	e.pin = (uint8_t)pin;
+	return add_result(f, printer_add_endstop(f->printer, &e));
+}
+
+static int add_sensor(struct file *f, const struct part *part)
+{
+	int pin = pin_of(f, part, "pin", part->pin);
+
+	if (pin < 0)
+		return pin;
+	if (part->value < 0 || part->noise < 0)
+		return complain(f, "value= and noise= must not be negative");
+	return add_result(f, printer_set_sensor(f->printer, (uint8_t)part->mcu, (uint8_t)pin,
+						(uint16_t)part->value, (uint16_t)part->noise));
+}
+
+static int read_line(struct file *f, char *line)
+{
+	char *kind, *value;
+	struct part part;
+	int err;
+
+	line[strcspn(line, "#")] = '\0';
+	kind = strtok_r(line, " \t\r\n", &f->rest);
+	if (!kind)
+		return 0;
+	if (!strcmp(kind, "kinematics")) {
+		value = strtok_r(NULL, " \t\r\n", &f->rest);
+		if (!value || (strcmp(value, "cartesian") && strcmp(value, "corexy")))
+			return complain(f, "kinematics %s: expected cartesian or corexy",
+					value ? value : "");
+		f->printer->kinematics = value[1] == 'o' ? PRINTER_COREXY : PRINTER_CARTESIAN;
+		return 0;
+	}
+	err = read_part(f, &part);
+	if (err)
+		return err;
+	if (!strcmp(kind, "start")) {
+		memcpy(f->printer->start_mm, part.start_mm, sizeof(part.start_mm));
+		return 0;
+	}
+	if (strcmp(kind, "stepper") && strcmp(kind, "endstop") && strcmp(kind, "sensor"))
+		return complain(f, "\"%s\": expected kinematics, start, stepper, endstop or sensor",
+				kind);
+	if (is_absent(f, &part))
+		return 0;
+	if (kind[0] == 'e')
+		return add_endstop(f, &part);
+	return kind[1] == 't' ? add_stepper(f, &part) : add_sensor(f, &part);
+}
+
+int printer_file_load(struct printer *p, struct sim *const *sims, unsigned int sim_count,
+		      const char *path, char *err, size_t err_size)
+{
+	struct file f = { p, sims, sim_count, path, 0, err, err_size, NULL };
+	char line[LINE_MAX_BYTES];
+	FILE *file = fopen(path, "re");
+	int result = 0;
+
+	if (!file) {
+		result = -errno;
+		snprintf(err, err_size, "%s: %s", path, strerror(errno));
+		return result;
+	}
+	while (!result && fgets(line, sizeof(line), file)) {
+		f.line++;
+		if (!strchr(line, '\n') && !feof(file))
+			result = complain(&f, "line over %d bytes", LINE_MAX_BYTES - 2);
+		else
+			result = read_line(&f, line);
+	}
+	fclose(file);
+	return result;
+}

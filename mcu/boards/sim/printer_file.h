@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* printer_file.h - a printer model described in a text file.
+ *
+ * One part a line, "#" starts a comment, values as key=value without spaces:
+ *   kinematics cartesian|corexy
+ *   start x=0 y=0 z=0 e=0                     physical position at the start, mm
+ *   stepper axis=x step=PA0 dir=PA1 steps_per_mm=80 [name= mcu=0 invert_dir=0 invert_step=0 both_edges=0]
+ *   endstop axis=x pin=PA3 trigger=0 [name= mcu=0 at_max=0 hysteresis=0 invert=0]
+ *   sensor pin=PA4 value=2000 [mcu=0 noise=0]
+ * Pin names go through sim_pins_add(), so the sims must not be started yet.
+ * Threads: any, before the sims run.
+ */
+#ifndef SIM_PRINTER_FILE_H
+#define SIM_PRINTER_FILE_H
+
+#include <stddef.h>
+
+struct printer;
+struct sim;
+
+/* Add everything in the file to *p. Parts of an MCU whose sims[] entry is NULL or missing are left out.
+ * Returns 0, or -errno with a message "file:line: what is wrong" in err[0..err_size). */
+int printer_file_load(struct printer *p, struct sim *const *sims, unsigned int sim_count,
+		      const char *path, char *err, size_t err_size);
+#endif
