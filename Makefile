@@ -85,8 +85,12 @@ fuzz-build: $(FUZZ_BIN)
 bench-build: $(BENCH_BIN)
 rtcore-build: $(BUILD)/librtcore.a $(BUILD)/libmcu.a
 
+# Targets that build nothing themselves, or install what is missing first.
+NO_BUILD = packages check check-arm demo fmt clean help compdb unit sim asan stress tsan live fuzz lint tidy
+ifneq ($(filter-out $(NO_BUILD) print-%,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(PKG_LIBS),)
 $(warning pkg-config does not find all of: $(PKGS). `make packages` installs what is missing.)
+endif
 endif
 
 # The hot files of the motion core are worth -O3.
@@ -175,7 +179,7 @@ demo:
 
 ## fmt: apply .clang-format
 fmt:
-	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
+	@tests/sources '\.[ch]$$' | xargs -r clang-format -i
 
 ## compdb: write build/compile_commands.json for clangd
 compdb:
