@@ -64,9 +64,9 @@ static bool steprun_enter(struct stepgen *sg, struct steprun *w)
 	const struct stepgen_piece *p = steprun_piece(sg, w->at);
 	enum steprun_pull more = STEPRUN_PULLED;
 
-	if (w->at + 1 == sg->piece_head)
+	/* Pulling may cancel the piece's last step, or all of it and put another in its place. */
+	while (w->at + 1 == sg->piece_head && more == STEPRUN_PULLED)
 		more = steprun_pull(sg, w->limit_s + sg->filter_s);
-	/* Pulling may have cancelled the piece's last step, or all of it. */
 	if (w->at == sg->piece_head || p->dir != w->dir) {
 		w->end = true;
 		return false;
