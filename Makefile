@@ -40,9 +40,11 @@ PKG_LIBS := $(shell $(PKG_CONFIG_RUN) --libs $(PKGS) 2>/dev/null)
 
 # Texts for people are cut to their buffer on purpose: no word about snprintf's bound.
 WARN = -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
-	-Wno-format-truncation $(WERROR)
+	$(if $(findstring clang,$(CC)),,-Wno-format-truncation) $(WERROR)
 CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Irtcore -Imcu/core -I. $(PKG_CFLAGS)
-SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+# gcc says each time that TSan knows no fences.
+SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+	$(if $(findstring thread,$(SAN)),-Wno-tsan)
 CFLAGS = -std=gnu11 -g $(OPT) $(WARN) -fno-math-errno -fno-trapping-math -ffp-contract=off \
 	$(if $(SYSROOT),--sysroot=$(SYSROOT)) $(SAN_FLAGS)
 LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(SAN_FLAGS)
