@@ -55,7 +55,7 @@ void lookahead_init(struct lookahead *la, struct lookahead_move *ring, uint32_t 
 
 void lookahead_clear(struct lookahead *la)
 {
-	la->head = la->decided = la->tail;
+	la->head = la->decided = la->planned = la->tail;
 	la->stop = true;
 	la->decided_s = la->undecided_s = 0;
 	la->plan_at = PLAN_MIN;
@@ -285,6 +285,7 @@ void lookahead_plan(struct lookahead *la)
 	struct hills h;
 	uint32_t final;
 
+	la->planned = la->tail;
 	if (la->decided == la->tail)
 		return;
 	h = smooth_forward(la, smooth_backward(la));

@@ -50,6 +50,7 @@ struct lookahead {
 	uint32_t head;    /* oldest move kept; counts freely */
 	uint32_t decided; /* first undecided move */
 	uint32_t tail;    /* one behind the newest */
+	uint32_t planned; /* newest plan: up to here */
 	bool stop;	  /* motion rests behind the newest move, whatever follows */
 	double window_s;
 	double decided_s, undecided_s; /* time in [head, decided) and [decided, tail) */

@@ -207,6 +207,8 @@ double pathmove_junction_v2(const struct pathmove *a, const struct pathmove *b)
 		cos2 += 0.25 * diff * diff;
 		sin2 += 0.25 * sum * sum;
 	}
+	if (sin2 < 1e-14) /* back the same way, but for rounding */
+		return 0;
 	if (cos2 > 1e-24) {
 		double s = sqrt(sin2);
 		double over = s * (1 + s) / cos2; /* s / (1 − s) */

@@ -208,7 +208,8 @@ bool planner_pump(struct planner *p)
 
 bool planner_decide(struct planner *p)
 {
-	if (emit(p))
+	/* A second plan of the same moves would find nothing new. */
+	if (emit(p) && p->la.planned != p->la.tail)
 		lookahead_plan(&p->la);
 	return planner_pump(p);
 }

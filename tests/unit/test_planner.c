@@ -1,0 +1,739 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_planner.c - records leave in order, exact and within limits, whatever comes in.
+ *
+ * Shown: a model that knows only what was put in checks every record that comes out: order and
+ * places of the records between moves, positions and speeds continuous to the bit, the
+ * invariants of struct move, each move's own limits although they change all the time, corners
+ * and E steps (by angles, not by the planner's formulas), rest where it is due. Over a million
+ * moves of mixed kinds, with a sink that refuses at random. Further: known speeds in simple
+ * cases, the same bits whenever decisions are made, pushing back and flushing, errors that
+ * change nothing, dropping.
+ * Repeat: STEPD_SEED=<printed seed>. The speeds themselves: test_lookahead.c.
+ */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/planner.h"
+
+enum { EXPECT_MAX = 1 << 15 };
+
+static uint64_t rng_state;
+
+static double rnd(double lo, double hi)
+{
+	rng_state = rng_state * 6364136223846793005ull + 1442695040888963407ull;
+	return lo + (hi - lo) * (double)(rng_state >> 11) * 0x1p-53;
+}
+
+static int rndi(int n)
+{
+	return (int)rnd(0, n);
+}
+
+/* What should come out next, in order. */
+struct expect {
+	enum plan_kind kind;
+	double start_mm[MOVE_AXES], end_mm[MOVE_AXES];
+	double feed_mm_s;
+	double dwell_s;
+	uint32_t number; /* line of a move, id of a sync, output */
+	struct planner_limits limits;
+};
+
+struct model {
+	struct expect *ring;
+	uint32_t head, tail;
+	struct move last;
+	struct planner_limits last_limits;
+	bool moved; /* last is set, and nothing made motion rest since */
+	double speed_mm_s;
+	double refuse; /* probability */
+	bool refused;
+	uint64_t moves, records;
+	double time_s;
+	uint32_t last_id;
+};
+
+static bool extrude_only(const struct move *m)
+{
+	return m->dir[AXIS_X] == 0 && m->dir[AXIS_Y] == 0 && m->dir[AXIS_Z] == 0;
+}
+
+static void at_most(double value, double limit, const struct expect *x, const char *what)
+{
+	if (value <= limit * (1 + 1e-6) + 1e-9)
+		return;
+	fail_msg("line %u: %s is %.12g, limit %.12g", x->number, what, value, limit);
+}
+
+static void check_limits(const struct move *m, const struct expect *x)
+{
+	const struct planner_limits *l = &x->limits;
+	double v = m->cruise_mm_s, a = m->accel_mm_s2;
+	/* rounding of tiny changes of speed */
+	bool ramps = m->cruise_mm_s - m->start_mm_s + m->cruise_mm_s - m->end_mm_s > 1e-8 * v;
+	bool pull = m->dir[AXIS_E] < 0 || (m->dir[AXIS_X] == 0 && m->dir[AXIS_Y] == 0);
+
+	if (!ramps)
+		a = 0;
+	at_most(v, x->feed_mm_s, x, "speed over feed");
+	if (!extrude_only(m)) {
+		at_most(v, l->velocity_mm_s_max, x, "speed");
+		at_most(a, l->accel_mm_s2_max, x, "acceleration");
+	}
+	for (int i = 0; i < MOVE_AXES; i++) {
+		if (l->axis_velocity_mm_s_max[i] > 0)
+			at_most(v * fabs(m->dir[i]), l->axis_velocity_mm_s_max[i], x, "axis speed");
+		if (l->axis_accel_mm_s2_max[i] > 0)
+			at_most(a * fabs(m->dir[i]), l->axis_accel_mm_s2_max[i], x,
+				"axis acceleration");
+	}
+	if (m->dir[AXIS_E] != 0 && pull) {
+		at_most(v * fabs(m->dir[AXIS_E]), l->extrude_velocity_mm_s_max, x, "E speed");
+		at_most(a * fabs(m->dir[AXIS_E]), l->extrude_accel_mm_s2_max, x,
+			"E acceleration");
+	}
+}
+
+/* Junction deviation: an arc of radius r that passes the corner at a distance dev,
+ * r = dev·s/(1 − s), s = sin(θ/2), driven at v² = a·r. */
+static void check_corner(const struct model *md, const struct move *m, const struct expect *x)
+{
+	double cosine = 0, half, s, v = m->start_mm_s, e;
+
+	if (!md->moved) {
+		assert_true(v == 0);
+		return;
+	}
+	assert_true(v == md->last.end_mm_s);
+	if (extrude_only(m) != extrude_only(&md->last)) {
+		assert_true(v == 0);
+		return;
+	}
+	e = fabs(m->dir[AXIS_E] - md->last.dir[AXIS_E]);
+	at_most(v * e, x->limits.extrude_corner_mm_s, x, "step of E speed");
+	at_most(v * e, md->last_limits.extrude_corner_mm_s, x, "step of E speed before");
+	if (extrude_only(m))
+		return;
+	for (int i = 0; i < AXIS_E; i++)
+		cosine -= m->dir[i] * md->last.dir[i];
+	if (cosine < -1 + 1e-9) /* straight, as far as an angle can tell */
+		return;
+	half = acos(cosine > 1 ? 1 : cosine) / 2;
+	s = sin(half);
+	for (int i = 0; i < 2; i++) {
+		const struct planner_limits *l = i ? &x->limits : &md->last_limits;
+		double dev = l->corner_mm_s * l->corner_mm_s * (M_SQRT2 - 1) / l->accel_mm_s2_max;
+		double length = i ? m->length_mm : md->last.length_mm;
+
+		/* acos() and 1 − s cost digits near the straight and at a reversal */
+		at_most(v * v * (1 - 1e-5) - 1e-6, l->accel_mm_s2_max * dev * s / (1 - s), x,
+			"corner");
+		at_most(v * v * (1 - 1e-5) - 1e-6, 0.5 * length * l->accel_mm_s2_max * tan(half),
+			x, "corner of short moves");
+	}
+}
+
+static void check_shape(const struct move *m)
+{
+	double v0 = m->start_mm_s, v1 = m->cruise_mm_s, v2 = m->end_mm_s, a = m->accel_mm_s2;
+	double mm = 0.5 * (v0 + v1) * m->accel_s + v1 * m->cruise_s + 0.5 * (v1 + v2) * m->decel_s;
+
+	assert_true(m->length_mm > 0 && a > 0 && isfinite(a));
+	assert_true(v0 >= 0 && v1 >= v0 && v1 >= v2 && v2 >= 0);
+	assert_true(m->accel_s >= 0 && m->cruise_s >= 0 && m->decel_s >= 0);
+	assert_true(m->accel_s + m->cruise_s + m->decel_s > 0);
+	assert_true(fabs(v0 + a * m->accel_s - v1) <= 1e-9 * v1);
+	assert_true(fabs(v1 - a * m->decel_s - v2) <= 1e-9 * v1);
+	assert_true(fabs(mm - m->length_mm) <= 1e-9 * m->length_mm);
+}
+
+static void check_move(struct model *md, const struct move *m, const struct expect *x)
+{
+	double square = 0;
+
+	assert_int_equal(m->line, x->number);
+	assert_int_equal(m->id, md->last_id + 1);
+	assert_memory_equal(m->start_mm, x->start_mm, sizeof(m->start_mm));
+	for (int i = 0; i < MOVE_AXES; i++) {
+		double end = m->start_mm[i] + m->dir[i] * m->length_mm;
+
+		assert_true(fabs(end - x->end_mm[i]) <= 1e-12 * (1 + fabs(end)));
+		if (i < AXIS_E)
+			square += m->dir[i] * m->dir[i];
+	}
+	if (extrude_only(m))
+		assert_true(fabs(m->dir[AXIS_E]) == 1);
+	else
+		assert_true(fabs(square - 1) < 1e-12);
+	check_shape(m);
+	check_limits(m, x);
+	check_corner(md, m, x);
+	if (m->start_mm_s == 0 && m->end_mm_s == 0) /* stands alone in its hill, or was cut */
+		at_most(x->limits.cruise_ratio_min * m->length_mm * (1 - 1e-6),
+			m->cruise_s * m->cruise_mm_s, x, "ramps (ratio)");
+	md->last = *m;
+	md->last_limits = x->limits;
+	md->last_id = m->id;
+	md->moved = true;
+	md->speed_mm_s = m->end_mm_s;
+	md->time_s += m->accel_s + m->cruise_s + m->decel_s;
+	md->moves++;
+}
+
+static bool model_push(void *ctx, const struct plan_rec *rec)
+{
+	struct model *md = ctx;
+	const struct expect *x = &md->ring[md->head % EXPECT_MAX];
+
+	if (md->refuse > 0 && rnd(0, 1) < md->refuse) {
+		md->refused = true;
+		return false;
+	}
+	assert_true(md->head != md->tail);
+	assert_int_equal(rec->kind, x->kind);
+	assert_int_equal(rec->reserved, 0);
+	switch (x->kind) {
+	case PLAN_MOVE:
+		check_move(md, &rec->move, x);
+		break;
+	case PLAN_DWELL:
+		assert_true(rec->dwell_s == x->dwell_s);
+		break;
+	case PLAN_POSITION:
+		assert_memory_equal(rec->position_mm, x->end_mm, sizeof(x->end_mm));
+		break;
+	case PLAN_SYNC:
+		assert_int_equal(rec->sync_id, x->number);
+		break;
+	case PLAN_OUTPUT:
+		assert_int_equal(rec->output.output, x->number);
+		break;
+	default:
+		fail_msg("record of kind %u", rec->kind);
+	}
+	if (x->kind != PLAN_MOVE && x->kind != PLAN_OUTPUT) {
+		assert_true(md->speed_mm_s == 0);
+		md->moved = false;
+	}
+	md->head++;
+	md->records++;
+	return true;
+}
+
+struct bed {
+	struct model md;
+	struct planner *p;
+	struct planner_limits limits;
+};
+
+static void bed_init(struct bed *b, uint32_t queue, double window_s)
+{
+	struct planner_config cfg = {.window_s = window_s, .queue = queue};
+	struct planner_sink sink = {model_push, &b->md};
+	char err[PLANNER_ERROR_MAX] = "";
+
+	memset(b, 0, sizeof(*b));
+	b->md.ring = calloc(EXPECT_MAX, sizeof(struct expect));
+	assert_non_null(b->md.ring);
+	planner_limits_default(&b->limits);
+	cfg.limits = b->limits;
+	b->p = planner_new(&cfg, &sink, err);
+	assert_string_equal(err, "");
+	assert_non_null(b->p);
+}
+
+static void bed_free(struct bed *b)
+{
+	planner_free(b->p);
+	free(b->md.ring);
+}
+
+static struct expect *expect_next(struct bed *b, enum plan_kind kind, uint32_t number)
+{
+	struct expect *x = &b->md.ring[b->md.tail % EXPECT_MAX];
+
+	assert_true(b->md.tail - b->md.head < EXPECT_MAX);
+	memset(x, 0, sizeof(*x));
+	x->kind = kind;
+	x->number = number;
+	x->limits = b->limits;
+	return x;
+}
+
+/* Add a move; -EAGAIN is answered by pumping, which must help in the end. */
+static int add_move(struct bed *b, const double target[MOVE_AXES], double feed, uint32_t line)
+{
+	struct expect *x = expect_next(b, PLAN_MOVE, line);
+	double before[MOVE_AXES];
+	bool moves;
+	int rc;
+
+	memcpy(before, planner_position(b->p), sizeof(before));
+	memcpy(x->start_mm, before, sizeof(before));
+	memcpy(x->end_mm, target, sizeof(before));
+	x->feed_mm_s = feed;
+	moves = hypot(hypot(target[0] - before[0], target[1] - before[1]), target[2] - before[2]) >=
+		1e-6;
+	if (!moves) {
+		memcpy(x->end_mm, before, 3 * sizeof(double));
+		moves = fabs(target[3] - before[3]) >= 1e-6;
+	}
+	b->md.tail += moves; /* it may come out before the call returns */
+	for (int i = 0; i < 10000; i++) {
+		b->md.refused = false;
+		rc = planner_move(b->p, target, feed, line);
+		if (rc != -EAGAIN)
+			break;
+		assert_true(b->md.refused);
+		assert_memory_equal(planner_position(b->p), before, sizeof(before));
+		planner_pump(b->p);
+	}
+	if (rc != 0) {
+		b->md.tail -= moves;
+		assert_int_equal(rc, -EINVAL);
+		assert_memory_equal(planner_position(b->p), before, sizeof(before));
+	}
+	return rc;
+}
+
+static void add_aside(struct bed *b, int kind, uint32_t number)
+{
+	struct expect *x = expect_next(b, (enum plan_kind)kind, number);
+	int rc = 0;
+
+	x->dwell_s = number * 1e-3;
+	for (int i = 0; i < MOVE_AXES; i++)
+		x->end_mm[i] = i + (int)(number % 7);
+	b->md.tail++;
+	for (int i = 0; i < 10000; i++) {
+		b->md.refused = false;
+		switch (kind) {
+		case PLAN_DWELL: rc = planner_dwell(b->p, x->dwell_s); break;
+		case PLAN_POSITION: rc = planner_set_position(b->p, x->end_mm); break;
+		case PLAN_SYNC: rc = planner_sync(b->p, number); break;
+		case PLAN_OUTPUT: rc = planner_output(b->p, (uint16_t)number, 1); break;
+		}
+		if (rc != -EAGAIN)
+			break;
+		assert_true(b->md.refused);
+	}
+	assert_int_equal(rc, 0);
+}
+
+static void drain(struct bed *b)
+{
+	for (int i = 0; i < 1000000 && !planner_empty(b->p); i++)
+		planner_flush(b->p);
+	assert_true(planner_empty(b->p));
+	assert_true(b->md.head == b->md.tail);
+	assert_true(b->md.speed_mm_s == 0);
+	assert_true(planner_queued_s(b->p) == 0);
+}
+
+static void random_limits(struct bed *b)
+{
+	struct planner_limits *l = &b->limits;
+
+	l->velocity_mm_s_max = rnd(10, 600);
+	l->accel_mm_s2_max = exp(rnd(log(50), log(30000)));
+	l->cruise_ratio_min = rnd(0, 0.99);
+	l->corner_mm_s = rnd(0, 20);
+	l->extrude_corner_mm_s = rnd(0, 10);
+	for (int i = 0; i < MOVE_AXES; i++) {
+		l->axis_velocity_mm_s_max[i] = rndi(3) ? 0 : rnd(1, 300);
+		l->axis_accel_mm_s2_max[i] = rndi(3) ? 0 : rnd(10, 5000);
+	}
+	assert_int_equal(planner_limits_set(b->p, l), 0);
+}
+
+/* One of several styles of path, from the position t. Returns the feed. */
+static double random_step(double t[MOVE_AXES], int style, double *heading)
+{
+	double mm = style == 1 ? 0.02 : style == 2 ? 0.5 : exp(rnd(log(1e-3), log(50)));
+
+	if (style == 5)
+		mm = exp(rnd(log(1e-9), log(1e-4)));
+	*heading += style == 0 || style == 5 ? rnd(-4, 4) : style == 4 ? M_PI : rnd(-0.05, 0.05);
+	if (rndi(20) == 0)
+		*heading += M_PI / 2;
+	if (style == 3 && rndi(3) == 0) {
+		t[AXIS_E] += rnd(-2, 2);
+		return rnd(1, 100);
+	}
+	t[AXIS_X] += mm * cos(*heading);
+	t[AXIS_Y] += mm * sin(*heading);
+	if (rndi(50) == 0)
+		t[AXIS_Z] += rnd(-1, 1);
+	if (rndi(8))
+		t[AXIS_E] += mm * (style == 1 || style == 2 ? 0.033 : rnd(-0.01, 0.06));
+	return style == 1 ? 400 : exp(rnd(log(0.5), log(500)));
+}
+
+static void torture(struct bed *b, uint32_t moves, bool change_limits)
+{
+	double heading = 0;
+	int style = 0;
+
+	for (uint32_t line = 1; line <= moves; line++) {
+		double t[MOVE_AXES], feed;
+
+		memcpy(t, planner_position(b->p), sizeof(t));
+		if (rndi(300) == 0)
+			style = rndi(6);
+		if (change_limits)
+			random_limits(b);
+		feed = random_step(t, style, &heading);
+		add_move(b, t, feed, line);
+		if (rndi(10) == 0)
+			add_aside(b, PLAN_OUTPUT, line & 0xffff);
+		if (rndi(400) == 0)
+			add_aside(b, PLAN_DWELL + rndi(3), line);
+		if (rndi(1000) == 0)
+			planner_flush(b->p);
+		if (rndi(100) == 0)
+			planner_decide(b->p);
+		assert_true(planner_queued_s(b->p) >= 0);
+	}
+	drain(b);
+}
+
+static void test_torture(void **state)
+{
+	static const uint32_t queues[] = {8, 64, 1024, 4096};
+
+	(void)state;
+	for (int round = 0; round < 24; round++) {
+		struct bed b;
+
+		bed_init(&b, queues[round % 4], round % 3 ? 2.0 : 0.05);
+		b.md.refuse = round % 2 ? rnd(0, 0.9) : 0;
+		torture(&b, 10000, round % 4 < 2);
+		bed_free(&b);
+	}
+}
+
+static void test_million_moves(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_init(&b, 0, 0);
+	torture(&b, 1250000, false); /* some are too short, some are refused */
+	assert_true(b.md.moves > 1000000);
+	bed_free(&b);
+}
+
+/* A sink that keeps what it gets, up to a limit. */
+struct keep {
+	struct plan_rec rec[4096];
+	uint32_t n, room;
+};
+
+static bool keep_push(void *ctx, const struct plan_rec *rec)
+{
+	struct keep *k = ctx;
+
+	if (k->n >= k->room)
+		return false;
+	k->rec[k->n++] = *rec;
+	return true;
+}
+
+static struct planner *keep_planner(struct keep *k, uint32_t queue, double window_s)
+{
+	struct planner_config cfg = {.window_s = window_s, .queue = queue};
+	struct planner_sink sink = {keep_push, k};
+	struct planner *p;
+
+	k->n = 0;
+	k->room = 4096;
+	planner_limits_default(&cfg.limits);
+	p = planner_new(&cfg, &sink, NULL);
+	assert_non_null(p);
+	return p;
+}
+
+static void go(struct planner *p, double x, double y, double z, double e, double feed)
+{
+	const double t[MOVE_AXES] = {x, y, z, e};
+
+	assert_int_equal(planner_move(p, t, feed, 0), 0);
+}
+
+static void test_same_bits_whenever_decided(void **state)
+{
+	static struct keep a, b;
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		struct planner *pa = keep_planner(&a, 1024, 1e4);
+		struct planner *pb = keep_planner(&b, 1024, 1e4);
+		double t[MOVE_AXES] = {0}, heading = 0;
+
+		for (int i = 0; i < 500; i++) {
+			double feed = random_step(t, round % 5, &heading);
+
+			assert_int_equal(planner_move(pa, t, feed, 1),
+					 planner_move(pb, t, feed, 1));
+			memcpy(t, planner_position(pa), sizeof(t));
+			if (i % 50 == 0) {
+				planner_output(pa, 1, 2);
+				planner_output(pb, 1, 2);
+			}
+			planner_decide(pb);
+		}
+		assert_true(b.n >= a.n);
+		planner_flush(pa);
+		planner_flush(pb);
+		assert_int_equal(a.n, b.n);
+		assert_memory_equal(a.rec, b.rec, a.n * sizeof(a.rec[0]));
+		planner_free(pa);
+		planner_free(pb);
+	}
+}
+
+static void near(double got, double want)
+{
+	if (fabs(got - want) > 1e-9 * fabs(want) + 1e-12)
+		fail_msg("%.15g, expected %.15g", got, want);
+}
+
+static void test_known_speeds(void **state)
+{
+	static struct keep k;
+	struct planner *p = keep_planner(&k, 0, 0);
+	const struct move *m = &k.rec[0].move;
+
+	(void)state;
+	/* alone: 3000 mm/s², 10 mm, cruises for 5 mm; 90 degrees: 5 mm/s */
+	go(p, 10, 0, 0, 0, 300);
+	planner_flush(p);
+	near(m->cruise_mm_s, sqrt(3000 * 5.0));
+	near(m->cruise_s * m->cruise_mm_s, 5);
+	go(p, 20, 0, 0, 0, 100);
+	go(p, 20, 10, 0, 0, 100);
+	go(p, 20, 0, 0, 0, 100); /* back: stop */
+	go(p, 30, 0, 0, 0, 100);
+	go(p, 40, 0, 0, 0, 50); /* straight: slower on arrival */
+	go(p, 50, 0, 0, 1, 100);
+	planner_flush(p);
+	near(m[0].end_mm_s, 0);
+	m = &k.rec[1].move;
+	near(m->end_mm_s, 5);
+	near(k.rec[2].move.end_mm_s, 0);
+	near(k.rec[3].move.end_mm_s, 5);
+	near(k.rec[4].move.end_mm_s, 50);
+	near(k.rec[4].move.cruise_mm_s, 100);
+	near(k.rec[5].move.end_mm_s, 10); /* E starts at 0.1 mm/mm: 1 mm/s at most */
+	/* E alone from rest to rest; Z within its limits, on the way too */
+	k.n = 0;
+	go(p, 50, 0, 0, 0, 35);
+	go(p, 50, 0, 10, 0, 300);
+	go(p, 80, 0, 50, 0, 300);
+	planner_flush(p);
+	near(k.rec[0].move.cruise_mm_s, sqrt(1500 * 0.5));
+	near(k.rec[0].move.length_mm, 1);
+	near(k.rec[1].move.start_mm_s, 0);
+	near(k.rec[1].move.cruise_mm_s, 15);
+	near(k.rec[2].move.cruise_mm_s, 15 / 0.8);
+	near(k.rec[2].move.accel_mm_s2, 100 / 0.8);
+	planner_free(p);
+}
+
+static void test_push_back_and_flush(void **state)
+{
+	static struct keep k;
+	struct planner *p = keep_planner(&k, 64, 2);
+	double x = 0;
+	uint32_t n, emitted;
+	int rc = 0;
+
+	(void)state;
+	/* too little to decide anything: waits; a flush brings it out */
+	go(p, x += 1, 0, 0, 0, 100);
+	assert_int_equal(k.n, 0);
+	assert_true(planner_queued_s(p) > 0);
+	assert_true(planner_flush(p));
+	assert_int_equal(k.n, 1);
+	assert_true(planner_empty(p));
+	/* a sink without room: a bounded number is taken, then -EAGAIN without effect */
+	k.room = k.n;
+	for (n = 0; n < 1000 && rc == 0; n++) {
+		const double t[MOVE_AXES] = {x + 1};
+
+		rc = planner_move(p, t, 1000, 7);
+		x += rc == 0;
+	}
+	assert_int_equal(rc, -EAGAIN);
+	n = planner_queued(p);
+	assert_true(n <= 64 && n >= 40);
+	assert_true(planner_position(p)[0] == x);
+	assert_false(planner_pump(p));
+	assert_int_equal(planner_queued(p), n);
+	/* room again: motion that was planned through goes through */
+	k.room = 4096;
+	assert_true(planner_pump(p));
+	emitted = k.n;
+	assert_true(emitted > 1 && planner_queued(p) > 0);
+	assert_true(k.rec[emitted - 1].move.end_mm_s > 0);
+	go(p, x += 1, 0, 0, 0, 1000);
+	planner_flush(p);
+	assert_true(k.rec[k.n - 1].move.end_mm_s == 0);
+	/* an output waits for its place but does not stop motion; a sync brings all out */
+	k.n = 0;
+	go(p, x += 1, 0, 0, 0, 100);
+	assert_int_equal(planner_output(p, 3, 4), 0);
+	go(p, x += 1, 0, 0, 0, 100);
+	assert_int_equal(k.n, 0);
+	assert_int_equal(planner_sync(p, 9), 0);
+	assert_int_equal(k.n, 4);
+	assert_int_equal(k.rec[1].kind, PLAN_OUTPUT);
+	assert_true(k.rec[0].move.end_mm_s > 0);
+	assert_int_equal(k.rec[3].sync_id, 9);
+	planner_free(p);
+}
+
+/* With moves that last longer than the window, one more is enough to start the first. */
+static void test_long_moves(void **state)
+{
+	static struct keep k;
+	struct planner *p = keep_planner(&k, 64, 2);
+
+	(void)state;
+	go(p, 280, 0, 0, 0, 30);
+	assert_int_equal(k.n, 0);
+	go(p, 280, 280, 0, 0, 30);
+	assert_int_equal(k.n, 1);
+	near(k.rec[0].move.end_mm_s, 5);
+	/* and they are not taken without end */
+	k.room = 1;
+	go(p, 0, 280, 0, 0, 30);
+	assert_int_equal(planner_move(p, (double[]){0, 0, 0, 0}, 30, 0), -EAGAIN);
+	planner_free(p);
+}
+
+static void refused(struct planner *p, double x, double e, double feed, const char *text)
+{
+	const double t[MOVE_AXES] = {x, 0, 0, e};
+	double before[MOVE_AXES];
+
+	memcpy(before, planner_position(p), sizeof(before));
+	assert_int_equal(planner_move(p, t, feed, 1), -EINVAL);
+	if (!strstr(planner_error(p), text))
+		fail_msg("'%s' does not say '%s'", planner_error(p), text);
+	assert_memory_equal(planner_position(p), before, sizeof(before));
+	assert_true(planner_empty(p));
+}
+
+static void test_errors(void **state)
+{
+	static struct keep k;
+	struct planner *p = keep_planner(&k, 0, 0);
+	struct planner_limits l = *planner_limits_get(p);
+	struct planner_config cfg = {.limits = l, .queue = 100};
+	struct planner_sink sink = {keep_push, &k};
+	char err[PLANNER_ERROR_MAX];
+
+	(void)state;
+	refused(p, NAN, 0, 10, "X position");
+	refused(p, INFINITY, 0, 10, "X position");
+	refused(p, 1e30, 0, 10, "X position");
+	refused(p, 1, NAN, 10, "E position");
+	refused(p, 1, 0, 0, "speed 0");
+	refused(p, 1, 0, -5, "speed -5");
+	refused(p, 1, 0, NAN, "speed");
+	refused(p, 0, 51, 10, "51.000 mm, longest allowed is 50.000");
+	refused(p, 10, 5, 10, "1.203 mm^2");
+	assert_int_equal(planner_dwell(p, -1), -EINVAL);
+	assert_int_equal(planner_dwell(p, NAN), -EINVAL);
+	assert_int_equal(planner_set_position(p, (double[]){0, NAN, 0, 0}), -EINVAL);
+	/* a blob below the nozzle's size passes, whatever its cross section */
+	go(p, 0.01, 0.05, 0, 0.01, 10);
+	planner_flush(p);
+	l.extrude_velocity_mm_s_max = 0;
+	assert_int_equal(planner_limits_set(p, &l), 0);
+	refused(p, 10, 5, 10, "no extruder");
+	l.accel_mm_s2_max = NAN;
+	assert_int_equal(planner_limits_set(p, &l), -EINVAL);
+	assert_non_null(strstr(planner_error(p), "maximum acceleration (mm/s^2) is nan"));
+	assert_true(planner_limits_get(p)->accel_mm_s2_max == 3000);
+	assert_null(planner_new(&cfg, &sink, err));
+	assert_non_null(strstr(err, "100 moves"));
+	cfg.queue = 0;
+	cfg.window_s = -1;
+	assert_null(planner_new(&cfg, &sink, err));
+	cfg.window_s = 1;
+	cfg.limits.cruise_ratio_min = 1;
+	assert_null(planner_new(&cfg, &sink, err));
+	assert_non_null(strstr(err, "cruise ratio is 1"));
+	planner_free(p);
+}
+
+static void test_drop(void **state)
+{
+	static struct keep k;
+	struct planner *p = keep_planner(&k, 0, 0);
+	const double home[MOVE_AXES] = {1, 2, 3, 4};
+
+	(void)state;
+	go(p, 10, 0, 0, 0, 100);
+	planner_flush(p);
+	go(p, 20, 0, 0, 0, 100);
+	planner_output(p, 1, 1);
+	planner_drop(p, NULL);
+	assert_true(planner_empty(p));
+	assert_true(planner_position(p)[0] == 10);
+	planner_drop(p, home);
+	assert_memory_equal(planner_position(p), home, sizeof(home));
+	go(p, 20, 2, 3, 4, 100);
+	planner_flush(p);
+	assert_int_equal(k.n, 2);
+	assert_true(k.rec[1].move.start_mm_s == 0 && k.rec[1].move.start_mm[0] == 1);
+	assert_int_equal(k.rec[1].move.id, 2);
+	planner_free(p);
+}
+
+/* More outputs than there is room for, with hardly a move: motion gives way, nothing jams. */
+static void test_flood_of_outputs(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_init(&b, 8, 2);
+	add_move(&b, (double[]){10, 0, 0, 0}, 100, 1);
+	for (uint32_t i = 0; i < 100; i++)
+		add_aside(&b, PLAN_OUTPUT, i);
+	assert_int_equal(b.md.records, 101);
+	drain(&b);
+	bed_free(&b);
+}
+
+int main(void)
+{
+	const char *env = getenv("STEPD_SEED");
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known_speeds),
+		cmocka_unit_test(test_push_back_and_flush),
+		cmocka_unit_test(test_long_moves),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_flood_of_outputs),
+		cmocka_unit_test(test_same_bits_whenever_decided),
+		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_million_moves),
+	};
+
+	rng_state = env ? strtoull(env, NULL, 0) : 20261121;
+	printf("STEPD_SEED=%llu\n", (unsigned long long)rng_state);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
