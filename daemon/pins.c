@@ -18,18 +18,18 @@ static bool take_name(char *to, size_t room, const char *start, const char *end,
 		      char *err, size_t err_size)
 {
 	if (start == end) {
-		snprintf(err, err_size, "expected a %s name", what);
+		snprintf(err, err_size, "expected %s name", what);
 		return false;
 	}
 	if ((size_t)(end - start) >= room) {
-		snprintf(err, err_size, "expected a %s name of at most %zu characters", what,
+		snprintf(err, err_size, "expected %s name of at most %zu characters", what,
 			 room - 1);
 		return false;
 	}
 	for (const char *p = start; p < end; p++) {
 		if (name_char_ok((unsigned char)*p))
 			continue;
-		snprintf(err, err_size, "expected a %s name without blanks and ^ ~ ! : , ; =", what);
+		snprintf(err, err_size, "expected %s name without blanks and ^ ~ ! : , ; =", what);
 		return false;
 	}
 	memcpy(to, start, (size_t)(end - start));
@@ -82,13 +82,13 @@ int pin_parse(const char *text, unsigned allow, struct pin *out, char *err, size
 
 		while (chip_end > start && isspace((unsigned char)chip_end[-1]))
 			chip_end--;
-		if (!take_name(pin.chip, sizeof(pin.chip), start, chip_end, "MCU", err, err_size))
+		if (!take_name(pin.chip, sizeof(pin.chip), start, chip_end, "an MCU", err, err_size))
 			return -EINVAL;
 		start = colon + 1;
 		while (start < end && isspace((unsigned char)*start))
 			start++;
 	}
-	if (!take_name(pin.name, sizeof(pin.name), start, end, "pin", err, err_size))
+	if (!take_name(pin.name, sizeof(pin.name), start, end, "a pin", err, err_size))
 		return -EINVAL;
 	pin.set = true;
 	*out = pin;
