@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_machine_config.c - a configuration becomes typed values, or a full list of what is wrong.
+ *
+ * Shown: defaults and derived values; each error message, with its file and line; all errors at
+ * once and in order; existing kinds of printer.cfg load with nothing but notes.
+ * How: texts appended to a small base configuration, checked through config_check(). Repeat: run it
+ * from the top of the source tree; no seed.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "daemon/config/config.h"
+#include "daemon/config/machine_config.h"
+
+static const char base[] = "[mcu]\n"
+			   "serial: /dev/ttyACM0\n"
+			   "[printer]\n"
+			   "kinematics: cartesian\n"
+			   "max_velocity: 300\n"
+			   "max_accel: 3000\n"
+			   "[stepper_x]\n"
+			   "step_pin: PA0\n"
+			   "dir_pin: !PA1\n"
+			   "rotation_distance: 40\n"
+			   "microsteps: 16\n"
+			   "endstop_pin: ^PA3\n"
+			   "position_endstop: 0\n"
+			   "position_max: 200\n"
+			   "[stepper_y]\n"
+			   "step_pin: PB0\n"
+			   "dir_pin: PB1\n"
+			   "rotation_distance: 40\n"
+			   "microsteps: 16\n"
+			   "endstop_pin: PB3\n"
+			   "position_endstop: 200\n"
+			   "position_max: 200\n"
+			   "[stepper_z]\n"
+			   "step_pin: PC0\n"
+			   "dir_pin: PC1\n"
+			   "rotation_distance: 8\n"
+			   "microsteps: 16\n"
+			   "endstop_pin: PC3\n"
+			   "position_endstop: 0\n"
+			   "position_max: 200\n"
+			   "[extruder]\n"
+			   "step_pin: PD0\n"
+			   "dir_pin: PD1\n"
+			   "rotation_distance: 20\n"
+			   "microsteps: 16\n"
+			   "nozzle_diameter: 0.4\n"
+			   "filament_diameter: 1.75\n";
+enum { BASE_LINES = 37 };
+
+static char file[] = "/tmp/stepd-machine-XXXXXX";
+
+static void write_config(const char *text)
+{
+	FILE *f = fopen(file, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* The base without the lines that start with drop (first section that has one), plus more. */
+static void write_base(const char *section, const char *drop, const char *more)
+{
+	char text[8192] = "", *cut;
+
+	strcat(text, base);
+	if (drop) {
+		cut = section ? strstr(text, section) : text;
+		assert_non_null(cut);
+		cut = strstr(cut, drop);
+		assert_non_null(cut);
+		char *end = strchr(cut, '\n') + 1;
+
+		memmove(cut, end, strlen(end) + 1);
+	}
+	strcat(text, more);
+	write_config(text);
+}
+
+static int check(const char *path, char **out)
+{
+	size_t size = 0;
+	FILE *f = open_memstream(out, &size);
+	int status = config_check(&path, 1, NULL, 0, f);
+
+	fclose(f);
+	return status;
+}
+
+static struct machine_config *load(const char *more)
+{
+	const char *path = file;
+
+	write_base(NULL, NULL, more);
+	struct machine_config *mc = machine_config_load(&path, 1, NULL, 0, stderr);
+
+	assert_non_null(mc);
+	return mc;
+}
+
+#define assert_near(a, b) assert_true(fabs((a) - (b)) <= 1e-12 * fabs(b))
+
+static void defaults(void **state)
+{
+	struct machine_config *mc = load("");
+	const struct machine_stepper *x = &mc->steppers[0];
+	const struct machine_axis *y = &mc->axes[1];
+	const struct machine_extruder *e = &mc->extruders[0];
+	const struct machine_stepd *d = &mc->stepd;
+
+	(void)state;
+	assert_int_equal(mc->kinematics, KINEMATICS_CARTESIAN);
+	assert_near(mc->max_z_velocity_mm_s, 300.0);
+	assert_near(mc->max_z_accel_mm_s2, 3000.0);
+	assert_near(mc->square_corner_velocity_mm_s, 5.0);
+	assert_near(mc->minimum_cruise_ratio, 0.5);
+	assert_int_equal(mc->mcu_count, 1);
+	assert_string_equal(mc->mcu[0].name, "mcu");
+	assert_string_equal(mc->mcu[0].serial, "/dev/ttyACM0");
+	assert_int_equal(mc->mcu[0].baud, 250000);
+	assert_int_equal(mc->mcu[0].restart_method, RESTART_AUTO);
+	assert_near(mc->mcu[0].sim_clock_hz, 50e6);
+	assert_int_equal(mc->mcu[0].sim_move_count, 1024);
+
+	assert_string_equal(x->name, "stepper_x");
+	assert_true(x->dir_pin.invert);
+	assert_int_equal(x->dir_pin.mcu, PIN_MAIN_MCU);
+	assert_int_equal(x->endstop_pin.pull, PIN_PULL_UP);
+	assert_false(x->enable_pin.set);
+	assert_int_equal(x->full_steps_per_rotation, 200);
+	assert_near(x->step_distance_mm, 0.0125);
+	assert_near(x->step_pulse_s, 2e-6);
+	assert_false(x->step_pulse_configured);
+
+	assert_int_equal(y->stepper_count, 1);
+	assert_int_equal(y->stepper[0], 1);
+	assert_true(y->homing_positive);
+	assert_false(mc->axes[0].homing_positive);
+	assert_near(y->homing_speed_mm_s, 5.0);
+	assert_near(y->second_homing_speed_mm_s, 2.5);
+	assert_near(y->homing_retract_mm, 5.0);
+	assert_near(y->homing_retract_speed_mm_s, 5.0);
+
+	assert_true(e->has_stepper);
+	assert_near(e->stepper.step_distance_mm, 20.0 / 3200);
+	assert_near(e->max_extrude_cross_section_mm2, 0.64);
+	assert_near(e->filament_area_mm2, M_PI * 1.75 * 1.75 / 4);
+	assert_near(e->max_extrude_only_velocity_mm_s, 300 * 0.64 / e->filament_area_mm2);
+	assert_near(e->max_extrude_only_accel_mm_s2, 3000 * 0.64 / e->filament_area_mm2);
+	assert_near(e->instantaneous_corner_velocity_mm_s, 1.0);
+	assert_false(mc->fan.pin.set);
+
+	assert_string_equal(d->gcode_fifo, "/run/stepd/gcode");
+	assert_int_equal(d->gcode_fifo_mode, 0660);
+	assert_string_equal(d->reply_fifo, "/run/stepd/reply");
+	assert_null(d->reply_file);
+	assert_string_equal(d->out_of_band_fifo, "/run/stepd/urgent");
+	assert_near(d->horizon_s, 0.1);
+	assert_near(d->low_water_s, 0.05);
+	assert_near(d->step_tolerance_s, 12.5e-6);
+	assert_near(d->reversal_filter_s, 100e-6);
+	assert_int_equal(d->rt_cpu, -1);
+	assert_string_equal(d->startup_gcode, "");
+	assert_true(d->require_homing);
+	assert_true(d->gcode_ack);
+	machine_config_free(mc);
+}
+
+static void everything_set(void **state)
+{
+	struct machine_config *mc = load(
+		"[mcu z]\nserial: /dev/z\nbaud: 115200\nrestart_method: command\n"
+		"[board_pins z]\nmcu: z\naliases: STEP=PE1, DIR=PE2, GND=<GND>\n"
+		"[stepper_z1]\nstep_pin: z:STEP\ndir_pin: !z:DIR\nrotation_distance: 8\n"
+		"microsteps: 16\ngear_ratio: 80:20, 3:2\nendstop_pin: ^!z:PE3\n"
+		"step_pulse_duration: 0.000001\n"
+		"[extruder1]\nnozzle_diameter: 0.6\nfilament_diameter: 2.85\n"
+		"[fan]\npin: !PE4\nmax_power: 0.5\nhardware_pwm: yes\ncycle_time: 0.002\n"
+		"[tmc2209 stepper_y]\nuart_pin: PF1\nrun_current: 0.8\n"
+		"[printer]\nkinematics: corexy\nminimum_cruise_ratio: 0\nmax_z_velocity: 20\n"
+		"[stepd]\ngcode_fifo_mode: 0600\nreply_file: /tmp/replies\nhorizon_ms: 20\n"
+		"low_water_ms: 5\nrt_priority: 0\nrt_cpu: 3\nrequire_homing: off\n"
+		"out_of_band_fifo:\nstartup_gcode:\n  G28 ; home\n  M83\n"
+		"[stepd_sim]\nclock_hz: 16e6\nmove_count: 500\nseed: 18446744073709551615\n"
+		"[stepd_sim z]\nclock_hz: 180000000\nclock_ppm: -35.5\n");
+	const struct machine_stepper *z1 = &mc->steppers[3];
+
+	(void)state;
+	assert_int_equal(mc->kinematics, KINEMATICS_COREXY);
+	assert_near(mc->max_z_velocity_mm_s, 20.0);
+	assert_true(mc->minimum_cruise_ratio == 0);
+	assert_int_equal(mc->mcu_count, 2);
+	assert_int_equal(machine_config_mcu(mc, "z"), 1);
+	assert_int_equal(machine_config_mcu(mc, "y"), -1);
+	assert_int_equal(mc->mcu[1].baud, 115200);
+	assert_int_equal(mc->mcu[1].restart_method, RESTART_COMMAND);
+	assert_near(mc->mcu[0].sim_clock_hz, 16e6);
+	assert_near(mc->mcu[1].sim_clock_hz, 180e6);
+	assert_near(mc->mcu[1].sim_clock_ppm, -35.5);
+	assert_int_equal(mc->mcu[1].sim_move_count, 500);
+	assert_true(mc->stepd.sim_seed == UINT64_MAX);
+
+	assert_int_equal(mc->axes[2].stepper_count, 2);
+	assert_int_equal(mc->axes[2].stepper[1], 3);
+	assert_string_equal(z1->step_pin.name, "PE1");
+	assert_int_equal(z1->step_pin.mcu, 1);
+	assert_near(z1->gear_ratio, 6.0);
+	assert_near(z1->step_distance_mm, 8.0 / (3200 * 6));
+	assert_near(z1->step_pulse_s, 1e-6);
+	assert_true(z1->endstop_pin.set && z1->endstop_pin.invert);
+	assert_near(mc->steppers[1].step_pulse_s, 100e-9);
+
+	assert_int_equal(mc->extruder_count, 2);
+	assert_false(mc->extruders[1].has_stepper);
+	assert_true(mc->fan.pin.set && mc->fan.pin.invert && mc->fan.hardware_pwm);
+	assert_near(mc->fan.max_power, 0.5);
+	assert_int_equal(mc->stepd.gcode_fifo_mode, 0600);
+	assert_string_equal(mc->stepd.reply_file, "/tmp/replies");
+	assert_null(mc->stepd.reply_fifo);
+	assert_null(mc->stepd.out_of_band_fifo);
+	assert_near(mc->stepd.low_water_s, 0.005);
+	assert_int_equal(mc->stepd.rt_cpu, 3);
+	assert_string_equal(mc->stepd.startup_gcode, "G28\nM83");
+	assert_false(mc->stepd.require_homing);
+	machine_config_free(mc);
+}
+
+/* What is appended, and one line that must come out of it. "+N" at its start stands for the file and
+ * the Nth appended line, "@N" for line N, without either the line is anywhere in the output. */
+struct message {
+	const char *more, *expect;
+	const char *section, *drop; /* what to take out of the base first */
+};
+
+static const struct message messages[] = {
+	/* names */
+	{ "[printer]\nmax_velocty: 3\n",
+	  "+2: [printer] max_velocty: unknown option, did you mean 'max_velocity'?", 0, 0 },
+	{ "[stepper_x]\nwhatsoever: 3\n", "+2: [stepper_x] whatsoever: unknown option", 0, 0 },
+	{ "[steper_z1]\n", "+1: [steper_z1] unknown section, did you mean [stepper_z1]?", 0, 0 },
+	{ "[moonraker]\nx: 1\n", "+1: [moonraker] unknown section", 0, 0 },
+	{ "[stepd]\nunknown_option: warn\n[moonraker]\n",
+	  "+3: warning: [moonraker] unknown section", 0, 0 },
+	{ "[stepd]\nunknown_option: maybe\n",
+	  "+2: [stepd] unknown_option: value 'maybe': expected error or warn", 0, 0 },
+	{ "[bed_mesh]\nspeed: 3\n", "+1: note: [bed_mesh] is accepted but not used yet", 0, 0 },
+	{ "[extruder]\nmin_temp: 0\nmax_temp: 250\n",
+	  "@31: note: [extruder] accepted but not used yet: min_temp, max_temp", 0, 0 },
+	/* missing */
+	{ "", ": [printer] missing: expected this section", 0, "[printer]" },
+	{ "", ": [mcu] missing: expected this section", 0, "[mcu]" },
+	{ "", ": [stepper_y] missing: expected this section", 0, "[stepper_y]" },
+	{ "", "@3: [printer] kinematics: missing: expected cartesian or corexy", 0, "kinematics" },
+	{ "",
+	  "@3: [printer] max_accel: missing: expected a number above 0 and at most 1000000 mm/s²",
+	  0, "max_accel" },
+	{ "", "@1: [mcu] serial: missing: expected the path of a serial device", 0, "serial" },
+	{ "", "@7: [stepper_x] step_pin: missing: expected a pin", 0, "step_pin" },
+	{ "", "@15: [stepper_y] endstop_pin: missing: expected a pin", "[stepper_y]",
+	  "endstop_pin" },
+	{ "",
+	  "@7: [stepper_x] microsteps: missing: expected a whole number of at least 1 and at most 256",
+	  0, "microsteps" },
+	/* numbers */
+	{ "[printer]\nmax_accel: -4\n",
+	  "+2: [printer] max_accel: value '-4': expected a number above 0 and at most 1000000 mm/s²",
+	  0, 0 },
+	{ "[printer]\nmax_velocity: 0x30\n",
+	  "+2: [printer] max_velocity: value '0x30': expected a number above 0 and at most 10000 mm/s",
+	  0, 0 },
+	{ "[printer]\nmax_velocity: nan\n",
+	  "+2: [printer] max_velocity: value 'nan': expected a number above 0 and at most 10000 mm/s",
+	  0, 0 },
+	{ "[printer]\nmax_velocity: 1e999\n",
+	  "+2: [printer] max_velocity: value '1e999': expected a number above 0 and at most 10000 mm/s",
+	  0, 0 },
+	{ "[printer]\nmax_velocity:\n",
+	  "+2: [printer] max_velocity: value '': expected a number above 0 and at most 10000 mm/s",
+	  0, 0 },
+	{ "[printer]\nmax_z_velocity: 301\n",
+	  "+2: [printer] max_z_velocity: value '301': expected a number above 0 and at most 300 mm/s",
+	  0, 0 },
+	{ "[printer]\nminimum_cruise_ratio: 1\n",
+	  "+2: [printer] minimum_cruise_ratio: value '1': expected a number of at least 0 and below 1",
+	  0, 0 },
+	{ "[stepper_x]\nmicrosteps: 16.5\n",
+	  "+2: [stepper_x] microsteps: value '16.5': expected a whole number of at least 1 and at most "
+	  "256",
+	  0, 0 },
+	{ "[stepper_x]\nfull_steps_per_rotation: 202\n",
+	  "+2: [stepper_x] full_steps_per_rotation: value '202': expected a multiple of 4", 0, 0 },
+	{ "[stepper_x]\ngear_ratio: 80:0\n",
+	  "+2: [stepper_x] gear_ratio: value '80:0': expected ratios of positive numbers, such as 80:20 "
+	  "or 57:11, 2:1",
+	  0, 0 },
+	{ "[stepd]\nrequire_homing: perhaps\n",
+	  "+2: [stepd] require_homing: value 'perhaps': expected true or false (or yes, no, on, off, 1, "
+	  "0)",
+	  0, 0 },
+	{ "[stepd]\ngcode_fifo_mode: 0999\n",
+	  "+2: [stepd] gcode_fifo_mode: value '0999': expected a file mode in octal, such as 0660",
+	  0, 0 },
+	{ "[stepd]\nhorizon_ms: 10\n",
+	  "+2: [stepd] horizon_ms: value '10': expected a number of at least 20 and at most 1000 ms",
+	  0, 0 },
+	{ "[stepd]\nrt_cpu: any\n",
+	  "+2: [stepd] rt_cpu: value 'any': expected auto or a whole number of at least 0 and at most "
+	  "1023",
+	  0, 0 },
+	{ "[stepd_sim]\nseed: -1\n",
+	  "+2: [stepd_sim] seed: value '-1': expected a whole number of at least 0", 0, 0 },
+	{ "[mcu]\nrestart_method: kick\n",
+	  "+2: [mcu] restart_method: value 'kick': expected one of: auto arduino cheetah rpi_usb "
+	  "command",
+	  0, 0 },
+	/* kinematics */
+	{ "[printer]\nkinematics: delta\n",
+	  "+2: [printer] kinematics: value 'delta': not supported yet: expected cartesian or corexy",
+	  0, 0 },
+	{ "[printer]\nkinematics: cubic\n",
+	  "+2: [printer] kinematics: value 'cubic': expected cartesian or corexy", 0, 0 },
+	{ "[printer]\nmax_accel_to_decel: 600\n",
+	  "+2: warning: [printer] max_accel_to_decel: deprecated, write minimum_cruise_ratio: 0.8",
+	  0, 0 },
+	{ "[printer]\nmax_accel_to_decel: 600\nminimum_cruise_ratio: 0.1\n",
+	  "+2: warning: [printer] max_accel_to_decel: ignored, minimum_cruise_ratio is set", 0, 0 },
+	/* ranges and homing */
+	{ "[stepper_x]\nposition_min: 200\n",
+	  "@14: [stepper_x] position_max: value '200': expected more than position_min, which is 200",
+	  0, 0 },
+	{ "[stepper_x]\nposition_endstop: -1\n",
+	  "+2: [stepper_x] position_endstop: value '-1': expected a position from position_min 0 to "
+	  "position_max 200",
+	  0, 0 },
+	{ "[stepper_x]\nposition_endstop: 100\n",
+	  "+2: [stepper_x] homing_positive_dir: missing: expected true or false, position_endstop 100 "
+	  "is near neither 0 nor 200",
+	  0, 0 },
+	{ "[stepper_x]\nhoming_positive_dir: true\n",
+	  "+2: [stepper_x] homing_positive_dir: value 'true': expected homing toward the endstop, "
+	  "position_endstop 0 is at the other end",
+	  0, 0 },
+	{ "[stepper_z2]\n", "+1: [stepper_z2] out of order: expected [stepper_z1] to be the next",
+	  0, 0 },
+	{ "[extruder2]\n", "+1: [extruder2] out of order: expected [extruder1] to be the next", 0,
+	  0 },
+	{ "[extruder]\nfilament_diameter: 0.3\n",
+	  "+2: [extruder] filament_diameter: value '0.3': expected at least the nozzle_diameter, which "
+	  "is 0.4",
+	  0, 0 },
+	{ "[extruder]\npressure_advance: 0.05\n",
+	  "+2: warning: [extruder] pressure_advance: not applied yet", 0, 0 },
+	{ "[probe]\npin: PF1\nz_offset: high\n[stepper_z]\nendstop_pin: probe:z_virtual_endstop\n",
+	  "+3: [probe] z_offset: value 'high': expected a number of mm, [stepper_z] homes with it",
+	  "[stepper_z]", "position_endstop" },
+	/* pins */
+	{ "[stepper_x]\nstep_pin: ^PA0\n",
+	  "+2: [stepper_x] step_pin: value '^PA0': expected a pin without ^ or ~ and at most one ! "
+	  "before its name, found '^'",
+	  0, 0 },
+	{ "[stepper_x]\nstep_pin:\n", "+2: [stepper_x] step_pin: value '': expected a pin", 0, 0 },
+	{ "[stepper_x]\nstep_pin: zz:PA0\n",
+	  "+2: [stepper_x] step_pin: value 'zz:PA0': unknown MCU 'zz': expected one of: mcu", 0, 0 },
+	{ "[stepper_z]\nendstop_pin: probe:z_virtual_endstop\n",
+	  "+2: [stepper_z] endstop_pin: value 'probe:z_virtual_endstop': unknown MCU 'probe': expected "
+	  "one of: mcu",
+	  0, 0 },
+	{ "[stepper_y]\nstep_pin: PA1\n",
+	  "+2: [stepper_y] step_pin: value 'PA1': expected a pin of its own, mcu:PA1 is also "
+	  "[stepper_x] dir_pin (",
+	  0, 0 },
+	{ "[heater_bed]\nheater_pin: PD1\n",
+	  "+2: [heater_bed] heater_pin: value 'PD1': expected a pin of its own, mcu:PD1 is also "
+	  "[extruder] dir_pin (",
+	  0, 0 },
+	{ "[stepper_x]\nenable_pin: PF0\n[stepper_y]\nendstop_pin: PF0\n",
+	  "+4: [stepper_y] endstop_pin: value 'PF0': expected a pin of its own, mcu:PF0 is also "
+	  "[stepper_x] enable_pin (",
+	  0, 0 },
+	{ "[board_pins]\naliases: A=PA5, A=PA6\n",
+	  "+2: [board_pins] aliases: alias 'A=PA6' clashes with 'A=PA5' from ", 0, 0 },
+	{ "[board_pins]\naliases: A=PA5, B\n",
+	  "+2: [board_pins] aliases: value 'B': expected ALIAS=PIN, ALIAS=PIN, …", 0, 0 },
+	{ "[board_pins]\nmcu: other\naliases: A=PA5\n",
+	  "+2: [board_pins] mcu: value 'other': expected the names of configured MCUs", 0, 0 },
+	{ "[board_pins]\naliases: A=<GND>\n[stepper_x]\nstep_pin: A\n",
+	  "+4: [stepper_x] step_pin: value 'A': expected a usable pin, 'A' is reserved: <GND>", 0,
+	  0 },
+	{ "[board_pins]\naliases: A=B, B=A\n[stepper_x]\nstep_pin: A\n",
+	  "+4: [stepper_x] step_pin: value 'A': expected an alias of a pin, 'A' and 'B' lead in a "
+	  "circle",
+	  0, 0 },
+	/* MCUs and stepd */
+	{ "[mcu mcu]\nserial: /dev/x\n",
+	  "+1: [mcu mcu] MCU name: expected one of its own of at most 63 characters", 0, 0 },
+	{ "[mcu]\ncanbus_uuid: 1234\n",
+	  "+2: [mcu] canbus_uuid: value '1234': expected either serial or canbus_uuid", 0, 0 },
+	{ "[mcu b]\ncanbus_uuid: 1234\n",
+	  "+2: warning: [mcu b] canbus_uuid: CAN links are not supported yet, this MCU can only be "
+	  "simulated",
+	  0, 0 },
+	{ "[mcu 1]\n[mcu 2]\n[mcu 3]\n[mcu 4]\n[mcu 5]\n[mcu 6]\n[mcu 7]\n[mcu 8]\n",
+	  "+8: [mcu 8] too many MCUs: expected at most 8", 0, 0 },
+	{ "[stepd_sim q]\n", "+1: [stepd_sim q] unknown MCU: expected the name of a configured one",
+	  0, 0 },
+	{ "[stepd]\nreply_fifo: /a\nreply_file: /b\n",
+	  "+3: [stepd] reply_file: value '/b': expected either reply_fifo or reply_file", 0, 0 },
+	{ "[stepd]\ngcode_fifo: /run/stepd/reply\n",
+	  "+2: [stepd] gcode_fifo: value '/run/stepd/reply': expected a path of its own, gcode_fifo and "
+	  "reply_fifo are the same",
+	  0, 0 },
+	{ "[stepd]\ngcode_fifo:\n", "+2: [stepd] gcode_fifo: value '': expected a path", 0, 0 },
+	{ "[stepd]\nlow_water_ms: 100\n",
+	  "+2: [stepd] low_water_ms: value '100': expected low_water_ms to be less than horizon_ms, "
+	  "which is 100",
+	  0, 0 },
+};
+
+static void each_message(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++) {
+		const struct message *m = &messages[i];
+		char want[600], *out, *rest;
+
+		write_base(m->section, m->drop, m->more);
+		int status = check(file, &out);
+
+		if (*m->expect == '+' || *m->expect == '@') {
+			long line = strtol(m->expect + 1, &rest, 10);
+
+			line += *m->expect == '+' ? BASE_LINES - (m->drop ? 1 : 0) : 0;
+			snprintf(want, sizeof(want), "%s:%ld%s", file, line, rest);
+		} else {
+			snprintf(want, sizeof(want), "%s%s", file, m->expect);
+		}
+		if (!strstr(out, want))
+			fail_msg("case %zu:\n%swants:\n%s\ngot:\n%s", i, m->more, want, out);
+		bool harmless = strstr(m->expect, ": warning: ") || strstr(m->expect, ": note: ");
+
+		/* A line with the dropped one missing moves the others, so only the status counts. */
+		if (status != (harmless ? 0 : 1) && !strstr(m->more, "[mcu 8]"))
+			fail_msg("case %zu: status %d\n%s", i, status, out);
+		free(out);
+	}
+}
+
+/* Many steppers: one too many, and extruders without the first one. */
+static void too_many(void **state)
+{
+	char text[4096], *out;
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 1; i <= 14; i++)
+		n += (size_t)sprintf(text + n,
+				     "[stepper_z%d]\nstep_pin: S%d\ndir_pin: D%d\n"
+				     "rotation_distance: 8\nmicrosteps: 16\n",
+				     i, i, i);
+	write_base(NULL, NULL, text);
+	assert_int_equal(check(file, &out), 1);
+	assert_non_null(strstr(out, "[stepper_z14] too many steppers: expected at most 16\n"));
+	free(out);
+
+	n = 0;
+	for (int i = 1; i <= 8; i++)
+		n += (size_t)sprintf(text + n,
+				     "[extruder%d]\nnozzle_diameter: 0.4\n"
+				     "filament_diameter: 1.75\n",
+				     i);
+	write_base(NULL, NULL, text);
+	assert_int_equal(check(file, &out), 1);
+	assert_non_null(strstr(out, "[extruder8] too many extruders: expected at most 8\n"));
+	free(out);
+
+	write_base(NULL, "[extruder]", "[extruder1]\n");
+	assert_int_equal(check(file, &out), 1);
+	assert_non_null(strstr(out, "[extruder1] out of order: expected [extruder] before it\n"));
+	free(out);
+}
+
+/* Everything that is wrong comes in one run, in the order of the file, and a summary ends it. */
+static void all_at_once(void **state)
+{
+	char *out, want[600];
+
+	(void)state;
+	write_config("[printer]\nkinematics: corexy\nmax_velocity: fast\n"
+		     "[stepper_x]\nstep_pn: PA0\nmicrosteps: 0\n");
+	assert_int_equal(check(file, &out), 1);
+	const char *at = out;
+	static const char *const order[] = {
+		": [mcu] missing",
+		": [stepper_y] missing",
+		": [stepper_z] missing",
+		":1: [printer] max_accel: missing",
+		":3: [printer] max_velocity: value 'fast'",
+		":4: [stepper_x] step_pin: missing",
+		":4: [stepper_x] dir_pin: missing",
+		":4: [stepper_x] rotation_distance: missing",
+		":4: [stepper_x] endstop_pin: missing",
+		":4: [stepper_x] position_max: missing",
+		":4: [stepper_x] position_endstop: missing",
+		":5: [stepper_x] step_pn: unknown option, did you mean 'step_pin'?",
+		":6: [stepper_x] microsteps: value '0'",
+	};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		snprintf(want, sizeof(want), "%s%s", file, order[i]);
+		const char *next = strstr(at, want);
+
+		if (!next)
+			fail_msg("'%s' isn't at its place in:\n%s", want, out);
+		at = next;
+	}
+	snprintf(want, sizeof(want), "%s: 13 errors, 0 warnings, 0 notes: can't be used\n", file);
+	assert_non_null(strstr(at, want));
+	free(out);
+}
+
+static void pins_shared(void **state)
+{
+	struct machine_config *mc = load(
+		"[stepper_x]\nenable_pin: !PF0\n[stepper_y]\nenable_pin: !PF0\nendstop_pin: PA3\n"
+		"[duplicate_pin_override]\npins: PB1, PF9\n[stepper_z]\ndir_pin: PB1\n");
+
+	(void)state;
+	assert_true(pin_same(&mc->steppers[0].enable_pin, &mc->steppers[1].enable_pin));
+	machine_config_free(mc);
+}
+
+static void overridden(void **state)
+{
+	const char *const paths[] = { file };
+	const char *const good[] = { "stepper_x.microsteps=128", "mcu far.serial=/dev/far",
+				     "stepper_x.step_pin=far:PA0" };
+	const char *const bad[] = { "stepper_x.microsteps=many" };
+	char *out = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&out, &size);
+
+	(void)state;
+	write_base(NULL, NULL, "");
+	struct machine_config *mc = machine_config_load(paths, 1, good, 3, NULL);
+
+	assert_non_null(mc);
+	assert_int_equal(mc->steppers[0].microsteps, 128);
+	assert_int_equal(mc->steppers[0].step_pin.mcu, 1);
+	machine_config_free(mc);
+	assert_null(machine_config_load(paths, 1, bad, 1, f));
+	fclose(f);
+	assert_string_equal(out,
+			    "-o stepper_x.microsteps=many: [stepper_x] microsteps: value 'many': "
+			    "expected a whole number of at least 1 and at most 256\n");
+	free(out);
+}
+
+/* No file, no second list of everything that is missing from it. */
+static void no_file(void **state)
+{
+	char *out;
+
+	(void)state;
+	assert_int_equal(check("/nonexistent/printer.cfg", &out), 1);
+	assert_string_equal(out, "/nonexistent/printer.cfg: can't open: No such file or directory\n"
+				 "/nonexistent/printer.cfg: 1 error, 0 warnings, 0 notes: can't be "
+				 "used\n");
+	free(out);
+}
+
+/* Files as users have them: not an error, and the values that matter. */
+static void existing_files(void **state)
+{
+	static const char *const paths[] = { "tests/data/voron-like.cfg",
+					     "tests/data/ender-like.cfg", "etc/sim-cartesian.cfg",
+					     "etc/sim-corexy.cfg" };
+	struct machine_config *mc[4];
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		mc[i] = machine_config_load(&paths[i], 1, NULL, 0, NULL);
+		assert_non_null(mc[i]);
+		assert_true(mc[i]->stepper_count >= 3);
+	}
+	assert_int_equal(mc[0]->axes[2].stepper_count, 4);
+	assert_string_equal(mc[0]->steppers[0].step_pin.name, "PF13");
+	assert_near(mc[0]->axes[2].position_endstop_mm, -1.485); /* from the save block */
+	assert_false(mc[0]->axes[2].homing_positive);
+	assert_int_equal(mc[0]->extruders[0].stepper.step_pin.mcu, 1);
+	assert_near(mc[1]->axes[2].position_endstop_mm, 3.25);
+	assert_near(mc[1]->minimum_cruise_ratio, 0.5);
+	for (int i = 2; i < 4; i++) {
+		assert_near(mc[i]->steppers[0].step_distance_mm, 1 / 80.0);
+		assert_near(mc[i]->mcu[0].sim_clock_hz, 50e6);
+		assert_true(mc[i]->axes[0].position_max_mm == 300);
+		assert_false(mc[i]->stepd.require_homing);
+		assert_int_equal(mc[i]->store->notes + mc[i]->store->warnings, 0);
+	}
+	assert_int_equal(mc[2]->kinematics, KINEMATICS_CARTESIAN);
+	assert_int_equal(mc[3]->kinematics, KINEMATICS_COREXY);
+	const struct config_option *gcode =
+		config_option(config_section(mc[0]->store, "gcode_macro PRINT_START"), "gcode");
+
+	assert_non_null(strstr(gcode->value, "\nG1 Y150 E10 F1200\n"));
+	assert_non_null(strstr(gcode->value, "\n[not a section]\n"));
+	for (int i = 0; i < 4; i++)
+		machine_config_free(mc[i]);
+}
+
+static int scratch(void **state)
+{
+	int fd = mkstemp(file);
+
+	(void)state;
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int clean(void **state)
+{
+	(void)state;
+	return unlink(file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults),       cmocka_unit_test(everything_set),
+		cmocka_unit_test(each_message),   cmocka_unit_test(too_many),
+		cmocka_unit_test(all_at_once),    cmocka_unit_test(pins_shared),
+		cmocka_unit_test(overridden),     cmocka_unit_test(no_file),
+		cmocka_unit_test(existing_files),
+	};
+
+	return cmocka_run_group_tests(tests, scratch, clean);
+}
