@@ -54,6 +54,7 @@ struct model {
 	uint32_t head, tail;
 	struct move last;
 	struct planner_limits last_limits;
+	double at_mm[MOVE_AXES]; /* where the last record left the axes */
 	bool moved; /* last is set, and nothing made motion rest since */
 	double speed_mm_s;
 	double refuse; /* probability */
@@ -164,6 +165,7 @@ static void check_move(struct model *md, const struct move *m, const struct expe
 	assert_int_equal(m->line, x->number);
 	assert_int_equal(m->id, md->last_id + 1);
 	assert_memory_equal(m->start_mm, x->start_mm, sizeof(m->start_mm));
+	assert_memory_equal(m->start_mm, md->at_mm, sizeof(m->start_mm));
 	for (int i = 0; i < MOVE_AXES; i++) {
 		double end = m->start_mm[i] + m->dir[i] * m->length_mm;
 
@@ -221,6 +223,8 @@ static bool model_push(void *ctx, const struct plan_rec *rec)
 	default:
 		fail_msg("record of kind %u", rec->kind);
 	}
+	if (x->kind == PLAN_MOVE || x->kind == PLAN_POSITION)
+		memcpy(md->at_mm, x->end_mm, sizeof(md->at_mm));
 	if (x->kind != PLAN_MOVE && x->kind != PLAN_OUTPUT) {
 		assert_true(md->speed_mm_s == 0);
 		md->moved = false;
@@ -430,6 +434,47 @@ static void test_million_moves(void **state)
 	bed_init(&b, 0, 0);
 	torture(&b, 1250000, false); /* some are too short, some are refused */
 	assert_true(b.md.moves > 1000000);
+	bed_free(&b);
+}
+
+/* Great speed, gentle acceleration, moves of nanometres: v² changes by hardly more than its
+ * rounding within a move, and the ramps must fill the move all the same. */
+static void test_nanometres_at_speed(void **state)
+{
+	struct bed b;
+	double t[MOVE_AXES] = {0};
+
+	(void)state;
+	bed_init(&b, 0, 0);
+	b.limits.velocity_mm_s_max = 20000;
+	b.limits.accel_mm_s2_max = 20;
+	assert_int_equal(planner_limits_set(b.p, &b.limits), 0);
+	for (uint32_t i = 1; i < 20000; i++) {
+		t[AXIS_X] += i % 2 ? 200 * exp(rnd(-3, 3)) : exp(rnd(log(2e-6), log(1e-4)));
+		add_move(&b, t, 20000, i);
+	}
+	drain(&b);
+	assert_true(b.md.moves > 19000);
+	bed_free(&b);
+}
+
+/* Noise in X, Y, Z on a move of E alone is not moved, and not lost either. */
+static void test_noise_on_extrude_only(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_init(&b, 0, 0);
+	add_move(&b, (double[]){10, 0, 0, 0}, 100, 1);
+	add_move(&b, (double[]){10 + 1e-9, 1e-10, 0, -1}, 100, 2);
+	assert_true(planner_position(b.p)[AXIS_X] == 10);
+	assert_true(planner_position(b.p)[AXIS_Y] == 0);
+	add_move(&b, (double[]){10 + 1e-9, 5, 0, -1}, 100, 3);
+	add_move(&b, (double[]){10 + 2e-9, 5, 0, -1}, 100, 4); /* vanishes */
+	add_move(&b, (double[]){10 + 2e-9, 6, 0, -1}, 100, 5);
+	drain(&b);
+	assert_int_equal(b.md.moves, 4);
+	assert_true(planner_position(b.p)[AXIS_X] == 10 + 2e-9);
 	bed_free(&b);
 }
 
@@ -729,6 +774,8 @@ int main(void)
 		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_flood_of_outputs),
 		cmocka_unit_test(test_same_bits_whenever_decided),
+		cmocka_unit_test(test_nanometres_at_speed),
+		cmocka_unit_test(test_noise_on_extrude_only),
 		cmocka_unit_test(test_torture),
 		cmocka_unit_test(test_million_moves),
 	};
