@@ -160,11 +160,13 @@ static void emergency(struct fifo *f, size_t at)
 {
 	struct linebuf *b = &f->lines;
 	bool whole = at < b->end && b->buf[at] == '\n';
-	uint32_t dropped = linebuf_drop(b, at + whole - b->start, !whole);
+	/* The callback of an earlier one may have flushed all. */
+	size_t n = at + whole > b->start ? at + whole - b->start : 0;
+	uint32_t dropped = linebuf_drop(b, n, n && !whole);
 
 	f->emergencies++;
 	if (f->cfg.emergency)
-		f->cfg.emergency(f->cfg.ctx, dropped - whole);
+		f->cfg.emergency(f->cfg.ctx, dropped ? dropped - whole : 0);
 }
 
 /* Look for out-of-band input in the bytes from `at` to the end of the buffer. */

@@ -41,23 +41,40 @@ static inline void skip_blanks(struct cursor *c)
 		c->p++;
 }
 
+/* Bytes of the printable character at p: 1, 2..4 for well-formed UTF-8, 0 for anything else. */
+static size_t printable(const char *p, size_t rest)
+{
+	unsigned char c = (unsigned char)*p;
+	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+
+	if (len == 1)
+		return c >= 0x20 && c != 0x7f;
+	for (size_t i = 1; i < len; i++) {
+		if (i == rest || ((unsigned char)p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return len;
+}
+
 const char *gcode_quote(char *dst, size_t cap, const char *text, size_t len)
 {
-	size_t n = 0;
+	size_t n = 0, step;
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-		bool plain = c >= 0x20 && c != 0x7f;
+	for (size_t i = 0; i < len; i += step) {
+		size_t whole = printable(text + i, len - i);
 
+		step = whole ? whole : 1;
 		if (n + 8 > cap) {
 			memcpy(dst + n, "...", 3);
 			n += 3;
 			break;
 		}
-		if (plain)
-			dst[n++] = (char)c;
-		else
-			n += (size_t)snprintf(dst + n, 5, "\\x%02x", c);
+		if (whole) {
+			memcpy(dst + n, text + i, whole);
+			n += whole;
+		} else {
+			n += (size_t)snprintf(dst + n, 5, "\\x%02x", (unsigned char)text[i]);
+		}
 	}
 	dst[n] = '\0';
 	return dst;
