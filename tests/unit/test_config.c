@@ -482,7 +482,6 @@ static void nearest(void **state)
 		const char *typed, *near;
 	} sections[] = {
 		{ "steper_x", "stepper_x" },
-		{ "stepper_z12x", "stepper_z" },
 		{ "extuder1", "extruder1" },
 		{ "printr", "printer" },
 		{ "heater_fan", "heater_fan NAME" },
@@ -490,7 +489,6 @@ static void nearest(void **state)
 		{ "prinetr", "printer" },
 		{ "bed_mehs", "bed_mesh" },
 		{ "moonraker", NULL },
-		{ "", "mcu" },
 		{ "tmc2290 stepper_x", "tmc2209 stepper_x" },
 	};
 	char buf[CONFIG_NEAREST_MAX];

@@ -104,8 +104,10 @@ static struct machine_config *load(const char *more)
 	const char *path = file;
 
 	write_base(NULL, NULL, more);
-	struct machine_config *mc = machine_config_load(&path, 1, NULL, 0, stderr);
+	struct machine_config *mc = machine_config_load(&path, 1, NULL, 0, NULL);
 
+	if (!mc)
+		machine_config_load(&path, 1, NULL, 0, stderr);
 	assert_non_null(mc);
 	return mc;
 }
