@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* libFuzzer: any bytes through line splitter, numbering and interpreter. What must hold: no crash,
+ * positions stay finite, an error leaves positions and modes alone, a line that is given again after
+ * "no room" does the same, no reply holds a newline or a control character.
+ * Run: fuzz_gcode -max_total_time=60 [corpus]. The first byte chooses chunk size and answers. */
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/gcode/gcode.h"
+#include "daemon/gcode/gcode_line.h"
+#include "daemon/linebuf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static unsigned answers;
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static int answer(void)
+{
+	unsigned turn = answers++ & 15;
+
+	return turn == 3 ? -EAGAIN : turn == 9 ? -EINPROGRESS : turn == 13 ? -ERANGE : 0;
+}
+
+static int move(void *ctx, const struct gcode_target *t, char *err)
+{
+	int a = answer();
+
+	(void)ctx;
+	(void)err;
+	for (int i = 0; i < MOVE_AXES; i++)
+		check(isfinite(t->position_mm[i]));
+	check(t->feed_mm_s > 0 && isfinite(t->feed_mm_s));
+	return a == -EINPROGRESS ? 0 : a;
+}
+
+static int dwell(void *ctx, double dwell_s, char *err)
+{
+	(void)ctx;
+	(void)err;
+	check(dwell_s > 0 && dwell_s <= 86400);
+	return answer();
+}
+
+static int with_mask(void *ctx, uint32_t mask, char *err)
+{
+	(void)ctx;
+	(void)err;
+	check(mask <= GCODE_MASK_ALL);
+	return answer();
+}
+
+static int set_position(void *ctx, uint32_t mask, const double mm[MOVE_AXES], char *err)
+{
+	for (int i = 0; i < MOVE_AXES; i++)
+		check(isfinite(mm[i]));
+	return with_mask(ctx, mask, err);
+}
+
+static int set_limits(void *ctx, const struct gcode_limits *l, char *err)
+{
+	(void)ctx;
+	(void)err;
+	check(l->mask && l->mask < 16);
+	check(!(l->mask & GCODE_LIMIT_VELOCITY) || l->velocity_mm_s > 0);
+	check(!(l->mask & GCODE_LIMIT_ACCEL) || l->accel_mm_s2 > 0);
+	check(l->minimum_cruise_ratio >= 0 && l->minimum_cruise_ratio < 1);
+	check(l->square_corner_velocity_mm_s >= 0);
+	return answer();
+}
+
+static int plain(void *ctx, char *err)
+{
+	(void)ctx;
+	(void)err;
+	return answer();
+}
+
+static int fan(void *ctx, unsigned n, double value, char *err)
+{
+	(void)ctx;
+	(void)err;
+	check(n <= 255 && value >= 0 && value <= 1);
+	return answer();
+}
+
+static void stop(void *ctx, const char *reason)
+{
+	(void)ctx;
+	(void)reason;
+}
+
+static void reply(void *ctx, enum reply_kind kind, const char *text)
+{
+	(void)ctx;
+	(void)kind;
+	for (; *text; text++)
+		check((unsigned char)*text >= 0x20 && *text != 0x7f);
+}
+
+static void run_line(struct gcode *g, struct gcode_numbering *n, const struct linebuf_line *l)
+{
+	static struct gcode before;
+	enum gcode_result r = GCODE_AGAIN;
+
+	for (int i = 0; i < 4 && r == GCODE_AGAIN; i++) {
+		if (gcode_busy(g))
+			gcode_resume(g, answers & 1 ? "it failed" : NULL);
+		before = *g;
+		r = gcode_feed_line(g, n, l);
+		if (r == GCODE_AGAIN || r == GCODE_ERROR) {
+			check(memcmp(before.position_mm, g->position_mm, sizeof(g->position_mm)) == 0);
+			check(memcmp(before.base_mm, g->base_mm, sizeof(g->base_mm)) == 0);
+			check(before.feed_mm_s == g->feed_mm_s && before.unit_mm == g->unit_mm);
+			check(before.extrude_factor == g->extrude_factor);
+			check(before.relative == g->relative && before.relative_e == g->relative_e);
+		}
+		check((r == GCODE_WAIT) == gcode_busy(g));
+	}
+	gcode_exec_now(g, l->text, l->len, l->number);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct gcode_ops ops = {
+		.move = move, .dwell = dwell, .set_position = set_position, .set_limits = set_limits,
+		.wait_moves = plain, .home = with_mask, .motors_off = with_mask, .fan = fan,
+		.emergency_stop = stop, .reply = reply,
+	};
+	static struct gcode g;
+	struct gcode_numbering n;
+	struct linebuf b;
+	struct linebuf_line l;
+	char *buf = malloc(512);
+	size_t chunk, at = 1;
+
+	if (!buf || !size) {
+		free(buf);
+		return 0;
+	}
+	answers = data[0];
+	chunk = 1 + data[0] * 2u;
+	gcode_init(&g, &ops, "fuzz");
+	gcode_numbering_init(&n, (enum gcode_ack)(data[0] % 3));
+	linebuf_init(&b, buf, 512, 300);
+	for (;;) {
+		size_t room, len;
+		char *space;
+
+		while (linebuf_next(&b, &l)) {
+			run_line(&g, &n, &l);
+			linebuf_done(&b);
+		}
+		if (at == size)
+			break;
+		space = linebuf_space(&b, &room);
+		check(room > 0);
+		len = chunk < room ? chunk : room;
+		len = len < size - at ? len : size - at;
+		memcpy(space, data + at, len);
+		linebuf_added(&b, len);
+		at += len;
+		if (at == size)
+			linebuf_end(&b);
+	}
+	free(buf);
+	return 0;
+}
