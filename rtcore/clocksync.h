@@ -44,17 +44,18 @@ struct clocksync {
 	/* regression; times in s after t0_ns, clocks in ticks after clock0 */
 	int64_t t0_ns;
 	uint64_t clock0;
-	double time_mean_s, clock_mean, time_var, cov, slope_hz;
+	double time_mean_s, clock_mean, time_var, cov, weight_sum, slope_hz;
 	double error_var;       /* of the prediction, ticks^2 */
 	double half_trip_min_s; /* aged */
 	double round_trip_s;    /* of the last sample, without the reply's wire time */
 	double last_error_s;    /* last sample minus its prediction */
-	double last_time_s, good_time_s;
+	double last_sent_s, good_time_s, short_time_s;
 	double handed_out_s; /* clocksync_now_s() never falls below it */
 	double map_target_s; /* s2 of the last clocksync_secondary_map() */
 	uint32_t samples, outliers;
 	uint32_t discarded; /* for a repeated, ambiguous or implausible question or answer */
 	uint32_t resets;    /* of the error variance */
+	bool contradicted;  /* by the last sample */
 	bool has_uptime;
 	/* asking */
 	bool waiting;
