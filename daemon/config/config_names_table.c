@@ -5,7 +5,6 @@
  */
 #include "daemon/config/config_names.h"
 
-/* clang-format off: laid out by hand */
 #define SPI \
 	"spi_bus spi_speed spi_software_sclk_pin spi_software_mosi_pin " \
 	"spi_software_miso_pin "
@@ -97,7 +96,7 @@ const struct config_kind config_kinds[] = {
 	  MOTOR HEATER "nozzle_diameter filament_diameter max_extrude_cross_section "
 		       "instantaneous_corner_velocity max_extrude_only_distance "
 		       "max_extrude_only_velocity max_extrude_only_accel pressure_advance "
-		       "pressure_advance_smooth_time " },
+		       "pressure_advance_smooth_time shared_heater " },
 	{ "extruder_stepper+", MOTOR "extruder pressure_advance pressure_advance_smooth_time " },
 	{ "manual_stepper+", MOTOR "velocity accel endstop_pin position_min position_max "
 				   "homing_speed homing_accel " },

@@ -100,14 +100,17 @@ struct machine_fan {
 	double kick_start_s;
 };
 
+/* Which lines of G-code are answered with `ok`; same order as enum gcode_ack. */
+enum machine_ack { MACHINE_ACK_NONE, MACHINE_ACK_NUMBERED, MACHINE_ACK_ALL };
+
 /* [stepd]: what is stepd's own. */
 struct machine_stepd {
 	char *gcode_fifo;
 	mode_t gcode_fifo_mode; /* also of the other FIFOs */
 	char *reply_fifo;       /* exactly one of reply_fifo and reply_file is not NULL */
 	char *reply_file;
-	char *out_of_band_fifo;        /* lines written here overtake: M112; NULL if switched off */
-	bool gcode_ack;                /* send `ok` for each line */
+	char *out_of_band_fifo; /* lines written here overtake: M112; NULL if switched off */
+	enum machine_ack gcode_ack;
 	double horizon_s, low_water_s; /* how far ahead steps are sent; when to top up */
 	double lookahead_s;            /* the planner's window */
 	double step_tolerance_s;       /* each step within ± this of its exact time */

@@ -176,7 +176,7 @@ static void defaults(void **state)
 	assert_int_equal(d->rt_cpu, -1);
 	assert_string_equal(d->startup_gcode, "");
 	assert_true(d->require_homing);
-	assert_true(d->gcode_ack);
+	assert_int_equal(d->gcode_ack, MACHINE_ACK_ALL);
 	machine_config_free(mc);
 }
 
@@ -193,7 +193,7 @@ static void everything_set(void **state)
 		"[tmc2209 stepper_y]\nuart_pin: PF1\nrun_current: 0.8\n"
 		"[printer]\nkinematics: corexy\nminimum_cruise_ratio: 0\nmax_z_velocity: 20\n"
 		"[stepd]\ngcode_fifo_mode: 0600\nreply_file: /tmp/replies\nhorizon_ms: 20\n"
-		"low_water_ms: 5\nrt_priority: 0\nrt_cpu: 3\nrequire_homing: off\n"
+		"low_water_ms: 5\ngcode_ack: none\nrt_priority: 0\nrt_cpu: 3\nrequire_homing: off\n"
 		"out_of_band_fifo:\nstartup_gcode:\n  G28 ; home\n  M83\n"
 		"[stepd_sim]\nclock_hz: 16e6\nmove_count: 500\nseed: 18446744073709551615\n"
 		"[stepd_sim z]\nclock_hz: 180000000\nclock_ppm: -35.5\n");
@@ -233,6 +233,7 @@ static void everything_set(void **state)
 	assert_null(mc->stepd.reply_fifo);
 	assert_null(mc->stepd.out_of_band_fifo);
 	assert_near(mc->stepd.low_water_s, 0.005);
+	assert_int_equal(mc->stepd.gcode_ack, MACHINE_ACK_NONE);
 	assert_int_equal(mc->stepd.rt_cpu, 3);
 	assert_string_equal(mc->stepd.startup_gcode, "G28\nM83");
 	assert_false(mc->stepd.require_homing);
