@@ -69,7 +69,7 @@ struct target {
 
 static void draw(const struct input *in, struct target *t, size_t n)
 {
-	double heading = 0, at[MOVE_AXES] = {0};
+	double heading = 0, at[MOVE_AXES] = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
 		double mm = in->segment_mm > 0 ? in->segment_mm : exp(rnd(log(0.01), log(20)));
@@ -101,8 +101,8 @@ struct result {
 static bool run(const struct input *in, const struct target *t, size_t n, bool each_call,
 		uint32_t *batch_ns, struct result *r)
 {
-	struct planner_config cfg = {.window_s = in->window_s};
-	struct planner_sink sink = {take, &r->sums};
+	struct planner_config cfg = { .window_s = in->window_s };
+	struct planner_sink sink = { take, &r->sums };
 	struct planner_limits l;
 	struct planner *p;
 	uint64_t start, before, now;
@@ -158,8 +158,7 @@ static bool row(const struct input *in, size_t n)
 	       1e3 * (double)n / (double)r.total_ns, (double)r.total_ns / (double)n,
 	       (double)batch_ns[batches / 2] / BATCH,
 	       (double)batch_ns[(size_t)((double)batches * 0.999)] / BATCH,
-	       (double)batch_ns[batches - 1] / BATCH, calls.call_ns_max * 1e-3,
-	       r.sums.cruise_mm_s);
+	       (double)batch_ns[batches - 1] / BATCH, calls.call_ns_max * 1e-3, r.sums.cruise_mm_s);
 out:
 	free(t);
 	free(batch_ns);
@@ -169,15 +168,18 @@ out:
 int main(int argc, char **argv)
 {
 	static const struct input inputs[] = {
-		{"curve of 0.5 mm, corners, 100 mm/s", 0.5, 0.1, 100, 5000, 40, 0.5, false, 2},
-		{"the same, limits change every second move", 0.5, 0.1, 100, 5000, 40, 0.5, true, 2},
-		{"mixed 0.01-20 mm, corners, 200 mm/s", 0, 0.5, 200, 5000, 10, 0.5, false, 2},
-		{"zigzag of 1 mm", 1, 3.1, 200, 5000, 0, 0.5, false, 2},
-		{"line of 0.02 mm, 500 mm/s", 0.02, 0, 500, 5000, 0, 0.5, false, 2},
-		{"line of 0.02 mm, 1000 mm/s, gentle, no ratio", 0.02, 0, 1000, 500, 0, 0, false, 60},
-		{"line of 0.02 mm, 1000 mm/s, ratio 0.99", 0.02, 0, 1000, 5000, 0, 0.99, false, 60},
-		{"curve of 0.02 mm, corners, 500 mm/s", 0.02, 0.01, 500, 5000, 300, 0.5, false, 2},
-		{"line of 0.02 mm, window 10 ms", 0.02, 0, 500, 2000, 0, 0.5, false, 0.01},
+		{ "curve of 0.5 mm, corners, 100 mm/s", 0.5, 0.1, 100, 5000, 40, 0.5, false, 2 },
+		{ "the same, limits change every second move", 0.5, 0.1, 100, 5000, 40, 0.5, true,
+		  2 },
+		{ "mixed 0.01-20 mm, corners, 200 mm/s", 0, 0.5, 200, 5000, 10, 0.5, false, 2 },
+		{ "zigzag of 1 mm", 1, 3.1, 200, 5000, 0, 0.5, false, 2 },
+		{ "line of 0.02 mm, 500 mm/s", 0.02, 0, 500, 5000, 0, 0.5, false, 2 },
+		{ "line of 0.02 mm, 1000 mm/s, gentle, no ratio", 0.02, 0, 1000, 500, 0, 0, false,
+		  60 },
+		{ "line of 0.02 mm, 1000 mm/s, ratio 0.99", 0.02, 0, 1000, 5000, 0, 0.99, false,
+		  60 },
+		{ "curve of 0.02 mm, corners, 500 mm/s", 0.02, 0.01, 500, 5000, 300, 0.5, false, 2 },
+		{ "line of 0.02 mm, window 10 ms", 0.02, 0, 500, 2000, 0, 0.5, false, 0.01 },
 	};
 	long n = argc > 1 ? strtol(argv[1], NULL, 10) : 1000000;
 

@@ -137,9 +137,9 @@ static void hill_close(struct lookahead *la, uint32_t start, uint32_t end, doubl
 }
 
 struct hills {
-	uint32_t last;	 /* first move of the last hill */
+	uint32_t last;   /* first move of the last hill */
 	bool last_final; /* no later move can raise the last hill */
-	uint32_t final;	 /* S is final up to this junction */
+	uint32_t final;  /* S is final up to this junction */
 };
 
 /* S forward: smooth_v2 becomes S, cruise_v2 the top of the move's hill. */
@@ -149,7 +149,7 @@ static struct hills smooth_forward(struct lookahead *la, uint32_t backward_final
 	double s = m->smooth_v2, top = max2(m->hill_v2, m->start_v2);
 	bool falling = m->falling, final = true;
 	/* A hill that falls ends at the next rise, unless that rise comes of a forced decision. */
-	struct hills h = {la->decided, la->stop || (falling && s == m->start_v2), la->decided};
+	struct hills h = { la->decided, la->stop || (falling && s == m->start_v2), la->decided };
 
 	for (uint32_t i = la->decided; i != la->tail; i++) {
 		struct lookahead_move *next = at(la, i + 1);

@@ -34,13 +34,13 @@ struct lookahead_move {
 	double cruise_v2_max;
 	double start_v2_max; /* junction with the move before; lookahead_push() may lower it */
 	/* internal until decided */
-	double start_v2;  /* decided: speed at the start */
-	double cruise_v2; /* decided: greatest speed within; before: top of the hill */
-	double smooth_v2;  /* S at the start */
-	double hill_v2;    /* top of the hill so far, seen from the start of this move */
+	double start_v2;            /* decided: speed at the start */
+	double cruise_v2;           /* decided: greatest speed within; before: top of the hill */
+	double smooth_v2;           /* S at the start */
+	double hill_v2;             /* top of the hill so far, seen from the start of this move */
 	double accel_2d, smooth_2d; /* 2·a·d */
 	double time_s;
-	bool falling;  /* S falls, or has fallen before a level stretch, at the start */
+	bool falling;   /* S falls, or has fallen before a level stretch, at the start */
 	bool tentative; /* start_v2 may still rise */
 };
 
@@ -51,10 +51,10 @@ struct lookahead {
 	uint32_t decided; /* first undecided move */
 	uint32_t tail;    /* one behind the newest */
 	uint32_t planned; /* newest plan: up to here */
-	bool stop;	  /* motion rests behind the newest move, whatever follows */
+	bool stop;        /* motion rests behind the newest move, whatever follows */
 	double window_s;
 	double decided_s, undecided_s; /* time in [head, decided) and [decided, tail) */
-	uint32_t plan_at;	       /* undecided moves at which a plan is worth its cost */
+	uint32_t plan_at;              /* undecided moves at which a plan is worth its cost */
 };
 
 /* ring: `size` moves, a power of two. At rest, empty. */

@@ -31,25 +31,26 @@ int pathmove_check_limits(const struct planner_limits *l, char *err, size_t size
 	const double *v = l->axis_velocity_mm_s_max, *a = l->axis_accel_mm_s2_max;
 	bool extruder = l->extrude_velocity_mm_s_max != 0;
 	const struct range ranges[] = {
-		{"maximum velocity (mm/s)", l->velocity_mm_s_max, 1e-3, 1e6, false},
-		{"maximum acceleration (mm/s^2)", l->accel_mm_s2_max, 1e-2, 1e9, false},
-		{"minimum cruise ratio", l->cruise_ratio_min, 0, 0.9999, false},
-		{"square corner velocity (mm/s)", l->corner_mm_s, 0, 1e6, false},
-		{"extruder velocity (mm/s)", l->extrude_velocity_mm_s_max, 1e-3, 1e6, true},
-		{"extruder acceleration (mm/s^2)", l->extrude_accel_mm_s2_max, 1e-2, 1e9, !extruder},
-		{"longest extrude-only move (mm)", l->extrude_mm_max, 0, 1e9, false},
-		{"instantaneous corner velocity (mm/s)", l->extrude_corner_mm_s, 0, 1e6, false},
-		{"maximum cross section (mm^2)", l->extrude_area_mm2_max, 0, 1e9, false},
-		{"filament area (mm^2)", l->filament_area_mm2, 1e-6, 1e6, !extruder},
-		{"nozzle diameter (mm)", l->nozzle_mm, 0, 1e3, false},
-		{"X velocity (mm/s)", v[AXIS_X], 1e-3, 1e6, true},
-		{"Y velocity (mm/s)", v[AXIS_Y], 1e-3, 1e6, true},
-		{"Z velocity (mm/s)", v[AXIS_Z], 1e-3, 1e6, true},
-		{"E velocity (mm/s)", v[AXIS_E], 1e-3, 1e6, true},
-		{"X acceleration (mm/s^2)", a[AXIS_X], 1e-2, 1e9, true},
-		{"Y acceleration (mm/s^2)", a[AXIS_Y], 1e-2, 1e9, true},
-		{"Z acceleration (mm/s^2)", a[AXIS_Z], 1e-2, 1e9, true},
-		{"E acceleration (mm/s^2)", a[AXIS_E], 1e-2, 1e9, true},
+		{ "maximum velocity (mm/s)", l->velocity_mm_s_max, 1e-3, 1e6, false },
+		{ "maximum acceleration (mm/s^2)", l->accel_mm_s2_max, 1e-2, 1e9, false },
+		{ "minimum cruise ratio", l->cruise_ratio_min, 0, 0.9999, false },
+		{ "square corner velocity (mm/s)", l->corner_mm_s, 0, 1e6, false },
+		{ "extruder velocity (mm/s)", l->extrude_velocity_mm_s_max, 1e-3, 1e6, true },
+		{ "extruder acceleration (mm/s^2)", l->extrude_accel_mm_s2_max, 1e-2, 1e9,
+		  !extruder },
+		{ "longest extrude-only move (mm)", l->extrude_mm_max, 0, 1e9, false },
+		{ "instantaneous corner velocity (mm/s)", l->extrude_corner_mm_s, 0, 1e6, false },
+		{ "maximum cross section (mm^2)", l->extrude_area_mm2_max, 0, 1e9, false },
+		{ "filament area (mm^2)", l->filament_area_mm2, 1e-6, 1e6, !extruder },
+		{ "nozzle diameter (mm)", l->nozzle_mm, 0, 1e3, false },
+		{ "X velocity (mm/s)", v[AXIS_X], 1e-3, 1e6, true },
+		{ "Y velocity (mm/s)", v[AXIS_Y], 1e-3, 1e6, true },
+		{ "Z velocity (mm/s)", v[AXIS_Z], 1e-3, 1e6, true },
+		{ "E velocity (mm/s)", v[AXIS_E], 1e-3, 1e6, true },
+		{ "X acceleration (mm/s^2)", a[AXIS_X], 1e-2, 1e9, true },
+		{ "Y acceleration (mm/s^2)", a[AXIS_Y], 1e-2, 1e9, true },
+		{ "Z acceleration (mm/s^2)", a[AXIS_Z], 1e-2, 1e9, true },
+		{ "E acceleration (mm/s^2)", a[AXIS_E], 1e-2, 1e9, true },
 	};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
@@ -65,8 +66,7 @@ int pathmove_check_limits(const struct planner_limits *l, char *err, size_t size
 	return 0;
 }
 
-static int check_numbers(const double target_mm[MOVE_AXES], double feed_mm_s, char *err,
-			 size_t size)
+static int check_numbers(const double target_mm[MOVE_AXES], double feed_mm_s, char *err, size_t size)
 {
 	for (int i = 0; i < MOVE_AXES; i++) {
 		if (fabs(target_mm[i]) <= POSITION_MM_MAX)
@@ -102,9 +102,8 @@ static int limit_extruder(struct pathmove *m, double e_mm, const struct planner_
 	}
 	if ((m->dir[AXIS_X] == 0 && m->dir[AXIS_Y] == 0) || rate < 0) {
 		if (l->extrude_mm_max > 0 && fabs(e_mm) > l->extrude_mm_max) {
-			snprintf(err, size,
-				 "move of E alone by %.3f mm, longest allowed is %.3f mm", e_mm,
-				 l->extrude_mm_max);
+			snprintf(err, size, "move of E alone by %.3f mm, longest allowed is %.3f mm",
+				 e_mm, l->extrude_mm_max);
 			return -EINVAL;
 		}
 		limit_share(m, rate, l->extrude_velocity_mm_s_max, l->extrude_accel_mm_s2_max);
@@ -174,8 +173,7 @@ int pathmove_init(struct pathmove *m, const double start_mm[MOVE_AXES],
 			return rc;
 	}
 	for (int i = 0; i < MOVE_AXES; i++)
-		limit_share(m, m->dir[i], l->axis_velocity_mm_s_max[i],
-			    l->axis_accel_mm_s2_max[i]);
+		limit_share(m, m->dir[i], l->axis_velocity_mm_s_max[i], l->axis_accel_mm_s2_max[i]);
 	/* Junction deviation is scv² (√2 − 1) / accel, with the acceleration that was asked for;
 	 * a move that must be gentler takes its corners more gently, too. */
 	m->corner_mm_s2 = l->corner_mm_s * l->corner_mm_s * (M_SQRT2 - 1) * m->accel_mm_s2 /
@@ -238,8 +236,7 @@ static void check(const struct move *m)
 	assert(m->cruise_mm_s >= m->start_mm_s && m->cruise_mm_s >= m->end_mm_s);
 	assert(close_to(m->start_mm_s + m->accel_mm_s2 * m->accel_s, m->cruise_mm_s,
 			m->cruise_mm_s));
-	assert(close_to(m->cruise_mm_s - m->accel_mm_s2 * m->decel_s, m->end_mm_s,
-			m->cruise_mm_s));
+	assert(close_to(m->cruise_mm_s - m->accel_mm_s2 * m->decel_s, m->end_mm_s, m->cruise_mm_s));
 	assert(close_to(accel_mm + m->cruise_mm_s * m->cruise_s + decel_mm, m->length_mm,
 			m->length_mm));
 }
@@ -270,8 +267,7 @@ void pathmove_trapezoid(const struct pathmove *p, double start_mm_s, double crui
 		double stretch = p->length_mm / ramps_mm;
 
 		/* Rounding of v² counts for more where a move hardly changes the speed. */
-		assert(fabs(stretch - 1) <= 1e-6 ||
-		       up_mm_s + down_mm_s <= 1e-9 * cruise_mm_s);
+		assert(fabs(stretch - 1) <= 1e-6 || up_mm_s + down_mm_s <= 1e-9 * cruise_mm_s);
 		m->accel_s *= stretch;
 		m->decel_s *= stretch;
 		m->accel_mm_s2 /= stretch;

@@ -25,7 +25,7 @@ struct pathmove {
 	double length_mm;
 	double accel_mm_s2;
 	double cruise_mm_s_max;
-	double corner_mm_s2;	     /* acceleration times junction deviation, for the corner */
+	double corner_mm_s2; /* acceleration times junction deviation, for the corner */
 	double extrude_corner_mm_s;
 	double cruise_ratio_min;
 	bool extrude_only;
@@ -48,7 +48,7 @@ double pathmove_junction_v2(const struct pathmove *a, const struct pathmove *b);
 
 /* The finished move. Speeds must be reachable within the move; asserts the invariants that
  * struct move states. */
-void pathmove_trapezoid(const struct pathmove *m, double start_mm_s, double cruise_mm_s,
-			double end_mm_s, struct move *out);
+void pathmove_trapezoid(const struct pathmove *p, double start_mm_s, double cruise_mm_s,
+			double end_mm_s, struct move *m);
 
 #endif

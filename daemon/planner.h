@@ -39,8 +39,8 @@ struct planner_limits {
 	/* Extruder. Velocity 0 = there is none: a move with E is an error. */
 	double extrude_velocity_mm_s_max; /* E alone, with Z only, or retracting on the way */
 	double extrude_accel_mm_s2_max;
-	double extrude_mm_max;     /* longest of such moves; 0 = any */
-	double extrude_corner_mm_s; /* greatest step of the E speed at a junction */
+	double extrude_mm_max;       /* longest of such moves; 0 = any */
+	double extrude_corner_mm_s;  /* greatest step of the E speed at a junction */
 	double extrude_area_mm2_max; /* cross section of the extruded line; 0 = any */
 	double filament_area_mm2;
 	double nozzle_mm; /* an extrusion of less than this length at the greatest area passes */

@@ -39,7 +39,7 @@ static int rndi(int n)
 
 static struct lookahead_move random_move(int style)
 {
-	static const double cruise[] = {10, 50, 100, 100, 300};
+	static const double cruise[] = { 10, 50, 100, 100, 300 };
 	struct lookahead_move m;
 
 	memset(&m, 0, sizeof(m));
@@ -124,8 +124,8 @@ static void direct_plan(const struct lookahead_move *m, int n, struct direct *d)
 				    fminl(m[i - 1].cruise_v2_max, m[i].cruise_v2_max));
 	envelope(m, n, d->limit, true, d->s);
 	for (int i = 0; i < n; i++)
-		d->s_peak[i] = peak(d->s[i], d->s[i + 1],
-				    2.0L * m[i].length_mm * m[i].smooth_mm_s2, m[i].cruise_v2_max);
+		d->s_peak[i] = peak(d->s[i], d->s[i + 1], 2.0L * m[i].length_mm * m[i].smooth_mm_s2,
+				    m[i].cruise_v2_max);
 	for (int i = 1; i < n; i++)
 		d->valley[i] = rises(d, i, 1) && rises(d, i, -1);
 	for (int i = 0; i < n; i++) {
@@ -199,8 +199,7 @@ static void near(double got, long double want, int round, int i, const char *wha
 {
 	if (fabsl(got - want) <= 1e-9L * (want + 1e-6L))
 		return;
-	fail_msg("round %d, move %d: %s is %.17g, by definition %.17Lg", round, i, what, got,
-		 want);
+	fail_msg("round %d, move %d: %s is %.17g, by definition %.17Lg", round, i, what, got, want);
 }
 
 static void test_definition(void **state)
@@ -245,7 +244,8 @@ static void test_same_whenever_planned(void **state)
 		plan(m, n, 1, &b);
 		plan(m, n, 2, &c);
 		for (int i = 0; i < n; i++) {
-			assert_true(a.start_v2[i] == b.start_v2[i] && a.start_v2[i] == c.start_v2[i]);
+			assert_true(a.start_v2[i] == b.start_v2[i] &&
+				    a.start_v2[i] == c.start_v2[i]);
 			assert_true(a.cruise_v2[i] == b.cruise_v2[i] &&
 				    a.cruise_v2[i] == c.cruise_v2[i]);
 		}
@@ -273,8 +273,11 @@ static void test_stand_alone_ratio(void **state)
 static void test_no_more_kept_than_needed(void **state)
 {
 	static struct lookahead_move ring[RING];
-	struct lookahead_move m = {.length_mm = 0.5, .accel_mm_s2 = 1000, .smooth_mm_s2 = 500,
-				   .cruise_v2_max = 1e4, .start_v2_max = INFINITY};
+	struct lookahead_move m = { .length_mm = 0.5,
+				    .accel_mm_s2 = 1000,
+				    .smooth_mm_s2 = 500,
+				    .cruise_v2_max = 1e4,
+				    .start_v2_max = INFINITY };
 	struct lookahead la;
 	struct planned p;
 
@@ -317,7 +320,7 @@ static void test_forced(void **state)
 		double end_v2 = 0, end;
 		uint64_t visits = 0;
 		struct lookahead la;
-		struct lookahead_move last = {.cruise_v2_max = 0};
+		struct lookahead_move last = { .cruise_v2_max = 0 };
 		int style = round % 3, popped = 0, pushed = 0;
 
 		lookahead_init(&la, ring, size, window_s);

@@ -5,10 +5,9 @@
  * places of the records between moves, positions and speeds continuous to the bit, the
  * invariants of struct move, each move's own limits although they change all the time, corners
  * and E steps (by angles, not by the planner's formulas), rest where it is due. Over a million
- * moves of mixed kinds, with a sink that refuses at random. Further: known speeds in simple
- * cases, the same bits whenever decisions are made, pushing back and flushing, errors that
- * change nothing, dropping.
- * Repeat: STEPD_SEED=<printed seed>. The speeds themselves: test_lookahead.c.
+ * moves of mixed kinds, with a sink that refuses at random.
+ * Repeat: STEPD_SEED=<printed seed>. The speeds themselves: test_lookahead.c; single cases:
+ * test_planner_cases.c.
  */
 #include <errno.h>
 #include <math.h>
@@ -55,7 +54,7 @@ struct model {
 	struct move last;
 	struct planner_limits last_limits;
 	double at_mm[MOVE_AXES]; /* where the last record left the axes */
-	bool moved; /* last is set, and nothing made motion rest since */
+	bool moved;              /* last is set, and nothing made motion rest since */
 	double speed_mm_s;
 	double refuse; /* probability */
 	bool refused;
@@ -100,8 +99,7 @@ static void check_limits(const struct move *m, const struct expect *x)
 	}
 	if (m->dir[AXIS_E] != 0 && pull) {
 		at_most(v * fabs(m->dir[AXIS_E]), l->extrude_velocity_mm_s_max, x, "E speed");
-		at_most(a * fabs(m->dir[AXIS_E]), l->extrude_accel_mm_s2_max, x,
-			"E acceleration");
+		at_most(a * fabs(m->dir[AXIS_E]), l->extrude_accel_mm_s2_max, x, "E acceleration");
 	}
 }
 
@@ -139,8 +137,8 @@ static void check_corner(const struct model *md, const struct move *m, const str
 		/* acos() and 1 − s cost digits near the straight and at a reversal */
 		at_most(v * v * (1 - 1e-5) - 1e-6, l->accel_mm_s2_max * dev * s / (1 - s), x,
 			"corner");
-		at_most(v * v * (1 - 1e-5) - 1e-6, 0.5 * length * l->accel_mm_s2_max * tan(half),
-			x, "corner of short moves");
+		at_most(v * v * (1 - 1e-5) - 1e-6, 0.5 * length * l->accel_mm_s2_max * tan(half), x,
+			"corner of short moves");
 	}
 }
 
@@ -242,8 +240,8 @@ struct bed {
 
 static void bed_init(struct bed *b, uint32_t queue, double window_s)
 {
-	struct planner_config cfg = {.window_s = window_s, .queue = queue};
-	struct planner_sink sink = {model_push, &b->md};
+	struct planner_config cfg = { .window_s = window_s, .queue = queue };
+	struct planner_sink sink = { model_push, &b->md };
 	char err[PLANNER_ERROR_MAX] = "";
 
 	memset(b, 0, sizeof(*b));
@@ -322,10 +320,18 @@ static void add_aside(struct bed *b, int kind, uint32_t number)
 	for (int i = 0; i < 10000; i++) {
 		b->md.refused = false;
 		switch (kind) {
-		case PLAN_DWELL: rc = planner_dwell(b->p, x->dwell_s); break;
-		case PLAN_POSITION: rc = planner_set_position(b->p, x->end_mm); break;
-		case PLAN_SYNC: rc = planner_sync(b->p, number); break;
-		case PLAN_OUTPUT: rc = planner_output(b->p, (uint16_t)number, 1); break;
+		case PLAN_DWELL:
+			rc = planner_dwell(b->p, x->dwell_s);
+			break;
+		case PLAN_POSITION:
+			rc = planner_set_position(b->p, x->end_mm);
+			break;
+		case PLAN_SYNC:
+			rc = planner_sync(b->p, number);
+			break;
+		case PLAN_OUTPUT:
+			rc = planner_output(b->p, (uint16_t)number, 1);
+			break;
 		}
 		if (rc != -EAGAIN)
 			break;
@@ -413,7 +419,7 @@ static void torture(struct bed *b, uint32_t moves, bool change_limits)
 
 static void test_torture(void **state)
 {
-	static const uint32_t queues[] = {8, 64, 1024, 4096};
+	static const uint32_t queues[] = { 8, 64, 1024, 4096 };
 
 	(void)state;
 	for (int round = 0; round < 24; round++) {
@@ -442,7 +448,7 @@ static void test_million_moves(void **state)
 static void test_nanometres_at_speed(void **state)
 {
 	struct bed b;
-	double t[MOVE_AXES] = {0};
+	double t[MOVE_AXES] = { 0 };
 
 	(void)state;
 	bed_init(&b, 0, 0);
@@ -465,287 +471,17 @@ static void test_noise_on_extrude_only(void **state)
 
 	(void)state;
 	bed_init(&b, 0, 0);
-	add_move(&b, (double[]){10, 0, 0, 0}, 100, 1);
-	add_move(&b, (double[]){10 + 1e-9, 1e-10, 0, -1}, 100, 2);
+	add_move(&b, (double[]){ 10, 0, 0, 0 }, 100, 1);
+	add_move(&b, (double[]){ 10 + 1e-9, 1e-10, 0, -1 }, 100, 2);
 	assert_true(planner_position(b.p)[AXIS_X] == 10);
 	assert_true(planner_position(b.p)[AXIS_Y] == 0);
-	add_move(&b, (double[]){10 + 1e-9, 5, 0, -1}, 100, 3);
-	add_move(&b, (double[]){10 + 2e-9, 5, 0, -1}, 100, 4); /* vanishes */
-	add_move(&b, (double[]){10 + 2e-9, 6, 0, -1}, 100, 5);
+	add_move(&b, (double[]){ 10 + 1e-9, 5, 0, -1 }, 100, 3);
+	add_move(&b, (double[]){ 10 + 2e-9, 5, 0, -1 }, 100, 4); /* vanishes */
+	add_move(&b, (double[]){ 10 + 2e-9, 6, 0, -1 }, 100, 5);
 	drain(&b);
 	assert_int_equal(b.md.moves, 4);
 	assert_true(planner_position(b.p)[AXIS_X] == 10 + 2e-9);
 	bed_free(&b);
-}
-
-/* A sink that keeps what it gets, up to a limit. */
-struct keep {
-	struct plan_rec rec[4096];
-	uint32_t n, room;
-};
-
-static bool keep_push(void *ctx, const struct plan_rec *rec)
-{
-	struct keep *k = ctx;
-
-	if (k->n >= k->room)
-		return false;
-	k->rec[k->n++] = *rec;
-	return true;
-}
-
-static struct planner *keep_planner(struct keep *k, uint32_t queue, double window_s)
-{
-	struct planner_config cfg = {.window_s = window_s, .queue = queue};
-	struct planner_sink sink = {keep_push, k};
-	struct planner *p;
-
-	k->n = 0;
-	k->room = 4096;
-	planner_limits_default(&cfg.limits);
-	p = planner_new(&cfg, &sink, NULL);
-	assert_non_null(p);
-	return p;
-}
-
-static void go(struct planner *p, double x, double y, double z, double e, double feed)
-{
-	const double t[MOVE_AXES] = {x, y, z, e};
-
-	assert_int_equal(planner_move(p, t, feed, 0), 0);
-}
-
-static void test_same_bits_whenever_decided(void **state)
-{
-	static struct keep a, b;
-
-	(void)state;
-	for (int round = 0; round < 200; round++) {
-		struct planner *pa = keep_planner(&a, 1024, 1e4);
-		struct planner *pb = keep_planner(&b, 1024, 1e4);
-		double t[MOVE_AXES] = {0}, heading = 0;
-
-		for (int i = 0; i < 500; i++) {
-			double feed = random_step(t, round % 5, &heading);
-
-			assert_int_equal(planner_move(pa, t, feed, 1),
-					 planner_move(pb, t, feed, 1));
-			memcpy(t, planner_position(pa), sizeof(t));
-			if (i % 50 == 0) {
-				planner_output(pa, 1, 2);
-				planner_output(pb, 1, 2);
-			}
-			planner_decide(pb);
-		}
-		assert_true(b.n >= a.n);
-		planner_flush(pa);
-		planner_flush(pb);
-		assert_int_equal(a.n, b.n);
-		assert_memory_equal(a.rec, b.rec, a.n * sizeof(a.rec[0]));
-		planner_free(pa);
-		planner_free(pb);
-	}
-}
-
-static void near(double got, double want)
-{
-	if (fabs(got - want) > 1e-9 * fabs(want) + 1e-12)
-		fail_msg("%.15g, expected %.15g", got, want);
-}
-
-static void test_known_speeds(void **state)
-{
-	static struct keep k;
-	struct planner *p = keep_planner(&k, 0, 0);
-	const struct move *m = &k.rec[0].move;
-
-	(void)state;
-	/* alone: 3000 mm/s², 10 mm, cruises for 5 mm; 90 degrees: 5 mm/s */
-	go(p, 10, 0, 0, 0, 300);
-	planner_flush(p);
-	near(m->cruise_mm_s, sqrt(3000 * 5.0));
-	near(m->cruise_s * m->cruise_mm_s, 5);
-	go(p, 20, 0, 0, 0, 100);
-	go(p, 20, 10, 0, 0, 100);
-	go(p, 20, 0, 0, 0, 100); /* back: stop */
-	go(p, 30, 0, 0, 0, 100);
-	go(p, 40, 0, 0, 0, 50); /* straight: slower on arrival */
-	go(p, 50, 0, 0, 1, 100);
-	planner_flush(p);
-	near(m[0].end_mm_s, 0);
-	m = &k.rec[1].move;
-	near(m->end_mm_s, 5);
-	near(k.rec[2].move.end_mm_s, 0);
-	near(k.rec[3].move.end_mm_s, 5);
-	near(k.rec[4].move.end_mm_s, 50);
-	near(k.rec[4].move.cruise_mm_s, 100);
-	near(k.rec[5].move.end_mm_s, 10); /* E starts at 0.1 mm/mm: 1 mm/s at most */
-	/* E alone from rest to rest; Z within its limits, on the way too */
-	k.n = 0;
-	go(p, 50, 0, 0, 0, 35);
-	go(p, 50, 0, 10, 0, 300);
-	go(p, 80, 0, 50, 0, 300);
-	planner_flush(p);
-	near(k.rec[0].move.cruise_mm_s, sqrt(1500 * 0.5));
-	near(k.rec[0].move.length_mm, 1);
-	near(k.rec[1].move.start_mm_s, 0);
-	near(k.rec[1].move.cruise_mm_s, 15);
-	near(k.rec[2].move.cruise_mm_s, 15 / 0.8);
-	near(k.rec[2].move.accel_mm_s2, 100 / 0.8);
-	planner_free(p);
-}
-
-static void test_push_back_and_flush(void **state)
-{
-	static struct keep k;
-	struct planner *p = keep_planner(&k, 64, 2);
-	double x = 0;
-	uint32_t n, emitted;
-	int rc = 0;
-
-	(void)state;
-	/* too little to decide anything: waits; a flush brings it out */
-	go(p, x += 1, 0, 0, 0, 100);
-	assert_int_equal(k.n, 0);
-	assert_true(planner_queued_s(p) > 0);
-	assert_true(planner_flush(p));
-	assert_int_equal(k.n, 1);
-	assert_true(planner_empty(p));
-	/* a sink without room: a bounded number is taken, then -EAGAIN without effect */
-	k.room = k.n;
-	for (n = 0; n < 1000 && rc == 0; n++) {
-		const double t[MOVE_AXES] = {x + 1};
-
-		rc = planner_move(p, t, 1000, 7);
-		x += rc == 0;
-	}
-	assert_int_equal(rc, -EAGAIN);
-	n = planner_queued(p);
-	assert_true(n <= 64 && n >= 40);
-	assert_true(planner_position(p)[0] == x);
-	assert_false(planner_pump(p));
-	assert_int_equal(planner_queued(p), n);
-	/* room again: motion that was planned through goes through */
-	k.room = 4096;
-	assert_true(planner_pump(p));
-	emitted = k.n;
-	assert_true(emitted > 1 && planner_queued(p) > 0);
-	assert_true(k.rec[emitted - 1].move.end_mm_s > 0);
-	go(p, x += 1, 0, 0, 0, 1000);
-	planner_flush(p);
-	assert_true(k.rec[k.n - 1].move.end_mm_s == 0);
-	/* an output waits for its place but does not stop motion; a sync brings all out */
-	k.n = 0;
-	go(p, x += 1, 0, 0, 0, 100);
-	assert_int_equal(planner_output(p, 3, 4), 0);
-	go(p, x += 1, 0, 0, 0, 100);
-	assert_int_equal(k.n, 0);
-	assert_int_equal(planner_sync(p, 9), 0);
-	assert_int_equal(k.n, 4);
-	assert_int_equal(k.rec[1].kind, PLAN_OUTPUT);
-	assert_true(k.rec[0].move.end_mm_s > 0);
-	assert_int_equal(k.rec[3].sync_id, 9);
-	planner_free(p);
-}
-
-/* With moves that last longer than the window, one more is enough to start the first. */
-static void test_long_moves(void **state)
-{
-	static struct keep k;
-	struct planner *p = keep_planner(&k, 64, 2);
-
-	(void)state;
-	go(p, 280, 0, 0, 0, 30);
-	assert_int_equal(k.n, 0);
-	go(p, 280, 280, 0, 0, 30);
-	assert_int_equal(k.n, 1);
-	near(k.rec[0].move.end_mm_s, 5);
-	/* and they are not taken without end */
-	k.room = 1;
-	go(p, 0, 280, 0, 0, 30);
-	assert_int_equal(planner_move(p, (double[]){0, 0, 0, 0}, 30, 0), -EAGAIN);
-	planner_free(p);
-}
-
-static void refused(struct planner *p, double x, double e, double feed, const char *text)
-{
-	const double t[MOVE_AXES] = {x, 0, 0, e};
-	double before[MOVE_AXES];
-
-	memcpy(before, planner_position(p), sizeof(before));
-	assert_int_equal(planner_move(p, t, feed, 1), -EINVAL);
-	if (!strstr(planner_error(p), text))
-		fail_msg("'%s' does not say '%s'", planner_error(p), text);
-	assert_memory_equal(planner_position(p), before, sizeof(before));
-	assert_true(planner_empty(p));
-}
-
-static void test_errors(void **state)
-{
-	static struct keep k;
-	struct planner *p = keep_planner(&k, 0, 0);
-	struct planner_limits l = *planner_limits_get(p);
-	struct planner_config cfg = {.limits = l, .queue = 100};
-	struct planner_sink sink = {keep_push, &k};
-	char err[PLANNER_ERROR_MAX];
-
-	(void)state;
-	refused(p, NAN, 0, 10, "X position");
-	refused(p, INFINITY, 0, 10, "X position");
-	refused(p, 1e30, 0, 10, "X position");
-	refused(p, 1, NAN, 10, "E position");
-	refused(p, 1, 0, 0, "speed 0");
-	refused(p, 1, 0, -5, "speed -5");
-	refused(p, 1, 0, NAN, "speed");
-	refused(p, 0, 51, 10, "51.000 mm, longest allowed is 50.000");
-	refused(p, 10, 5, 10, "1.203 mm^2");
-	assert_int_equal(planner_dwell(p, -1), -EINVAL);
-	assert_int_equal(planner_dwell(p, NAN), -EINVAL);
-	assert_int_equal(planner_set_position(p, (double[]){0, NAN, 0, 0}), -EINVAL);
-	/* a blob below the nozzle's size passes, whatever its cross section */
-	go(p, 0.01, 0.05, 0, 0.01, 10);
-	planner_flush(p);
-	l.extrude_velocity_mm_s_max = 0;
-	assert_int_equal(planner_limits_set(p, &l), 0);
-	refused(p, 10, 5, 10, "no extruder");
-	l.accel_mm_s2_max = NAN;
-	assert_int_equal(planner_limits_set(p, &l), -EINVAL);
-	assert_non_null(strstr(planner_error(p), "maximum acceleration (mm/s^2) is nan"));
-	assert_true(planner_limits_get(p)->accel_mm_s2_max == 3000);
-	assert_null(planner_new(&cfg, &sink, err));
-	assert_non_null(strstr(err, "100 moves"));
-	cfg.queue = 0;
-	cfg.window_s = -1;
-	assert_null(planner_new(&cfg, &sink, err));
-	cfg.window_s = 1;
-	cfg.limits.cruise_ratio_min = 1;
-	assert_null(planner_new(&cfg, &sink, err));
-	assert_non_null(strstr(err, "cruise ratio is 1"));
-	planner_free(p);
-}
-
-static void test_drop(void **state)
-{
-	static struct keep k;
-	struct planner *p = keep_planner(&k, 0, 0);
-	const double home[MOVE_AXES] = {1, 2, 3, 4};
-
-	(void)state;
-	go(p, 10, 0, 0, 0, 100);
-	planner_flush(p);
-	go(p, 20, 0, 0, 0, 100);
-	planner_output(p, 1, 1);
-	planner_drop(p, NULL);
-	assert_true(planner_empty(p));
-	assert_true(planner_position(p)[0] == 10);
-	planner_drop(p, home);
-	assert_memory_equal(planner_position(p), home, sizeof(home));
-	go(p, 20, 2, 3, 4, 100);
-	planner_flush(p);
-	assert_int_equal(k.n, 2);
-	assert_true(k.rec[1].move.start_mm_s == 0 && k.rec[1].move.start_mm[0] == 1);
-	assert_int_equal(k.rec[1].move.id, 2);
-	planner_free(p);
 }
 
 /* More outputs than there is room for, with hardly a move: motion gives way, nothing jams. */
@@ -755,7 +491,7 @@ static void test_flood_of_outputs(void **state)
 
 	(void)state;
 	bed_init(&b, 8, 2);
-	add_move(&b, (double[]){10, 0, 0, 0}, 100, 1);
+	add_move(&b, (double[]){ 10, 0, 0, 0 }, 100, 1);
 	for (uint32_t i = 0; i < 100; i++)
 		add_aside(&b, PLAN_OUTPUT, i);
 	assert_int_equal(b.md.records, 101);
@@ -767,13 +503,7 @@ int main(void)
 {
 	const char *env = getenv("STEPD_SEED");
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_speeds),
-		cmocka_unit_test(test_push_back_and_flush),
-		cmocka_unit_test(test_long_moves),
-		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_flood_of_outputs),
-		cmocka_unit_test(test_same_bits_whenever_decided),
 		cmocka_unit_test(test_nanometres_at_speed),
 		cmocka_unit_test(test_noise_on_extrude_only),
 		cmocka_unit_test(test_torture),
