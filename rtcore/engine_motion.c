@@ -406,13 +406,12 @@ void engine_drop_motion(struct engine *e)
 
 		if (!s->present)
 			continue;
-		/* A run that never went out was already counted. */
-		if (s->has_pending)
+		if (s->has_pending) /* never went out, but is counted */
 			stepgen_resync(&s->gen, stepgen_count(&s->gen) +
 							(s->pending.dir ? -(int64_t)s->pending.count
 									: (int64_t)s->pending.count));
 		else
-			stepgen_resync(&s->gen, stepgen_count(&s->gen));
+			stepgen_restart(&s->gen);
 		s->has_pending = false;
 	}
 	e->limit_s = at_s;

@@ -30,6 +30,16 @@ void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const st
 	stepgen_resync(sg, 0);
 }
 
+void stepgen_restart(struct stepgen *sg)
+{
+	double offset = sg->offset;
+
+	stepgen_resync(sg, sg->count);
+	/* Rounding to whole steps accounts for at most half a step of the difference. */
+	if (fabs(sg->offset - offset) <= 0.5 + 1e-6)
+		sg->offset = offset;
+}
+
 void stepgen_resync(struct stepgen *sg, int64_t count)
 {
 	double at_s = trapq_end_s(sg->tq);

@@ -120,4 +120,8 @@ static inline int64_t stepgen_count(const struct stepgen *sg)
  * is a rebase. Naming the axes' position at rest needs no call here, see trapq_set_position(). */
 void stepgen_resync(struct stepgen *sg, int64_t count);
 
+/* The same for a stepper that a stop did not touch: it stands where it was sent, and keeps its
+ * fraction of a step if that agrees with the queue's end position. */
+void stepgen_restart(struct stepgen *sg);
+
 #endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* batch.h - `stepd batch`: the whole machine in one process under a virtual clock.
+ *
+ * Planner, rt core, firmware and printer model linked together, deterministic and seeded. Every
+ * executed step is compared with the exact motion by the checker.
+ * Threads: one, which plays both the planner's and the rt role. Units: _ns virtual host time.
+ */
+#ifndef DAEMON_BATCH_BATCH_H
+#define DAEMON_BATCH_BATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/batch/batch_null.h"
+#include "daemon/checker/checker.h"
+#include "daemon/checker/path_plot.h"
+#include "daemon/checker/path_recon.h"
+#include "daemon/config/machine_config.h"
+#include "daemon/machine.h"
+#include "daemon/vwire.h"
+#include "mcu/boards/sim/printer.h"
+#include "mcu/boards/sim/sim.h"
+#include "mcu/boards/sim/trace.h"
+
+enum { BATCH_OVERRIDES_MAX = 64 };
+
+struct batch_options {
+	const char *config, *gcode;
+	const char *override[BATCH_OVERRIDES_MAX];
+	size_t overrides;
+	const char *trace; /* file for pin edges; with several MCUs ".NAME" is appended */
+	const char *plot;  /* prefix of pictures */
+	bool json, no_mcu, quiet;
+	uint64_t seed;
+	uint32_t wire_faults_ppm; /* of bytes lost, flipped, repeated and delayed, each */
+};
+
+/* One simulated MCU at the end of its two wires. */
+struct batch_mcu {
+	struct batch *b;
+	int index;
+	struct sim *sim;
+	struct batch_null null; /* answers instead of sim once active (--no-mcu) */
+	struct trace *trace;
+	struct vwire to, from;
+	double ticks_per_ns; /* of its true clock */
+	uint64_t start_clock;
+	double nominal_hz;
+	int8_t motor_of_oid[256]; /* -1: no motor */
+};
+
+/* Distribution of the secondary MCUs' clock-sync error. */
+struct batch_sync_error {
+	uint64_t samples;
+	double sum2_us2, max_us;
+	uint64_t bins[1001]; /* of 0.1 us, the last one holds the rest */
+};
+
+struct batch {
+	struct batch_options opt;
+	struct machine_config *mc;
+	struct machine *m;
+	struct printer printer;
+	struct batch_mcu mcu[ENGINE_MCUS];
+	struct checker *checker;
+	struct plot *plot;
+	struct checker_result result;
+	struct batch_sync_error sync_error;
+	bool checking;      /* steps are compared: after set-up */
+	bool null_active;
+	int64_t now_ns, next_sync_sample_ns;
+	uint64_t lines, errors;
+	double first_move_s, last_move_s; /* start of the first, end of the last; first < 0: none */
+	uint64_t moves;
+	uint64_t step_clock[ENGINE_STEPPERS]; /* of each motor's last step */
+	struct path_recon recon; /* for the picture */
+	double named_mm[MOVE_AXES]; /* position at the end of the last move, as it was named then */
+	char error[512];
+};
+
+/* batch_world.c: the machine around the engine. */
+bool batch_world_start(struct batch *b);
+void batch_world_stop(struct batch *b);
+/* Let virtual time pass until until_ns, or until bytes have reached the host, which takes them. */
+void batch_world_run(struct batch *b, int64_t until_ns);
+/* Hand the wires what the engine has to send. */
+void batch_world_transmit(struct batch *b);
+/* Sample the error of the secondary MCUs' clock maps. */
+void batch_world_sync_error(struct batch *b);
+
+/* batch_check.c: the engine's observer and the firmware's steps, to the checker. */
+void batch_check_observer(struct batch *b, struct engine_observer *o);
+bool batch_check_start(struct batch *b);
+void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock);
+void batch_check_finish(struct batch *b);
+
+/* batch_report.c: the result as text or JSON on standard output. Returns the exit status. */
+int batch_report(struct batch *b);
+
+/* Exit status: 0 all exact, 1 violations or errors, 2 usage. */
+int batch_main(int argc, char **argv);
+
+#endif

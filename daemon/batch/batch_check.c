@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the engine placed and what the firmware executed, told to the checker. */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/batch/batch.h"
+
+static void on_move(void *ctx, const struct move *m, double start_s)
+{
+	struct batch *b = ctx;
+
+	if (b->moves++ == 0)
+		b->first_move_s = start_s;
+	b->last_move_s = start_s + m->accel_s + m->cruise_s + m->decel_s;
+	for (int i = 0; i < MOVE_AXES; i++)
+		b->named_mm[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
+	if (b->checker)
+		checker_move(b->checker, m, start_s);
+	if (b->plot)
+		plot_planned_move(b->plot, m, start_s);
+}
+
+/* A trigger stopped the motors of the axis: their later steps are not expected. */
+static void on_abort(void *ctx, double at_s)
+{
+	struct batch *b = ctx;
+	const struct machine *m = b->m;
+
+	if (!b->checker)
+		return;
+	for (size_t i = 0; i < m->motors && m->homing.state == HOMING_PROBE; i++)
+		if (m->homing.motors & 1u << i)
+			checker_halt(b->checker, (uint32_t)i,
+				     clockmap_time_s(&m->engine->mcu[m->motor[i].mcu].map,
+						     b->step_clock[i]));
+	checker_cut(b->checker, at_s);
+}
+
+static void on_resync(void *ctx, int motor, int64_t count)
+{
+	struct batch *b = ctx;
+	bool invert = b->m->motor[motor].cfg->dir_pin.invert;
+
+	if (b->checker)
+		checker_resync(b->checker, (uint32_t)motor, b->m->engine->limit_s,
+			       invert ? -count : count);
+}
+
+static void on_position(void *ctx, double at_s, const double position_mm[MOVE_AXES])
+{
+	struct batch *b = ctx;
+
+	(void)at_s;
+	path_recon_position(&b->recon, b->named_mm, position_mm);
+	memcpy(b->named_mm, position_mm, sizeof(b->named_mm));
+	if (b->checker)
+		checker_position(b->checker, position_mm);
+}
+
+static void on_map(void *ctx, int mcu, double from_s, const struct clockmap *map)
+{
+	struct batch *b = ctx;
+
+	if (b->checker)
+		checker_map(b->checker, (uint32_t)mcu, from_s, map->clock0, map->t0_s, map->freq_hz);
+}
+
+void batch_check_observer(struct batch *b, struct engine_observer *o)
+{
+	*o = (struct engine_observer){.ctx = b,
+				      .move = on_move,
+				      .position = on_position,
+				      .map = on_map,
+				      .abort = on_abort,
+				      .resync = on_resync};
+}
+
+bool batch_check_start(struct batch *b)
+{
+	struct checker_config cfg = {.steppers = (uint32_t)b->m->motors,
+				     .mcus = (uint32_t)b->m->mcus,
+				     .tolerance_s = b->mc->stepd.step_tolerance_s,
+				     .reversal_filter_s = b->mc->stepd.reversal_filter_s};
+
+	for (size_t i = 0; i < b->m->mcus; i++)
+		cfg.freq_hz[i] = b->mcu[i].nominal_hz;
+	for (size_t i = 0; i < b->m->motors; i++) {
+		struct checker_stepper *s = &cfg.stepper[i];
+		const struct machine_motor *motor = &b->m->motor[i];
+
+		snprintf(s->name, sizeof(s->name), "%.31s", motor->cfg->name);
+		s->mcu = motor->mcu;
+		s->dir_sign = motor->cfg->dir_pin.invert ? -1 : 1;
+		memcpy(s->steps_per_mm, motor->steps_per_mm, sizeof(s->steps_per_mm));
+		s->min_distance_clock =
+			(uint64_t)(2 * motor->cfg->step_pulse_s * b->mcu[motor->mcu].nominal_hz);
+		b->mcu[motor->mcu].motor_of_oid[motor->oid] = (int8_t)i;
+	}
+	if (checker_new(&b->checker, &cfg, b->error, sizeof(b->error)) < 0)
+		return false;
+	for (size_t i = 0; i < b->m->mcus; i++)
+		on_map(b, (int)i, 0, &b->m->engine->mcu[i].map);
+	if (b->opt.plot) {
+		struct plot_options po = {.title = b->opt.gcode,
+					  .tolerance_us = cfg.tolerance_s * 1e6};
+
+		if (path_recon_init(&b->recon, &cfg) < 0 ||
+		    plot_open(&b->plot, b->opt.plot, &po) < 0) {
+			snprintf(b->error, sizeof(b->error), "cannot make pictures '%s-…'",
+				 b->opt.plot);
+			return false;
+		}
+	}
+	return true;
+}
+
+void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock)
+{
+	b->step_clock[motor] = clock;
+	if (!b->checker)
+		return;
+	checker_step(b->checker, (uint32_t)motor, dir, clock);
+	if (b->plot && path_recon_step(&b->recon, (uint32_t)motor, dir) == 1)
+		plot_executed_point(b->plot,
+				    clockmap_time_s(&b->m->engine->mcu[b->m->motor[motor].mcu].map,
+						    clock),
+				    path_recon_mm(&b->recon, AXIS_X), path_recon_mm(&b->recon, AXIS_Y));
+}
+
+void batch_check_finish(struct batch *b)
+{
+	char msg[512];
+
+	if (b->checker)
+		checker_finish(b->checker, &b->result);
+	checker_free(b->checker);
+	b->checker = NULL;
+	if (b->plot) {
+		plot_finish(b->plot, &b->result, msg, sizeof(msg));
+		fprintf(stderr, "// %s\n", msg);
+		b->plot = NULL;
+	}
+}

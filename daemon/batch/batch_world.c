@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Simulated MCUs, wires and printer around the engine, moved on in virtual time. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/batch/batch.h"
+
+enum {
+	WIRE_LATENCY_NS = 100 * 1000, /* each way; a USB serial adapter is about so */
+	READ_BYTES = 1024,
+};
+
+/* Delays of faulty bytes stay below the link's time-out now and then, and go beyond it. */
+#define FAULT_DELAY_NS ((int64_t)30 * 1000 * 1000)
+
+static uint64_t clock_at(const struct batch_mcu *u, int64_t ns)
+{
+	return u->start_clock + (uint64_t)((double)ns * u->ticks_per_ns);
+}
+
+/* Virtual time of a clock, rounded up, so that clock_at() of it has reached the clock. */
+static int64_t ns_at(const struct batch_mcu *u, uint64_t clock)
+{
+	return (int64_t)ceil((double)(int64_t)(clock - u->start_clock) / u->ticks_per_ns);
+}
+
+/* ---- the firmware's observers ---- */
+
+static void on_step(void *ctx, uint8_t oid, int dir, uint64_t clock)
+{
+	struct batch_mcu *u = ctx;
+	int motor = u->motor_of_oid[oid];
+
+	if (motor >= 0)
+		batch_check_step(u->b, motor, dir, clock);
+}
+
+static void on_edge(void *ctx, uint16_t pin, uint8_t level, uint64_t clock)
+{
+	struct batch_mcu *u = ctx;
+
+	if (u->trace)
+		trace_edge(u->trace, pin, level, clock);
+}
+
+static void on_tx(void *ctx, const uint8_t *frame, size_t len, uint64_t clock)
+{
+	struct batch_mcu *u = ctx;
+
+	vwire_push(&u->from, frame, len, ns_at(u, clock));
+}
+
+/* ---- the printer model, from the configuration ---- */
+
+static int pin_of(struct batch *b, const struct pin *pin)
+{
+	int n = sim_pins_add(b->mcu[pin->mcu].sim, pin->name);
+
+	if (n < 0)
+		snprintf(b->error, sizeof(b->error), "the simulated mcu '%s' cannot provide pin '%s'",
+			 b->mc->mcu[pin->mcu].name, pin->name);
+	return n;
+}
+
+static bool add_motor(struct batch *b, const struct machine_motor *motor)
+{
+	const struct machine_stepper *cfg = motor->cfg;
+	int step = pin_of(b, &cfg->step_pin), dir = pin_of(b, &cfg->dir_pin);
+	struct printer_stepper s = {.mcu = motor->mcu,
+				    .axis = (enum printer_axis)motor->axis,
+				    .steps_per_mm = 1 / cfg->step_distance_mm,
+				    .invert_dir = cfg->dir_pin.invert,
+				    .invert_step = cfg->step_pin.invert};
+
+	if (step < 0 || dir < 0)
+		return false;
+	s.step_pin = (uint8_t)step;
+	s.dir_pin = (uint8_t)dir;
+	snprintf(s.name, sizeof(s.name), "%.20s", cfg->name);
+	return printer_add_stepper(&b->printer, &s) >= 0;
+}
+
+static bool add_endstop(struct batch *b, int axis)
+{
+	const struct machine_axis *a = &b->mc->axes[axis];
+	struct printer_endstop e = {.axis = (enum printer_axis)axis,
+				    .trigger_mm = a->position_endstop_mm,
+				    .at_max = a->homing_positive,
+				    .invert = a->endstop_pin.invert};
+	int pin;
+
+	if (!a->endstop_pin.set || a->endstop_pin.mcu < 0)
+		return true;
+	pin = pin_of(b, &a->endstop_pin);
+	if (pin < 0)
+		return false;
+	e.mcu = (uint8_t)a->endstop_pin.mcu;
+	e.pin = (uint8_t)pin;
+	return printer_add_endstop(&b->printer, &e) >= 0;
+}
+
+static bool build_printer(struct batch *b)
+{
+	struct machine *m = b->m;
+
+	printer_init(&b->printer, b->mc->kinematics == KINEMATICS_COREXY ? PRINTER_COREXY
+									  : PRINTER_CARTESIAN,
+		     b->opt.seed);
+	for (int i = 0; i < MACHINE_AXES; i++) /* somewhere on the bed, for homing */
+		b->printer.start_mm[i] = b->mc->axes[i].position_min_mm +
+					 0.1 * (b->mc->axes[i].position_max_mm -
+						b->mc->axes[i].position_min_mm);
+	for (size_t i = 0; i < m->motors; i++)
+		if (!add_motor(b, &m->motor[i])) {
+			if (!b->error[0])
+				snprintf(b->error, sizeof(b->error),
+					 "[%s] cannot be connected to the simulated printer",
+					 m->motor[i].cfg->name);
+			return false;
+		}
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (!add_endstop(b, axis)) {
+			if (!b->error[0])
+				snprintf(b->error, sizeof(b->error),
+					 "the endstop of axis %d cannot be connected", axis);
+			return false;
+		}
+	for (size_t i = 0; i < m->outputs; i++)
+		if (pin_of(b, m->output[i].pin) < 0)
+			return false;
+	return true;
+}
+
+/* ---- start and stop ---- */
+
+static bool open_trace(struct batch *b, struct batch_mcu *u)
+{
+	char path[400];
+
+	if (!b->opt.trace)
+		return true;
+	if (b->m->mcus == 1)
+		snprintf(path, sizeof(path), "%s", b->opt.trace);
+	else
+		snprintf(path, sizeof(path), "%s.%s", b->opt.trace, b->mc->mcu[u->index].name);
+	u->trace = trace_open(path, u->sim);
+	if (!u->trace)
+		snprintf(b->error, sizeof(b->error), "cannot write the trace '%s'", path);
+	return u->trace != NULL;
+}
+
+static bool make_mcu(struct batch *b, int i)
+{
+	struct batch_mcu *u = &b->mcu[i];
+	const struct machine_mcu *cfg = &b->mc->mcu[i];
+	struct sim_cfg sc = {.freq_hz = (uint32_t)cfg->sim_clock_hz,
+			     .move_count = (uint16_t)cfg->sim_move_count,
+			     .start_clock = (b->opt.seed * 7919 + (uint64_t)i * 104729) << 20,
+			     .printer = &b->printer,
+			     .mcu_index = (uint8_t)i,
+			     .hooks = {.ctx = u, .step = on_step, .tx = on_tx}};
+	uint32_t ppm = b->opt.wire_faults_ppm;
+	struct vwire_config wc = {
+		.baud = (uint32_t)cfg->baud,
+		.latency_ns = WIRE_LATENCY_NS,
+		.faults = {.lose_ppm = ppm, .flip_ppm = ppm, .repeat_ppm = ppm, .delay_ppm = ppm / 10,
+			   .burst_max = 3, .delay_ns_max = FAULT_DELAY_NS}};
+
+	u->b = b;
+	u->index = i;
+	u->nominal_hz = cfg->sim_clock_hz;
+	u->ticks_per_ns = cfg->sim_clock_hz * (1 + cfg->sim_clock_ppm * 1e-6) * 1e-9;
+	u->start_clock = sc.start_clock;
+	memset(u->motor_of_oid, -1, sizeof(u->motor_of_oid));
+	if (b->opt.trace)
+		sc.hooks.edge = on_edge;
+	wc.seed = b->opt.seed * 2 + 1 + (uint64_t)i * 1000;
+	vwire_init(&u->to, &wc);
+	wc.seed++;
+	vwire_init(&u->from, &wc);
+	u->sim = sim_new(&sc);
+	if (!u->sim)
+		snprintf(b->error, sizeof(b->error), "the simulated mcu '%s' cannot be made with "
+						     "clock %.0f Hz and %u moves",
+			 cfg->name, cfg->sim_clock_hz, cfg->sim_move_count);
+	return u->sim != NULL;
+}
+
+bool batch_world_start(struct batch *b)
+{
+	for (size_t i = 0; i < b->m->mcus; i++)
+		if (!make_mcu(b, (int)i))
+			return false;
+	if (!build_printer(b))
+		return false;
+	for (size_t i = 0; i < b->m->mcus; i++) {
+		if (sim_start(b->mcu[i].sim) < 0) {
+			snprintf(b->error, sizeof(b->error), "the simulated mcu does not start");
+			return false;
+		}
+		if (!open_trace(b, &b->mcu[i]))
+			return false;
+	}
+	return true;
+}
+
+void batch_world_stop(struct batch *b)
+{
+	for (size_t i = 0; i < ENGINE_MCUS; i++) {
+		if (b->mcu[i].trace && trace_close(b->mcu[i].trace) < 0)
+			fprintf(stderr, "stepd: the trace of mcu %zu is incomplete\n", i);
+		sim_free(b->mcu[i].sim);
+	}
+}
+
+/* ---- time passes ---- */
+
+void batch_world_transmit(struct batch *b)
+{
+	uint8_t buf[READ_BYTES];
+
+	for (size_t i = 0; i < b->m->mcus; i++) {
+		struct batch_mcu *u = &b->mcu[i];
+
+		while (vwire_room(&u->to) >= sizeof(buf)) {
+			uint32_t n = engine_transmit(b->m->engine, (int)i, buf, sizeof(buf), b->now_ns);
+
+			if (n == 0)
+				break;
+			if (b->null_active) {
+				batch_null_receive(&u->null, buf, n, clock_at(u, b->now_ns));
+				vwire_push(&u->from, u->null.reply, u->null.reply_len, b->now_ns);
+			} else {
+				vwire_push(&u->to, buf, n, b->now_ns);
+			}
+		}
+	}
+}
+
+static void deliver_to_mcu(struct batch *b, struct batch_mcu *u)
+{
+	uint8_t buf[READ_BYTES];
+	size_t n;
+
+	while ((n = vwire_pull(&u->to, buf, sizeof(buf), b->now_ns)) > 0)
+		sim_receive(u->sim, buf, n);
+}
+
+static bool deliver_to_host(struct batch *b)
+{
+	uint8_t buf[READ_BYTES];
+	bool any = false;
+	size_t n;
+
+	for (size_t i = 0; i < b->m->mcus; i++)
+		while ((n = vwire_pull(&b->mcu[i].from, buf, sizeof(buf), b->now_ns)) > 0) {
+			engine_receive(b->m->engine, (int)i, buf, (uint32_t)n, b->now_ns);
+			any = true;
+		}
+	return any;
+}
+
+void batch_world_run(struct batch *b, int64_t until_ns)
+{
+	for (;;) {
+		int64_t next_ns = until_ns;
+
+		for (size_t i = 0; i < b->m->mcus; i++) {
+			if (vwire_next_ns(&b->mcu[i].to) < next_ns)
+				next_ns = vwire_next_ns(&b->mcu[i].to);
+			if (vwire_next_ns(&b->mcu[i].from) < next_ns)
+				next_ns = vwire_next_ns(&b->mcu[i].from);
+		}
+		if (next_ns > b->now_ns)
+			b->now_ns = next_ns;
+		for (size_t i = 0; i < b->m->mcus && !b->null_active; i++) {
+			sim_run_until(b->mcu[i].sim, clock_at(&b->mcu[i], b->now_ns));
+			deliver_to_mcu(b, &b->mcu[i]);
+		}
+		if (deliver_to_host(b) || b->now_ns >= until_ns)
+			return;
+	}
+}
+
+void batch_world_sync_error(struct batch *b)
+{
+	const struct batch_mcu *first = &b->mcu[0];
+	double machine_s = (double)clock_at(first, b->now_ns) / first->nominal_hz;
+
+	for (size_t i = 1; i < b->m->mcus; i++) {
+		const struct batch_mcu *u = &b->mcu[i];
+		const struct engine_mcu *em = &b->m->engine->mcu[i];
+		double ticks = (double)(int64_t)(clock_at(u, b->now_ns) - em->map.clock0);
+		double us = fabs(ticks - clockmap_ticks(&em->map, machine_s)) / u->nominal_hz * 1e6;
+
+		b->sync_error.samples++;
+		b->sync_error.sum2_us2 += us * us;
+		b->sync_error.max_us = fmax(b->sync_error.max_us, us);
+		b->sync_error.bins[us < 100 ? (int)(us * 10) : 1000]++;
+	}
+}

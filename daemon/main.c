@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/batch/batch.h"
+#include "daemon/check.h"
+#include "daemon/run.h"
+#include "daemon/verify.h"
+#include "daemon/version.h"
+
+static const char usage_text[] =
+	"usage: stepd -c CONFIG [-o SECTION.OPTION=VALUE …]   run the printer\n"
+	"       stepd check FILE [-o …]                       only check a configuration\n"
+	"       stepd batch -c CONFIG FILE.gcode [--json …]   run a file under a virtual clock\n"
+	"       stepd verify PLAN EDGES… [--json] [--plot P]  check a recorded run\n"
+	"       stepd --version\n"
+	"Each command says more with --help.\n";
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*main)(int argc, char **argv);
+	} commands[] = {
+		{"run", run_main},
+		{"check", check_main},
+		{"batch", batch_main},
+		{"verify", verify_main},
+	};
+
+	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+		puts("stepd " STEPD_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; argc >= 2 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].main(argc - 1, argv + 1);
+	if (argc >= 2 && argv[1][0] == '-' && strcmp(argv[1], "--help") != 0)
+		return run_main(argc, argv);
+	fputs(usage_text, argc >= 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
+	return argc >= 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
+}
