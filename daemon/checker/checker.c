@@ -12,6 +12,7 @@ enum {
 	X_FIRST = 256,     /* executed steps a stepper's ring starts with; also the batch */
 	DRAIN_MOVES = 256, /* every so many moves, steppers that rest are brought up to date */
 	ITEMS_FIRST = 1024,
+	STEPS_A_MOVE_MAX = 1000000000,
 	FORCE_ITEMS = 1 << 17, /* more than this are kept only when steps are missing: don't wait */
 };
 
@@ -227,25 +228,50 @@ static long double join_check(struct checker *c, const struct move *m, double st
 	return start_s;
 }
 
-static bool move_finite(const struct move *m, double start_s)
+/* How far along its path a move is t after its start. */
+static long double move_distance(const struct move *m, long double t)
 {
-	double sum = start_s + m->length_mm + m->accel_mm_s2 + m->start_mm_s + m->cruise_mm_s +
-		     m->end_mm_s + m->accel_s + m->cruise_s + m->decel_s;
+	long double a = m->accel_mm_s2, ta = t, tc, td, s;
+
+	if (ta > m->accel_s)
+		ta = m->accel_s;
+	s = (m->start_mm_s + a * ta / 2) * ta;
+	tc = t - ta < m->cruise_s ? t - ta : m->cruise_s;
+	s += m->cruise_mm_s * tc;
+	td = t - ta - tc < m->decel_s ? t - ta - tc : m->decel_s;
+	return s + (m->cruise_mm_s - a * td / 2) * td;
+}
+
+static bool sane(double value, double min, double max)
+{
+	return value >= min && value <= max; /* and not NaN */
+}
+
+/* Fields that the arithmetic can be trusted with, whatever wrote them. */
+static bool move_sane(const struct checker *c, const struct move *m, double start_s)
+{
+	double total = m->accel_s + m->cruise_s + m->decel_s;
+	bool ok = sane(start_s, -1e12, 1e12) && sane(m->accel_s, 0, 1e9) &&
+		  sane(m->cruise_s, 0, 1e9) && sane(m->decel_s, 0, 1e9) && total > 0 &&
+		  sane(m->start_mm_s, 0, 1e9) && sane(m->cruise_mm_s, 0, 1e9) &&
+		  sane(m->end_mm_s, 0, 1e9) && sane(m->accel_mm_s2, 0, 1e12) &&
+		  sane(m->length_mm, 0, 1e9);
 
 	for (int i = 0; i < MOVE_AXES; i++)
-		sum += m->start_mm[i] + m->dir[i];
-	return isfinite(sum) && m->accel_s >= 0 && m->cruise_s >= 0 && m->decel_s >= 0 &&
-	       m->accel_s + m->cruise_s + m->decel_s > 0 && m->start_mm_s >= 0 &&
-	       m->cruise_mm_s >= 0 && m->accel_mm_s2 >= 0;
+		ok = ok && sane(m->start_mm[i], -1e9, 1e9) && sane(m->dir[i], -1e6, 1e6);
+	for (uint32_t i = 0; ok && i < c->cfg.steppers; i++)
+		ok = fabsl(crossing_joint(&c->stepper[i], m->dir) *
+			   move_distance(m, total)) < STEPS_A_MOVE_MAX;
+	return ok;
 }
 
 int checker_move(struct checker *c, const struct move *m, double start_s)
 {
 	struct item *it;
 
-	if (!move_finite(m, start_s)) {
+	if (!move_sane(c, m, start_s)) {
 		checker_report(c, CHECKER_CONTINUITY, -1, 0, start_s,
-			       "move %u: a field is not finite, negative, or it takes no time", m->id);
+			       "move %u: a field is not finite, out of range, or it takes no time", m->id);
 		return 0;
 	}
 	it = item_append(c);
@@ -267,8 +293,16 @@ int checker_move(struct checker *c, const struct move *m, double start_s)
 
 int checker_position(struct checker *c, const double position_mm[MOVE_AXES])
 {
-	struct item *it = item_append(c);
+	struct item *it;
 
+	for (int i = 0; i < MOVE_AXES; i++) {
+		if (!sane(position_mm[i], -1e9, 1e9)) {
+			checker_report(c, CHECKER_CONTINUITY, -1, 0, c->end,
+				       "axis %d was set to %g mm", i, position_mm[i]);
+			return 0;
+		}
+	}
+	it = item_append(c);
 	if (!it)
 		return -ENOMEM;
 	if (c->end_mm_s > 1e-6)
@@ -293,7 +327,7 @@ int checker_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0,
 		return -EINVAL;
 	l = &c->map[mcu];
 	last = &l->piece[l->n - 1];
-	if (!(freq_hz > 0 && isfinite(freq_hz) && isfinite(from_s) && isfinite(t0_s)) ||
+	if (!sane(freq_hz, 1, 1e12) || !sane(from_s, -1e12, 1e12) || !sane(t0_s, -1e12, 1e12) ||
 	    from_s < last->from) {
 		checker_report(c, CHECKER_MAP, -1, clock0, from_s,
 			       "mcu %u: map from %.9f s with %.9g Hz does not follow the one from %.9f s",
@@ -385,23 +419,9 @@ int checker_halt(struct checker *c, uint32_t stepper, double at_s)
 	return 0;
 }
 
-/* How far along its path a move is t after its start. */
-static long double move_distance(const struct move *m, long double t)
-{
-	long double a = m->accel_mm_s2, ta = t, tc, td, s;
-
-	if (ta > m->accel_s)
-		ta = m->accel_s;
-	s = (m->start_mm_s + a * ta / 2) * ta;
-	tc = t - ta < m->cruise_s ? t - ta : m->cruise_s;
-	s += m->cruise_mm_s * tc;
-	td = t - ta - tc < m->decel_s ? t - ta - tc : m->decel_s;
-	return s + (m->cruise_mm_s - a * td / 2) * td;
-}
-
 int checker_cut(struct checker *c, double at_s)
 {
-	if (!isfinite(at_s))
+	if (!sane(at_s, -1e12, 1e12))
 		return -EINVAL;
 	while (c->item_count) {
 		struct item *it = checker_item(c, c->item_first + c->item_count - 1);
@@ -443,7 +463,8 @@ int checker_resync(struct checker *c, uint32_t stepper, double at_s, int64_t cou
 {
 	struct item *it;
 
-	if (stepper >= c->cfg.steppers || !isfinite(at_s))
+	if (stepper >= c->cfg.steppers || !sane(at_s, -1e12, 1e12) ||
+	    !sane((double)count, -1e15, 1e15))
 		return -EINVAL;
 	it = item_append(c);
 	if (!it)

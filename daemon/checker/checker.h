@@ -17,7 +17,8 @@
  * Owner:   opaque; checker_new() to checker_free().
  * Threads: any one thread at a time; no state outside the object.
  * Units:   _s = machine time; _clock = ticks of the stepper's MCU; _mm; _us; steps.
- * Errors:  0 or -ENOMEM/-EINVAL. What is wrong with the motion is counted, never returned.
+ * Errors:  0 or -ENOMEM/-EINVAL. What is wrong with the motion is counted, never returned. After a
+ *          million violations it stops comparing.
  */
 #ifndef CHECKER_H
 #define CHECKER_H

@@ -15,6 +15,7 @@ enum {
 	ALIGN_SKIP = 3,
 	ALIGN_MATCH = 6,
 	SEARCH_NODES = 4096,
+	GIVE_UP = 1000000, /* violations after which nothing is compared any more */
 };
 
 static inline struct executed *x_at(const struct stepper *s, uint32_t i)
@@ -442,6 +443,15 @@ void match_cut(struct stepper *s, long double at)
 	crossing_cut(s, at);
 }
 
+static void give_up(const struct checker *c, struct stepper *s)
+{
+	s->x_count = 0;
+	s->e_count = 0;
+	s->ahead_count = 0;
+	s->gen.piece.loaded = false;
+	s->gen.item = c->item_first + c->item_count;
+}
+
 void match_run(struct checker *c, struct stepper *s, bool force)
 {
 	for (;;) {
@@ -449,6 +459,10 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 		const struct executed *x;
 		long double err;
 
+		if (c->result->violations >= GIVE_UP) {
+			give_up(c, s);
+			return;
+		}
 		if (!s->e_count) {
 			if (due_fill(c, s, false, force))
 				continue;

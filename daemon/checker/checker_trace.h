@@ -24,7 +24,7 @@ struct checker_trace {
 	const char *name;
 	uint64_t line;
 	struct {
-		uint8_t level, is_dir, invert_known;
+		uint8_t level;
 		int8_t step_invert;  /* as config_stepper: 0 rising, 1 falling, -1 both */
 		int16_t stepper;     /* -1: not a step pin */
 		uint16_t dir_pin;

@@ -48,18 +48,18 @@ struct scene {
 
 static uint64_t rng_state;
 
-static double rnd(double lo, double hi)
+static inline double rnd(double lo, double hi)
 {
 	rng_state = rng_state * 6364136223846793005ull + 1442695040888963407ull;
 	return lo + (hi - lo) * (double)(rng_state >> 11) * 0x1p-53;
 }
 
-static int rndi(int n)
+static inline int rndi(int n)
 {
 	return (int)rnd(0, n);
 }
 
-static void seed(uint64_t def)
+static inline void seed(uint64_t def)
 {
 	const char *env = getenv("STEPD_SEED");
 
@@ -68,7 +68,7 @@ static void seed(uint64_t def)
 	rnd(0, 1);
 }
 
-static struct scene *scene_new(bool corexy, double steps_per_mm)
+static inline struct scene *scene_new(bool corexy, double steps_per_mm)
 {
 	struct scene *sc = calloc(1, sizeof(*sc));
 	static const char *const name[STEPPERS] = { "x", "y", "z", "e" };
@@ -101,13 +101,13 @@ static struct scene *scene_new(bool corexy, double steps_per_mm)
 	return sc;
 }
 
-static void scene_free(struct scene *sc)
+static inline void scene_free(struct scene *sc)
 {
 	free(sc->step);
 	free(sc);
 }
 
-static struct move *scene_append(struct scene *sc)
+static inline struct move *scene_append(struct scene *sc)
 {
 	struct move *m = &sc->move[sc->moves], *prev = m - 1;
 
@@ -127,7 +127,7 @@ static struct move *scene_append(struct scene *sc)
 	return m;
 }
 
-static void move_close(struct move *m)
+static inline void move_close(struct move *m)
 {
 	m->cruise_mm_s = m->start_mm_s + m->accel_mm_s2 * m->accel_s;
 	m->end_mm_s = m->cruise_mm_s - m->accel_mm_s2 * m->decel_s;
@@ -139,7 +139,7 @@ static void move_close(struct move *m)
 }
 
 /* One axis, rest to rest, without cruise: moves by d mm with acceleration a. */
-static void scene_simple(struct scene *sc, int axis, double d, double a)
+static inline void scene_simple(struct scene *sc, int axis, double d, double a)
 {
 	struct move *m = scene_append(sc);
 
@@ -150,7 +150,7 @@ static void scene_simple(struct scene *sc, int axis, double d, double a)
 	m->length_mm = fabs(d);
 }
 
-static void random_move(struct scene *sc, bool last)
+static inline void random_move(struct scene *sc, bool last)
 {
 	struct move *m = scene_append(sc);
 	double angle = rnd(0, 6.283185307179586);
@@ -182,7 +182,7 @@ static void random_move(struct scene *sc, bool last)
 	move_close(m);
 }
 
-static void random_scene(struct scene *sc, int moves)
+static inline void random_scene(struct scene *sc, int moves)
 {
 	for (int i = 0; i < MOVE_AXES; i++)
 		sc->cfg.start_mm[i] = rnd(-50, 150);
@@ -201,7 +201,7 @@ static void random_scene(struct scene *sc, int moves)
 }
 
 /* Continuous pieces whose slopes drift. */
-static void random_maps(struct scene *sc)
+static inline void random_maps(struct scene *sc)
 {
 	sc->maps = 8;
 	for (int m = 0; m < 2; m++) {
@@ -220,7 +220,7 @@ static void random_maps(struct scene *sc)
 	}
 }
 
-static uint64_t scene_clock(const struct scene *sc, uint32_t mcu, long double t)
+static inline uint64_t scene_clock(const struct scene *sc, uint32_t mcu, long double t)
 {
 	int i = 0;
 
@@ -231,7 +231,7 @@ static uint64_t scene_clock(const struct scene *sc, uint32_t mcu, long double t)
 }
 
 /* Distance along a move, the slow way: integrate the speed over the phases up to t. */
-static long double distance(const struct move *m, long double t)
+static inline long double distance(const struct move *m, long double t)
 {
 	const long double end[3] = { m->accel_s, (long double)m->accel_s + m->cruise_s,
 				     (long double)m->accel_s + m->cruise_s + m->decel_s };
@@ -250,14 +250,14 @@ static long double distance(const struct move *m, long double t)
 	return s;
 }
 
-static int by_time(const void *a, const void *b)
+static inline int by_time(const void *a, const void *b)
 {
 	const struct xstep *x = a, *y = b;
 
 	return x->t < y->t ? -1 : x->t > y->t ? 1 : (int)x->stepper - (int)y->stepper;
 }
 
-static long double joint(const struct scene *sc, int st, const double mm[MOVE_AXES])
+static inline long double joint(const struct scene *sc, int st, const double mm[MOVE_AXES])
 {
 	long double p = 0;
 
@@ -267,7 +267,7 @@ static long double joint(const struct scene *sc, int st, const double mm[MOVE_AX
 }
 
 /* Crossings of one move by bisection: one joint rises or falls all through a move. */
-static int move_crossings(const struct scene *sc, int st, int i, long double p0, long long *k,
+static inline int move_crossings(const struct scene *sc, int st, int i, long double p0, long long *k,
 			  struct xstep *out)
 {
 	const struct move *m = &sc->move[i];
@@ -281,6 +281,7 @@ static int move_crossings(const struct scene *sc, int st, int i, long double p0,
 
 		if (up ? last <= q : last >= q)
 			return (int)n;
+		assert_true(n < 100000);
 		for (int b = 0; b < 48; b++) {
 			long double mid = (lo + hi) / 2, p = p0 + rate * distance(m, mid);
 
@@ -295,7 +296,7 @@ static int move_crossings(const struct scene *sc, int st, int i, long double p0,
 	}
 }
 
-static int filter_pairs(struct xstep *x, int n, double filter)
+static inline int filter_pairs(struct xstep *x, int n, double filter)
 {
 	int out = 0;
 
@@ -308,7 +309,7 @@ static int filter_pairs(struct xstep *x, int n, double filter)
 	return out;
 }
 
-static void scene_steps(struct scene *sc)
+static inline void scene_steps(struct scene *sc)
 {
 	sc->steps = 0;
 	for (int st = 0; st < STEPPERS; st++) {
@@ -345,14 +346,14 @@ static void scene_steps(struct scene *sc)
 /* How moves and steps are interleaved when fed. */
 enum order { MOVES_FIRST, STEPS_FIRST, MIXED };
 
-static void feed_move(struct checker *c, const struct scene *sc, int i)
+static inline void feed_move(struct checker *c, const struct scene *sc, int i)
 {
 	if (sc->rename[i])
 		assert_int_equal(checker_position(c, sc->move[i].start_mm), 0);
 	assert_int_equal(checker_move(c, &sc->move[i], sc->start[i]), 0);
 }
 
-static struct checker *checker_for(const struct scene *sc)
+static inline struct checker *checker_for(const struct scene *sc)
 {
 	struct checker *c;
 	char err[200] = "";
@@ -365,7 +366,7 @@ static struct checker *checker_for(const struct scene *sc)
 	return c;
 }
 
-static struct checker_result scene_check(const struct scene *sc, enum order order)
+static inline struct checker_result scene_check(const struct scene *sc, enum order order)
 {
 	struct checker *c = checker_for(sc);
 	struct checker_result r;

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* path_plot_gp.c - the gnuplot script, and running it. */
+#include "path_plot_private.h"
+
+#include <errno.h>
+#include <math.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+/* A string in gnuplot's single quotes; control characters are dropped. */
+static void put_quoted(FILE *f, const char *s, const char *suffix)
+{
+	fputc('\'', f);
+	for (int part = 0; part < 2; part++, s = suffix) {
+		for (; *s; s++) {
+			if ((unsigned char)*s < ' ')
+				continue;
+			if (*s == '\'')
+				fputc('\'', f);
+			fputc(*s, f);
+		}
+	}
+	fputc('\'', f);
+}
+
+static void put_output(FILE *f, const struct plot *p, const char *what, int width, int height)
+{
+	char suffix[64];
+
+	if (p->svg)
+		fprintf(f, "set terminal svg size %d,%d font 'Sans,13' background 'white'\n", width,
+			height);
+	else
+		fprintf(f, "set terminal pngcairo size %d,%d font 'Sans,11' background 'white'\n",
+			width, height);
+	snprintf(suffix, sizeof(suffix), "-%s.%s", what, p->svg ? "svg" : "png");
+	fputs("set output ", f);
+	put_quoted(f, p->prefix, suffix);
+	fputc('\n', f);
+}
+
+struct box {
+	double x0, x1, y0, y1;
+};
+
+static struct box extent(const struct plot *p)
+{
+	struct box b = { HUGE_VAL, -HUGE_VAL, HUGE_VAL, -HUGE_VAL };
+	bool any = false;
+
+	for (uint32_t i = 0; i < p->lines; i++)
+		any |= p->line[i].extrudes;
+	for (uint32_t i = 0; i < p->lines; i++) {
+		const struct plot_line *l = &p->line[i];
+
+		if (any && !l->extrudes)
+			continue;
+		b.x0 = fmin(b.x0, fmin(l->x0, l->x1));
+		b.x1 = fmax(b.x1, fmax(l->x0, l->x1));
+		b.y0 = fmin(b.y0, fmin(l->y0, l->y1));
+		b.y1 = fmax(b.y1, fmax(l->y0, l->y1));
+	}
+	if (b.x0 > b.x1)
+		b = (struct box){ 0, 1, 0, 1 };
+	return b;
+}
+
+static void put_curves(FILE *f, const struct plot *p, const char *planned_style,
+		       const char *executed_style, bool titles)
+{
+	static const char *const planned[2] = { "planned", "planned travel" };
+	static const char *const executed[2] = { "executed steps", "executed travel" };
+	static const char *const colour[2][2] = { { "#b0b0b0", "#d8d8d8" },
+						  { "#0060c0", "#e08030" } };
+
+	fputs("plot ", f);
+	for (int e = 0; e < 2; e++) {
+		for (int kind = 1; kind >= 0; kind--) {
+			const char *name = e ? executed[kind] : planned[kind];
+
+			put_quoted(f, p->prefix, e ? "-executed.dat" : "-planned.dat");
+			fprintf(f, " index %d with lines %s lc rgb '%s' ", kind,
+				e ? executed_style : planned_style, colour[e][kind]);
+			if (titles)
+				fprintf(f, "title '%s'", name);
+			else
+				fputs("notitle", f);
+			fputs(e && !kind ? "\n" : ", \\\n     ", f);
+		}
+	}
+}
+
+static void put_path(FILE *f, const struct plot *p)
+{
+	struct box b = extent(p);
+	double half = p->zoom_mm / 2;
+	double margin = 0.04 * fmax(b.x1 - b.x0, b.y1 - b.y0) + 0.5;
+	char layer[64] = "whole print";
+
+	if (!p->whole)
+		snprintf(layer, sizeof(layer), "layer %u, z = %.4g mm", p->layer, p->z_mm);
+	put_output(f, p, "path", 1600, 860);
+	fputs("unset key\nset tics out nomirror\nset border 3 lc rgb '#606060'\n"
+	      "set grid lc rgb '#e8e8e8'\nset multiplot layout 1,2 title ", f);
+	put_quoted(f, p->title, p->title[0] ? ": planned and executed path" :
+					      "Planned and executed path");
+	fputs(" noenhanced\n", f);
+	fprintf(f, "set size ratio -1\nset title '%s' noenhanced\n", layer);
+	fputs("set xlabel 'X, mm'\nset ylabel 'Y, mm'\n", f);
+	fprintf(f, "set xrange [%.4f:%.4f]\nset yrange [%.4f:%.4f]\n", b.x0 - margin,
+		b.x1 + margin, b.y0 - margin, b.y1 + margin);
+	fprintf(f, "set object 1 rectangle from %.4f,%.4f to %.4f,%.4f front fs empty "
+		   "border lc rgb '#c00000' lw 2\n", p->zoom_x - half, p->zoom_y - half,
+		p->zoom_x + half, p->zoom_y + half);
+	put_curves(f, p, "lw 2.5", "lw 0.8", false);
+	fputs("unset object 1\nset border 15 lc rgb '#c00000'\nset key at graph 0.98,0.98 right top "
+	      "opaque box lc rgb '#c0c0c0'\n", f);
+	fprintf(f, "set title 'the marked %.3g mm%s' noenhanced\n", p->zoom_mm,
+		p->stride > 1 ? " (steps thinned out)" : ", every step");
+	fprintf(f, "set xrange [%.4f:%.4f]\nset yrange [%.4f:%.4f]\n", p->zoom_x - half,
+		p->zoom_x + half, p->zoom_y - half, p->zoom_y + half);
+	put_curves(f, p, "lw 5", "lw 1.3", true);
+	fputs("unset multiplot\nunset output\nreset\n", f);
+}
+
+static void put_error(FILE *f, const struct plot *p, const struct checker_result *r)
+{
+	const struct checker_error *e = &r->all;
+	double range = fmax(1.25 * p->tolerance_us, fmin(e->max_us * 1.1, CHECKER_HIST_US));
+
+	put_output(f, p, "error", 1200, 720);
+	fputs("set title ", f);
+	put_quoted(f, p->title, p->title[0] ? ": step-time error, executed minus exact" :
+					      "Step-time error, executed minus exact");
+	fputs(" noenhanced offset 0,1.2\n", f);
+	fprintf(f, "set label 1 '%llu steps, %llu violations    rms %.2f µs, p99 %.2f µs, "
+		   "p99.9 %.2f µs, max %.2f µs' at graph 0.5,1.035 center noenhanced\n",
+		(unsigned long long)e->steps, (unsigned long long)r->violations, e->rms_us,
+		e->p99_us, e->p999_us, e->max_us);
+	fprintf(f, "set xrange [%.3f:%.3f]\nset xlabel 'error, µs'\n"
+		   "set ylabel 'steps in 0.1 µs'\nset tmargin 5\n", -range, range);
+	fputs("set tics out nomirror\nset border 3 lc rgb '#606060'\nset grid lc rgb '#e8e8e8'\n"
+	      "set logscale y\nset yrange [0.7:*]\nset format y '10^{%L}'\nunset key\n"
+	      "set style fill solid 1.0 noborder\n", f);
+	for (int side = -1; side <= 1; side += 2) {
+		fprintf(f, "set arrow from first %.3f,graph 0 to first %.3f,graph 1 nohead front "
+			   "lc rgb '#c00000' lw 2 dt 2\n", side * p->tolerance_us,
+			side * p->tolerance_us);
+		fprintf(f, "set label '%s%.4g µs' at first %.3f,graph 0.95 %s offset %d,0 "
+			   "tc rgb '#c00000' front\n", side < 0 ? "−" : "+", p->tolerance_us,
+			side * p->tolerance_us, side < 0 ? "right" : "left", side);
+	}
+	fputs("plot ", f);
+	put_quoted(f, p->prefix, "-error.dat");
+	fputs(" using 1:($2 > 0 ? $2 : NaN) with boxes lc rgb '#0060c0'\nunset output\n", f);
+}
+
+int plot_script(const struct plot *p, const struct checker_result *r)
+{
+	char path[PLOT_PATH_MAX];
+	FILE *f = plot_file(p, ".gp", path, sizeof(path));
+	int bad;
+
+	if (!f)
+		return -errno;
+	fputs("set encoding utf8\n", f);
+	put_path(f, p);
+	if (r)
+		put_error(f, p, r);
+	bad = ferror(f);
+	return fclose(f) || bad ? -EIO : 0;
+}
+
+int plot_run(const struct plot *p, bool with_error, char *msg, size_t msg_len)
+{
+	char path[PLOT_PATH_MAX], name[] = "gnuplot";
+	char *argv[] = { name, path, NULL };
+	const char *ext = p->svg ? "svg" : "png";
+	int status = -1, ret;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s.gp", p->prefix);
+	ret = posix_spawnp(&pid, name, NULL, NULL, argv, environ);
+	if (ret == 0)
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	if (ret || (WIFEXITED(status) && WEXITSTATUS(status) == 127)) {
+		snprintf(msg, msg_len, "gnuplot is missing (apt-get install gnuplot-nox); then: "
+			 "gnuplot %s", path);
+		return -ENOENT;
+	}
+	if (status != 0) {
+		snprintf(msg, msg_len, "gnuplot failed on %s", path);
+		return -EIO;
+	}
+	if (with_error)
+		snprintf(msg, msg_len, "wrote %s-path.%s and %s-error.%s", p->prefix, ext,
+			 p->prefix, ext);
+	else
+		snprintf(msg, msg_len, "wrote %s-path.%s", p->prefix, ext);
+	return 0;
+}

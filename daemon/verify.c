@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* verify.c - the checker over a recorded run. Two passes over the plan trace: the first reads the
+ * set-up and all clock maps, the second feeds motion and executed steps side by side, so that
+ * memory stays bounded whatever the length of the run.
+ */
+#include "daemon/verify.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/checker/checker.h"
+#include "daemon/checker/checker_print.h"
+#include "daemon/checker/checker_trace.h"
+#include "daemon/checker/path_plot.h"
+#include "daemon/checker/path_recon.h"
+#include "daemon/checker/plan_trace.h"
+
+enum { EXIT_EXACT, EXIT_VIOLATIONS, EXIT_UNUSABLE };
+
+/* Steps are fed this far behind the moves, so that a stop is known before the steps around it. */
+#define FEED_LAG_S 10.0
+
+struct clock_line {
+	uint64_t clock0;
+	double t0_s, freq_hz;
+	uint64_t from_clock; /* it holds from here on */
+};
+
+struct source { /* one MCU's edges */
+	FILE *f;
+	struct checker_trace *trace;
+	struct checker_trace_step next;
+	double next_s; /* HUGE_VAL at the end */
+	struct clock_line *line;
+	uint32_t lines, line_cap, at;
+};
+
+struct rename {
+	double at_s;
+	double before_mm[MOVE_AXES], after_mm[MOVE_AXES];
+};
+
+struct verify {
+	const char *plan_name;
+	FILE *plan;
+	struct checker_config cfg;
+	struct source source[CHECKER_MCUS_MAX];
+	struct plan_trace_stepper stepper[CHECKER_STEPPERS_MAX];
+	struct checker *checker;
+	const char *plot_prefix; /* NULL: no picture */
+	struct plot_options plot_options;
+	struct plot *plot;
+	struct path_recon recon;
+	double cmd_mm[MOVE_AXES], end_s; /* after the last move fed */
+	struct rename *renames;          /* not yet reached by the steps */
+	uint32_t rename_count, rename_cap;
+	bool closed; /* the trace has its end record */
+};
+
+static int complain(const char *name, const char *what)
+{
+	fprintf(stderr, "stepd verify: %s: %s\n", name, what);
+	return -EPROTO;
+}
+
+static int no_memory(void)
+{
+	fprintf(stderr, "stepd verify: out of memory\n");
+	return -ENOMEM;
+}
+
+static int line_add(struct verify *v, const struct plan_trace_map *m)
+{
+	struct source *s;
+	struct clock_line *l;
+	double ticks = (m->from_s - m->t0_s) * m->freq_hz;
+
+	if (m->mcu >= v->cfg.mcus)
+		return complain(v->plan_name, "a clock map for an MCU that is not declared");
+	s = &v->source[m->mcu];
+	if (s->lines == s->line_cap) {
+		uint32_t cap = s->line_cap ? 2 * s->line_cap : 16;
+
+		l = realloc(s->line, cap * sizeof(*l));
+		if (!l)
+			return no_memory();
+		s->line = l;
+		s->line_cap = cap;
+	}
+	l = &s->line[s->lines++];
+	*l = (struct clock_line){ m->clock0, m->t0_s, m->freq_hz, 0 };
+	if (s->lines > 1 && fabs(ticks) < 0x1p62)
+		l->from_clock = m->clock0 + (uint64_t)(int64_t)ticks;
+	return 0;
+}
+
+static int setup_record(struct verify *v, const struct plan_trace_rec *rec)
+{
+	struct checker_config *cfg = &v->cfg;
+
+	switch (rec->kind) {
+	case PLAN_TRACE_SETUP:
+		memcpy(cfg->start_mm, rec->setup.start_mm, sizeof(cfg->start_mm));
+		cfg->tolerance_s = rec->setup.tolerance_s;
+		cfg->reversal_filter_s = rec->setup.reversal_filter_s;
+		break;
+	case PLAN_TRACE_MCU:
+		if (cfg->mcus == CHECKER_MCUS_MAX)
+			return complain(v->plan_name, "too many MCUs");
+		cfg->freq_hz[cfg->mcus++] = rec->mcu.freq_hz;
+		break;
+	case PLAN_TRACE_STEPPER: {
+		struct checker_stepper *s = &cfg->stepper[cfg->steppers];
+
+		if (cfg->steppers == CHECKER_STEPPERS_MAX)
+			return complain(v->plan_name, "too many steppers");
+		v->stepper[cfg->steppers++] = rec->stepper;
+		memcpy(s->name, rec->stepper.name, sizeof(s->name));
+		s->name[sizeof(s->name) - 1] = 0;
+		s->mcu = rec->stepper.mcu;
+		s->dir_sign = rec->stepper.dir_sign;
+		memcpy(s->steps_per_mm, rec->stepper.steps_per_mm, sizeof(s->steps_per_mm));
+		s->min_distance_clock = rec->stepper.min_distance_clock;
+		break;
+	}
+	case PLAN_TRACE_MAP:
+		return line_add(v, &rec->map);
+	case PLAN_TRACE_END:
+		v->closed = true;
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* Call handle for every record of the plan trace. */
+static int each_record(struct verify *v,
+		       int (*handle)(struct verify *, const struct plan_trace_rec *))
+{
+	char err[200] = "";
+	struct plan_trace_rec rec;
+	int ret;
+
+	rewind(v->plan);
+	if (plan_trace_open(v->plan, err, sizeof(err)))
+		return complain(v->plan_name, err);
+	while ((ret = plan_trace_get(v->plan, &rec, err, sizeof(err))) > 0) {
+		ret = handle(v, &rec);
+		if (ret)
+			return ret;
+	}
+	return ret ? complain(v->plan_name, err) : 0;
+}
+
+static int map_record(struct verify *v, const struct plan_trace_rec *rec)
+{
+	if (rec->kind != PLAN_TRACE_MAP)
+		return 0;
+	return checker_map(v->checker, rec->map.mcu, rec->map.from_s, rec->map.clock0,
+			   rec->map.t0_s, rec->map.freq_hz);
+}
+
+static int source_read(struct source *s)
+{
+	char err[300];
+	int ret = checker_trace_next(s->trace, &s->next, err, sizeof(err));
+	const struct clock_line *l;
+
+	if (ret < 0) {
+		fprintf(stderr, "stepd verify: %s\n", err);
+		return ret;
+	}
+	if (ret == 0) {
+		s->next_s = HUGE_VAL;
+		return 0;
+	}
+	while (s->at + 1 < s->lines && s->next.clock >= s->line[s->at + 1].from_clock)
+		s->at++;
+	l = &s->line[s->at];
+	s->next_s = l->t0_s + (double)(int64_t)(s->next.clock - l->clock0) / l->freq_hz;
+	return 0;
+}
+
+/* Hand on all executed steps before until_s, over all MCUs in order of time. */
+static int feed_steps(struct verify *v, double until_s)
+{
+	for (;;) {
+		struct source *s = &v->source[0];
+		const struct rename *r = v->renames;
+		int ret;
+
+		for (uint32_t i = 1; i < v->cfg.mcus; i++)
+			if (v->source[i].next_s < s->next_s)
+				s = &v->source[i];
+		if (s->next_s == HUGE_VAL || s->next_s >= until_s)
+			return 0;
+		if (v->plot) {
+			while (v->rename_count && s->next_s > r->at_s + 1e-4) {
+				path_recon_position(&v->recon, r->before_mm, r->after_mm);
+				memmove(v->renames, r + 1, --v->rename_count * sizeof(*r));
+			}
+			if (path_recon_step(&v->recon, s->next.stepper, s->next.dir))
+				plot_executed_point(v->plot, s->next_s,
+						    path_recon_mm(&v->recon, AXIS_X),
+						    path_recon_mm(&v->recon, AXIS_Y));
+		}
+		ret = checker_step(v->checker, s->next.stepper, s->next.dir, s->next.clock);
+		if (!ret)
+			ret = source_read(s);
+		if (ret)
+			return ret;
+	}
+}
+
+static int rename_add(struct verify *v, const double after_mm[MOVE_AXES])
+{
+	struct rename *r;
+
+	if (v->rename_count == v->rename_cap) {
+		uint32_t cap = v->rename_cap ? 2 * v->rename_cap : 16;
+
+		r = realloc(v->renames, cap * sizeof(*r));
+		if (!r)
+			return no_memory();
+		v->renames = r;
+		v->rename_cap = cap;
+	}
+	r = &v->renames[v->rename_count++];
+	r->at_s = v->end_s;
+	memcpy(r->before_mm, v->cmd_mm, sizeof(r->before_mm));
+	memcpy(r->after_mm, after_mm, sizeof(r->after_mm));
+	memcpy(v->cmd_mm, after_mm, sizeof(v->cmd_mm));
+	return 0;
+}
+
+static int feed_move(struct verify *v, const struct plan_trace_move *pm)
+{
+	const struct move *m = &pm->move;
+	int ret = checker_move(v->checker, m, pm->start_s);
+
+	if (!ret && v->plot)
+		ret = plot_planned_move(v->plot, m, pm->start_s);
+	for (int i = 0; i < MOVE_AXES; i++)
+		v->cmd_mm[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
+	v->end_s = pm->start_s + m->accel_s + m->cruise_s + m->decel_s;
+	return ret ? ret : feed_steps(v, pm->start_s - FEED_LAG_S);
+}
+
+static int motion_record(struct verify *v, const struct plan_trace_rec *rec)
+{
+	struct checker *c = v->checker;
+	int ret;
+
+	switch (rec->kind) {
+	case PLAN_TRACE_MOVE:
+		return feed_move(v, &rec->move);
+	case PLAN_TRACE_POSITION:
+		ret = rename_add(v, rec->position.position_mm);
+		return ret ? ret : checker_position(c, rec->position.position_mm);
+	case PLAN_TRACE_HALT:
+		ret = checker_halt(c, rec->halt.stepper, rec->halt.at_s);
+		break;
+	case PLAN_TRACE_CUT:
+		ret = checker_cut(c, rec->halt.at_s);
+		break;
+	case PLAN_TRACE_RESYNC:
+		ret = checker_resync(c, rec->resync.stepper, rec->resync.at_s, rec->resync.count);
+		break;
+	default:
+		return 0;
+	}
+	if (ret == -EINVAL)
+		return complain(v->plan_name, "a stop or resync names no known stepper or time");
+	return ret;
+}
+
+static int sources_open(struct verify *v, char **names, int count)
+{
+	if ((uint32_t)count != v->cfg.mcus) {
+		fprintf(stderr, "stepd verify: %d edge traces, but %s has %u MCUs\n", count,
+			v->plan_name, v->cfg.mcus);
+		return -EINVAL;
+	}
+	for (int i = 0; i < count; i++) {
+		struct source *s = &v->source[i];
+		const struct plan_trace_map nominal = { .mcu = (uint32_t)i,
+							.freq_hz = v->cfg.freq_hz[i] };
+
+		if (!s->lines && line_add(v, &nominal))
+			return -ENOMEM;
+		s->f = fopen(names[i], "r");
+		if (!s->f)
+			return complain(names[i], strerror(errno));
+		s->trace = malloc(sizeof(*s->trace));
+		if (!s->trace)
+			return no_memory();
+		checker_trace_open(s->trace, s->f, names[i]);
+	}
+	for (uint32_t i = 0; i < v->cfg.steppers; i++) {
+		const struct plan_trace_stepper *p = &v->stepper[i];
+
+		if (checker_trace_stepper(v->source[p->mcu].trace, i, p->step_pin, p->dir_pin,
+					  p->step_invert))
+			return complain(v->plan_name, "a stepper's pin number is out of range");
+	}
+	for (int i = 0; i < count; i++)
+		if (source_read(&v->source[i]))
+			return -EPROTO;
+	return 0;
+}
+
+static int verify_run(struct verify *v, char **names, int count, struct checker_result *r)
+{
+	char err[200] = "out of memory";
+
+	v->plan = fopen(v->plan_name, "rb");
+	if (!v->plan)
+		return complain(v->plan_name, strerror(errno));
+	if (each_record(v, setup_record))
+		return -EPROTO;
+	if (!v->closed)
+		fprintf(stderr, "stepd verify: %s: the run was not closed in order\n", v->plan_name);
+	if (checker_new(&v->checker, &v->cfg, err, sizeof(err)))
+		return complain(v->plan_name, err);
+	if (sources_open(v, names, count))
+		return -EPROTO;
+	memcpy(v->cmd_mm, v->cfg.start_mm, sizeof(v->cmd_mm));
+	if (v->plot_prefix) {
+		int ret;
+
+		v->plot_options.tolerance_us = 1e6 * v->cfg.tolerance_s;
+		if (path_recon_init(&v->recon, &v->cfg))
+			return complain(v->plan_name,
+					"no two steppers fix X and Y: can't plot the path");
+		ret = plot_open(&v->plot, v->plot_prefix, &v->plot_options);
+		if (ret)
+			return complain(v->plot_prefix, strerror(-ret));
+	}
+	if (each_record(v, map_record) || each_record(v, motion_record) ||
+	    feed_steps(v, HUGE_VAL))
+		return -EPROTO;
+	return checker_finish(v->checker, r);
+}
+
+static void verify_close(struct verify *v)
+{
+	for (uint32_t i = 0; i < CHECKER_MCUS_MAX; i++) {
+		if (v->source[i].f)
+			fclose(v->source[i].f);
+		free(v->source[i].trace);
+		free(v->source[i].line);
+	}
+	if (v->plan)
+		fclose(v->plan);
+	plot_free(v->plot);
+	free(v->renames);
+	checker_free(v->checker);
+	free(v);
+}
+
+static int usage(void)
+{
+	fputs("usage: stepd verify PLAN_TRACE EDGE_TRACE... [--plot PREFIX] [--layer N] [--json]\n"
+	      "Compares the pin edges of a run with its planned moves; one edge trace for each MCU.\n",
+	      stderr);
+	return EXIT_UNUSABLE;
+}
+
+static int conclude(struct verify *v, const struct checker_result *r, bool json)
+{
+	char msg[512];
+
+	if (json) {
+		printf("{\"moves\": %llu, \"print_time_s\": %.6f, ", (unsigned long long)r->moves,
+		       r->end_s);
+		checker_print_json(stdout, &v->cfg, r);
+		printf("}\n");
+	} else {
+		checker_print(stdout, &v->cfg, r);
+	}
+	if (v->plot) {
+		plot_finish(v->plot, r, msg, sizeof(msg));
+		v->plot = NULL;
+		fprintf(json ? stderr : stdout, "%s\n", msg);
+	}
+	return r->violations || r->position_error_worst_steps ? EXIT_VIOLATIONS : EXIT_EXACT;
+}
+
+int verify_main(int argc, char **argv)
+{
+	static const struct option options[] = { { "plot", required_argument, NULL, 'p' },
+						 { "layer", required_argument, NULL, 'l' },
+						 { "json", no_argument, NULL, 'j' },
+						 { NULL, 0, NULL, 0 } };
+	struct checker_result *r;
+	struct verify *v;
+	bool json = false;
+	int opt, ret;
+
+	v = calloc(1, sizeof(*v));
+	r = calloc(1, sizeof(*r));
+	if (!v || !r) {
+		free(v);
+		free(r);
+		no_memory();
+		return EXIT_UNUSABLE;
+	}
+
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (opt == 'p')
+			v->plot_prefix = optarg;
+		else if (opt == 'l')
+			v->plot_options.layer = (unsigned)strtoul(optarg, NULL, 10);
+		else if (opt == 'j')
+			json = true;
+		else
+			break;
+	}
+	if (opt != -1 || argc - optind < 2 || argc - optind > 1 + CHECKER_MCUS_MAX) {
+		ret = usage();
+	} else {
+		v->plan_name = argv[optind];
+		ret = verify_run(v, argv + optind + 1, argc - optind - 1, r) ?
+			      EXIT_UNUSABLE :
+			      conclude(v, r, json);
+	}
+	verify_close(v);
+	free(r);
+	return ret;
+}

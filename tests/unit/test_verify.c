@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_verify.c - from a plan trace and pin-edge traces to a verdict and pictures.
+ *
+ * Shown: traces written from a random scene on two MCUs verify as exact (status 0); a missing
+ * step, a broken line, a cut file, a wrong number of traces are found and named by the exit
+ * status; edges are read with every kind of pin inversion; the pictures come out.
+ * Repeat with STEPD_SEED=<printed seed>. STEPD_KEEP=DIR keeps the files there.
+ */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "checker_scene.h"
+#include "daemon/checker/checker_trace.h"
+#include "daemon/checker/plan_trace.h"
+#include "daemon/verify.h"
+
+static char dir[200];
+
+static char *path(const char *name)
+{
+	static char buf[8][300];
+	static int n;
+	char *p = buf[n = (n + 1) % 8];
+
+	snprintf(p, 300, "%s/%s", dir, name);
+	return p;
+}
+
+static const int invert[STEPPERS] = { 0, 1, -1, 0 };
+
+static void put(FILE *f, const struct plan_trace_rec *rec)
+{
+	assert_int_equal(plan_trace_put(f, rec), 0);
+}
+
+static void write_setup(FILE *f, const struct scene *sc)
+{
+	struct plan_trace_rec rec = { .kind = PLAN_TRACE_SETUP };
+
+	assert_int_equal(plan_trace_begin(f), 0);
+	memcpy(rec.setup.start_mm, sc->cfg.start_mm, sizeof(rec.setup.start_mm));
+	put(f, &rec);
+	for (int m = 0; m < 2; m++) {
+		rec = (struct plan_trace_rec){ .kind = PLAN_TRACE_MCU };
+		rec.mcu.freq_hz = sc->cfg.freq_hz[m];
+		put(f, &rec);
+	}
+	for (int i = 0; i < STEPPERS; i++) {
+		const struct checker_stepper *s = &sc->cfg.stepper[i];
+
+		rec = (struct plan_trace_rec){ .kind = PLAN_TRACE_STEPPER };
+		memcpy(rec.stepper.name, s->name, sizeof(s->name));
+		rec.stepper.mcu = s->mcu;
+		rec.stepper.dir_sign = s->dir_sign;
+		memcpy(rec.stepper.steps_per_mm, s->steps_per_mm, sizeof(s->steps_per_mm));
+		rec.stepper.step_pin = (uint32_t)(2 * i);
+		rec.stepper.dir_pin = (uint32_t)(2 * i + 1);
+		rec.stepper.step_invert = invert[i];
+		put(f, &rec);
+	}
+}
+
+static void write_plan(const struct scene *sc, bool closed)
+{
+	struct plan_trace_rec rec = { .kind = PLAN_TRACE_POSITION };
+	FILE *f = fopen(path("plan"), "wb");
+
+	assert_non_null(f);
+	write_setup(f, sc);
+	for (uint32_t m = 0; m < 2; m++)
+		for (int i = 0; i < sc->maps; i++)
+			assert_int_equal(plan_trace_put_map(f, m, sc->map[m][i].from,
+							    sc->map[m][i].clock0,
+							    sc->map[m][i].t0,
+							    sc->map[m][i].freq), 0);
+	for (int i = 0; i < sc->moves; i++) {
+		if (sc->rename[i]) {
+			rec.kind = PLAN_TRACE_POSITION;
+			memcpy(rec.position.position_mm, sc->move[i].start_mm,
+			       sizeof(rec.position.position_mm));
+			put(f, &rec);
+		}
+		assert_int_equal(plan_trace_put_move(f, &sc->move[i], sc->start[i]), 0);
+	}
+	rec.kind = PLAN_TRACE_END;
+	if (closed)
+		put(f, &rec);
+	fclose(f);
+}
+
+static void write_edges(const struct scene *sc, int skip)
+{
+	FILE *f[2] = { fopen(path("edges0"), "w"), fopen(path("edges1"), "w") };
+	int level[STEPPERS] = { 0 }, dirs[STEPPERS] = { 0 };
+
+	assert_non_null(f[0]);
+	assert_non_null(f[1]);
+	fputs("# clock pin level\n", f[0]);
+	for (int i = 0; i < STEPPERS; i++)
+		level[i] = invert[i] == 1;
+	for (int i = 0; i < sc->steps; i++) {
+		const struct xstep *x = &sc->step[i];
+		uint32_t st = x->stepper;
+		FILE *out = f[sc->cfg.stepper[st].mcu];
+		unsigned long long clock = x->clock;
+
+		if (i == skip)
+			continue;
+		if (dirs[st] != (x->dir > 0)) {
+			dirs[st] = x->dir > 0;
+			fprintf(out, "%llu %u %d\n", clock - 20, 2 * st + 1, dirs[st]);
+		}
+		level[st] = !level[st];
+		fprintf(out, "%llu %u %d\n", clock, 2 * st, level[st]);
+		if (invert[st] == -1)
+			continue;
+		level[st] = !level[st];
+		fprintf(out, "%llu %u %d\n", clock + 10, 2 * st, level[st]);
+	}
+	fclose(f[0]);
+	fclose(f[1]);
+}
+
+static int verify(const char *extra, int traces)
+{
+	char cmd[] = "verify", json[] = "--json", plot[] = "--plot";
+	char *argv[8] = { cmd, path("plan"), path("edges0"), path("edges1") };
+	int argc = 2 + traces;
+
+	if (extra && !strcmp(extra, "--json"))
+		argv[argc++] = json;
+	if (extra && !strcmp(extra, "--plot")) {
+		argv[argc++] = plot;
+		argv[argc++] = path("it's a plot");
+	}
+	argv[argc] = NULL;
+	return verify_main(argc, argv);
+}
+
+static struct scene *random_run(bool corexy)
+{
+	struct scene *sc = scene_new(corexy, 80);
+
+	random_scene(sc, 60);
+	random_maps(sc);
+	scene_steps(sc);
+	return sc;
+}
+
+static void test_exact(void **state)
+{
+	(void)state;
+	seed(31);
+	for (int n = 0; n < 6; n++) {
+		struct scene *sc = random_run(n & 1);
+
+		write_plan(sc, true);
+		write_edges(sc, -1);
+		assert_int_equal(verify(n & 1 ? "--json" : NULL, 2), 0);
+		write_edges(sc, sc->steps / 2 - n);
+		assert_int_equal(verify("--json", 2), 1);
+		assert_int_equal(verify(NULL, 1), 2);
+		scene_free(sc);
+	}
+}
+
+static void test_broken_files(void **state)
+{
+	struct scene *sc = random_run(false);
+	FILE *f;
+
+	(void)state;
+	write_edges(sc, -1);
+	write_plan(sc, true);
+	f = fopen(path("edges1"), "a");
+	fputs("123 4\n", f);
+	fclose(f);
+	assert_int_equal(verify(NULL, 2), 2);
+	write_edges(sc, -1);
+	f = fopen(path("edges1"), "a");
+	fputs("99999999999999999999 4 1\n", f);
+	fclose(f);
+	assert_int_equal(verify(NULL, 2), 2);
+	write_edges(sc, -1);
+	assert_int_equal(truncate(path("plan"), 3000), 0);
+	assert_int_equal(verify(NULL, 2), 2);
+	assert_int_equal(truncate(path("plan"), 3), 0);
+	assert_int_equal(verify(NULL, 2), 2);
+	unlink(path("plan"));
+	assert_int_equal(verify(NULL, 2), 2);
+	scene_free(sc);
+}
+
+/* Random bytes in the records: an error or a verdict, never a crash. */
+static void test_garbage(void **state)
+{
+	struct scene *sc = random_run(true);
+
+	(void)state;
+	seed(33);
+	write_edges(sc, -1);
+	for (int n = 0; n < 60; n++) {
+		FILE *f;
+
+		write_plan(sc, true);
+		f = fopen(path("plan"), "r+b");
+		for (int b = 0; b < 4; b++) {
+			fseek(f, rndi(n < 30 ? 1200 : 9000), SEEK_SET);
+			fputc(rndi(256), f);
+		}
+		fclose(f);
+		assert_in_range(verify("--json", 2), 0, 2);
+	}
+	scene_free(sc);
+}
+
+/* Three layers of a star with travels, as a slicer would make them. */
+static struct scene *star(void)
+{
+	struct scene *sc = scene_new(true, 80);
+	double at[2] = { 100, 100 };
+
+	memcpy(sc->cfg.start_mm, at, sizeof(at));
+	for (int layer = 0; layer < 3; layer++) {
+		scene_simple(sc, AXIS_Z, 0.2, 500);
+		for (int i = 0; i <= 30; i++) {
+			double angle = 2 * M_PI * (i - 1) / 30 + 0.3 * layer;
+			double radius = i & 1 ? 20 : 12, d[2], len, v = 150, a = 3000;
+			double to[2] = { 100 + radius * cos(angle), 100 + radius * sin(angle) };
+			struct move *m = scene_append(sc);
+
+			for (int k = 0; k < 2; k++)
+				d[k] = to[k] - m->start_mm[k];
+			len = hypot(d[0], d[1]);
+			m->dir[0] = d[0] / len;
+			m->dir[1] = d[1] / len;
+			m->dir[3] = i ? 0.05 : 0;
+			m->accel_mm_s2 = a;
+			v = fmin(v, sqrt(len * a));
+			m->accel_s = m->decel_s = v / a;
+			m->cruise_s = (len - v * v / a) / v;
+			if (m->cruise_s < 0)
+				m->cruise_s = 0;
+			move_close(m);
+		}
+	}
+	scene_steps(sc);
+	for (int i = 0; i < sc->steps; i++) /* errors as of compressed runs */
+		sc->step[i].clock += (uint64_t)(int64_t)((rnd(-1, 1) + rnd(-1, 1)) * 300 *
+							 (sc->step[i].stepper == 3 ? 0.3 : 1));
+	return sc;
+}
+
+static void test_pictures(void **state)
+{
+	struct scene *sc = star();
+	struct stat st;
+
+	(void)state;
+	write_plan(sc, true);
+	write_edges(sc, -1);
+	assert_int_equal(verify("--plot", 2), 0);
+	assert_int_equal(stat(path("it's a plot.gp"), &st), 0);
+	if (system("gnuplot --version >/dev/null 2>&1") == 0) {
+		assert_int_equal(stat(path("it's a plot-path.png"), &st), 0);
+		assert_true(st.st_size > 20000);
+		assert_int_equal(stat(path("it's a plot-error.png"), &st), 0);
+		assert_true(st.st_size > 5000);
+	}
+	scene_free(sc);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_broken_files),
+		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_pictures),
+	};
+	const char *keep = getenv("STEPD_KEEP");
+	char rm[300];
+	int ret;
+
+	snprintf(dir, sizeof(dir), "%s", keep ? keep : "/tmp/stepd-verify-XXXXXX");
+	if (!keep && !mkdtemp(dir))
+		return 1;
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	snprintf(rm, sizeof(rm), "rm -rf '%s'", dir);
+	if (!keep && system(rm) != 0)
+		return 1;
+	return ret;
+}
