@@ -156,7 +156,7 @@ static bool row(const struct input *in, size_t n)
 	qsort(batch_ns, batches, sizeof(*batch_ns), by_value);
 	printf("%-44s %6.2f %7.1f %7.1f %7.1f %8.1f %9.1f %8.0f\n", in->name,
 	       1e3 * (double)n / (double)r.total_ns, (double)r.total_ns / (double)n,
-	       (double)batch_ns[batches / 2] / BATCH,
+	       (double)batch_ns[(size_t)((double)batches * 0.5)] / BATCH,
 	       (double)batch_ns[(size_t)((double)batches * 0.999)] / BATCH,
 	       (double)batch_ns[batches - 1] / BATCH, calls.call_ns_max * 1e-3, r.sums.cruise_mm_s);
 out:

@@ -197,7 +197,7 @@ static void test_push_back_and_flush(void **state)
 	k.n = 0;
 	go(p, x += 1, 0, 0, 0, 100);
 	assert_int_equal(planner_output(p, 3, 4), 0);
-	go(p, x += 1, 0, 0, 0, 100);
+	go(p, x + 1, 0, 0, 0, 100);
 	assert_int_equal(k.n, 0);
 	assert_int_equal(planner_sync(p, 9), 0);
 	assert_int_equal(k.n, 4);
