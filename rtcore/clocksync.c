@@ -152,19 +152,13 @@ enum clocksync_verdict clocksync_add(struct clocksync *sync, const struct clocks
 			sync->outliers++;
 			return CLOCKSYNC_OUTLIER;
 		}
-		/* No: the clock is somewhere else: move the line there, as steep as it is. Twice in
-		 * a row: it is not the place but the slope that is wrong.
-		 */
-		if (!delay && sync->contradicted)
+		/* No: the line is wrong. Go by the new samples. */
+		if (!delay)
 			sync->weight_sum = fmin(sync->weight_sum, WEIGHT_DOUBT);
-		else if (!delay)
-			sync->clock_mean += error;
-		sync->contradicted = !delay;
 		sync->error_var = error_var_start(sync);
 		sync->resets++;
 	} else {
 		sync->good_time_s = sent_s;
-		sync->contradicted = false;
 		sync->error_var = (1.0 - DECAY) * (sync->error_var + DECAY * error_var);
 	}
 	regress(sync, t_s, clock, sample_weight(sync, sent_s, half_s));

@@ -55,7 +55,6 @@ struct clocksync {
 	uint32_t samples, outliers;
 	uint32_t discarded; /* for a repeated, ambiguous or implausible question or answer */
 	uint32_t resets;    /* of the error variance */
-	bool contradicted;  /* by the last sample */
 	bool has_uptime;
 	/* asking */
 	bool waiting;
