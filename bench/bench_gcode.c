@@ -121,8 +121,9 @@ static void parse_pass(const struct text *t)
 
 static void exec_pass(const struct text *t)
 {
-	static const struct gcode_ops ops = {
-		.move = move, .set_limits = set_limits, .reply = reply};
+	static const struct gcode_ops ops = { .move = move,
+					      .set_limits = set_limits,
+					      .reply = reply };
 	static struct gcode g;
 	static char buf[256 * 1024];
 	struct gcode_numbering n;
@@ -180,11 +181,11 @@ static void report(const char *name, const struct text *t)
 
 int main(int argc, char **argv)
 {
-	struct text t = {0};
-	glob_t found = {0};
+	struct text t = { 0 };
+	glob_t found = { 0 };
 
-	printf("%-24s %-28s %8s %8s %8s %8s %8s %10s\n", "file", "ns per line", "lines", "min", "p50",
-	       "p90", "max", "Mlines/s");
+	printf("%-24s %-28s %8s %8s %8s %8s %8s %10s\n", "file", "ns per line", "lines", "min",
+	       "p50", "p90", "max", "Mlines/s");
 	generate(&t);
 	if (argc < 2)
 		report("generated", &t);

@@ -232,7 +232,7 @@ static bool mark_end(struct fifo *f)
  * who came in between stays. */
 static int renew(struct fifo *f)
 {
-	struct pollfd p = {f->fd, POLLIN, 0};
+	struct pollfd p = { f->fd, POLLIN, 0 };
 	int fd;
 
 	if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLHUP))
@@ -305,7 +305,7 @@ void fifo_close(struct fifo *f)
 	f->fd = -1;
 	free(f->storage);
 	f->storage = NULL;
-	if (f->path[0] && lstat(f->path, &st) == 0 && S_ISFIFO(st.st_mode) &&
-	    st.st_dev == f->dev && st.st_ino == f->ino)
+	if (f->path[0] && lstat(f->path, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_dev == f->dev &&
+	    st.st_ino == f->ino)
 		unlink(f->path);
 }

@@ -49,9 +49,9 @@ struct fifo {
 	uint64_t dev, ino;
 	char *storage;
 	struct linebuf lines;
-	uint8_t scan;     /* out-of-band scanner: where in a line it is */
-	bool partial;     /* the last byte read was no newline */
-	bool end_due;     /* the writers left in mid-line; to be marked when there is room */
+	uint8_t scan; /* out-of-band scanner: where in a line it is */
+	bool partial; /* the last byte read was no newline */
+	bool end_due; /* the writers left in mid-line; to be marked when there is room */
 	uint64_t bytes, opens, emergencies;
 };
 

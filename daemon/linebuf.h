@@ -27,13 +27,13 @@ struct linebuf_line {
 struct linebuf {
 	char *buf;
 	size_t cap, line_max;
-	size_t start, end;  /* unread bytes */
-	size_t scanned;     /* no newline before this offset */
-	size_t taken;       /* bytes of the line handed out, newline included; 0 = none */
+	size_t start, end; /* unread bytes */
+	size_t scanned;    /* no newline before this offset */
+	size_t taken;      /* bytes of the line handed out, newline included; 0 = none */
 	uint32_t taken_flags;
-	uint32_t lines;     /* lines finished */
-	bool skipping;      /* inside the rest of a line that is not wanted */
-	bool ended;         /* the source said end: the rest is a fragment */
+	uint32_t lines; /* lines finished */
+	bool skipping;  /* inside the rest of a line that is not wanted */
+	bool ended;     /* the source said end: the rest is a fragment */
 };
 
 /* cap > line_max, cap >= 2. */

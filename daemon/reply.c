@@ -115,7 +115,8 @@ static bool drop_one(struct reply *r, bool only_info)
 static uint16_t format(char *buf, enum reply_kind kind, const char *text)
 {
 	static const char *const prefix[] = {
-		[REPLY_OK] = "ok ", [REPLY_RAW] = "", [REPLY_INFO] = "// ", [REPLY_ERROR] = "!! "};
+		[REPLY_OK] = "ok ", [REPLY_RAW] = "", [REPLY_INFO] = "// ", [REPLY_ERROR] = "!! "
+	};
 	int n = snprintf(buf, REPLY_LINE_MAX, "%s%s", prefix[kind], text);
 
 	if (n < 0)

@@ -52,7 +52,7 @@ struct reply {
 	bool blocked; /* the last write would have blocked */
 	uint64_t dev, ino;
 	uint64_t lost, written, write_errors;
-	uint64_t lost_last; /* lost after the last queued entry */
+	uint64_t lost_last;         /* lost after the last queued entry */
 	int16_t head, tail, unused; /* list of queued entries, list of free ones */
 	uint16_t queued;
 	uint32_t batch_len, batch_sent;

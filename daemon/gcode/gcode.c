@@ -12,7 +12,7 @@
 #define MOVE_LETTERS \
 	(GCODE_BIT('X') | GCODE_BIT('Y') | GCODE_BIT('Z') | GCODE_BIT('E') | GCODE_BIT('F'))
 
-static const char axis_letter[MOVE_AXES] = {'X', 'Y', 'Z', 'E'};
+static const char axis_letter[MOVE_AXES] = { 'X', 'Y', 'Z', 'E' };
 
 void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *version)
 {
@@ -33,7 +33,7 @@ bool gcode_add_table(struct gcode *g, const struct gcode_command *commands, unsi
 {
 	if (g->table_count == GCODE_TABLES)
 		return false;
-	g->tables[g->table_count++] = (struct gcode_table){commands, count, ctx};
+	g->tables[g->table_count++] = (struct gcode_table){ commands, count, ctx };
 	return true;
 }
 
@@ -120,7 +120,7 @@ void gcode_set_position(struct gcode *g, uint32_t mask, const double position_mm
 {
 	for (int i = 0; i < MOVE_AXES; i++) {
 		if (mask & 1u << i)
-			g->position_mm[i] = (struct gcode_sum){position_mm[i], 0};
+			g->position_mm[i] = (struct gcode_sum){ position_mm[i], 0 };
 	}
 }
 
@@ -141,8 +141,7 @@ __attribute__((cold)) static enum gcode_result move_refuse(struct gcode *g,
 		return gcode_fail(g, "%c: expected X, Y, Z, E and F only", 'A' + __builtin_ctz(odd));
 	if (l->bare)
 		return gcode_fail(g, "%c: expected a number", 'A' + __builtin_ctz(l->bare));
-	return gcode_fail(g, "F=%g: expected a feed rate greater than 0",
-			  l->value['F' - 'A']);
+	return gcode_fail(g, "F=%g: expected a feed rate greater than 0", l->value['F' - 'A']);
 }
 
 /* G0, G1: the hot path. */

@@ -71,7 +71,7 @@ static inline struct gcode_sum gcode_sum_add(struct gcode_sum sum, double x)
 	double lo = sum.lo + ((sum.hi - (s - b)) + (x - b));
 	double hi = s + lo;
 
-	return (struct gcode_sum){hi, lo - (hi - s)};
+	return (struct gcode_sum){ hi, lo - (hi - s) };
 }
 
 /* a - b as a double. */

@@ -22,7 +22,7 @@ static bool take_limit(struct gcode *g, const struct gcode_line *l, const char *
 
 static enum gcode_result report_limits(struct gcode *g)
 {
-	struct gcode_limits now = {0};
+	struct gcode_limits now = { 0 };
 
 	if (!g->ops->get_limits)
 		return gcode_absent(g);
@@ -36,7 +36,7 @@ static enum gcode_result report_limits(struct gcode *g)
 
 static enum gcode_result set_velocity_limit(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
-	struct gcode_limits set = {0};
+	struct gcode_limits set = { 0 };
 	double decel;
 	char err[GCODE_ERR_MAX] = "";
 	bool velocity, accel, ratio, corner, to_decel;
@@ -46,15 +46,14 @@ static enum gcode_result set_velocity_limit(struct gcode *g, const struct gcode_
 		return report_limits(g);
 	if (!take_limit(g, l, "VELOCITY", 0, true, &set.velocity_mm_s, &velocity) ||
 	    !take_limit(g, l, "ACCEL", 0, true, &set.accel_mm_s2, &accel) ||
-	    !take_limit(g, l, "MINIMUM_CRUISE_RATIO", 0, false, &set.minimum_cruise_ratio,
-			&ratio) ||
+	    !take_limit(g, l, "MINIMUM_CRUISE_RATIO", 0, false, &set.minimum_cruise_ratio, &ratio) ||
 	    !take_limit(g, l, "SQUARE_CORNER_VELOCITY", 0, false, &set.square_corner_velocity_mm_s,
 			&corner) ||
 	    !take_limit(g, l, "ACCEL_TO_DECEL", 0, true, &decel, &to_decel))
 		return GCODE_ERROR;
 	if (to_decel && !ratio) {
 		/* The older way to say it: ratio = 1 - accel_to_decel / accel. */
-		struct gcode_limits now = {0};
+		struct gcode_limits now = { 0 };
 		double full = set.accel_mm_s2;
 
 		if (!accel && g->ops->get_limits) {
@@ -77,7 +76,7 @@ static enum gcode_result set_velocity_limit(struct gcode *g, const struct gcode_
 static enum gcode_result set_kinematic_position(struct gcode *g, const struct gcode_line *l,
 						void *ctx)
 {
-	static const char *const key[] = {"X", "Y", "Z"};
+	static const char *const key[] = { "X", "Y", "Z" };
 	double position_mm[MOVE_AXES];
 	uint32_t mask = 0;
 	char err[GCODE_ERR_MAX] = "";
@@ -105,9 +104,9 @@ static enum gcode_result set_kinematic_position(struct gcode *g, const struct gc
 
 static enum gcode_result set_gcode_offset(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
-	static const char *const key[MOVE_AXES] = {"X", "Y", "Z", "E"};
-	static const char *const adjust[MOVE_AXES] = {"X_ADJUST", "Y_ADJUST", "Z_ADJUST",
-						      "E_ADJUST"};
+	static const char *const key[MOVE_AXES] = { "X", "Y", "Z", "E" };
+	static const char *const adjust[MOVE_AXES] = { "X_ADJUST", "Y_ADJUST", "Z_ADJUST",
+						       "E_ADJUST" };
 	double offset_mm[MOVE_AXES], by, move;
 
 	(void)ctx;
@@ -183,8 +182,7 @@ static enum gcode_result status(struct gcode *g, const struct gcode_line *l, voi
 
 static void help_line(struct gcode *g, const struct gcode_command *c)
 {
-	gcode_reply(g, REPLY_INFO, "%s%s%s: %s", c->name, *c->params ? " " : "", c->params,
-		    c->help);
+	gcode_reply(g, REPLY_INFO, "%s%s%s: %s", c->name, *c->params ? " " : "", c->params, c->help);
 }
 
 static enum gcode_result help(struct gcode *g, const struct gcode_line *l, void *ctx)
@@ -196,8 +194,8 @@ static enum gcode_result help(struct gcode *g, const struct gcode_line *l, void 
 	for (unsigned t = 0; t < g->table_count; t++) {
 		for (unsigned i = 0; i < g->tables[t].count; i++) {
 			const struct gcode_command *c = &g->tables[t].commands[i];
-			bool match = !l->params || gcode_name_is(l->param[0].key,
-								 l->param[0].key_len, c->name);
+			bool match = !l->params ||
+				     gcode_name_is(l->param[0].key, l->param[0].key_len, c->name);
 
 			if (match)
 				help_line(g, c);
@@ -225,22 +223,22 @@ static enum gcode_result restart(struct gcode *g, const struct gcode_line *l, vo
 }
 
 const struct gcode_command gcode_ext_commands[] = {
-	{"SET_VELOCITY_LIMIT", GCODE_EXTENDED, 0, set_velocity_limit,
-	 "[VELOCITY=<mm/s>] [ACCEL=<mm/s2>] [MINIMUM_CRUISE_RATIO=<0..1>] "
-	 "[SQUARE_CORNER_VELOCITY=<mm/s>] [ACCEL_TO_DECEL=<mm/s2>]",
-	 "limits of the moves that follow; alone: report them"},
-	{"SET_KINEMATIC_POSITION", GCODE_EXTENDED, 0, set_kinematic_position,
-	 "[X=<mm>] [Y=<mm>] [Z=<mm>]", "the machine is here, and homed; nothing moves"},
-	{"SET_GCODE_OFFSET", GCODE_EXTENDED, 0, set_gcode_offset,
-	 "[X=<mm>] [X_ADJUST=<mm>] [Y=<mm>] [Y_ADJUST=<mm>] [Z=<mm>] [Z_ADJUST=<mm>] [E=<mm>] "
-	 "[E_ADJUST=<mm>] [MOVE=<0>]",
-	 "shift all coordinates; alone: report it"},
-	{"GET_POSITION", GCODE_EXTENDED, GCODE_NOW, get_position, "",
-	 "positions from the steppers to the G-code"},
-	{"STATUS", GCODE_EXTENDED, GCODE_NOW, status, "", "what the machine is doing"},
-	{"HELP", GCODE_EXTENDED, GCODE_NOW, help, "[COMMAND]", "this list, or one command"},
-	{"RESTART", GCODE_EXTENDED, GCODE_NOW, restart, "", "read the configuration again"},
-	{"FIRMWARE_RESTART", GCODE_EXTENDED, GCODE_NOW, restart, "",
-	 "reset the microcontrollers and start again"},
+	{ "SET_VELOCITY_LIMIT", GCODE_EXTENDED, 0, set_velocity_limit,
+	  "[VELOCITY=<mm/s>] [ACCEL=<mm/s2>] [MINIMUM_CRUISE_RATIO=<0..1>] "
+	  "[SQUARE_CORNER_VELOCITY=<mm/s>] [ACCEL_TO_DECEL=<mm/s2>]",
+	  "limits of the moves that follow; alone: report them" },
+	{ "SET_KINEMATIC_POSITION", GCODE_EXTENDED, 0, set_kinematic_position,
+	  "[X=<mm>] [Y=<mm>] [Z=<mm>]", "the machine is here, and homed; nothing moves" },
+	{ "SET_GCODE_OFFSET", GCODE_EXTENDED, 0, set_gcode_offset,
+	  "[X=<mm>] [X_ADJUST=<mm>] [Y=<mm>] [Y_ADJUST=<mm>] [Z=<mm>] [Z_ADJUST=<mm>] [E=<mm>] "
+	  "[E_ADJUST=<mm>] [MOVE=<0>]",
+	  "shift all coordinates; alone: report it" },
+	{ "GET_POSITION", GCODE_EXTENDED, GCODE_NOW, get_position, "",
+	  "positions from the steppers to the G-code" },
+	{ "STATUS", GCODE_EXTENDED, GCODE_NOW, status, "", "what the machine is doing" },
+	{ "HELP", GCODE_EXTENDED, GCODE_NOW, help, "[COMMAND]", "this list, or one command" },
+	{ "RESTART", GCODE_EXTENDED, GCODE_NOW, restart, "", "read the configuration again" },
+	{ "FIRMWARE_RESTART", GCODE_EXTENDED, GCODE_NOW, restart, "",
+	  "reset the microcontrollers and start again" },
 };
 const unsigned gcode_ext_count = sizeof(gcode_ext_commands) / sizeof(*gcode_ext_commands);

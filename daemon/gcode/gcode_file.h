@@ -16,7 +16,7 @@ struct gcode_file {
 	const char *path; /* the caller's */
 	char *storage;
 	struct linebuf lines;
-	int error;  /* errno of a failed read, 0 if none */
+	int error; /* errno of a failed read, 0 if none */
 	char reason[128];
 	bool ended;
 };

@@ -20,7 +20,7 @@ struct numbered {
 
 void gcode_numbering_init(struct gcode_numbering *n, enum gcode_ack ack)
 {
-	*n = (struct gcode_numbering){.ack = ack, .next = 1};
+	*n = (struct gcode_numbering){ .ack = ack, .next = 1 };
 }
 
 static bool is_blank(char c)
@@ -117,9 +117,11 @@ static void acknowledge(struct gcode *g, enum gcode_result result)
 }
 
 /* Error reply for the line as it came, then the request to send it again. */
-__attribute__((format(printf, 6, 7))) static enum gcode_result
-resend(struct gcode *g, struct gcode_numbering *n, const char *text, size_t len, uint32_t line_no,
-       const char *fmt, ...)
+__attribute__((format(printf, 6, 7))) static enum gcode_result resend(struct gcode *g,
+								      struct gcode_numbering *n,
+								      const char *text, size_t len,
+								      uint32_t line_no,
+								      const char *fmt, ...)
 {
 	char reason[GCODE_ERR_MAX];
 	va_list ap;

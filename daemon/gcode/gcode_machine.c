@@ -19,10 +19,9 @@ static enum gcode_result report_position(struct gcode *g, const struct gcode_lin
 		     u[AXIS_Z], u[AXIS_E]);
 	if (n > 0 && (size_t)n < sizeof(text) && g->ops->position &&
 	    g->ops->position(g->ops->ctx, &now))
-		snprintf(text + n, sizeof(text) - (size_t)n,
-			 " Count X:%.3f Y:%.3f Z:%.3f E:%.3f", now.commanded_mm[AXIS_X],
-			 now.commanded_mm[AXIS_Y], now.commanded_mm[AXIS_Z],
-			 now.commanded_mm[AXIS_E]);
+		snprintf(text + n, sizeof(text) - (size_t)n, " Count X:%.3f Y:%.3f Z:%.3f E:%.3f",
+			 now.commanded_mm[AXIS_X], now.commanded_mm[AXIS_Y],
+			 now.commanded_mm[AXIS_Z], now.commanded_mm[AXIS_E]);
 	gcode_reply(g, REPLY_RAW, "%s", text);
 	return GCODE_OK;
 }
@@ -139,23 +138,23 @@ static enum gcode_result nothing(struct gcode *g, const struct gcode_line *l, vo
 #define M_IDLE(n) "M" #n, GCODE_CODE('M', n), GCODE_IDLE
 
 const struct gcode_command gcode_machine_commands[] = {
-	{M(73), nothing, "...", "progress: taken, not used"},
-	{M(104), heat, "[S<degrees>] [R<degrees>] [T<tool>]", "extruder temperature"},
-	{M_NOW(105), report_temperatures, "...", "report temperatures"},
-	{M(106), set_fan, "[S<0..255>] [P<fan>]", "fan on"},
-	{M(107), set_fan, "[P<fan>]", "fan off"},
-	{M(109), heat, "[S<degrees>] [R<degrees>] [T<tool>]", "extruder temperature, and wait"},
-	{M_NOW(112), emergency_stop, "...", "emergency stop, at once"},
-	{M_NOW(114), report_position, "...", "report the position"},
-	{M_NOW(115), report_firmware, "", "report name and version"},
-	{M(117), display, "<text>", "show a message"},
-	{M(118), echo, "<text>", "reply with this text"},
-	{M(140), heat, "[S<degrees>] [R<degrees>]", "bed temperature"},
-	{M(190), heat, "[S<degrees>] [R<degrees>]", "bed temperature, and wait"},
-	{M_IDLE(201), NULL, "...", "per-axis accelerations come from the configuration"},
-	{M_IDLE(203), NULL, "...", "per-axis speeds come from the configuration"},
-	{M_IDLE(205), NULL, "...", "use SET_VELOCITY_LIMIT SQUARE_CORNER_VELOCITY="},
-	{"T0", GCODE_CODE('T', 0), 0, nothing, "", "select the only tool"},
+	{ M(73), nothing, "...", "progress: taken, not used" },
+	{ M(104), heat, "[S<degrees>] [R<degrees>] [T<tool>]", "extruder temperature" },
+	{ M_NOW(105), report_temperatures, "...", "report temperatures" },
+	{ M(106), set_fan, "[S<0..255>] [P<fan>]", "fan on" },
+	{ M(107), set_fan, "[P<fan>]", "fan off" },
+	{ M(109), heat, "[S<degrees>] [R<degrees>] [T<tool>]", "extruder temperature, and wait" },
+	{ M_NOW(112), emergency_stop, "...", "emergency stop, at once" },
+	{ M_NOW(114), report_position, "...", "report the position" },
+	{ M_NOW(115), report_firmware, "", "report name and version" },
+	{ M(117), display, "<text>", "show a message" },
+	{ M(118), echo, "<text>", "reply with this text" },
+	{ M(140), heat, "[S<degrees>] [R<degrees>]", "bed temperature" },
+	{ M(190), heat, "[S<degrees>] [R<degrees>]", "bed temperature, and wait" },
+	{ M_IDLE(201), NULL, "...", "per-axis accelerations come from the configuration" },
+	{ M_IDLE(203), NULL, "...", "per-axis speeds come from the configuration" },
+	{ M_IDLE(205), NULL, "...", "use SET_VELOCITY_LIMIT SQUARE_CORNER_VELOCITY=" },
+	{ "T0", GCODE_CODE('T', 0), 0, nothing, "", "select the only tool" },
 };
-const unsigned gcode_machine_count =
-	sizeof(gcode_machine_commands) / sizeof(*gcode_machine_commands);
+const unsigned gcode_machine_count = sizeof(gcode_machine_commands) /
+				     sizeof(*gcode_machine_commands);

@@ -52,7 +52,7 @@ static enum gcode_result home(struct gcode *g, const struct gcode_line *l, void 
 		/* Homing names the axis anew: what G92 called it is forgotten. */
 		for (int i = 0; i < MOVE_AXES; i++) {
 			if (mask & 1u << i)
-				g->base_mm[i] = (struct gcode_sum){g->offset_mm[i], 0};
+				g->base_mm[i] = (struct gcode_sum){ g->offset_mm[i], 0 };
 		}
 	}
 	return done;
@@ -105,7 +105,7 @@ static enum gcode_result set_origin(struct gcode *g, const struct gcode_line *l,
 
 static enum gcode_result accel(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
-	struct gcode_limits limits = {.mask = GCODE_LIMIT_ACCEL};
+	struct gcode_limits limits = { .mask = GCODE_LIMIT_ACCEL };
 	double print = gcode_value(l, 'P', HUGE_VAL), travel = gcode_value(l, 'T', HUGE_VAL);
 	char err[GCODE_ERR_MAX] = "";
 
@@ -157,8 +157,8 @@ static enum gcode_result extrude_factor(struct gcode *g, const struct gcode_line
 	/* The position reads the same before and after, also with absolute E. */
 	gcode_user_position(g, user_mm);
 	g->extrude_factor = percent / 100;
-	g->base_mm[AXIS_E] =
-	    gcode_sum_add(g->position_mm[AXIS_E], -user_mm[AXIS_E] * g->extrude_factor);
+	g->base_mm[AXIS_E] = gcode_sum_add(g->position_mm[AXIS_E],
+					   -user_mm[AXIS_E] * g->extrude_factor);
 	return GCODE_OK;
 }
 
@@ -200,26 +200,26 @@ static enum gcode_result nothing(struct gcode *g, const struct gcode_line *l, vo
 
 /* Commands that slicers write often come first. */
 const struct gcode_command gcode_motion_commands[] = {
-	{G(1), move_dummy, MOVE, "move in a straight line"},
-	{M(204), accel, "[S<mm/s2>] [P<mm/s2>] [T<mm/s2>] [R<mm/s2>]",
-	 "acceleration: S, or the smaller of P and T"},
-	{G(92), set_origin, "[X<mm>] [Y<mm>] [Z<mm>] [E<mm>]",
-	 "call the present position this; alone: zero for all"},
-	{G(0), move_dummy, MOVE, "move in a straight line, as G1"},
-	{G(4), dwell, "[P<ms>] [S<s>]", "rest in place"},
-	{G(20), units, "", "lengths are in inches"},
-	{G(21), units, "", "lengths are in mm"},
-	{G(28), home, "[X] [Y] [Z]", "home axes, all if none is named"},
-	{G(90), relative, "", "X Y Z E are absolute"},
-	{G(91), relative, "", "X Y Z E are relative"},
-	{M(17), nothing, "[X] [Y] [Z] [E]", "motors on: happens by itself"},
-	{M(18), motors_off, "[S<s>] [X] [Y] [Z] [E]", "motors off, all if none is named"},
-	{M(84), motors_off, "[S<s>] [X] [Y] [Z] [E]", "motors off, all if none is named"},
-	{M(82), relative_e, "", "E is absolute, with G90"},
-	{M(83), relative_e, "", "E is relative"},
-	{M(110), nothing, "[N<line>]", "set the line number: N + 1 is next"},
-	{M(220), speed_factor, "[S<percent>]", "speed factor; alone: report it"},
-	{M(221), extrude_factor, "[S<percent>]", "extrusion factor; alone: report it"},
-	{M(400), wait_moves, "", "wait until all motion has been executed"},
+	{ G(1), move_dummy, MOVE, "move in a straight line" },
+	{ M(204), accel, "[S<mm/s2>] [P<mm/s2>] [T<mm/s2>] [R<mm/s2>]",
+	  "acceleration: S, or the smaller of P and T" },
+	{ G(92), set_origin, "[X<mm>] [Y<mm>] [Z<mm>] [E<mm>]",
+	  "call the present position this; alone: zero for all" },
+	{ G(0), move_dummy, MOVE, "move in a straight line, as G1" },
+	{ G(4), dwell, "[P<ms>] [S<s>]", "rest in place" },
+	{ G(20), units, "", "lengths are in inches" },
+	{ G(21), units, "", "lengths are in mm" },
+	{ G(28), home, "[X] [Y] [Z]", "home axes, all if none is named" },
+	{ G(90), relative, "", "X Y Z E are absolute" },
+	{ G(91), relative, "", "X Y Z E are relative" },
+	{ M(17), nothing, "[X] [Y] [Z] [E]", "motors on: happens by itself" },
+	{ M(18), motors_off, "[S<s>] [X] [Y] [Z] [E]", "motors off, all if none is named" },
+	{ M(84), motors_off, "[S<s>] [X] [Y] [Z] [E]", "motors off, all if none is named" },
+	{ M(82), relative_e, "", "E is absolute, with G90" },
+	{ M(83), relative_e, "", "E is relative" },
+	{ M(110), nothing, "[N<line>]", "set the line number: N + 1 is next" },
+	{ M(220), speed_factor, "[S<percent>]", "speed factor; alone: report it" },
+	{ M(221), extrude_factor, "[S<percent>]", "extrusion factor; alone: report it" },
+	{ M(400), wait_moves, "", "wait until all motion has been executed" },
 };
 const unsigned gcode_motion_count = sizeof(gcode_motion_commands) / sizeof(*gcode_motion_commands);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const double gcode_pow10[GCODE_NUMBER_DIGITS + 1] = {1e0,  1e1,  1e2,  1e3, 1e4,  1e5,  1e6,  1e7,
-						     1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+const double gcode_pow10[GCODE_NUMBER_DIGITS + 1] = { 1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+						      1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
 
 static enum gcode_number convert(const char *start, size_t len, double *value)
 {

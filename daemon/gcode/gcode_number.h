@@ -52,7 +52,8 @@ static inline enum gcode_number gcode_number_read(const char **p, const char *en
 			mantissa = (int64_t)((uint64_t)mantissa * 10 + digit);
 	}
 	if (__builtin_expect(c == first || c - first > GCODE_NUMBER_DIGITS ||
-			     (c - first == 1 && *first == '.'), 0)) {
+				     (c - first == 1 && *first == '.'),
+			     0)) {
 		enum gcode_number result = gcode_number_slow(start, c, value);
 
 		if (result == GCODE_NUMBER_OK)

@@ -375,7 +375,7 @@ static bool parse_command(struct cursor *c, struct gcode_line *out)
 
 bool gcode_parse(const char *text, size_t len, struct gcode_line *out, char *err, size_t err_cap)
 {
-	struct cursor c = {text, text, text + len, err, err_cap};
+	struct cursor c = { text, text, text + len, err, err_cap };
 
 	while (c.end > c.start && (c.end[-1] == '\n' || c.end[-1] == '\r' || is_blank(c.end[-1])))
 		c.end--;

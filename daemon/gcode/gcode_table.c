@@ -6,8 +6,7 @@
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_number.h"
 
-const struct gcode_command *gcode_find(const struct gcode *g, const struct gcode_line *l,
-				       void **ctx)
+const struct gcode_command *gcode_find(const struct gcode *g, const struct gcode_line *l, void **ctx)
 {
 	for (unsigned t = 0; t < g->table_count; t++) {
 		const struct gcode_table *table = &g->tables[t];

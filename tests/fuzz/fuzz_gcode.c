@@ -117,7 +117,8 @@ static void run_line(struct gcode *g, struct gcode_numbering *n, const struct li
 		before = *g;
 		r = gcode_feed_line(g, n, l);
 		if (r == GCODE_AGAIN || r == GCODE_ERROR) {
-			check(memcmp(before.position_mm, g->position_mm, sizeof(g->position_mm)) == 0);
+			check(memcmp(before.position_mm, g->position_mm, sizeof(g->position_mm)) ==
+			      0);
 			check(memcmp(before.base_mm, g->base_mm, sizeof(g->base_mm)) == 0);
 			check(before.feed_mm_s == g->feed_mm_s && before.unit_mm == g->unit_mm);
 			check(before.extrude_factor == g->extrude_factor);
@@ -131,9 +132,16 @@ static void run_line(struct gcode *g, struct gcode_numbering *n, const struct li
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct gcode_ops ops = {
-		.move = move, .dwell = dwell, .set_position = set_position, .set_limits = set_limits,
-		.wait_moves = plain, .home = with_mask, .motors_off = with_mask, .fan = fan,
-		.emergency_stop = stop, .reply = reply,
+		.move = move,
+		.dwell = dwell,
+		.set_position = set_position,
+		.set_limits = set_limits,
+		.wait_moves = plain,
+		.home = with_mask,
+		.motors_off = with_mask,
+		.fan = fan,
+		.emergency_stop = stop,
+		.reply = reply,
 	};
 	static struct gcode g;
 	struct gcode_numbering n;

@@ -25,8 +25,8 @@ struct stub {
 	char log[8192], replies[16384];
 };
 
-__attribute__((format(printf, 4, 5))) static inline void stub_add(char *buf, size_t cap, size_t *len,
-								  const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static inline void stub_add(char *buf, size_t cap,
+								  size_t *len, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -153,7 +153,7 @@ static inline int stub_restart(void *ctx, bool firmware, char *err)
 static inline bool stub_position(void *ctx, struct gcode_position *out)
 {
 	(void)ctx;
-	*out = (struct gcode_position){{1, 2, 3, 4}, {1, 2, 3, 4}, "stepper_x:80"};
+	*out = (struct gcode_position){ { 1, 2, 3, 4 }, { 1, 2, 3, 4 }, "stepper_x:80" };
 	return true;
 }
 
@@ -165,7 +165,7 @@ static inline void stub_status(void *ctx, char *buf, size_t cap)
 
 static inline void stub_reply(void *ctx, enum reply_kind kind, const char *text)
 {
-	static const char *const prefix[] = {"ok", "", "// ", "!! "};
+	static const char *const prefix[] = { "ok", "", "// ", "!! " };
 	struct stub *s = ctx;
 
 	stub_add(s->replies, sizeof(s->replies), &s->replies_len, "%s%s\n", prefix[kind], text);
@@ -180,7 +180,7 @@ static inline void stub_clear(struct stub *s)
 static inline void stub_init(struct stub *s, struct gcode *g)
 {
 	memset(s, 0, sizeof(*s));
-	s->limits = (struct gcode_limits){0, 300, 3000, 0.5, 5};
+	s->limits = (struct gcode_limits){ 0, 300, 3000, 0.5, 5 };
 	s->ops = (struct gcode_ops){
 		.ctx = s,
 		.move = stub_move,

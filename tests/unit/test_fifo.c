@@ -43,7 +43,7 @@ static void on_signal(void *ctx, char byte)
 
 static int setup(void **state)
 {
-	struct fifo_config cfg = {.path = path, .mode = 0660, .emergency = on_emergency};
+	struct fifo_config cfg = { .path = path, .mode = 0660, .emergency = on_emergency };
 
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/stepd-fifo-XXXXXX");
@@ -65,7 +65,7 @@ static int teardown(void **state)
 /* Wait for input and read it once. False: nothing came in time. */
 static bool pump(int timeout_ms)
 {
-	struct pollfd p = {fifo_poll_fd(&f), POLLIN, 0};
+	struct pollfd p = { fifo_poll_fd(&f), POLLIN, 0 };
 
 	if (poll(&p, 1, timeout_ms) <= 0)
 		return false;
@@ -113,7 +113,7 @@ static void created_as_asked(void **state)
 {
 	struct stat st;
 	struct fifo other;
-	struct fifo_config cfg = {.path = path, .mode = 0600};
+	struct fifo_config cfg = { .path = path, .mode = 0600 };
 	char plain[160];
 
 	(void)state;
@@ -151,7 +151,7 @@ static void created_as_asked(void **state)
 
 static void writers_come_and_go(void **state)
 {
-	struct pollfd p = {0};
+	struct pollfd p = { 0 };
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
@@ -210,11 +210,11 @@ static void closed_in_mid_line(void **state)
 static void out_of_band(void **state)
 {
 	static const char *const stop[] = {
-		"M112\n",  "m112\r\n",	"  M112 ; now\n", "N5 M112*35\n", "n7m112*1\n",
-		"M0112\n", "M112 (x)\n", "M 112\n",
+		"M112\n",     "m112\r\n", "  M112 ; now\n", "N5 M112*35\n",
+		"n7m112*1\n", "M0112\n",  "M112 (x)\n",     "M 112\n",
 	};
-	static const char *const other[] = {"M1120\n", "M11\n", "G1 M112\n", "M112.1\n", "M112_A\n",
-					    ";M112\n", "M1 12\n"};
+	static const char *const other[] = { "M1120\n",  "M11\n",   "G1 M112\n", "M112.1\n",
+					     "M112_A\n", ";M112\n", "M1 12\n" };
 	int fd = writer();
 
 	(void)state;
@@ -241,7 +241,7 @@ static void out_of_band(void **state)
 	}
 	/* Byte by byte, twice in one go, and without a newline at the end. */
 	for (const char *p = "G1 X1\nM112\n"; *p; p++) {
-		char one[2] = {*p, 0};
+		char one[2] = { *p, 0 };
 
 		put(fd, one);
 		pump(1000);
@@ -298,7 +298,7 @@ static void *flood(void *arg)
 static void flooded(void **state)
 {
 	pthread_t thread[FLOOD_WRITERS];
-	int id[FLOOD_WRITERS], next[FLOOD_WRITERS] = {0}, who, index, total = 0, idle = 0;
+	int id[FLOOD_WRITERS], next[FLOOD_WRITERS] = { 0 }, who, index, total = 0, idle = 0;
 	bool was_full = false;
 	struct linebuf_line l;
 	char line[64];

@@ -34,43 +34,44 @@ static void commands(void **state)
 	static const struct {
 		const char *lines, *log;
 	} row[] = {
-		{"G1 X10 F600", "move 10 0 0 0 F10;"},
-		{"G0 X1|G0 X1", "move 1 0 0 0 F25;"},
-		{"G1 F1200|G1 Y2", "move 0 2 0 0 F20;"},
-		{"G91|G1 X1|G1 X1 E1", "move 1 0 0 0 F25;move 2 0 0 1 F25;"},
-		{"M83|G1 X1 E1|G1 X1 E1", "move 1 0 0 1 F25;move 1 0 0 2 F25;"},
-		{"G91|G90|G1 X1|G1 X1 E1", "move 1 0 0 0 F25;move 1 0 0 1 F25;"},
-		{"G20|G1 X1 F60", "move 25.4 0 0 0 F25.4;"},
-		{"G20|G21|G1 X1", "move 1 0 0 0 F25;"},
-		{"G1 X10|G92 X0|G1 X5", "move 10 0 0 0 F25;move 15 0 0 0 F25;"},
-		{"G1 X10 Y10|G92|G1 X5", "move 10 10 0 0 F25;move 15 10 0 0 F25;"},
-		{"G1 E5|G92 E0|G1 E5", "move 0 0 0 5 F25;move 0 0 0 10 F25;"},
-		{"M220 S50|G1 X1 F600", "move 1 0 0 0 F5;"},
-		{"M221 S50|G1 E4|G1 E6", "move 0 0 0 2 F25;move 0 0 0 3 F25;"},
-		{"G1 E4|M221 S50|G1 E6", "move 0 0 0 4 F25;move 0 0 0 5 F25;"},
-		{"M221 S50|G1 E4|G92 E0|G1 E4", "move 0 0 0 2 F25;move 0 0 0 4 F25;"},
-		{"SET_GCODE_OFFSET Z=0.2|G1 Z1", "move 0 0 1.2 0 F25;"},
-		{"SET_GCODE_OFFSET Z_ADJUST=.1|SET_GCODE_OFFSET Z_ADJUST=.1|G1 Z1",
-		 "move 0 0 1.2 0 F25;"},
-		{"SET_GCODE_OFFSET Z=1|SET_GCODE_OFFSET Z=0|G1 Z1", "move 0 0 1 0 F25;"},
-		{"G92 X5|G28 X|G1 X1", "home 1;move 1 0 0 0 F25;"},
-		{"G28", "home 7;"},
-		{"g28yz", "home 6;"},
-		{"G4 P500|G4 S2|G4", "dwell 0.5;dwell 2;"},
-		{"M204 S1000", "limits 2 0 1000 0 0;"},
-		{"M204 P1000 T500", "limits 2 0 500 0 0;"},
-		{"M204 P1000|M204 T500", "limits 2 0 1000 0 0;"},
-		{"SET_VELOCITY_LIMIT VELOCITY=200 SQUARE_CORNER_VELOCITY=8", "limits 9 200 0 0 8;"},
-		{"SET_VELOCITY_LIMIT ACCEL=4000 ACCEL_TO_DECEL=1000", "limits 6 0 4000 0.75 0;"},
-		{"SET_VELOCITY_LIMIT ACCEL_TO_DECEL=1500", "limits 4 0 0 0.5 0;"},
-		{"SET_KINEMATIC_POSITION X=5 Z=2|G1 X6", "position 5 5 0 2;move 6 0 2 0 F25;"},
-		{"SET_KINEMATIC_POSITION", "position 7 0 0 0;"},
-		{"M400|M84|M18 X", "wait;off 0;off 1;"},
-		{"M106 S127.5|M107|M106", "fan 0 0.500;fan 0 0.000;fan 0 1.000;"},
-		{"M104 S200|M190 R60", "heat 0 0 200 0;heat 1 0 60 1;"},
-		{"M112", "stop M112;"},
-		{"firmware_restart|RESTART", "restart 1;restart 0;"},
-		{"M73 P5 R10|T0|M17|M110 N5|M117 hello|M205 X8", ""},
+		{ "G1 X10 F600", "move 10 0 0 0 F10;" },
+		{ "G0 X1|G0 X1", "move 1 0 0 0 F25;" },
+		{ "G1 F1200|G1 Y2", "move 0 2 0 0 F20;" },
+		{ "G91|G1 X1|G1 X1 E1", "move 1 0 0 0 F25;move 2 0 0 1 F25;" },
+		{ "M83|G1 X1 E1|G1 X1 E1", "move 1 0 0 1 F25;move 1 0 0 2 F25;" },
+		{ "G91|G90|G1 X1|G1 X1 E1", "move 1 0 0 0 F25;move 1 0 0 1 F25;" },
+		{ "G20|G1 X1 F60", "move 25.4 0 0 0 F25.4;" },
+		{ "G20|G21|G1 X1", "move 1 0 0 0 F25;" },
+		{ "G1 X10|G92 X0|G1 X5", "move 10 0 0 0 F25;move 15 0 0 0 F25;" },
+		{ "G1 X10 Y10|G92|G1 X5", "move 10 10 0 0 F25;move 15 10 0 0 F25;" },
+		{ "G1 E5|G92 E0|G1 E5", "move 0 0 0 5 F25;move 0 0 0 10 F25;" },
+		{ "M220 S50|G1 X1 F600", "move 1 0 0 0 F5;" },
+		{ "M221 S50|G1 E4|G1 E6", "move 0 0 0 2 F25;move 0 0 0 3 F25;" },
+		{ "G1 E4|M221 S50|G1 E6", "move 0 0 0 4 F25;move 0 0 0 5 F25;" },
+		{ "M221 S50|G1 E4|G92 E0|G1 E4", "move 0 0 0 2 F25;move 0 0 0 4 F25;" },
+		{ "SET_GCODE_OFFSET Z=0.2|G1 Z1", "move 0 0 1.2 0 F25;" },
+		{ "SET_GCODE_OFFSET Z_ADJUST=.1|SET_GCODE_OFFSET Z_ADJUST=.1|G1 Z1",
+		  "move 0 0 1.2 0 F25;" },
+		{ "SET_GCODE_OFFSET Z=1|SET_GCODE_OFFSET Z=0|G1 Z1", "move 0 0 1 0 F25;" },
+		{ "G92 X5|G28 X|G1 X1", "home 1;move 1 0 0 0 F25;" },
+		{ "G28", "home 7;" },
+		{ "g28yz", "home 6;" },
+		{ "G4 P500|G4 S2|G4", "dwell 0.5;dwell 2;" },
+		{ "M204 S1000", "limits 2 0 1000 0 0;" },
+		{ "M204 P1000 T500", "limits 2 0 500 0 0;" },
+		{ "M204 P1000|M204 T500", "limits 2 0 1000 0 0;" },
+		{ "SET_VELOCITY_LIMIT VELOCITY=200 SQUARE_CORNER_VELOCITY=8",
+		  "limits 9 200 0 0 8;" },
+		{ "SET_VELOCITY_LIMIT ACCEL=4000 ACCEL_TO_DECEL=1000", "limits 6 0 4000 0.75 0;" },
+		{ "SET_VELOCITY_LIMIT ACCEL_TO_DECEL=1500", "limits 4 0 0 0.5 0;" },
+		{ "SET_KINEMATIC_POSITION X=5 Z=2|G1 X6", "position 5 5 0 2;move 6 0 2 0 F25;" },
+		{ "SET_KINEMATIC_POSITION", "position 7 0 0 0;" },
+		{ "M400|M84|M18 X", "wait;off 0;off 1;" },
+		{ "M106 S127.5|M107|M106", "fan 0 0.500;fan 0 0.000;fan 0 1.000;" },
+		{ "M104 S200|M190 R60", "heat 0 0 200 0;heat 1 0 60 1;" },
+		{ "M112", "stop M112;" },
+		{ "firmware_restart|RESTART", "restart 1;restart 0;" },
+		{ "M73 P5 R10|T0|M17|M110 N5|M117 hello|M205 X8", "" },
 	};
 
 	(void)state;
@@ -83,8 +84,8 @@ static void commands(void **state)
 			enum gcode_result r = gcode_exec(&g, p, len, 1);
 
 			if (r != GCODE_OK)
-				fail_msg("%s: \"%.*s\": result %d, %s", row[i].lines, (int)len, p, r,
-					 s.replies);
+				fail_msg("%s: \"%.*s\": result %d, %s", row[i].lines, (int)len, p,
+					 r, s.replies);
 			p += len + (p[len] == '|');
 		}
 		if (strcmp(s.log, row[i].log) != 0)
@@ -97,18 +98,19 @@ static void replies(void **state)
 	static const struct {
 		const char *line, *want;
 	} row[] = {
-		{"M114", "X:0.000 Y:0.000 Z:0.000 E:0.000 Count X:1.000 Y:2.000 Z:3.000 E:4.000\n"},
-		{"M115", "FIRMWARE_NAME:stepd FIRMWARE_VERSION:test"},
-		{"M118 a (b) c", "echo: a (b) c\n"},
-		{"M105", "no heaters\n"},
-		{"M220", "FR:100%"},
-		{"SET_VELOCITY_LIMIT", "// VELOCITY=300 ACCEL=3000 MINIMUM_CRUISE_RATIO=0.5 "
-				       "SQUARE_CORNER_VELOCITY=5\n"},
-		{"STATUS", "// first\n// second\n"},
-		{"HELP", "// SET_VELOCITY_LIMIT [VELOCITY=<mm/s>]"},
-		{"HELP g4", "// G4 [P<ms>] [S<s>]: rest in place\n"},
-		{"GET_POSITION", "// mcu: stepper_x:80\n"},
-		{"M205 X8", "// M205 has no effect"},
+		{ "M114",
+		  "X:0.000 Y:0.000 Z:0.000 E:0.000 Count X:1.000 Y:2.000 Z:3.000 E:4.000\n" },
+		{ "M115", "FIRMWARE_NAME:stepd FIRMWARE_VERSION:test" },
+		{ "M118 a (b) c", "echo: a (b) c\n" },
+		{ "M105", "no heaters\n" },
+		{ "M220", "FR:100%" },
+		{ "SET_VELOCITY_LIMIT", "// VELOCITY=300 ACCEL=3000 MINIMUM_CRUISE_RATIO=0.5 "
+					"SQUARE_CORNER_VELOCITY=5\n" },
+		{ "STATUS", "// first\n// second\n" },
+		{ "HELP", "// SET_VELOCITY_LIMIT [VELOCITY=<mm/s>]" },
+		{ "HELP g4", "// G4 [P<ms>] [S<s>]: rest in place\n" },
+		{ "GET_POSITION", "// mcu: stepper_x:80\n" },
+		{ "M205 X8", "// M205 has no effect" },
 	};
 
 	(void)state;
@@ -126,40 +128,40 @@ static void bad_lines(void **state)
 	static const struct {
 		const char *line, *want;
 	} row[] = {
-		{"G1 X", "X: expected a number"},
-		{"G1 X1 F0", "F=0: expected a feed rate greater than 0"},
-		{"G1 X1 F-5", "F=-5: expected a feed rate greater than 0"},
-		{"G1 X1 A2", "A: expected X, Y, Z, E and F only"},
-		{"G1 X1 G2", "G: expected X, Y, Z, E and F only"},
-		{"G1 Xnan", "X: expected a decimal number, found \"nan\""},
-		{"G1 X10000000000", "X: expected a number between"},
-		{"G29.1", "unknown command G29.1"},
-		{"G5", "unknown command G5 (nearest: G"},
-		{"STAUS", "unknown command STAUS (nearest: STATUS"},
-		{"SET_VELOCITY_LIMITS ACCEL=1", "(nearest: SET_VELOCITY_LIMIT,"},
-		{"QQQQQQQQQ", "unknown command QQQQQQQQQ (HELP lists all)"},
-		{"M220 S0", "S=0: expected 1 to 1000 percent"},
-		{"M221 S", "S: expected a number, S<percent>"},
-		{"M204", "expected S, P or T"},
-		{"M204 S0", "acceleration 0: expected more than 0"},
-		{"G4 P-1", "expected 0 to 86400 s"},
-		{"G4 X1", "X: expected only [P<ms>] [S<s>] after G4"},
-		{"G90 X1", "X: expected nothing after G90"},
-		{"M106 S256", "S=256: expected 0 to 255"},
-		{"M106 P1.5", "P=1.5: expected the number of a fan"},
-		{"M104", "expected S: a temperature"},
-		{"M104 S-1", "S=-1: expected 0 to 2000"},
-		{"M84 S60", "S=60: expected no delay"},
-		{"SET_VELOCITY_LIMIT VELOCITY=0", "VELOCITY=0: expected more than 0"},
-		{"SET_VELOCITY_LIMIT VELOCITY=abc", "VELOCITY=abc: expected a decimal number"},
-		{"SET_VELOCITY_LIMIT ACCEL=nan", "ACCEL=nan: expected a decimal number"},
-		{"SET_VELOCITY_LIMIT MINIMUM_CRUISE_RATIO=1", "expected less than 1"},
-		{"SET_VELOCITY_LIMIT SPEED=1", "SPEED: expected only [VELOCITY="},
-		{"SET_VELOCITY_LIMIT VELOCITY", "VELOCITY: expected only"},
-		{"SET_KINEMATIC_POSITION X=0x10", "X=0x10: expected a decimal number"},
-		{"SET_GCODE_OFFSET Z=1 MOVE=1", "not supported yet"},
-		{"STATUS X=1", "X: expected nothing after STATUS"},
-		{"HELP NOTHING_LIKE_IT", "unknown command NOTHING_LIKE_IT"},
+		{ "G1 X", "X: expected a number" },
+		{ "G1 X1 F0", "F=0: expected a feed rate greater than 0" },
+		{ "G1 X1 F-5", "F=-5: expected a feed rate greater than 0" },
+		{ "G1 X1 A2", "A: expected X, Y, Z, E and F only" },
+		{ "G1 X1 G2", "G: expected X, Y, Z, E and F only" },
+		{ "G1 Xnan", "X: expected a decimal number, found \"nan\"" },
+		{ "G1 X10000000000", "X: expected a number between" },
+		{ "G29.1", "unknown command G29.1" },
+		{ "G5", "unknown command G5 (nearest: G" },
+		{ "STAUS", "unknown command STAUS (nearest: STATUS" },
+		{ "SET_VELOCITY_LIMITS ACCEL=1", "(nearest: SET_VELOCITY_LIMIT," },
+		{ "QQQQQQQQQ", "unknown command QQQQQQQQQ (HELP lists all)" },
+		{ "M220 S0", "S=0: expected 1 to 1000 percent" },
+		{ "M221 S", "S: expected a number, S<percent>" },
+		{ "M204", "expected S, P or T" },
+		{ "M204 S0", "acceleration 0: expected more than 0" },
+		{ "G4 P-1", "expected 0 to 86400 s" },
+		{ "G4 X1", "X: expected only [P<ms>] [S<s>] after G4" },
+		{ "G90 X1", "X: expected nothing after G90" },
+		{ "M106 S256", "S=256: expected 0 to 255" },
+		{ "M106 P1.5", "P=1.5: expected the number of a fan" },
+		{ "M104", "expected S: a temperature" },
+		{ "M104 S-1", "S=-1: expected 0 to 2000" },
+		{ "M84 S60", "S=60: expected no delay" },
+		{ "SET_VELOCITY_LIMIT VELOCITY=0", "VELOCITY=0: expected more than 0" },
+		{ "SET_VELOCITY_LIMIT VELOCITY=abc", "VELOCITY=abc: expected a decimal number" },
+		{ "SET_VELOCITY_LIMIT ACCEL=nan", "ACCEL=nan: expected a decimal number" },
+		{ "SET_VELOCITY_LIMIT MINIMUM_CRUISE_RATIO=1", "expected less than 1" },
+		{ "SET_VELOCITY_LIMIT SPEED=1", "SPEED: expected only [VELOCITY=" },
+		{ "SET_VELOCITY_LIMIT VELOCITY", "VELOCITY: expected only" },
+		{ "SET_KINEMATIC_POSITION X=0x10", "X=0x10: expected a decimal number" },
+		{ "SET_GCODE_OFFSET Z=1 MOVE=1", "not supported yet" },
+		{ "STATUS X=1", "X: expected nothing after STATUS" },
+		{ "HELP NOTHING_LIKE_IT", "unknown command NOTHING_LIKE_IT" },
 	};
 	struct gcode before;
 
@@ -188,8 +190,16 @@ static void bad_lines(void **state)
 static void refused_by_machine(void **state)
 {
 	static const char *const line[] = {
-		"G1 X10 Y2 E3 F300", "G4 P1", "G28 X", "M204 S5", "M400", "M106 S9", "M104 S9",
-		"SET_VELOCITY_LIMIT ACCEL=9", "SET_KINEMATIC_POSITION X=9", "M84",
+		"G1 X10 Y2 E3 F300",
+		"G4 P1",
+		"G28 X",
+		"M204 S5",
+		"M400",
+		"M106 S9",
+		"M104 S9",
+		"SET_VELOCITY_LIMIT ACCEL=9",
+		"SET_KINEMATIC_POSITION X=9",
+		"M84",
 	};
 	struct gcode before;
 
@@ -217,7 +227,7 @@ static void refused_by_machine(void **state)
 
 static void waiting(void **state)
 {
-	const double home_mm[MOVE_AXES] = {-3, 0, 0, 0};
+	const double home_mm[MOVE_AXES] = { -3, 0, 0, 0 };
 
 	(void)state;
 	s.answer = -EINPROGRESS;
@@ -254,14 +264,23 @@ static void waiting(void **state)
 static void bare_machine(void **state)
 {
 	static const char *const line[] = {
-		"G1 X1", "G4 P1", "G28", "M204 S5", "M84", "M104 S9", "M112", "RESTART",
-		"SET_VELOCITY_LIMIT", "SET_VELOCITY_LIMIT ACCEL=5", "SET_KINEMATIC_POSITION",
+		"G1 X1",
+		"G4 P1",
+		"G28",
+		"M204 S5",
+		"M84",
+		"M104 S9",
+		"M112",
+		"RESTART",
+		"SET_VELOCITY_LIMIT",
+		"SET_VELOCITY_LIMIT ACCEL=5",
+		"SET_KINEMATIC_POSITION",
 	};
-	static const char *const fine[] = {"M400", "M106", "M114", "M105", "STATUS", "GET_POSITION",
-					   "M117 x", "HELP"};
+	static const char *const fine[] = { "M400",   "M106",         "M114",   "M105",
+					    "STATUS", "GET_POSITION", "M117 x", "HELP" };
 
 	(void)state;
-	s.ops = (struct gcode_ops){.ctx = &s, .reply = stub_reply};
+	s.ops = (struct gcode_ops){ .ctx = &s, .reply = stub_reply };
 	for (size_t i = 0; i < sizeof(line) / sizeof(*line); i++) {
 		if (run(line[i]) != GCODE_ERROR)
 			fail_msg("\"%s\" accepted", line[i]);

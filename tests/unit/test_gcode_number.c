@@ -65,8 +65,8 @@ static void random_as_strtod(void **state)
 		const char *p = text;
 		double have = NAN, want = strtod(text, NULL);
 
-		if (gcode_number_read(&p, text + len, &have) != GCODE_NUMBER_OK || p != text + len ||
-		    memcmp(&have, &want, sizeof(have)) != 0)
+		if (gcode_number_read(&p, text + len, &have) != GCODE_NUMBER_OK ||
+		    p != text + len || memcmp(&have, &want, sizeof(have)) != 0)
 			fail_msg("\"%s\": %.17g, strtod says %.17g", text, have, want);
 		if (gcode_number_whole(text, text + len, &have) != GCODE_NUMBER_OK ||
 		    memcmp(&have, &want, sizeof(have)) != 0)
@@ -82,28 +82,28 @@ static void words(void **state)
 		double value;
 		int used;
 	} row[] = {
-		{"10", GCODE_NUMBER_OK, 10, 2},
-		{"5", GCODE_NUMBER_OK, 5, 1},
-		{".2", GCODE_NUMBER_OK, .2, 2},
-		{"5.", GCODE_NUMBER_OK, 5, 2},
-		{"-.5X", GCODE_NUMBER_OK, -.5, 3},
-		{"+3", GCODE_NUMBER_OK, 3, 2},
-		{"1e3", GCODE_NUMBER_OK, 1, 1}, /* E is an axis */
-		{"0x10", GCODE_NUMBER_OK, 0, 1},
-		{"1.2.3", GCODE_NUMBER_OK, 1.2, 3},
-		{"0.1234567890123456789", GCODE_NUMBER_OK, 0.1234567890123456789, 21},
-		{"1000000000", GCODE_NUMBER_OK, 1e9, 10},
-		{"1000000001", GCODE_NUMBER_HUGE, 0, 0},
-		{"-99999999999999999999", GCODE_NUMBER_HUGE, 0, 0},
-		{"", GCODE_NUMBER_NONE, 0, 0},
-		{"-", GCODE_NUMBER_NONE, 0, 0},
-		{".", GCODE_NUMBER_NONE, 0, 0},
-		{"-.", GCODE_NUMBER_NONE, 0, 0},
-		{"--1", GCODE_NUMBER_NONE, 0, 0},
-		{"nan", GCODE_NUMBER_NONE, 0, 0},
-		{"inf", GCODE_NUMBER_NONE, 0, 0},
-		{"00000000000000000000000000000000000000000000000000000000000000001",
-		 GCODE_NUMBER_LONG, 0, 0},
+		{ "10", GCODE_NUMBER_OK, 10, 2 },
+		{ "5", GCODE_NUMBER_OK, 5, 1 },
+		{ ".2", GCODE_NUMBER_OK, .2, 2 },
+		{ "5.", GCODE_NUMBER_OK, 5, 2 },
+		{ "-.5X", GCODE_NUMBER_OK, -.5, 3 },
+		{ "+3", GCODE_NUMBER_OK, 3, 2 },
+		{ "1e3", GCODE_NUMBER_OK, 1, 1 }, /* E is an axis */
+		{ "0x10", GCODE_NUMBER_OK, 0, 1 },
+		{ "1.2.3", GCODE_NUMBER_OK, 1.2, 3 },
+		{ "0.1234567890123456789", GCODE_NUMBER_OK, 0.1234567890123456789, 21 },
+		{ "1000000000", GCODE_NUMBER_OK, 1e9, 10 },
+		{ "1000000001", GCODE_NUMBER_HUGE, 0, 0 },
+		{ "-99999999999999999999", GCODE_NUMBER_HUGE, 0, 0 },
+		{ "", GCODE_NUMBER_NONE, 0, 0 },
+		{ "-", GCODE_NUMBER_NONE, 0, 0 },
+		{ ".", GCODE_NUMBER_NONE, 0, 0 },
+		{ "-.", GCODE_NUMBER_NONE, 0, 0 },
+		{ "--1", GCODE_NUMBER_NONE, 0, 0 },
+		{ "nan", GCODE_NUMBER_NONE, 0, 0 },
+		{ "inf", GCODE_NUMBER_NONE, 0, 0 },
+		{ "00000000000000000000000000000000000000000000000000000000000000001",
+		  GCODE_NUMBER_LONG, 0, 0 },
 	};
 
 	(void)state;
@@ -125,11 +125,11 @@ static void whole(void **state)
 		enum gcode_number result;
 		double value;
 	} row[] = {
-		{"1e3", GCODE_NUMBER_OK, 1000},      {"-2.5E-1", GCODE_NUMBER_OK, -0.25},
-		{"1e", GCODE_NUMBER_TRAILING, 0},    {"1e5x", GCODE_NUMBER_TRAILING, 0},
-		{"12mm", GCODE_NUMBER_TRAILING, 0},  {"0x10", GCODE_NUMBER_TRAILING, 0},
-		{"1e999", GCODE_NUMBER_HUGE, 0},     {"infinity", GCODE_NUMBER_NONE, 0},
-		{"nan", GCODE_NUMBER_NONE, 0},       {" 1", GCODE_NUMBER_NONE, 0},
+		{ "1e3", GCODE_NUMBER_OK, 1000 },     { "-2.5E-1", GCODE_NUMBER_OK, -0.25 },
+		{ "1e", GCODE_NUMBER_TRAILING, 0 },   { "1e5x", GCODE_NUMBER_TRAILING, 0 },
+		{ "12mm", GCODE_NUMBER_TRAILING, 0 }, { "0x10", GCODE_NUMBER_TRAILING, 0 },
+		{ "1e999", GCODE_NUMBER_HUGE, 0 },    { "infinity", GCODE_NUMBER_NONE, 0 },
+		{ "nan", GCODE_NUMBER_NONE, 0 },      { " 1", GCODE_NUMBER_NONE, 0 },
 	};
 
 	(void)state;

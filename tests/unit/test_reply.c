@@ -51,7 +51,8 @@ static int teardown(void **state)
 static void open_reply(bool regular)
 {
 	struct reply_config cfg = {
-		.path = path, .mode = 0640, .regular = regular, .log_error = log_error};
+		.path = path, .mode = 0640, .regular = regular, .log_error = log_error
+	};
 
 	if (reply_open(&r, &cfg, err, sizeof(err)) != 0)
 		fail_msg("%s", err);
@@ -159,7 +160,7 @@ static void absent_reader(void **state)
 static void too_many_errors(void **state)
 {
 	int ends[2];
-	struct reply_config cfg = {.log_error = log_error};
+	struct reply_config cfg = { .log_error = log_error };
 	static char text[300000];
 	ssize_t n, len = 0;
 
@@ -227,7 +228,7 @@ static void regular_file(void **state)
 {
 	char text[256];
 	struct stat st;
-	struct reply_config cfg = {.path = "/tmp"};
+	struct reply_config cfg = { .path = "/tmp" };
 
 	(void)state;
 	open_reply(true);
@@ -242,7 +243,7 @@ static void regular_file(void **state)
 	assert_int_equal(reply_open(&r, &cfg, err, sizeof(err)), -EEXIST);
 	assert_non_null(strstr(err, "/tmp: "));
 	/* No path at all: only the log. */
-	cfg = (struct reply_config){.log_error = log_error};
+	cfg = (struct reply_config){ .log_error = log_error };
 	assert_int_equal(reply_open(&r, &cfg, err, sizeof(err)), 0);
 	reply_put(&r, REPLY_ERROR, "to the log");
 	assert_string_equal(logged, "to the log");
