@@ -12,6 +12,8 @@
  * filter, and everything that happens while p stays within 1e-6 steps of a threshold (a turning
  * point, a rest): there the steps may be absent, present, or anywhere in that stay.
  *
+ * Where long double is just double (armhf) the band and doubts above still cover its rounding.
+ *
  * Streaming: moves and steps come in any interleaving; steps in order per stepper. Moves are kept
  * until every stepper has passed them, steps until the motion around them is known.
  * Owner:   opaque; checker_new() to checker_free().
@@ -109,7 +111,7 @@ struct checker_result {
 
 struct checker;
 
-/* Copies *cfg. -EINVAL (and a sentence in err) for a count, mcu, sign, weight or freq out of range. */
+/* Copies *cfg. -EINVAL and a sentence in err: a count, mcu, sign, weight or freq out of range. */
 int checker_new(struct checker **out, const struct checker_config *cfg, char *err, size_t err_len);
 void checker_free(struct checker *c);
 
@@ -127,8 +129,8 @@ int checker_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0,
 /* One executed step. dir > 0 or not, see dir_sign. About 50 ns. */
 int checker_step(struct checker *c, uint32_t stepper, int dir, uint64_t clock);
 
-/* Abort: what was planned after at_s is void, and everything rests where it was to be then. Only for
- * motion whose steps were not executed either. */
+/* Abort: what was planned after at_s is void, and everything rests where it was to be then. Only
+ * for motion whose steps were not executed either. */
 int checker_cut(struct checker *c, double at_s);
 
 /* Homing and stops, in this order: halt the steppers, cut, resync them, position.

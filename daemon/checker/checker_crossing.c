@@ -209,7 +209,7 @@ static bool resync_event(const struct stepper *s, struct crossing *g, const stru
 		return true; /* and come back for the resync */
 	}
 	g->k = it->pos.count;
-	g->p_last = g->k;
+	g->p_last = (long double)g->k;
 	g->offset = crossing_joint(s, it->pos.mm) - g->p_last;
 	*ev = (struct event){ .kind = EVENT_RESYNC, .t = it->start, .lo = it->start,
 			      .hi = it->start, .k = g->k };

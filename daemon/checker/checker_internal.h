@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* checker_internal.h - what the checker's source files share: its time line and steppers.
  *
- * checker.c takes calls in and keeps the time line; checker_crossing.c turns the time line into one
- * stepper's events (crossings of thresholds); checker_match.c pairs events with executed steps;
+ * checker.c takes calls in; checker_timeline.c keeps moves and stops; checker_crossing.c turns them
+ * into one stepper's events (crossings of thresholds); checker_match.c pairs events with executed steps;
  * checker_stats.c keeps the figures and the list of violations.
  * Units: t = machine time in s; p, q = joint position in steps minus the offset; speeds per s.
  */
@@ -140,6 +140,11 @@ struct checker {
 static inline struct item *checker_item(const struct checker *c, uint64_t seq)
 {
 	return &c->item[(uint32_t)seq & c->item_mask];
+}
+
+static inline bool checker_sane(double value, double min, double max)
+{
+	return value >= min && value <= max; /* and not NaN */
 }
 
 /* checker_crossing.c: the next event of s. false: nothing more is known; *bound is a time before

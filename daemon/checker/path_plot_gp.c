@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
+/* The closest view: a step of 12.5 um is a few per cent of it. */
+#define ZOOM_CLOSE_MM 0.3
+
 extern char **environ;
 
 /* A string in gnuplot's single quotes; control characters are dropped. */
@@ -68,61 +71,95 @@ static struct box extent(const struct plot *p)
 	return b;
 }
 
+static bool has_kind(const struct plot *p, bool extrudes)
+{
+	for (uint32_t i = 0; i < p->lines; i++)
+		if (p->line[i].extrudes == extrudes)
+			return true;
+	return false;
+}
+
+/* Planned below, executed above; each split into extrusion and travel. */
 static void put_curves(FILE *f, const struct plot *p, const char *planned_style,
 		       const char *executed_style, bool titles)
 {
-	static const char *const planned[2] = { "planned", "planned travel" };
-	static const char *const executed[2] = { "executed steps", "executed travel" };
-	static const char *const colour[2][2] = { { "#b0b0b0", "#d8d8d8" },
-						  { "#0060c0", "#e08030" } };
+	static const char *const name[2][2] = { { "planned travel", "planned" },
+						{ "executed travel", "executed steps" } };
+	static const char *const colour[2][2] = { { "#d4d4d4", "#a8a8a8" },
+						  { "#e08030", "#0060c0" } };
+	const char *sep = "plot ";
 
-	fputs("plot ", f);
 	for (int e = 0; e < 2; e++) {
-		for (int kind = 1; kind >= 0; kind--) {
-			const char *name = e ? executed[kind] : planned[kind];
-
+		for (int extrudes = 0; extrudes < 2; extrudes++) {
+			if (!has_kind(p, extrudes))
+				continue;
+			fputs(sep, f);
+			sep = ", \\\n     ";
 			put_quoted(f, p->prefix, e ? "-executed.dat" : "-planned.dat");
-			fprintf(f, " index %d with lines %s lc rgb '%s' ", kind,
-				e ? executed_style : planned_style, colour[e][kind]);
+			fprintf(f, " index %d with %s lc rgb '%s' ", !extrudes,
+				e ? executed_style : planned_style, colour[e][extrudes]);
 			if (titles)
-				fprintf(f, "title '%s'", name);
+				fprintf(f, "title '%s'", name[e][extrudes]);
 			else
 				fputs("notitle", f);
-			fputs(e && !kind ? "\n" : ", \\\n     ", f);
 		}
 	}
+	fputs(p->lines ? "\n" : "plot 0 notitle\n", f);
+}
+
+static void put_range(FILE *f, struct box b)
+{
+	fprintf(f, "set xrange [%.4f:%.4f]\nset yrange [%.4f:%.4f]\n", b.x0, b.x1, b.y0, b.y1);
+}
+
+static struct box zoom_box(const struct plot *p, double size_mm)
+{
+	double h = size_mm / 2;
+
+	return (struct box){ p->zoom_x - h, p->zoom_x + h, p->zoom_y - h, p->zoom_y + h };
+}
+
+static void put_rectangle(FILE *f, struct box b, const char *colour)
+{
+	fprintf(f, "set object 1 rectangle from %.4f,%.4f to %.4f,%.4f front fs empty "
+		   "border lc rgb '%s' lw 2\n", b.x0, b.y0, b.x1, b.y1, colour);
 }
 
 static void put_path(FILE *f, const struct plot *p)
 {
-	struct box b = extent(p);
-	double half = p->zoom_mm / 2;
-	double margin = 0.04 * fmax(b.x1 - b.x0, b.y1 - b.y0) + 0.5;
+	struct box b = extent(p), near = zoom_box(p, p->zoom_mm), close = zoom_box(p, ZOOM_CLOSE_MM);
+	double margin = 0.03 * fmax(b.x1 - b.x0, b.y1 - b.y0) + 0.5;
 	char layer[64] = "whole print";
 
 	if (!p->whole)
 		snprintf(layer, sizeof(layer), "layer %u, z = %.4g mm", p->layer, p->z_mm);
-	put_output(f, p, "path", 1600, 860);
+	put_output(f, p, "path", 1600, 1000);
 	fputs("unset key\nset tics out nomirror\nset border 3 lc rgb '#606060'\n"
-	      "set grid lc rgb '#e8e8e8'\nset multiplot layout 1,2 title ", f);
+	      "set grid lc rgb '#d0d0d0' lw 0.5\nset multiplot title ", f);
 	put_quoted(f, p->title, p->title[0] ? ": planned and executed path" :
 					      "Planned and executed path");
-	fputs(" noenhanced\n", f);
-	fprintf(f, "set size ratio -1\nset title '%s' noenhanced\n", layer);
-	fputs("set xlabel 'X, mm'\nset ylabel 'Y, mm'\n", f);
-	fprintf(f, "set xrange [%.4f:%.4f]\nset yrange [%.4f:%.4f]\n", b.x0 - margin,
-		b.x1 + margin, b.y0 - margin, b.y1 + margin);
-	fprintf(f, "set object 1 rectangle from %.4f,%.4f to %.4f,%.4f front fs empty "
-		   "border lc rgb '#c00000' lw 2\n", p->zoom_x - half, p->zoom_y - half,
-		p->zoom_x + half, p->zoom_y + half);
-	put_curves(f, p, "lw 2.5", "lw 0.8", false);
-	fputs("unset object 1\nset border 15 lc rgb '#c00000'\nset key at graph 0.98,0.98 right top "
-	      "opaque box lc rgb '#c0c0c0'\n", f);
-	fprintf(f, "set title 'the marked %.3g mm%s' noenhanced\n", p->zoom_mm,
-		p->stride > 1 ? " (steps thinned out)" : ", every step");
-	fprintf(f, "set xrange [%.4f:%.4f]\nset yrange [%.4f:%.4f]\n", p->zoom_x - half,
-		p->zoom_x + half, p->zoom_y - half, p->zoom_y + half);
-	put_curves(f, p, "lw 5", "lw 1.3", true);
+	fputs(" noenhanced\nset size ratio -1\n", f);
+
+	fprintf(f, "set title '%s' noenhanced\nset xlabel 'X, mm'\nset ylabel 'Y, mm'\n", layer);
+	fputs("set origin 0,0\nset size 0.62,0.95\n", f);
+	put_range(f, (struct box){ b.x0 - margin, b.x1 + margin, b.y0 - margin, b.y1 + margin });
+	put_rectangle(f, near, "#c00000");
+	put_curves(f, p, "lines lw 2.5", "lines lw 0.8", false);
+
+	fputs("unset xlabel\nunset ylabel\nset origin 0.62,0.475\nset size 0.38,0.475\n"
+	      "set border 15 lc rgb '#c00000'\n", f);
+	fprintf(f, "set title 'red: %.3g mm%s' noenhanced\n", p->zoom_mm,
+		p->stride > 1 ? ", steps thinned out" : "");
+	put_range(f, near);
+	put_rectangle(f, close, "#008040");
+	put_curves(f, p, "lines lw 4", "lines lw 1", false);
+
+	fputs("unset object 1\nset origin 0.62,0\nset border 15 lc rgb '#008040'\n"
+	      "set key at graph 0.98,0.98 right top opaque box lc rgb '#c0c0c0'\n", f);
+	fprintf(f, "set title 'green: %.3g mm, %s' noenhanced\n", ZOOM_CLOSE_MM,
+		p->stride > 1 ? "steps thinned out" : "every step a point");
+	put_range(f, close);
+	put_curves(f, p, "lines lw 4", "linespoints lw 1 pt 7 ps 0.35", true);
 	fputs("unset multiplot\nunset output\nreset\n", f);
 }
 
@@ -135,16 +172,16 @@ static void put_error(FILE *f, const struct plot *p, const struct checker_result
 	fputs("set title ", f);
 	put_quoted(f, p->title, p->title[0] ? ": step-time error, executed minus exact" :
 					      "Step-time error, executed minus exact");
-	fputs(" noenhanced offset 0,1.2\n", f);
+	fputs(" noenhanced offset 0,1\n", f);
 	fprintf(f, "set label 1 '%llu steps, %llu violations    rms %.2f µs, p99 %.2f µs, "
 		   "p99.9 %.2f µs, max %.2f µs' at graph 0.5,1.035 center noenhanced\n",
 		(unsigned long long)e->steps, (unsigned long long)r->violations, e->rms_us,
 		e->p99_us, e->p999_us, e->max_us);
 	fprintf(f, "set xrange [%.3f:%.3f]\nset xlabel 'error, µs'\n"
-		   "set ylabel 'steps in 0.1 µs'\nset tmargin 5\n", -range, range);
+		   "set ylabel 'steps in each 0.1 µs, log scale'\nset tmargin 4.5\n", -range, range);
 	fputs("set tics out nomirror\nset border 3 lc rgb '#606060'\nset grid lc rgb '#e8e8e8'\n"
-	      "set logscale y\nset yrange [0.7:*]\nset format y '10^{%L}'\nunset key\n"
-	      "set style fill solid 1.0 noborder\n", f);
+	      "set logscale y\nset yrange [0.7:*]\nset format y '%.0f'\nunset key\n"
+	      "set style fill solid 1.0 border\n", f);
 	for (int side = -1; side <= 1; side += 2) {
 		fprintf(f, "set arrow from first %.3f,graph 0 to first %.3f,graph 1 nohead front "
 			   "lc rgb '#c00000' lw 2 dt 2\n", side * p->tolerance_us,

@@ -267,8 +267,8 @@ static inline long double joint(const struct scene *sc, int st, const double mm[
 }
 
 /* Crossings of one move by bisection: one joint rises or falls all through a move. */
-static inline int move_crossings(const struct scene *sc, int st, int i, long double p0, long long *k,
-			  struct xstep *out)
+static inline int move_crossings(const struct scene *sc, int st, int i, long double p0,
+				 long long *k, struct xstep *out)
 {
 	const struct move *m = &sc->move[i];
 	long double rate = joint(sc, st, m->dir), n = 0;

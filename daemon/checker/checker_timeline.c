@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* checker_timeline.c - moves, renamed positions and stops: are they sound, and in what order. */
+#include "checker_internal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	DRAIN_MOVES = 256, /* every so many moves, steppers that rest are brought up to date */
+	STEPS_A_MOVE_MAX = 1000000000,
+	FORCE_ITEMS = 1 << 17, /* more than this are kept only when steps are missing: don't wait */
+};
+
+/* Drop the items that every stepper has passed. */
+static void items_trim(struct checker *c)
+{
+	uint64_t seq = c->item_first + c->item_count;
+
+	for (uint32_t i = 0; i < c->cfg.steppers; i++)
+		if (c->stepper[i].gen.item < seq)
+			seq = c->stepper[i].gen.item;
+	c->item_count -= (uint32_t)(seq - c->item_first);
+	c->item_first = seq;
+}
+
+static struct item *item_append(struct checker *c)
+{
+	if (++c->since_drain >= DRAIN_MOVES) {
+		c->since_drain = 0;
+		for (uint32_t i = 0; i < c->cfg.steppers; i++)
+			match_run(c, &c->stepper[i], c->item_count > FORCE_ITEMS);
+		items_trim(c);
+	}
+	if (c->item_count > c->item_mask) {
+		uint32_t cap = 2 * (c->item_mask + 1);
+		struct item *grown = calloc(cap, sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		for (uint32_t i = 0; i < c->item_count; i++)
+			grown[(uint32_t)(c->item_first + i) & (cap - 1)] =
+				*checker_item(c, c->item_first + i);
+		free(c->item);
+		c->item = grown;
+		c->item_mask = cap - 1;
+	}
+	return checker_item(c, c->item_first + c->item_count++);
+}
+
+/* Does the move keep its own promises (see move.h)? */
+static void move_check(struct checker *c, const struct move *m, double start_s)
+{
+	double va = m->start_mm_s + m->accel_mm_s2 * m->accel_s;
+	double vd = m->cruise_mm_s - m->accel_mm_s2 * m->decel_s;
+	double len = (m->start_mm_s + m->cruise_mm_s) / 2 * m->accel_s +
+		     m->cruise_mm_s * m->cruise_s +
+		     (m->cruise_mm_s + m->end_mm_s) / 2 * m->decel_s;
+	double v_doubt = 1e-6 * (m->cruise_mm_s > 1 ? m->cruise_mm_s : 1);
+
+	if (fabs(va - m->cruise_mm_s) > v_doubt || fabs(vd - m->end_mm_s) > v_doubt)
+		checker_report(c, CHECKER_CONTINUITY, -1, 0, start_s,
+			       "move %u: phases reach %.9g and %.9g mm/s, speeds say %.9g and %.9g",
+			       m->id, va, vd, m->cruise_mm_s, m->end_mm_s);
+	if (fabs(len - m->length_mm) > 1e-8 * m->length_mm + 1e-9)
+		checker_report(c, CHECKER_CONTINUITY, -1, 0, start_s,
+			       "move %u: phases cover %.12g mm, length is %.12g mm", m->id, len,
+			       m->length_mm);
+}
+
+/* Does the move join the one before it, in time, position and speed? Returns its start. */
+static long double join_check(struct checker *c, const struct move *m, double start_s)
+{
+	long double gap = start_s - c->end;
+	double v_doubt = 1e-6 * (c->end_mm_s > 1 ? c->end_mm_s : 1);
+	bool rest = c->end_mm_s <= 1e-6 && m->start_mm_s <= 1e-6;
+
+	for (int i = 0; i < MOVE_AXES; i++) {
+		double off = fabs(m->start_mm[i] - c->cmd_mm[i]);
+
+		if (off > 1e-6)
+			checker_report(c, CHECKER_CONTINUITY, -1, 0, start_s,
+				       "move %u: axis %d starts at %.9g mm, the motion before ended "
+				       "at %.9g mm", m->id, i, m->start_mm[i], c->cmd_mm[i]);
+	}
+	if (fabs(m->start_mm_s - c->end_mm_s) > v_doubt)
+		checker_report(c, CHECKER_CONTINUITY, -1, 0, start_s,
+			       "move %u: starts at %.9g mm/s, the one before ended at %.9g mm/s",
+			       m->id, m->start_mm_s, c->end_mm_s);
+	if (gap < -CHECKER_TIME_SLACK_S) {
+		checker_report(c, CHECKER_PLACEMENT, -1, 0, start_s,
+			       "move %u: placed at %.9f s, %.3Lf us before the end of the one before",
+			       m->id, start_s, -gap * 1e6L);
+		return c->end;
+	}
+	if (gap > CHECKER_TIME_SLACK_S && !rest)
+		checker_report(c, CHECKER_PLACEMENT, -1, 0, start_s,
+			       "move %u: placed at %.9f s, %.3Lf us after the one before ended at "
+			       "%.6g mm/s", m->id, start_s, gap * 1e6L, c->end_mm_s);
+	return start_s;
+}
+
+/* How far along its path a move is t after its start. */
+static long double move_distance(const struct move *m, long double t)
+{
+	long double a = m->accel_mm_s2, ta = t, tc, td, s;
+
+	if (ta > m->accel_s)
+		ta = m->accel_s;
+	s = (m->start_mm_s + a * ta / 2) * ta;
+	tc = t - ta < m->cruise_s ? t - ta : m->cruise_s;
+	s += m->cruise_mm_s * tc;
+	td = t - ta - tc < m->decel_s ? t - ta - tc : m->decel_s;
+	return s + (m->cruise_mm_s - a * td / 2) * td;
+}
+
+/* Fields that the arithmetic can be trusted with, whatever wrote them. */
+static bool move_sane(const struct checker *c, const struct move *m, double start_s)
+{
+	double total = m->accel_s + m->cruise_s + m->decel_s;
+	bool ok = checker_sane(start_s, -1e12, 1e12) && checker_sane(m->accel_s, 0, 1e9) &&
+		  checker_sane(m->cruise_s, 0, 1e9) && checker_sane(m->decel_s, 0, 1e9) && total > 0 &&
+		  checker_sane(m->start_mm_s, 0, 1e9) && checker_sane(m->cruise_mm_s, 0, 1e9) &&
+		  checker_sane(m->end_mm_s, 0, 1e9) && checker_sane(m->accel_mm_s2, 0, 1e12) &&
+		  checker_sane(m->length_mm, 0, 1e9);
+
+	for (int i = 0; i < MOVE_AXES; i++)
+		ok = ok && checker_sane(m->start_mm[i], -1e9, 1e9) && checker_sane(m->dir[i], -1e6, 1e6);
+	for (uint32_t i = 0; ok && i < c->cfg.steppers; i++)
+		ok = fabsl(crossing_joint(&c->stepper[i], m->dir) *
+			   move_distance(m, total)) < STEPS_A_MOVE_MAX;
+	return ok;
+}
+
+int checker_move(struct checker *c, const struct move *m, double start_s)
+{
+	struct item *it;
+
+	if (!move_sane(c, m, start_s)) {
+		checker_report(c, CHECKER_CONTINUITY, -1, 0, start_s,
+			       "move %u: a field is not finite, out of range, or it takes no time", m->id);
+		return 0;
+	}
+	it = item_append(c);
+	if (!it)
+		return -ENOMEM;
+	move_check(c, m, start_s);
+	it->kind = ITEM_MOVE;
+	it->start = join_check(c, m, start_s);
+	it->move = *m;
+	it->cut = false;
+	it->end = it->start + m->accel_s + m->cruise_s + m->decel_s;
+	c->end = it->end;
+	c->end_mm_s = m->end_mm_s;
+	c->moves++;
+	for (int i = 0; i < MOVE_AXES; i++)
+		c->cmd_mm[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
+	return 0;
+}
+
+int checker_position(struct checker *c, const double position_mm[MOVE_AXES])
+{
+	struct item *it;
+
+	for (int i = 0; i < MOVE_AXES; i++) {
+		if (!checker_sane(position_mm[i], -1e9, 1e9)) {
+			checker_report(c, CHECKER_CONTINUITY, -1, 0, c->end,
+				       "axis %d was set to %g mm", i, position_mm[i]);
+			return 0;
+		}
+	}
+	it = item_append(c);
+	if (!it)
+		return -ENOMEM;
+	if (c->end_mm_s > 1e-6)
+		checker_report(c, CHECKER_CONTINUITY, -1, 0, c->end,
+			       "position set while moving at %.6g mm/s", c->end_mm_s);
+	it->kind = ITEM_POSITION;
+	it->start = it->end = c->end;
+	memcpy(it->pos.mm, position_mm, sizeof(it->pos.mm));
+	memcpy(c->cmd_mm, position_mm, sizeof(c->cmd_mm));
+	return 0;
+}
+
+int checker_halt(struct checker *c, uint32_t stepper, double at_s)
+{
+	struct stepper *s;
+
+	if (stepper >= c->cfg.steppers)
+		return -EINVAL;
+	s = &c->stepper[stepper];
+	if (s->halts == CHECKER_HALTS)
+		match_run(c, s, true);
+	if (s->halts == CHECKER_HALTS)
+		return -EINVAL;
+	s->halt[s->halts++] = at_s;
+	return 0;
+}
+
+int checker_cut(struct checker *c, double at_s)
+{
+	if (!checker_sane(at_s, -1e12, 1e12))
+		return -EINVAL;
+	while (c->item_count) {
+		struct item *it = checker_item(c, c->item_first + c->item_count - 1);
+		const struct move *m = &it->move;
+		long double s;
+
+		if (it->end <= at_s || it->kind == ITEM_RESYNC)
+			break;
+		if (it->kind != ITEM_MOVE || it->start >= at_s) {
+			if (it->kind == ITEM_MOVE)
+				memcpy(c->cmd_mm, m->start_mm, sizeof(c->cmd_mm));
+			c->item_count--;
+			continue;
+		}
+		s = move_distance(m, at_s - it->start);
+		for (int i = 0; i < MOVE_AXES; i++)
+			c->cmd_mm[i] = (double)(m->start_mm[i] + m->dir[i] * s);
+		it->cut = true;
+		it->end = at_s;
+	}
+	for (uint32_t i = 0; i < c->cfg.steppers; i++) {
+		struct crossing *g = &c->stepper[i].gen;
+		uint64_t end = c->item_first + c->item_count;
+
+		match_cut(&c->stepper[i], at_s);
+		if (g->item >= end && (g->item > end || g->phase)) {
+			g->item = end; /* it was reading one that is gone */
+			g->phase = 0;
+			g->piece.loaded = false;
+		}
+	}
+	if (c->end > at_s)
+		c->end = at_s;
+	c->end_mm_s = 0;
+	return 0;
+}
+
+int checker_resync(struct checker *c, uint32_t stepper, double at_s, int64_t count)
+{
+	struct item *it;
+
+	if (stepper >= c->cfg.steppers || !checker_sane(at_s, -1e12, 1e12) ||
+	    !checker_sane((double)count, -1e15, 1e15))
+		return -EINVAL;
+	it = item_append(c);
+	if (!it)
+		return -ENOMEM;
+	it->kind = ITEM_RESYNC;
+	it->start = it->end = at_s;
+	memcpy(it->pos.mm, c->cmd_mm, sizeof(it->pos.mm));
+	it->pos.stepper = stepper;
+	it->pos.count = count;
+	if (c->end < at_s)
+		c->end = at_s;
+	return 0;
+}
