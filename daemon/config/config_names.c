@@ -19,7 +19,7 @@ static bool kind_matches(const char *pattern, const char *section)
 	size_t n = base_length(pattern);
 	const char *rest = section + n;
 
-	if (strncmp(section, pattern, n))
+	if (strncmp(section, pattern, n) != 0)
 		return false;
 	switch (pattern[n]) {
 	case '#':

@@ -295,7 +295,7 @@ static char *physical_line(struct reader *r)
 /* Enter, leave and strip the #*# block. Returns the line to parse, or NULL to skip it. */
 static char *autosave_line(struct reader *r, char *line)
 {
-	if (strncmp(line, "#*#", 3)) {
+	if (strncmp(line, "#*#", 3) != 0) {
 		strip_comment(line);
 		if (!r->autosave || !*config_trim(line))
 			return line;

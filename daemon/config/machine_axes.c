@@ -208,7 +208,7 @@ static void report_gaps(struct machine_load *l, const char *base, size_t count)
 	for (size_t i = 0; i < l->c->section_count; i++) {
 		const struct config_section *s = l->c->sections[i];
 
-		if (s->used || strncmp(s->name, base, n) || !s->name[n] ||
+		if (s->used || strncmp(s->name, base, n) != 0 || !s->name[n] ||
 		    strspn(s->name + n, "0123456789") != strlen(s->name + n))
 			continue;
 		if (count)
@@ -243,7 +243,7 @@ static void axis_load(struct machine_load *l, int axis)
 		count--;
 	}
 	report_gaps(l, base, first ? count : 0);
-	if (!a->stepper_count)
+	if (!first || !a->stepper_count)
 		return;
 	a->endstop_pin = l->mc->steppers[a->stepper[0]].endstop_pin;
 	axis_range(l, first, a);

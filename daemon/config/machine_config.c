@@ -33,7 +33,7 @@ static enum config_severity unknown_severity(struct machine_load *l)
 	o->used = true;
 	if (!strcasecmp(o->value, "warn"))
 		return CONFIG_WARNING;
-	if (strcasecmp(o->value, "error"))
+	if (strcasecmp(o->value, "error") != 0)
 		value_error(l, s, "unknown_option", "expected error or warn");
 	return CONFIG_ERROR;
 }
@@ -247,34 +247,41 @@ static void fan_load(struct machine_load *l)
 	fields_load(l, section_use(l, "fan"), fields, sizeof(fields) / sizeof(*fields), &l->mc->fan);
 }
 
+/* The names of a section's options that nobody asked for, as many as fit. "" if there are none. */
+static const char *unused_options(const struct config_section *s, char *buf, size_t size)
+{
+	static const char more[] = ", …";
+	size_t n = 0;
+
+	buf[0] = 0;
+	for (size_t i = 0; i < s->option_count; i++) {
+		const struct config_option *o = s->options[i];
+
+		if (o->used)
+			continue;
+		if (n + strlen(o->name) + 2 + sizeof(more) > size) {
+			strcpy(buf + n, more);
+			break;
+		}
+		n += (size_t)sprintf(buf + n, "%s%s", n ? ", " : "", o->name);
+	}
+	return buf;
+}
+
 /* What is known and accepted, but does nothing in this version: one note a section. */
 static void note_unused(struct machine_load *l)
 {
-	char list[200];
+	char buf[200];
 
 	for (size_t i = 0; i < l->c->section_count; i++) {
 		const struct config_section *s = l->c->sections[i];
-		size_t n = 0, count = 0;
 
-		if (!s->used) {
+		if (!s->used)
 			config_report(l->c, CONFIG_NOTE, s->place,
 				      "[%s] is accepted but not used yet", s->name);
-			continue;
-		}
-		for (size_t j = 0; j < s->option_count; j++) {
-			const char *name = s->options[j]->name;
-
-			if (s->options[j]->used)
-				continue;
-			if (n + strlen(name) + 8 < sizeof(list))
-				n += (size_t)sprintf(list + n, "%s%s", count ? ", " : "", name);
-			else if (list[n - 1] != ' ')
-				n += (size_t)sprintf(list + n, ", … ");
-			count++;
-		}
-		if (count)
+		else if (*unused_options(s, buf, sizeof(buf)))
 			config_report(l->c, CONFIG_NOTE, s->place,
-				      "[%s] accepted but not used yet: %s", s->name, list);
+				      "[%s] accepted but not used yet: %s", s->name, buf);
 	}
 }
 

@@ -45,7 +45,7 @@ static void alias_add(struct machine_load *l, const struct config_section *s, co
 	char quote[CONFIG_QUOTE_MAX];
 
 	if (was) {
-		if (strcmp(was->pin, pin))
+		if (strcmp(was->pin, pin) != 0)
 			config_report(l->c, CONFIG_ERROR, place_of(s, option),
 				      "[%s] %s: alias '%s=%s' clashes with '%s=%s' from %s:%d: "
 				      "expected one meaning for each alias",
@@ -106,7 +106,7 @@ static void board_pins_load(struct machine_load *l, struct config_section *s)
 			break;
 		}
 		for (size_t i = 0; i < s->option_count; i++) {
-			if (strncmp(s->options[i]->name, "aliases", 7))
+			if (strncmp(s->options[i]->name, "aliases", 7) != 0)
 				continue;
 			s->options[i]->used = true;
 			aliases_load(l, s, s->options[i], mcu);
@@ -154,7 +154,7 @@ static bool chip_is_virtual(const struct machine_load *l, const char *chip)
 		if (!own)
 			continue;
 		for (size_t j = 0; j < sizeof(families) / sizeof(*families); j++) {
-			if (strncmp(name, families[j], strlen(families[j])))
+			if (strncmp(name, families[j], strlen(families[j])) != 0)
 				continue;
 			size_t kind = strcspn(name, " ");
 
