@@ -187,23 +187,6 @@ int wire_skip(const uint8_t *types, size_t field_count, const uint8_t *bytes, si
 	return (int)(p - bytes);
 }
 
-/* CRC of four bits: entry i is i shifted out through the reflected polynomial 0x8408. */
-static const uint16_t crc_nibble[16] = {
-	0x0000, 0x1081, 0x2102, 0x3183, 0x4204, 0x5285, 0x6306, 0x7387,
-	0x8408, 0x9489, 0xa50a, 0xb58b, 0xc60c, 0xd68d, 0xe70e, 0xf78f,
-};
-
-uint16_t wire_crc(const uint8_t *bytes, size_t len)
-{
-	uint16_t crc = 0xffff;
-
-	for (size_t i = 0; i < len; i++) {
-		crc = (uint16_t)(crc >> 4 ^ crc_nibble[(crc ^ bytes[i]) & 15]);
-		crc = (uint16_t)(crc >> 4 ^ crc_nibble[(crc ^ bytes[i] >> 4) & 15]);
-	}
-	return crc;
-}
-
 size_t wire_frame_finish(uint8_t *frame, uint8_t seq, size_t payload_len)
 {
 	size_t at = WIRE_HEADER + payload_len;
