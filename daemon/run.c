@@ -333,7 +333,7 @@ static void run_urgent(struct run *r)
 	struct linebuf_line line;
 
 	for (int i = 0; i < LINES_A_TURN && fifo_next(&r->urgent, &line); i++) {
-		gcode_exec_now(&r->m->gcode, line.text, line.len, line.number);
+		gcode_feed_now(&r->m->gcode, &line);
 		fifo_done(&r->urgent);
 	}
 }

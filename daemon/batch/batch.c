@@ -99,7 +99,7 @@ static bool feed(struct batch *b, struct gcode_file *f)
 
 		if (!gcode_file_next(f, &line))
 			return false;
-		r = gcode_exec(&b->m->gcode, line.text, line.len, line.number);
+		r = gcode_feed_line(&b->m->gcode, &b->numbering, &line);
 		if (r == GCODE_AGAIN)
 			return true;
 		gcode_file_done(f);
@@ -130,6 +130,7 @@ static bool print_file(struct batch *b)
 	bool more = true;
 	int64_t settle_ns = 0;
 
+	gcode_numbering_init(&b->numbering, GCODE_ACK_NONE);
 	if (gcode_file_open(&f, b->opt.gcode, b->error, sizeof(b->error)) < 0)
 		return false;
 	run_startup(b);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/gcode/gcode_line.h"
 #include "daemon/batch/batch_null.h"
 #include "daemon/checker/checker.h"
 #include "daemon/checker/path_plot.h"
@@ -60,6 +61,7 @@ struct batch {
 	struct batch_options opt;
 	struct machine_config *mc;
 	struct machine *m;
+	struct gcode_numbering numbering;
 	struct printer printer;
 	struct batch_mcu mcu[ENGINE_MCUS];
 	struct checker *checker;

@@ -188,6 +188,37 @@ enum gcode_result gcode_feed(struct gcode *g, struct gcode_numbering *n, const c
 	return result;
 }
 
+/* Give an error for a line that is not run. */
+__attribute__((format(printf, 3, 4))) static enum gcode_result refuse(struct gcode *g,
+								      const struct linebuf_line *l,
+								      const char *fmt, ...)
+{
+	const char *saved_text = g->text;
+	size_t saved_len = g->text_len;
+	uint32_t saved_line = g->line;
+	char reason[GCODE_ERR_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	g->line = l->number;
+	g->text = l->text;
+	g->text_len = l->len;
+	gcode_fail(g, "%s", reason);
+	g->line = saved_line;
+	g->text = saved_text;
+	g->text_len = saved_len;
+	return GCODE_ERROR;
+}
+
+static enum gcode_result refuse_flagged(struct gcode *g, const struct linebuf_line *l)
+{
+	if (l->flags & LINEBUF_TOO_LONG)
+		return refuse(g, l, "line too long: expected at most %d characters", GCODE_LINE_MAX);
+	return refuse(g, l, "the writer left before the end of the line: not run");
+}
+
 enum gcode_result gcode_feed_line(struct gcode *g, struct gcode_numbering *n,
 				  const struct linebuf_line *l)
 {
@@ -195,16 +226,21 @@ enum gcode_result gcode_feed_line(struct gcode *g, struct gcode_numbering *n,
 		return gcode_feed(g, n, l->text, l->len, l->number);
 	if (gcode_busy(g))
 		return GCODE_AGAIN;
-	g->line = l->number;
-	g->text = l->text;
-	g->text_len = l->len;
-	if (l->flags & LINEBUF_TOO_LONG)
-		gcode_fail(g, "line too long: expected at most %d characters", GCODE_LINE_MAX);
-	else
-		gcode_fail(g, "the writer left before the end of the line: not run");
-	g->text = NULL;
-	g->text_len = 0;
+	refuse_flagged(g, l);
 	if (n->ack == GCODE_ACK_ALL)
 		gcode_reply(g, REPLY_OK, "%s", "");
 	return GCODE_ERROR;
+}
+
+enum gcode_result gcode_feed_now(struct gcode *g, const struct linebuf_line *l)
+{
+	struct numbered line;
+
+	if (l->flags)
+		return refuse_flagged(g, l);
+	if (l->len > GCODE_LINE_MAX || !take_number(l->text, l->len, &line))
+		return gcode_exec_now(g, l->text, l->len, l->number);
+	if (line.has_checksum && line.want != line.have)
+		return refuse(g, l, "checksum *%u: expected *%u", line.want, line.have);
+	return gcode_exec_now(g, line.text, line.len, l->number);
 }

@@ -38,4 +38,8 @@ enum gcode_result gcode_feed(struct gcode *g, struct gcode_numbering *n, const c
 enum gcode_result gcode_feed_line(struct gcode *g, struct gcode_numbering *n,
 				  const struct linebuf_line *l);
 
+/* An out-of-band line: through gcode_exec_now(), with N and checksum taken off (a wrong checksum is an
+ * error; there is no sequence and no "ok"). Flags as above. */
+enum gcode_result gcode_feed_now(struct gcode *g, const struct linebuf_line *l);
+
 #endif

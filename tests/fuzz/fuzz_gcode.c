@@ -126,7 +126,7 @@ static void run_line(struct gcode *g, struct gcode_numbering *n, const struct li
 		}
 		check((r == GCODE_WAIT) == gcode_busy(g));
 	}
-	gcode_exec_now(g, l->text, l->len, l->number);
+	gcode_feed_now(g, l);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -122,6 +122,28 @@ static void acknowledgements(void **state)
 	assert_string_equal(s.replies, "");
 }
 
+/* Out of band: at any time, with or without N, and never a line that is cut or broken off. */
+static void out_of_band(void **state)
+{
+	struct linebuf_line l = { .text = "N5 M114*34", .len = 10, .number = 9 };
+
+	(void)state;
+	s.answer = -EINPROGRESS;
+	assert_int_equal(feed("M400"), GCODE_WAIT);
+	stub_clear(&s);
+	assert_int_equal(gcode_feed_now(&g, &l), GCODE_OK);
+	assert_non_null(strstr(s.replies, "X:0.000"));
+	l.text = "N5 M114*36";
+	assert_int_equal(gcode_feed_now(&g, &l), GCODE_ERROR);
+	assert_non_null(strstr(s.replies, "!! line 9 \"N5 M114*36\": checksum *36: expected *34"));
+	l = (struct linebuf_line){ "M112", 4, 10, LINEBUF_FRAGMENT };
+	assert_int_equal(gcode_feed_now(&g, &l), GCODE_ERROR);
+	assert_null(strstr(s.log, "stop"));
+	l.flags = 0;
+	assert_int_equal(gcode_feed_now(&g, &l), GCODE_OK);
+	assert_non_null(strstr(s.log, "stop M112"));
+}
+
 /* What a random stream must be split into, by a slow and plain method: each line's text. */
 static void check_split(const char *data, size_t len, size_t line_max, uint64_t rng)
 {
@@ -249,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup(sequence, setup),
 		cmocka_unit_test_setup(labels, setup),
 		cmocka_unit_test_setup(acknowledgements, setup),
+		cmocka_unit_test_setup(out_of_band, setup),
 		cmocka_unit_test_setup(random_splits, setup),
 		cmocka_unit_test_setup(files, setup),
 	};
