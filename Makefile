@@ -28,6 +28,8 @@ WERROR ?=
 SIZE ?= 1
 # Seconds for each fuzzer of `make fuzz`.
 FUZZ_S ?= 60
+# V=1 shows the commands.
+V ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
 
@@ -76,6 +78,7 @@ BENCH_BIN = $(call bin,$(BENCH_SRC))
 PROGRAMS = $(if $(wildcard daemon/main.c),$(BUILD)/stepd) \
 	$(if $(wildcard mcu/boards/sim/main.c),$(BUILD)/mcu-sim)
 LIBS = $(BUILD)/libdaemon.a $(BUILD)/libsim.a $(BUILD)/libmcu.a $(BUILD)/librtcore.a
+say = $(if $(V),,@echo '  $(1)  $@';)
 link = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
 ## all: build stepd and mcu-sim (the default)
@@ -110,7 +113,7 @@ $(BUILD)/members: FORCE
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/librtcore.a: $(call obj,$(RTCORE_SRC))
 $(BUILD)/libmcu.a: $(call obj,$(MCU_SRC))
@@ -119,21 +122,21 @@ $(BUILD)/libtest.a: $(call obj,$(TESTLIB_SRC))
 $(BUILD)/libdaemon.a: $(call obj,$(DAEMON_SRC))
 $(BUILD)/%.a: $(BUILD)/members
 	@mkdir -p $(@D)
-	rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+	$(call say,AR) rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 $(BUILD)/stepd: $(call obj,daemon/main.c) $(LIBS)
-	$(link) $(LDLIBS)
+	$(call say,LD) $(link) $(LDLIBS)
 $(BUILD)/mcu-sim: $(call obj,mcu/boards/sim/main.c) $(LIBS)
-	$(link) $(LDLIBS)
+	$(call say,LD) $(link) $(LDLIBS)
 $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libtest.a $(LIBS)
 	@mkdir -p $(@D)
-	$(link) -fsanitize=fuzzer $(LDLIBS)
+	$(call say,LD) $(link) -fsanitize=fuzzer $(LDLIBS)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtest.a $(LIBS)
 	@mkdir -p $(@D)
-	$(link) -lcmocka $(LDLIBS)
+	$(call say,LD) $(link) -lcmocka $(LDLIBS)
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BUILD)/libtest.a $(LIBS)
 	@mkdir -p $(@D)
-	$(link) $(LDLIBS)
+	$(call say,LD) $(link) $(LDLIBS)
 
 ## packages: install the Debian packages that building and testing need
 packages:
@@ -204,7 +207,7 @@ clean:
 ## help: this list
 help:
 	@sed -n 's/^## \([a-z-]*\): \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
-	@echo 'Variables: BUILD=dir OPT=-O2 SAN=address,undefined WERROR=-Werror SIZE=n FUZZ_S=s CROSS=prefix-'
+	@echo 'Variables: BUILD=dir OPT=-O2 SAN=address,undefined WERROR=-Werror SIZE=n FUZZ_S=s CROSS=prefix- V=1'
 
 # For scripts: `make -s print-TEST_BIN`.
 print-%:
