@@ -139,8 +139,10 @@ void recorder_setup(struct recorder *r, const struct machine *m)
 		memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));
 		rec.stepper.min_distance_clock = (uint64_t)(2 * motor->cfg->step_pulse_s *
 							    dictionary_number(d, "CLOCK_FREQ", 0));
-		dictionary_enum(d, "pin", motor->cfg->step_pin.name, &rec.stepper.step_pin);
-		dictionary_enum(d, "pin", motor->cfg->dir_pin.name, &rec.stepper.dir_pin);
+		snprintf(rec.stepper.step_pin, sizeof(rec.stepper.step_pin), "%.31s",
+			 motor->cfg->step_pin.name);
+		snprintf(rec.stepper.dir_pin, sizeof(rec.stepper.dir_pin), "%.31s",
+			 motor->cfg->dir_pin.name);
 		put(r, &rec);
 	}
 }

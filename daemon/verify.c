@@ -302,11 +302,13 @@ static int sources_open(struct verify *v, char **names, int count)
 		checker_trace_open(s->trace, s->f, names[i]);
 	}
 	for (uint32_t i = 0; i < v->cfg.steppers; i++) {
-		const struct plan_trace_stepper *p = &v->stepper[i];
+		struct plan_trace_stepper *p = &v->stepper[i];
 
+		p->step_pin[sizeof(p->step_pin) - 1] = 0;
+		p->dir_pin[sizeof(p->dir_pin) - 1] = 0;
 		if (checker_trace_stepper(v->source[p->mcu].trace, i, p->step_pin, p->dir_pin,
 					  p->step_invert))
-			return complain(v->plan_name, "a stepper's pin number is out of range");
+			return complain(v->plan_name, "a stepper's step or dir pin has no proper name");
 	}
 	for (int i = 0; i < count; i++)
 		if (source_read(&v->source[i]))

@@ -17,6 +17,7 @@ enum {
 int plot_open(struct plot **out, const char *prefix, const struct plot_options *opt)
 {
 	struct plot *p = calloc(1, sizeof(*p));
+	const char *title;
 
 	*out = NULL;
 	if (!p)
@@ -27,7 +28,8 @@ int plot_open(struct plot **out, const char *prefix, const struct plot_options *
 	p->tolerance_us = opt->tolerance_us > 0 ? opt->tolerance_us : 12.5;
 	p->stride = 1;
 	p->prefix = strdup(prefix);
-	p->title = strdup(opt->title ? opt->title : "");
+	title = opt->title && strrchr(opt->title, '/') ? strrchr(opt->title, '/') + 1 : opt->title;
+	p->title = strdup(title ? title : "");
 	p->point = malloc(POINTS_MAX * sizeof(*p->point));
 	if (!p->prefix || !p->title || !p->point) {
 		plot_free(p);

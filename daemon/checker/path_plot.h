@@ -21,7 +21,7 @@
 struct plot;
 
 struct plot_options {
-	const char *title; /* e.g. the G-code file's name; may be NULL */
+	const char *title; /* e.g. the G-code file's path, of which the name is shown; may be NULL */
 	unsigned layer;    /* draw this layer with extrusion, from 1 (or the last there is); 0: 3 */
 	bool whole_print;  /* draw everything instead */
 	bool svg;          /* SVG instead of PNG */

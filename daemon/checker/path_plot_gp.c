@@ -134,7 +134,7 @@ static void put_path(FILE *f, const struct plot *p)
 	if (!p->whole)
 		snprintf(layer, sizeof(layer), "layer %u, z = %.4g mm", p->layer, p->z_mm);
 	put_output(f, p, "path", 1600, 1000);
-	fputs("unset key\nset tics out nomirror\nset border 3 lc rgb '#606060'\n"
+	fputs("unset key\nset clip two\nset tics out nomirror\nset border 3 lc rgb '#606060'\n"
 	      "set grid lc rgb '#d0d0d0' lw 0.5\nset multiplot title ", f);
 	put_quoted(f, p->title, p->title[0] ? ": planned and executed path" :
 					      "Planned and executed path");

@@ -53,14 +53,14 @@ struct plan_trace_mcu {
 	char name[CHECKER_NAME_MAX];
 	double freq_hz;
 };
-/* Pins are the numbers that the MCU's edge trace uses. */
+/* Pins by the names that the MCU's edge trace uses. */
 struct plan_trace_stepper {
 	char name[CHECKER_NAME_MAX];
 	uint32_t mcu;
 	int32_t dir_sign; /* level 1 on the dir pin counts by dir_sign */
 	double steps_per_mm[MOVE_AXES];
 	uint64_t min_distance_clock;
-	uint32_t step_pin, dir_pin;
+	char step_pin[CHECKER_NAME_MAX], dir_pin[CHECKER_NAME_MAX];
 	int32_t step_invert; /* 0: a rising edge steps; 1: a falling one; -1: both */
 	uint32_t reserved;
 };

@@ -53,8 +53,8 @@ static void write_setup(FILE *f, const struct scene *sc)
 		rec.stepper.mcu = s->mcu;
 		rec.stepper.dir_sign = s->dir_sign;
 		memcpy(rec.stepper.steps_per_mm, s->steps_per_mm, sizeof(s->steps_per_mm));
-		rec.stepper.step_pin = (uint32_t)(2 * i);
-		rec.stepper.dir_pin = (uint32_t)(2 * i + 1);
+		snprintf(rec.stepper.step_pin, sizeof(rec.stepper.step_pin), "P%d", 2 * i);
+		snprintf(rec.stepper.dir_pin, sizeof(rec.stepper.dir_pin), "P%d", 2 * i + 1);
 		rec.stepper.step_invert = invert[i];
 		put(f, &rec);
 	}
@@ -95,7 +95,7 @@ static void write_edges(const struct scene *sc, int skip)
 
 	assert_non_null(f[0]);
 	assert_non_null(f[1]);
-	fputs("# clock pin level\n", f[0]);
+	fputs("# clock pin level\n5 gpio9 30000\n", f[0]); /* and a PWM of no interest */
 	for (int i = 0; i < STEPPERS; i++)
 		level[i] = invert[i] == 1;
 	for (int i = 0; i < sc->steps; i++) {
@@ -108,14 +108,14 @@ static void write_edges(const struct scene *sc, int skip)
 			continue;
 		if (dirs[st] != (x->dir > 0)) {
 			dirs[st] = x->dir > 0;
-			fprintf(out, "%llu %u %d\n", clock - 20, 2 * st + 1, dirs[st]);
+			fprintf(out, "%llu P%u %d\n", clock - 20, 2 * st + 1, dirs[st]);
 		}
 		level[st] = !level[st];
-		fprintf(out, "%llu %u %d\n", clock, 2 * st, level[st]);
+		fprintf(out, "%llu P%u %d\n", clock, 2 * st, level[st]);
 		if (invert[st] == -1)
 			continue;
 		level[st] = !level[st];
-		fprintf(out, "%llu %u %d\n", clock + 10, 2 * st, level[st]);
+		fprintf(out, "%llu P%u %d\n", clock + 10, 2 * st, level[st]);
 	}
 	fclose(f[0]);
 	fclose(f[1]);
@@ -125,7 +125,7 @@ static int verify(const char *extra, int traces)
 {
 	char cmd[] = "verify", json[] = "--json", plot[] = "--plot";
 	char *argv[8] = { cmd, path("plan"), path("edges0"), path("edges1") };
-	int argc = 2 + traces;
+	int argc = 2 + traces, out, err, ret;
 
 	if (extra && !strcmp(extra, "--json"))
 		argv[argc++] = json;
@@ -134,7 +134,18 @@ static int verify(const char *extra, int traces)
 		argv[argc++] = path("it's a plot");
 	}
 	argv[argc] = NULL;
-	return verify_main(argc, argv);
+	/* What it prints is for people: into a file, kept with the others. */
+	fflush(NULL);
+	out = dup(1);
+	err = dup(2);
+	assert_non_null(freopen(path("stdout"), "a", stdout));
+	assert_non_null(freopen(path("stderr"), "a", stderr));
+	ret = verify_main(argc, argv);
+	fflush(NULL);
+	assert_true(dup2(out, 1) == 1 && dup2(err, 2) == 2);
+	close(out);
+	close(err);
+	return ret;
 }
 
 static struct scene *random_run(bool corexy)
@@ -173,12 +184,12 @@ static void test_broken_files(void **state)
 	write_edges(sc, -1);
 	write_plan(sc, true);
 	f = fopen(path("edges1"), "a");
-	fputs("123 4\n", f);
+	fputs("123 P4\n", f);
 	fclose(f);
 	assert_int_equal(verify(NULL, 2), 2);
 	write_edges(sc, -1);
 	f = fopen(path("edges1"), "a");
-	fputs("99999999999999999999 4 1\n", f);
+	fputs("99999999999999999999 P4 1\n", f);
 	fclose(f);
 	assert_int_equal(verify(NULL, 2), 2);
 	write_edges(sc, -1);
