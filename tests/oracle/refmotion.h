@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* refmotion.h - exact step times of random motion, in long double, for tests and benches.
  *
- * Shares no code with rtcore. Include the .c. Single thread; the caller frees.
+ * Shares no code with rtcore. Single thread; the caller frees.
  * Units: _s machine time, steps, mm.
  */
 #ifndef ORACLE_REFMOTION_H

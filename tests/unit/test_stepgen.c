@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "stepgen.h"
-#include "tests/oracle/refmotion.c"
+#include "tests/oracle/refmotion.h"
 
 enum { MOVES = 120, PHASES = 64 };
 
