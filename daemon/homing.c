@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/machine.h"
@@ -140,7 +141,8 @@ static bool arm(struct machine *m, double speed_mm_s)
 	struct homing *h = &m->homing;
 	const struct pin *pin = &axis_cfg(m)->endstop_pin;
 	const struct machine_motor *motor = NULL;
-	double freq_hz = m->status.mcu[pin->mcu].map.freq_hz, at_s = m->status.now_s + ARM_LEAD_S;
+	double freq_hz = m->status.mcu[pin->mcu].map.freq_hz;
+	double at_s = machine_now_s(m) + ARM_LEAD_S;
 	struct ctl_rec watch = {.kind = CTL_HOMING};
 	struct msg_endstop_home home = {.oid = h->endstop_oid[h->axis],
 					.sample_ticks = (uint32_t)(SAMPLE_S * freq_hz),
@@ -154,7 +156,8 @@ static bool arm(struct machine *m, double speed_mm_s)
 			motor = &m->motor[i];
 	if (!motor || !clock_at(m, pin->mcu, at_s, &home.clock))
 		return false;
-	home.rest_ticks = (uint32_t)fmax(1, freq_hz * motor->cfg->step_distance_mm / speed_mm_s);
+	home.rest_ticks = h->rest_ticks =
+		(uint32_t)fmax(1, freq_hz * motor->cfg->step_distance_mm / speed_mm_s);
 	for (int i = 0; i < h->watch.count; i++)
 		if (!arm_trsync(m, i, at_s))
 			return false;
@@ -219,7 +222,7 @@ int homing_start(struct machine *m, uint32_t mask, char *err)
 	struct homing *h = &m->homing;
 
 	for (int i = 0; i < MACHINE_AXES; i++) {
-		if (mask & 1u << i && !m->mc->axes[i].endstop_pin.set) {
+		if (mask & 1u << i && (!m->mc->axes[i].endstop_pin.set || m->mc->axes[i].endstop_pin.mcu < 0)) {
 			snprintf(err, GCODE_ERR_MAX,
 				 "axis %c cannot home; expected an endstop_pin in [stepper_%c]",
 				 axis_letter[i], axis_letter[i] - 'A' + 'a');
@@ -243,10 +246,12 @@ static void ask_counters(struct machine *m)
 {
 	struct homing *h = &m->homing;
 	const struct pin *pin = &axis_cfg(m)->endstop_pin;
+	struct msg_endstop_query_state query = {.oid = h->endstop_oid[h->axis]};
 	struct msg_endstop_home off = {.oid = h->endstop_oid[h->axis]};
 	struct msg_trsync_trigger t = {.reason = REASON_HOST};
 	struct msg_stepper_get_position ask;
 
+	session_send(&m->session[pin->mcu], MSG_ID_endstop_query_state, &query);
 	session_send(&m->session[pin->mcu], MSG_ID_endstop_home, &off);
 	for (int i = 0; i < h->watch.count; i++) {
 		t.oid = h->watch.trsync[i].oid;
@@ -278,11 +283,22 @@ static void name_position(struct machine *m)
 	}
 	memcpy(at_mm, h->before_mm, sizeof(at_mm));
 	at_mm[h->axis] = axis_cfg(m)->position_endstop_mm;
-	rec.kind = CTL_POSITION;
-	memcpy(rec.position_mm, at_mm, sizeof(at_mm));
-	machine_control(m, &rec);
 	machine_resume_motion(m, at_mm);
 	m->homed |= 1u << h->axis;
+}
+
+/* Where the counters will be after the retract: the second approach has to move them on. */
+static void expect_retract(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	double by_mm = -direction(m) * axis_cfg(m)->homing_retract_mm;
+
+	for (size_t i = 0; i < m->motors; i++) {
+		int64_t steps = llround(by_mm * m->motor[i].steps_per_mm[h->axis]);
+
+		h->count_before[i] = h->count[i] +
+				     (m->motor[i].cfg->dir_pin.invert ? -steps : steps);
+	}
 }
 
 static void counters_read(struct machine *m)
@@ -291,8 +307,11 @@ static void counters_read(struct machine *m)
 	const struct machine_axis *a = axis_cfg(m);
 	bool moved = h->pass == 0;
 
+	for (size_t i = 0; m->hooks.halted && i < m->motors; i++)
+		if (h->motors & 1u << i)
+			m->hooks.halted(m->hooks.ctx, (int)i, h->trigger_s);
 	for (size_t i = 0; i < m->motors; i++)
-		if (h->motors & 1u << i && h->count[i] != h->count_before[i])
+		if (h->motors & 1u << i && llabs(h->count[i] - h->count_before[i]) > 1)
 			moved = true;
 	if (!moved) {
 		fail(m, "the endstop is still triggered after the retract");
@@ -304,33 +323,56 @@ static void counters_read(struct machine *m)
 		next_axis(m);
 		return;
 	}
-	memcpy(h->count_before, h->count, sizeof(h->count));
+	expect_retract(m);
 	h->state = HOMING_RETRACT;
 	if (!move_axis(m, a->position_endstop_mm - direction(m) * a->homing_retract_mm,
 		       a->homing_retract_speed_mm_s))
 		fail(m, "the machine has no room for the move; try again");
 }
 
-static bool position_message(struct machine *m, const struct ev_message *msg)
+static void position_read(struct machine *m, int mcu, const struct msg_stepper_position *p)
 {
 	struct homing *h = &m->homing;
-	const struct session *s = &m->session[msg->mcu];
-	int16_t wire_id;
-	const uint8_t *fields = wire_get_id(msg->bytes, msg->bytes + msg->len, &wire_id);
-	struct msg_stepper_position p;
 
-	if (!fields || wire_dict_response(&s->dict.ids, wire_id) != MSG_ID_stepper_position ||
-	    wire_decode(&msg_table[MSG_ID_stepper_position], fields,
-			(size_t)(msg->bytes + msg->len - fields), &p) < 0)
-		return false;
 	for (size_t i = 0; i < m->motors; i++) {
-		if (m->motor[i].mcu != msg->mcu || m->motor[i].oid != p.oid)
+		if (m->motor[i].mcu != mcu || m->motor[i].oid != p->oid)
 			continue;
-		h->count[i] = p.pos;
+		h->count[i] = p->pos;
 		h->motors_unread &= ~(1u << i);
 	}
 	if (h->motors_unread == 0)
 		counters_read(m);
+}
+
+/* The trigger's time: the sample before the one that would come next. */
+static void endstop_read(struct machine *m, int mcu, const struct msg_endstop_state *e)
+{
+	const struct clockmap *map = &m->status.mcu[mcu].map;
+	uint64_t now_clock;
+
+	if (mcu != axis_cfg(m)->endstop_pin.mcu || e->oid != m->homing.endstop_oid[m->homing.axis] ||
+	    !clockmap_clock(map, machine_now_s(m), &now_clock))
+		return;
+	now_clock += (uint64_t)(int64_t)(int32_t)(e->next_clock - m->homing.rest_ticks -
+						  (uint32_t)now_clock);
+	m->homing.trigger_s = clockmap_time_s(map, now_clock);
+}
+
+static bool read_message(struct machine *m, const struct ev_message *msg)
+{
+	const struct session *s = &m->session[msg->mcu];
+	int16_t wire_id;
+	const uint8_t *fields = wire_get_id(msg->bytes, msg->bytes + msg->len, &wire_id);
+	int id = fields ? wire_dict_response(&s->dict.ids, wire_id) : -1;
+	union msg_any any;
+
+	if ((id != MSG_ID_stepper_position && id != MSG_ID_endstop_state) ||
+	    wire_decode(&msg_table[id], fields, (size_t)(msg->bytes + msg->len - fields), &any) < 0)
+		return false;
+	if (id == MSG_ID_endstop_state)
+		endstop_read(m, msg->mcu, &any.endstop_state);
+	else
+		position_read(m, msg->mcu, &any.stepper_position);
 	return true;
 }
 
@@ -344,10 +386,7 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 		fail(m, "an MCU was not heard of within the time-out; everything has stopped");
 		return;
 	}
-	if (m->hooks.halted)
-		for (size_t i = 0; i < m->motors; i++)
-			if (h->motors & 1u << i)
-				m->hooks.halted(m->hooks.ctx, (int)i, m->status.now_s);
+	h->trigger_s = machine_now_s(m); /* until the endstop's state tells better */
 	ask_counters(m);
 }
 
@@ -390,7 +429,7 @@ bool homing_event(struct machine *m, const struct ev_rec *ev)
 		return true;
 	case EV_MESSAGE:
 		return h->state == HOMING_READ && ev->message.mcu < m->mcus &&
-		       position_message(m, &ev->message);
+		       read_message(m, &ev->message);
 	default:
 		return false;
 	}

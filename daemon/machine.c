@@ -29,11 +29,16 @@ static double record_s(const struct plan_rec *rec)
 	return rec->kind == PLAN_DWELL ? rec->dwell_s : 0;
 }
 
+double machine_now_s(const struct machine *m)
+{
+	return m->status.now_s + (double)(m->now_ns - m->status.now_ns) * 1e-9;
+}
+
 double machine_lead_s(const struct machine *m)
 {
 	const struct engine_status *st = &m->status;
 
-	return m->pushed_s - st->consumed_s + fmax(0, st->motion_end_s - st->now_s);
+	return m->pushed_s - st->consumed_s + fmax(0, st->motion_end_s - machine_now_s(m));
 }
 
 /* The planner's sink. */
@@ -94,8 +99,11 @@ void machine_say(struct machine *m, enum reply_kind kind, const char *fmt, ...)
 void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES])
 {
 	struct plan_rec resume = {.kind = PLAN_RESUME};
+	struct ctl_rec name = {.kind = CTL_POSITION};
 
 	planner_drop(m->planner, position_mm);
+	memcpy(name.position_mm, planner_position(m->planner), sizeof(name.position_mm));
+	machine_control(m, &name);
 	gcode_set_position(&m->gcode, GCODE_MASK_ALL, planner_position(m->planner));
 	if (!ring_push(&m->plan, &resume))
 		m->resume_owed = true; /* as soon as the rt thread has emptied the ring a little */

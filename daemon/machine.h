@@ -118,6 +118,9 @@ double machine_lead_s(const struct machine *m);
 /* Nothing planned, nothing queued, nothing moving, nothing waited for. */
 bool machine_idle(const struct machine *m);
 
+/* Machine time at the last poll, from the published state and the host time passed since. */
+double machine_now_s(const struct machine *m);
+
 /* For homing.c. */
 uint32_t machine_sync(struct machine *m); /* queue a sync; 0 if there was no room */
 bool machine_control(struct machine *m, const struct ctl_rec *rec);

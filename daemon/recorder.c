@@ -149,20 +149,41 @@ void recorder_setup(struct recorder *r, const struct machine *m)
 
 void recorder_halt(struct recorder *r, int stepper, double at_s)
 {
-	struct plan_trace_rec rec = {.kind = PLAN_TRACE_HALT};
+	r->halted |= 1u << stepper;
+	r->halted_s[stepper] = at_s;
+}
 
-	recorder_drain(r);
-	rec.halt.stepper = (uint32_t)stepper;
-	rec.halt.at_s = at_s;
-	put(r, &rec);
+static void put_stop(struct recorder *r)
+{
+	struct plan_trace_rec halt = {.kind = PLAN_TRACE_HALT};
+
+	for (uint32_t i = 0; i < ENGINE_STEPPERS; i++) {
+		if (!(r->halted & 1u << i))
+			continue;
+		halt.halt.stepper = i;
+		halt.halt.at_s = r->halted_s[i];
+		put(r, &halt);
+	}
+	put(r, &r->cut);
+	r->halted = 0;
+	r->cut_waits = false;
 }
 
 void recorder_drain(struct recorder *r)
 {
 	struct plan_trace_rec rec;
 
-	for (int i = 0; i < RECORDER_RECORDS && r->file && ring_pop(&r->ring, &rec); i++)
-		put(r, &rec);
+	for (int i = 0; i < RECORDER_RECORDS && r->file && ring_pop(&r->ring, &rec); i++) {
+		/* The planner has heard of a stop before anything can follow it. */
+		if (r->cut_waits)
+			put_stop(r);
+		if (rec.kind == PLAN_TRACE_CUT) {
+			r->cut = rec;
+			r->cut_waits = true;
+		} else {
+			put(r, &rec);
+		}
+	}
 }
 
 uint64_t recorder_close(struct recorder *r)
@@ -172,6 +193,8 @@ uint64_t recorder_close(struct recorder *r)
 	if (!r->file)
 		return 0;
 	recorder_drain(r);
+	if (r->cut_waits)
+		put_stop(r);
 	put(r, &end);
 	if (fclose(r->file) != 0 && !r->failed)
 		fprintf(stderr, "stepd: the plan trace is incomplete: %s\n", strerror(errno));

@@ -23,6 +23,11 @@ struct recorder {
 	void *mem;
 	const struct engine *engine; /* RT reads its limit_s in the observer */
 	_Atomic uint64_t lost;
+	/* A stop is written as halts, cut, resyncs: the cut waits for the halts. */
+	struct plan_trace_rec cut;
+	bool cut_waits;
+	uint32_t halted; /* steppers that a trigger stopped, and when */
+	double halted_s[ENGINE_STEPPERS];
 	bool failed; /* a write failed: said once, nothing is written any more */
 };
 

@@ -254,7 +254,7 @@ static bool start(struct run *r, char *err, size_t err_size)
 		return false;
 	r->recorder.engine = r->m->engine;
 	gcode_numbering_init(&r->numbering,
-			     r->mc->stepd.gcode_ack ? GCODE_ACK_ALL : GCODE_ACK_NUMBERED);
+			     (enum gcode_ack)r->mc->stepd.gcode_ack);
 	r->startup = r->mc->stepd.startup_gcode;
 	if (!open_signals(r)) {
 		snprintf(err, err_size, "signals cannot be set up: %s", strerror(errno));

@@ -233,7 +233,7 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 
 static bool make_machine(struct batch *b)
 {
-	struct machine_config_hooks hooks = {.say = say, .ctx = b};
+	struct machine_config_hooks hooks = {.say = say, .halted = batch_check_halted, .ctx = b};
 	const char *paths[] = {b->opt.config};
 
 	b->mc = machine_config_load(paths, 1, b->opt.override, b->opt.overrides, stderr);

@@ -75,6 +75,9 @@ struct batch {
 	double first_move_s, last_move_s; /* start of the first, end of the last; first < 0: none */
 	uint64_t moves;
 	uint64_t step_clock[ENGINE_STEPPERS]; /* of each motor's last step */
+	bool stopping; /* by a trigger: the checker hears of it when the counters are read back */
+	double stop_s;
+	uint32_t halted; /* motors that it stopped */
 	struct path_recon recon; /* for the picture */
 	double named_mm[MOVE_AXES]; /* position at the end of the last move, as it was named then */
 	char error[512];
@@ -94,6 +97,8 @@ void batch_world_sync_error(struct batch *b);
 void batch_check_observer(struct batch *b, struct engine_observer *o);
 bool batch_check_start(struct batch *b);
 void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock);
+/* Hook of the machine: a trigger stopped this motor. */
+void batch_check_halted(void *ctx, int motor, double at_s);
 void batch_check_finish(struct batch *b);
 
 /* batch_report.c: the result as text or JSON on standard output. Returns the exit status. */

@@ -20,20 +20,40 @@ static void on_move(void *ctx, const struct move *m, double start_s)
 		plot_planned_move(b->plot, m, start_s);
 }
 
-/* A trigger stopped the motors of the axis: their later steps are not expected. */
 static void on_abort(void *ctx, double at_s)
 {
 	struct batch *b = ctx;
-	const struct machine *m = b->m;
 
 	if (!b->checker)
 		return;
-	for (size_t i = 0; i < m->motors && m->homing.state == HOMING_PROBE; i++)
-		if (m->homing.motors & 1u << i)
+	b->stopping = b->m->homing.state == HOMING_PROBE;
+	b->stop_s = at_s;
+	if (!b->stopping)
+		checker_cut(b->checker, at_s);
+}
+
+/* A trigger has stopped the motors of the axis, on every MCU by now: steps that were due after the
+ * last one made are not expected. */
+static void tell_stop(struct batch *b)
+{
+	const struct machine *m = b->m;
+
+	for (size_t i = 0; i < m->motors; i++)
+		if (b->halted & 1u << i)
 			checker_halt(b->checker, (uint32_t)i,
 				     clockmap_time_s(&m->engine->mcu[m->motor[i].mcu].map,
 						     b->step_clock[i]));
-	checker_cut(b->checker, at_s);
+	checker_cut(b->checker, b->stop_s);
+	b->halted = 0;
+	b->stopping = false;
+}
+
+void batch_check_halted(void *ctx, int motor, double at_s)
+{
+	struct batch *b = ctx;
+
+	(void)at_s; /* the last step made is more exact */
+	b->halted |= 1u << motor;
 }
 
 static void on_resync(void *ctx, int motor, int64_t count)
@@ -41,9 +61,12 @@ static void on_resync(void *ctx, int motor, int64_t count)
 	struct batch *b = ctx;
 	bool invert = b->m->motor[motor].cfg->dir_pin.invert;
 
-	if (b->checker)
-		checker_resync(b->checker, (uint32_t)motor, b->m->engine->limit_s,
-			       invert ? -count : count);
+	if (!b->checker)
+		return;
+	if (b->stopping)
+		tell_stop(b);
+	checker_resync(b->checker, (uint32_t)motor, b->m->engine->limit_s,
+		       invert ? -count : count);
 }
 
 static void on_position(void *ctx, double at_s, const double position_mm[MOVE_AXES])
