@@ -6,7 +6,7 @@
  * nominal frequency; a secondary MCU gets a line that is slewed, never stepped.
  * Owner:   the caller places struct clocksync, one per MCU. Threads: one at a time (RT).
  * Units:   _ns host CLOCK_MONOTONIC, _s machine time, _clock MCU ticks in 64 bits.
- * Facts:   docs/PROTOCOL.md, Clock sync.
+ * Facts:   docs/PROTOCOL.md section 8.
  */
 #ifndef RTCORE_CLOCKSYNC_H
 #define RTCORE_CLOCKSYNC_H

@@ -122,7 +122,8 @@ size_t link_room(const struct link *link, size_t max_len)
 {
 	size_t used = (size_t)(link->fill - link->acked) + 1;
 	/* a frame is left for the next one only when a command does not fit */
-	size_t per_frame = payload_max(link) - (max_len - 1);
+	size_t max = payload_max(link);
+	size_t per_frame = max_len < max ? max - (max_len - 1) : 1;
 	size_t tail = slot_view(link, link->fill)->len;
 	size_t room = tail < per_frame ? per_frame - tail : 0;
 

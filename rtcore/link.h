@@ -7,7 +7,7 @@
  * Threads: one at a time (RT in the daemon).
  * Units:   _ns = host CLOCK_MONOTONIC; baud in bits/s, ten of them a byte.
  * Errors:  all received bytes are untrusted; faults are counted in link_stats.
- * Facts:   docs/PROTOCOL.md, Reliable delivery.
+ * Facts:   docs/PROTOCOL.md section 4.
  *
  * Each turn: link_receive() what has come in, link_push() what is to go out, link_transmit() until
  * it returns 0, then sleep until link_deadline_ns() or new bytes.
@@ -111,7 +111,7 @@ void link_restart(struct link *link);
  * Returns: false if there is no room or len is out of range: nothing changed. */
 bool link_push(struct link *link, const uint8_t *msg, size_t len, int64_t due_ns, uint64_t *ticket);
 
-/* Bytes of commands that surely fit now, if none is longer than max_len (1..24). */
+/* Bytes of commands that surely fit now, if none is longer than max_len (1..59). O(1). */
 size_t link_room(const struct link *link, size_t max_len);
 
 /* Forget what has not been sent (emergency). Frames in flight stay. Returns: frames dropped. */
