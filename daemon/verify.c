@@ -365,12 +365,14 @@ static void verify_close(struct verify *v)
 	free(v);
 }
 
-static int usage(void)
+static int usage(FILE *f, int status)
 {
 	fputs("usage: stepd verify PLAN_TRACE EDGE_TRACE... [--plot PREFIX] [--layer N] [--json]\n"
-	      "Compares the pin edges of a run with its planned moves; one edge trace for each MCU.\n",
-	      stderr);
-	return EXIT_UNUSABLE;
+	      "Compares the pin edges of a run with its planned moves; one edge trace for each MCU.\n"
+	      "--plot draws the path (of layer N, by default 3) and the error's histogram with gnuplot.\n"
+	      "Status: 0 all exact, 1 violations or a position error, 2 usage or unreadable input.\n",
+	      f);
+	return status;
 }
 
 static int conclude(struct verify *v, const struct checker_result *r, bool json)
@@ -398,6 +400,7 @@ int verify_main(int argc, char **argv)
 	static const struct option options[] = { { "plot", required_argument, NULL, 'p' },
 						 { "layer", required_argument, NULL, 'l' },
 						 { "json", no_argument, NULL, 'j' },
+						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
 	struct checker_result *r;
 	struct verify *v;
@@ -424,8 +427,10 @@ int verify_main(int argc, char **argv)
 		else
 			break;
 	}
-	if (opt != -1 || argc - optind < 2 || argc - optind > 1 + CHECKER_MCUS_MAX) {
-		ret = usage();
+	if (opt == 'h') {
+		ret = usage(stdout, 0);
+	} else if (opt != -1 || argc - optind < 2 || argc - optind > 1 + CHECKER_MCUS_MAX) {
+		ret = usage(stderr, EXIT_UNUSABLE);
 	} else {
 		v->plan_name = argv[optind];
 		ret = verify_run(v, argv + optind + 1, argc - optind - 1, r) ?

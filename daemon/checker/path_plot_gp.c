@@ -135,18 +135,19 @@ static void put_path(FILE *f, const struct plot *p)
 		snprintf(layer, sizeof(layer), "layer %u, z = %.4g mm", p->layer, p->z_mm);
 	put_output(f, p, "path", 1600, 1000);
 	fputs("unset key\nset clip two\nset tics out nomirror\nset border 3 lc rgb '#606060'\n"
-	      "set grid lc rgb '#d0d0d0' lw 0.5\nset multiplot title ", f);
+	      "set grid lc rgb '#d0d0d0' lw 0.5\nset multiplot\nset label 1 ", f);
 	put_quoted(f, p->title, p->title[0] ? ": planned and executed path" :
 					      "Planned and executed path");
-	fputs(" noenhanced\nset size ratio -1\n", f);
+	fputs(" at screen 0.02,0.98 noenhanced\nset size ratio -1\n", f);
 
 	fprintf(f, "set title '%s' noenhanced\nset xlabel 'X, mm'\nset ylabel 'Y, mm'\n", layer);
 	fputs("set origin 0,0\nset size 0.62,0.95\n", f);
 	put_range(f, (struct box){ b.x0 - margin, b.x1 + margin, b.y0 - margin, b.y1 + margin });
 	put_rectangle(f, near, "#c00000");
-	put_curves(f, p, "lines lw 2.5", "lines lw 0.8", false);
+	fputs("set key at screen 0.99,0.99 right top horizontal samplen 2\n", f);
+	put_curves(f, p, "lines lw 2.5", "lines lw 0.8", true);
 
-	fputs("unset xlabel\nunset ylabel\nset origin 0.62,0.475\nset size 0.38,0.475\n"
+	fputs("unset label 1\nunset key\nunset xlabel\nunset ylabel\nset origin 0.62,0.475\nset size 0.38,0.475\n"
 	      "set border 15 lc rgb '#c00000'\n", f);
 	fprintf(f, "set title 'red: %.3g mm%s' noenhanced\n", p->zoom_mm,
 		p->stride > 1 ? ", steps thinned out" : "");
@@ -154,12 +155,11 @@ static void put_path(FILE *f, const struct plot *p)
 	put_rectangle(f, close, "#008040");
 	put_curves(f, p, "lines lw 4", "lines lw 1", false);
 
-	fputs("unset object 1\nset origin 0.62,0\nset border 15 lc rgb '#008040'\n"
-	      "set key at graph 0.98,0.98 right top opaque box lc rgb '#c0c0c0'\n", f);
+	fputs("unset object 1\nset origin 0.62,0\nset border 15 lc rgb '#008040'\n", f);
 	fprintf(f, "set title 'green: %.3g mm, %s' noenhanced\n", ZOOM_CLOSE_MM,
 		p->stride > 1 ? "steps thinned out" : "every step a point");
 	put_range(f, close);
-	put_curves(f, p, "lines lw 4", "linespoints lw 1 pt 7 ps 0.35", true);
+	put_curves(f, p, "lines lw 4", "linespoints lw 1 pt 7 ps 0.35", false);
 	fputs("unset multiplot\nunset output\nreset\n", f);
 }
 
