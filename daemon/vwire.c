@@ -118,7 +118,7 @@ size_t vwire_pull(struct vwire *wire, uint8_t *buf, size_t cap, int64_t now_ns)
 {
 	size_t n = 0;
 
-	for (; n < cap && vwire_next_ns(wire) <= now_ns; wire->tail++)
+	for (; n < cap && wire->head != wire->tail && vwire_next_ns(wire) <= now_ns; wire->tail++)
 		buf[n++] = wire->bytes[wire->tail & (VWIRE_BYTES - 1)];
 	wire->stats.pulled += n;
 	return n;
