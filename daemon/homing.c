@@ -267,20 +267,29 @@ static void ask_counters(struct machine *m)
 	h->deadline_ns = m->now_ns + READ_TIMEOUT_NS;
 }
 
-/* All counters are back: the axis stands at its endstop. Tell the engine, planner and interpreter. */
-static void name_position(struct machine *m)
+/* All counters are back: the engine goes on from them. */
+static void take_counters(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	double at_mm[MOVE_AXES];
 	struct ctl_rec rec = {.kind = CTL_RESYNC};
 
 	for (size_t i = 0; i < m->motors; i++) {
 		if (!(h->motors & 1u << i))
 			continue;
+		if (m->hooks.halted)
+			m->hooks.halted(m->hooks.ctx, (int)i, h->trigger_s);
 		rec.resync.stepper = (uint8_t)i;
 		rec.resync.count = h->count[i];
 		machine_control(m, &rec);
 	}
+}
+
+/* The axis stands at its endstop. */
+static void name_position(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	double at_mm[MOVE_AXES];
+
 	memcpy(at_mm, h->before_mm, sizeof(at_mm));
 	at_mm[h->axis] = axis_cfg(m)->position_endstop_mm;
 	machine_resume_motion(m, at_mm);
@@ -307,9 +316,7 @@ static void counters_read(struct machine *m)
 	const struct machine_axis *a = axis_cfg(m);
 	bool moved = h->pass == 0;
 
-	for (size_t i = 0; m->hooks.halted && i < m->motors; i++)
-		if (h->motors & 1u << i)
-			m->hooks.halted(m->hooks.ctx, (int)i, h->trigger_s);
+	take_counters(m);
 	for (size_t i = 0; i < m->motors; i++)
 		if (h->motors & 1u << i && llabs(h->count[i] - h->count_before[i]) > 1)
 			moved = true;

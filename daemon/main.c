@@ -4,6 +4,7 @@
 
 #include "daemon/batch/batch.h"
 #include "daemon/check.h"
+#include "daemon/model.h"
 #include "daemon/run.h"
 #include "daemon/verify.h"
 #include "daemon/version.h"
@@ -12,6 +13,7 @@ static const char usage_text[] =
 	"usage: stepd -c CONFIG [-o SECTION.OPTION=VALUE …]   run the printer\n"
 	"       stepd check FILE [-o …]                       only check a configuration\n"
 	"       stepd batch -c CONFIG FILE.gcode [--json …]   run a file under a virtual clock\n"
+	"       stepd model -c CONFIG [-o …]                  the printer as mcu-sim --printer reads it\n"
 	"       stepd verify PLAN EDGES… [--json] [--plot P]  check a recorded run\n"
 	"       stepd --version\n"
 	"Each command says more with --help.\n";
@@ -24,6 +26,7 @@ int main(int argc, char **argv)
 	} commands[] = {
 		{"run", run_main},
 		{"check", check_main},
+		{"model", model_main},
 		{"batch", batch_main},
 		{"verify", verify_main},
 	};
