@@ -73,9 +73,12 @@ static struct box extent(const struct plot *p)
 
 static bool has_kind(const struct plot *p, bool extrudes)
 {
-	for (uint32_t i = 0; i < p->lines; i++)
-		if (p->line[i].extrudes == extrudes)
+	for (uint32_t i = 0; i < p->lines; i++) {
+		const struct plot_line *l = &p->line[i];
+
+		if (l->extrudes == extrudes && (l->x0 != l->x1 || l->y0 != l->y1))
 			return true;
+	}
 	return false;
 }
 
