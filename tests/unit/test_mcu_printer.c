@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -342,6 +343,7 @@ static void test_process(void **state)
 	assert_int_equal(pipe(out), 0);
 	pid = fork();
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when an assertion ends the test */
 		dup2(out[1], 1);
 		execl(program, program, "--pty", tty, "--trace", trace, "--freq", "1000000",
 		      (char *)NULL);

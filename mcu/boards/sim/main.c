@@ -285,7 +285,7 @@ static struct timespec idle_time(const struct app *a)
 
 static int loop(struct app *a, const sigset_t *wait_mask)
 {
-	struct pollfd fds[2] = { { .fd = a->pty.master_fd, .events = POLLIN },
+	struct pollfd fds[2] = { { .fd = -1, .events = POLLIN },
 				 { .fd = a->pty.watch_fd, .events = POLLIN } };
 	int64_t reset_ns = a->opt.reset_after_s > 0
 				   ? a->start_ns + (int64_t)(a->opt.reset_after_s * 1e9)
@@ -306,6 +306,7 @@ static int loop(struct app *a, const sigset_t *wait_mask)
 			a->trace_flushed_ns = now;
 			trace_flush(a->trace);
 		}
+		fds[0].fd = a->pty.connected ? a->pty.master_fd : -1;
 		wait = idle_time(a);
 		ppoll(fds, 2, &wait, wait_mask);
 	}
@@ -361,9 +362,10 @@ int main(int argc, char **argv)
 		ask_for_priority(&app.opt);
 		app.ticks_per_ns = (double)app.opt.freq_hz * (1 + app.opt.ppm * 1e-6) * 1e-9;
 		app.start_ns = app.trace_flushed_ns = now_ns();
+		err = catch_up(&app); /* what booting says is not for a host that comes later */
 		printf("pty %s\n", app.pty.slave_path);
 		fflush(stdout);
-		err = loop(&app, &wait_mask);
+		err = err ? err : loop(&app, &wait_mask);
 	}
 	close_err = trace_close(app.trace);
 	if (close_err)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,33 +24,42 @@ static int make_link(const char *target, const char *link_path)
 	return symlink(target, link_path) ? -errno : 0;
 }
 
-static int open_pair(struct pty *p)
+/* Raw mode, and nothing left to read, for the next host. */
+static int prepare_slave(const struct pty *p)
 {
 	struct termios settings;
+	int fd = open(p->slave_path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int err = 0;
 
+	if (fd < 0)
+		return -errno;
+	if (tcgetattr(fd, &settings))
+		err = -errno;
+	cfmakeraw(&settings);
+	if (!err && (tcsetattr(fd, TCSANOW, &settings) || tcflush(fd, TCIFLUSH)))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int open_pair(struct pty *p)
+{
 	p->master_fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (p->master_fd < 0 || grantpt(p->master_fd) || unlockpt(p->master_fd))
 		return -errno;
 	if (ptsname_r(p->master_fd, p->slave_path, sizeof(p->slave_path)))
 		return -errno;
-	p->slave_fd = open(p->slave_path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (p->slave_fd < 0 || tcgetattr(p->slave_fd, &settings))
-		return -errno;
-	cfmakeraw(&settings);
-	if (tcsetattr(p->slave_fd, TCSANOW, &settings))
-		return -errno;
-	/* after our own open, which is not to be counted */
 	p->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (p->watch_fd < 0 || inotify_add_watch(p->watch_fd, p->slave_path, IN_OPEN | IN_CLOSE) < 0)
 		return -errno;
-	return 0;
+	return prepare_slave(p);
 }
 
 int pty_open(struct pty *p, const char *link_path)
 {
 	int err;
 
-	*p = (struct pty){ .master_fd = -1, .slave_fd = -1, .watch_fd = -1 };
+	*p = (struct pty){ .master_fd = -1, .watch_fd = -1 };
 	err = open_pair(p);
 	if (!err && link_path) {
 		err = make_link(p->slave_path, link_path);
@@ -62,21 +72,16 @@ int pty_open(struct pty *p, const char *link_path)
 
 void pty_update(struct pty *p)
 {
-	_Alignas(struct inotify_event) char buf[4096];
-	ssize_t len;
+	struct pollfd master = { .fd = p->master_fd, .events = POLLIN };
+	bool was_connected = p->connected;
+	char events[4096];
 
-	while ((len = read(p->watch_fd, buf, sizeof(buf))) > 0) {
-		for (char *at = buf; at < buf + len;) {
-			const struct inotify_event *event = (const void *)at;
-
-			/* what was sent while nobody listened is not for the one who comes now */
-			if ((event->mask & IN_OPEN) && p->hosts++ == 0)
-				tcflush(p->slave_fd, TCIFLUSH);
-			else if ((event->mask & IN_CLOSE) && p->hosts > 0)
-				p->hosts--;
-			at += sizeof(*event) + event->len;
-		}
-	}
+	while (read(p->watch_fd, events, sizeof(events)) > 0)
+		; /* they only wake us */
+	poll(&master, 1, 0);
+	p->connected = !(master.revents & POLLHUP);
+	if (was_connected && !p->connected)
+		(void)prepare_slave(p);
 }
 
 ssize_t pty_read(struct pty *p, uint8_t *buf, size_t cap)
@@ -90,7 +95,7 @@ ssize_t pty_read(struct pty *p, uint8_t *buf, size_t cap)
 
 void pty_write(struct pty *p, const uint8_t *bytes, size_t len)
 {
-	ssize_t n = write(p->master_fd, bytes, len);
+	ssize_t n = p->connected ? write(p->master_fd, bytes, len) : 0;
 
 	if (n < (ssize_t)len)
 		p->dropped_bytes += len - (n > 0 ? (size_t)n : 0);
@@ -109,8 +114,6 @@ void pty_close(struct pty *p)
 	}
 	if (p->watch_fd >= 0)
 		close(p->watch_fd);
-	if (p->slave_fd >= 0)
-		close(p->slave_fd);
 	if (p->master_fd >= 0)
 		close(p->master_fd);
 }

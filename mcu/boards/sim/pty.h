@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pty.h - the serial line of a simulated MCU, for a host process.
  *
- * Like a serial device, it forgets what it sent while no host had it open; a host may close and
- * reopen it at any time.
+ * Like a serial device, it forgets what is sent while no host has it open, and what a host left
+ * unread; hosts may come and go at any time. The kernel reports the last close of the slave as a
+ * hang-up of the master, as long as we don't hold the slave open ourselves.
  * Owner: the caller places it. Threads: one. Returns 0 or -errno.
  */
 #ifndef SIM_PTY_H
@@ -17,9 +18,8 @@ enum { PTY_PATH_MAX = 64 };
 
 struct pty {
 	int master_fd; /* non-blocking; poll it for input */
-	int slave_fd;  /* held open, so that settings survive the host and the master sees no hang-up */
-	int watch_fd;  /* inotify on the slave: who opens and closes it */
-	int hosts;     /* that have it open now; may be off by a few when they come in bursts */
+	int watch_fd;  /* inotify on the slave: readable when somebody opens or closes it */
+	bool connected; /* a host has it open */
 	uint64_t dropped_bytes;
 	char slave_path[PTY_PATH_MAX];
 	const char *link_path; /* NULL: none */
@@ -29,7 +29,8 @@ struct pty {
  * link is replaced, any other kind of file is -EEXIST. link_path must stay valid. */
 int pty_open(struct pty *p, const char *link_path);
 
-/* Notice hosts that come and go. Call between pty_read() and answering what was read. */
+/* Notice hosts that come and go. Call between pty_read() and answering what was read. While nobody
+ * is connected, poll only watch_fd: the master would report its hang-up without end. */
 void pty_update(struct pty *p);
 
 /* Bytes read, 0 for none, or -errno. */
