@@ -22,7 +22,7 @@
 struct board;
 
 /* The structure that a member is in. */
-#define mcu_container(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define mcu_container(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 enum mcu_reason {
 	MCU_REASON_NONE,
@@ -73,7 +73,7 @@ struct mcu_cfg {
 	size_t dict_len;
 	uint32_t freq_hz;
 	uint16_t move_count_max; /* 1..MCU_MOVES_MAX */
-	uint64_t clock;		 /* board_clock() at the start, and its upper half; 0 on a chip */
+	uint64_t clock;          /* board_clock() at the start, and its upper half; 0 on a chip */
 };
 
 struct mcu {
@@ -86,8 +86,8 @@ struct mcu {
 	/* link */
 	struct wire_rx rx;
 	uint8_t rx_seq; /* n of the next frame that is accepted, 0..15 */
-	bool nak_sent;	/* for this burst of corruption */
-	bool halted;	/* board_reset() was called: ignore everything */
+	bool nak_sent;  /* for this burst of corruption */
+	bool halted;    /* board_reset() was called: ignore everything */
 
 	/* configuration */
 	struct mcu_oid *oids;

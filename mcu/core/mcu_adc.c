@@ -20,10 +20,10 @@ struct mcu_adc {
 	uint8_t range_check_count;
 	uint8_t out_of_range;
 	uint8_t report_bytes; /* that make a report */
-	uint8_t bytes;	      /* collected */
+	uint8_t bytes;        /* collected */
 	bool report_due;
 	uint8_t report[ADC_REPORT_MAX]; /* complete, to be sent; samples go to values[] meanwhile */
-	uint32_t report_clock;		/* next_clock of the report */
+	uint32_t report_clock;          /* next_clock of the report */
 	uint8_t values[ADC_REPORT_MAX];
 };
 

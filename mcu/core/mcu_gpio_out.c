@@ -11,9 +11,9 @@ struct mcu_gpio_out {
 	struct mcu_timer timer;
 	struct mcu_moveq queue;
 	uint32_t max_duration_ticks; /* 0: no guard */
-	uint32_t cycle_ticks;	     /* 0: no PWM */
-	uint32_t on_ticks;	     /* of the running PWM */
-	uint32_t end_clock;	     /* of the guard, or of the running entry */
+	uint32_t cycle_ticks;        /* 0: no PWM */
+	uint32_t on_ticks;           /* of the running PWM */
+	uint32_t end_clock;          /* of the guard, or of the running entry */
 	uint16_t pin;
 	bool default_level;
 	bool level;

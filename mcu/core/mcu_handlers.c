@@ -2,10 +2,10 @@
 #include "mcu.h"
 
 /* Each handler takes its own message type; these adapters pick it from the union. */
-#define HANDLER(name)                                                                 \
-	static void call_##name(struct mcu *m, const union msg_any *msg)              \
-	{                                                                             \
-		mcu_cmd_##name(m, &msg->name);                                        \
+#define HANDLER(name) \
+	static void call_##name(struct mcu *m, const union msg_any *msg) \
+	{ \
+		mcu_cmd_##name(m, &msg->name); \
 	}
 #include "mcu_handlers.def"
 

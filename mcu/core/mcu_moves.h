@@ -18,7 +18,7 @@ struct mcu_move {
 	struct mcu_move *next;
 	union {
 		uint32_t interval_ticks; /* step */
-		uint32_t clock;		 /* outputs */
+		uint32_t clock;          /* outputs */
 	};
 	union {
 		struct {

@@ -8,7 +8,7 @@ struct mcu_pwm_out {
 	struct mcu_timer timer; /* queued exactly while timed */
 	struct mcu_moveq queue;
 	uint32_t max_duration_ticks; /* 0: no guard */
-	uint32_t end_clock;	     /* of the guard, or of the running entry */
+	uint32_t end_clock;          /* of the guard, or of the running entry */
 	uint16_t pin;
 	uint16_t default_value;
 	bool guarded; /* end_clock is the guard's */

@@ -11,7 +11,7 @@
 
 struct mcu_stepper {
 	struct mcu_timer timer; /* queued exactly while count > 0 or a pulse is active */
-	uint32_t step_clock;	/* of the next step, as commanded */
+	uint32_t step_clock;    /* of the next step, as commanded */
 	uint32_t interval_ticks;
 	uint32_t pulse_ticks;
 	uint16_t count; /* steps of this run that are still to come */
@@ -19,9 +19,9 @@ struct mcu_stepper {
 	uint16_t step_pin, dir_pin;
 	uint8_t oid;
 	bool both_edges;
-	bool level;  /* of the step pin; the active level if !both_edges */
-	bool dir;    /* of the pin and of this run */
-	bool next_dir; /* of runs that are queued from now on */
+	bool level;      /* of the step pin; the active level if !both_edges */
+	bool dir;        /* of the pin and of this run */
+	bool next_dir;   /* of runs that are queued from now on */
 	bool need_reset; /* stopped: drop runs until reset_step_clock */
 	uint32_t lag_max_ticks;
 	uint32_t position; /* after this run, modulo 2^32 */
@@ -52,7 +52,7 @@ static bool load_next(struct mcu *m, struct mcu_stepper *s)
 		s->dir = move->step.dir;
 		board_gpio_write(m->board, s->dir_pin, s->dir);
 	}
-	s->position += s->dir ? s->count : (uint32_t)-(int32_t)s->count;
+	s->position += s->dir ? s->count : (uint32_t) - (int32_t)s->count;
 	mcu_moves_put(&m->moves, move);
 	return true;
 }

@@ -157,19 +157,22 @@ static void test_dictionary(void **state)
 	assert_int_equal(sim_pins_add(p->sim, "PK8"), -EBUSY);
 	dict = fetch_dict(p);
 	for (int id = 0; id < MSG_ID_COUNT; id++) {
-		struct json_object *list = member(
-			dict, msg_table[id].kind == MSG_COMMAND ? "commands" : "responses");
+		struct json_object *list =
+			member(dict, msg_table[id].kind == MSG_COMMAND ? "commands" : "responses");
 		struct json_object *value = NULL;
 
 		if (msg_table[id].kind == MSG_COMMAND && !mcu_handlers[id])
 			assert_false(json_object_object_get_ex(list, msg_table[id].format, &value));
 		else
-			assert_int_equal(json_object_get_int(member(list, msg_table[id].format)), id);
+			assert_int_equal(json_object_get_int(member(list, msg_table[id].format)),
+					 id);
 	}
-	assert_int_equal(json_object_get_int(member(member(dict, "commands"),
-						    "identify offset=%u count=%c")), 1);
+	assert_int_equal(json_object_get_int(
+				 member(member(dict, "commands"), "identify offset=%u count=%c")),
+			 1);
 	assert_int_equal(json_object_get_int(member(member(dict, "responses"),
-						    "identify_response offset=%u data=%.*s")), 0);
+						    "identify_response offset=%u data=%.*s")),
+			 0);
 	assert_int_equal(json_object_get_int64(member(member(dict, "config"), "CLOCK_FREQ")),
 			 180000000);
 	assert_int_equal(json_object_get_int(member(member(dict, "config"), "RECEIVE_WINDOW")), 192);
@@ -182,10 +185,10 @@ static void test_dictionary(void **state)
 	assert_int_equal(json_object_get_int(member(pins, "P1.22")), 142);
 	assert_int_equal(json_object_get_int(json_object_array_get_idx(member(pins, "PB0"), 0)), 16);
 	assert_int_equal(json_object_get_int(json_object_array_get_idx(member(pins, "PB0"), 1)), 16);
-	assert_int_equal(json_object_get_int(member(member(member(dict, "enumerations"),
-							   "static_string_id"),
-						    "Timer too close")),
-			 MCU_REASON_TIMER_TOO_CLOSE);
+	assert_int_equal(
+		json_object_get_int(member(member(member(dict, "enumerations"), "static_string_id"),
+					   "Timer too close")),
+		MCU_REASON_TIMER_TOO_CLOSE);
 	json_object_put(dict);
 	peer_free(p);
 }
@@ -215,11 +218,11 @@ static void test_config_errors(void **state)
 		const char *reason;
 	} cases[] = {
 		{ 0, "oids already allocated" }, { 1, "Can't assign oid" },
-		{ 2, "Can't assign oid" },	 { 3, "Already finalized" },
-		{ 4, "Already finalized" },	 { 5, "Invalid oid type" },
-		{ 6, "Not a valid pin" },	 { 7, "Invalid oid type" },
-		{ 8, "Not a valid ADC pin" },	 { 9, "Not a valid PWM pin" },
-		{ 10, "Not in shutdown" },	 { 11, "Not in shutdown" },
+		{ 2, "Can't assign oid" },       { 3, "Already finalized" },
+		{ 4, "Already finalized" },      { 5, "Invalid oid type" },
+		{ 6, "Not a valid pin" },        { 7, "Invalid oid type" },
+		{ 8, "Not a valid ADC pin" },    { 9, "Not a valid PWM pin" },
+		{ 10, "Not in shutdown" },       { 11, "Not in shutdown" },
 	};
 
 	(void)state;
@@ -230,18 +233,44 @@ static void test_config_errors(void **state)
 		SEND(p, config_trsync, .oid = 0);
 		peer_expect_running(p);
 		switch (cases[i].what) {
-		case 0: SEND(p, allocate_oids, 3); break;
-		case 1: SEND(p, config_trsync, .oid = 0); break;
-		case 2: SEND(p, config_trsync, .oid = 3); break;
-		case 3: SEND(p, finalize_config, 1); SEND(p, config_trsync, .oid = 1); break;
-		case 4: SEND(p, finalize_config, 1); SEND(p, finalize_config, 1); break;
-		case 5: SEND(p, queue_step, .oid = 0, .interval = 1, .count = 1); break;
-		case 6: SEND(p, config_stepper, .oid = 1, .step_pin = 3, .dir_pin = 250); break;
-		case 7: SEND(p, stepper_get_position, .oid = 200); break;
-		case 8: SEND(p, config_analog_in, .oid = 1, .pin = 65536 + 3); break;
-		case 9: SEND(p, config_pwm_out, .oid = 1, .pin = 255); break;
-		case 10: SEND(p, clear_shutdown); break;
-		case 11: SEND(p, config_reset); break;
+		case 0:
+			SEND(p, allocate_oids, 3);
+			break;
+		case 1:
+			SEND(p, config_trsync, .oid = 0);
+			break;
+		case 2:
+			SEND(p, config_trsync, .oid = 3);
+			break;
+		case 3:
+			SEND(p, finalize_config, 1);
+			SEND(p, config_trsync, .oid = 1);
+			break;
+		case 4:
+			SEND(p, finalize_config, 1);
+			SEND(p, finalize_config, 1);
+			break;
+		case 5:
+			SEND(p, queue_step, .oid = 0, .interval = 1, .count = 1);
+			break;
+		case 6:
+			SEND(p, config_stepper, .oid = 1, .step_pin = 3, .dir_pin = 250);
+			break;
+		case 7:
+			SEND(p, stepper_get_position, .oid = 200);
+			break;
+		case 8:
+			SEND(p, config_analog_in, .oid = 1, .pin = 65536 + 3);
+			break;
+		case 9:
+			SEND(p, config_pwm_out, .oid = 1, .pin = 255);
+			break;
+		case 10:
+			SEND(p, clear_shutdown);
+			break;
+		case 11:
+			SEND(p, config_reset);
+			break;
 		}
 		peer_expect_shutdown(p, cases[i].reason);
 		/* n has advanced, and no empty frame followed */
@@ -260,14 +289,14 @@ static void test_malformed(void **state)
 		size_t len;
 		const char *reason;
 	} cases[] = {
-		{ "\x60", 1, "Invalid command" },		      /* id -32 */
-		{ "\x00\x00\x00", 3, "Invalid command" },	      /* a response */
-		{ "\x81\x00", 2, "Invalid command" },		      /* id 128 */
-		{ "\x81", 1, "Command parser error" },		      /* cut off id */
-		{ "\x81\x81\x00", 3, "Command parser error" },	      /* id over two bytes */
-		{ "\x01\x00", 2, "Command parser error" },	      /* a field is missing */
+		{ "\x60", 1, "Invalid command" },              /* id -32 */
+		{ "\x00\x00\x00", 3, "Invalid command" },      /* a response */
+		{ "\x81\x00", 2, "Invalid command" },          /* id 128 */
+		{ "\x81", 1, "Command parser error" },         /* cut off id */
+		{ "\x81\x81\x00", 3, "Command parser error" }, /* id over two bytes */
+		{ "\x01\x00", 2, "Command parser error" },     /* a field is missing */
 		{ "\x01\x81\x82\x83\x84\x85\x06\x28", 8, "Command parser error" },
-		{ "\x01\x00\x28\x02", 4, "Command parser error" },    /* the second command is cut off */
+		{ "\x01\x00\x28\x02", 4, "Command parser error" }, /* the second command is cut off */
 	};
 
 	(void)state;
@@ -383,16 +412,11 @@ static void test_tx_buffer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sequence),
-		cmocka_unit_test(test_nak_once),
-		cmocka_unit_test(test_block),
-		cmocka_unit_test(test_dictionary),
-		cmocka_unit_test(test_many_pins),
-		cmocka_unit_test(test_config_errors),
-		cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_clear_keeps_config),
-		cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_sequence),  cmocka_unit_test(test_nak_once),
+		cmocka_unit_test(test_block),     cmocka_unit_test(test_dictionary),
+		cmocka_unit_test(test_many_pins), cmocka_unit_test(test_config_errors),
+		cmocka_unit_test(test_malformed), cmocka_unit_test(test_clear_keeps_config),
+		cmocka_unit_test(test_reset),     cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_tx_buffer),
 	};
 

@@ -39,8 +39,9 @@ static void expect_edges(struct peer *p, const struct peer_event *edges, int cou
 static void test_digital(void **state)
 {
 	struct peer *p = setup(0, 0);
-	const struct peer_event edges[] = { { 5000, 0, 1 }, { 6000, 0, 0 }, { 9000, 0, 1 },
-					    { 20000, 0, 0 } };
+	const struct peer_event edges[] = {
+		{ 5000, 0, 1 }, { 6000, 0, 0 }, { 9000, 0, 1 }, { 20000, 0, 0 }
+	};
 
 	(void)state;
 	SEND(p, queue_digital_out, .oid = OUT, .clock = 5000, .on_ticks = 1);
@@ -327,16 +328,11 @@ static void test_adc_parameters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_digital),
-		cmocka_unit_test(test_digital_order),
-		cmocka_unit_test(test_soft_pwm),
-		cmocka_unit_test(test_max_duration),
-		cmocka_unit_test(test_hard_pwm),
-		cmocka_unit_test(test_hard_pwm_guard),
-		cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_adc),
-		cmocka_unit_test(test_adc_range),
-		cmocka_unit_test(test_adc_parameters),
+		cmocka_unit_test(test_digital),   cmocka_unit_test(test_digital_order),
+		cmocka_unit_test(test_soft_pwm),  cmocka_unit_test(test_max_duration),
+		cmocka_unit_test(test_hard_pwm),  cmocka_unit_test(test_hard_pwm_guard),
+		cmocka_unit_test(test_plain),     cmocka_unit_test(test_adc),
+		cmocka_unit_test(test_adc_range), cmocka_unit_test(test_adc_parameters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,10 +158,10 @@ static UNUSED void peer_send(struct peer *p, enum msg_id id, const void *msg)
 }
 
 /* SEND(p, queue_step, .oid = 1, …) */
-#define SEND(p, name, ...)                                                     \
-	do {                                                                   \
-		struct msg_##name msg_ = { __VA_ARGS__ };                      \
-		peer_send(p, MSG_ID_##name, &msg_);                            \
+#define SEND(p, name, ...) \
+	do { \
+		struct msg_##name msg_ = { __VA_ARGS__ }; \
+		peer_send(p, MSG_ID_##name, &msg_); \
 	} while (0)
 
 /* The n-th answer of an id from the end (0: the last), or NULL. */
@@ -205,7 +205,7 @@ static UNUSED void peer_expect_shutdown(struct peer *p, const char *reason)
 		fail_msg("no shutdown, expected: %s", reason);
 	assert_string_equal(sim_shutdown_reason(p->sim), reason);
 	assert_int_equal(peer_count(p, MSG_ID_shutdown), 1);
-	assert_string_equal(
-		mcu_reason_text((enum mcu_reason)LAST(p, shutdown)->static_string_id), reason);
+	assert_string_equal(mcu_reason_text((enum mcu_reason)LAST(p, shutdown)->static_string_id),
+			    reason);
 }
 #endif

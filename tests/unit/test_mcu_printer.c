@@ -37,12 +37,24 @@ static void test_kinematics(void **state)
 	p.start_mm[PRINTER_X] = 100;
 	p.start_mm[PRINTER_Z] = 5;
 	assert_int_equal(printer_add_stepper(&p, &(struct printer_stepper){ .step_pin = 0,
-			.dir_pin = 1, .axis = PRINTER_X, .steps_per_mm = 80 }), 0);
+									    .dir_pin = 1,
+									    .axis = PRINTER_X,
+									    .steps_per_mm = 80 }),
+			 0);
 	assert_int_equal(printer_add_stepper(&p, &(struct printer_stepper){ .step_pin = 2,
-			.dir_pin = 3, .axis = PRINTER_Y, .steps_per_mm = 80, .both_edges = true }), 1);
-	assert_int_equal(printer_add_stepper(&p, &(struct printer_stepper){ .mcu = 1, .step_pin = 0,
-			.dir_pin = 1, .axis = PRINTER_Z, .steps_per_mm = 400, .invert_dir = true,
-			.invert_step = true }), 2);
+									    .dir_pin = 3,
+									    .axis = PRINTER_Y,
+									    .steps_per_mm = 80,
+									    .both_edges = true }),
+			 1);
+	assert_int_equal(printer_add_stepper(&p, &(struct printer_stepper){ .mcu = 1,
+									    .step_pin = 0,
+									    .dir_pin = 1,
+									    .axis = PRINTER_Z,
+									    .steps_per_mm = 400,
+									    .invert_dir = true,
+									    .invert_step = true }),
+			 2);
 	printer_edge(&p, 0, 1, true);
 	printer_edge(&p, 0, 3, true);
 	pulse(&p, 0, 0, 800); /* A +10 mm */
@@ -85,12 +97,15 @@ static void test_switches(void **state)
 
 	(void)state;
 	printer_init(&p, PRINTER_CARTESIAN, 1);
-	printer_add_stepper(&p, &(struct printer_stepper){ .step_pin = 0, .dir_pin = 1,
-							   .steps_per_mm = 10 });
-	printer_add_endstop(&p, &(struct printer_endstop){ .mcu = 1, .pin = 0, .trigger_mm = 5,
-							   .hysteresis_mm = 0.25, .at_max = true });
-	printer_add_endstop(&p, &(struct printer_endstop){ .mcu = 1, .pin = 1, .trigger_mm = -1,
-							   .invert = true });
+	printer_add_stepper(
+		&p, &(struct printer_stepper){ .step_pin = 0, .dir_pin = 1, .steps_per_mm = 10 });
+	printer_add_endstop(&p, &(struct printer_endstop){ .mcu = 1,
+							   .pin = 0,
+							   .trigger_mm = 5,
+							   .hysteresis_mm = 0.25,
+							   .at_max = true });
+	printer_add_endstop(&p, &(struct printer_endstop){
+					.mcu = 1, .pin = 1, .trigger_mm = -1, .invert = true });
 	assert_int_equal(printer_read(&p, 1, 0), 0);
 	assert_int_equal(printer_read(&p, 1, 1), 1);
 	printer_edge(&p, 0, 1, true);
@@ -147,25 +162,36 @@ static char *temp_file(const char *text)
 	return path;
 }
 
-static const char good_file[] =
-	"# a comment\n"
-	"kinematics corexy\n"
-	"start x=10 y=20.5\r\n"
-	"stepper axis=x name=a step=PA0 dir=PA1 steps_per_mm=80 # inline\n"
-	"stepper axis=y step=P1.22 dir=P1.23 steps_per_mm=80 both_edges=1\n"
-	"endstop axis=x pin=P0.4 trigger=0 hysteresis=0.1\n"
-	"sensor pin=ar5 value=2000 noise=3\n"
-	"stepper mcu=1 axis=z step=PA0 dir=PA1 steps_per_mm=400\n";
+static const char good_file[] = "# a comment\n"
+				"kinematics corexy\n"
+				"start x=10 y=20.5\r\n"
+				"stepper axis=x name=a step=PA0 dir=PA1 steps_per_mm=80 # inline\n"
+				"stepper axis=y step=P1.22 dir=P1.23 steps_per_mm=80 both_edges=1\n"
+				"endstop axis=x pin=P0.4 trigger=0 hysteresis=0.1\n"
+				"sensor pin=ar5 value=2000 noise=3\n"
+				"stepper mcu=1 axis=z step=PA0 dir=PA1 steps_per_mm=400\n";
 
 static void test_file(void **state)
 {
 	static const char *const bad[] = {
-		"gadget x=1", "stepper axis=x step=PA0 dir=PA1", "stepper axis=q step=PA0 dir=PA1",
-		"stepper axis=x step=PA0 steps_per_mm=80", "endstop axis=x pin=P,1 trigger=0",
-		"endstop axis=x pin=P!1 trigger=0", "endstop pin=PA4 trigger=0", "start x=nan",
-		"start x=1e300", "start x", "kinematics delta", "kinematics", "sensor pin=PA3 value=-1",
-		"sensor pin=PA3 value=70000", "sensor pin=PA3 mcu=9", "sensor pin=PA3 mcu=-1",
-		"sensor pin=PA3\nsensor pin=PA4\nendstop axis=x pin=PA3", "sensor pin=PA3 colour=7",
+		"gadget x=1",
+		"stepper axis=x step=PA0 dir=PA1",
+		"stepper axis=q step=PA0 dir=PA1",
+		"stepper axis=x step=PA0 steps_per_mm=80",
+		"endstop axis=x pin=P,1 trigger=0",
+		"endstop axis=x pin=P!1 trigger=0",
+		"endstop pin=PA4 trigger=0",
+		"start x=nan",
+		"start x=1e300",
+		"start x",
+		"kinematics delta",
+		"kinematics",
+		"sensor pin=PA3 value=-1",
+		"sensor pin=PA3 value=70000",
+		"sensor pin=PA3 mcu=9",
+		"sensor pin=PA3 mcu=-1",
+		"sensor pin=PA3\nsensor pin=PA4\nendstop axis=x pin=PA3",
+		"sensor pin=PA3 colour=7",
 	};
 	char err[200];
 
@@ -187,14 +213,16 @@ static void test_file(void **state)
 			assert_int_equal(p.steppers[1].step_pin, sim_pin_number(s, "P1.22"));
 			assert_true(printer_axis_mm(&p, PRINTER_Y) == 20.5);
 		} else {
-			assert_int_equal(printer_file_load(&p, &s, 1, path, err, sizeof(err)), -EINVAL);
+			assert_int_equal(printer_file_load(&p, &s, 1, path, err, sizeof(err)),
+					 -EINVAL);
 			assert_non_null(strstr(err, strchr(bad[i - 1], '\n') ? ":3: " : ":1: "));
 		}
 		unlink(path);
 		sim_free(s);
 	}
 	assert_int_equal(printer_file_load(&(struct printer){ 0 }, NULL, 0, "/nonexistent", err,
-					   sizeof(err)), -ENOENT);
+					   sizeof(err)),
+			 -ENOENT);
 }
 
 /* ---- the process ---- */
@@ -319,9 +347,8 @@ static void check_trace(const char *path, uint32_t clock)
 	len = fread(text, 1, sizeof(text) - 1, f);
 	text[len] = '\0';
 	fclose(f);
-	snprintf(expected, sizeof(expected),
-		 "# stepd trace 1 freq_hz=1000000\n%u PA3 1\n%u PA3 0\n", clock + 100000,
-		 clock + 123456);
+	snprintf(expected, sizeof(expected), "# stepd trace 1 freq_hz=1000000\n%u PA3 1\n%u PA3 0\n",
+		 clock + 100000, clock + 123456);
 	assert_string_equal(text, expected);
 }
 
@@ -373,7 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinematics), cmocka_unit_test(test_bad_parts),
 		cmocka_unit_test(test_switches),   cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_file),	   cmocka_unit_test(test_process),
+		cmocka_unit_test(test_file),       cmocka_unit_test(test_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

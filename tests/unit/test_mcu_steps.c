@@ -8,14 +8,24 @@
  */
 #include "test_mcu_peer.h"
 
-enum { STEP_PIN = 0, DIR_PIN = 1, STOP_PIN = 2, STEPPER = 0, TRSYNC = 1, ENDSTOP = 2, STEPPER2 = 3 };
+enum {
+	STEP_PIN = 0,
+	DIR_PIN = 1,
+	STOP_PIN = 2,
+	STEPPER = 0,
+	TRSYNC = 1,
+	ENDSTOP = 2,
+	STEPPER2 = 3
+};
 
 /* invert: as on the wire. */
 static struct peer *setup(uint8_t invert, uint32_t pulse_ticks)
 {
 	struct peer *p = peer_new();
-	struct printer_stepper motor = { .step_pin = STEP_PIN, .dir_pin = DIR_PIN,
-					 .steps_per_mm = 80, .both_edges = invert == 0xff,
+	struct printer_stepper motor = { .step_pin = STEP_PIN,
+					 .dir_pin = DIR_PIN,
+					 .steps_per_mm = 80,
+					 .both_edges = invert == 0xff,
 					 .invert_step = invert == 1 };
 	struct printer_endstop stop = { .pin = STOP_PIN, .trigger_mm = -1.0 };
 
@@ -24,8 +34,8 @@ static struct peer *setup(uint8_t invert, uint32_t pulse_ticks)
 	SEND(p, allocate_oids, 4);
 	SEND(p, config_stepper, .oid = STEPPER, .step_pin = STEP_PIN, .dir_pin = DIR_PIN,
 	     .invert_step = invert, .step_pulse_ticks = pulse_ticks);
-	SEND(p, config_stepper, .oid = STEPPER2, .step_pin = 4, .dir_pin = 5,
-	     .invert_step = invert, .step_pulse_ticks = pulse_ticks);
+	SEND(p, config_stepper, .oid = STEPPER2, .step_pin = 4, .dir_pin = 5, .invert_step = invert,
+	     .step_pulse_ticks = pulse_ticks);
 	SEND(p, config_trsync, .oid = TRSYNC);
 	SEND(p, config_endstop, .oid = ENDSTOP, .pin = STOP_PIN);
 	SEND(p, finalize_config, .crc = 1);
@@ -388,8 +398,8 @@ static uint32_t random_to(uint32_t n)
 static void test_random(void **state)
 {
 	const char *env = getenv("STEPD_SEED");
-	struct peer *p = peer_new_cfg((struct sim_cfg){ .freq_hz = 180000000,
-							.start_clock = UINT64_C(0xfffff0000) });
+	struct peer *p = peer_new_cfg(
+		(struct sim_cfg){ .freq_hz = 180000000, .start_clock = UINT64_C(0xfffff0000) });
 	uint64_t clock = UINT64_C(0xfffff0000) + 100000;
 	int64_t pos = 0;
 
@@ -403,7 +413,8 @@ static void test_random(void **state)
 	SEND(p, finalize_config, .crc = 1);
 	SEND(p, reset_step_clock, .oid = 0, .clock = (uint32_t)clock);
 	for (int run = 0; run < 2000; run++) {
-		uint32_t interval = random_to(8) ? 1000 + random_to(100000) : random_to(1u << 30) + 1000;
+		uint32_t interval = random_to(8) ? 1000 + random_to(100000)
+						 : random_to(1u << 30) + 1000;
 		uint16_t count = (uint16_t)(interval > 200000 ? 1 : 1 + random_to(30));
 		int16_t add = (int16_t)((int)random_to(60) - 30);
 		uint8_t dir = (uint8_t)random_to(2);

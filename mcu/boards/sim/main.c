@@ -101,13 +101,13 @@ static int parse_double(const char *name, const char *text, double min, double m
 }
 
 static const struct option long_options[] = {
-	{ "pty", 1, NULL, 'y' },	 { "freq", 1, NULL, 'f' },
-	{ "ppm", 1, NULL, 'd' },	 { "moves", 1, NULL, 'm' },
-	{ "pins", 1, NULL, 'n' },	 { "printer", 1, NULL, 'p' },
-	{ "mcu", 1, NULL, 'u' },	 { "trace", 1, NULL, 't' },
-	{ "seed", 1, NULL, 's' },	 { "start-clock", 1, NULL, 'c' },
+	{ "pty", 1, NULL, 'y' },         { "freq", 1, NULL, 'f' },
+	{ "ppm", 1, NULL, 'd' },         { "moves", 1, NULL, 'm' },
+	{ "pins", 1, NULL, 'n' },        { "printer", 1, NULL, 'p' },
+	{ "mcu", 1, NULL, 'u' },         { "trace", 1, NULL, 't' },
+	{ "seed", 1, NULL, 's' },        { "start-clock", 1, NULL, 'c' },
 	{ "reset-after", 1, NULL, 'r' }, { "rt", 0, NULL, 'R' },
-	{ "help", 0, NULL, 'h' },	 { NULL, 0, NULL, 0 },
+	{ "help", 0, NULL, 'h' },        { NULL, 0, NULL, 0 },
 };
 
 static int parse_option(struct options *o, int c, const char *name)
@@ -116,15 +116,33 @@ static int parse_option(struct options *o, int c, const char *name)
 	int err = 0;
 
 	switch (c) {
-	case 'y': o->pty = optarg; break;
-	case 'n': o->pins = optarg; break;
-	case 'p': o->printer = optarg; break;
-	case 't': o->trace = optarg; break;
-	case 'R': o->rt = true; break;
-	case 'd': err = parse_double(name, optarg, -100000, 100000, &o->ppm); break;
-	case 'r': err = parse_double(name, optarg, 0, 1e9, &o->reset_after_s); break;
-	case 's': err = parse_u64(name, optarg, 0, UINT64_MAX, &o->seed); break;
-	case 'c': err = parse_u64(name, optarg, 0, UINT64_MAX / 2, &o->start_clock); break;
+	case 'y':
+		o->pty = optarg;
+		break;
+	case 'n':
+		o->pins = optarg;
+		break;
+	case 'p':
+		o->printer = optarg;
+		break;
+	case 't':
+		o->trace = optarg;
+		break;
+	case 'R':
+		o->rt = true;
+		break;
+	case 'd':
+		err = parse_double(name, optarg, -100000, 100000, &o->ppm);
+		break;
+	case 'r':
+		err = parse_double(name, optarg, 0, 1e9, &o->reset_after_s);
+		break;
+	case 's':
+		err = parse_u64(name, optarg, 0, UINT64_MAX, &o->seed);
+		break;
+	case 'c':
+		err = parse_u64(name, optarg, 0, UINT64_MAX / 2, &o->start_clock);
+		break;
 	case 'f':
 		err = parse_u64(name, optarg, 100000, 2000000000, &v);
 		o->freq_hz = (uint32_t)v;
@@ -137,7 +155,8 @@ static int parse_option(struct options *o, int c, const char *name)
 		err = parse_u64(name, optarg, 0, PRINTER_MCUS_MAX - 1, &v);
 		o->mcu = (uint8_t)v;
 		break;
-	default: err = -EINVAL;
+	default:
+		err = -EINVAL;
 	}
 	return err;
 }
@@ -198,7 +217,8 @@ static int add_pins(struct sim *sim, const char *list)
 		len = strcspn(list, ",");
 		snprintf(name, sizeof(name), "%.*s", (int)len, list);
 		if (len && sim_pins_add(sim, name) < 0) {
-			fprintf(stderr, "mcu-sim: --pins: bad name or too many pins: \"%s\"\n", name);
+			fprintf(stderr, "mcu-sim: --pins: bad name or too many pins: \"%s\"\n",
+				name);
 			return -EINVAL;
 		}
 	}

@@ -38,7 +38,7 @@ struct printer_stepper {
 	bool both_edges;  /* each edge is a step */
 	/* state */
 	uint8_t step_level, dir_level;
-	int64_t pos_steps;  /* in the axis' own direction, since the start */
+	int64_t pos_steps;   /* in the axis' own direction, since the start */
 	uint64_t edge_count; /* steps in either direction */
 };
 
@@ -50,8 +50,8 @@ struct printer_endstop {
 	enum printer_axis axis;
 	double trigger_mm;
 	double hysteresis_mm; /* releases this far before trigger_mm, >= 0 */
-	bool at_max;	      /* pressed above trigger_mm instead of below */
-	bool invert;	      /* reads 0 while pressed */
+	bool at_max;          /* pressed above trigger_mm instead of below */
+	bool invert;          /* reads 0 while pressed */
 	/* state */
 	bool pressed;
 };
@@ -72,7 +72,7 @@ struct printer {
 	struct printer_endstop endstops[PRINTER_ENDSTOPS_MAX];
 	struct printer_sensor sensors[PRINTER_SENSORS_MAX];
 	uint8_t stepper_count, endstop_count, sensor_count;
-	int8_t axis_stepper[PRINTER_AXES];	     /* first motor of each axis, -1: none */
+	int8_t axis_stepper[PRINTER_AXES];              /* first motor of each axis, -1: none */
 	uint16_t roles[PRINTER_MCUS_MAX][PRINTER_PINS]; /* what a pin does; see printer.c */
 	bool watch_axis[PRINTER_AXES]; /* an endstop with hysteresis follows this axis */
 };

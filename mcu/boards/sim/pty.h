@@ -17,8 +17,8 @@
 enum { PTY_PATH_MAX = 64 };
 
 struct pty {
-	int master_fd; /* non-blocking; poll it for input */
-	int watch_fd;  /* inotify on the slave: readable when somebody opens or closes it */
+	int master_fd;  /* non-blocking; poll it for input */
+	int watch_fd;   /* inotify on the slave: readable when somebody opens or closes it */
 	bool connected; /* a host has it open */
 	uint64_t dropped_bytes;
 	char slave_path[PTY_PATH_MAX];

@@ -47,7 +47,7 @@ struct sim_cfg {
 	uint16_t pwm_max;     /* 0: 32768 */
 	uint64_t start_clock; /* the clock at power-on; also what the firmware's clock starts from */
 	struct printer *printer; /* NULL: nothing is connected */
-	uint8_t mcu_index;	 /* this MCU's number in the printer */
+	uint8_t mcu_index;       /* this MCU's number in the printer */
 	struct sim_hooks hooks;
 };
 

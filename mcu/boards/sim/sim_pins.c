@@ -15,7 +15,7 @@
 #include "sim_private.h"
 
 static const struct mcu_dict_pins always[] = {
-	{ "PA0", 0, 16 },  { "PB0", 16, 16 }, { "PC0", 32, 16 },    { "PD0", 48, 16 },
+	{ "PA0", 0, 16 },  { "PB0", 16, 16 }, { "PC0", 32, 16 }, { "PD0", 48, 16 },
 	{ "PE0", 64, 16 }, { "PF0", 80, 16 }, { "PG0", 96, 16 }, { "gpio0", 112, 30 },
 };
 enum { ALWAYS_COUNT = sizeof(always) / sizeof(always[0]) };

@@ -10,7 +10,8 @@ enum {
 	SIM_TX_MAX = 65536,
 	SIM_OIDS_MAX = 256,
 	SIM_OBJECT_MAX = 256, /* bytes of the largest object, on average */
-	SIM_ARENA = SIM_OIDS_MAX * SIM_OBJECT_MAX + (MCU_MOVES_MAX + 1) * (int)sizeof(struct mcu_move),
+	SIM_ARENA = SIM_OIDS_MAX * SIM_OBJECT_MAX +
+		    (MCU_MOVES_MAX + 1) * (int)sizeof(struct mcu_move),
 	SIM_JSON_MAX = 64 * 1024,
 };
 
