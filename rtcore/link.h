@@ -24,6 +24,7 @@
 enum {
 	LINK_SLOTS = 256,               /* frames in the ring; a power of two */
 	LINK_SLOTS_KEPT = 16,           /* of these stay readable for link_sent() after their ack */
+	LINK_LOSSY = 24, /* link.loss from which on a line counts as lossy; one repeat makes 15 */
 	LINK_UNACKED_MAX = 12,          /* frames in flight */
 	LINK_PAYLOAD_LOSSY = 24,        /* command bytes a frame while every other is lost */
 	LINK_WINDOW_SERIAL = 256,       /* bytes */
@@ -154,6 +155,12 @@ static inline int64_t link_wire_ns(const struct link *link, size_t bytes)
 static inline uint32_t link_unacked(const struct link *link)
 {
 	return (uint32_t)(link->sent - link->acked);
+}
+
+/* Frames had to be repeated lately: what is due should be handed over earlier. */
+static inline bool link_lossy(const struct link *link)
+{
+	return link->loss >= LINK_LOSSY;
 }
 
 /* Nothing unsent and nothing unacknowledged. */

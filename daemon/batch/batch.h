@@ -33,7 +33,7 @@ struct batch_options {
 	const char *plot;  /* prefix of pictures */
 	bool json, no_mcu, quiet;
 	uint64_t seed;
-	uint32_t wire_faults_ppm; /* of bytes lost, flipped, repeated and delayed, each */
+	uint32_t wire_faults_ppm; /* of the bytes each: lost, flipped, repeated, delayed */
 };
 
 /* One simulated MCU at the end of its two wires. */

@@ -11,8 +11,8 @@ enum {
 	READ_BYTES = 1024,
 };
 
-/* Delays of faulty bytes stay below the link's time-out now and then, and go beyond it. */
-#define FAULT_DELAY_NS ((int64_t)30 * 1000 * 1000)
+/* A delayed byte: what a busy USB host or hub does now and then. */
+#define FAULT_DELAY_NS ((int64_t)10 * 1000 * 1000)
 
 static uint64_t clock_at(const struct batch_mcu *u, int64_t ns)
 {
@@ -164,8 +164,8 @@ static bool make_mcu(struct batch *b, int i)
 	struct vwire_config wc = {
 		.baud = (uint32_t)cfg->baud,
 		.latency_ns = WIRE_LATENCY_NS,
-		.faults = {.lose_ppm = ppm, .flip_ppm = ppm, .repeat_ppm = ppm, .delay_ppm = ppm / 10,
-			   .burst_max = 3, .delay_ns_max = FAULT_DELAY_NS}};
+		.faults = {.lose_ppm = ppm, .flip_ppm = ppm, .repeat_ppm = ppm, .delay_ppm = ppm,
+			   .burst_max = 1, .delay_ns_max = FAULT_DELAY_NS}};
 
 	u->b = b;
 	u->index = i;
@@ -220,6 +220,7 @@ void batch_world_transmit(struct batch *b)
 {
 	uint8_t buf[READ_BYTES];
 
+	role_take(&role_rt);
 	for (size_t i = 0; i < b->m->mcus; i++) {
 		struct batch_mcu *u = &b->mcu[i];
 
@@ -253,6 +254,7 @@ static bool deliver_to_host(struct batch *b)
 	bool any = false;
 	size_t n;
 
+	role_take(&role_rt);
 	for (size_t i = 0; i < b->m->mcus; i++)
 		while ((n = vwire_pull(&b->mcu[i].from, buf, sizeof(buf), b->now_ns)) > 0) {
 			engine_receive(b->m->engine, (int)i, buf, (uint32_t)n, b->now_ns);
