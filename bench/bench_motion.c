@@ -168,9 +168,10 @@ static int vlq_bytes(int64_t v)
 	       v >= -(1 << 19) && v < 3 << 19 ? 3 : v >= -(1 << 26) && v < 3 << 26 ? 4 : 5;
 }
 
-/* One pass over the whole file, as the engine does it. sg NULL: the queue alone. */
+/* One pass over the whole file, as the engine does it. sg NULL: the queue alone. bytes: count them,
+ * which takes time. */
 static struct result pass(const struct moves *mv, const double weight[MOVE_AXES], double freq_hz,
-			  struct stepgen *sg)
+			  struct stepgen *sg, bool bytes)
 {
 	static struct trapq_phase phases[PHASES];
 	struct clockmap map = {0.0, 0, freq_hz};
@@ -201,7 +202,7 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 
 			while ((r = stepgen_next(sg, now + 0.05, now + 0.1, &map, &run)) == STEPGEN_RUN) {
 				res.commands++;
-				res.bytes += 2 + vlq_bytes(run.interval) + vlq_bytes(run.count) +
+				res.bytes += !bytes ? 0 : 2 + vlq_bytes(run.interval) + vlq_bytes(run.count) +
 					     vlq_bytes(run.add) + (run.dir != dir ? 3 : 0);
 				dir = run.dir;
 				res.steps += run.count;
@@ -219,7 +220,7 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 
 /* One closed-form time for each step of the joint, added up: nothing can be cheaper that looks at
  * every step. Returns the CPU time. */
-static double bare(const struct moves *mv, const double weight[MOVE_AXES], int64_t *steps,
+__attribute__((optimize("O3"))) static double bare(const struct moves *mv, const double weight[MOVE_AXES], int64_t *steps,
 		   double *sum)
 {
 	double t0 = cpu_s();
@@ -281,11 +282,12 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 	double t[REPEATS_MAX], b[REPEATS_MAX], q[REPEATS_MAX], sum;
 	struct result res = {0};
 	struct ref_joint ref;
-	int64_t n;
+	int64_t n, byte_sum = 0;
 
 	for (int i = 0; i < repeats; i++) {
-		q[i] = pass(mv, weight, freq_hz, NULL).cpu_s;
-		res = pass(mv, weight, freq_hz, &sg);
+		q[i] = pass(mv, weight, freq_hz, NULL, false).cpu_s;
+		res = pass(mv, weight, freq_hz, &sg, i == 0);
+		byte_sum += res.bytes;
 		t[i] = res.cpu_s;
 		b[i] = bare(mv, weight, &n, &sum);
 	}
@@ -299,7 +301,7 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 	       ns / (double)res.steps, 1e9 * (t[repeats * 9 / 10] - base) / (double)res.steps,
 	       1e9 * (t[repeats - 1] - base) / (double)res.steps, ns / (double)res.commands, barens,
 	       ns / (double)res.steps / barens, 1e3 * (double)res.commands / (double)res.steps,
-	       1e3 * (double)res.bytes / (double)res.steps);
+	       1e3 * (double)byte_sum / (double)res.steps);
 	if (oracle_steps) {
 		/* The optimum of some steps from the middle only: it is slow. Ours for the same. */
 		struct moves part = {.m = mv->m + mv->n / 2, .start_s = mv->start_s + mv->n / 2};
@@ -313,7 +315,7 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 			ref_joint_move(&ref, &part.m[part.n], part.start_s[part.n]);
 		ref_joint_filter(&ref, STEPGEN_REVERSAL_FILTER_S);
 		part.end_s = part.n < left ? part.start_s[part.n] : mv->end_s;
-		res = pass(&part, weight, freq_hz, &sg);
+		res = pass(&part, weight, freq_hz, &sg, false);
 		if (res.steps != ref.n)
 			printf(" (steps %lld != %lld)", (long long)res.steps, (long long)ref.n);
 		for (int k = 0; k < 2; k++)

@@ -1,109 +1,129 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* stepcompress.c - the longest run through a list of slots. See stepcompress.h. */
+/* stepcompress.c - the longest run through a list of slots. See stepcompress.h.
+ */
 #include "stepcompress.h"
 
 /* Each pass cuts off at least the add it tried, usually all but a few; a search that has not ended
  * by then keeps what it has. */
-#define STEPCOMPRESS_PASSES 24
-
-/* The longest prefix for one add, its range of interval, and what blocks a longer one: slot p's
- * lower end stands above slot q's upper end. */
-struct stepcompress_pass {
-	int32_t len, p, q;
-	double lo, hi;
-};
+#define STEPCOMPRESS_PASSES 16
 
 /* floor() as arithmetic: without SSE4.1 it would be a call. |v| < 2^62. */
-static double stepcompress_floor(double v)
+static inline double stepcompress_floor(double v)
 {
-	double r = (double)(int64_t)v;
+	int64_t r = (int64_t)v;
 
-	return r > v ? r - 1.0 : r;
+	return (double)(r - ((double)r > v));
 }
 
-static bool stepcompress_holds_integer(double lo, double hi)
-{
-	return hi - lo >= 1.0 || stepcompress_floor(hi) >= lo;
-}
+/* What blocks a longer prefix: the slot after it, with its lower end or else its upper one. */
+struct stepcompress_block {
+	bool lower;
+};
 
-static void stepcompress_run(const struct stepcompress *sc, double add, int32_t from,
-			     struct stepcompress_pass *r)
+/* One add's longest prefix, from a slot on with the bounds in *f so far. */
+static inline struct stepcompress_block stepcompress_run(const struct stepcompress *sc, double add,
+							 int32_t from, struct stepcompress_fit *f)
 {
-	double lo = r->lo, hi = r->hi;
-	int32_t i;
+	const double *restrict x = sc->x, *restrict sl = sc->slot_lo, *restrict sh = sc->slot_hi;
+	struct stepcompress_block block = {false};
+	double lo = f->lo, hi = f->hi;
+	int32_t i, n = sc->n;
 
-	for (i = from; i < sc->n; i++) {
-		double l = sc->slot_lo[i] - add * sc->x[i], h = sc->slot_hi[i] - add * sc->x[i];
+	for (i = from; i < n; i++) {
+		double l = sl[i] - add * x[i], h = sh[i] - add * x[i];
 		double lo2 = l > lo ? l : lo, hi2 = h < hi ? h : hi;
 
-		r->p = l > lo ? i : r->p;
-		r->q = h < hi ? i : r->q;
-		if (hi2 - lo2 < 1.0 && !stepcompress_holds_integer(lo2, hi2))
+		if (hi2 - lo2 < 1.0 && stepcompress_floor(hi2) < lo2) {
+			block.lower = l > lo;
 			break;
+		}
 		lo = lo2;
 		hi = hi2;
 	}
-	r->len = i;
-	r->lo = lo;
-	r->hi = hi;
+	f->best = i;
+	f->add = add;
+	f->lo = lo;
+	f->hi = hi;
+	return block;
 }
 
-/* Shrink the range of add to where the two blocking slots let a line (with an integer interval,
- * as far as widening the gap can bring that) through. False: no add does. */
-static bool stepcompress_cut(struct stepcompress *sc, double add,
-			     const struct stepcompress_pass *r)
+/* Shrink the range of add to where the slot that blocks and the one that made the bound on the other
+ * side let a line (with an integer interval, as far as widening the gap can bring that) through.
+ * False: no add is left. */
+static inline bool stepcompress_cut(struct stepcompress *sc, const struct stepcompress_fit *f,
+				    struct stepcompress_block block)
 {
-	if (r->p == r->q)
-		return false;
-	double bound = (sc->slot_lo[r->p] - sc->slot_hi[r->q]) / (sc->x[r->p] - sc->x[r->q]);
+	const double *restrict x = sc->x, *restrict sl = sc->slot_lo, *restrict sh = sc->slot_hi;
+	int32_t e = f->best, i = e - 1;
+	double gap, need, sign = block.lower ? 1.0 : -1.0, least = sign * f->add + 1.0;
 
-	if (!(bound > STEPCOMPRESS_ADD_MIN - 2.0))
-		bound = STEPCOMPRESS_ADD_MIN - 2.0;
-	if (!(bound < STEPCOMPRESS_ADD_MAX + 2.0))
-		bound = STEPCOMPRESS_ADD_MAX + 2.0;
-	if (r->p > r->q) {
-		bound = -stepcompress_floor(-bound);
-		bound = bound > add ? bound : add + 1.0;
-		if (bound > sc->add_lo)
-			sc->add_lo = bound;
+	if (e == 0)
+		return false;
+	if (block.lower) {
+		while (i > 0 && sh[i] - f->add * x[i] > f->hi)
+			i--;
+		gap = sl[e] - sh[i];
 	} else {
-		bound = stepcompress_floor(bound);
-		bound = bound < add ? bound : add - 1.0;
-		if (bound < sc->add_hi)
-			sc->add_hi = bound;
+		while (i > 0 && sl[i] - f->add * x[i] < f->lo)
+			i--;
+		gap = sl[i] - sh[e];
 	}
-	return sc->add_lo <= sc->add_hi;
+	need = gap / (x[e] - x[i]);
+	need = need < 0x1p17 ? need : 0x1p17;
+	need = -stepcompress_floor(-need);
+	need = need > least ? need : least;
+	if (need > sc->bound[block.lower])
+		sc->bound[block.lower] = need;
+	return sc->bound[0] + sc->bound[1] <= 0.0;
+}
+
+double stepcompress_chord(const struct stepcompress *sc, int32_t slot)
+{
+	int32_t m = slot / 2;
+
+	return slot == m ? 0.0 : 0.5 * ((sc->slot_lo[slot] + sc->slot_hi[slot]) -
+					(sc->slot_lo[m] + sc->slot_hi[m])) / (sc->x[slot] - sc->x[m]);
+}
+
+/* Where to try next. The bound just cut is the nearest add that may do better, but usually the next
+ * pair of slots cuts a little further: with bounds from both sides go to the middle, with one go on
+ * half as far again. */
+static inline double stepcompress_next(const struct stepcompress *sc, double add)
+{
+	double lo = sc->bound[1], hi = -sc->bound[0];
+
+	if (lo > STEPCOMPRESS_ADD_MIN && hi < STEPCOMPRESS_ADD_MAX)
+		return 0.5 * (lo + hi);
+	return lo > add ? lo + 0.5 * (lo - add) : hi - 0.5 * (add - hi);
 }
 
 bool stepcompress_search(struct stepcompress *sc, double guess)
 {
-	double add = stepcompress_floor(guess + 0.5);
+	double add = guess;
 
-	for (int pass = 0; pass < STEPCOMPRESS_PASSES && sc->add_lo <= sc->add_hi; pass++) {
-		struct stepcompress_pass r = {.lo = -0x1p60, .hi = 0x1p60};
+	for (int pass = 0; pass < STEPCOMPRESS_PASSES && sc->bound[0] + sc->bound[1] <= 0.0; pass++) {
+		struct stepcompress_fit *f = &sc->fit[sc->at ^ 1];
+		struct stepcompress_block block;
 
-		add = add < sc->add_lo ? sc->add_lo : add > sc->add_hi ? sc->add_hi : add;
-		stepcompress_run(sc, add, 0, &r);
-		if (r.len > sc->best) {
-			sc->best = r.len;
-			sc->add = add;
-			sc->lo = r.lo;
-			sc->hi = r.hi;
-		}
-		if (r.len == sc->n)
+		add = add > sc->bound[1] ? add : sc->bound[1];
+		add = add < -sc->bound[0] ? add : -sc->bound[0];
+		add = stepcompress_floor(add + 0.5);
+		f->lo = -0x1p60;
+		f->hi = 0x1p60;
+		block = stepcompress_run(sc, add, 0, f);
+		sc->at ^= f->best > sc->fit[sc->at].best;
+		if (f->best == sc->n)
 			return true;
-		if (!stepcompress_cut(sc, add, &r))
+		if (!stepcompress_cut(sc, f, block))
 			break;
+		add = pass ? stepcompress_next(sc, add) : stepcompress_chord(sc, f->best);
 	}
 	return false;
 }
 
 void stepcompress_extend(struct stepcompress *sc)
 {
-	struct stepcompress_pass r = {.lo = sc->lo, .hi = sc->hi};
+	struct stepcompress_fit *f = stepcompress_best(sc);
 
-	stepcompress_run(sc, sc->add, sc->best, &r);
-	sc->best = r.len;
-	sc->lo = r.lo;
-	sc->hi = r.hi;
+	stepcompress_run(sc, f->add, f->best, f);
 }

@@ -21,12 +21,18 @@ enum {
 #define STEPCOMPRESS_ADD_MIN (-32768.0)
 #define STEPCOMPRESS_ADD_MAX 32767.0
 
+/* A prefix of best slots passes with this add (an integer) and any integer interval in lo .. hi,
+ * which holds one. */
+struct stepcompress_fit {
+	double add, lo, hi;
+	int32_t best;
+};
+
 struct stepcompress {
-	int32_t n;     /* slots in the list */
-	int32_t best;  /* longest prefix found so far, in slots; 0: none */
-	double add;    /* with this add (an integer) */
-	double lo, hi; /* and any integer interval in this range, which holds one */
-	double add_lo, add_hi; /* a longer prefix needs add in here; empty: there is none */
+	int32_t n;       /* slots in the list */
+	uint32_t at;     /* fit[at] is the best so far, the other one scratch */
+	struct stepcompress_fit fit[2];
+	double bound[2]; /* a longer prefix needs an add in bound[1] .. -bound[0]; empty: none does */
 	/* The slots, by rising j: */
 	double x[STEPCOMPRESS_SLOTS];       /* (j - 1) / 2 */
 	double slot_lo[STEPCOMPRESS_SLOTS]; /* (exact time - tolerance) / j */
@@ -38,10 +44,20 @@ struct stepcompress {
 static inline void stepcompress_reset(struct stepcompress *sc)
 {
 	sc->n = 0;
-	sc->best = 0;
-	sc->add_lo = STEPCOMPRESS_ADD_MIN;
-	sc->add_hi = STEPCOMPRESS_ADD_MAX;
+	sc->at = 0;
+	sc->fit[0].best = 0;
+	sc->bound[0] = -STEPCOMPRESS_ADD_MAX;
+	sc->bound[1] = STEPCOMPRESS_ADD_MIN;
 }
+
+/* The best so far. */
+static inline struct stepcompress_fit *stepcompress_best(struct stepcompress *sc)
+{
+	return &sc->fit[sc->at];
+}
+
+/* The add of a run through the middle of a slot and of the one half as far: a guess to start with. */
+double stepcompress_chord(const struct stepcompress *sc, int32_t slot);
 
 /* Find the longest prefix of the list, starting with an add near guess. After slots have been
  * appended it may be called again and goes on from what it knows.

@@ -15,6 +15,7 @@ enum {
 	STEPRUN_TOP = 72,     /* and at most at first */
 };
 
+#define STEPRUN_KINK 16.0 /* a jump of the interval times steps before it over tolerance: matters */
 #define STEPRUN_TICKS_MAX 0x1p28 /* longest distance between steps without a new base */
 #define STEPRUN_BEND 0.04        /* share of the tolerance given to strides */
 #define STEPRUN_BEND_MAX 0.08
@@ -35,11 +36,31 @@ struct steprun {
 	int32_t avail;   /* steps of that piece that may be used; -1: not looked at yet */
 	int32_t before;  /* steps of the window in earlier pieces */
 	int32_t stride;
+	int32_t corner;  /* where the window meets a jump of the interval, in steps; 0: nowhere */
+	int32_t first;   /* window for a jump at the start; else large */
 	int32_t dir;
 	bool rebase;
 	bool end;        /* the window can't grow any more */
 	bool last_piece; /* nothing after this piece */
 };
+
+static double steprun_max(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+static double steprun_min(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+/* floor() as arithmetic: without SSE4.1 it would be a call. |v| < 2^62. */
+static double steprun_floor(double v)
+{
+	double r = (double)(int64_t)v;
+
+	return r > v ? r - 1.0 : r;
+}
 
 static double steprun_ticks(const struct steprun *w, double t_s)
 {
@@ -126,6 +147,33 @@ static void steprun_slots(struct stepgen *sg, const struct steprun *w, const str
 	sc->n += cnt;
 }
 
+/* A run that has come to step number before bends by this much at most where the interval jumps by
+ * `jump`: about jump * before / 16 behind it. Returns how many steps behind the jump are worth
+ * looking at, INT32_MAX if the jump is harmless. Only a guess at where the window should end. */
+static int32_t steprun_corner(const struct steprun *w, double jump, int32_t before)
+{
+	if (!(jump * (double)before > STEPRUN_KINK * w->tol))
+		return INT32_MAX;
+	return 2 + (int32_t)(4.0 * w->tol / jump);
+}
+
+/* The window goes on from piece p to piece q: shorten it to what can be reached. */
+static int32_t steprun_join(struct steprun *w, const struct stepgen_piece *p,
+			    const struct stepgen_piece *q, int32_t target)
+{
+	double v = p->v + p->a * p->dur_s;
+	double jump = fabs(v - q->v) * w->freq_hz, vv = v * q->v;
+	int32_t more;
+
+	if (!(jump * (double)w->before > STEPRUN_KINK * w->tol * vv))
+		return target;
+	more = steprun_corner(w, jump / vv, w->before);
+	if (target - w->before <= more)
+		return target;
+	w->corner = w->before;
+	return w->before + more;
+}
+
 /* Add slots until the window holds target steps, can't grow, or the list is full at top. */
 static void steprun_collect(struct stepgen *sg, struct steprun *w, int32_t target, int32_t top)
 {
@@ -160,6 +208,8 @@ static void steprun_collect(struct stepgen *sg, struct steprun *w, int32_t targe
 		w->at++;
 		if (w->before >= target)
 			return;
+		if (w->at != sg->piece_head)
+			target = steprun_join(w, p, steprun_piece(sg, w->at), target);
 	}
 }
 
@@ -192,8 +242,8 @@ static struct steprun_bend steprun_bend(struct stepgen *sg, const struct steprun
 			k0 = steprun_kappa(w, p, 0);
 			k1 = steprun_kappa(w, p, (p->steps < count ? p->steps : count) - 1);
 		}
-		b.min = fmin(b.min, fmin(k0, k1));
-		b.max = fmax(b.max, fmax(k0, k1));
+		b.min = steprun_min(b.min, steprun_min(k0, k1));
+		b.max = steprun_max(b.max, steprun_max(k0, k1));
 		count -= p->steps;
 	}
 	return b;
@@ -208,6 +258,7 @@ static void steprun_rewind(struct stepgen *sg, struct steprun *w, int32_t stride
 	w->before = 0;
 	w->end = w->last_piece = false;
 	w->stride = stride;
+	w->corner = 0;
 	w->margin = stride > 1 ? STEPRUN_BEND_MAX * w->tol : 0.0;
 	stepcompress_reset(&sg->fit);
 }
@@ -236,14 +287,13 @@ static void steprun_fit(struct stepgen *sg, struct steprun *w, int32_t target)
 		steprun_collect(sg, w, target, top);
 		if (sc->n == 0)
 			return;
-		if (sc->best == 0 && sc->slot_lo[0] < w->first_lo)
-			sc->slot_lo[0] = w->first_lo;
-		int32_t e = sc->n - 1, m = e / 2;
-		double guess = sc->best ? sc->add : 0.0;
+		int32_t best = stepcompress_best(sc)->best;
 
-		if (!sc->best && e > m)
-			guess = 0.5 * ((sc->slot_lo[e] + sc->slot_hi[e]) -
-				       (sc->slot_lo[m] + sc->slot_hi[m])) / (sc->x[e] - sc->x[m]);
+		if (best == 0 && sc->slot_lo[0] < w->first_lo)
+			sc->slot_lo[0] = w->first_lo;
+		int32_t e = w->corner && w->corner < sc->n ? w->corner - 1 : sc->n - 1;
+		double guess = best ? stepcompress_best(sc)->add : stepcompress_chord(sc, e);
+
 		if (!stepcompress_search(sc, guess))
 			return;
 		if (w->end || sc->n == STEPCOMPRESS_SLOTS)
@@ -278,21 +328,23 @@ static void steprun_refine(struct stepgen *sg, struct steprun *w)
 {
 	struct stepcompress *sc = &sg->fit;
 
-	while (sc->best > 0 && sc->best < sc->n && sc->best < STEPCOMPRESS_SLOTS - 1) {
-		int32_t j = steprun_j(sc, sc->best - 1), gap = steprun_j(sc, sc->best) - j;
-		int32_t step = (gap + 15) / 16, cnt = (gap - 1) / step, old = sc->best;
+	struct stepcompress_fit *f = stepcompress_best(sc);
+
+	while (f->best > 0 && f->best < sc->n && f->best < STEPCOMPRESS_SLOTS - 1) {
+		int32_t j = steprun_j(sc, f->best - 1), gap = steprun_j(sc, f->best) - j;
+		int32_t step = (gap + 15) / 16, cnt = (gap - 1) / step, old = f->best;
 		const struct stepgen_piece *p;
 
 		if (gap <= 1)
 			return;
 		p = steprun_locate(sg, j, &w->before);
-		sc->n = sc->best;
+		sc->n = f->best;
 		if (cnt > STEPCOMPRESS_SLOTS - sc->n)
 			cnt = STEPCOMPRESS_SLOTS - sc->n;
 		w->margin = step > 1 ? w->margin : 0.0;
 		steprun_slots(sg, w, p, j - w->before - 1 + step, step, cnt);
 		stepcompress_extend(sc);
-		if (step == 1 || sc->best == old)
+		if (step == 1 || f->best == old)
 			return;
 	}
 }
@@ -317,45 +369,48 @@ static double steprun_tau_before(struct stepgen *sg, const struct steprun *w, in
 static bool steprun_end(struct stepgen *sg, const struct steprun *w)
 {
 	struct stepcompress *sc = &sg->fit;
+	struct stepcompress_fit *f = stepcompress_best(sc);
 
-	for (; sc->best > 0; sc->best--) {
-		int32_t slot = sc->best - 1;
+	for (; f->best > 0; f->best--) {
+		int32_t slot = f->best - 1;
 		double half = 0.5 * (sc->tau[slot] - steprun_tau_before(sg, w, slot)) + w->rounding;
 		double least = w->first_lo;
 
 		/* first_lo is the same rule at the other end, only its own part is common. */
-		least = fmax(half, sg->min_interval_s * w->freq_hz);
-		least = ceil(fmax(least, 1.0) - sc->add * 2.0 * sc->x[slot]);
-		if (least <= sc->hi) {
-			if (least > sc->lo)
-				sc->lo = least;
+		least = steprun_max(half, sg->min_interval_s * w->freq_hz);
+		least = -steprun_floor(f->add * 2.0 * sc->x[slot] - steprun_max(least, 1.0));
+		if (least <= f->hi) {
+			if (least > f->lo)
+				f->lo = least;
 			return true;
 		}
 	}
 	return false;
 }
 
-/* Does the run hold at this slot? In whole ticks, apart from how it was found. */
-static bool steprun_holds(const struct stepgen *sg, const struct steprun *w,
-			  const struct step_run *run, int32_t slot)
+/* The run's largest error at the slots, in ticks, apart from how it was found. Exact: all clocks are
+ * integers well below 2^53. */
+static double steprun_worst(const struct stepcompress *sc, const struct step_run *run,
+			    int32_t slots)
 {
-	int64_t j = steprun_j(&sg->fit, slot);
-	int64_t clock = j * (int64_t)run->interval + j * (j - 1) / 2 * run->add;
+	double interval = run->interval, add = run->add, lo = 0.0, hi = 0.0;
 
-	return fabs((double)clock - sg->fit.tau[slot]) <= w->tol + 1e-6;
+	for (int32_t i = 0; i < slots; i++) {
+		double j = 2.0 * sc->x[i] + 1.0;
+		double e = j * (interval + add * sc->x[i]) - sc->tau[i];
+
+		lo = e < lo ? e : lo;
+		hi = e > hi ? e : hi;
+	}
+	return hi > -lo ? hi : -lo;
 }
 
-static bool steprun_check(struct stepgen *sg, const struct steprun *w, const struct step_run *run,
-			  double least)
+static bool steprun_check(const struct stepgen *sg, const struct steprun *w, const struct step_run *run,
+			  int32_t slots, double least)
 {
-	const struct stepcompress *sc = &sg->fit;
 	int64_t last = (int64_t)run->interval + (int64_t)run->add * (run->count - 1);
-	int32_t e = sc->best - 1;
 
-	for (int32_t i = 0; i <= e; i++)
-		if (!steprun_holds(sg, w, run, i))
-			return false;
-	return (double)run->interval >= least && (double)last >= least && last >= 1 &&
+	return steprun_worst(&sg->fit, run, slots) <= w->tol + 0.5 * w->rounding && (double)run->interval >= least && (double)last >= least && last >= 1 &&
 	       (double)last < STEPRUN_TICKS_MAX && (double)run->interval < STEPRUN_TICKS_MAX;
 }
 
@@ -381,7 +436,7 @@ static enum stepgen_result steprun_begin(struct stepgen *sg, struct steprun *w,
 					 const struct clockmap *map)
 {
 	const struct stepgen_piece *p = steprun_piece(sg, sg->piece_tail);
-	double first_s = p->start_s + steprun_time_s(p, 0);
+	double first_s = sg->next_s;
 	double ticks = clockmap_ticks(map, first_s), gap;
 	uint64_t clock;
 
@@ -396,14 +451,15 @@ static enum stepgen_result steprun_begin(struct stepgen *sg, struct steprun *w,
 		return STEPGEN_CLOCK;
 	w->base_clock = sg->last_clock;
 	gap = (double)((int64_t)clock - (int64_t)sg->last_clock);
+	w->first = INT32_MAX;
 	w->rebase = !sg->has_last || gap + w->tol >= STEPRUN_TICKS_MAX;
-	w->first_lo = fmax(1.0, sg->min_interval_s * w->freq_hz);
+	w->first_lo = steprun_max(1.0, sg->min_interval_s * w->freq_hz);
 	if (w->rebase) {
 		/* One more interval of those that follow, so that the run goes on from it. */
 		double next_s = p->steps > 1 ? steprun_time_s(p, 1) - steprun_time_s(p, 0) : 1e-3;
-		double back = fmax(next_s * w->freq_hz, w->first_lo + 2.0 * w->tol);
+		double back = steprun_max(next_s * w->freq_hz, w->first_lo + 2.0 * w->tol);
 
-		back = floor(fmin(fmin(back, STEPRUN_TICKS_MAX / 4.0), 0.5 * (double)clock));
+		back = steprun_floor(steprun_min(steprun_min(back, STEPRUN_TICKS_MAX / 4.0), 0.5 * (double)clock));
 		if (back < w->first_lo)
 			return STEPGEN_CLOCK;
 		w->base_clock = clock - (uint64_t)back;
@@ -412,7 +468,11 @@ static enum stepgen_result steprun_begin(struct stepgen *sg, struct steprun *w,
 	if (!w->rebase) {
 		double half = 0.5 * (ticks - w->base - steprun_ticks(w, sg->last_s)) + w->rounding;
 
-		w->first_lo = fmax(w->first_lo, half);
+		double now = p->v * p->v + 2.0 * p->a * (p->x0 + 0.5);
+		double next = w->freq_hz / sqrt(steprun_max(now, 1e-30));
+
+		w->first = steprun_corner(w, 2.0 * fabs(2.0 * half - next), 1);
+		w->first_lo = steprun_max(w->first_lo, half);
 		if (ticks - w->base + w->tol < 1.0)
 			return STEPGEN_CLOCK;
 	}
@@ -426,25 +486,25 @@ static enum stepgen_result steprun_begin(struct stepgen *sg, struct steprun *w,
 /* Was the stride fine enough for the add that came out? */
 static bool steprun_bent(struct stepgen *sg, const struct steprun *w, int32_t stride)
 {
-	const struct stepcompress *sc = &sg->fit;
+	const struct stepcompress_fit *f = stepcompress_best(&sg->fit);
 	struct steprun_bend b;
 	double worst;
 
 	if (stride == 1)
 		return true;
-	b = steprun_bend(sg, w, steprun_j(sc, sc->best - 1));
-	worst = fmax(b.max - sc->add, sc->add - b.min);
+	b = steprun_bend(sg, w, steprun_j(&sg->fit, f->best - 1));
+	worst = steprun_max(b.max - f->add, f->add - b.min);
 	return 0.125 * stride * stride * worst <= STEPRUN_BEND_MAX * w->tol;
 }
 
 /* Interval out of its range: the middle. */
-static double steprun_interval(const struct stepcompress *sc)
+static double steprun_interval(const struct stepcompress_fit *f)
 {
-	double i = floor(0.5 * (sc->lo + sc->hi) + 0.5);
+	double i = steprun_floor(0.5 * (f->lo + f->hi) + 0.5);
 
-	if (i < sc->lo)
+	if (i < f->lo)
 		i += 1.0;
-	if (i > sc->hi)
+	if (i > f->hi)
 		i -= 1.0;
 	return i;
 }
@@ -456,16 +516,18 @@ enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_
 	struct stepcompress *sc = &sg->fit;
 	enum stepgen_result r = steprun_begin(sg, &w, map);
 	int32_t target = sg->predicted, stride;
-	double least = fmax(1.0, sg->min_interval_s * w.freq_hz);
+	double least = steprun_max(1.0, sg->min_interval_s * w.freq_hz);
 
 	if (r != STEPGEN_RUN)
 		return r;
+	if (w.first < target)
+		target = w.first;
 	for (stride = steprun_stride(sg, &w, target);; stride = stride > 3 ? stride / 2 : 1) {
 		steprun_rewind(sg, &w, stride);
 		steprun_fit(sg, &w, target);
 		if (sg->error)
 			return (enum stepgen_result)sg->error;
-		if (sc->best == 0)
+		if (stepcompress_best(sc)->best == 0)
 			return STEPGEN_TOO_FAST;
 		if (steprun_bent(sg, &w, stride))
 			break;
@@ -474,17 +536,18 @@ enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_
 	if (!steprun_end(sg, &w))
 		return STEPGEN_TOO_FAST;
 
-	int32_t e = sc->best - 1, count = steprun_j(sc, e);
+	struct stepcompress_fit *f = stepcompress_best(sc);
+	int32_t e = f->best - 1, count = steprun_j(sc, e);
 
 	*out = (struct step_run){
 		.base_clock = w.base_clock,
-		.interval = (uint32_t)steprun_interval(sc),
+		.interval = (uint32_t)steprun_interval(f),
 		.count = (uint16_t)count,
-		.add = (int16_t)(count > 1 ? sc->add : 0.0),
+		.add = (int16_t)(count > 1 ? f->add : 0.0),
 		.dir = w.dir > 0,
 		.rebase = w.rebase,
 	};
-	if (count > UINT16_MAX || !steprun_check(sg, &w, out, least))
+	if (count > UINT16_MAX || !steprun_check(sg, &w, out, f->best, least))
 		return STEPGEN_BROKEN;
 	out->first_clock = w.base_clock + out->interval;
 	out->last_clock = (uint64_t)((int64_t)w.base_clock + (int64_t)count * out->interval +
