@@ -108,7 +108,7 @@ enum ev_kind {
 	EV_SYNC,          /* .sync_id: all motion before the PLAN_SYNC has been executed */
 	EV_HOMING_STOP,   /* .homing_stop */
 	EV_FAULT,         /* .fault */
-	EV_LINK_LOST,     /* .mcu */
+	EV_LINK_LOST,     /* .mcu: the same as FAULT_LINK_LOST before it was ready */
 };
 
 enum engine_fault {
@@ -117,7 +117,9 @@ enum engine_fault {
 	FAULT_LATE,        /* a step's time had nearly passed before it could go out; .value_s = how late */
 	FAULT_UNDERRUN,    /* motion ran out at speed; .value_s = speed in mm/s */
 	FAULT_LINK_FULL,   /* the link's buffer overflowed */
-	FAULT_MCU_SHUTDOWN /* .detail = static_string_id */
+	FAULT_MCU_SHUTDOWN, /* .detail = static_string_id */
+	FAULT_LINK_LOST,    /* .mcu doesn't answer any more, or its port was closed */
+	FAULT_MCU_RESET,    /* .mcu started anew by itself */
 };
 
 struct ev_message {

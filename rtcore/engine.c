@@ -25,6 +25,7 @@ void engine_link_add(struct engine *e, int mcu, uint32_t baud)
 	struct engine_mcu *m = &e->mcu[mcu];
 
 	link_init(&m->link, baud, 0);
+	link_set_late_margin(&m->link, (int64_t)(ENGINE_LATE_MARGIN_S * 1e9));
 	wire_dict_init(&m->dict);
 	m->present = true;
 }
@@ -80,6 +81,8 @@ static bool control_send(struct engine *e, const struct ctl_send *s)
 {
 	if (s->mcu >= ENGINE_MCUS || !e->mcu[s->mcu].present || s->len == 0)
 		return true;
+	if (e->mcu[s->mcu].lost || e->mcu[s->mcu].closed)
+		return true; /* nobody hears it, and those for the others must not wait behind it */
 	return link_push(&e->mcu[s->mcu].link, s->bytes, s->len, LINK_DUE_NOW, NULL);
 }
 
@@ -93,7 +96,12 @@ static void link_reset(struct engine *e, int mcu)
 	m->clock_ready = false;
 	m->ready = false;
 	m->shutdown = false;
-	m->lost = false;
+	m->lost = m->closed;
+	if (mcu != 0)
+		return;
+	/* Machine time starts anew with the primary's clock: the others' maps are void. */
+	for (int i = 1; i < ENGINE_MCUS; i++)
+		e->mcu[i].clock_ready = false;
 }
 
 /* Whether every MCU that has a stepper takes motion. */
@@ -148,7 +156,8 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 	case CTL_LINK_RESET:
 		/* The command before it must have been acknowledged or at least sent. */
 		if (rec->mcu < ENGINE_MCUS && e->mcu[rec->mcu].present) {
-			if (!link_idle(&e->mcu[rec->mcu].link) && !e->mcu[rec->mcu].link.lost)
+			if (!link_idle(&e->mcu[rec->mcu].link) && !e->mcu[rec->mcu].link.lost &&
+			    !e->mcu[rec->mcu].closed)
 				return false;
 			link_reset(e, rec->mcu);
 		}
@@ -195,6 +204,7 @@ static void publish(struct engine *e, int64_t now_ns)
 	st->speed_mm_s = at.speed_mm_s;
 	st->move_id = at.id;
 	st->move_line = at.line;
+	engine_motion_status(e, st);
 	st->mcus = 0;
 	for (int i = 0; i < ENGINE_MCUS; i++) {
 		if (!e->mcu[i].present)
@@ -218,9 +228,9 @@ int64_t engine_deadline_ns(const struct engine *e, int64_t now_ns)
 		if (!m->present)
 			continue;
 		at_ns = link_deadline_ns(&m->link);
-		if (at_ns < next_ns)
+		if (at_ns < next_ns && !m->busy && !m->closed)
 			next_ns = at_ns;
-		if (m->has_ids && clocksync_deadline_ns(&m->sync) < next_ns)
+		if (m->has_ids && !m->closed && clocksync_deadline_ns(&m->sync) < next_ns)
 			next_ns = clocksync_deadline_ns(&m->sync);
 	}
 	return next_ns;
@@ -241,5 +251,10 @@ void engine_cycle(struct engine *e, int64_t now_ns)
 
 bool engine_status_read(struct engine *e, struct engine_status *out)
 {
-	return snapshot_read(&e->snapshot, out, sizeof(*out));
+	struct engine_status st;
+
+	if (!snapshot_read(&e->snapshot, &st, sizeof(st)))
+		return false;
+	*out = st;
+	return true;
 }

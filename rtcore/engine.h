@@ -36,11 +36,15 @@ enum {
 	ENGINE_MCU_SHUTDOWN = 4, /* it said so */
 	ENGINE_MCU_LOST = 8,     /* no answer */
 	ENGINE_PULL_MAX = 256, /* plan records taken a cycle at most */
+	ENGINE_EVENTS_KEPT = 8, /* this share of the event ring is not for mere messages: 1/8 */
 };
 
 /* A restart from rest keeps this distance to the end of the motion before it, so that no stepper's
  * last step and first step can come too close. */
 #define ENGINE_RESTART_GAP_S 1e-3
+
+/* A step is late if less than this and half a round trip is left when its command could leave. */
+#define ENGINE_LATE_MARGIN_S 0.5e-3
 
 /* Called from inside the cycle, on the rt thread; must obey its rules. All may be NULL. */
 struct engine_observer {
@@ -90,10 +94,15 @@ struct engine_status {
 	uint32_t move_id, move_line;
 	uint64_t cycles, runs, steps;
 	uint64_t late, underruns, events_lost;
-	double lead_min_s;     /* smallest lead of a run over its first step since the last read */
+	double lead_min_s;     /* smallest lead of a run over its first step since the start */
 	uint32_t fault;        /* enum engine_fault, latched */
 	uint32_t mcus;
 	struct engine_mcu_status mcu[ENGINE_MCUS];
+	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
+	 * MCU's own counter, in motion up to a horizon ahead of it. Below it the joint's position
+	 * that this makes, in steps, with the axes as they are named at the end of the queue. */
+	int64_t stepper_count[ENGINE_STEPPERS];
+	double stepper_at_steps[ENGINE_STEPPERS];
 };
 _Static_assert(sizeof(struct engine_status) <= 8 * SNAPSHOT_WORDS, "status fits its snapshot");
 _Static_assert(sizeof(struct engine_status) % 8 == 0, "whole words");
@@ -108,6 +117,7 @@ struct engine_mcu {
 	double map_next_s; /* a secondary MCU's map is renewed then */
 	uint64_t commands;
 	bool present, ready, shutdown, lost, clock_ready, has_ids;
+	bool busy, closed; /* its line takes nothing now; never again */
 };
 
 struct engine_stepper {
@@ -171,13 +181,20 @@ void engine_cycle(struct engine *e, int64_t now_ns) RUNS_ON(role_rt);
 uint32_t engine_transmit(struct engine *e, int mcu, uint8_t *buf, uint32_t cap, int64_t now_ns)
 	RUNS_ON(role_rt);
 
+/* The line of that MCU takes no bytes until further notice (a write is under way): what its link
+ * has to send is no reason for a cycle. Thread: RT. */
+void engine_line_busy(struct engine *e, int mcu, bool busy) RUNS_ON(role_rt);
+
+/* The line is gone for good (unplugged): the MCU counts as lost at once. Thread: RT. */
+void engine_line_closed(struct engine *e, int mcu) RUNS_ON(role_rt);
+
 /* When the next cycle is due; ask after transmitting. */
 int64_t engine_deadline_ns(const struct engine *e, int64_t now_ns) RUNS_ON(role_rt);
 
 /* Whether there is no motion that has not been executed. Thread: RT. */
 bool engine_idle(const struct engine *e, int64_t now_ns);
 
-/* The latest published status. Thread: any. Returns false if it could not be read. */
+/* The latest published status. Thread: any. Returns false if it could not be read: *out is as before. */
 bool engine_status_read(struct engine *e, struct engine_status *out);
 
 #endif

@@ -45,7 +45,7 @@ static void move_deadlines(struct engine *e)
 		    !clockmap_clock(&e->mcu[mcu].map, deadline_s, &clock))
 			continue;
 		m.clock = (uint32_t)clock;
-		if (engine_send(e, mcu, MSG_ID_trsync_set_timeout, &m, 0))
+		if (engine_send(e, mcu, MSG_ID_trsync_set_timeout, &m, LINK_DUE_NOW))
 			e->homing_deadline_s[i] = deadline_s;
 	}
 }
@@ -71,7 +71,8 @@ void engine_homing_state(struct engine *e, int mcu, const struct msg_trsync_stat
 			struct msg_trsync_trigger t = {.oid = e->homing.trsync[j].oid, .reason = 2};
 
 			if (j != i)
-				engine_send(e, e->homing.trsync[j].mcu, MSG_ID_trsync_trigger, &t, 0);
+				engine_send(e, e->homing.trsync[j].mcu, MSG_ID_trsync_trigger, &t,
+					    LINK_DUE_NOW);
 		}
 		engine_drop_motion(e);
 		ev.homing_stop.trsync = (uint8_t)i;

@@ -25,15 +25,29 @@ static void forward(struct engine *e, int mcu, const uint8_t *payload, size_t le
 	ev.message.mcu = (uint8_t)mcu;
 	ev.message.len = (uint8_t)len;
 	memcpy(ev.message.bytes, payload, len);
-	engine_event(e, &ev);
+	if (ring_room(e->cfg.events) <= e->cfg.events->capacity / ENGINE_EVENTS_KEPT)
+		e->status.events_lost++;
+	else
+		engine_event(e, &ev);
 }
 
-static void mcu_shut_down(struct engine *e, int mcu, const struct msg_shutdown *m)
+static void mcu_shut_down(struct engine *e, int mcu, uint16_t reason)
 {
 	struct ev_fault fault = {.fault = FAULT_MCU_SHUTDOWN,
 				 .mcu = (uint8_t)mcu,
-				 .detail = m->static_string_id,
+				 .detail = reason,
 				 .at_s = e->now_s};
+
+	if (!e->mcu[mcu].ready || e->mcu[mcu].shutdown)
+		return;
+	e->mcu[mcu].shutdown = true;
+	engine_fault(e, &fault);
+}
+
+/* In the middle of everything: whatever it was told is forgotten. */
+static void mcu_started(struct engine *e, int mcu)
+{
+	struct ev_fault fault = {.fault = FAULT_MCU_RESET, .mcu = (uint8_t)mcu, .at_s = e->now_s};
 
 	if (!e->mcu[mcu].ready || e->mcu[mcu].shutdown)
 		return;
@@ -68,7 +82,15 @@ static void handle(void *ctx, const uint8_t *payload, size_t len, int64_t rx_ns)
 			forward(r->e, r->mcu, payload, len, rx_ns);
 		break;
 	case MSG_ID_shutdown:
-		mcu_shut_down(r->e, r->mcu, &any.shutdown);
+		mcu_shut_down(r->e, r->mcu, any.shutdown.static_string_id);
+		forward(r->e, r->mcu, payload, len, rx_ns);
+		break;
+	case MSG_ID_is_shutdown: /* the message above is sent once, and may have been lost */
+		mcu_shut_down(r->e, r->mcu, any.is_shutdown.static_string_id);
+		forward(r->e, r->mcu, payload, len, rx_ns);
+		break;
+	case MSG_ID_starting:
+		mcu_started(r->e, r->mcu);
 		forward(r->e, r->mcu, payload, len, rx_ns);
 		break;
 	default:
@@ -87,9 +109,42 @@ void engine_receive(struct engine *e, int mcu, const uint8_t *bytes, uint32_t le
 
 uint32_t engine_transmit(struct engine *e, int mcu, uint8_t *buf, uint32_t cap, int64_t now_ns)
 {
-	if (!e->mcu[mcu].present || cap < LINK_TRANSMIT_MIN)
+	struct engine_mcu *m = &e->mcu[mcu];
+	uint32_t len;
+
+	if (!m->present || m->closed || cap < LINK_TRANSMIT_MIN)
 		return 0;
-	return (uint32_t)link_transmit(&e->mcu[mcu].link, now_ns, buf, cap);
+	len = (uint32_t)link_transmit(&m->link, now_ns, buf, cap);
+	if (link_take_late(&m->link))
+		engine_late(e, mcu);
+	return len;
+}
+
+void engine_line_busy(struct engine *e, int mcu, bool busy)
+{
+	e->mcu[mcu].busy = busy;
+}
+
+/* Nothing of it can be trusted to arrive any more. */
+static void lost(struct engine *e, int mcu)
+{
+	struct ev_rec ev = {.kind = EV_LINK_LOST, .mcu = (uint8_t)mcu};
+	struct ev_fault fault = {.fault = FAULT_LINK_LOST, .mcu = (uint8_t)mcu, .at_s = e->now_s};
+
+	e->mcu[mcu].lost = true;
+	if (e->mcu[mcu].ready)
+		engine_fault(e, &fault);
+	else
+		engine_event(e, &ev);
+}
+
+void engine_line_closed(struct engine *e, int mcu)
+{
+	if (!e->mcu[mcu].present || e->mcu[mcu].closed)
+		return;
+	e->mcu[mcu].closed = true;
+	if (!e->mcu[mcu].lost)
+		lost(e, mcu);
 }
 
 void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t now_ns)
@@ -157,19 +212,19 @@ static void renew_map(struct engine *e, int mcu, int64_t now_ns)
 static void check_link(struct engine *e, int mcu)
 {
 	struct engine_mcu *m = &e->mcu[mcu];
-	struct ev_rec ev = {.kind = EV_LINK_LOST, .mcu = (uint8_t)mcu};
-	bool lost = m->link.lost || clocksync_lost(&m->sync);
+	bool silent = m->link.lost || clocksync_lost(&m->sync);
 
-	if (lost && !m->lost)
-		engine_event(e, &ev);
-	m->lost = lost;
+	if (silent && !m->lost)
+		lost(e, mcu);
+	m->lost = silent;
 }
 
 void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns)
 {
 	struct engine_mcu *m = &e->mcu[mcu];
+	uint64_t clock, margin;
 
-	if (!m->present || !m->has_ids)
+	if (!m->present || !m->has_ids || m->closed)
 		return;
 	clocksync_ask(&m->sync, &m->link, &m->dict, now_ns);
 	if (!m->clock_ready && clocksync_ready(&m->sync))
@@ -178,9 +233,10 @@ void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns)
 		return;
 	renew_map(e, mcu, now_ns);
 	check_link(e, mcu);
-	if (m->ready)
-		moveq_advance(&m->moveq, clocksync_clock(&m->sync, now_ns) -
-						 (uint64_t)(SLOT_MARGIN_S * m->freq_hz));
+	clock = clocksync_clock(&m->sync, now_ns);
+	margin = (uint64_t)(SLOT_MARGIN_S * m->freq_hz);
+	if (m->ready && clock > margin)
+		moveq_advance(&m->moveq, clock - margin);
 }
 
 void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status *out)

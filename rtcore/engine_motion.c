@@ -10,6 +10,10 @@ enum {
 	RUN_MESSAGE_BYTES = 3 * RUN_MESSAGE_MAX, /* with reset_step_clock and set_next_step_dir */
 };
 
+/* On a link that loses frames, steps are handed out once they come this near, as a share of the
+ * horizon. */
+#define LOSSY_SHARE 0.7
+
 /* Steps of an idle stepper may be this far in the past of the trapezoid queue's status queries. */
 #define KEEP_S 0.05
 
@@ -122,18 +126,23 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 	}
 }
 
-/* While motion is held, what was planned before the planner knew is void. */
-static void void_record(struct engine *e, const struct plan_rec *rec, int64_t now_ns)
+/* While motion is held, what was planned before the planner knew is void. Returns false if the
+ * record has to wait. */
+static bool void_record(struct engine *e, const struct plan_rec *rec, int64_t now_ns)
 {
 	if (rec->kind == PLAN_MOVE)
 		e->status.consumed_s += rec->move.accel_s + rec->move.cruise_s + rec->move.decel_s;
 	else if (rec->kind == PLAN_DWELL)
 		e->status.consumed_s += rec->dwell_s;
 	if (rec->kind != PLAN_RESUME)
-		return;
-	/* What the planner said about the new position was pushed before this record. */
+		return true;
+	/* What the planner said about the new position was pushed before this record; a command for
+	 * an MCU whose link is full may stand before it. */
 	engine_take_control(e, now_ns);
+	if (ring_used(e->cfg.control) > 0)
+		return false;
 	e->held = e->emergency || e->status.fault != FAULT_NONE;
+	return true;
 }
 
 void engine_take_plan(struct engine *e, int64_t now_ns)
@@ -145,9 +154,7 @@ void engine_take_plan(struct engine *e, int64_t now_ns)
 
 		if (!rec)
 			return;
-		if (e->held)
-			void_record(e, rec, now_ns);
-		else if (!take_record(e, rec))
+		if (e->held ? !void_record(e, rec, now_ns) : !take_record(e, rec))
 			return;
 		ring_drop(e->cfg.plan);
 	}
@@ -200,25 +207,33 @@ static bool send_run(struct engine *e, struct engine_stepper *s, const struct st
 	return link_push(&m->link, buf, len, due_ns, NULL);
 }
 
-static bool hand_out(struct engine *e, int i, int64_t now_ns)
+/* The least time that a command needs to be there before it is due. */
+static double late_margin_s(const struct engine_mcu *m)
+{
+	return ENGINE_LATE_MARGIN_S + m->sync.half_trip_min_s;
+}
+
+/* Hand out the pending run. keep: move slots that are not for it. False: not now. */
+static bool hand_out(struct engine *e, int i, uint16_t keep, int64_t now_ns)
 {
 	struct engine_stepper *s = &e->stepper[i];
 	struct engine_mcu *m = &e->mcu[s->mcu];
 	const struct step_run *run = &s->pending;
 	double first_s = clockmap_time_s(&m->map, run->first_clock), lead_s = first_s - e->now_s;
 
-	if (link_room(&m->link, RUN_MESSAGE_MAX) < RUN_MESSAGE_BYTES)
+	if (lead_s < e->status.lead_min_s)
+		e->status.lead_min_s = lead_s;
+	if (lead_s <= late_margin_s(m)) { /* it can't get there in time: nothing late is ever sent */
+		e->status.late++;
+		fault_of(e, i, FAULT_LATE, 0, first_s, late_margin_s(m) - lead_s);
+		return false;
+	}
+	if (moveq_room(&m->moveq) <= keep ||
+	    link_room(&m->link, RUN_MESSAGE_MAX) < RUN_MESSAGE_BYTES)
 		return false;
 	/* The slot frees when the run is loaded: at the end of the one before it. */
 	if (!moveq_take(&m->moveq, run->rebase ? run->base_clock : s->last_clock))
 		return false;
-	if (lead_s < e->status.lead_min_s)
-		e->status.lead_min_s = lead_s;
-	if (lead_s <= 0) { /* it can't get there in time: nothing late is ever sent */
-		e->status.late++;
-		fault_of(e, i, FAULT_LATE, 0, first_s, -lead_s);
-		return false;
-	}
 	if (!send_run(e, s, run, now_ns + (int64_t)(lead_s * 1e9))) {
 		fault_of(e, i, FAULT_LINK_FULL, 0, first_s, 0);
 		return false;
@@ -232,28 +247,72 @@ static bool hand_out(struct engine *e, int i, int64_t now_ns)
 	return true;
 }
 
-/* All runs of one stepper that are due. Returns false if some had to wait. */
-static bool make_stepper(struct engine *e, int i, double due_s, double limit_s, int64_t now_ns)
+/* Whether there is a run to hand out; makes it. */
+static bool make_run(struct engine *e, int i, double due_s, double limit_s)
 {
 	struct engine_stepper *s = &e->stepper[i];
 	struct engine_mcu *m = &e->mcu[s->mcu];
+	enum stepgen_result rc;
 
-	for (;;) {
-		if (!s->has_pending) {
-			enum stepgen_result rc =
-				stepgen_next(&s->gen, due_s, limit_s, &m->map, &s->pending);
+	if (s->has_pending)
+		return true;
+	if (link_lossy(&m->link)) /* leave more time for repeats, at the price of shorter runs */
+		due_s = fmax(due_s, e->now_s + LOSSY_SHARE * e->cfg.horizon_s);
+	rc = stepgen_next(&s->gen, due_s, limit_s, &m->map, &s->pending);
+	if (rc < 0)
+		fault_of(e, i, FAULT_STEPGEN, rc, stepgen_frontier_s(&s->gen), 0);
+	s->has_pending = rc == STEPGEN_RUN;
+	return s->has_pending;
+}
 
-			if (rc == STEPGEN_NONE)
-				return true;
-			if (rc != STEPGEN_RUN) {
-				fault_of(e, i, FAULT_STEPGEN, rc, stepgen_frontier_s(&s->gen), 0);
-				return false;
-			}
-			s->has_pending = true;
+/* The stepper whose pending run begins first, on an MCU that still takes some. -1: none. */
+static int most_urgent(const struct engine *e, const bool full[ENGINE_MCUS])
+{
+	double least_s = INFINITY;
+	int least = -1;
+
+	for (int i = 0; i < ENGINE_STEPPERS; i++) {
+		const struct engine_stepper *s = &e->stepper[i];
+		double first_s;
+
+		if (!s->present || !s->has_pending || full[s->mcu])
+			continue;
+		first_s = clockmap_time_s(&e->mcu[s->mcu].map, s->pending.first_clock);
+		if (first_s < least_s) {
+			least_s = first_s;
+			least = i;
 		}
-		if (!hand_out(e, i, now_ns))
-			return false;
 	}
+	return least;
+}
+
+/* Hand out all runs that are due. While an MCU has plenty of move slots, stepper by stepper; the
+ * last half of them goes by urgency, so that none starves behind another. Returns false if
+ * some had to wait. */
+static bool make_runs(struct engine *e, double due_s, double limit_s, int64_t now_ns)
+{
+	bool full[ENGINE_MCUS] = {false}, waiting = false;
+	int i;
+
+	for (i = 0; i < ENGINE_STEPPERS; i++) {
+		struct engine_stepper *s = &e->stepper[i];
+
+		while (s->present && !e->held && make_run(e, i, due_s, limit_s))
+			if (!hand_out(e, i, e->mcu[s->mcu].moveq.capacity / 2, now_ns)) {
+				waiting = true;
+				break;
+			}
+	}
+	while (waiting && !e->held && (i = most_urgent(e, full)) >= 0) {
+		if (hand_out(e, i, 0, now_ns))
+			make_run(e, i, due_s, limit_s);
+		else
+			full[e->stepper[i].mcu] = true;
+	}
+	for (i = 0; waiting && i < ENGINE_STEPPERS; i++)
+		if (e->stepper[i].has_pending)
+			return false;
+	return true;
 }
 
 static void send_output(struct engine *e, const struct engine_queued_output *q, int64_t now_ns)
@@ -343,7 +402,7 @@ static double frontier_s(const struct engine *e)
 void engine_make_steps(struct engine *e, int64_t now_ns)
 {
 	double due_s = e->now_s + e->cfg.low_water_s, limit_s = e->now_s + e->cfg.horizon_s;
-	bool waiting = false;
+	bool all_out;
 
 	report_syncs(e);
 	make_outputs(e, now_ns);
@@ -353,11 +412,9 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 	due_s = fmin(due_s, limit_s);
 	check_underrun(e, limit_s);
 	e->limit_s = limit_s;
-	for (int i = 0; i < ENGINE_STEPPERS && !e->held; i++)
-		if (e->stepper[i].present && !make_stepper(e, i, due_s, limit_s, now_ns))
-			waiting = true;
+	all_out = make_runs(e, due_s, limit_s, now_ns);
 	trapq_retire(&e->trapq, fmin(frontier_s(e), e->now_s - KEEP_S));
-	if (!waiting && planned_end_s(e) < e->now_s)
+	if (all_out && planned_end_s(e) < e->now_s)
 		e->moving = false;
 }
 
@@ -423,4 +480,37 @@ void engine_drop_motion(struct engine *e)
 	e->sync_head = e->sync_tail;
 	if (e->cfg.observer.abort)
 		e->cfg.observer.abort(e->cfg.observer.ctx, at_s);
+}
+
+void engine_late(struct engine *e, int mcu)
+{
+	struct ev_fault f = {.fault = FAULT_LATE,
+			     .mcu = (uint8_t)mcu,
+			     .stepper = UINT8_MAX,
+			     .at_s = e->now_s};
+
+	link_drop_unsent(&e->mcu[mcu].link);
+	e->status.late++;
+	engine_fault(e, &f);
+}
+
+void engine_motion_status(const struct engine *e, struct engine_status *out)
+{
+	for (int i = 0; i < ENGINE_STEPPERS; i++) {
+		const struct engine_stepper *s = &e->stepper[i];
+		int64_t count;
+		double at;
+
+		if (!s->present)
+			continue;
+		count = stepgen_count(&s->gen);
+		if (s->has_pending)
+			count -= s->pending.dir ? (int64_t)s->pending.count :
+						  -(int64_t)s->pending.count;
+		at = s->gen.offset + (double)count;
+		for (int k = 0; k < MOVE_AXES; k++)
+			at += s->steps_per_mm[k] * e->trapq.shift_mm[k];
+		out->stepper_count[i] = count;
+		out->stepper_at_steps[i] = at;
+	}
 }

@@ -9,7 +9,8 @@
  * full (a fault is latched then). */
 bool engine_send(struct engine *e, int mcu, enum msg_id id, const void *msg, int64_t due_ns);
 
-/* Report to the planner. A full event ring loses the event and counts it. */
+/* Report to the planner. A full event ring loses the event and counts it; mere messages are lost
+ * while there is still room for what the planner can't do without. */
 void engine_event(struct engine *e, const struct ev_rec *ev);
 
 /* Latch the first fault, stop taking and making motion, and report it. */
@@ -33,6 +34,9 @@ void engine_take_plan(struct engine *e, int64_t now_ns);
 void engine_make_steps(struct engine *e, int64_t now_ns);
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *s);
 void engine_resync(struct engine *e, const struct ctl_resync *r);
+void engine_motion_status(const struct engine *e, struct engine_status *out);
+/* A frame with steps in it did not leave in time. */
+void engine_late(struct engine *e, int mcu);
 
 /* ---- engine_homing.c: the watch over trsyncs ---- */
 void engine_homing_start(struct engine *e, const struct ctl_homing *h);

@@ -44,6 +44,7 @@ static void open_slot(struct link *link)
 
 	slot->len = 0;
 	slot->due_ns = INT64_MAX;
+	slot->late_ns = INT64_MAX;
 	slot->sent_ns = 0;
 	slot->resent = false;
 }
@@ -54,6 +55,7 @@ void link_init(struct link *link, uint32_t baud, uint32_t receive_window)
 	link->byte_ns = baud != 0 ? (uint32_t)(10 * NS_PER_S / baud) : 0;
 	link->receive_window = receive_window;
 	link->lead_ns = LINK_LEAD_NS;
+	link->late_margin_ns = INT64_MIN;
 	wire_rx_init(&link->rx);
 	link_restart(link);
 }
@@ -68,6 +70,19 @@ void link_set_lead(struct link *link, int64_t lead_ns)
 	link->lead_ns = lead_ns;
 }
 
+void link_set_late_margin(struct link *link, int64_t margin_ns)
+{
+	link->late_margin_ns = margin_ns;
+}
+
+bool link_take_late(struct link *link)
+{
+	bool late = link->late;
+
+	link->late = false;
+	return late;
+}
+
 void link_restart(struct link *link)
 {
 	/* frame numbers go on, so that old tickets stay old */
@@ -79,7 +94,7 @@ void link_restart(struct link *link)
 	link->seq_known = false;
 	link->resending = link->sampling = link->has_rtt = false;
 	link->timeouts_row = link->loss = 0;
-	link->lost = link->flush = false;
+	link->lost = link->flush = link->late = false;
 	link->unacked_bytes = 0;
 	link->rto_ns = LINK_RTO_FIRST_NS;
 	link->nak_at_ns = INT64_MAX;
@@ -112,6 +127,8 @@ bool link_push(struct link *link, const uint8_t *msg, size_t len, int64_t due_ns
 	slot->len = (uint8_t)(slot->len + len);
 	if (due_ns < slot->due_ns)
 		slot->due_ns = due_ns;
+	if (due_ns != LINK_DUE_NOW && due_ns < slot->late_ns)
+		slot->late_ns = due_ns;
 	if (ticket)
 		*ticket = link->fill;
 	link->stats.messages_pushed++;
@@ -391,6 +408,16 @@ static int64_t send_at_ns(const struct link *link)
 	return slot->due_ns < INT64_MIN + link->lead_ns ? INT64_MIN : slot->due_ns - link->lead_ns;
 }
 
+/* Whether the next frame would come too late. */
+static bool too_late(struct link *link, int64_t now_ns)
+{
+	if (link->late_margin_ns == INT64_MIN ||
+	    slot_of(link, link->sent)->late_ns > now_ns + link->late_margin_ns)
+		return false;
+	link->late = true;
+	return true;
+}
+
 static size_t send_frame(struct link *link, int64_t now_ns, uint8_t *buf)
 {
 	uint64_t number = link->sent;
@@ -429,7 +456,8 @@ size_t link_transmit(struct link *link, int64_t now_ns, uint8_t *buf, size_t cap
 		if (link->resending)
 			return at;
 	}
-	while (cap - at >= WIRE_FRAME_MAX && may_send(link) && send_at_ns(link) <= now_ns)
+	while (cap - at >= WIRE_FRAME_MAX && may_send(link) && send_at_ns(link) <= now_ns &&
+	       !too_late(link, now_ns))
 		at += send_frame(link, now_ns, buf + at);
 	return at;
 }

@@ -43,6 +43,7 @@ enum {
 
 struct link_slot {
 	int64_t due_ns;  /* of the most urgent command in it */
+	int64_t late_ns; /* the same of those that have a time at all; INT64_MAX: none */
 	int64_t sent_ns; /* when its last byte left the wire, as far as known; the latest sending */
 	bool resent;
 	uint8_t len; /* payload bytes before it is sent, frame bytes after */
@@ -81,6 +82,8 @@ struct link {
 	uint32_t receive_window; /* bytes, 0 = unknown */
 	uint32_t unacked_bytes;
 	int64_t lead_ns;
+	int64_t late_margin_ns; /* INT64_MIN: lateness is nobody's concern */
+	bool late;              /* see link_take_late() */
 	int64_t wire_free_ns; /* when the line will have taken all that was handed out */
 	int64_t rto_at_ns;    /* while something is unacked */
 	int64_t nak_at_ns;    /* a NAK that may be old news is believed then; INT64_MAX: none */
@@ -101,6 +104,13 @@ void link_set_window(struct link *link, uint32_t receive_window);
 
 /* A frame that is not full goes out this long before its most urgent command is due. */
 void link_set_lead(struct link *link, int64_t lead_ns);
+
+/* From here on a frame is not sent (for the first time) later than margin_ns before the earliest
+ * due_ns in it, those of LINK_DUE_NOW not counted: it stays, and all behind it. Default: it is. */
+void link_set_late_margin(struct link *link, int64_t margin_ns);
+
+/* True once when such a frame was met: link_drop_unsent() is the way on. */
+bool link_take_late(struct link *link);
 
 /* Start over after the MCU was reset or reconnected: all commands in the link are gone and the
  * sequence number is unknown again; statistics stay. */

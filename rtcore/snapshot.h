@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SNAPSHOT_WORDS = 128 };
+enum { SNAPSHOT_WORDS = 192 };
 
 struct snapshot {
 	_Alignas(64) _Atomic uint32_t sequence; /* odd while a write is under way */
@@ -38,7 +38,8 @@ static inline void snapshot_write(struct snapshot *s, const void *data, uint32_t
 	atomic_store_explicit(&s->sequence, seq + 2, memory_order_release);
 }
 
-/* Copy the latest state. Returns false if 1,000 tries all met a write in progress. */
+/* Copy the latest state. Returns false if 1,000 tries all met a write in progress: *data is then
+ * partly overwritten with nothing consistent. */
 static inline bool snapshot_read(struct snapshot *s, void *data, uint32_t size)
 {
 	uint8_t *to = data;
