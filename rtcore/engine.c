@@ -194,7 +194,7 @@ static void publish(struct engine *e, int64_t now_ns)
 	struct engine_status *st = &e->status;
 	struct trapq_point at;
 
-	if (st->cycles % STATUS_EVERY != 0)
+	if (st->cycles % STATUS_EVERY != 0 && !engine_sync_due(e))
 		return;
 	trapq_at(&e->trapq, e->now_s, &at);
 	st->now_ns = now_ns;
@@ -246,7 +246,9 @@ void engine_cycle(struct engine *e, int64_t now_ns)
 		engine_mcu_service(e, i, now_ns);
 	engine_take_plan(e, now_ns);
 	engine_make_steps(e, now_ns);
+	/* Who hears of a sync finds the state that goes with it. */
 	publish(e, now_ns);
+	engine_report_syncs(e);
 }
 
 bool engine_status_read(struct engine *e, struct engine_status *out)

@@ -362,13 +362,17 @@ static void make_outputs(struct engine *e, int64_t now_ns)
 	}
 }
 
-static void report_syncs(struct engine *e)
+bool engine_sync_due(const struct engine *e)
 {
-	while (e->sync_head != e->sync_tail) {
+	return e->sync_head != e->sync_tail &&
+	       e->sync[e->sync_head % ENGINE_SYNCS].at_s <= e->now_s;
+}
+
+void engine_report_syncs(struct engine *e)
+{
+	while (engine_sync_due(e)) {
 		struct ev_rec ev = {.kind = EV_SYNC};
 
-		if (e->sync[e->sync_head % ENGINE_SYNCS].at_s > e->now_s)
-			return;
 		ev.sync_id = e->sync[e->sync_head % ENGINE_SYNCS].id;
 		engine_event(e, &ev);
 		e->sync_head++;
@@ -404,7 +408,6 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 	double due_s = e->now_s + e->cfg.low_water_s, limit_s = e->now_s + e->cfg.horizon_s;
 	bool all_out;
 
-	report_syncs(e);
 	make_outputs(e, now_ns);
 	if (!e->moving || e->held)
 		return;

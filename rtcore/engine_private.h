@@ -32,6 +32,8 @@ void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status
 /* ---- engine_motion.c: plan records into steps ---- */
 void engine_take_plan(struct engine *e, int64_t now_ns);
 void engine_make_steps(struct engine *e, int64_t now_ns);
+bool engine_sync_due(const struct engine *e);
+void engine_report_syncs(struct engine *e);
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *s);
 void engine_resync(struct engine *e, const struct ctl_resync *r);
 void engine_motion_status(const struct engine *e, struct engine_status *out);

@@ -28,7 +28,7 @@ static const char usage_text[] =
 	"  --plot PREFIX            write pictures PREFIX-path.png and PREFIX-error.png\n"
 	"  --no-mcu                 no firmware: only the host's work, G-code to wire bytes\n"
 	"  --seed N                 of clocks, noise and faults (default 1)\n"
-	"  --wire-faults PPM        of the bytes each: lost, flipped, repeated; a tenth delayed\n"
+	"  --wire-faults PPM        of the bytes each: lost, flipped, repeated, delayed\n"
 	"  --quiet                  no replies of the interpreter on standard error\n";
 
 /* ---- one turn of the virtual machine ---- */
