@@ -30,6 +30,19 @@ static char *inflate_text(const uint8_t *data, size_t size, char *err, size_t er
 	return text;
 }
 
+static bool enter_id(struct dictionary *d, enum msg_id msg, struct json_object *id)
+{
+	int64_t n = json_object_get_int64(id);
+
+	if (!json_object_is_type(id, json_type_int) || n < INT16_MIN || n > INT16_MAX)
+		return false;
+	/* Two commands of one id: who knows which the firmware would take it for. */
+	for (int i = 0; msg_table[msg].kind == MSG_COMMAND && i < MSG_ID_COUNT; i++)
+		if (i != (int)msg && msg_table[i].kind == MSG_COMMAND && d->ids.wire_ids[i] == n)
+			return false;
+	return wire_dict_set(&d->ids, msg, (int16_t)n);
+}
+
 /* Enter the ids of one of the objects "commands" and "responses". Formats that stepd doesn't know
  * are passed over; a bad id is an error. */
 static int enter_ids(struct dictionary *d, const char *section, enum msg_kind kind, char *err,
@@ -48,8 +61,7 @@ static int enter_ids(struct dictionary *d, const char *section, enum msg_kind ki
 
 		if (msg < 0 || msg_table[msg].kind != kind)
 			continue;
-		if (!json_object_is_type(id, json_type_int) ||
-		    !wire_dict_set(&d->ids, (enum msg_id)msg, (int16_t)json_object_get_int(id))) {
+		if (!enter_id(d, (enum msg_id)msg, id)) {
 			snprintf(err, err_size,
 				 "the dictionary gives '%s' the id %s; expected a free number of at most 14 bits",
 				 format, json_object_to_json_string(id));
@@ -114,18 +126,25 @@ static size_t split_label(const char *label, long *number)
 	return stem;
 }
 
+static bool whole(struct json_object *v, int64_t max, uint32_t *out)
+{
+	int64_t n = json_object_get_int64(v);
+
+	if (!json_object_is_type(v, json_type_int) || n < 0 || n > max)
+		return false;
+	*out = (uint32_t)n;
+	return true;
+}
+
+/* Values are numbers, or first and count. Anything else names nothing. */
 static bool range_of(struct json_object *v, uint32_t *first, uint32_t *count)
 {
-	if (json_object_is_type(v, json_type_int)) {
-		*first = (uint32_t)json_object_get_int64(v);
-		*count = 1;
-		return true;
-	}
-	if (!json_object_is_type(v, json_type_array) || json_object_array_length(v) != 2)
-		return false;
-	*first = (uint32_t)json_object_get_int64(json_object_array_get_idx(v, 0));
-	*count = (uint32_t)json_object_get_int64(json_object_array_get_idx(v, 1));
-	return true;
+	*count = 1;
+	if (!json_object_is_type(v, json_type_array))
+		return whole(v, UINT32_MAX, first);
+	return json_object_array_length(v) == 2 &&
+	       whole(json_object_array_get_idx(v, 0), INT32_MAX, first) &&
+	       whole(json_object_array_get_idx(v, 1), INT32_MAX, count);
 }
 
 bool dictionary_enum(const struct dictionary *d, const char *enumeration, const char *label,
@@ -146,10 +165,12 @@ bool dictionary_enum(const struct dictionary *d, const char *enumeration, const 
 	{
 		long start;
 
-		if (number < 0 || split_label(name, &start) != stem || start < 0 ||
-		    strncmp(name, label, stem) != 0 || !range_of(v, &first, &count))
+		if (number < 0 || !json_object_is_type(v, json_type_array) ||
+		    split_label(name, &start) != stem || strncmp(name, label, stem) != 0 ||
+		    !range_of(v, &first, &count))
 			continue;
-		if (number >= start && number - start < (long)count) {
+		start = start < 0 ? 0 : start; /* "ADC" stands for ADC0, ADC1, … */
+		if (number >= start && (uint32_t)(number - start) < count) {
 			*value = first + (uint32_t)(number - start);
 			return true;
 		}
@@ -178,7 +199,8 @@ bool dictionary_label(const struct dictionary *d, const char *enumeration, uint3
 			return true;
 		}
 		stem = split_label(name, &start);
-		snprintf(buf, size, "%.*s%ld", (int)stem, name, start + (long)(value - first));
+		snprintf(buf, size, "%.*s%ld", (int)stem, name,
+			 (start < 0 ? 0 : start) + (long)(value - first));
 		return true;
 	}
 	return false;
@@ -202,6 +224,14 @@ double dictionary_number(const struct dictionary *d, const char *name, double mi
 		   !json_object_is_type(v, json_type_double)))
 		return missing;
 	return json_object_get_double(v);
+}
+
+uint32_t dictionary_whole(const struct dictionary *d, const char *name, uint32_t min, uint32_t max,
+			  uint32_t missing)
+{
+	double v = dictionary_number(d, name, missing);
+
+	return v >= min && v <= max ? (uint32_t)v : missing; /* NaN is neither */
 }
 
 const char *dictionary_text(const struct dictionary *d, const char *name)

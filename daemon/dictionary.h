@@ -22,7 +22,8 @@ struct dictionary {
 	struct wire_dict ids;
 };
 
-/* Inflate and parse. Returns 0, or -1 with a message in err (then *d holds nothing). */
+/* Inflate and parse. Any content is safe. Returns 0, or -1 with a message in err (then *d holds
+ * nothing). */
 int dictionary_parse(struct dictionary *d, const uint8_t *data, size_t size, char *err,
 		     size_t err_size);
 void dictionary_free(struct dictionary *d);
@@ -39,6 +40,9 @@ bool dictionary_label(const struct dictionary *d, const char *enumeration, uint3
 
 /* A constant of section "config"; missing if it isn't there or is no number. */
 double dictionary_number(const struct dictionary *d, const char *name, double missing);
+/* The same as a whole number within min .. max; missing if it is none. */
+uint32_t dictionary_whole(const struct dictionary *d, const char *name, uint32_t min, uint32_t max,
+			  uint32_t missing);
 /* The same for a text; or the top-level strings "version", "app". NULL if missing. */
 const char *dictionary_text(const struct dictionary *d, const char *name);
 

@@ -19,6 +19,7 @@ enum { REASON_HIT = 1, REASON_HOST = 2, REASON_END = 3, REASON_SILENCE = 4 };
 #define SAMPLE_S 15e-6
 #define OVERTRAVEL 1.5 /* times the axis' range, from anywhere */
 #define READ_TIMEOUT_NS ((int64_t)2 * 1000 * 1000 * 1000)
+#define RETRY_NS ((int64_t)200 * 1000 * 1000) /* an answer may be lost on the wire */
 
 enum { SAMPLES = 4 };
 
@@ -191,6 +192,7 @@ static void approach(struct machine *m)
 	double from_mm[MOVE_AXES];
 
 	h->hit = false;
+	h->deadline_ns = 0;
 	h->state = HOMING_PROBE;
 	memcpy(from_mm, planner_position(m->planner), sizeof(from_mm));
 	memcpy(h->before_mm, from_mm, sizeof(from_mm));
@@ -242,6 +244,19 @@ int homing_start(struct machine *m, uint32_t mask, char *err)
 
 /* ---- after the stop ---- */
 
+static void ask_unread(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	struct msg_stepper_get_position ask;
+
+	for (size_t i = 0; i < m->motors; i++) {
+		ask.oid = m->motor[i].oid;
+		if (h->motors_unread & 1u << i)
+			session_send(&m->session[m->motor[i].mcu], MSG_ID_stepper_get_position, &ask);
+	}
+	h->retry_ns = m->now_ns + RETRY_NS;
+}
+
 static void ask_counters(struct machine *m)
 {
 	struct homing *h = &m->homing;
@@ -249,7 +264,6 @@ static void ask_counters(struct machine *m)
 	struct msg_endstop_query_state query = {.oid = h->endstop_oid[h->axis]};
 	struct msg_endstop_home off = {.oid = h->endstop_oid[h->axis]};
 	struct msg_trsync_trigger t = {.reason = REASON_HOST};
-	struct msg_stepper_get_position ask;
 
 	session_send(&m->session[pin->mcu], MSG_ID_endstop_query_state, &query);
 	session_send(&m->session[pin->mcu], MSG_ID_endstop_home, &off);
@@ -258,11 +272,7 @@ static void ask_counters(struct machine *m)
 		session_send(&m->session[h->watch.trsync[i].mcu], MSG_ID_trsync_trigger, &t);
 	}
 	h->motors_unread = h->motors;
-	for (size_t i = 0; i < m->motors; i++) {
-		ask.oid = m->motor[i].oid;
-		if (h->motors & 1u << i)
-			session_send(&m->session[m->motor[i].mcu], MSG_ID_stepper_get_position, &ask);
-	}
+	ask_unread(m);
 	h->state = HOMING_READ;
 	h->deadline_ns = m->now_ns + READ_TIMEOUT_NS;
 }
@@ -393,8 +403,23 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 		fail(m, "an MCU was not heard of within the time-out; everything has stopped");
 		return;
 	}
+	if (stop->reason == REASON_END) {
+		fail(m, "the endstop did not trigger before the end of the move");
+		return;
+	}
 	h->trigger_s = machine_now_s(m); /* until the endstop's state tells better */
 	ask_counters(m);
+}
+
+/* The move is over and no trigger was heard of: either there was none, or word of it was lost. The
+ * trsync fires now, if it has not yet, and says why it did. */
+static void ask_reason(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	struct msg_trsync_trigger t = {.oid = h->watch.trsync[0].oid, .reason = REASON_END};
+
+	session_send(&m->session[h->watch.trsync[0].mcu], MSG_ID_trsync_trigger, &t);
+	h->retry_ns = m->now_ns + RETRY_NS;
 }
 
 static void sync_reached(struct machine *m)
@@ -406,7 +431,8 @@ static void sync_reached(struct machine *m)
 		next_axis(m);
 		break;
 	case HOMING_PROBE:
-		fail(m, "the endstop did not trigger before the end of the move");
+		ask_reason(m);
+		h->deadline_ns = m->now_ns + READ_TIMEOUT_NS;
 		break;
 	case HOMING_RETRACT:
 		h->pass = 1;
@@ -444,6 +470,17 @@ bool homing_event(struct machine *m, const struct ev_rec *ev)
 
 void homing_tick(struct machine *m)
 {
-	if (m->homing.state == HOMING_READ && m->now_ns > m->homing.deadline_ns)
-		fail(m, "an MCU did not report its steppers' positions within 2 s");
+	struct homing *h = &m->homing;
+	bool asked = h->state == HOMING_READ || (h->state == HOMING_PROBE && h->deadline_ns != 0);
+
+	if (!asked)
+		return;
+	if (m->now_ns > h->deadline_ns)
+		fail(m, h->state == HOMING_READ ?
+				"an MCU did not report its steppers' positions within 2 s" :
+				"an MCU did not say within 2 s whether its endstop has triggered");
+	else if (m->now_ns > h->retry_ns && h->state == HOMING_READ)
+		ask_unread(m);
+	else if (m->now_ns > h->retry_ns)
+		ask_reason(m);
 }

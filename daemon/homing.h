@@ -40,7 +40,7 @@ struct homing {
 	uint8_t endstop_oid[MOVE_AXES]; /* on the endstop's MCU */
 	uint32_t rest_ticks; /* between two samples of the endstop */
 	double trigger_s;    /* machine time */
-	int64_t deadline_ns;
+	int64_t deadline_ns, retry_ns; /* of the questions asked; 0: none is open */
 };
 
 /* Begin. mask: axes, bits AXIS_X .. AXIS_Z. Returns 0, or -EINVAL with a text in err. */

@@ -133,6 +133,8 @@ static const char *const fault_texts[] = {
 	[FAULT_UNDERRUN] = "planned motion ran out at speed",
 	[FAULT_LINK_FULL] = "the link to the MCU is full",
 	[FAULT_MCU_SHUTDOWN] = "the MCU shut down",
+	[FAULT_LINK_LOST] = "the MCU does not answer any more (unplugged, or without power?)",
+	[FAULT_MCU_RESET] = "the MCU started anew by itself (power or watchdog?)",
 };
 
 static void enter_fault(struct machine *m, enum machine_state state)
@@ -160,7 +162,7 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 	snprintf(m->reason, sizeof(m->reason),
 		 "%s%s%s%s%s at %.6f s (mcu '%s', detail %d, value %.6g): motion stopped, position "
 		 "no longer certain; RESTART to go on",
-		 fault_texts[f->fault <= FAULT_MCU_SHUTDOWN ? f->fault : 0], label[0] ? ": " : "",
+		 fault_texts[f->fault <= FAULT_MCU_RESET ? f->fault : 0], label[0] ? ": " : "",
 		 label, motor[0] ? ": " : "", motor, f->at_s,
 		 f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "?", (int16_t)f->detail, f->value_s);
 	enter_fault(m, MACHINE_FAULT);
@@ -196,8 +198,7 @@ static void event(struct machine *m, const struct ev_rec *ev)
 		fault_event(m, &ev->fault);
 		break;
 	case EV_LINK_LOST:
-		machine_say(m, REPLY_ERROR, "mcu '%s' does not answer any more",
-			    m->mc->mcu[ev->mcu].name);
+		session_lost(&m->session[ev->mcu]);
 		break;
 	default:
 		break;
@@ -253,10 +254,13 @@ static void plan_tick(struct machine *m, bool input_waiting)
 void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 {
 	struct ev_rec ev;
+	uint32_t events = ring_used(&m->events); /* before the status, which is then as new as they are */
 
 	m->now_ns = now_ns;
+	if (m->emergency_owed)
+		m->emergency_owed = !machine_control(m, &(struct ctl_rec){.kind = CTL_EMERGENCY});
 	engine_status_read(m->engine, &m->status);
-	for (int i = 0; i < MACHINE_EVENT_RECORDS && ring_pop(&m->events, &ev); i++)
+	for (; events > 0 && ring_pop(&m->events, &ev); events--)
 		event(m, &ev);
 	if (m->state == MACHINE_CONNECTING)
 		sessions_tick(m);
@@ -264,6 +268,12 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		homing_tick(m);
 		plan_tick(m, input_waiting);
 	}
+}
+
+void machine_reset_mcus(struct machine *m)
+{
+	for (size_t i = 0; i < m->mcus; i++)
+		m->session[i].force_reset = true;
 }
 
 bool machine_idle(const struct machine *m)

@@ -88,7 +88,8 @@ struct machine {
 	char reason[MACHINE_TEXT_MAX]; /* of FAULT, SHUTDOWN, FAILED */
 	uint32_t homed;                /* axis mask */
 	bool motors_on;
-	bool restart_wanted;
+	bool restart_wanted, restart_firmware;
+	bool emergency_owed; /* a CTL_EMERGENCY that the ring had no room for */
 	bool resume_owed; /* a PLAN_RESUME that the ring had no room for */
 	uint32_t sync_last, sync_waiting; /* sync ids; 0: not waiting */
 	double pushed_s;                  /* durations of all moves and dwells given to the ring */
@@ -131,6 +132,10 @@ void machine_say(struct machine *m, enum reply_kind kind, const char *fmt, ...)
 void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES]);
 /* Switch the motors' enable lines on if they are off. Returns 0 or -EAGAIN. */
 int machine_motors_on(struct machine *m);
+
+/* Bring the MCUs up from a reset, even those that hold this very configuration. Right after
+ * machine_new(). */
+void machine_reset_mcus(struct machine *m);
 
 /* machine_ops.c: what the interpreter calls. */
 void machine_ops_init(struct machine *m);

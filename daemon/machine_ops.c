@@ -155,7 +155,7 @@ static void op_emergency_stop(void *ctx, const char *reason)
 	struct machine *m = ctx;
 	struct ctl_rec rec = {.kind = CTL_EMERGENCY};
 
-	machine_control(m, &rec);
+	m->emergency_owed = !machine_control(m, &rec);
 	planner_drop(m->planner, NULL);
 	m->homed = 0;
 	m->state = MACHINE_SHUTDOWN;
@@ -214,19 +214,53 @@ static int op_restart(void *ctx, bool firmware, char *err)
 {
 	struct machine *m = ctx;
 
-	(void)firmware;
 	(void)err;
 	m->restart_wanted = true;
+	m->restart_firmware = firmware;
 	return 0;
+}
+
+/* The first motor of an axis' sections, or -1. */
+static int motor_of(const struct machine *m, int axis)
+{
+	for (size_t i = 0; i < m->motors; i++)
+		if (m->motor[i].axis == axis)
+			return (int)i;
+	return -1;
+}
+
+/* Forward kinematics: where the axes are according to the steps handed out. An axis without a
+ * motor stays at 0. */
+static void steppers_to_axes(const struct machine *m, double mm[MOVE_AXES])
+{
+	double joint_mm[MOVE_AXES] = {0};
+
+	for (int axis = 0; axis < MOVE_AXES; axis++) {
+		int i = motor_of(m, axis);
+
+		if (i >= 0)
+			joint_mm[axis] = m->status.stepper_at_steps[i] *
+					 m->motor[i].cfg->step_distance_mm;
+	}
+	memcpy(mm, joint_mm, sizeof(joint_mm));
+	if (m->mc->kinematics == KINEMATICS_COREXY) { /* X+Y and X-Y, see machine_setup.c */
+		mm[AXIS_X] = 0.5 * (joint_mm[AXIS_X] + joint_mm[AXIS_Y]);
+		mm[AXIS_Y] = 0.5 * (joint_mm[AXIS_X] - joint_mm[AXIS_Y]);
+	}
 }
 
 static bool op_position(void *ctx, struct gcode_position *out)
 {
 	struct machine *m = ctx;
+	size_t used = 0;
 
 	memcpy(out->commanded_mm, m->status.position_mm, sizeof(out->commanded_mm));
-	memcpy(out->stepper_mm, m->status.position_mm, sizeof(out->stepper_mm));
+	steppers_to_axes(m, out->stepper_mm);
 	out->steppers[0] = 0;
+	for (size_t i = 0; i < m->motors && used < sizeof(out->steppers); i++)
+		used += (size_t)snprintf(out->steppers + used, sizeof(out->steppers) - used, "%s%s:%lld",
+					 i ? " " : "", m->motor[i].cfg->name,
+					 (long long)m->status.stepper_count[i]);
 	return m->state == MACHINE_READY;
 }
 

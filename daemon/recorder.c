@@ -174,8 +174,8 @@ void recorder_drain(struct recorder *r)
 	struct plan_trace_rec rec;
 
 	for (int i = 0; i < RECORDER_RECORDS && r->file && ring_pop(&r->ring, &rec); i++) {
-		/* The planner has heard of a stop before anything can follow it. */
-		if (r->cut_waits)
+		/* The planner has heard of a stop before any motion can follow it; clocks go on. */
+		if (r->cut_waits && rec.kind != PLAN_TRACE_MAP)
 			put_stop(r);
 		if (rec.kind == PLAN_TRACE_CUT) {
 			r->cut = rec;

@@ -2,6 +2,7 @@
 #include "rt_thread.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <liburing.h>
 #include <poll.h>
 #include <sched.h>
@@ -31,7 +32,7 @@ enum {
 enum { STATE_STARTING, STATE_RUNNING, STATE_FAILED };
 
 /* What a completion belongs to: operation in the low byte, MCU number above. */
-enum rt_op { OP_POLL = 1, OP_READ, OP_WRITE, OP_WAKE, OP_NOTIFY };
+enum rt_op { OP_POLL = 1, OP_READ, OP_WRITE, OP_POLL_OUT, OP_WAKE, OP_NOTIFY };
 
 struct rt_port {
 	uint8_t in[RT_READ_BYTES];
@@ -75,19 +76,20 @@ static void ask_scheduling(struct rt_thread *t)
 {
 	struct sched_param sp = {.sched_priority = t->cfg.priority};
 	cpu_set_t set;
+	int rc;
 
 	if (t->cfg.cpu >= 0) {
 		CPU_ZERO(&set);
 		CPU_SET((size_t)t->cfg.cpu, &set);
-		t->grants.pinned = pthread_setaffinity_np(pthread_self(), sizeof(set), &set) == 0;
-		if (!t->grants.pinned)
+		rc = pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+		t->grants.pinned = rc == 0;
+		if (rc)
 			missing(t, "not pinned to CPU %d: %s; choose an existing one with "
 				   "[stepd] rt_cpu\n",
-				t->cfg.cpu, strerror(errno));
+				t->cfg.cpu, strerror(rc));
 	}
 	if (t->cfg.priority > 0) {
-		int rc = pthread_setschedparam(pthread_self(), SCHED_FIFO, &sp);
-
+		rc = pthread_setschedparam(pthread_self(), SCHED_FIFO, &sp);
 		t->grants.fifo = rc == 0;
 		if (rc)
 			missing(t, "no SCHED_FIFO priority %d: %s; grant it with CAP_SYS_NICE or "
@@ -135,13 +137,16 @@ static bool forbid_syscalls(struct rt_thread *t)
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	bool ok = ctx != NULL;
 
-	/* exit ends the thread; the signal calls are the kernel's own way back from a stop. */
+	/* exit ends the thread; the signal calls are the kernel's own way back from a stop; where the
+	 * vDSO can't read the clock, reading it is a call. */
 	static const int allowed[] = {SCMP_SYS(io_uring_enter), SCMP_SYS(exit),
-				      SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
-				      SCMP_SYS(restart_syscall)};
+				      SCMP_SYS(exit_group),	SCMP_SYS(rt_sigreturn),
+				      SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime),
+				      SCMP_SYS(clock_gettime64)};
 
 	for (size_t i = 0; ok && i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		ok = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0) == 0;
+		ok = allowed[i] < 0 || /* not a call of this architecture */
+		     seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0) == 0;
 	ok = ok && seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 0) == 0;
 	/* seccomp_release() frees memory through calls that the filter would forbid: the small
 	 * context stays for the life of the process. */
@@ -179,24 +184,37 @@ static struct io_uring_sqe *get_sqe(struct rt_loop *l, enum rt_op op, int mcu)
 	return sqe;
 }
 
-static void arm_poll(struct rt_loop *l, int mcu)
+/* The device is gone, or can't be served any more. */
+static RUNS_ON(role_rt) void close_port(struct rt_loop *l, int mcu)
 {
-	struct io_uring_sqe *sqe = get_sqe(l, OP_POLL, mcu);
-
-	if (!sqe) {
-		l->port[mcu].closed = true;
+	l->stats.io_errors++;
+	if (l->port[mcu].closed)
 		return;
-	}
-	io_uring_prep_poll_add(sqe, l->t->cfg.mcu_fd[mcu], POLLIN);
-	io_uring_sqe_set_data64(sqe, OP_POLL | (uint64_t)mcu << 8);
+	l->port[mcu].closed = true;
+	engine_line_closed(l->t->cfg.engine, mcu);
 }
 
-static void arm_read(struct rt_loop *l, int mcu)
+/* Wait until the device has something, or (OP_POLL_OUT) takes something. */
+static RUNS_ON(role_rt) void arm_poll(struct rt_loop *l, int mcu, enum rt_op op)
+{
+	struct io_uring_sqe *sqe = get_sqe(l, op, mcu);
+
+	if (!sqe) {
+		close_port(l, mcu);
+		return;
+	}
+	io_uring_prep_poll_add(sqe, l->t->cfg.mcu_fd[mcu], op == OP_POLL ? POLLIN : POLLOUT);
+	io_uring_sqe_set_data64(sqe, (uint64_t)op | (uint64_t)mcu << 8);
+}
+
+static RUNS_ON(role_rt) void arm_read(struct rt_loop *l, int mcu)
 {
 	struct io_uring_sqe *sqe = get_sqe(l, OP_READ, mcu);
 
-	if (!sqe)
+	if (!sqe) {
+		close_port(l, mcu);
 		return;
+	}
 	io_uring_prep_read(sqe, l->t->cfg.mcu_fd[mcu], l->port[mcu].in, RT_READ_BYTES, (uint64_t)-1);
 	io_uring_sqe_set_data64(sqe, OP_READ | (uint64_t)mcu << 8);
 }
@@ -211,20 +229,22 @@ static void arm_wake(struct rt_loop *l)
 	io_uring_sqe_set_data64(sqe, OP_WAKE);
 }
 
-static void write_more(struct rt_loop *l, int mcu)
+static RUNS_ON(role_rt) void write_more(struct rt_loop *l, int mcu)
 {
 	struct rt_port *p = &l->port[mcu];
 	struct io_uring_sqe *sqe = get_sqe(l, OP_WRITE, mcu);
 
-	if (!sqe)
+	if (!sqe) {
+		close_port(l, mcu);
 		return;
+	}
 	io_uring_prep_write(sqe, l->t->cfg.mcu_fd[mcu], p->out + p->out_done,
 			    p->out_len - p->out_done, (uint64_t)-1);
 	io_uring_sqe_set_data64(sqe, OP_WRITE | (uint64_t)mcu << 8);
 	p->writing = true;
 }
 
-static void transmit(struct rt_loop *l, int mcu, int64_t now_ns)
+static RUNS_ON(role_rt) void transmit(struct rt_loop *l, int mcu, int64_t now_ns)
 {
 	struct rt_port *p = &l->port[mcu];
 
@@ -242,6 +262,7 @@ static void transmit(struct rt_loop *l, int mcu, int64_t now_ns)
 	}
 	if (p->out_len > 0)
 		write_more(l, mcu);
+	engine_line_busy(l->t->cfg.engine, mcu, p->writing);
 }
 
 static void notify(struct rt_loop *l)
@@ -262,24 +283,27 @@ static void notify(struct rt_loop *l)
 	l->notifying = true;
 }
 
-static void written(struct rt_loop *l, int mcu, int res)
+static RUNS_ON(role_rt) void written(struct rt_loop *l, int mcu, int res)
 {
 	struct rt_port *p = &l->port[mcu];
 
 	p->writing = false;
-	if (res == -EAGAIN || res == -EINTR)
-		res = 0;
-	if (res < 0) { /* the device is gone: the link's own time-outs report it */
-		p->closed = true;
-		l->stats.io_errors++;
+	if (res == -EAGAIN) { /* the device's buffer is full */
+		p->writing = true;
+		arm_poll(l, mcu, OP_POLL_OUT);
 		return;
 	}
-	p->out_done += (uint32_t)res;
+	if (res < 0 && res != -EINTR) {
+		close_port(l, mcu);
+		return;
+	}
+	p->out_done += res > 0 ? (uint32_t)res : 0;
 	if (p->out_done < p->out_len)
 		write_more(l, mcu);
+	engine_line_busy(l->t->cfg.engine, mcu, p->writing);
 }
 
-static void received(struct rt_loop *l, int mcu, int res, int64_t now_ns)
+static RUNS_ON(role_rt) void received(struct rt_loop *l, int mcu, int res, int64_t now_ns)
 {
 	struct rt_port *p = &l->port[mcu];
 
@@ -288,14 +312,13 @@ static void received(struct rt_loop *l, int mcu, int res, int64_t now_ns)
 	if (res == RT_READ_BYTES) {
 		arm_read(l, mcu);
 	} else if (res > 0 || res == -EAGAIN || res == -EINTR) {
-		arm_poll(l, mcu);
+		arm_poll(l, mcu, OP_POLL);
 	} else { /* end of file or error */
-		p->closed = true;
-		l->stats.io_errors++;
+		close_port(l, mcu);
 	}
 }
 
-static void completed(struct rt_loop *l, uint64_t data, int res, int64_t now_ns)
+static RUNS_ON(role_rt) void completed(struct rt_loop *l, uint64_t data, int res, int64_t now_ns)
 {
 	int mcu = (int)(data >> 8);
 
@@ -304,7 +327,13 @@ static void completed(struct rt_loop *l, uint64_t data, int res, int64_t now_ns)
 		if (res > 0)
 			arm_read(l, mcu);
 		else
-			l->port[mcu].closed = true;
+			close_port(l, mcu);
+		break;
+	case OP_POLL_OUT:
+		if (res > 0)
+			write_more(l, mcu);
+		else
+			close_port(l, mcu);
 		break;
 	case OP_READ:
 		received(l, mcu, res, now_ns);
@@ -325,7 +354,7 @@ static void completed(struct rt_loop *l, uint64_t data, int res, int64_t now_ns)
 	}
 }
 
-static void reap(struct rt_loop *l, int64_t now_ns)
+static RUNS_ON(role_rt) void reap(struct rt_loop *l, int64_t now_ns)
 {
 	struct io_uring_cqe *cqe;
 	unsigned int head, count = 0;
@@ -366,13 +395,12 @@ static void note_wake(struct rt_loop *l, int64_t deadline_ns, int64_t now_ns)
 		l->stats.wake_late++;
 }
 
-static void loop(struct rt_loop *l)
+static RUNS_ON(role_rt) void loop(struct rt_loop *l)
 {
 	struct rt_thread *t = l->t;
 	struct engine *e = t->cfg.engine;
 	int64_t now_ns = clock_now_ns();
 
-	role_take(&role_rt);
 	/* Pairs with the release in rt_thread_stop(). */
 	while (!atomic_load_explicit(&t->stop, memory_order_acquire)) {
 		int64_t start_ns = now_ns, deadline_ns;
@@ -404,6 +432,7 @@ static void *rt_main(void *arg)
 	struct rt_thread *t = l->t;
 	int rc;
 
+	role_take(&role_rt);
 	t->tid = (int)syscall(SYS_gettid);
 	ask_scheduling(t);
 	touch_stack();
@@ -419,18 +448,15 @@ static void *rt_main(void *arg)
 		return NULL;
 	}
 	for (int i = 0; i < t->cfg.mcu_count; i++)
-		arm_poll(l, i);
+		arm_poll(l, i, OP_POLL);
 	arm_wake(l);
 	if (t->cfg.seccomp)
 		t->grants.seccomp = forbid_syscalls(t);
 	atomic_store(&t->state, STATE_RUNNING);
 	loop(l);
-	if (!t->grants.seccomp) {
-		io_uring_queue_exit(&l->ring);
-		return NULL;
-	}
-	/* Only the bare call is allowed under the filter; the kernel closes the ring. */
-	syscall(SYS_exit, 0);
+	/* What is in flight ends with the thread; rt_thread_stop() releases the ring. */
+	if (t->grants.seccomp) /* the library's way out makes calls that the filter forbids */
+		syscall(SYS_exit, 0);
 	return NULL;
 }
 
@@ -450,35 +476,53 @@ static int start_thread(struct rt_thread *t, struct rt_loop *l)
 	return -rc;
 }
 
+/* After the thread has ended, or if it never was. */
+static void release(struct rt_thread *t)
+{
+	if (atomic_load(&t->state) == STATE_RUNNING)
+		io_uring_queue_exit(&t->loop->ring);
+	free(t->loop);
+	t->loop = NULL;
+	if (t->wake_fd >= 0)
+		close(t->wake_fd);
+	if (t->notify_fd >= 0)
+		close(t->notify_fd);
+	t->wake_fd = t->notify_fd = -1;
+}
+
 int rt_thread_start(struct rt_thread *t, const struct rt_thread_config *cfg)
 {
-	struct rt_loop *l = aligned_alloc(RING_CACHE_LINE, (sizeof(*l) + 63) / 64 * 64);
 	struct timespec pause = {0, 1000000};
 	int rc;
 
-	if (!l)
-		return -ENOMEM;
 	memset(t, 0, sizeof(*t));
-	memset(l, 0, sizeof(*l));
 	t->cfg = *cfg;
 	t->wake_fd = eventfd(0, EFD_CLOEXEC);
+	rc = t->wake_fd < 0 ? -errno : 0;
 	t->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (t->wake_fd < 0 || t->notify_fd < 0) {
-		free(l);
-		return -errno;
+	if (!rc && t->notify_fd < 0)
+		rc = -errno;
+	t->loop = aligned_alloc(RING_CACHE_LINE, (sizeof(*t->loop) + 63) / 64 * 64);
+	if (!rc && !t->loop)
+		rc = -ENOMEM;
+	if (!rc) {
+		memset(t->loop, 0, sizeof(*t->loop));
+		t->loop->t = t;
+		rc = start_thread(t, t->loop);
 	}
-	l->t = t;
-	rc = start_thread(t, l);
 	if (rc) {
-		free(l);
+		release(t);
 		return rc;
 	}
 	for (int i = 0; i < 5000 && atomic_load(&t->state) == STATE_STARTING; i++)
 		nanosleep(&pause, NULL);
 	if (atomic_load(&t->state) == STATE_RUNNING)
 		return 0;
-	if (atomic_load(&t->state) == STATE_FAILED)
-		pthread_join(t->thread, NULL);
+	if (atomic_load(&t->state) == STATE_STARTING)
+		missing(t, "the thread was not given the processor for 5 s\n");
+	atomic_store(&t->stop, true); /* a late start ends at once */
+	pthread_join(t->thread, NULL);
+	release(t);
 	return -EIO;
 }
 
@@ -497,20 +541,24 @@ void rt_thread_stop(struct rt_thread *t)
 	atomic_store_explicit(&t->stop, true, memory_order_release);
 	rt_thread_wake(t);
 	pthread_join(t->thread, NULL);
-	close(t->wake_fd);
-	close(t->notify_fd);
+	release(t);
 }
 
 bool rt_thread_stats_read(struct rt_thread *t, struct rt_thread_stats *out)
 {
-	return snapshot_read(&t->stats, out, sizeof(*out));
+	struct rt_thread_stats st;
+
+	if (!snapshot_read(&t->stats, &st, sizeof(st)))
+		return false;
+	*out = st;
+	return true;
 }
 
 static bool proc_value(const char *text, const char *key, uint64_t *value)
 {
 	const char *at = strstr(text, key);
 
-	return at && sscanf(at + strlen(key), "%lu", value) == 1;
+	return at && sscanf(at + strlen(key), "%" SCNu64, value) == 1;
 }
 
 static bool read_proc(int tid, const char *name, char *buf, size_t size)
@@ -537,7 +585,8 @@ bool rt_thread_proc_read(const struct rt_thread *t, struct rt_thread_proc *out)
 	if (!read_proc(t->tid, "stat", buf, sizeof(buf)))
 		return false;
 	after_name = strrchr(buf, ')'); /* the name may hold spaces */
-	if (!after_name || sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %lu %*u %lu",
+	if (!after_name || sscanf(after_name + 1,
+				  " %*c %*d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64,
 				  &out->minor_faults, &out->major_faults) != 2)
 		return false;
 	return read_proc(t->tid, "status", buf, sizeof(buf)) &&

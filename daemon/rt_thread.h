@@ -21,7 +21,7 @@ struct rt_thread_config {
 	int mcu_fd[ENGINE_MCUS]; /* non-blocking ttys, indexed like the engine's links */
 	int priority;            /* SCHED_FIFO priority 1..99; 0 = don't ask for it */
 	int cpu;                 /* pin to this CPU; -1 = don't */
-	bool seccomp;            /* any system call but io_uring_enter is fatal */
+	bool seccomp;            /* any system call but io_uring_enter and a clock read is fatal */
 };
 
 /* What the thread got of what it asked for. Text fields are "" where it got it. */
@@ -46,6 +46,7 @@ struct rt_thread {
 	int tid;
 	int wake_fd;   /* PLAN writes: there is something in a ring */
 	int notify_fd; /* RT writes: there is something in the event ring */
+	struct rt_loop *loop; /* what the thread works with; opaque */
 	_Atomic int state;
 	_Atomic bool stop;
 	struct snapshot stats;
@@ -59,6 +60,7 @@ int rt_thread_start(struct rt_thread *t, const struct rt_thread_config *cfg);
 /* Let it know that a ring has something for it. Never blocks. Thread: PLAN. */
 void rt_thread_wake(struct rt_thread *t);
 
+/* Wait until it has ended (at most about 50 ms) and release all. The ttys stay open. Thread: PLAN. */
 void rt_thread_stop(struct rt_thread *t);
 
 bool rt_thread_stats_read(struct rt_thread *t, struct rt_thread_stats *out);

@@ -25,6 +25,7 @@ static int set_raw(int fd, uint32_t baud)
 	t.c_ispeed = baud;
 	t.c_ospeed = baud;
 	memset(t.c_cc, 0, sizeof(t.c_cc));
+	t.c_cc[VMIN] = 1; /* with 0, a read without data would look like the end of the file */
 	return ioctl(fd, TCSETSF2, &t);
 }
 
@@ -60,4 +61,11 @@ int serial_open(const char *path, uint32_t baud, char *err, size_t err_size)
 	}
 	set_low_latency(fd);
 	return fd;
+}
+
+void serial_close(int fd)
+{
+	/* Others may open it at once, even while the kernel still lets go of it. */
+	(void)ioctl(fd, TIOCNXCL);
+	close(fd);
 }

@@ -13,4 +13,7 @@
  * ignore it), for our exclusive use. Returns a descriptor, or -1 with a message in err. */
 int serial_open(const char *path, uint32_t baud, char *err, size_t err_size);
 
+/* Close what serial_open() returned. */
+void serial_close(int fd);
+
 #endif

@@ -33,8 +33,9 @@ bool session_init(struct session *s, int mcu, const char *name, struct ring *con
 	s->ctx = ctx;
 	s->dict_data = malloc(SESSION_DICT_MAX);
 	s->config = calloc(SESSION_COMMANDS_MAX, sizeof(*s->config));
+	s->rearm = calloc(SESSION_REARM_MAX, sizeof(*s->rearm));
 	wire_dict_init(&s->dict.ids);
-	return s->dict_data && s->config;
+	return s->dict_data && s->config && s->rearm;
 }
 
 void session_free(struct session *s)
@@ -42,8 +43,10 @@ void session_free(struct session *s)
 	dictionary_free(&s->dict);
 	free(s->dict_data);
 	free(s->config);
+	free(s->rearm);
 	s->dict_data = NULL;
 	s->config = NULL;
+	s->rearm = NULL;
 }
 
 static bool encode(struct session *s, enum msg_id id, const void *msg, struct session_command *out)
@@ -87,23 +90,40 @@ bool session_oid(struct session *s, uint8_t *oid)
 	return true;
 }
 
-bool session_config(struct session *s, enum msg_id id, const void *msg)
+static bool append(struct session *s, struct session_command *list, size_t *count, size_t max,
+		   enum msg_id id, const void *msg)
 {
-	if (s->config_count == SESSION_COMMANDS_MAX) {
-		snprintf(s->error, sizeof(s->error), "mcu '%s': more than %d config commands",
-			 s->name, SESSION_COMMANDS_MAX);
+	if (*count == max) {
+		snprintf(s->error, sizeof(s->error), "mcu '%s': more than %zu config commands",
+			 s->name, max);
 		return false;
 	}
-	if (!encode(s, id, msg, &s->config[s->config_count]))
+	if (!encode(s, id, msg, &list[*count]))
 		return false;
-	s->config_count++;
+	++*count;
 	return true;
 }
 
-bool session_pin(struct session *s, const char *pin, uint32_t *number)
+bool session_config(struct session *s, enum msg_id id, const void *msg)
 {
-	if (dictionary_enum(&s->dict, "pin", pin, number))
-		return true;
+	return append(s, s->config, &s->config_count, SESSION_COMMANDS_MAX, id, msg);
+}
+
+bool session_rearm(struct session *s, enum msg_id id, const void *msg)
+{
+	return append(s, s->rearm, &s->rearm_count, SESSION_REARM_MAX, id, msg);
+}
+
+bool session_pin(struct session *s, const char *pin, uint32_t max, uint32_t *number)
+{
+	if (dictionary_enum(&s->dict, "pin", pin, number)) {
+		if (*number <= max)
+			return true;
+		snprintf(s->error, sizeof(s->error),
+			 "mcu '%s': pin '%s' has the number %u; expected at most %u for this use",
+			 s->name, pin, *number, max);
+		return false;
+	}
 	snprintf(s->error, sizeof(s->error),
 		 "mcu '%s' (%s): it has no pin '%s'; expected a pin name of that chip", s->name,
 		 dictionary_text(&s->dict, "MCU") ? dictionary_text(&s->dict, "MCU") : "unknown chip",
@@ -143,13 +163,15 @@ static void dictionary_complete(struct session *s)
 	struct ctl_rec rec = {.kind = CTL_MCU_IDS};
 	char err[SESSION_ERROR_MAX - 80];
 
+	dictionary_free(&s->dict);
 	if (dictionary_parse(&s->dict, s->dict_data, s->dict_size, err, sizeof(err)) < 0) {
 		fail(s, err);
 		return;
 	}
 	rec.mcu_ids.mcu = (uint8_t)s->mcu;
 	rec.mcu_ids.freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
-	rec.mcu_ids.receive_window = (uint16_t)dictionary_number(&s->dict, "RECEIVE_WINDOW", 0);
+	rec.mcu_ids.receive_window =
+		(uint16_t)dictionary_whole(&s->dict, "RECEIVE_WINDOW", 0, UINT16_MAX, 0);
 	rec.mcu_ids.dict = s->dict.ids;
 	if (!(rec.mcu_ids.freq_hz >= 1e5 && rec.mcu_ids.freq_hz <= 1e10)) {
 		fail(s, "its dictionary has no usable CLOCK_FREQ; expected 100000 .. 10000000000");
@@ -157,12 +179,14 @@ static void dictionary_complete(struct session *s)
 	}
 	s->oid_count = 0;
 	s->config_count = 0;
+	s->rearm_count = 0;
 	if (!s->configure(s->ctx, s)) {
 		fail(s, s->error);
 		return;
 	}
 	s->config_crc = config_crc(s);
 	s->state = SESSION_CLOCK;
+	s->give_up_ns = 0;
 	if (!ring_push(s->control, &rec))
 		fail(s, "the control ring is full");
 }
@@ -184,13 +208,16 @@ static void identify_response(struct session *s, const struct msg_identify_respo
 	ask_identify(s);
 }
 
-static void reset_mcu(struct session *s, int64_t now_ns)
+/* why: what makes it necessary, for the case that it doesn't help. */
+static void reset_mcu(struct session *s, const char *why, int64_t now_ns)
 {
 	struct ctl_rec rec = {.kind = CTL_LINK_RESET, .mcu = (uint8_t)s->mcu};
+	char text[SESSION_ERROR_MAX - 80];
 	bool sent;
 
 	if (s->resets++ >= RESETS_MAX) {
-		fail(s, "it does not take a new configuration, not even after a reset");
+		snprintf(text, sizeof(text), "%s, even after a reset", why);
+		fail(s, text);
 		return;
 	}
 	sent = wire_dict_wire_id(&s->dict.ids, MSG_ID_reset) != WIRE_ID_NONE
@@ -198,11 +225,13 @@ static void reset_mcu(struct session *s, int64_t now_ns)
 		       : session_send(s, MSG_ID_emergency_stop, NULL) &&
 				 session_send(s, MSG_ID_config_reset, NULL);
 	if (!sent || !ring_push(s->control, &rec)) {
-		fail(s, "it holds another configuration and cannot be reset by command; "
-			"press its reset button");
+		snprintf(text, sizeof(text), "%s, and cannot be reset by command; press its reset button",
+			 why);
+		fail(s, text);
 		return;
 	}
 	s->state = SESSION_RESET;
+	s->give_up_ns = 0; /* a new start gets its full time */
 	s->retry_ns = now_ns + RESET_WAIT_NS;
 }
 
@@ -225,11 +254,18 @@ static void send_config(struct session *s)
 static void ready(struct session *s, const struct msg_config *m)
 {
 	struct ctl_rec rec = {.kind = CTL_MCU_READY};
+	bool ok = true;
 
+	if (m->move_count == 0) {
+		fail(s, "it has no room for moves (move_count 0)");
+		return;
+	}
+	for (size_t i = 0; s->was_configured && ok && i < s->rearm_count; i++)
+		ok = push(s, &s->rearm[i]);
 	s->move_count = m->move_count;
 	rec.mcu_ready.mcu = (uint8_t)s->mcu;
 	rec.mcu_ready.move_count = m->move_count;
-	if (!ring_push(s->control, &rec)) {
+	if (!ok || !ring_push(s->control, &rec)) {
 		fail(s, "the control ring is full");
 		return;
 	}
@@ -242,12 +278,16 @@ static void config_response(struct session *s, const struct msg_config *m, int64
 
 	if (s->state != SESSION_QUERY && s->state != SESSION_REVIVE && s->state != SESSION_CONFIRM)
 		return;
-	if (m->is_shutdown) {
-		if (s->state == SESSION_QUERY) {
+	if (s->force_reset && (m->is_shutdown || m->is_config)) {
+		s->force_reset = false;
+		reset_mcu(s, "it is to start anew", now_ns);
+	} else if (m->is_shutdown) {
+		if (s->state == SESSION_QUERY &&
+		    wire_dict_wire_id(&s->dict.ids, MSG_ID_clear_shutdown) != WIRE_ID_NONE) {
 			session_send(s, MSG_ID_clear_shutdown, NULL);
 			ask_config(s, SESSION_REVIVE);
 		} else {
-			reset_mcu(s, now_ns);
+			reset_mcu(s, "it stays shut down", now_ns);
 		}
 	} else if (!m->is_config) {
 		if (s->state == SESSION_CONFIRM)
@@ -262,17 +302,20 @@ static void config_response(struct session *s, const struct msg_config *m, int64
 			 s->config_crc);
 		fail(s, text);
 	} else {
-		reset_mcu(s, now_ns);
+		reset_mcu(s, "it holds another configuration", now_ns);
 	}
 }
 
-static void stopped(struct session *s, const char *what, uint16_t reason)
+/* Perhaps it held half of a configuration, from a host that was ended: a reset clears that. */
+static void stopped(struct session *s, uint16_t reason, int64_t now_ns)
 {
 	char label[96], text[160];
 
+	if (s->state != SESSION_CONFIRM)
+		return;
 	dictionary_label(&s->dict, "static_string_id", reason, label, sizeof(label));
-	snprintf(text, sizeof(text), "%s: %s", what, label);
-	fail(s, text);
+	snprintf(text, sizeof(text), "it shut down while being configured: %s", label);
+	reset_mcu(s, text, now_ns);
 }
 
 bool session_message(struct session *s, const struct ev_message *m)
@@ -293,16 +336,22 @@ bool session_message(struct session *s, const struct ev_message *m)
 		config_response(s, &any.config, m->received_ns);
 		return true;
 	case MSG_ID_is_shutdown:
-		if (s->state == SESSION_CONFIRM)
-			stopped(s, "it shut down while being configured", any.is_shutdown.static_string_id);
+		stopped(s, any.is_shutdown.static_string_id, m->received_ns);
 		return s->state != SESSION_READY;
 	case MSG_ID_shutdown:
-		if (s->state == SESSION_CONFIRM)
-			stopped(s, "it shut down while being configured", any.shutdown.static_string_id);
+		stopped(s, any.shutdown.static_string_id, m->received_ns);
 		return s->state != SESSION_READY;
 	default:
 		return false;
 	}
+}
+
+void session_lost(struct session *s)
+{
+	if (s->state != SESSION_READY && s->state != SESSION_FAILED)
+		fail(s, s->state == SESSION_RESET ?
+				"its device went away with the reset; RESTART when it is back" :
+				"its device went away (unplugged?); RESTART when it is back");
 }
 
 void session_clock_ready(struct session *s, int64_t now_ns)
@@ -321,7 +370,7 @@ void session_tick(struct session *s, int64_t now_ns)
 		s->give_up_ns = now_ns + GIVE_UP_NS;
 		s->retry_ns = now_ns;
 	}
-	if (now_ns >= s->give_up_ns) {
+	if (now_ns >= s->give_up_ns) { /* 15 s for each of identify, set-up and reset */
 		fail(s, s->dict_size == 0 && s->state == SESSION_IDENTIFY
 				? "it does not answer; expected a board with firmware that speaks "
 				  "this protocol at this device and baud rate"

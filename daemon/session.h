@@ -19,6 +19,7 @@
 enum {
 	SESSION_DICT_MAX = 256 * 1024, /* compressed dictionary, bytes */
 	SESSION_COMMANDS_MAX = 256,
+	SESSION_REARM_MAX = 64,
 	SESSION_ERROR_MAX = 256,
 };
 
@@ -49,11 +50,14 @@ struct session {
 	size_t dict_size;
 	struct session_command *config; /* between allocate_oids and finalize_config */
 	size_t config_count;
+	struct session_command *rearm; /* instead of these, if it is configured already */
+	size_t rearm_count;
 	uint8_t oid_count;
 	uint32_t config_crc;
 	uint16_t move_count;
 	int64_t retry_ns, give_up_ns;
 	int resets;
+	bool force_reset; /* FIRMWARE_RESTART: start from a reset, whatever it holds */
 	bool was_configured; /* the firmware held this very configuration already */
 	char error[SESSION_ERROR_MAX];
 	/* Called once the dictionary is known: adds oids and config commands. Returns false with
@@ -70,14 +74,19 @@ void session_free(struct session *s);
 /* For configure(): a new oid, and a config command. false: s->error says why. */
 bool session_oid(struct session *s, uint8_t *oid);
 bool session_config(struct session *s, enum msg_id id, const void *msg);
-/* Number of a pin in this MCU's dictionary. */
-bool session_pin(struct session *s, const char *pin, uint32_t *number);
+/* A command that brings an object back to its start in a firmware that holds this very configuration
+ * already, from an earlier run. */
+bool session_rearm(struct session *s, enum msg_id id, const void *msg);
+/* Number of a pin in this MCU's dictionary, at most max (the width of its field). */
+bool session_pin(struct session *s, const char *pin, uint32_t max, uint32_t *number);
 
 /* Send a command now, outside the configuration. false: the ring is full or the firmware lacks it. */
 bool session_send(struct session *s, enum msg_id id, const void *msg);
 
 /* A message of this MCU. Returns true if it was the session's own. */
 bool session_message(struct session *s, const struct ev_message *m);
+/* The engine can't reach it (any more). No effect once it is ready. */
+void session_lost(struct session *s);
 /* The engine's clock estimate for this MCU is ready. */
 void session_clock_ready(struct session *s, int64_t now_ns);
 /* Time passes: retries and time-outs. */

@@ -215,12 +215,17 @@ static void publish(struct engine *e, int64_t now_ns)
 	snapshot_write(&e->snapshot, st, sizeof(*st));
 }
 
+int64_t engine_period_ns(const struct engine *e)
+{
+	return (int64_t)(e->cfg.low_water_s * 1e9) / CYCLES_PER_LOW_WATER;
+}
+
 int64_t engine_deadline_ns(const struct engine *e, int64_t now_ns)
 {
 	int64_t next_ns = now_ns + IDLE_PERIOD_NS;
 
 	if (e->moving || e->sync_head != e->sync_tail)
-		next_ns = now_ns + (int64_t)(e->cfg.low_water_s * 1e9) / CYCLES_PER_LOW_WATER;
+		next_ns = e->make_next_ns > now_ns ? e->make_next_ns : now_ns + engine_period_ns(e);
 	for (int i = 0; i < ENGINE_MCUS; i++) {
 		const struct engine_mcu *m = &e->mcu[i];
 		int64_t at_ns;

@@ -397,7 +397,7 @@ static double frontier_s(const struct engine *e)
 {
 	double least_s = INFINITY;
 
-	for (int i = 0; i < ENGINE_STEPPERS; i++)
+	for (int i = 0; i < e->steppers; i++)
 		if (e->stepper[i].present)
 			least_s = fmin(least_s, stepgen_frontier_s(&e->stepper[i].gen));
 	return least_s;
@@ -437,6 +437,8 @@ void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
 	s->invert_dir = c->invert_dir;
 	s->dir = -1;
 	s->present = true;
+	if (c->stepper >= e->steppers)
+		e->steppers = c->stepper + 1;
 	memcpy(cfg.weight, c->steps_per_mm, sizeof(cfg.weight));
 	memcpy(s->steps_per_mm, c->steps_per_mm, sizeof(s->steps_per_mm));
 	stepgen_init(&s->gen, &cfg, &e->trapq);

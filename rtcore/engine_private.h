@@ -22,6 +22,9 @@ void engine_take_control(struct engine *e, int64_t now_ns);
 /* Drop all motion that has not been handed out; the steppers stay where they are. */
 void engine_drop_motion(struct engine *e);
 
+/* Time between two looks for due steps while moving. */
+int64_t engine_period_ns(const struct engine *e);
+
 /* ---- engine_mcu.c: links, clocks ---- */
 void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t now_ns);
 void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64_t now_ns);

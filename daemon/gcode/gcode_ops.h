@@ -49,8 +49,10 @@ struct gcode_limits {
 /* Where the machine is at this moment (not at the end of the queue). */
 struct gcode_position {
 	double commanded_mm[MOVE_AXES];
-	double stepper_mm[MOVE_AXES]; /* from the steppers' counters, by forward kinematics */
-	char steppers[512];           /* "stepper_x:1234 stepper_y:-20": counters in steps */
+	/* From the steps handed out, by forward kinematics: equal at rest, up to a horizon ahead of
+	 * commanded_mm in motion. */
+	double stepper_mm[MOVE_AXES];
+	char steppers[512]; /* "stepper_x:1234 stepper_y:-20": these steps, up minus down */
 };
 
 enum gcode_heater { GCODE_HEATER_EXTRUDER, GCODE_HEATER_BED };
