@@ -139,6 +139,7 @@ struct engine {
 	struct engine_config cfg;
 	struct engine_mcu mcu[ENGINE_MCUS];
 	struct engine_stepper stepper[ENGINE_STEPPERS];
+	int steppers; /* one more than the highest number in use */
 	struct ctl_output output[ENGINE_OUTPUTS];
 	struct trapq trapq;
 	struct trapq_phase phases[ENGINE_PHASES];
@@ -146,6 +147,8 @@ struct engine {
 	double limit_s;        /* no step after this has been handed out, none before it will be added */
 	double rest_until_s;   /* end of a dwell: the next move starts no earlier */
 	double end_speed_mm_s; /* of the last move taken */
+	int64_t make_next_ns;  /* when steps are looked for next */
+	bool blocked;          /* a run waits for a move slot or room on its link */
 	bool moving;           /* motion not handed out, or not executed */
 	bool motion_ready;     /* all MCUs with steppers are ready */
 	struct {

@@ -294,7 +294,7 @@ static bool make_runs(struct engine *e, double due_s, double limit_s, int64_t no
 	bool full[ENGINE_MCUS] = {false}, waiting = false;
 	int i;
 
-	for (i = 0; i < ENGINE_STEPPERS; i++) {
+	for (i = 0; i < e->steppers; i++) {
 		struct engine_stepper *s = &e->stepper[i];
 
 		while (s->present && !e->held && make_run(e, i, due_s, limit_s))
@@ -309,7 +309,7 @@ static bool make_runs(struct engine *e, double due_s, double limit_s, int64_t no
 		else
 			full[e->stepper[i].mcu] = true;
 	}
-	for (i = 0; waiting && i < ENGINE_STEPPERS; i++)
+	for (i = 0; waiting && i < e->steppers; i++)
 		if (e->stepper[i].has_pending)
 			return false;
 	return true;
@@ -406,18 +406,20 @@ static double frontier_s(const struct engine *e)
 void engine_make_steps(struct engine *e, int64_t now_ns)
 {
 	double due_s = e->now_s + e->cfg.low_water_s, limit_s = e->now_s + e->cfg.horizon_s;
-	bool all_out;
 
 	make_outputs(e, now_ns);
-	if (!e->moving || e->held)
+	/* Between two turns of the low-water clock nothing new falls due; bytes that come in then
+	 * need no look at the steppers, unless one waits for the room they make. */
+	if (!e->moving || e->held || (now_ns < e->make_next_ns && !e->blocked))
 		return;
+	e->make_next_ns = now_ns + engine_period_ns(e);
 	limit_s = fmax(limit_s, e->limit_s);
 	due_s = fmin(due_s, limit_s);
 	check_underrun(e, limit_s);
 	e->limit_s = limit_s;
-	all_out = make_runs(e, due_s, limit_s, now_ns);
+	e->blocked = !make_runs(e, due_s, limit_s, now_ns);
 	trapq_retire(&e->trapq, fmin(frontier_s(e), e->now_s - KEEP_S));
-	if (all_out && planned_end_s(e) < e->now_s)
+	if (!e->blocked && planned_end_s(e) < e->now_s)
 		e->moving = false;
 }
 

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* steprun.c - one run out of the pieces at hand: choose steps to look at, fit, check.
  *
- * A short window lists every step. A long one looks at every stride-th step of each piece, and at its
- * first and last: between them the error of a run bends by at most kappa - add (kappa: the second
- * difference of the exact times), so it stays within stride^2 / 8 * max|kappa - add| of the chord.
- * That much is taken off the tolerance of every slot beforehand, and afterwards it is checked that
- * it was enough for the add that came out. See stepgen.h.
+ * Short pieces are listed step by step. Of a long one only every stride-th step is looked at, and its
+ * first and last. In between, the error of a run bends by add - kappa (kappa: the second difference
+ * of the exact times), so it leaves the chord by at most stride^2 / 8 * |add - kappa|, towards one
+ * side. That much, for the add expected, is taken off the slots beforehand; afterwards it is
+ * checked for the add that came out, with the error as it is. See stepgen.h.
  */
 #include "steprun.h"
 
 enum {
-	STEPRUN_LIST = 40,    /* windows up to this many steps are listed */
-	STEPRUN_SAMPLES = 24, /* slots wanted in a longer one */
-	STEPRUN_TOP = 72,     /* and at most at first */
+	STEPRUN_LIST = 12,  /* pieces with up to this many steps are listed */
+	STEPRUN_TOP = 64,   /* most slots at first */
+	STEPRUN_CHORD = 24, /* windows from this length are worth a guess beforehand */
 };
 
-#define STEPRUN_KINK 16.0 /* a jump of the interval times steps before it over tolerance: matters */
 #define STEPRUN_TICKS_MAX 0x1p28 /* longest distance between steps without a new base */
-#define STEPRUN_BEND 0.04        /* share of the tolerance given to strides */
-#define STEPRUN_BEND_MAX 0.08
+#define STEPRUN_KINK 16.0 /* a jump of the interval times steps before it over tolerance: matters */
+#define STEPRUN_BEND 0.04 /* share of the tolerance that a stride may bend */
 
 /* Steps being looked at, and where the next one is. */
 struct steprun {
@@ -27,7 +26,7 @@ struct steprun {
 	double map_t0_s;
 	double tol;      /* ticks */
 	double rounding; /* of times, ticks */
-	double margin;   /* taken off for strides */
+	double add;      /* expected, where strides are used */
 	double due_s, limit_s;
 	double first_lo; /* least first interval */
 	uint64_t base_clock;
@@ -35,7 +34,8 @@ struct steprun {
 	int32_t k;       /* its number there */
 	int32_t avail;   /* steps of that piece that may be used; -1: not looked at yet */
 	int32_t before;  /* steps of the window in earlier pieces */
-	int32_t stride;
+	int32_t stride;  /* in piece at */
+	int32_t stride_max;
 	int32_t corner;  /* where the window meets a jump of the interval, in steps; 0: nowhere */
 	int32_t first;   /* window for a jump at the start; else large */
 	int32_t dir;
@@ -118,31 +118,62 @@ static bool steprun_enter(struct stepgen *sg, struct steprun *w)
 	return true;
 }
 
-/* Slots for cnt steps of a piece, from number k in strides. The hot loop: it vectorises. */
+/* Slots for cnt successive steps of a piece, from number k on. The hot loop: it vectorises. */
 static void steprun_slots(struct stepgen *sg, const struct steprun *w, const struct stepgen_piece *p,
-			  int32_t k, int32_t stride, int32_t cnt)
+			  int32_t k, int32_t cnt)
 {
 	struct stepcompress *sc = &sg->fit;
 	double *restrict x = sc->x + sc->n, *restrict tau = sc->tau + sc->n;
 	double *restrict lo = sc->slot_lo + sc->n, *restrict hi = sc->slot_hi + sc->n;
 	double v = p->v * w->tick_s, v2 = v * v, a2 = 2.0 * p->a * w->tick_s * w->tick_s;
 	double start = steprun_ticks(w, p->start_s), dur = p->dur_s * w->freq_hz;
-	double tol = w->tol - w->margin, x0 = p->x0 + (double)k, j0 = (double)(w->before + k + 1);
+	double tol = w->tol, x0 = p->x0 + (double)k, j0 = (double)(w->before + k + 1);
 
 	for (int32_t i = 0; i < cnt; i++) {
-		double di = (double)(i * stride);
-		double dist = x0 + di, d = v2 + a2 * dist;
+		double dist = x0 + (double)i, d = v2 + a2 * dist;
 
 		d = d > 0.0 ? d : 0.0;
 		double t = 2.0 * dist / (v + sqrt(d) + 1e-300);
 
 		t = start + (t < dur ? t : dur);
-		double j = j0 + di, inv = 1.0 / j;
+		double j = j0 + (double)i, inv = 1.0 / j;
 
 		x[i] = 0.5 * j - 0.5;
 		tau[i] = t;
 		lo[i] = (t - tol) * inv;
 		hi[i] = (t + tol) * inv;
+	}
+	sc->n += cnt;
+}
+
+/* The same in strides: with kappa, and the slots narrowed by what may bend in between. */
+static void steprun_strides(struct stepgen *sg, const struct steprun *w,
+			    const struct stepgen_piece *p, int32_t k, int32_t cnt)
+{
+	struct stepcompress *sc = &sg->fit;
+	double *restrict x = sc->x + sc->n, *restrict tau = sc->tau + sc->n;
+	double *restrict lo = sc->slot_lo + sc->n, *restrict hi = sc->slot_hi + sc->n;
+	double *restrict kappa = sg->kappa + sc->n;
+	double v = p->v * w->tick_s, v2 = v * v, a = p->a * w->tick_s * w->tick_s;
+	double start = steprun_ticks(w, p->start_s), dur = p->dur_s * w->freq_hz;
+	double x0 = p->x0 + (double)k, j0 = (double)(w->before + k + 1);
+	double stride = (double)w->stride, eighth = 0.125 * stride * stride, add = w->add;
+
+	for (int32_t i = 0; i < cnt; i++) {
+		double di = (double)i * stride, dist = x0 + di, d = v2 + 2.0 * a * dist;
+
+		d = d > 0.0 ? d : 0.0;
+		double root = sqrt(d), t = 2.0 * dist / (v + root + 1e-300);
+
+		t = start + (t < dur ? t : dur);
+		double j = j0 + di, inv = 1.0 / j, bend = -a / (d * root + 1e-300);
+
+		x[i] = 0.5 * j - 0.5;
+		tau[i] = t;
+		kappa[i] = bend;
+		bend = eighth * (add - bend);
+		lo[i] = (t - w->tol + (bend > 0.0 ? bend : 0.0)) * inv;
+		hi[i] = (t + w->tol + (bend < 0.0 ? bend : 0.0)) * inv;
 	}
 	sc->n += cnt;
 }
@@ -174,6 +205,33 @@ static int32_t steprun_join(struct steprun *w, const struct stepgen_piece *p,
 	return w->before + more;
 }
 
+/* Second difference of the step times at a piece's step number k, in ticks. */
+static double steprun_kappa(const struct steprun *w, const struct stepgen_piece *p, int32_t k)
+{
+	double d = p->v * p->v + 2.0 * p->a * (p->x0 + (double)k);
+
+	d = d > 0.0 ? d : 0.0;
+	return -p->a * w->freq_hz / (d * sqrt(d) + 1e-300);
+}
+
+/* The stride for the first count steps of a piece: bends little, and leaves some slots. */
+static int32_t steprun_stride(const struct steprun *w, const struct stepgen_piece *p, int32_t count)
+{
+	double k0 = 0.0, k1 = 0.0, limit, most;
+
+	if (count <= STEPRUN_LIST || w->stride_max == 1)
+		return 1;
+	if (p->a != 0.0) {
+		k0 = steprun_kappa(w, p, 0);
+		k1 = steprun_kappa(w, p, count - 1);
+	}
+	most = steprun_max(fabs(w->add - k0), fabs(w->add - k1)) + 1e-9;
+	limit = sqrt(8.0 * STEPRUN_BEND * w->tol / most);
+	most = (double)(count / 6 < w->stride_max ? count / 6 : w->stride_max);
+	limit = steprun_min(limit, most);
+	return limit >= 2.0 ? (int32_t)limit : 1;
+}
+
 /* Add slots until the window holds target steps, can't grow, or the list is full at top. */
 static void steprun_collect(struct stepgen *sg, struct steprun *w, int32_t target, int32_t top)
 {
@@ -186,11 +244,16 @@ static void steprun_collect(struct stepgen *sg, struct steprun *w, int32_t targe
 		int32_t until = target - w->before < w->avail ? target - w->before : w->avail;
 
 		if (w->k < until) {
+			if (w->k == 0)
+				w->stride = steprun_stride(w, p, until);
 			int32_t cnt = (until - 1 - w->k) / w->stride + 1;
 
 			if (cnt > top - sc->n)
 				cnt = top - sc->n;
-			steprun_slots(sg, w, p, w->k, w->stride, cnt);
+			if (w->stride == 1)
+				steprun_slots(sg, w, p, w->k, cnt);
+			else
+				steprun_strides(sg, w, p, w->k, cnt);
 			w->k += cnt * w->stride;
 			/* The piece's last step is always looked at. */
 			if (w->k >= w->avail && w->k - w->stride < w->avail - 1)
@@ -213,68 +276,16 @@ static void steprun_collect(struct stepgen *sg, struct steprun *w, int32_t targe
 	}
 }
 
-/* Second difference of the step times at a piece's step number k, in ticks. */
-static double steprun_kappa(const struct steprun *w, const struct stepgen_piece *p, int32_t k)
-{
-	double d = p->v * p->v + 2.0 * p->a * (p->x0 + (double)k);
-
-	return d > 0.0 ? -p->a * w->freq_hz / (d * sqrt(d)) : p->a < 0.0 ? INFINITY : -INFINITY;
-}
-
-struct steprun_bend {
-	double min, max;
-};
-
-/* The range of kappa over the first count steps of the pieces at hand. */
-static struct steprun_bend steprun_bend(struct stepgen *sg, const struct steprun *w, int32_t count)
-{
-	struct steprun_bend b = {INFINITY, -INFINITY};
-	uint32_t i = sg->piece_tail;
-
-	for (; count > 0 && i != sg->piece_head; i++) {
-		const struct stepgen_piece *p = steprun_piece(sg, i);
-		double k0 = 0.0, k1 = 0.0;
-
-		if (p->dir != w->dir)
-			break;
-		/* Pieces of one or two steps have no inside. */
-		if (p->a != 0.0 && p->steps > 2) {
-			k0 = steprun_kappa(w, p, 0);
-			k1 = steprun_kappa(w, p, (p->steps < count ? p->steps : count) - 1);
-		}
-		b.min = steprun_min(b.min, steprun_min(k0, k1));
-		b.max = steprun_max(b.max, steprun_max(k0, k1));
-		count -= p->steps;
-	}
-	return b;
-}
-
 /* Restart the window with nothing in it. */
-static void steprun_rewind(struct stepgen *sg, struct steprun *w, int32_t stride)
+static void steprun_rewind(struct stepgen *sg, struct steprun *w)
 {
 	w->at = sg->piece_tail;
 	w->k = 0;
 	w->avail = -1;
 	w->before = 0;
 	w->end = w->last_piece = false;
-	w->stride = stride;
 	w->corner = 0;
-	w->margin = stride > 1 ? STEPRUN_BEND_MAX * w->tol : 0.0;
 	stepcompress_reset(&sg->fit);
-}
-
-static int32_t steprun_stride(struct stepgen *sg, struct steprun *w, int32_t target)
-{
-	struct steprun_bend b;
-	double s;
-
-	if (target <= STEPRUN_LIST)
-		return 1;
-	b = steprun_bend(sg, w, target);
-	s = sqrt(8.0 * STEPRUN_BEND * w->tol / (b.max - b.min + 1e-9));
-	if (!(s * STEPRUN_SAMPLES < (double)target))
-		s = (double)(target / STEPRUN_SAMPLES);
-	return s >= 1.0 ? (int32_t)s : 1;
 }
 
 /* The longest prefix of the window; fetches more steps as long as all pass. */
@@ -332,19 +343,23 @@ static void steprun_refine(struct stepgen *sg, struct steprun *w)
 
 	while (f->best > 0 && f->best < sc->n && f->best < STEPCOMPRESS_SLOTS - 1) {
 		int32_t j = steprun_j(sc, f->best - 1), gap = steprun_j(sc, f->best) - j;
-		int32_t step = (gap + 15) / 16, cnt = (gap - 1) / step, old = f->best;
+		int32_t old = f->best, cnt;
 		const struct stepgen_piece *p;
 
 		if (gap <= 1)
 			return;
 		p = steprun_locate(sg, j, &w->before);
 		sc->n = f->best;
+		w->stride = (gap + 15) / 16;
+		cnt = (gap - 1) / w->stride;
 		if (cnt > STEPCOMPRESS_SLOTS - sc->n)
 			cnt = STEPCOMPRESS_SLOTS - sc->n;
-		w->margin = step > 1 ? w->margin : 0.0;
-		steprun_slots(sg, w, p, j - w->before - 1 + step, step, cnt);
+		if (w->stride == 1)
+			steprun_slots(sg, w, p, j - w->before, cnt);
+		else
+			steprun_strides(sg, w, p, j - w->before - 1 + w->stride, cnt);
 		stepcompress_extend(sc);
-		if (step == 1 || f->best == old)
+		if (w->stride == 1 || f->best == old)
 			return;
 	}
 }
@@ -388,12 +403,13 @@ static bool steprun_end(struct stepgen *sg, const struct steprun *w)
 	return false;
 }
 
-/* The run's largest error at the slots, in ticks, apart from how it was found. Exact: all clocks are
- * integers well below 2^53. */
-static double steprun_worst(const struct stepcompress *sc, const struct step_run *run,
-			    int32_t slots)
+/* The run's largest error, in ticks, apart from how it was found: at the slots exactly (all clocks are
+ * integers well below 2^53), between them by what it can bend. */
+static double steprun_worst(const struct stepgen *sg, const struct steprun *w,
+			    const struct step_run *run, int32_t slots)
 {
-	double interval = run->interval, add = run->add, lo = 0.0, hi = 0.0;
+	const struct stepcompress *sc = &sg->fit;
+	double interval = run->interval, add = run->add, lo = 0.0, hi = 0.0, before = 0.0;
 
 	for (int32_t i = 0; i < slots; i++) {
 		double j = 2.0 * sc->x[i] + 1.0;
@@ -401,6 +417,16 @@ static double steprun_worst(const struct stepcompress *sc, const struct step_run
 
 		lo = e < lo ? e : lo;
 		hi = e > hi ? e : hi;
+		if (w->stride_max > 1 && i > 0 && sc->x[i] - sc->x[i - 1] > 0.6) {
+			double gap = 2.0 * (sc->x[i] - sc->x[i - 1]), bend = 0.125 * gap * gap;
+			double b0 = add - sg->kappa[i - 1], b1 = add - sg->kappa[i];
+			double down = steprun_min(e, before) - bend * steprun_max(b0, b1);
+			double up = steprun_max(e, before) - bend * steprun_min(b0, b1);
+
+			lo = down < lo ? down : lo;
+			hi = up > hi ? up : hi;
+		}
+		before = e;
 	}
 	return hi > -lo ? hi : -lo;
 }
@@ -410,7 +436,8 @@ static bool steprun_check(const struct stepgen *sg, const struct steprun *w, con
 {
 	int64_t last = (int64_t)run->interval + (int64_t)run->add * (run->count - 1);
 
-	return steprun_worst(&sg->fit, run, slots) <= w->tol + 0.5 * w->rounding && (double)run->interval >= least && (double)last >= least && last >= 1 &&
+	return steprun_worst(sg, w, run, slots) <= w->tol + 0.5 * w->rounding &&
+	       (double)run->interval >= least && (double)last >= least && last >= 1 &&
 	       (double)last < STEPRUN_TICKS_MAX && (double)run->interval < STEPRUN_TICKS_MAX;
 }
 
@@ -483,20 +510,6 @@ static enum stepgen_result steprun_begin(struct stepgen *sg, struct steprun *w,
 	return STEPGEN_RUN;
 }
 
-/* Was the stride fine enough for the add that came out? */
-static bool steprun_bent(struct stepgen *sg, const struct steprun *w, int32_t stride)
-{
-	const struct stepcompress_fit *f = stepcompress_best(&sg->fit);
-	struct steprun_bend b;
-	double worst;
-
-	if (stride == 1)
-		return true;
-	b = steprun_bend(sg, w, steprun_j(&sg->fit, f->best - 1));
-	worst = steprun_max(b.max - f->add, f->add - b.min);
-	return 0.125 * stride * stride * worst <= STEPRUN_BEND_MAX * w->tol;
-}
-
 /* Interval out of its range: the middle. */
 static double steprun_interval(const struct stepcompress_fit *f)
 {
@@ -509,57 +522,92 @@ static double steprun_interval(const struct stepcompress_fit *f)
 	return i;
 }
 
-enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_s,
-				 const struct clockmap *map, struct step_run *out)
+/* The add to expect of a run of about target steps: that of the parabola through its middle and end. */
+static double steprun_expect(struct stepgen *sg, const struct steprun *w, int32_t target)
 {
-	struct steprun w = {.due_s = due_s, .limit_s = limit_s};
-	struct stepcompress *sc = &sg->fit;
-	enum stepgen_result r = steprun_begin(sg, &w, map);
-	int32_t target = sg->predicted, stride;
-	double least = steprun_max(1.0, sg->min_interval_s * w.freq_hz);
+	const struct stepgen_piece *p;
+	uint32_t i = sg->piece_tail;
+	int32_t have = 0, before, m;
+	double te, tm;
 
-	if (r != STEPGEN_RUN)
-		return r;
-	if (w.first < target)
-		target = w.first;
-	for (stride = steprun_stride(sg, &w, target);; stride = stride > 3 ? stride / 2 : 1) {
-		steprun_rewind(sg, &w, stride);
-		steprun_fit(sg, &w, target);
-		if (sg->error)
-			return (enum stepgen_result)sg->error;
-		if (stepcompress_best(sc)->best == 0)
-			return STEPGEN_TOO_FAST;
-		if (steprun_bent(sg, &w, stride))
-			break;
-	}
-	steprun_refine(sg, &w);
-	if (!steprun_end(sg, &w))
+	for (; have < target && i != sg->piece_head && steprun_piece(sg, i)->dir == w->dir; i++)
+		have += steprun_piece(sg, i)->steps;
+	have = have < target ? have : target;
+	m = have / 2;
+	if (m < 1)
+		return 0.0;
+	p = steprun_locate(sg, have, &before);
+	te = steprun_ticks(w, p->start_s + steprun_time_s(p, have - 1 - before));
+	p = steprun_locate(sg, m, &before);
+	tm = steprun_ticks(w, p->start_s + steprun_time_s(p, m - 1 - before));
+	return 2.0 * (te / (double)have - tm / (double)m) / (double)(have - m);
+}
+
+/* Fit a run to the pieces and write it. */
+static enum stepgen_result steprun_try(struct stepgen *sg, struct steprun *w, int32_t target,
+				       struct step_run *out)
+{
+	struct stepcompress_fit *f;
+	double least = steprun_max(1.0, sg->min_interval_s * w->freq_hz);
+	int32_t count;
+
+	steprun_rewind(sg, w);
+	steprun_fit(sg, w, target);
+	if (sg->error)
+		return (enum stepgen_result)sg->error;
+	f = stepcompress_best(&sg->fit);
+	if (f->best == 0)
 		return STEPGEN_TOO_FAST;
-
-	struct stepcompress_fit *f = stepcompress_best(sc);
-	int32_t e = f->best - 1, count = steprun_j(sc, e);
-
+	steprun_refine(sg, w);
+	if (!steprun_end(sg, w))
+		return STEPGEN_TOO_FAST;
+	count = steprun_j(&sg->fit, f->best - 1);
 	*out = (struct step_run){
-		.base_clock = w.base_clock,
+		.base_clock = w->base_clock,
 		.interval = (uint32_t)steprun_interval(f),
 		.count = (uint16_t)count,
 		.add = (int16_t)(count > 1 ? f->add : 0.0),
-		.dir = w.dir > 0,
-		.rebase = w.rebase,
+		.dir = w->dir > 0,
+		.rebase = w->rebase,
 	};
-	if (count > UINT16_MAX || !steprun_check(sg, &w, out, f->best, least))
+	if (count > UINT16_MAX || !steprun_check(sg, w, out, f->best, least))
 		return STEPGEN_BROKEN;
+	return STEPGEN_RUN;
+}
+
+enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_s,
+				 const struct clockmap *map, struct step_run *out)
+{
+	struct steprun w = {.due_s = due_s, .limit_s = limit_s, .stride_max = 1};
+	enum stepgen_result r = steprun_begin(sg, &w, map);
+	int32_t target = sg->predicted < w.first ? sg->predicted : w.first;
+	struct stepcompress_fit *f;
+
+	if (r != STEPGEN_RUN)
+		return r;
+	if (target >= STEPRUN_CHORD) {
+		w.stride_max = 1 + target / 8;
+		w.add = steprun_expect(sg, &w, target);
+	}
+	/* Strides chosen for another add than came out: once more with that, then finer ones. */
+	while ((r = steprun_try(sg, &w, target, out)) != STEPGEN_RUN && w.stride_max > 1) {
+		w.add = stepcompress_best(&sg->fit)->add;
+		w.stride_max /= 2;
+	}
+	if (r != STEPGEN_RUN)
+		return r;
+	f = stepcompress_best(&sg->fit);
 	out->first_clock = w.base_clock + out->interval;
-	out->last_clock = (uint64_t)((int64_t)w.base_clock + (int64_t)count * out->interval +
-				     (int64_t)count * (count - 1) / 2 * out->add);
-	steprun_consume(sg, count, w.dir);
-	sg->last_s = map->t0_s + (w.base + sc->tau[e]) * w.tick_s;
+	out->last_clock = (uint64_t)((int64_t)w.base_clock + (int64_t)out->count * out->interval +
+				     (int64_t)out->count * (out->count - 1) / 2 * out->add);
+	steprun_consume(sg, out->count, w.dir);
+	sg->last_s = map->t0_s + (w.base + sg->fit.tau[f->best - 1]) * w.tick_s;
 	sg->last_clock = out->last_clock;
 	sg->has_last = true;
 	sg->next_s = sg->last_s;
 	sg->next_exact = false;
 	if (sg->last_s > sg->frontier_s)
 		sg->frontier_s = sg->last_s;
-	sg->predicted = count + count / 4 + 4;
+	sg->predicted = out->count + out->count / 4 + 4;
 	return STEPGEN_RUN;
 }
