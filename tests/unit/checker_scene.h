@@ -276,7 +276,7 @@ static inline int move_crossings(const struct scene *sc, int st, int i, long dou
 	int up = rate > 0;
 
 	for (;; n++) {
-		long double q = up ? *k + 0.5L : *k - 0.5L, lo = 0, hi = dur;
+		long double q = (long double)*k + (up ? 0.5L : -0.5L), lo = 0, hi = dur;
 		long double last = p0 + rate * distance(m, dur);
 
 		if (up ? last <= q : last >= q)
