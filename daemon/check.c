@@ -7,21 +7,26 @@
 #include <string.h>
 
 #include "daemon/config/machine_config.h"
-
-enum { OVERRIDES_MAX = 64 };
+#include "daemon/overrides.h"
 
 int check_main(int argc, char **argv)
 {
-	const char *overrides[OVERRIDES_MAX];
-	size_t count = 0;
+	static const char usage[] = "usage: stepd check [-o SECTION.OPTION=VALUE …] FILE…\n";
+	static const struct option longs[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
+	struct overrides overrides = { .count = 0 };
 	int c;
 
-	while ((c = getopt(argc, argv, "o:")) == 'o' && count < OVERRIDES_MAX)
-		overrides[count++] = optarg;
+	while ((c = getopt_long(argc, argv, "o:", longs, NULL)) == 'o')
+		if (!overrides_add(&overrides, optarg))
+			break;
+	if (c == 'h') {
+		fputs(usage, stdout);
+		return 0;
+	}
 	if (c != -1 || optind >= argc) {
-		fputs("usage: stepd check [-o SECTION.OPTION=VALUE …] FILE…\n", stderr);
+		fputs(usage, stderr);
 		return 2;
 	}
-	return config_check((const char *const *)argv + optind, (size_t)(argc - optind), overrides,
-			    count, stdout);
+	return config_check((const char *const *)argv + optind, (size_t)(argc - optind),
+			    overrides.text, overrides.count, stdout);
 }

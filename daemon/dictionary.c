@@ -220,8 +220,8 @@ double dictionary_number(const struct dictionary *d, const char *name, double mi
 {
 	struct json_object *v = constant(d, name);
 
-	if (!v || (!json_object_is_type(v, json_type_int) &&
-		   !json_object_is_type(v, json_type_double)))
+	if (!v ||
+	    (!json_object_is_type(v, json_type_int) && !json_object_is_type(v, json_type_double)))
 		return missing;
 	return json_object_get_double(v);
 }

@@ -44,8 +44,8 @@ static void finish(struct machine *m, const char *error)
 
 void homing_abort(struct machine *m, const char *reason)
 {
-	struct msg_trsync_trigger t = {.reason = REASON_HOST};
-	struct ctl_rec rec = {.kind = CTL_HOMING};
+	struct msg_trsync_trigger t = { .reason = REASON_HOST };
+	struct ctl_rec rec = { .kind = CTL_HOMING };
 
 	machine_control(m, &rec); /* count 0: nothing is watched any more */
 	rec.kind = CTL_ABORT;
@@ -119,9 +119,10 @@ static bool arm_trsync(struct machine *m, int i, double at_s)
 	struct msg_trsync_start start = {
 		.oid = oid,
 		.report_ticks = (uint32_t)(report_s * m->status.mcu[s->mcu].map.freq_hz),
-		.expire_reason = REASON_SILENCE};
-	struct msg_trsync_set_timeout timeout = {.oid = oid};
-	struct msg_stepper_stop_on_trigger stop = {.trsync_oid = oid};
+		.expire_reason = REASON_SILENCE
+	};
+	struct msg_trsync_set_timeout timeout = { .oid = oid };
+	struct msg_stepper_stop_on_trigger stop = { .trsync_oid = oid };
 
 	/* Reports of several MCUs come one after the other, not all at once. */
 	if (!clock_at(m, s->mcu, at_s + report_s * i / h->watch.count, &start.report_clock) ||
@@ -144,13 +145,13 @@ static bool arm(struct machine *m, double speed_mm_s)
 	const struct machine_motor *motor = NULL;
 	double freq_hz = m->status.mcu[pin->mcu].map.freq_hz;
 	double at_s = machine_now_s(m) + ARM_LEAD_S;
-	struct ctl_rec watch = {.kind = CTL_HOMING};
-	struct msg_endstop_home home = {.oid = h->endstop_oid[h->axis],
-					.sample_ticks = (uint32_t)(SAMPLE_S * freq_hz),
-					.sample_count = SAMPLES,
-					.pin_value = !pin->invert,
-					.trsync_oid = m->trsync_oid[pin->mcu],
-					.trigger_reason = REASON_HIT};
+	struct ctl_rec watch = { .kind = CTL_HOMING };
+	struct msg_endstop_home home = { .oid = h->endstop_oid[h->axis],
+					 .sample_ticks = (uint32_t)(SAMPLE_S * freq_hz),
+					 .sample_count = SAMPLES,
+					 .pin_value = !pin->invert,
+					 .trsync_oid = m->trsync_oid[pin->mcu],
+					 .trigger_reason = REASON_HIT };
 
 	for (size_t i = 0; i < m->motors && !motor; i++)
 		if (h->motors & 1u << i)
@@ -224,7 +225,8 @@ int homing_start(struct machine *m, uint32_t mask, char *err)
 	struct homing *h = &m->homing;
 
 	for (int i = 0; i < MACHINE_AXES; i++) {
-		if (mask & 1u << i && (!m->mc->axes[i].endstop_pin.set || m->mc->axes[i].endstop_pin.mcu < 0)) {
+		if (mask & 1u << i &&
+		    (!m->mc->axes[i].endstop_pin.set || m->mc->axes[i].endstop_pin.mcu < 0)) {
 			snprintf(err, GCODE_ERR_MAX,
 				 "axis %c cannot home; expected an endstop_pin in [stepper_%c]",
 				 axis_letter[i], axis_letter[i] - 'A' + 'a');
@@ -252,7 +254,8 @@ static void ask_unread(struct machine *m)
 	for (size_t i = 0; i < m->motors; i++) {
 		ask.oid = m->motor[i].oid;
 		if (h->motors_unread & 1u << i)
-			session_send(&m->session[m->motor[i].mcu], MSG_ID_stepper_get_position, &ask);
+			session_send(&m->session[m->motor[i].mcu], MSG_ID_stepper_get_position,
+				     &ask);
 	}
 	h->retry_ns = m->now_ns + RETRY_NS;
 }
@@ -261,9 +264,9 @@ static void ask_counters(struct machine *m)
 {
 	struct homing *h = &m->homing;
 	const struct pin *pin = &axis_cfg(m)->endstop_pin;
-	struct msg_endstop_query_state query = {.oid = h->endstop_oid[h->axis]};
-	struct msg_endstop_home off = {.oid = h->endstop_oid[h->axis]};
-	struct msg_trsync_trigger t = {.reason = REASON_HOST};
+	struct msg_endstop_query_state query = { .oid = h->endstop_oid[h->axis] };
+	struct msg_endstop_home off = { .oid = h->endstop_oid[h->axis] };
+	struct msg_trsync_trigger t = { .reason = REASON_HOST };
 
 	session_send(&m->session[pin->mcu], MSG_ID_endstop_query_state, &query);
 	session_send(&m->session[pin->mcu], MSG_ID_endstop_home, &off);
@@ -281,7 +284,7 @@ static void ask_counters(struct machine *m)
 static void take_counters(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	struct ctl_rec rec = {.kind = CTL_RESYNC};
+	struct ctl_rec rec = { .kind = CTL_RESYNC };
 
 	for (size_t i = 0; i < m->motors; i++) {
 		if (!(h->motors & 1u << i))
@@ -416,7 +419,7 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 static void ask_reason(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	struct msg_trsync_trigger t = {.oid = h->watch.trsync[0].oid, .reason = REASON_END};
+	struct msg_trsync_trigger t = { .oid = h->watch.trsync[0].oid, .reason = REASON_END };
 
 	session_send(&m->session[h->watch.trsync[0].mcu], MSG_ID_trsync_trigger, &t);
 	h->retry_ns = m->now_ns + RETRY_NS;
@@ -476,9 +479,9 @@ void homing_tick(struct machine *m)
 	if (!asked)
 		return;
 	if (m->now_ns > h->deadline_ns)
-		fail(m, h->state == HOMING_READ ?
-				"an MCU did not report its steppers' positions within 2 s" :
-				"an MCU did not say within 2 s whether its endstop has triggered");
+		fail(m, h->state == HOMING_READ
+				? "an MCU did not report its steppers' positions within 2 s"
+				: "an MCU did not say within 2 s whether its endstop has triggered");
 	else if (m->now_ns > h->retry_ns && h->state == HOMING_READ)
 		ask_unread(m);
 	else if (m->now_ns > h->retry_ns)

@@ -32,15 +32,15 @@ struct homing {
 	bool hit;
 	uint8_t reason;
 	struct ctl_homing watch;
-	uint32_t motors;        /* mask of the motors that stop with the axis */
-	uint32_t motors_unread; /* of these, whose counter has not come back */
+	uint32_t motors;                       /* mask of the motors that stop with the axis */
+	uint32_t motors_unread;                /* of these, whose counter has not come back */
 	int64_t count[ENGINE_STEPPERS];        /* as the MCUs say */
 	int64_t count_before[ENGINE_STEPPERS]; /* where the second approach starts */
-	double before_mm[MOVE_AXES]; /* the axes before the approach */
-	uint8_t endstop_oid[MOVE_AXES]; /* on the endstop's MCU */
-	uint32_t rest_ticks; /* between two samples of the endstop */
-	double trigger_s;    /* machine time */
-	int64_t deadline_ns, retry_ns; /* of the questions asked; 0: none is open */
+	double before_mm[MOVE_AXES];           /* the axes before the approach */
+	uint8_t endstop_oid[MOVE_AXES];        /* on the endstop's MCU */
+	uint32_t rest_ticks;                   /* between two samples of the endstop */
+	double trigger_s;                      /* machine time */
+	int64_t deadline_ns, retry_ns;         /* of the questions asked; 0: none is open */
 };
 
 /* Begin. mask: axes, bits AXIS_X .. AXIS_Z. Returns 0, or -EINVAL with a text in err. */

@@ -98,8 +98,8 @@ void machine_say(struct machine *m, enum reply_kind kind, const char *fmt, ...)
 
 void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES])
 {
-	struct plan_rec resume = {.kind = PLAN_RESUME};
-	struct ctl_rec name = {.kind = CTL_POSITION};
+	struct plan_rec resume = { .kind = PLAN_RESUME };
+	struct ctl_rec name = { .kind = CTL_POSITION };
 
 	planner_drop(m->planner, position_mm);
 	memcpy(name.position_mm, planner_position(m->planner), sizeof(name.position_mm));
@@ -237,7 +237,7 @@ static void plan_tick(struct machine *m, bool input_waiting)
 	double lead_s;
 	uint32_t had = ring_room(&m->plan);
 
-	if (m->resume_owed && ring_push(&m->plan, &(struct plan_rec){.kind = PLAN_RESUME}))
+	if (m->resume_owed && ring_push(&m->plan, &(struct plan_rec){ .kind = PLAN_RESUME }))
 		m->resume_owed = false;
 	planner_pump(m->planner);
 	lead_s = machine_lead_s(m);
@@ -254,11 +254,12 @@ static void plan_tick(struct machine *m, bool input_waiting)
 void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 {
 	struct ev_rec ev;
-	uint32_t events = ring_used(&m->events); /* before the status, which is then as new as they are */
+	uint32_t events =
+		ring_used(&m->events); /* before the status, which is then as new as they are */
 
 	m->now_ns = now_ns;
 	if (m->emergency_owed)
-		m->emergency_owed = !machine_control(m, &(struct ctl_rec){.kind = CTL_EMERGENCY});
+		m->emergency_owed = !machine_control(m, &(struct ctl_rec){ .kind = CTL_EMERGENCY });
 	engine_status_read(m->engine, &m->status);
 	for (; events > 0 && ring_pop(&m->events, &ev); events--)
 		event(m, &ev);
@@ -313,9 +314,9 @@ static bool make_rings(struct machine *m)
 		void **mem;
 		uint32_t size, capacity;
 	} rings[] = {
-		{&m->plan, &m->plan_mem, sizeof(struct plan_rec), MACHINE_PLAN_RECORDS},
-		{&m->control, &m->control_mem, sizeof(struct ctl_rec), MACHINE_CONTROL_RECORDS},
-		{&m->events, &m->event_mem, sizeof(struct ev_rec), MACHINE_EVENT_RECORDS},
+		{ &m->plan, &m->plan_mem, sizeof(struct plan_rec), MACHINE_PLAN_RECORDS },
+		{ &m->control, &m->control_mem, sizeof(struct ctl_rec), MACHINE_CONTROL_RECORDS },
+		{ &m->events, &m->event_mem, sizeof(struct ev_rec), MACHINE_EVENT_RECORDS },
 	};
 
 	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
@@ -331,15 +332,15 @@ static bool make_rings(struct machine *m)
 
 static bool make_parts(struct machine *m, char *err, size_t err_size)
 {
-	struct planner_config pc = {.window_s = m->mc->stepd.lookahead_s};
-	struct planner_sink sink = {.push = push_plan, .ctx = m};
-	struct engine_config ec = {.horizon_s = m->mc->stepd.horizon_s,
-				   .low_water_s = m->mc->stepd.low_water_s,
-				   .start_lead_s = m->mc->stepd.low_water_s * 1.2,
-				   .plan = &m->plan,
-				   .control = &m->control,
-				   .events = &m->events,
-				   .observer = m->hooks.observer};
+	struct planner_config pc = { .window_s = m->mc->stepd.lookahead_s };
+	struct planner_sink sink = { .push = push_plan, .ctx = m };
+	struct engine_config ec = { .horizon_s = m->mc->stepd.horizon_s,
+				    .low_water_s = m->mc->stepd.low_water_s,
+				    .start_lead_s = m->mc->stepd.low_water_s * 1.2,
+				    .plan = &m->plan,
+				    .control = &m->control,
+				    .events = &m->events,
+				    .observer = m->hooks.observer };
 	char text[PLANNER_ERROR_MAX] = "out of memory";
 
 	m->engine = aligned_alloc(RING_CACHE_LINE, (sizeof(*m->engine) + 63) / 64 * 64);

@@ -89,8 +89,8 @@ struct machine {
 	uint32_t homed;                /* axis mask */
 	bool motors_on;
 	bool restart_wanted, restart_firmware;
-	bool emergency_owed; /* a CTL_EMERGENCY that the ring had no room for */
-	bool resume_owed; /* a PLAN_RESUME that the ring had no room for */
+	bool emergency_owed;              /* a CTL_EMERGENCY that the ring had no room for */
+	bool resume_owed;                 /* a PLAN_RESUME that the ring had no room for */
 	uint32_t sync_last, sync_waiting; /* sync ids; 0: not waiting */
 	double pushed_s;                  /* durations of all moves and dwells given to the ring */
 	struct engine_status status;      /* as last read */

@@ -41,9 +41,9 @@ static int check_target(const struct machine *m, const double target_mm[MOVE_AXE
 		}
 		if (target_mm[i] < axis->position_min_mm - 1e-9 ||
 		    target_mm[i] > axis->position_max_mm + 1e-9) {
-			snprintf(err, GCODE_ERR_MAX, "%c=%.4f mm is out of reach; expected %.4f .. %.4f",
-				 axis_letter[i], target_mm[i], axis->position_min_mm,
-				 axis->position_max_mm);
+			snprintf(err, GCODE_ERR_MAX,
+				 "%c=%.4f mm is out of reach; expected %.4f .. %.4f", axis_letter[i],
+				 target_mm[i], axis->position_min_mm, axis->position_max_mm);
 			return -EINVAL;
 		}
 	}
@@ -153,7 +153,7 @@ static int op_home(void *ctx, uint32_t mask, char *err)
 static void op_emergency_stop(void *ctx, const char *reason)
 {
 	struct machine *m = ctx;
-	struct ctl_rec rec = {.kind = CTL_EMERGENCY};
+	struct ctl_rec rec = { .kind = CTL_EMERGENCY };
 
 	m->emergency_owed = !machine_control(m, &rec);
 	planner_drop(m->planner, NULL);
@@ -206,8 +206,10 @@ static int op_fan(void *ctx, unsigned fan, double value, char *err)
 	value *= cfg->max_power;
 	if (value < cfg->off_below)
 		value = 0;
-	return planned(m, planner_output(m->planner, (uint16_t)m->fan_output,
-					 (uint16_t)lround(value * PLAN_OUTPUT_FULL)), err);
+	return planned(m,
+		       planner_output(m->planner, (uint16_t)m->fan_output,
+				      (uint16_t)lround(value * PLAN_OUTPUT_FULL)),
+		       err);
 }
 
 static int op_restart(void *ctx, bool firmware, char *err)
@@ -233,7 +235,7 @@ static int motor_of(const struct machine *m, int axis)
  * motor stays at 0. */
 static void steppers_to_axes(const struct machine *m, double mm[MOVE_AXES])
 {
-	double joint_mm[MOVE_AXES] = {0};
+	double joint_mm[MOVE_AXES] = { 0 };
 
 	for (int axis = 0; axis < MOVE_AXES; axis++) {
 		int i = motor_of(m, axis);
@@ -258,8 +260,8 @@ static bool op_position(void *ctx, struct gcode_position *out)
 	steppers_to_axes(m, out->stepper_mm);
 	out->steppers[0] = 0;
 	for (size_t i = 0; i < m->motors && used < sizeof(out->steppers); i++)
-		used += (size_t)snprintf(out->steppers + used, sizeof(out->steppers) - used, "%s%s:%lld",
-					 i ? " " : "", m->motor[i].cfg->name,
+		used += (size_t)snprintf(out->steppers + used, sizeof(out->steppers) - used,
+					 "%s%s:%lld", i ? " " : "", m->motor[i].cfg->name,
 					 (long long)m->status.stepper_count[i]);
 	return m->state == MACHINE_READY;
 }

@@ -99,10 +99,11 @@ static bool configure_motor(struct machine *m, struct session *s, size_t i)
 	const struct machine_stepper *cfg = motor->cfg;
 	double freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
 	uint32_t step_pin, dir_pin;
-	struct msg_config_stepper c = {.invert_step = cfg->step_pin.invert};
-	struct ctl_rec rec = {.kind = CTL_STEPPER};
+	struct msg_config_stepper c = { .invert_step = cfg->step_pin.invert };
+	struct ctl_rec rec = { .kind = CTL_STEPPER };
 
-	if (!session_oid(s, &motor->oid) || !session_pin(s, cfg->step_pin.name, UINT8_MAX, &step_pin) ||
+	if (!session_oid(s, &motor->oid) ||
+	    !session_pin(s, cfg->step_pin.name, UINT8_MAX, &step_pin) ||
 	    !session_pin(s, cfg->dir_pin.name, UINT8_MAX, &dir_pin))
 		return false;
 	c.oid = motor->oid;
@@ -128,7 +129,7 @@ static bool configure_output(struct machine *m, struct session *s, size_t i)
 	struct machine_output *out = &m->output[i];
 	double freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
 	uint32_t pin, cycle_ticks = (uint32_t)(out->cycle_time_s * freq_hz);
-	struct ctl_rec rec = {.kind = CTL_OUTPUT};
+	struct ctl_rec rec = { .kind = CTL_OUTPUT };
 	uint8_t off = out->pin->invert;
 
 	if (!session_oid(s, &out->oid) || !session_pin(s, out->pin->name, UINT16_MAX, &pin))
@@ -141,24 +142,27 @@ static bool configure_output(struct machine *m, struct session *s, size_t i)
 	rec.output.full_scale = 1;
 	if (out->pwm) {
 		uint16_t full = (uint16_t)dictionary_whole(&s->dict, "PWM_MAX", 1, UINT16_MAX, 255);
-		struct msg_config_pwm_out c = {.oid = out->oid, .pin = pin,
-					       .cycle_ticks = cycle_ticks,
-					       .value = off ? full : 0,
-					       .default_value = off ? full : 0};
+		struct msg_config_pwm_out c = { .oid = out->oid,
+						.pin = pin,
+						.cycle_ticks = cycle_ticks,
+						.value = off ? full : 0,
+						.default_value = off ? full : 0 };
 
 		rec.output.full_scale = full;
-		struct msg_set_pwm_out back = {
-			.pin = pin, .cycle_ticks = cycle_ticks, .value = c.value};
+		struct msg_set_pwm_out back = { .pin = pin,
+						.cycle_ticks = cycle_ticks,
+						.value = c.value };
 
 		if (!session_config(s, MSG_ID_config_pwm_out, &c) ||
 		    !session_rearm(s, MSG_ID_set_pwm_out, &back))
 			return false;
 	} else {
 		struct msg_config_digital_out c = {
-			.oid = out->oid, .pin = pin, .value = off, .default_value = off};
-		struct msg_update_digital_out back = {.oid = out->oid, .value = off};
-		struct msg_set_digital_out_pwm_cycle cycle = {.oid = out->oid,
-							      .cycle_ticks = cycle_ticks};
+			.oid = out->oid, .pin = pin, .value = off, .default_value = off
+		};
+		struct msg_update_digital_out back = { .oid = out->oid, .value = off };
+		struct msg_set_digital_out_pwm_cycle cycle = { .oid = out->oid,
+							       .cycle_ticks = cycle_ticks };
 
 		if (!session_config(s, MSG_ID_config_digital_out, &c) ||
 		    !session_rearm(s, MSG_ID_update_digital_out, &back))
@@ -175,13 +179,14 @@ static bool configure_output(struct machine *m, struct session *s, size_t i)
 static bool configure_endstop(struct machine *m, struct session *s, int axis)
 {
 	const struct pin *pin = &m->mc->axes[axis].endstop_pin;
-	struct msg_config_endstop c = {.pull_up = pin->pull == PIN_PULL_UP};
-	struct msg_endstop_home off = {.sample_count = 0};
+	struct msg_config_endstop c = { .pull_up = pin->pull == PIN_PULL_UP };
+	struct msg_endstop_home off = { .sample_count = 0 };
 	uint32_t number;
 
 	if (!pin->set || pin->mcu != s->mcu)
 		return true;
-	if (!session_oid(s, &m->homing.endstop_oid[axis]) || !session_pin(s, pin->name, UINT8_MAX, &number))
+	if (!session_oid(s, &m->homing.endstop_oid[axis]) ||
+	    !session_pin(s, pin->name, UINT8_MAX, &number))
 		return false;
 	c.oid = m->homing.endstop_oid[axis];
 	c.pin = (uint8_t)number;
@@ -194,7 +199,7 @@ static bool configure_endstop(struct machine *m, struct session *s, int axis)
 static bool configure_trsync(struct machine *m, struct session *s)
 {
 	struct msg_config_trsync c;
-	struct msg_trsync_start stop = {.report_ticks = 0};
+	struct msg_trsync_start stop = { .report_ticks = 0 };
 
 	if (!session_oid(s, &m->trsync_oid[s->mcu]))
 		return false;

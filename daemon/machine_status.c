@@ -6,9 +6,8 @@
 #include "daemon/machine.h"
 
 static const char *const state_names[] = {
-	[MACHINE_CONNECTING] = "connecting", [MACHINE_READY] = "ready",
-	[MACHINE_FAULT] = "fault",	     [MACHINE_SHUTDOWN] = "shutdown",
-	[MACHINE_FAILED] = "failed",
+	[MACHINE_CONNECTING] = "connecting", [MACHINE_READY] = "ready",   [MACHINE_FAULT] = "fault",
+	[MACHINE_SHUTDOWN] = "shutdown",     [MACHINE_FAILED] = "failed",
 };
 
 struct text {
@@ -63,7 +62,7 @@ static void put_mcu(struct machine *m, struct text *t, size_t i)
 
 void machine_status_text(struct machine *m, char *buf, size_t cap)
 {
-	struct text t = {.at = buf, .left = cap};
+	struct text t = { .at = buf, .left = cap };
 
 	if (cap == 0)
 		return;

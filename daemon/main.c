@@ -24,11 +24,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*main)(int argc, char **argv);
 	} commands[] = {
-		{"run", run_main},
-		{"check", check_main},
-		{"model", model_main},
-		{"batch", batch_main},
-		{"verify", verify_main},
+		{ "run", run_main },     { "check", check_main },   { "model", model_main },
+		{ "batch", batch_main }, { "verify", verify_main },
 	};
 
 	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {

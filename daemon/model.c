@@ -5,8 +5,7 @@
 #include <stdio.h>
 
 #include "daemon/config/machine_config.h"
-
-enum { OVERRIDES_MAX = 64 };
+#include "daemon/overrides.h"
 
 static const char axis_letter[] = "xyze";
 
@@ -49,24 +48,28 @@ static void put_model(const struct machine_config *mc)
 
 int model_main(int argc, char **argv)
 {
-	const char *overrides[OVERRIDES_MAX], *paths[1] = {NULL};
+	static const char usage[] = "usage: stepd model -c CONFIG [-o SECTION.OPTION=VALUE …]\n";
+	static const struct option longs[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
+	struct overrides overrides = { .count = 0 };
+	const char *paths[1] = { NULL };
 	struct machine_config *mc;
-	size_t count = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "c:o:")) != -1) {
+	while ((c = getopt_long(argc, argv, "c:o:", longs, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(usage, stdout);
+			return 0;
+		}
 		if (c == 'c')
 			paths[0] = optarg;
-		else if (c == 'o' && count < OVERRIDES_MAX)
-			overrides[count++] = optarg;
-		else
+		else if (c != 'o' || !overrides_add(&overrides, optarg))
 			break;
 	}
 	if (c != -1 || !paths[0] || optind != argc) {
-		fputs("usage: stepd model -c CONFIG [-o SECTION.OPTION=VALUE …]\n", stderr);
+		fputs(usage, stderr);
 		return 2;
 	}
-	mc = machine_config_load(paths, 1, overrides, count, stderr);
+	mc = machine_config_load(paths, 1, overrides.text, overrides.count, stderr);
 	if (!mc)
 		return 1;
 	put_model(mc);

@@ -15,7 +15,7 @@ static void push(struct recorder *r, const struct plan_trace_rec *rec)
 
 static void on_move(void *ctx, const struct move *m, double start_s)
 {
-	struct plan_trace_rec rec = {.kind = PLAN_TRACE_MOVE};
+	struct plan_trace_rec rec = { .kind = PLAN_TRACE_MOVE };
 
 	rec.move.move = *m;
 	rec.move.start_s = start_s;
@@ -24,7 +24,7 @@ static void on_move(void *ctx, const struct move *m, double start_s)
 
 static void on_position(void *ctx, double at_s, const double position_mm[MOVE_AXES])
 {
-	struct plan_trace_rec rec = {.kind = PLAN_TRACE_POSITION};
+	struct plan_trace_rec rec = { .kind = PLAN_TRACE_POSITION };
 
 	(void)at_s;
 	memcpy(rec.position.position_mm, position_mm, sizeof(rec.position.position_mm));
@@ -33,7 +33,7 @@ static void on_position(void *ctx, double at_s, const double position_mm[MOVE_AX
 
 static void on_map(void *ctx, int mcu, double from_s, const struct clockmap *map)
 {
-	struct plan_trace_rec rec = {.kind = PLAN_TRACE_MAP};
+	struct plan_trace_rec rec = { .kind = PLAN_TRACE_MAP };
 
 	rec.map.mcu = (uint32_t)mcu;
 	rec.map.from_s = from_s;
@@ -45,7 +45,7 @@ static void on_map(void *ctx, int mcu, double from_s, const struct clockmap *map
 
 static void on_abort(void *ctx, double at_s)
 {
-	struct plan_trace_rec rec = {.kind = PLAN_TRACE_CUT};
+	struct plan_trace_rec rec = { .kind = PLAN_TRACE_CUT };
 
 	rec.halt.at_s = at_s;
 	push(ctx, &rec);
@@ -54,7 +54,7 @@ static void on_abort(void *ctx, double at_s)
 static void on_resync(void *ctx, int stepper, int64_t count)
 {
 	struct recorder *r = ctx;
-	struct plan_trace_rec rec = {.kind = PLAN_TRACE_RESYNC};
+	struct plan_trace_rec rec = { .kind = PLAN_TRACE_RESYNC };
 
 	rec.resync.stepper = (uint32_t)stepper;
 	rec.resync.at_s = r->engine->limit_s;
@@ -64,12 +64,12 @@ static void on_resync(void *ctx, int stepper, int64_t count)
 
 void recorder_observer(struct recorder *r, struct engine_observer *o)
 {
-	*o = (struct engine_observer){.ctx = r,
-				      .move = on_move,
-				      .position = on_position,
-				      .map = on_map,
-				      .abort = on_abort,
-				      .resync = on_resync};
+	*o = (struct engine_observer){ .ctx = r,
+				       .move = on_move,
+				       .position = on_position,
+				       .map = on_map,
+				       .abort = on_abort,
+				       .resync = on_resync };
 }
 
 /* ---- on the planner thread ---- */
@@ -111,7 +111,7 @@ static void put(struct recorder *r, const struct plan_trace_rec *rec)
 
 void recorder_setup(struct recorder *r, const struct machine *m)
 {
-	struct plan_trace_rec rec = {.kind = PLAN_TRACE_SETUP};
+	struct plan_trace_rec rec = { .kind = PLAN_TRACE_SETUP };
 
 	if (!r->file)
 		return;
@@ -155,7 +155,7 @@ void recorder_halt(struct recorder *r, int stepper, double at_s)
 
 static void put_stop(struct recorder *r)
 {
-	struct plan_trace_rec halt = {.kind = PLAN_TRACE_HALT};
+	struct plan_trace_rec halt = { .kind = PLAN_TRACE_HALT };
 
 	for (uint32_t i = 0; i < ENGINE_STEPPERS; i++) {
 		if (!(r->halted & 1u << i))
@@ -188,7 +188,7 @@ void recorder_drain(struct recorder *r)
 
 uint64_t recorder_close(struct recorder *r)
 {
-	struct plan_trace_rec end = {.kind = PLAN_TRACE_END};
+	struct plan_trace_rec end = { .kind = PLAN_TRACE_END };
 
 	if (!r->file)
 		return 0;

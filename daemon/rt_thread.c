@@ -74,7 +74,7 @@ static __attribute__((format(printf, 2, 3))) void missing(struct rt_thread *t, c
 
 static void ask_scheduling(struct rt_thread *t)
 {
-	struct sched_param sp = {.sched_priority = t->cfg.priority};
+	struct sched_param sp = { .sched_priority = t->cfg.priority };
 	cpu_set_t set;
 	int rc;
 
@@ -84,23 +84,26 @@ static void ask_scheduling(struct rt_thread *t)
 		rc = pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 		t->grants.pinned = rc == 0;
 		if (rc)
-			missing(t, "not pinned to CPU %d: %s; choose an existing one with "
-				   "[stepd] rt_cpu\n",
+			missing(t,
+				"not pinned to CPU %d: %s; choose an existing one with "
+				"[stepd] rt_cpu\n",
 				t->cfg.cpu, strerror(rc));
 	}
 	if (t->cfg.priority > 0) {
 		rc = pthread_setschedparam(pthread_self(), SCHED_FIFO, &sp);
 		t->grants.fifo = rc == 0;
 		if (rc)
-			missing(t, "no SCHED_FIFO priority %d: %s; grant it with CAP_SYS_NICE or "
-				   "'ulimit -r %d'\n",
+			missing(t,
+				"no SCHED_FIFO priority %d: %s; grant it with CAP_SYS_NICE or "
+				"'ulimit -r %d'\n",
 				t->cfg.priority, strerror(rc), t->cfg.priority);
 	}
 	/* ONFAULT keeps the planner's heap small; what RT needs is touched below. */
 	t->grants.locked = mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 	if (!t->grants.locked)
-		missing(t, "memory not locked: %s; grant it with CAP_IPC_LOCK or "
-			   "'ulimit -l unlimited'\n",
+		missing(t,
+			"memory not locked: %s; grant it with CAP_IPC_LOCK or "
+			"'ulimit -l unlimited'\n",
 			strerror(errno));
 }
 
@@ -125,7 +128,7 @@ static void touch(void *mem, size_t size)
 
 static void touch_rings(struct engine *e)
 {
-	struct ring *rings[] = {e->cfg.plan, e->cfg.control, e->cfg.events};
+	struct ring *rings[] = { e->cfg.plan, e->cfg.control, e->cfg.events };
 
 	touch(e, sizeof(*e));
 	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
@@ -139,10 +142,10 @@ static bool forbid_syscalls(struct rt_thread *t)
 
 	/* exit ends the thread; the signal calls are the kernel's own way back from a stop; where the
 	 * vDSO can't read the clock, reading it is a call. */
-	static const int allowed[] = {SCMP_SYS(io_uring_enter), SCMP_SYS(exit),
-				      SCMP_SYS(exit_group),	SCMP_SYS(rt_sigreturn),
-				      SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime),
-				      SCMP_SYS(clock_gettime64)};
+	static const int allowed[] = { SCMP_SYS(io_uring_enter),  SCMP_SYS(exit),
+				       SCMP_SYS(exit_group),      SCMP_SYS(rt_sigreturn),
+				       SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime),
+				       SCMP_SYS(clock_gettime64) };
 
 	for (size_t i = 0; ok && i < sizeof(allowed) / sizeof(allowed[0]); i++)
 		ok = allowed[i] < 0 || /* not a call of this architecture */
@@ -369,7 +372,7 @@ static RUNS_ON(role_rt) void reap(struct rt_loop *l, int64_t now_ns)
 
 static void sleep_until(struct rt_loop *l, int64_t deadline_ns, int64_t now_ns)
 {
-	struct __kernel_timespec ts = {0, 0};
+	struct __kernel_timespec ts = { 0, 0 };
 	struct io_uring_cqe *cqe = NULL;
 	int64_t wait_ns = deadline_ns - now_ns;
 
@@ -441,8 +444,9 @@ static void *rt_main(void *arg)
 	touch(&t->stats, sizeof(t->stats));
 	rc = open_ring(&l->ring);
 	if (rc < 0) {
-		missing(t, "io_uring is not available: %s; stepd needs kernel 6.1 or newer with "
-			   "kernel.io_uring_disabled=0\n",
+		missing(t,
+			"io_uring is not available: %s; stepd needs kernel 6.1 or newer with "
+			"kernel.io_uring_disabled=0\n",
 			strerror(-rc));
 		atomic_store(&t->state, STATE_FAILED);
 		return NULL;
@@ -492,7 +496,7 @@ static void release(struct rt_thread *t)
 
 int rt_thread_start(struct rt_thread *t, const struct rt_thread_config *cfg)
 {
-	struct timespec pause = {0, 1000000};
+	struct timespec pause = { 0, 1000000 };
 	int rc;
 
 	memset(t, 0, sizeof(*t));
@@ -585,9 +589,9 @@ bool rt_thread_proc_read(const struct rt_thread *t, struct rt_thread_proc *out)
 	if (!read_proc(t->tid, "stat", buf, sizeof(buf)))
 		return false;
 	after_name = strrchr(buf, ')'); /* the name may hold spaces */
-	if (!after_name || sscanf(after_name + 1,
-				  " %*c %*d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64,
-				  &out->minor_faults, &out->major_faults) != 2)
+	if (!after_name ||
+	    sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64,
+		   &out->minor_faults, &out->major_faults) != 2)
 		return false;
 	return read_proc(t->tid, "status", buf, sizeof(buf)) &&
 	       proc_value(buf, "\nvoluntary_ctxt_switches:", &out->voluntary_switches) &&

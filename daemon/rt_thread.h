@@ -32,10 +32,10 @@ struct rt_thread_grants {
 
 struct rt_thread_stats {
 	uint64_t cycles;
-	uint64_t enters;            /* io_uring_enter calls */
-	uint64_t wake_max_ns;       /* latest wake-up after the asked-for deadline */
-	uint64_t wake_late;         /* wake-ups more than 1 ms late */
-	uint64_t cycle_max_ns;      /* longest engine cycle */
+	uint64_t enters;       /* io_uring_enter calls */
+	uint64_t wake_max_ns;  /* latest wake-up after the asked-for deadline */
+	uint64_t wake_late;    /* wake-ups more than 1 ms late */
+	uint64_t cycle_max_ns; /* longest engine cycle */
 	uint64_t io_errors;
 };
 
@@ -44,8 +44,8 @@ struct rt_thread {
 	struct rt_thread_grants grants;
 	pthread_t thread;
 	int tid;
-	int wake_fd;   /* PLAN writes: there is something in a ring */
-	int notify_fd; /* RT writes: there is something in the event ring */
+	int wake_fd;          /* PLAN writes: there is something in a ring */
+	int notify_fd;        /* RT writes: there is something in the event ring */
 	struct rt_loop *loop; /* what the thread works with; opaque */
 	_Atomic int state;
 	_Atomic bool stop;

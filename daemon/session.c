@@ -59,13 +59,14 @@ static bool encode(struct session *s, enum msg_id id, const void *msg, struct se
 			 s->name, msg_table[id].format);
 		return false;
 	}
-	out->len = (uint8_t)wire_encode(out->bytes, sizeof(out->bytes), wire_id, &msg_table[id], msg);
+	out->len = (uint8_t)wire_encode(out->bytes, sizeof(out->bytes), wire_id, &msg_table[id],
+					msg);
 	return out->len > 0;
 }
 
 static bool push(struct session *s, const struct session_command *c)
 {
-	struct ctl_rec rec = {.kind = CTL_SEND};
+	struct ctl_rec rec = { .kind = CTL_SEND };
 
 	rec.send.mcu = (uint8_t)s->mcu;
 	rec.send.len = c->len;
@@ -126,7 +127,8 @@ bool session_pin(struct session *s, const char *pin, uint32_t max, uint32_t *num
 	}
 	snprintf(s->error, sizeof(s->error),
 		 "mcu '%s' (%s): it has no pin '%s'; expected a pin name of that chip", s->name,
-		 dictionary_text(&s->dict, "MCU") ? dictionary_text(&s->dict, "MCU") : "unknown chip",
+		 dictionary_text(&s->dict, "MCU") ? dictionary_text(&s->dict, "MCU")
+						  : "unknown chip",
 		 pin);
 	return false;
 }
@@ -135,7 +137,7 @@ bool session_pin(struct session *s, const char *pin, uint32_t max, uint32_t *num
 
 static void ask_identify(struct session *s)
 {
-	struct msg_identify m = {.offset = (uint32_t)s->dict_size, .count = IDENTIFY_CHUNK};
+	struct msg_identify m = { .offset = (uint32_t)s->dict_size, .count = IDENTIFY_CHUNK };
 
 	session_send(s, MSG_ID_identify, &m);
 }
@@ -160,7 +162,7 @@ static uint32_t config_crc(const struct session *s)
 
 static void dictionary_complete(struct session *s)
 {
-	struct ctl_rec rec = {.kind = CTL_MCU_IDS};
+	struct ctl_rec rec = { .kind = CTL_MCU_IDS };
 	char err[SESSION_ERROR_MAX - 80];
 
 	dictionary_free(&s->dict);
@@ -170,8 +172,8 @@ static void dictionary_complete(struct session *s)
 	}
 	rec.mcu_ids.mcu = (uint8_t)s->mcu;
 	rec.mcu_ids.freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
-	rec.mcu_ids.receive_window =
-		(uint16_t)dictionary_whole(&s->dict, "RECEIVE_WINDOW", 0, UINT16_MAX, 0);
+	rec.mcu_ids.receive_window = (uint16_t)dictionary_whole(&s->dict, "RECEIVE_WINDOW", 0,
+								UINT16_MAX, 0);
 	rec.mcu_ids.dict = s->dict.ids;
 	if (!(rec.mcu_ids.freq_hz >= 1e5 && rec.mcu_ids.freq_hz <= 1e10)) {
 		fail(s, "its dictionary has no usable CLOCK_FREQ; expected 100000 .. 10000000000");
@@ -211,7 +213,7 @@ static void identify_response(struct session *s, const struct msg_identify_respo
 /* why: what makes it necessary, for the case that it doesn't help. */
 static void reset_mcu(struct session *s, const char *why, int64_t now_ns)
 {
-	struct ctl_rec rec = {.kind = CTL_LINK_RESET, .mcu = (uint8_t)s->mcu};
+	struct ctl_rec rec = { .kind = CTL_LINK_RESET, .mcu = (uint8_t)s->mcu };
 	char text[SESSION_ERROR_MAX - 80];
 	bool sent;
 
@@ -225,8 +227,8 @@ static void reset_mcu(struct session *s, const char *why, int64_t now_ns)
 		       : session_send(s, MSG_ID_emergency_stop, NULL) &&
 				 session_send(s, MSG_ID_config_reset, NULL);
 	if (!sent || !ring_push(s->control, &rec)) {
-		snprintf(text, sizeof(text), "%s, and cannot be reset by command; press its reset button",
-			 why);
+		snprintf(text, sizeof(text),
+			 "%s, and cannot be reset by command; press its reset button", why);
 		fail(s, text);
 		return;
 	}
@@ -237,8 +239,8 @@ static void reset_mcu(struct session *s, const char *why, int64_t now_ns)
 
 static void send_config(struct session *s)
 {
-	struct msg_allocate_oids oids = {.count = s->oid_count};
-	struct msg_finalize_config final = {.crc = s->config_crc};
+	struct msg_allocate_oids oids = { .count = s->oid_count };
+	struct msg_finalize_config final = { .crc = s->config_crc };
 	bool ok = session_send(s, MSG_ID_allocate_oids, &oids);
 
 	for (size_t i = 0; ok && i < s->config_count; i++)
@@ -253,7 +255,7 @@ static void send_config(struct session *s)
 
 static void ready(struct session *s, const struct msg_config *m)
 {
-	struct ctl_rec rec = {.kind = CTL_MCU_READY};
+	struct ctl_rec rec = { .kind = CTL_MCU_READY };
 	bool ok = true;
 
 	if (m->move_count == 0) {
@@ -349,9 +351,9 @@ bool session_message(struct session *s, const struct ev_message *m)
 void session_lost(struct session *s)
 {
 	if (s->state != SESSION_READY && s->state != SESSION_FAILED)
-		fail(s, s->state == SESSION_RESET ?
-				"its device went away with the reset; RESTART when it is back" :
-				"its device went away (unplugged?); RESTART when it is back");
+		fail(s, s->state == SESSION_RESET
+				? "its device went away with the reset; RESTART when it is back"
+				: "its device went away (unplugged?); RESTART when it is back");
 }
 
 void session_clock_ready(struct session *s, int64_t now_ns)

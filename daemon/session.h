@@ -57,7 +57,7 @@ struct session {
 	uint16_t move_count;
 	int64_t retry_ns, give_up_ns;
 	int resets;
-	bool force_reset; /* FIRMWARE_RESTART: start from a reset, whatever it holds */
+	bool force_reset;    /* FIRMWARE_RESTART: start from a reset, whatever it holds */
 	bool was_configured; /* the firmware held this very configuration already */
 	char error[SESSION_ERROR_MAX];
 	/* Called once the dictionary is known: adds oids and config commands. Returns false with

@@ -308,7 +308,8 @@ static int sources_open(struct verify *v, char **names, int count)
 		p->dir_pin[sizeof(p->dir_pin) - 1] = 0;
 		if (checker_trace_stepper(v->source[p->mcu].trace, i, p->step_pin, p->dir_pin,
 					  p->step_invert))
-			return complain(v->plan_name, "a stepper's step or dir pin has no proper name");
+			return complain(v->plan_name,
+					"a stepper's step or dir pin has no proper name");
 	}
 	for (int i = 0; i < count; i++)
 		if (source_read(&v->source[i]))
@@ -343,8 +344,7 @@ static int verify_run(struct verify *v, char **names, int count, struct checker_
 		if (ret)
 			return complain(v->plot_prefix, strerror(-ret));
 	}
-	if (each_record(v, map_record) || each_record(v, motion_record) ||
-	    feed_steps(v, HUGE_VAL))
+	if (each_record(v, map_record) || each_record(v, motion_record) || feed_steps(v, HUGE_VAL))
 		return -EPROTO;
 	return checker_finish(v->checker, r);
 }
@@ -433,9 +433,8 @@ int verify_main(int argc, char **argv)
 		ret = usage(stderr, EXIT_UNUSABLE);
 	} else {
 		v->plan_name = argv[optind];
-		ret = verify_run(v, argv + optind + 1, argc - optind - 1, r) ?
-			      EXIT_UNUSABLE :
-			      conclude(v, r, json);
+		ret = verify_run(v, argv + optind + 1, argc - optind - 1, r) ? EXIT_UNUSABLE
+									     : conclude(v, r, json);
 	}
 	verify_close(v);
 	free(r);

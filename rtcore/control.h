@@ -22,17 +22,17 @@ enum {
 };
 
 enum ctl_kind {
-	CTL_SEND,         /* .send: a command for one MCU, as soon as the link allows */
-	CTL_MCU_IDS,      /* .mcu_ids: the MCU's dictionary is known */
-	CTL_MCU_READY,    /* .mcu_ready: it is configured and may get motion */
-	CTL_STEPPER,      /* .stepper: a joint and where its steps go */
-	CTL_OUTPUT,       /* .output: a queued output */
-	CTL_RESYNC,       /* .resync: at rest; a stepper's counter as read back from its MCU */
-	CTL_POSITION,     /* .position_mm: name the axes' position; at rest */
-	CTL_HOMING,       /* .homing: watch these trsyncs, stop everything when one fires; count 0: none */
-	CTL_ABORT,        /* forget all motion that has not been handed out, until PLAN_RESUME */
-	CTL_EMERGENCY,    /* emergency_stop to every MCU, forget all motion; final */
-	CTL_LINK_RESET,   /* .mcu: the link starts over (reset or reconnect) */
+	CTL_SEND,      /* .send: a command for one MCU, as soon as the link allows */
+	CTL_MCU_IDS,   /* .mcu_ids: the MCU's dictionary is known */
+	CTL_MCU_READY, /* .mcu_ready: it is configured and may get motion */
+	CTL_STEPPER,   /* .stepper: a joint and where its steps go */
+	CTL_OUTPUT,    /* .output: a queued output */
+	CTL_RESYNC,    /* .resync: at rest; a stepper's counter as read back from its MCU */
+	CTL_POSITION,  /* .position_mm: name the axes' position; at rest */
+	CTL_HOMING, /* .homing: watch these trsyncs, stop everything when one fires; count 0: none */
+	CTL_ABORT,  /* forget all motion that has not been handed out, until PLAN_RESUME */
+	CTL_EMERGENCY,  /* emergency_stop to every MCU, forget all motion; final */
+	CTL_LINK_RESET, /* .mcu: the link starts over (reset or reconnect) */
 };
 
 struct ctl_send {
@@ -103,20 +103,20 @@ struct ctl_rec {
 };
 
 enum ev_kind {
-	EV_MESSAGE,       /* .message: a response that the engine doesn't act on itself */
-	EV_CLOCK_READY,   /* .mcu: its clock estimate may be used */
-	EV_SYNC,          /* .sync_id: all motion before the PLAN_SYNC has been executed */
-	EV_HOMING_STOP,   /* .homing_stop */
-	EV_FAULT,         /* .fault */
-	EV_LINK_LOST,     /* .mcu: the same as FAULT_LINK_LOST before it was ready */
+	EV_MESSAGE,     /* .message: a response that the engine doesn't act on itself */
+	EV_CLOCK_READY, /* .mcu: its clock estimate may be used */
+	EV_SYNC,        /* .sync_id: all motion before the PLAN_SYNC has been executed */
+	EV_HOMING_STOP, /* .homing_stop */
+	EV_FAULT,       /* .fault */
+	EV_LINK_LOST,   /* .mcu: the same as FAULT_LINK_LOST before it was ready */
 };
 
 enum engine_fault {
 	FAULT_NONE,
-	FAULT_STEPGEN,     /* an invariant of a stepper's timeline would break; .detail = enum stepgen_result */
-	FAULT_LATE,        /* a step's time had nearly passed before it could go out; .value_s = how late */
-	FAULT_UNDERRUN,    /* motion ran out at speed; .value_s = speed in mm/s */
-	FAULT_LINK_FULL,   /* the link's buffer overflowed */
+	FAULT_STEPGEN, /* an invariant of a stepper's timeline would break; .detail = enum stepgen_result */
+	FAULT_LATE, /* a step's time had nearly passed before it could go out; .value_s = how late */
+	FAULT_UNDERRUN,     /* motion ran out at speed; .value_s = speed in mm/s */
+	FAULT_LINK_FULL,    /* the link's buffer overflowed */
 	FAULT_MCU_SHUTDOWN, /* .detail = static_string_id */
 	FAULT_LINK_LOST,    /* .mcu doesn't answer any more, or its port was closed */
 	FAULT_MCU_RESET,    /* .mcu started anew by itself */

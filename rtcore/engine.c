@@ -51,7 +51,7 @@ void engine_event(struct engine *e, const struct ev_rec *ev)
 
 void engine_fault(struct engine *e, const struct ev_fault *fault)
 {
-	struct ev_rec ev = {.kind = EV_FAULT, .fault = *fault};
+	struct ev_rec ev = { .kind = EV_FAULT, .fault = *fault };
 
 	if (e->status.fault == FAULT_NONE)
 		e->status.fault = fault->fault;

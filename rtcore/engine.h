@@ -35,8 +35,8 @@ enum {
 	ENGINE_MCU_READY = 2,    /* configured */
 	ENGINE_MCU_SHUTDOWN = 4, /* it said so */
 	ENGINE_MCU_LOST = 8,     /* no answer */
-	ENGINE_PULL_MAX = 256, /* plan records taken a cycle at most */
-	ENGINE_EVENTS_KEPT = 8, /* this share of the event ring is not for mere messages: 1/8 */
+	ENGINE_PULL_MAX = 256,   /* plan records taken a cycle at most */
+	ENGINE_EVENTS_KEPT = 8,  /* this share of the event ring is not for mere messages: 1/8 */
 };
 
 /* A restart from rest keeps this distance to the end of the motion before it, so that no stepper's
@@ -61,41 +61,41 @@ struct engine_observer {
 };
 
 struct engine_config {
-	double horizon_s;    /* steps are handed out at most this far ahead, 0.02 .. 1 */
-	double low_water_s;  /* and at least this far ahead, < horizon_s */
-	double start_lead_s; /* from rest, motion starts this long after now, >= low_water_s */
-	struct ring *plan;   /* of struct plan_rec */
+	double horizon_s;     /* steps are handed out at most this far ahead, 0.02 .. 1 */
+	double low_water_s;   /* and at least this far ahead, < horizon_s */
+	double start_lead_s;  /* from rest, motion starts this long after now, >= low_water_s */
+	struct ring *plan;    /* of struct plan_rec */
 	struct ring *control; /* of struct ctl_rec */
-	struct ring *events; /* of struct ev_rec */
+	struct ring *events;  /* of struct ev_rec */
 	struct engine_observer observer;
 };
 
 /* Link figures of one MCU, for STATUS. */
 struct engine_mcu_status {
 	struct clockmap map;   /* machine time to its clock, valid with ENGINE_MCU_CLOCK */
-	double clock_freq_hz; /* estimated */
+	double clock_freq_hz;  /* estimated */
 	double clock_error_us; /* standard deviation of the prediction error */
 	double round_trip_us;
 	uint64_t bytes_sent, bytes_received;
 	uint64_t retransmits, crc_errors;
 	uint64_t commands;
 	uint32_t moves_queued, moves_capacity;
-	uint32_t flags; /* ENGINE_MCU_* */
+	uint32_t flags;   /* ENGINE_MCU_* */
 	uint32_t unacked; /* frames */
 };
 
 struct engine_status {
 	int64_t now_ns;
 	double now_s;
-	double motion_end_s;   /* where the planned motion in the trapezoid queue ends */
-	double consumed_s;     /* sum of the durations of all plan records taken from the ring */
+	double motion_end_s; /* where the planned motion in the trapezoid queue ends */
+	double consumed_s;   /* sum of the durations of all plan records taken from the ring */
 	double position_mm[MOVE_AXES]; /* commanded, now */
-	double speed_mm_s;     /* along the path, now */
+	double speed_mm_s;             /* along the path, now */
 	uint32_t move_id, move_line;
 	uint64_t cycles, runs, steps;
 	uint64_t late, underruns, events_lost;
-	double lead_min_s;     /* smallest lead of a run over its first step since the start */
-	uint32_t fault;        /* enum engine_fault, latched */
+	double lead_min_s; /* smallest lead of a run over its first step since the start */
+	uint32_t fault;    /* enum engine_fault, latched */
 	uint32_t mcus;
 	struct engine_mcu_status mcu[ENGINE_MCUS];
 	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
@@ -113,7 +113,7 @@ struct engine_mcu {
 	struct clockmap map;
 	struct moveq moveq;
 	struct wire_dict dict;
-	double freq_hz; /* nominal; 0 until the dictionary is known */
+	double freq_hz;    /* nominal; 0 until the dictionary is known */
 	double map_next_s; /* a secondary MCU's map is renewed then */
 	uint64_t commands;
 	bool present, ready, shutdown, lost, clock_ready, has_ids;
@@ -143,8 +143,8 @@ struct engine {
 	struct ctl_output output[ENGINE_OUTPUTS];
 	struct trapq trapq;
 	struct trapq_phase phases[ENGINE_PHASES];
-	double now_s;          /* machine time of this cycle, never goes back */
-	double limit_s;        /* no step after this has been handed out, none before it will be added */
+	double now_s;   /* machine time of this cycle, never goes back */
+	double limit_s; /* no step after this has been handed out, none before it will be added */
 	double rest_until_s;   /* end of a dwell: the next move starts no earlier */
 	double end_speed_mm_s; /* of the last move taken */
 	int64_t make_next_ns;  /* when steps are looked for next */
@@ -160,9 +160,9 @@ struct engine {
 	struct ctl_homing homing;
 	double homing_seen_s[ENGINE_MCUS];     /* confirmed by that trsync's MCU */
 	double homing_deadline_s[ENGINE_MCUS]; /* told to it */
-	bool homing_active; /* a trsync may stop everything */
-	bool held;          /* stopped by a trsync, a fault or an abort: take no motion until told */
-	bool emergency;     /* final */
+	bool homing_active;                    /* a trsync may stop everything */
+	bool held;      /* stopped by a trsync, a fault or an abort: take no motion until told */
+	bool emergency; /* final */
 	struct engine_status status;
 	struct snapshot snapshot;
 };

@@ -38,7 +38,7 @@ static void move_deadlines(struct engine *e)
 	for (int i = 0; i < e->homing.count; i++) {
 		int mcu = e->homing.trsync[i].mcu;
 		double deadline_s = oldest_other_s(e, i) + e->homing.timeout_s;
-		struct msg_trsync_set_timeout m = {.oid = e->homing.trsync[i].oid};
+		struct msg_trsync_set_timeout m = { .oid = e->homing.trsync[i].oid };
 		uint64_t clock;
 
 		if (deadline_s - e->homing_deadline_s[i] < WORTH_SHARE * e->homing.timeout_s ||
@@ -52,7 +52,7 @@ static void move_deadlines(struct engine *e)
 
 void engine_homing_state(struct engine *e, int mcu, const struct msg_trsync_state *m, int64_t rx_ns)
 {
-	struct ev_rec ev = {.kind = EV_HOMING_STOP};
+	struct ev_rec ev = { .kind = EV_HOMING_STOP };
 
 	for (int i = 0; e->homing_active && i < e->homing.count; i++) {
 		if (e->homing.trsync[i].mcu != mcu || e->homing.trsync[i].oid != m->oid)
@@ -68,7 +68,8 @@ void engine_homing_state(struct engine *e, int mcu, const struct msg_trsync_stat
 		e->homing_active = false;
 		e->held = true;
 		for (int j = 0; j < e->homing.count; j++) {
-			struct msg_trsync_trigger t = {.oid = e->homing.trsync[j].oid, .reason = 2};
+			struct msg_trsync_trigger t = { .oid = e->homing.trsync[j].oid,
+							.reason = 2 };
 
 			if (j != i)
 				engine_send(e, e->homing.trsync[j].mcu, MSG_ID_trsync_trigger, &t,

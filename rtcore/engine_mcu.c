@@ -19,7 +19,7 @@ struct receiver {
 
 static void forward(struct engine *e, int mcu, const uint8_t *payload, size_t len, int64_t rx_ns)
 {
-	struct ev_rec ev = {.kind = EV_MESSAGE};
+	struct ev_rec ev = { .kind = EV_MESSAGE };
 
 	ev.message.received_ns = rx_ns;
 	ev.message.mcu = (uint8_t)mcu;
@@ -33,10 +33,9 @@ static void forward(struct engine *e, int mcu, const uint8_t *payload, size_t le
 
 static void mcu_shut_down(struct engine *e, int mcu, uint16_t reason)
 {
-	struct ev_fault fault = {.fault = FAULT_MCU_SHUTDOWN,
-				 .mcu = (uint8_t)mcu,
-				 .detail = reason,
-				 .at_s = e->now_s};
+	struct ev_fault fault = {
+		.fault = FAULT_MCU_SHUTDOWN, .mcu = (uint8_t)mcu, .detail = reason, .at_s = e->now_s
+	};
 
 	if (!e->mcu[mcu].ready || e->mcu[mcu].shutdown)
 		return;
@@ -47,7 +46,7 @@ static void mcu_shut_down(struct engine *e, int mcu, uint16_t reason)
 /* In the middle of everything: whatever it was told is forgotten. */
 static void mcu_started(struct engine *e, int mcu)
 {
-	struct ev_fault fault = {.fault = FAULT_MCU_RESET, .mcu = (uint8_t)mcu, .at_s = e->now_s};
+	struct ev_fault fault = { .fault = FAULT_MCU_RESET, .mcu = (uint8_t)mcu, .at_s = e->now_s };
 
 	if (!e->mcu[mcu].ready || e->mcu[mcu].shutdown)
 		return;
@@ -101,7 +100,7 @@ static void handle(void *ctx, const uint8_t *payload, size_t len, int64_t rx_ns)
 
 void engine_receive(struct engine *e, int mcu, const uint8_t *bytes, uint32_t len, int64_t now_ns)
 {
-	struct receiver r = {.e = e, .mcu = mcu};
+	struct receiver r = { .e = e, .mcu = mcu };
 
 	if (e->mcu[mcu].present)
 		link_receive(&e->mcu[mcu].link, bytes, len, now_ns, handle, &r);
@@ -128,8 +127,8 @@ void engine_line_busy(struct engine *e, int mcu, bool busy)
 /* Nothing of it can be trusted to arrive any more. */
 static void lost(struct engine *e, int mcu)
 {
-	struct ev_rec ev = {.kind = EV_LINK_LOST, .mcu = (uint8_t)mcu};
-	struct ev_fault fault = {.fault = FAULT_LINK_LOST, .mcu = (uint8_t)mcu, .at_s = e->now_s};
+	struct ev_rec ev = { .kind = EV_LINK_LOST, .mcu = (uint8_t)mcu };
+	struct ev_fault fault = { .fault = FAULT_LINK_LOST, .mcu = (uint8_t)mcu, .at_s = e->now_s };
 
 	e->mcu[mcu].lost = true;
 	if (e->mcu[mcu].ready)
@@ -179,7 +178,7 @@ void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64
 static void clock_becomes_ready(struct engine *e, int mcu, int64_t now_ns)
 {
 	struct engine_mcu *m = &e->mcu[mcu];
-	struct ev_rec ev = {.kind = EV_CLOCK_READY, .mcu = (uint8_t)mcu};
+	struct ev_rec ev = { .kind = EV_CLOCK_READY, .mcu = (uint8_t)mcu };
 
 	if (mcu == PRIMARY) {
 		clocksync_primary_map(&m->sync, &m->map);

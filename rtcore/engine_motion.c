@@ -38,10 +38,12 @@ static double planned_end_s(const struct engine *e)
 static double place_move(struct engine *e, const struct move *m)
 {
 	double end_s = trapq_end_s(&e->trapq);
-	struct ev_fault fault = {.fault = FAULT_UNDERRUN, .at_s = end_s};
+	struct ev_fault fault = { .fault = FAULT_UNDERRUN, .at_s = end_s };
 
-	/* Steps near the queue's end were made only up to limit_s: beyond it, motion goes on. */
-	if (end_s > e->limit_s + ENGINE_RESTART_GAP_S) {
+	/* Steps near the queue's end were made only up to limit_s: beyond it, motion goes on; at speed
+	 * in any case (the move before may be shorter than the gap). */
+	if (end_s > e->limit_s + ENGINE_RESTART_GAP_S ||
+	    (m->start_mm_s > 0 && end_s >= e->limit_s)) {
 		if (e->rest_until_s <= end_s)
 			return end_s;
 		return fmax(e->rest_until_s, end_s + ENGINE_RESTART_GAP_S);
@@ -57,7 +59,7 @@ static double place_move(struct engine *e, const struct move *m)
 static bool take_move(struct engine *e, const struct move *m)
 {
 	double start_s;
-	struct ev_fault fault = {.fault = FAULT_STEPGEN, .stepper = 0xff};
+	struct ev_fault fault = { .fault = FAULT_STEPGEN, .stepper = 0xff };
 	enum trapq_result rc;
 
 	if (trapq_room(&e->trapq) == 0)
@@ -165,12 +167,12 @@ void engine_take_plan(struct engine *e, int64_t now_ns)
 static void fault_of(struct engine *e, int i, enum engine_fault fault, int detail, double at_s,
 		     double value_s)
 {
-	struct ev_fault f = {.fault = (uint32_t)fault,
-			     .mcu = e->stepper[i].mcu,
-			     .stepper = (uint8_t)i,
-			     .detail = (uint16_t)detail,
-			     .at_s = at_s,
-			     .value_s = value_s};
+	struct ev_fault f = { .fault = (uint32_t)fault,
+			      .mcu = e->stepper[i].mcu,
+			      .stepper = (uint8_t)i,
+			      .detail = (uint16_t)detail,
+			      .at_s = at_s,
+			      .value_s = value_s };
 
 	engine_fault(e, &f);
 }
@@ -181,22 +183,21 @@ static bool send_run(struct engine *e, struct engine_stepper *s, const struct st
 {
 	struct engine_mcu *m = &e->mcu[s->mcu];
 	uint8_t buf[WIRE_QUEUE_STEP_MAX];
-	struct msg_queue_step step = {.oid = s->oid,
-				      .interval = run->interval,
-				      .count = run->count,
-				      .add = run->add};
+	struct msg_queue_step step = {
+		.oid = s->oid, .interval = run->interval, .count = run->count, .add = run->add
+	};
 	size_t len;
 
 	if (run->rebase) {
-		struct msg_reset_step_clock reset = {.oid = s->oid,
-						     .clock = (uint32_t)run->base_clock};
+		struct msg_reset_step_clock reset = { .oid = s->oid,
+						      .clock = (uint32_t)run->base_clock };
 
 		if (!engine_send(e, s->mcu, MSG_ID_reset_step_clock, &reset, due_ns))
 			return false;
 	}
 	if (s->dir != (int8_t)run->dir) {
-		struct msg_set_next_step_dir dir = {.oid = s->oid,
-						    .dir = run->dir != s->invert_dir};
+		struct msg_set_next_step_dir dir = { .oid = s->oid,
+						     .dir = run->dir != s->invert_dir };
 
 		if (!engine_send(e, s->mcu, MSG_ID_set_next_step_dir, &dir, due_ns))
 			return false;
@@ -291,7 +292,7 @@ static int most_urgent(const struct engine *e, const bool full[ENGINE_MCUS])
  * some had to wait. */
 static bool make_runs(struct engine *e, double due_s, double limit_s, int64_t now_ns)
 {
-	bool full[ENGINE_MCUS] = {false}, waiting = false;
+	bool full[ENGINE_MCUS] = { false }, waiting = false;
 	int i;
 
 	for (i = 0; i < e->steppers; i++) {
@@ -330,13 +331,15 @@ static void send_output(struct engine *e, const struct engine_queued_output *q, 
 	if (!clockmap_clock(&e->mcu[o->mcu].map, at_s, &clock))
 		return;
 	if (o->pwm) {
-		struct msg_queue_pwm_out m = {
-			.oid = o->oid, .clock = (uint32_t)clock, .value = (uint16_t)value};
+		struct msg_queue_pwm_out m = { .oid = o->oid,
+					       .clock = (uint32_t)clock,
+					       .value = (uint16_t)value };
 
 		engine_send(e, o->mcu, MSG_ID_queue_pwm_out, &m, due_ns);
 	} else {
-		struct msg_queue_digital_out m = {
-			.oid = o->oid, .clock = (uint32_t)clock, .on_ticks = value};
+		struct msg_queue_digital_out m = { .oid = o->oid,
+						   .clock = (uint32_t)clock,
+						   .on_ticks = value };
 
 		engine_send(e, o->mcu, MSG_ID_queue_digital_out, &m, due_ns);
 	}
@@ -364,14 +367,13 @@ static void make_outputs(struct engine *e, int64_t now_ns)
 
 bool engine_sync_due(const struct engine *e)
 {
-	return e->sync_head != e->sync_tail &&
-	       e->sync[e->sync_head % ENGINE_SYNCS].at_s <= e->now_s;
+	return e->sync_head != e->sync_tail && e->sync[e->sync_head % ENGINE_SYNCS].at_s <= e->now_s;
 }
 
 void engine_report_syncs(struct engine *e)
 {
 	while (engine_sync_due(e)) {
-		struct ev_rec ev = {.kind = EV_SYNC};
+		struct ev_rec ev = { .kind = EV_SYNC };
 
 		ev.sync_id = e->sync[e->sync_head % ENGINE_SYNCS].id;
 		engine_event(e, &ev);
@@ -382,7 +384,7 @@ void engine_report_syncs(struct engine *e)
 /* Motion runs out at speed and nothing follows: say so before the steps are made. */
 static void check_underrun(struct engine *e, double limit_s)
 {
-	struct ev_fault fault = {.fault = FAULT_UNDERRUN};
+	struct ev_fault fault = { .fault = FAULT_UNDERRUN };
 
 	if (trapq_end_s(&e->trapq) >= limit_s || e->end_speed_mm_s == 0)
 		return;
@@ -426,9 +428,9 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
 {
 	struct engine_stepper *s;
-	struct stepgen_config cfg = {.tol_s = c->tolerance_s,
-				     .reversal_filter_s = c->reversal_filter_s,
-				     .min_interval_s = c->min_interval_s};
+	struct stepgen_config cfg = { .tol_s = c->tolerance_s,
+				      .reversal_filter_s = c->reversal_filter_s,
+				      .min_interval_s = c->min_interval_s };
 
 	if (c->stepper >= ENGINE_STEPPERS || c->mcu >= ENGINE_MCUS)
 		return;
@@ -471,9 +473,10 @@ void engine_drop_motion(struct engine *e)
 		if (!s->present)
 			continue;
 		if (s->has_pending) /* never went out, but is counted */
-			stepgen_resync(&s->gen, stepgen_count(&s->gen) +
-							(s->pending.dir ? -(int64_t)s->pending.count
-									: (int64_t)s->pending.count));
+			stepgen_resync(&s->gen,
+				       stepgen_count(&s->gen) +
+					       (s->pending.dir ? -(int64_t)s->pending.count
+							       : (int64_t)s->pending.count));
 		else
 			stepgen_restart(&s->gen);
 		s->has_pending = false;
@@ -491,10 +494,9 @@ void engine_drop_motion(struct engine *e)
 
 void engine_late(struct engine *e, int mcu)
 {
-	struct ev_fault f = {.fault = FAULT_LATE,
-			     .mcu = (uint8_t)mcu,
-			     .stepper = UINT8_MAX,
-			     .at_s = e->now_s};
+	struct ev_fault f = {
+		.fault = FAULT_LATE, .mcu = (uint8_t)mcu, .stepper = UINT8_MAX, .at_s = e->now_s
+	};
 
 	link_drop_unsent(&e->mcu[mcu].link);
 	e->status.late++;
@@ -512,8 +514,8 @@ void engine_motion_status(const struct engine *e, struct engine_status *out)
 			continue;
 		count = stepgen_count(&s->gen);
 		if (s->has_pending)
-			count -= s->pending.dir ? (int64_t)s->pending.count :
-						  -(int64_t)s->pending.count;
+			count -= s->pending.dir ? (int64_t)s->pending.count
+						: -(int64_t)s->pending.count;
 		at = s->gen.offset + (double)count;
 		for (int k = 0; k < MOVE_AXES; k++)
 			at += s->steps_per_mm[k] * e->trapq.shift_mm[k];

@@ -29,7 +29,8 @@ static const char usage_text[] =
 	"  --no-mcu                 no firmware: only the host's work, G-code to wire bytes\n"
 	"  --seed N                 of clocks, noise and faults (default 1)\n"
 	"  --wire-faults PPM        of the bytes each: lost, flipped, repeated, delayed\n"
-	"  --quiet                  no replies of the interpreter on standard error\n";
+	"  --quiet                  no replies of the interpreter on standard error\n"
+	"  --help                   this text\n";
 
 /* ---- one turn of the virtual machine ---- */
 
@@ -65,7 +66,8 @@ static bool bring_up(struct batch *b)
 	while (b->m->state == MACHINE_CONNECTING && b->now_ns < START_LIMIT_NS)
 		turn(b, false);
 	if (b->m->state != MACHINE_READY) {
-		snprintf(b->error, sizeof(b->error), "the simulated machine does not come up: %.400s",
+		snprintf(b->error, sizeof(b->error),
+			 "the simulated machine does not come up: %.400s",
 			 b->m->reason[0] ? b->m->reason : "no answer");
 		return false;
 	}
@@ -157,7 +159,7 @@ static bool print_file(struct batch *b)
 
 /* ---- the program ---- */
 
-enum { OPT_JSON = 256, OPT_TRACE, OPT_PLOT, OPT_NO_MCU, OPT_SEED, OPT_FAULTS, OPT_QUIET };
+enum { OPT_JSON = 256, OPT_TRACE, OPT_PLOT, OPT_NO_MCU, OPT_SEED, OPT_FAULTS, OPT_QUIET, OPT_HELP };
 
 static bool parse_number(const char *name, const char *text, uint64_t max, uint64_t *out)
 {
@@ -166,8 +168,8 @@ static bool parse_number(const char *name, const char *text, uint64_t max, uint6
 	errno = 0;
 	*out = strtoull(text, &end, 10);
 	if (errno || end == text || *end || text[0] == '-' || *out > max) {
-		fprintf(stderr, "stepd batch: %s '%s': expected a number from 0 to %llu\n", name, text,
-			(unsigned long long)max);
+		fprintf(stderr, "stepd batch: %s '%s': expected a number from 0 to %llu\n", name,
+			text, (unsigned long long)max);
 		return false;
 	}
 	return true;
@@ -176,14 +178,15 @@ static bool parse_number(const char *name, const char *text, uint64_t max, uint6
 static bool parse_options(struct batch_options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"json", no_argument, NULL, OPT_JSON},
-		{"trace", required_argument, NULL, OPT_TRACE},
-		{"plot", required_argument, NULL, OPT_PLOT},
-		{"no-mcu", no_argument, NULL, OPT_NO_MCU},
-		{"seed", required_argument, NULL, OPT_SEED},
-		{"wire-faults", required_argument, NULL, OPT_FAULTS},
-		{"quiet", no_argument, NULL, OPT_QUIET},
-		{0},
+		{ "json", no_argument, NULL, OPT_JSON },
+		{ "trace", required_argument, NULL, OPT_TRACE },
+		{ "plot", required_argument, NULL, OPT_PLOT },
+		{ "no-mcu", no_argument, NULL, OPT_NO_MCU },
+		{ "seed", required_argument, NULL, OPT_SEED },
+		{ "wire-faults", required_argument, NULL, OPT_FAULTS },
+		{ "quiet", no_argument, NULL, OPT_QUIET },
+		{ "help", no_argument, NULL, OPT_HELP },
+		{ 0 },
 	};
 	uint64_t n;
 	int c;
@@ -195,9 +198,8 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 			o->config = optarg;
 			break;
 		case 'o':
-			if (o->overrides == BATCH_OVERRIDES_MAX)
+			if (!overrides_add(&o->overrides, optarg))
 				return false;
-			o->override[o->overrides++] = optarg;
 			break;
 		case OPT_JSON:
 			o->json = true;
@@ -223,22 +225,29 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 		case OPT_QUIET:
 			o->quiet = true;
 			break;
+		case OPT_HELP:
+			o->help = true;
+			return true;
 		default:
 			return false;
 		}
 	}
-	if (!o->config || optind + 1 != argc)
+	if (!o->config || optind + 1 != argc) {
+		fputs(!o->config ? "stepd batch: expected -c CONFIG\n"
+				 : "stepd batch: expected one G-code file\n",
+		      stderr);
 		return false;
+	}
 	o->gcode = argv[optind];
 	return true;
 }
 
 static bool make_machine(struct batch *b)
 {
-	struct machine_config_hooks hooks = {.say = say, .halted = batch_check_halted, .ctx = b};
-	const char *paths[] = {b->opt.config};
+	struct machine_config_hooks hooks = { .say = say, .halted = batch_check_halted, .ctx = b };
+	const char *paths[] = { b->opt.config };
 
-	b->mc = machine_config_load(paths, 1, b->opt.override, b->opt.overrides, stderr);
+	b->mc = machine_config_load(paths, 1, b->opt.overrides.text, b->opt.overrides.count, stderr);
 	if (!b->mc)
 		return false;
 	batch_check_observer(b, &hooks.observer);
@@ -257,6 +266,11 @@ int batch_main(int argc, char **argv)
 		fputs(usage_text, stderr);
 		free(b);
 		return 2;
+	}
+	if (b->opt.help) {
+		fputs(usage_text, stdout);
+		free(b);
+		return 0;
 	}
 	if (make_machine(b) && bring_up(b))
 		print_file(b);

@@ -18,20 +18,18 @@
 #include "daemon/checker/path_recon.h"
 #include "daemon/config/machine_config.h"
 #include "daemon/machine.h"
+#include "daemon/overrides.h"
 #include "daemon/vwire.h"
 #include "mcu/boards/sim/printer.h"
 #include "mcu/boards/sim/sim.h"
 #include "mcu/boards/sim/trace.h"
 
-enum { BATCH_OVERRIDES_MAX = 64 };
-
 struct batch_options {
 	const char *config, *gcode;
-	const char *override[BATCH_OVERRIDES_MAX];
-	size_t overrides;
+	struct overrides overrides;
 	const char *trace; /* file for pin edges; with several MCUs ".NAME" is appended */
 	const char *plot;  /* prefix of pictures */
-	bool json, no_mcu, quiet;
+	bool json, no_mcu, quiet, help;
 	uint64_t seed;
 	uint32_t wire_faults_ppm; /* of the bytes each: lost, flipped, repeated, delayed */
 };
@@ -68,7 +66,7 @@ struct batch {
 	struct plot *plot;
 	struct checker_result result;
 	struct batch_sync_error sync_error;
-	bool checking;      /* steps are compared: after set-up */
+	bool checking; /* steps are compared: after set-up */
 	bool null_active;
 	int64_t now_ns, next_sync_sample_ns;
 	uint64_t lines, errors;
@@ -77,8 +75,8 @@ struct batch {
 	uint64_t step_clock[ENGINE_STEPPERS]; /* of each motor's last step */
 	bool stopping; /* by a trigger: the checker hears of it when the counters are read back */
 	double stop_s;
-	uint32_t halted; /* motors that it stopped */
-	struct path_recon recon; /* for the picture */
+	uint32_t halted;            /* motors that it stopped */
+	struct path_recon recon;    /* for the picture */
 	double named_mm[MOVE_AXES]; /* position at the end of the last move, as it was named then */
 	char error[512];
 };

@@ -65,8 +65,7 @@ static void on_resync(void *ctx, int motor, int64_t count)
 		return;
 	if (b->stopping)
 		tell_stop(b);
-	checker_resync(b->checker, (uint32_t)motor, b->m->engine->limit_s,
-		       invert ? -count : count);
+	checker_resync(b->checker, (uint32_t)motor, b->m->engine->limit_s, invert ? -count : count);
 }
 
 static void on_position(void *ctx, double at_s, const double position_mm[MOVE_AXES])
@@ -90,20 +89,20 @@ static void on_map(void *ctx, int mcu, double from_s, const struct clockmap *map
 
 void batch_check_observer(struct batch *b, struct engine_observer *o)
 {
-	*o = (struct engine_observer){.ctx = b,
-				      .move = on_move,
-				      .position = on_position,
-				      .map = on_map,
-				      .abort = on_abort,
-				      .resync = on_resync};
+	*o = (struct engine_observer){ .ctx = b,
+				       .move = on_move,
+				       .position = on_position,
+				       .map = on_map,
+				       .abort = on_abort,
+				       .resync = on_resync };
 }
 
 bool batch_check_start(struct batch *b)
 {
-	struct checker_config cfg = {.steppers = (uint32_t)b->m->motors,
-				     .mcus = (uint32_t)b->m->mcus,
-				     .tolerance_s = b->mc->stepd.step_tolerance_s,
-				     .reversal_filter_s = b->mc->stepd.reversal_filter_s};
+	struct checker_config cfg = { .steppers = (uint32_t)b->m->motors,
+				      .mcus = (uint32_t)b->m->mcus,
+				      .tolerance_s = b->mc->stepd.step_tolerance_s,
+				      .reversal_filter_s = b->mc->stepd.reversal_filter_s };
 
 	for (size_t i = 0; i < b->m->mcus; i++)
 		cfg.freq_hz[i] = b->mcu[i].nominal_hz;
@@ -124,8 +123,8 @@ bool batch_check_start(struct batch *b)
 	for (size_t i = 0; i < b->m->mcus; i++)
 		on_map(b, (int)i, 0, &b->m->engine->mcu[i].map);
 	if (b->opt.plot) {
-		struct plot_options po = {.title = b->opt.gcode,
-					  .tolerance_us = cfg.tolerance_s * 1e6};
+		struct plot_options po = { .title = b->opt.gcode,
+					   .tolerance_us = cfg.tolerance_s * 1e6 };
 
 		if (path_recon_init(&b->recon, &cfg) < 0 ||
 		    plot_open(&b->plot, b->opt.plot, &po) < 0) {
@@ -144,10 +143,10 @@ void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock)
 		return;
 	checker_step(b->checker, (uint32_t)motor, dir, clock);
 	if (b->plot && path_recon_step(&b->recon, (uint32_t)motor, dir) == 1)
-		plot_executed_point(b->plot,
-				    clockmap_time_s(&b->m->engine->mcu[b->m->motor[motor].mcu].map,
-						    clock),
-				    path_recon_mm(&b->recon, AXIS_X), path_recon_mm(&b->recon, AXIS_Y));
+		plot_executed_point(
+			b->plot,
+			clockmap_time_s(&b->m->engine->mcu[b->m->motor[motor].mcu].map, clock),
+			path_recon_mm(&b->recon, AXIS_X), path_recon_mm(&b->recon, AXIS_Y));
 }
 
 void batch_check_finish(struct batch *b)

@@ -18,14 +18,15 @@ static void answer(struct batch_null *n, const uint8_t *payload, size_t len)
 
 static void answer_clock(struct batch_null *n, int id, uint64_t clock)
 {
-	struct msg_clock c = {.clock = (uint32_t)clock};
-	struct msg_uptime u = {.high = (uint32_t)(clock >> 32), .clock = (uint32_t)clock};
+	struct msg_clock c = { .clock = (uint32_t)clock };
+	struct msg_uptime u = { .high = (uint32_t)(clock >> 32), .clock = (uint32_t)clock };
 	uint8_t buf[WIRE_PAYLOAD_MAX];
 	bool whole = id == MSG_ID_get_uptime;
 	int reply = whole ? MSG_ID_uptime : MSG_ID_clock;
 
-	answer(n, buf, wire_encode(buf, sizeof(buf), (int16_t)reply, &msg_table[reply],
-				   whole ? (const void *)&u : (const void *)&c));
+	answer(n, buf,
+	       wire_encode(buf, sizeof(buf), (int16_t)reply, &msg_table[reply],
+			   whole ? (const void *)&u : (const void *)&c));
 }
 
 static void run_frame(struct batch_null *n, const struct wire_frame *f, uint64_t clock)

@@ -100,11 +100,10 @@ static void add_links(const struct batch *b, struct json_object *root)
 		add_u64(o, "retransmits", em->link.stats.retransmits);
 		add_u64(o, "naks", em->link.stats.naks);
 		add_u64(o, "bad_frames", em->link.rx.bad_crc);
-		add_u64(o, "wire_faults", b->mcu[i].to.stats.lost + b->mcu[i].to.stats.flipped +
-						  b->mcu[i].to.stats.repeated +
-						  b->mcu[i].from.stats.lost +
-						  b->mcu[i].from.stats.flipped +
-						  b->mcu[i].from.stats.repeated);
+		add_u64(o, "wire_faults",
+			b->mcu[i].to.stats.lost + b->mcu[i].to.stats.flipped +
+				b->mcu[i].to.stats.repeated + b->mcu[i].from.stats.lost +
+				b->mcu[i].from.stats.flipped + b->mcu[i].from.stats.repeated);
 		json_object_object_add(list, b->mc->mcu[i].name, o);
 	}
 	json_object_object_add(root, "links", list);
@@ -118,7 +117,8 @@ static void add_sync_error(const struct batch *b, struct json_object *root)
 	if (e->samples == 0)
 		return;
 	o = json_object_new_object();
-	json_object_object_add(o, "rms", json_object_new_double(sqrt(e->sum2_us2 / (double)e->samples)));
+	json_object_object_add(o, "rms",
+			       json_object_new_double(sqrt(e->sum2_us2 / (double)e->samples)));
 	json_object_object_add(o, "p99", json_object_new_double(sync_percentile_us(e, 0.99)));
 	json_object_object_add(o, "max", json_object_new_double(e->max_us));
 	json_object_object_add(root, "clock_sync_error_us", o);

@@ -58,7 +58,8 @@ static int pin_of(struct batch *b, const struct pin *pin)
 	int n = sim_pins_add(b->mcu[pin->mcu].sim, pin->name);
 
 	if (n < 0)
-		snprintf(b->error, sizeof(b->error), "the simulated mcu '%s' cannot provide pin '%s'",
+		snprintf(b->error, sizeof(b->error),
+			 "the simulated mcu '%s' cannot provide pin '%s'",
 			 b->mc->mcu[pin->mcu].name, pin->name);
 	return n;
 }
@@ -67,11 +68,11 @@ static bool add_motor(struct batch *b, const struct machine_motor *motor)
 {
 	const struct machine_stepper *cfg = motor->cfg;
 	int step = pin_of(b, &cfg->step_pin), dir = pin_of(b, &cfg->dir_pin);
-	struct printer_stepper s = {.mcu = motor->mcu,
-				    .axis = (enum printer_axis)motor->axis,
-				    .steps_per_mm = 1 / cfg->step_distance_mm,
-				    .invert_dir = cfg->dir_pin.invert,
-				    .invert_step = cfg->step_pin.invert};
+	struct printer_stepper s = { .mcu = motor->mcu,
+				     .axis = (enum printer_axis)motor->axis,
+				     .steps_per_mm = 1 / cfg->step_distance_mm,
+				     .invert_dir = cfg->dir_pin.invert,
+				     .invert_step = cfg->step_pin.invert };
 
 	if (step < 0 || dir < 0)
 		return false;
@@ -84,10 +85,10 @@ static bool add_motor(struct batch *b, const struct machine_motor *motor)
 static bool add_endstop(struct batch *b, int axis)
 {
 	const struct machine_axis *a = &b->mc->axes[axis];
-	struct printer_endstop e = {.axis = (enum printer_axis)axis,
-				    .trigger_mm = a->position_endstop_mm,
-				    .at_max = a->homing_positive,
-				    .invert = a->endstop_pin.invert};
+	struct printer_endstop e = { .axis = (enum printer_axis)axis,
+				     .trigger_mm = a->position_endstop_mm,
+				     .at_max = a->homing_positive,
+				     .invert = a->endstop_pin.invert };
 	int pin;
 
 	if (!a->endstop_pin.set || a->endstop_pin.mcu < 0)
@@ -104,13 +105,13 @@ static bool build_printer(struct batch *b)
 {
 	struct machine *m = b->m;
 
-	printer_init(&b->printer, b->mc->kinematics == KINEMATICS_COREXY ? PRINTER_COREXY
-									  : PRINTER_CARTESIAN,
+	printer_init(&b->printer,
+		     b->mc->kinematics == KINEMATICS_COREXY ? PRINTER_COREXY : PRINTER_CARTESIAN,
 		     b->opt.seed);
 	for (int i = 0; i < MACHINE_AXES; i++) /* somewhere on the bed, for homing */
-		b->printer.start_mm[i] = b->mc->axes[i].position_min_mm +
-					 0.1 * (b->mc->axes[i].position_max_mm -
-						b->mc->axes[i].position_min_mm);
+		b->printer.start_mm[i] =
+			b->mc->axes[i].position_min_mm +
+			0.1 * (b->mc->axes[i].position_max_mm - b->mc->axes[i].position_min_mm);
 	for (size_t i = 0; i < m->motors; i++)
 		if (!add_motor(b, &m->motor[i])) {
 			if (!b->error[0])
@@ -154,18 +155,21 @@ static bool make_mcu(struct batch *b, int i)
 {
 	struct batch_mcu *u = &b->mcu[i];
 	const struct machine_mcu *cfg = &b->mc->mcu[i];
-	struct sim_cfg sc = {.freq_hz = (uint32_t)cfg->sim_clock_hz,
-			     .move_count = (uint16_t)cfg->sim_move_count,
-			     .start_clock = (b->opt.seed * 7919 + (uint64_t)i * 104729) << 20,
-			     .printer = &b->printer,
-			     .mcu_index = (uint8_t)i,
-			     .hooks = {.ctx = u, .step = on_step, .tx = on_tx}};
+	struct sim_cfg sc = { .freq_hz = (uint32_t)cfg->sim_clock_hz,
+			      .move_count = (uint16_t)cfg->sim_move_count,
+			      .start_clock = (b->opt.seed * 7919 + (uint64_t)i * 104729) << 20,
+			      .printer = &b->printer,
+			      .mcu_index = (uint8_t)i,
+			      .hooks = { .ctx = u, .step = on_step, .tx = on_tx } };
 	uint32_t ppm = b->opt.wire_faults_ppm;
-	struct vwire_config wc = {
-		.baud = (uint32_t)cfg->baud,
-		.latency_ns = WIRE_LATENCY_NS,
-		.faults = {.lose_ppm = ppm, .flip_ppm = ppm, .repeat_ppm = ppm, .delay_ppm = ppm,
-			   .burst_max = 1, .delay_ns_max = FAULT_DELAY_NS}};
+	struct vwire_config wc = { .baud = (uint32_t)cfg->baud,
+				   .latency_ns = WIRE_LATENCY_NS,
+				   .faults = { .lose_ppm = ppm,
+					       .flip_ppm = ppm,
+					       .repeat_ppm = ppm,
+					       .delay_ppm = ppm,
+					       .burst_max = 1,
+					       .delay_ns_max = FAULT_DELAY_NS } };
 
 	u->b = b;
 	u->index = i;
@@ -181,8 +185,9 @@ static bool make_mcu(struct batch *b, int i)
 	vwire_init(&u->from, &wc);
 	u->sim = sim_new(&sc);
 	if (!u->sim)
-		snprintf(b->error, sizeof(b->error), "the simulated mcu '%s' cannot be made with "
-						     "clock %.0f Hz and %u moves",
+		snprintf(b->error, sizeof(b->error),
+			 "the simulated mcu '%s' cannot be made with "
+			 "clock %.0f Hz and %u moves",
 			 cfg->name, cfg->sim_clock_hz, cfg->sim_move_count);
 	return u->sim != NULL;
 }
@@ -225,7 +230,8 @@ void batch_world_transmit(struct batch *b)
 		struct batch_mcu *u = &b->mcu[i];
 
 		while (vwire_room(&u->to) >= sizeof(buf)) {
-			uint32_t n = engine_transmit(b->m->engine, (int)i, buf, sizeof(buf), b->now_ns);
+			uint32_t n = engine_transmit(b->m->engine, (int)i, buf, sizeof(buf),
+						     b->now_ns);
 
 			if (n == 0)
 				break;

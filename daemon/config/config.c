@@ -280,25 +280,30 @@ static int finding_order(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
-void config_print(struct config *c, FILE *out)
+void config_print(struct config *c, enum config_severity least, FILE *out)
 {
 	static const char *const prefix[] = { "", "warning: ", "note: " };
+
+	size_t all = c->errors + (least >= CONFIG_WARNING ? c->warnings : 0) +
+		     (least >= CONFIG_NOTE ? c->notes : 0);
+	size_t shown = 0;
 
 	if (c->finding_count)
 		qsort(c->findings, c->finding_count, sizeof(*c->findings), finding_order);
 	for (size_t i = 0; i < c->finding_count; i++) {
 		const struct config_finding *f = &c->findings[i];
 
+		if (f->severity > least)
+			continue;
+		shown++;
 		if (f->place.file < c->file_count)
 			fputs(c->files[f->place.file], out);
 		if (f->place.line)
 			fprintf(out, ":%d", f->place.line);
 		fprintf(out, ": %s%s\n", prefix[f->severity], f->text);
 	}
-	size_t all = c->errors + c->warnings + c->notes;
-
-	if (all > c->finding_count)
-		fprintf(out, "… and %zu more\n", all - c->finding_count);
+	if (all > shown)
+		fprintf(out, "… and %zu more\n", all - shown);
 }
 
 const char *config_quote(char buf[CONFIG_QUOTE_MAX], const char *value)

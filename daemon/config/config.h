@@ -100,8 +100,8 @@ unsigned config_file_add(struct config *c, const char *name);
 void config_report(struct config *c, enum config_severity severity, struct config_place place,
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Print the findings, sorted by file (in the order of opening) and line. */
-void config_print(struct config *c, FILE *out);
+/* Print the findings down to that severity, sorted by file (in the order of opening) and line. */
+void config_print(struct config *c, enum config_severity least, FILE *out);
 
 /* value made fit for a message: cut to a few words, control characters escaped. */
 enum { CONFIG_QUOTE_MAX = 80 };

@@ -308,7 +308,7 @@ static void load_sections(struct machine_load *l)
 	pins_free(l);
 }
 
-/* Load and print; *counts, if wanted, gets the numbers of findings. */
+/* Load and print; notes only for those who want the numbers of findings in *counts. */
 static struct machine_config *load(const char *const *paths, size_t path_count,
 				   const char *const *overrides, size_t override_count, FILE *diag,
 				   struct config *counts)
@@ -332,7 +332,7 @@ static struct machine_config *load(const char *const *paths, size_t path_count,
 	if (readable)
 		load_sections(&l);
 	if (diag)
-		config_print(l.c, diag);
+		config_print(l.c, counts ? CONFIG_NOTE : CONFIG_WARNING, diag);
 	if (counts) {
 		counts->errors = l.c->errors;
 		counts->warnings = l.c->warnings;

@@ -145,8 +145,8 @@ struct machine_config {
 };
 
 /* Read and check. paths: files in order, a later file's options win; overrides: texts
- * "section.option=value", in order, they win over all files. Errors, warnings and notes go to
- * diag (may be NULL), one a line, sorted by file and line.
+ * "section.option=value", in order, they win over all files. Errors and warnings go to diag (may
+ * be NULL), one a line, sorted by file and line; notes are for config_check() only.
  * Returns the configuration, or NULL after at least one error line. */
 struct machine_config *machine_config_load(const char *const *paths, size_t path_count,
 					   const char *const *overrides, size_t override_count,

@@ -76,7 +76,7 @@ static const char *findings(struct config *c)
 	size_t size = 0, n = strlen(dir);
 	FILE *f = open_memstream(&raw, &size);
 
-	config_print(c, f);
+	config_print(c, CONFIG_NOTE, f);
 	fclose(f);
 	for (const char *p = raw; *p && to < text + sizeof(text) - 1;) {
 		if (!strncmp(p, dir, n) && p[n] == '/')

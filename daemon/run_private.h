@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* run_private.h - what the daemon's loop (run.c) and its set-up (run_setup.c) share.
+ *
+ * Owner: run.c, one struct run for each start of the machine. Threads: PLAN.
+ */
+#ifndef DAEMON_RUN_PRIVATE_H
+#define DAEMON_RUN_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/config/machine_config.h"
+#include "daemon/fifo.h"
+#include "daemon/gcode/gcode_line.h"
+#include "daemon/machine.h"
+#include "daemon/overrides.h"
+#include "daemon/recorder.h"
+#include "daemon/rt_thread.h"
+
+struct run_options {
+	const char *config, *trace;
+	struct overrides overrides;
+	bool seccomp;
+	bool restarted;  /* not the first start of this process */
+	bool reset_mcus; /* FIRMWARE_RESTART asked for it */
+};
+
+struct run {
+	struct run_options opt;
+	struct machine_config *mc;
+	struct machine *m;
+	struct rt_thread rt;
+	struct rt_thread_proc at_start; /* page faults and switches before the loop */
+	struct recorder recorder;
+	struct fifo fifo, urgent;
+	struct reply reply;
+	struct gcode_numbering numbering;
+	int mcu_fd[ENGINE_MCUS];
+	int signal_fd;
+	const char *startup; /* rest of the start-up lines, NULL when done */
+	uint32_t startup_line;
+	bool has_fifo, has_urgent, has_reply, has_rt, has_recorder, announced;
+};
+
+/* Bring everything up as r->opt says. false with a text in err: run_stop() is still needed. */
+bool run_start(struct run *r, char *err, size_t err_size);
+
+/* Release all that run_start() got, in whatever state. */
+void run_stop(struct run *r);
+
+/* A line to standard error. */
+void run_log(const char *text);
+
+#endif

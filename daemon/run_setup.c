@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Start and stop of the daemon: configuration, serial ports, FIFOs, rt thread, and the machine's hooks. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/run_private.h"
+#include "daemon/serial.h"
+
+/* A board that was reset comes back within this. */
+enum { REOPEN_TRIES = 50, REOPEN_EVERY_MS = 100 };
+
+/* ---- hooks ---- */
+
+void run_log(const char *text)
+{
+	fprintf(stderr, "stepd: %s\n", text);
+}
+
+static void log_error(void *ctx, const char *text)
+{
+	(void)ctx;
+	run_log(text);
+}
+
+static void say(void *ctx, enum reply_kind kind, const char *text)
+{
+	struct run *r = ctx;
+
+	if (r->has_reply)
+		reply_put(&r->reply, kind, text);
+	else if (kind == REPLY_ERROR || kind == REPLY_INFO)
+		run_log(text);
+}
+
+static void wake(void *ctx)
+{
+	struct run *r = ctx;
+
+	if (r->has_rt)
+		rt_thread_wake(&r->rt);
+}
+
+static void halted(void *ctx, int stepper, double at_s)
+{
+	struct run *r = ctx;
+
+	if (r->has_recorder)
+		recorder_halt(&r->recorder, stepper, at_s);
+}
+
+static void rt_status(void *ctx, char *buf, size_t cap)
+{
+	struct run *r = ctx;
+	struct rt_thread_stats st = { 0 };
+	struct rt_thread_proc now = { 0 };
+
+	if (!rt_thread_stats_read(&r->rt, &st) || !rt_thread_proc_read(&r->rt, &now))
+		return;
+	snprintf(buf, cap,
+		 "rt thread: %s, %s, memory %s, %s; cycles %llu, worst cycle %.1f us, worst wake-up "
+		 "%.1f us late (%llu over 1 ms), page faults since start %llu, io errors %llu\n",
+		 r->rt.grants.fifo ? "SCHED_FIFO" : "SCHED_OTHER",
+		 r->rt.grants.pinned ? "pinned" : "not pinned",
+		 r->rt.grants.locked ? "locked" : "not locked",
+		 r->rt.grants.seccomp ? "system calls filtered" : "no filter",
+		 (unsigned long long)st.cycles, (double)st.cycle_max_ns / 1e3,
+		 (double)st.wake_max_ns / 1e3, (unsigned long long)st.wake_late,
+		 (unsigned long long)(now.minor_faults + now.major_faults -
+				      r->at_start.minor_faults - r->at_start.major_faults),
+		 (unsigned long long)st.io_errors);
+}
+
+static void emergency(void *ctx, uint32_t dropped)
+{
+	struct run *r = ctx;
+
+	(void)dropped;
+	gcode_exec_now(&r->m->gcode, "M112", 4, 0);
+}
+
+/* ---- start ---- */
+
+/* After a restart the device may still be on its way back. */
+static int open_port(const struct machine_mcu *cfg, bool patient, char *err, size_t err_size)
+{
+	struct timespec pause = { 0, REOPEN_EVERY_MS * 1000000L };
+	int fd = serial_open(cfg->serial, (uint32_t)cfg->baud, err, err_size);
+
+	for (int i = 0; fd < 0 && patient && i < REOPEN_TRIES; i++) {
+		nanosleep(&pause, NULL);
+		fd = serial_open(cfg->serial, (uint32_t)cfg->baud, err, err_size);
+	}
+	return fd;
+}
+
+static bool open_ports(struct run *r, char *err, size_t err_size)
+{
+	for (size_t i = 0; i < r->m->mcus; i++) {
+		const struct machine_mcu *cfg = &r->mc->mcu[i];
+
+		if (!cfg->serial) {
+			snprintf(err, err_size,
+				 "mcu '%s' has no serial device; expected an option "
+				 "serial: in its section",
+				 cfg->name);
+			return false;
+		}
+		r->mcu_fd[i] = open_port(cfg, r->opt.restarted, err, err_size);
+		if (r->mcu_fd[i] < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool open_front_ends(struct run *r, char *err, size_t err_size)
+{
+	const struct machine_stepd *cfg = &r->mc->stepd;
+	struct reply_config rc = { .path = cfg->reply_fifo ? cfg->reply_fifo : cfg->reply_file,
+				   .mode = cfg->gcode_fifo_mode,
+				   .regular = !cfg->reply_fifo,
+				   .log_error = log_error };
+	struct fifo_config fc = { .path = cfg->gcode_fifo,
+				  .mode = cfg->gcode_fifo_mode,
+				  .emergency = emergency,
+				  .ctx = r };
+
+	if (reply_open(&r->reply, &rc, err, err_size) < 0)
+		return false;
+	r->has_reply = true;
+	if (cfg->out_of_band_fifo) {
+		struct fifo_config uc = fc;
+
+		uc.path = cfg->out_of_band_fifo;
+		if (fifo_open(&r->urgent, &uc, err, err_size) < 0)
+			return false;
+		r->has_urgent = true;
+	}
+	if (fifo_open(&r->fifo, &fc, err, err_size) < 0)
+		return false;
+	r->has_fifo = true;
+	return true;
+}
+
+/* The first isolated CPU, or -1. */
+static int isolated_cpu(void)
+{
+	FILE *f = fopen("/sys/devices/system/cpu/isolated", "r");
+	int cpu = -1;
+
+	if (f && fscanf(f, "%d", &cpu) != 1)
+		cpu = -1;
+	if (f)
+		fclose(f);
+	return cpu;
+}
+
+static bool start_rt(struct run *r, char *err, size_t err_size)
+{
+	struct rt_thread_config rc = { .engine = r->m->engine,
+				       .mcu_count = (int)r->m->mcus,
+				       .priority = r->mc->stepd.rt_priority,
+				       .cpu = r->mc->stepd.rt_cpu,
+				       .seccomp = r->opt.seccomp };
+	int rv;
+
+	if (rc.cpu < 0)
+		rc.cpu = isolated_cpu();
+	memcpy(rc.mcu_fd, r->mcu_fd, sizeof(rc.mcu_fd));
+	rv = rt_thread_start(&r->rt, &rc);
+	if (rv < 0) {
+		snprintf(err, err_size, "the rt thread does not start: %s: %s", strerror(-rv),
+			 r->rt.grants.text);
+		return false;
+	}
+	r->has_rt = true;
+	rt_thread_proc_read(&r->rt, &r->at_start);
+	fprintf(stderr, "stepd: rt thread: scheduling %s, %s, memory %s\n",
+		r->rt.grants.fifo ? "SCHED_FIFO" : "SCHED_OTHER (best it could get)",
+		r->rt.grants.pinned ? "pinned" : "not pinned",
+		r->rt.grants.locked ? "locked" : "not locked");
+	if (r->rt.grants.text[0])
+		fprintf(stderr, "%s", r->rt.grants.text);
+	return true;
+}
+
+static bool open_signals(struct run *r)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return false;
+	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return r->signal_fd >= 0;
+}
+
+bool run_start(struct run *r, char *err, size_t err_size)
+{
+	struct machine_config_hooks hooks = {
+		.say = say, .wake = wake, .halted = halted, .status = rt_status, .ctx = r
+	};
+	const char *paths[] = { r->opt.config };
+
+	r->mc = machine_config_load(paths, 1, r->opt.overrides.text, r->opt.overrides.count, stderr);
+	if (!r->mc) {
+		snprintf(err, err_size, "the configuration '%s' cannot be used", r->opt.config);
+		return false;
+	}
+	if (r->opt.trace) {
+		if (recorder_open(&r->recorder, r->opt.trace, err, err_size) < 0)
+			return false;
+		r->has_recorder = true;
+		recorder_observer(&r->recorder, &hooks.observer);
+	}
+	r->m = machine_new(r->mc, &hooks, err, err_size);
+	if (!r->m)
+		return false;
+	if (r->opt.reset_mcus)
+		machine_reset_mcus(r->m);
+	r->recorder.engine = r->m->engine;
+	gcode_numbering_init(&r->numbering, (enum gcode_ack)r->mc->stepd.gcode_ack);
+	r->startup = r->mc->stepd.startup_gcode;
+	if (!open_signals(r)) {
+		snprintf(err, err_size, "signals cannot be set up: %s", strerror(errno));
+		return false;
+	}
+	return open_ports(r, err, err_size) && open_front_ends(r, err, err_size) &&
+	       start_rt(r, err, err_size);
+}
+
+void run_stop(struct run *r)
+{
+	if (r->has_rt)
+		rt_thread_stop(&r->rt);
+	if (r->has_recorder) {
+		uint64_t lost = recorder_close(&r->recorder);
+
+		if (lost)
+			fprintf(stderr, "stepd: %llu records of the plan trace were lost\n",
+				(unsigned long long)lost);
+	}
+	if (r->has_fifo)
+		fifo_close(&r->fifo);
+	if (r->has_urgent)
+		fifo_close(&r->urgent);
+	if (r->has_reply)
+		reply_close(&r->reply);
+	for (size_t i = 0; i < ENGINE_MCUS; i++)
+		if (r->mcu_fd[i] >= 0)
+			serial_close(r->mcu_fd[i]);
+	if (r->signal_fd >= 0)
+		close(r->signal_fd);
+	machine_free(r->m);
+	machine_config_free(r->mc);
+}
