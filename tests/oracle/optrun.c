@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Append a vertex, unless it is the last one again or moves step j = 2x + 1 by some 1e-2 ticks. */
+/* Append a vertex, unless it is the last one again or moves step j = 2x + 1 by some 0.05 ticks. */
 static void optrun_vertex(struct optrun *o, long double x, long double a, long double i)
 {
-	long double eps = 1e-2L / (2.0L * x + 1.0L);
+	long double eps = 0.05L / (2.0L * x + 1.0L);
 
 	if (o->n && fabsl(o->a[o->n - 1] - a) * (x + 1.0L) < eps && fabsl(o->i[o->n - 1] - i) < eps)
 		return;
