@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# An MCU that outlives the daemon, and the other way round: the real stepd and mcu-sim over a pty.
+# Shown: a new daemon takes over a firmware that is configured already, also with another
+# configuration (reset) and after M112 (RESTART, FIRMWARE_RESTART); a daemon whose MCU goes away says
+# so, refuses motion, and works again after RESTART. At most 30 s.
+#
+#   STEPD_BUILD=build tests/live/restart.sh
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+build=${STEPD_BUILD:-build}
+dir=$build/live-restart
+rm -rf "$dir" && mkdir -p "$dir"
+stepd_pid='' mcu_pid=''
+
+# shellcheck disable=SC2317,SC2329 # called by trap
+clean_up() {
+	local pid
+	for pid in $stepd_pid $mcu_pid; do
+		kill "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+}
+trap clean_up EXIT
+
+fail() {
+	echo "FAILED: $*"
+	tail -n 20 "$dir/stepd.log" "$dir/replies" "$dir/mcu.log"
+	exit 1
+}
+
+# await SECONDS COMMAND...: until it succeeds.
+await() {
+	local tries=$(($1 * 20))
+	shift
+	while ! "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+start_mcu() {
+	"$build/mcu-sim" --pty "$dir/pty" --printer "$dir/printer" >"$dir/mcu.log" 2>&1 &
+	mcu_pid=$!
+	await 5 test -e "$dir/pty" || fail "no pty"
+}
+
+start_stepd() { # [OPTION...]
+	: >"$dir/replies"
+	"$build/stepd" -c etc/sim-corexy.cfg -o mcu.serial="$dir/pty" -o stepd.gcode_fifo="$dir/gcode" \
+		-o stepd.out_of_band_fifo="$dir/now" -o stepd.reply_file="$dir/replies" \
+		-o stepd.gcode_ack=none "$@" >"$dir/stepd.log" 2>&1 &
+	stepd_pid=$!
+	await 15 grep -q 'stepd: ready' "$dir/stepd.log" || fail "stepd is not ready: $*"
+}
+
+# print TEXT: home X, move, and a word at the end.
+print() {
+	printf 'SET_KINEMATIC_POSITION Y=10\nG28 X\nG1 X20 Y30 F6000\nM400\nGET_POSITION\nM118 %s\n' "$1" >"$dir/gcode"
+	await 10 grep -q "$1" "$dir/replies" || fail "no '$1'"
+	! grep '^!!' "$dir/replies" || fail "errors"
+	grep -q 'stepper: X:20.0000.* Y:30.0000' "$dir/replies" || fail "the steppers are elsewhere"
+}
+
+await_state() { # WORD
+	: >"$dir/replies"
+	echo STATUS >"$dir/now"
+	sleep 0.1
+	grep -q "state: $1" "$dir/replies"
+}
+
+# restart COMMAND: and wait until it is ready again.
+restart() {
+	: >"$dir/stepd.log"
+	echo "$1" >"$dir/now"
+	await 15 grep -q 'stepd: ready' "$dir/stepd.log" || fail "not ready after $1"
+	: >"$dir/replies"
+}
+
+"$build/stepd" model -c etc/sim-corexy.cfg >"$dir/printer" || fail "no model"
+start_mcu
+
+start_stepd
+print 'first'
+kill -KILL "$stepd_pid"
+{ wait "$stepd_pid"; } 2>/dev/null
+
+start_stepd
+print 'taken over'
+echo M112 >"$dir/now"
+await 3 await_state shutdown || fail "M112 has no effect"
+restart RESTART
+print 'after RESTART'
+echo M112 >"$dir/now"
+await 3 await_state shutdown || fail "M112 has no effect"
+restart FIRMWARE_RESTART
+print 'after FIRMWARE_RESTART'
+kill -TERM "$stepd_pid"
+wait "$stepd_pid" || fail "exit status $?"
+
+start_stepd -o fan.cycle_time=0.02
+print 'another configuration'
+
+kill -KILL "$mcu_pid"
+{ wait "$mcu_pid"; } 2>/dev/null
+await 5 await_state fault || fail "the lost MCU is not noticed"
+grep -q 'does not answer any more' "$dir/replies" || fail "no clear word about it"
+printf 'G1 X30\nM118 refused\n' >"$dir/gcode"
+await 3 grep -q refused "$dir/replies" || fail "no answer"
+grep -q '^!!.*does not answer' "$dir/replies" || fail "the move was not refused"
+cpu_ticks=$(awk '{ print $14 + $15 }' "/proc/$stepd_pid/stat")
+sleep 1
+cpu_ticks=$(($(awk '{ print $14 + $15 }' "/proc/$stepd_pid/stat") - cpu_ticks))
+[ "$cpu_ticks" -lt 30 ] || fail "$cpu_ticks ticks of CPU in a second with nothing to do"
+rm -f "$dir/pty"
+start_mcu
+restart RESTART
+print 'with the new MCU'
+kill -TERM "$stepd_pid"
+wait "$stepd_pid" || fail "exit status $?"
+echo "passed in $SECONDS s"
