@@ -175,8 +175,8 @@ check-arm:
 	@BUILD=$(BUILD) tests/check-arm arm64 armhf
 
 ## bench: build and run the benches; each prints a table
-bench: bench-build
-	@for b in $(BENCH_BIN); do echo "== $$b"; $$b || exit 1; done
+bench: all bench-build
+	@for b in $(BENCH_BIN); do echo "== $$b"; STEPD_BUILD=$(BUILD) $$b || exit 1; done
 
 ## demo: print a sliced file on the simulated machine; FAST=1 under the virtual clock
 demo:
