@@ -79,7 +79,24 @@ struct batch {
 	struct path_recon recon;    /* for the picture */
 	double named_mm[MOVE_AXES]; /* position at the end of the last move, as it was named then */
 	char error[512];
+	/* Replies go here instead of standard error, if set. */
+	void (*heard)(void *ctx, enum reply_kind kind, const char *text);
+	void *heard_ctx;
 };
+
+/* batch_run.c: b is zero but for opt (and heard). Bring the machine up, run its startup_gcode.
+ * Returns false with the reason in b->error. batch_close() in any case. */
+bool batch_open(struct batch *b);
+void batch_close(struct batch *b);
+/* Run the file to its end. Returns false with the reason in b->error. */
+bool batch_print(struct batch *b);
+/* Give the machine these lines, as soon as it takes them; they need not have been executed. Ends
+ * early if the machine stops. */
+void batch_lines(struct batch *b, const char *text);
+/* Let time pass until motion has ended. Returns whether the machine is still ready. */
+bool batch_settle(struct batch *b);
+/* One turn of planner, rt core and the world. */
+void batch_turn(struct batch *b, bool input_waiting);
 
 /* batch_world.c: the machine around the engine. */
 bool batch_world_start(struct batch *b);
