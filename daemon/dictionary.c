@@ -77,7 +77,8 @@ int dictionary_parse(struct dictionary *d, const uint8_t *data, size_t size, cha
 	char *text = inflate_text(data, size, err, err_size);
 	enum json_tokener_error jerr = json_tokener_success;
 
-	memset(d, 0, sizeof(*d));
+	d->root = NULL;
+	wire_dict_init(&d->ids);
 	if (!text)
 		return -1;
 	d->root = json_tokener_parse_verbose(text, &jerr);
@@ -88,7 +89,6 @@ int dictionary_parse(struct dictionary *d, const uint8_t *data, size_t size, cha
 		dictionary_free(d);
 		return -1;
 	}
-	wire_dict_init(&d->ids);
 	if (enter_ids(d, "commands", MSG_COMMAND, err, err_size) < 0 ||
 	    enter_ids(d, "responses", MSG_RESPONSE, err, err_size) < 0) {
 		dictionary_free(d);
@@ -102,6 +102,7 @@ void dictionary_free(struct dictionary *d)
 	if (d->root)
 		json_object_put(d->root);
 	d->root = NULL;
+	wire_dict_init(&d->ids);
 }
 
 static struct json_object *enumeration_of(const struct dictionary *d, const char *name)
