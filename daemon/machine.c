@@ -17,9 +17,6 @@
 #define LEAD_LOW_S 0.5
 /* below this, and with no line waiting, the planner lets the motion end at a stop. */
 #define LEAD_STOP_S 0.3
-/* Even when the motion is slow, tiny moves must not starve the rt thread. */
-enum { PUSHED_RECORDS_MIN = 32 };
-
 /* ---- talking to the rt core ---- */
 
 static double record_s(const struct plan_rec *rec)
@@ -48,8 +45,7 @@ static bool push_plan(void *ctx, const struct plan_rec *rec)
 
 	if (m->resume_owed)
 		return false;
-	if (machine_lead_s(m) > LEAD_FULL_S &&
-	    m->plan.capacity - ring_room(&m->plan) > PUSHED_RECORDS_MIN)
+	if (machine_lead_s(m) > LEAD_FULL_S)
 		return false;
 	if (!ring_push(&m->plan, rec))
 		return false;

@@ -12,6 +12,11 @@
 
 #include "daemon/run_private.h"
 
+/* Motion that is planned takes at most a few seconds, but for very slow moves. */
+#define STOP_LIMIT_NS ((int64_t)15 * 1000 * 1000 * 1000)
+/* What the last status said may be this old. */
+#define STOP_SETTLE_NS ((int64_t)200 * 1000 * 1000)
+
 enum {
 	POLL_MS = 10,
 	LINES_A_TURN = 2000, /* then events and out-of-band input get a look */
@@ -93,11 +98,39 @@ static void wait_for_work(struct run *r, bool more)
 		fifo_read(&r->urgent);
 }
 
-static bool stop_asked(struct run *r)
+static bool signalled(struct run *r)
 {
 	struct signalfd_siginfo info;
 
 	return read(r->signal_fd, &info, sizeof(info)) == sizeof(info);
+}
+
+/* The first signal lets what is planned come to its end, with a ramp; the second, or a motion
+ * that lasts too long, ends it where it is. Returns true when it is time to leave. */
+static bool stopped(struct run *r)
+{
+	bool again = signalled(r);
+
+	if (r->m->restart_wanted || (again && r->stop_ns > 0))
+		return true;
+	if (again) {
+		r->stop_ns = now_ns();
+		run_log("stopping at the end of the motion that is planned; once more to stop at once");
+	}
+	if (r->stop_ns == 0)
+		return false;
+	return r->m->state != MACHINE_READY || now_ns() > r->stop_ns + STOP_LIMIT_NS ||
+	       (machine_idle(r->m) && now_ns() > r->stop_ns + STOP_SETTLE_NS);
+}
+
+static void announce(struct run *r)
+{
+	if (r->announced || (r->m->state != MACHINE_READY && r->m->state != MACHINE_FAILED))
+		return;
+	r->announced = true;
+	if (r->m->state == MACHINE_READY && r->has_recorder)
+		recorder_setup(&r->recorder, r->m);
+	run_log(r->m->state == MACHINE_READY ? "ready" : r->m->reason);
 }
 
 /* Returns true if the machine asked to be started anew. */
@@ -107,28 +140,22 @@ static bool loop(struct run *r)
 	bool more = false;
 
 	role_take(&role_plan);
-	while (!stop_asked(r) && !r->m->restart_wanted) {
+	while (!stopped(r)) {
+		bool input = r->stop_ns == 0;
+
 		wait_for_work(r, more);
-		machine_poll(r->m, now_ns(), fifo_next(&r->fifo, &line) || r->startup);
-		if (r->m->state == MACHINE_READY && !r->announced) {
-			r->announced = true;
-			if (r->has_recorder)
-				recorder_setup(&r->recorder, r->m);
-			run_log("ready");
-		}
-		if (r->m->state == MACHINE_FAILED && !r->announced) {
-			r->announced = true;
-			run_log(r->m->reason);
-		}
+		machine_poll(r->m, now_ns(), input && (r->startup || fifo_next(&r->fifo, &line)));
+		announce(r);
 		if (r->has_urgent)
 			run_urgent(r);
-		run_lines(r);
+		if (input)
+			run_lines(r);
 		if (r->has_recorder && r->announced)
 			recorder_drain(&r->recorder);
 		reply_flush(&r->reply);
 		/* Lines wait and the planner takes them: don't sleep. */
-		more = machine_accepts(r->m) && !r->startup && fifo_next(&r->fifo, &line) &&
-		       machine_lead_s(r->m) < 0.5;
+		more = input && machine_accepts(r->m) && !r->startup &&
+		       fifo_next(&r->fifo, &line) && machine_lead_s(r->m) < 0.5;
 	}
 	return r->m->restart_wanted;
 }

@@ -40,6 +40,7 @@ struct run {
 	int signal_fd;
 	const char *startup; /* rest of the start-up lines, NULL when done */
 	uint32_t startup_line;
+	int64_t stop_ns; /* a signal asked to stop then; 0: none has */
 	bool has_fifo, has_urgent, has_reply, has_rt, has_recorder, announced;
 };
 

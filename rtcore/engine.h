@@ -74,8 +74,8 @@ struct engine_config {
 struct engine_mcu_status {
 	struct clockmap map;   /* machine time to its clock, valid with ENGINE_MCU_CLOCK */
 	double clock_freq_hz;  /* estimated */
-	double clock_error_us; /* standard deviation of the prediction error */
-	double round_trip_us;
+	double clock_error_us; /* of the last sample against its prediction */
+	double round_trip_us;  /* of frames and their acknowledgements, lately */
 	uint64_t bytes_sent, bytes_received;
 	uint64_t retransmits, crc_errors;
 	uint64_t commands;

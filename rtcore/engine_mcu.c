@@ -258,6 +258,6 @@ void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status
 		return;
 	out->map = m->map;
 	out->clock_freq_hz = m->sync.slope_hz;
-	out->clock_error_us = clocksync_error_s(&m->sync) * 1e6;
-	out->round_trip_us = m->sync.round_trip_s * 1e6;
+	out->clock_error_us = fabs(m->sync.last_error_s) * 1e6;
+	out->round_trip_us = (double)m->link.rtt_ns * 1e-3;
 }
