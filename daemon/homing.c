@@ -249,8 +249,12 @@ int homing_start(struct machine *m, uint32_t mask, char *err)
 static void ask_unread(struct machine *m)
 {
 	struct homing *h = &m->homing;
+	struct msg_endstop_query_state query = { .oid = h->endstop_oid[h->axis] };
 	struct msg_stepper_get_position ask;
 
+	if (h->endstop_unread)
+		session_send(&m->session[axis_cfg(m)->endstop_pin.mcu], MSG_ID_endstop_query_state,
+			     &query);
 	for (size_t i = 0; i < m->motors; i++) {
 		ask.oid = m->motor[i].oid;
 		if (h->motors_unread & 1u << i)
@@ -260,21 +264,22 @@ static void ask_unread(struct machine *m)
 	h->retry_ns = m->now_ns + RETRY_NS;
 }
 
+/* Each MCU answers a question behind its trsync: once all have, no word of a trsync is under way that
+ * could be taken for one of the next approach. */
 static void ask_counters(struct machine *m)
 {
 	struct homing *h = &m->homing;
 	const struct pin *pin = &axis_cfg(m)->endstop_pin;
-	struct msg_endstop_query_state query = { .oid = h->endstop_oid[h->axis] };
 	struct msg_endstop_home off = { .oid = h->endstop_oid[h->axis] };
 	struct msg_trsync_trigger t = { .reason = REASON_HOST };
 
-	session_send(&m->session[pin->mcu], MSG_ID_endstop_query_state, &query);
 	session_send(&m->session[pin->mcu], MSG_ID_endstop_home, &off);
 	for (int i = 0; i < h->watch.count; i++) {
 		t.oid = h->watch.trsync[i].oid;
 		session_send(&m->session[h->watch.trsync[i].mcu], MSG_ID_trsync_trigger, &t);
 	}
 	h->motors_unread = h->motors;
+	h->endstop_unread = true;
 	ask_unread(m);
 	h->state = HOMING_READ;
 	h->deadline_ns = m->now_ns + READ_TIMEOUT_NS;
@@ -360,8 +365,6 @@ static void position_read(struct machine *m, int mcu, const struct msg_stepper_p
 		h->count[i] = p->pos;
 		h->motors_unread &= ~(1u << i);
 	}
-	if (h->motors_unread == 0)
-		counters_read(m);
 }
 
 /* The trigger's time: the sample before the one that would come next. */
@@ -370,8 +373,10 @@ static void endstop_read(struct machine *m, int mcu, const struct msg_endstop_st
 	const struct clockmap *map = &m->status.mcu[mcu].map;
 	uint64_t now_clock;
 
-	if (mcu != axis_cfg(m)->endstop_pin.mcu || e->oid != m->homing.endstop_oid[m->homing.axis] ||
-	    !clockmap_clock(map, machine_now_s(m), &now_clock))
+	if (mcu != axis_cfg(m)->endstop_pin.mcu || e->oid != m->homing.endstop_oid[m->homing.axis])
+		return;
+	m->homing.endstop_unread = false;
+	if (!clockmap_clock(map, machine_now_s(m), &now_clock))
 		return;
 	now_clock += (uint64_t)(int64_t)(int32_t)(e->next_clock - m->homing.rest_ticks -
 						  (uint32_t)now_clock);
@@ -393,6 +398,8 @@ static bool read_message(struct machine *m, const struct ev_message *msg)
 		endstop_read(m, msg->mcu, &any.endstop_state);
 	else
 		position_read(m, msg->mcu, &any.stepper_position);
+	if (m->homing.motors_unread == 0 && !m->homing.endstop_unread)
+		counters_read(m);
 	return true;
 }
 

@@ -34,6 +34,7 @@ struct homing {
 	struct ctl_homing watch;
 	uint32_t motors;                       /* mask of the motors that stop with the axis */
 	uint32_t motors_unread;                /* of these, whose counter has not come back */
+	bool endstop_unread;                   /* its state has not come back */
 	int64_t count[ENGINE_STEPPERS];        /* as the MCUs say */
 	int64_t count_before[ENGINE_STEPPERS]; /* where the second approach starts */
 	double before_mm[MOVE_AXES];           /* the axes before the approach */
