@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/simlib/scene.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void heard(void *ctx, enum reply_kind kind, const char *text)
+{
+	struct scene *s = ctx;
+	int n = snprintf(s->said + s->said_len, sizeof(s->said) - s->said_len, "%s\n", text);
+
+	if (n > 0 && s->said_len + (size_t)n < sizeof(s->said))
+		s->said_len += (size_t)n;
+	if (kind == REPLY_ERROR)
+		s->errors++;
+	if (s->echo)
+		printf("%s %s\n", kind == REPLY_ERROR ? "!!" : "//", text);
+}
+
+struct scene *scene_open(const char *config, const char *const *overrides)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->b.opt.config = config;
+	s->b.opt.seed = 1;
+	s->b.heard = heard;
+	s->b.heard_ctx = s;
+	s->echo = getenv("STEPD_ECHO") != NULL;
+	for (; overrides && *overrides; overrides++)
+		if (!overrides_add(&s->b.opt.overrides, *overrides))
+			break;
+	if (!batch_open(&s->b)) {
+		printf("%s: %s\n%s", config, s->b.error, s->said);
+		scene_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+void scene_close(struct scene *s)
+{
+	if (!s)
+		return;
+	batch_check_finish(&s->b);
+	batch_close(&s->b);
+	free(s);
+}
+
+bool scene_run(struct scene *s, const char *lines)
+{
+	batch_lines(&s->b, lines);
+	return batch_settle(&s->b);
+}
+
+void scene_pass(struct scene *s, double seconds)
+{
+	int64_t until_ns = s->b.now_ns + (int64_t)(seconds * 1e9);
+
+	while (s->b.now_ns < until_ns)
+		batch_turn(&s->b, false);
+}
+
+void scene_hush(struct scene *s)
+{
+	s->said_len = 0;
+	s->said[0] = 0;
+	s->errors = 0;
+}
+
+bool scene_said(const struct scene *s, const char *text)
+{
+	return strstr(s->said, text) != NULL;
+}
+
+double scene_truth_mm(const struct scene *s, int axis)
+{
+	return printer_axis_mm(&s->b.printer, (enum printer_axis)axis);
+}
+
+double scene_believed_mm(const struct scene *s, int axis)
+{
+	return s->b.m->status.position_mm[axis];
+}
+
+bool scene_agrees(const struct scene *s, double microsteps)
+{
+	bool ok = true;
+
+	for (int axis = 0; axis < MACHINE_AXES; axis++) {
+		const struct machine_motor *motor = &s->b.m->motor[0];
+		double truth = scene_truth_mm(s, axis), believed = scene_believed_mm(s, axis);
+
+		while (motor->axis != axis)
+			motor++;
+		if (fabs(truth - believed) <= microsteps * motor->cfg->step_distance_mm + 1e-9)
+			continue;
+		printf("axis %c is at %.5f mm, believed at %.5f mm\n", "XYZ"[axis], truth, believed);
+		ok = false;
+	}
+	return ok;
+}
+
+struct printer_endstop *scene_endstop(struct scene *s, int axis)
+{
+	for (int i = 0; i < s->b.printer.endstop_count; i++)
+		if ((int)s->b.printer.endstops[i].axis == axis)
+			return &s->b.printer.endstops[i];
+	return NULL;
+}
+
+void scene_push_mm(struct scene *s, int axis, double to_mm)
+{
+	s->b.printer.start_mm[axis] += to_mm - scene_truth_mm(s, axis);
+}
+
+bool scene_exact(struct scene *s)
+{
+	const struct engine_status *st = &s->b.m->engine->status;
+	const struct checker_result *r = &s->b.result;
+
+	batch_check_finish(&s->b);
+	for (uint32_t i = 0; i < r->listed; i++)
+		printf("violation: %s\n", r->list[i].text);
+	if (r->violations == 0 && r->position_error_worst_steps == 0 && st->late == 0 &&
+	    st->underruns == 0)
+		return true;
+	printf("%llu violations, position error %lld steps, late %llu, underruns %llu\n%s",
+	       (unsigned long long)r->violations, (long long)r->position_error_worst_steps,
+	       (unsigned long long)st->late, (unsigned long long)st->underruns, s->said);
+	return false;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* scene.h - the whole machine in this process, line by line, with the printer model at hand.
+ *
+ * Planner, rt core, firmware and printer model as `stepd batch` runs them, under a virtual clock.
+ * Owner:   scene_open() to scene_close(). Threads: one. Units: _mm, axes as in move.h.
+ */
+#ifndef TESTS_SIMLIB_SCENE_H
+#define TESTS_SIMLIB_SCENE_H
+
+#include <stdbool.h>
+
+#include "daemon/batch/batch.h"
+
+enum { SCENE_SAID_MAX = 1 << 16 };
+
+struct scene {
+	struct batch b;
+	char said[SCENE_SAID_MAX]; /* replies since scene_hush(), a line each */
+	size_t said_len;
+	unsigned errors; /* of these, error replies */
+	bool echo;       /* show replies on standard output */
+};
+
+/* The machine of that configuration with these overrides (NULL at the end; may be NULL), up and ready.
+ * NULL if it does not come up; the reason is on standard output. */
+struct scene *scene_open(const char *config, const char *const *overrides);
+void scene_close(struct scene *s);
+
+/* Run the lines and wait until the machine rests. Returns whether it is ready then. */
+bool scene_run(struct scene *s, const char *lines);
+/* Let that much time pass. */
+void scene_pass(struct scene *s, double seconds);
+
+/* Forget what has been said. */
+void scene_hush(struct scene *s);
+/* Whether a reply since then holds the text. */
+bool scene_said(const struct scene *s, const char *text);
+
+/* Where the axis really is (the printer model, from pin edges), and where the machine believes it. */
+double scene_truth_mm(const struct scene *s, int axis);
+double scene_believed_mm(const struct scene *s, int axis);
+/* Whether both agree within so many microsteps, on X, Y and Z; says where not. */
+bool scene_agrees(const struct scene *s, double microsteps);
+/* The switch of an axis, to be broken and repaired. */
+struct printer_endstop *scene_endstop(struct scene *s, int axis);
+/* Put the axis there by hand, whatever the machine believes. */
+void scene_push_mm(struct scene *s, int axis, double to_mm);
+
+/* End: whether every step was exact: no violation, no position error, nothing late, no underrun. */
+bool scene_exact(struct scene *s);
+
+#endif
