@@ -113,8 +113,10 @@ static void short_stall_does_no_harm(void **state)
 	rig_check(r, true);
 }
 
-static void long_stall(const struct rig_cfg *cfg, int64_t after_ns, int64_t stall_ns)
+/* talk: so many bytes stand before the steps in the link when the host falls asleep. */
+static void long_stall(const struct rig_cfg *cfg, int64_t after_ns, int64_t stall_ns, int talk)
 {
+	struct msg_get_config ask;
 	size_t steps;
 
 	r = rig_new(cfg);
@@ -122,6 +124,10 @@ static void long_stall(const struct rig_cfg *cfg, int64_t after_ns, int64_t stal
 	zigzag(3, 100);
 	rig_run(r, after_ns);
 	rig_no_fault(r);
+	for (int i = 0; i < talk; i++)
+		rig_send(r, 0, MSG_ID_get_config, &ask);
+	if (talk > 0)
+		rig_run(r, 20 * RIG_MS);
 	rig_stall(r, stall_ns);
 	rig_run(r, 500 * RIG_MS);
 	assert_non_null(rig_fault(r));
@@ -146,7 +152,8 @@ static void long_stall_is_contained(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 12; i++)
-		long_stall(&(struct rig_cfg){ .mcus = 1 }, 700 * RIG_MS + i * 1370000, 200 * RIG_MS);
+		long_stall(&(struct rig_cfg){ .mcus = 1 }, 700 * RIG_MS + i * 1370000, 200 * RIG_MS,
+			   0);
 }
 
 /* A slow line with a small window: frames wait in the link when the host falls asleep. */
@@ -155,7 +162,7 @@ static void stall_with_a_busy_link(void **state)
 	(void)state;
 	for (int i = 0; i < 12; i++)
 		long_stall(&(struct rig_cfg){ .mcus = 1, .baud = 20000, .receive_window = 70 },
-			   700 * RIG_MS + i * 3170000, (140 + 20 * (i % 4)) * RIG_MS);
+			   700 * RIG_MS + i * 3170000, (140 + 20 * (i % 4)) * RIG_MS, 150);
 }
 
 static void underrun_is_a_fault(void **state)
