@@ -7,12 +7,11 @@
  * by then keeps what it has. */
 #define STEPCOMPRESS_PASSES 16
 
-/* floor() as arithmetic: without SSE4.1 it would be a call. |v| < 2^62. */
+/* The integer at or below v, without a branch or a call: |v| < 2^51. What is less than 2^-22 below an
+ * integer counts as that: a run's steps move by less than its rounding allows. */
 static inline double stepcompress_floor(double v)
 {
-	int64_t r = (int64_t)v;
-
-	return (double)(r - ((double)r > v));
+	return ((v - (0.5 - 0x1p-22)) + 0x1.8p52) - 0x1.8p52;
 }
 
 /* What blocks a longer prefix: the slot after it, with its lower end or else its upper one. */
@@ -108,8 +107,8 @@ bool stepcompress_search(struct stepcompress *sc, double guess)
 		add = add > sc->bound[1] ? add : sc->bound[1];
 		add = add < -sc->bound[0] ? add : -sc->bound[0];
 		add = stepcompress_floor(add + 0.5);
-		f->lo = -0x1p60;
-		f->hi = 0x1p60;
+		f->lo = -0x1p40;
+		f->hi = 0x1p40;
 		block = stepcompress_run(sc, add, 0, f);
 		sc->at ^= f->best > sc->fit[sc->at].best;
 		if (f->best == sc->n)

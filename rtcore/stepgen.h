@@ -88,7 +88,7 @@ struct stepgen {
 	bool sealed;       /* the last crossing may not be paired with the next any more */
 	struct stepgen_piece pieces[STEPGEN_PIECES];
 	struct stepcompress fit; /* scratch */
-	double kappa[STEPCOMPRESS_SLOTS];
+	double kappa[STEPCOMPRESS_SLOTS + 2];
 };
 
 /* At the queue's end position with the counter at 0, nothing sent yet. */
