@@ -445,9 +445,10 @@ static void *rt_main(void *arg)
 	rc = open_ring(&l->ring);
 	if (rc < 0) {
 		missing(t,
-			"io_uring is not available: %s; stepd needs kernel 6.1 or newer with "
-			"kernel.io_uring_disabled=0\n",
-			strerror(-rc));
+			"io_uring is not available: %s; stepd needs kernel 6.1 or newer with %s\n",
+			strerror(-rc),
+			rc == -ENOMEM ? "1 MiB that it may lock: 'ulimit -l 1024' or more"
+				      : "kernel.io_uring_disabled=0");
 		atomic_store(&t->state, STATE_FAILED);
 		return NULL;
 	}
