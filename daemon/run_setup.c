@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Start and stop of the daemon: configuration, serial ports, FIFOs, rt thread, and the machine's hooks. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -118,6 +120,23 @@ static bool open_ports(struct run *r, char *err, size_t err_size)
 	return true;
 }
 
+/* Make the folder that path is to be in, if it is missing: /run is empty after each boot. */
+static bool make_folder_of(const char *path, char *err, size_t err_size)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX];
+
+	if (!slash || slash == path || (size_t)(slash - path) >= sizeof(folder))
+		return true;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+	if (mkdir(folder, 0755) == 0 || errno == EEXIST)
+		return true;
+	snprintf(err, err_size, "cannot make the folder '%s' for '%s': %s; expected a path that can be "
+				"written to ([stepd] in the configuration)",
+		 folder, path, strerror(errno));
+	return false;
+}
+
 static bool open_front_ends(struct run *r, char *err, size_t err_size)
 {
 	const struct machine_stepd *cfg = &r->mc->stepd;
@@ -130,7 +149,8 @@ static bool open_front_ends(struct run *r, char *err, size_t err_size)
 				  .emergency = emergency,
 				  .ctx = r };
 
-	if (reply_open(&r->reply, &rc, err, err_size) < 0)
+	if (!make_folder_of(cfg->gcode_fifo, err, err_size) ||
+	    !make_folder_of(rc.path, err, err_size) || reply_open(&r->reply, &rc, err, err_size) < 0)
 		return false;
 	r->has_reply = true;
 	if (cfg->out_of_band_fifo) {
