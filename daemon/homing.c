@@ -302,23 +302,31 @@ static void take_counters(struct machine *m)
 	}
 }
 
-/* The axis stands at its endstop. */
+/* The axis was at its endstop when that triggered. */
 static void name_position(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	double at_mm[MOVE_AXES];
+	double at_mm[MOVE_AXES], by_mm[MOVE_AXES];
 
+	homing_overrun(m, by_mm);
 	memcpy(at_mm, h->before_mm, sizeof(at_mm));
 	at_mm[h->axis] = axis_cfg(m)->position_endstop_mm;
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		at_mm[axis] += by_mm[axis];
 	machine_resume_motion(m, at_mm);
 	m->homed |= 1u << h->axis;
+}
+
+static double retracted_mm(const struct machine *m)
+{
+	return axis_cfg(m)->position_endstop_mm - direction(m) * axis_cfg(m)->homing_retract_mm;
 }
 
 /* Where the counters will be after the retract: the second approach has to move them on. */
 static void expect_retract(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	double by_mm = -direction(m) * axis_cfg(m)->homing_retract_mm;
+	double by_mm = retracted_mm(m) - planner_position(m->planner)[h->axis];
 
 	for (size_t i = 0; i < m->motors; i++) {
 		int64_t steps = llround(by_mm * m->motor[i].steps_per_mm[h->axis]);
@@ -350,8 +358,7 @@ static void counters_read(struct machine *m)
 	}
 	expect_retract(m);
 	h->state = HOMING_RETRACT;
-	if (!move_axis(m, a->position_endstop_mm - direction(m) * a->homing_retract_mm,
-		       a->homing_retract_speed_mm_s))
+	if (!move_axis(m, retracted_mm(m), a->homing_retract_speed_mm_s))
 		fail(m, "the machine has no room for the move; try again");
 }
 
@@ -483,6 +490,8 @@ void homing_tick(struct machine *m)
 	struct homing *h = &m->homing;
 	bool asked = h->state == HOMING_READ || (h->state == HOMING_PROBE && h->deadline_ns != 0);
 
+	if (h->state == HOMING_PROBE)
+		homing_look(m);
 	if (!asked)
 		return;
 	if (m->now_ns > h->deadline_ns)

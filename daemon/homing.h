@@ -23,6 +23,15 @@ enum homing_state {
 	HOMING_RETRACT, /* moves away, before the second approach */
 };
 
+/* The approach as last seen: positions as the axes were named then. */
+struct homing_path {
+	double at_s;
+	double position_mm[MOVE_AXES]; /* commanded */
+	double speed_mm_s;
+	double stepper_at_steps[ENGINE_STEPPERS];
+	int64_t stepper_count[ENGINE_STEPPERS];
+};
+
 struct homing {
 	enum homing_state state;
 	uint32_t mask; /* axes still to be homed, the one under way included */
@@ -41,7 +50,8 @@ struct homing {
 	uint8_t endstop_oid[MOVE_AXES];        /* on the endstop's MCU */
 	uint32_t rest_ticks;                   /* between two samples of the endstop */
 	double trigger_s;                      /* machine time */
-	int64_t deadline_ns, retry_ns;         /* of the questions asked; 0: none is open */
+	struct homing_path path;
+	int64_t deadline_ns, retry_ns; /* of the questions asked; 0: none is open */
 };
 
 /* Begin. mask: axes, bits AXIS_X .. AXIS_Z. Returns 0, or -EINVAL with a text in err. */
@@ -55,5 +65,11 @@ void homing_tick(struct machine *m);
 
 /* Give up: everything stops, the interpreter gets the reason. */
 void homing_abort(struct machine *m, const char *reason);
+
+/* homing_path.c: keep the latest state of the approach. At each poll while it lasts. */
+void homing_look(struct machine *m);
+/* How far the axes have come since the trigger. Motors on the endstop's own MCU stopped with it; word
+ * to others went through the host, and they need not have stopped at the same time. */
+void homing_overrun(const struct machine *m, double by_mm[MOVE_AXES]);
 
 #endif

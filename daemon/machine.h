@@ -94,6 +94,7 @@ struct machine {
 	uint32_t sync_last, sync_waiting; /* sync ids; 0: not waiting */
 	double pushed_s;                  /* durations of all moves and dwells given to the ring */
 	struct engine_status status;      /* as last read */
+	uint32_t status_sequence;         /* of the snapshot then */
 	int64_t now_ns;
 	uint64_t moves_planned;
 };
@@ -136,6 +137,11 @@ int machine_motors_on(struct machine *m);
 /* Bring the MCUs up from a reset, even those that hold this very configuration. Right after
  * machine_new(). */
 void machine_reset_mcus(struct machine *m);
+
+/* Forward kinematics: where the axes are with the steppers' joints there. An axis without a motor
+ * stays at 0. */
+void machine_steppers_to_axes(const struct machine *m, const double at_steps[ENGINE_STEPPERS],
+			      double mm[MOVE_AXES]);
 
 /* machine_ops.c: what the interpreter calls. */
 void machine_ops_init(struct machine *m);

@@ -231,9 +231,8 @@ static int motor_of(const struct machine *m, int axis)
 	return -1;
 }
 
-/* Forward kinematics: where the axes are according to the steps handed out. An axis without a
- * motor stays at 0. */
-static void steppers_to_axes(const struct machine *m, double mm[MOVE_AXES])
+void machine_steppers_to_axes(const struct machine *m, const double at_steps[ENGINE_STEPPERS],
+			      double mm[MOVE_AXES])
 {
 	double joint_mm[MOVE_AXES] = { 0 };
 
@@ -241,8 +240,7 @@ static void steppers_to_axes(const struct machine *m, double mm[MOVE_AXES])
 		int i = motor_of(m, axis);
 
 		if (i >= 0)
-			joint_mm[axis] = m->status.stepper_at_steps[i] *
-					 m->motor[i].cfg->step_distance_mm;
+			joint_mm[axis] = at_steps[i] * m->motor[i].cfg->step_distance_mm;
 	}
 	memcpy(mm, joint_mm, sizeof(joint_mm));
 	if (m->mc->kinematics == KINEMATICS_COREXY) { /* X+Y and X-Y, see machine_setup.c */
@@ -257,7 +255,7 @@ static bool op_position(void *ctx, struct gcode_position *out)
 	size_t used = 0;
 
 	memcpy(out->commanded_mm, m->status.position_mm, sizeof(out->commanded_mm));
-	steppers_to_axes(m, out->stepper_mm);
+	machine_steppers_to_axes(m, m->status.stepper_at_steps, out->stepper_mm);
 	out->steppers[0] = 0;
 	for (size_t i = 0; i < m->motors && used < sizeof(out->steppers); i++)
 		used += (size_t)snprintf(out->steppers + used, sizeof(out->steppers) - used,

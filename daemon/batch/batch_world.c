@@ -236,7 +236,8 @@ void batch_world_transmit(struct batch *b)
 			if (n == 0)
 				break;
 			if (b->null_active) {
-				batch_null_receive(&u->null, buf, n, clock_at(u, b->now_ns));
+				batch_null_receive(&u->null, buf, n, clock_at(u, b->now_ns),
+						   b->m->engine->mcu[i].sync.waiting);
 				vwire_push(&u->from, u->null.reply, u->null.reply_len, b->now_ns);
 			} else {
 				vwire_push(&u->to, buf, n, b->now_ns);
@@ -269,6 +270,28 @@ static bool deliver_to_host(struct batch *b)
 	return any;
 }
 
+/* In order of time, event by event: an endstop of one must see the motors of another where they are. */
+static void run_in_step(struct batch *b)
+{
+	for (;;) {
+		struct batch_mcu *first = NULL;
+		int64_t first_ns = b->now_ns;
+
+		for (size_t i = 0; i < b->m->mcus; i++) {
+			struct batch_mcu *u = &b->mcu[i];
+			uint64_t clock = sim_next_clock(u->sim);
+
+			if (clock <= clock_at(u, b->now_ns) && ns_at(u, clock) <= first_ns) {
+				first_ns = ns_at(u, clock);
+				first = u;
+			}
+		}
+		if (!first)
+			return;
+		sim_run_until(first->sim, sim_next_clock(first->sim));
+	}
+}
+
 void batch_world_run(struct batch *b, int64_t until_ns)
 {
 	for (;;) {
@@ -282,6 +305,8 @@ void batch_world_run(struct batch *b, int64_t until_ns)
 		}
 		if (next_ns > b->now_ns)
 			b->now_ns = next_ns;
+		if (b->m->mcus > 1 && b->m->homing.state != HOMING_IDLE && !b->null_active)
+			run_in_step(b);
 		for (size_t i = 0; i < b->m->mcus && !b->null_active; i++) {
 			sim_run_until(b->mcu[i].sim, clock_at(&b->mcu[i], b->now_ns));
 			deliver_to_mcu(b, &b->mcu[i]);
