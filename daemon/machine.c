@@ -256,7 +256,10 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 	m->now_ns = now_ns;
 	if (m->emergency_owed)
 		m->emergency_owed = !machine_control(m, &(struct ctl_rec){ .kind = CTL_EMERGENCY });
-	engine_status_read(m->engine, &m->status);
+	if (snapshot_sequence(&m->engine->snapshot) != m->status_sequence) {
+		m->status_sequence = snapshot_sequence(&m->engine->snapshot);
+		engine_status_read(m->engine, &m->status);
+	}
 	for (; events > 0 && ring_pop(&m->events, &ev); events--)
 		event(m, &ev);
 	if (m->state == MACHINE_CONNECTING)

@@ -38,6 +38,12 @@ static inline void snapshot_write(struct snapshot *s, const void *data, uint32_t
 	atomic_store_explicit(&s->sequence, seq + 2, memory_order_release);
 }
 
+/* Changes with every snapshot_write(): a reader that has seen it needs not copy again. */
+static inline uint32_t snapshot_sequence(const struct snapshot *s)
+{
+	return atomic_load_explicit(&s->sequence, memory_order_relaxed);
+}
+
 /* Copy the latest state. Returns false if 1,000 tries all met a write in progress: *data is then
  * partly overwritten with nothing consistent. */
 static inline bool snapshot_read(struct snapshot *s, void *data, uint32_t size)

@@ -8,6 +8,7 @@
 #ifndef DAEMON_BATCH_BATCH_NULL_H
 #define DAEMON_BATCH_BATCH_NULL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,9 +17,8 @@
 enum { BATCH_NULL_REPLY_MAX = 16 * WIRE_FRAME_MAX };
 
 struct batch_null {
-	struct wire_rx rx;
 	uint8_t expected;
-	uint64_t commands, frames, bad;
+	uint64_t frames, bad;
 	size_t reply_len;
 	uint8_t reply[BATCH_NULL_REPLY_MAX];
 };
@@ -26,8 +26,9 @@ struct batch_null {
 /* expected: sequence number of the next frame, as the firmware's last answer said. */
 void batch_null_init(struct batch_null *n, uint8_t expected);
 
-/* Take bytes at that MCU clock; the answer is in n->reply[0..n->reply_len). The firmware's ids are
- * stepd's own (wire id = enum msg_id). */
-void batch_null_receive(struct batch_null *n, const uint8_t *bytes, size_t len, uint64_t clock);
+/* Take whole frames at that MCU clock; the answer is in n->reply[0..n->reply_len). asked: there may
+ * be a clock question among them. The firmware's ids are stepd's own (wire id = enum msg_id). */
+void batch_null_receive(struct batch_null *n, const uint8_t *bytes, size_t len, uint64_t clock,
+			bool asked);
 
 #endif
