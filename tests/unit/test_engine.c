@@ -227,6 +227,7 @@ static void resume_waits_for_control(void **state)
 	struct msg_get_config ask;
 
 	(void)state;
+	role_take(&role_rt);
 	r = rig_new(&(struct rig_cfg){ .mcus = 1, .baud = 9600 });
 	rig_control(r, &abort);
 	rig_run(r, 200 * RIG_MS);
