@@ -5,11 +5,6 @@
 
 #include "engine_private.h"
 
-enum {
-	RUN_MESSAGE_MAX = WIRE_QUEUE_STEP_MAX,
-	RUN_MESSAGE_BYTES = 3 * RUN_MESSAGE_MAX, /* with reset_step_clock and set_next_step_dir */
-};
-
 /* On a link that loses frames, steps are handed out once they come this near, as a share of the
  * horizon. */
 #define LOSSY_SHARE 0.7
@@ -30,7 +25,7 @@ static double rest_start_s(const struct engine *e)
 }
 
 /* End of all motion and dwells that were taken so far. */
-static double planned_end_s(const struct engine *e)
+double engine_planned_end_s(const struct engine *e)
 {
 	return fmax(trapq_end_s(&e->trapq), e->rest_until_s);
 }
@@ -82,35 +77,13 @@ static bool take_move(struct engine *e, const struct move *m)
 	return true;
 }
 
-static bool take_sync(struct engine *e, uint32_t id)
-{
-	if (e->sync_tail - e->sync_head == ENGINE_SYNCS)
-		return false;
-	e->sync[e->sync_tail % ENGINE_SYNCS].at_s = fmax(planned_end_s(e), e->now_s);
-	e->sync[e->sync_tail % ENGINE_SYNCS].id = id;
-	e->sync_tail++;
-	return true;
-}
-
-static bool take_output(struct engine *e, const struct plan_output *out)
-{
-	struct engine_queued_output *q = &e->outq[e->outq_tail % ENGINE_OUTPUT_QUEUE];
-
-	if (e->outq_tail - e->outq_head == ENGINE_OUTPUT_QUEUE)
-		return false;
-	q->at_s = fmax(planned_end_s(e), e->now_s);
-	q->out = *out;
-	e->outq_tail++;
-	return true;
-}
-
 static bool take_record(struct engine *e, const struct plan_rec *rec)
 {
 	switch (rec->kind) {
 	case PLAN_MOVE:
 		return take_move(e, &rec->move);
 	case PLAN_DWELL:
-		e->rest_until_s = fmax(planned_end_s(e), e->now_s) + rec->dwell_s;
+		e->rest_until_s = fmax(engine_planned_end_s(e), e->now_s) + rec->dwell_s;
 		e->status.consumed_s += rec->dwell_s;
 		return true;
 	case PLAN_POSITION:
@@ -120,9 +93,9 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 						 rec->position_mm);
 		return true;
 	case PLAN_SYNC:
-		return take_sync(e, rec->sync_id);
+		return engine_take_sync(e, rec->sync_id);
 	case PLAN_OUTPUT:
-		return take_output(e, &rec->output);
+		return engine_take_output(e, &rec->output);
 	default:
 		return true; /* PLAN_RESUME: nothing was held */
 	}
@@ -230,7 +203,7 @@ static bool hand_out(struct engine *e, int i, uint16_t keep, int64_t now_ns)
 		return false;
 	}
 	if (moveq_room(&m->moveq) <= keep ||
-	    link_room(&m->link, RUN_MESSAGE_MAX) < RUN_MESSAGE_BYTES)
+	    link_room(&m->link, ENGINE_COMMAND_MAX) < ENGINE_RUN_BYTES)
 		return false;
 	/* The slot frees when the run is loaded: at the end of the one before it. */
 	if (!moveq_take(&m->moveq, run->rebase ? run->base_clock : s->last_clock))
@@ -316,71 +289,6 @@ static bool make_runs(struct engine *e, double due_s, double limit_s, int64_t no
 	return true;
 }
 
-static void send_output(struct engine *e, const struct engine_queued_output *q, int64_t now_ns)
-{
-	const struct ctl_output *o = &e->output[q->out.output];
-	/* Not before the MCU surely has it. */
-	double at_s = fmax(q->at_s, e->now_s + e->cfg.low_water_s * 0.5);
-	int64_t due_ns = now_ns + (int64_t)((at_s - e->now_s) * 1e9);
-	uint32_t value = (uint32_t)(((uint64_t)q->out.value * o->full_scale + PLAN_OUTPUT_FULL / 2) /
-				    PLAN_OUTPUT_FULL);
-	uint64_t clock;
-
-	if (o->invert)
-		value = o->full_scale - value;
-	if (!clockmap_clock(&e->mcu[o->mcu].map, at_s, &clock))
-		return;
-	if (o->pwm) {
-		struct msg_queue_pwm_out m = { .oid = o->oid,
-					       .clock = (uint32_t)clock,
-					       .value = (uint16_t)value };
-
-		engine_send(e, o->mcu, MSG_ID_queue_pwm_out, &m, due_ns);
-	} else {
-		struct msg_queue_digital_out m = { .oid = o->oid,
-						   .clock = (uint32_t)clock,
-						   .on_ticks = value };
-
-		engine_send(e, o->mcu, MSG_ID_queue_digital_out, &m, due_ns);
-	}
-}
-
-static void make_outputs(struct engine *e, int64_t now_ns)
-{
-	while (e->outq_head != e->outq_tail) {
-		const struct engine_queued_output *q = &e->outq[e->outq_head % ENGINE_OUTPUT_QUEUE];
-		struct engine_mcu *m = &e->mcu[e->output[q->out.output % ENGINE_OUTPUTS].mcu];
-		uint64_t clock;
-
-		if (q->out.output < ENGINE_OUTPUTS && m->ready) {
-			if (q->at_s > e->now_s + e->cfg.low_water_s ||
-			    link_room(&m->link, RUN_MESSAGE_MAX) < RUN_MESSAGE_BYTES ||
-			    !clockmap_clock(&m->map, fmax(q->at_s, e->now_s) + e->cfg.low_water_s,
-					    &clock) ||
-			    !moveq_take(&m->moveq, clock))
-				return;
-			send_output(e, q, now_ns);
-		}
-		e->outq_head++;
-	}
-}
-
-bool engine_sync_due(const struct engine *e)
-{
-	return e->sync_head != e->sync_tail && e->sync[e->sync_head % ENGINE_SYNCS].at_s <= e->now_s;
-}
-
-void engine_report_syncs(struct engine *e)
-{
-	while (engine_sync_due(e)) {
-		struct ev_rec ev = { .kind = EV_SYNC };
-
-		ev.sync_id = e->sync[e->sync_head % ENGINE_SYNCS].id;
-		engine_event(e, &ev);
-		e->sync_head++;
-	}
-}
-
 /* Motion runs out at speed and nothing follows: say so before the steps are made. */
 static void check_underrun(struct engine *e, double limit_s)
 {
@@ -409,7 +317,7 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 {
 	double due_s = e->now_s + e->cfg.low_water_s, limit_s = e->now_s + e->cfg.horizon_s;
 
-	make_outputs(e, now_ns);
+	engine_make_outputs(e, now_ns);
 	/* Between two turns of the low-water clock nothing new falls due; bytes that come in then
 	 * need no look at the steppers, unless one waits for the room they make. */
 	if (!e->moving || e->held || (now_ns < e->make_next_ns && !e->blocked))
@@ -421,7 +329,7 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 	e->limit_s = limit_s;
 	e->blocked = !make_runs(e, due_s, limit_s, now_ns);
 	trapq_retire(&e->trapq, fmin(frontier_s(e), e->now_s - KEEP_S));
-	if (!e->blocked && planned_end_s(e) < e->now_s)
+	if (!e->blocked && engine_planned_end_s(e) < e->now_s)
 		e->moving = false;
 }
 

@@ -35,13 +35,30 @@ void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status
 /* ---- engine_motion.c: plan records into steps ---- */
 void engine_take_plan(struct engine *e, int64_t now_ns);
 void engine_make_steps(struct engine *e, int64_t now_ns);
-bool engine_sync_due(const struct engine *e);
-void engine_report_syncs(struct engine *e);
+/* End of all motion and dwells that were taken so far, machine time. */
+double engine_planned_end_s(const struct engine *e);
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *s);
 void engine_resync(struct engine *e, const struct ctl_resync *r);
 void engine_motion_status(const struct engine *e, struct engine_status *out);
 /* A frame with steps in it did not leave in time. */
 void engine_late(struct engine *e, int mcu);
+
+/* ---- engine_output.c: syncs and outputs ---- */
+enum {
+	ENGINE_COMMAND_MAX =
+		WIRE_QUEUE_STEP_MAX, /* bytes of the longest command in step with motion */
+	ENGINE_RUN_BYTES = 3 *
+			   ENGINE_COMMAND_MAX, /* reset_step_clock, set_next_step_dir, queue_step */
+};
+
+/* Take a record. False: no room now. */
+bool engine_take_sync(struct engine *e, uint32_t id);
+bool engine_take_output(struct engine *e, const struct plan_output *out);
+/* Send the outputs that are due. */
+void engine_make_outputs(struct engine *e, int64_t now_ns);
+/* Whether a sync's time has come, and the events of all whose time has. */
+bool engine_sync_due(const struct engine *e);
+void engine_report_syncs(struct engine *e);
 
 /* ---- engine_homing.c: the watch over trsyncs ---- */
 void engine_homing_start(struct engine *e, const struct ctl_homing *h);
