@@ -10,6 +10,9 @@
 
 #include "daemon/version.h"
 
+/* Of the step rate that the pulses allow: a run's intervals are not all alike. */
+#define STEP_RATE_SHARE 0.95
+
 /* This much planned motion is kept ahead of the machine: enough for a planner that is not
  * scheduled for a while, little enough that M220 and a stop by the planner act soon. */
 #define LEAD_FULL_S 1.5
@@ -124,7 +127,7 @@ int machine_motors_on(struct machine *m)
 
 static const char *const fault_texts[] = {
 	[FAULT_NONE] = "no fault",
-	[FAULT_STEPGEN] = "a stepper's timeline broke an invariant",
+	[FAULT_STEPGEN] = "steps can't be made",
 	[FAULT_LATE] = "a step was too late to be sent",
 	[FAULT_UNDERRUN] = "planned motion ran out at speed",
 	[FAULT_LINK_FULL] = "the link to the MCU is full",
@@ -132,6 +135,23 @@ static const char *const fault_texts[] = {
 	[FAULT_LINK_LOST] = "the MCU does not answer any more (unplugged, or without power?)",
 	[FAULT_MCU_RESET] = "the MCU started anew by itself (power or watchdog?)",
 };
+
+/* What broke, for FAULT_STEPGEN: enum stepgen_result. */
+static const char *stepgen_text(int result)
+{
+	switch (result) {
+	case STEPGEN_CLOCK:
+		return "a step's clock is out of range";
+	case STEPGEN_TOO_FAST:
+		return "steps would come closer than two step_pulse_duration";
+	case STEPGEN_RANGE:
+		return "the position is out of range";
+	case STEPGEN_LOST:
+		return "motion was forgotten before it was used";
+	default:
+		return "a run failed its check";
+	}
+}
 
 static void enter_fault(struct machine *m, enum machine_state state)
 {
@@ -155,6 +175,8 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 	if (f->fault == FAULT_MCU_SHUTDOWN)
 		dictionary_label(&m->session[f->mcu].dict, "static_string_id", f->detail, label,
 				 sizeof(label));
+	else if (f->fault == FAULT_STEPGEN)
+		snprintf(label, sizeof(label), "%s", stepgen_text((int16_t)f->detail));
 	snprintf(m->reason, sizeof(m->reason),
 		 "%s%s%s%s%s at %.6f s (mcu '%s', detail %d, value %.6g): motion stopped, position "
 		 "no longer certain; RESTART to go on",
@@ -284,6 +306,33 @@ bool machine_idle(const struct machine *m)
 
 /* ---- life ---- */
 
+static void lower(double *limit, double to)
+{
+	if (*limit <= 0 || to < *limit) /* 0: none so far */
+		*limit = to;
+}
+
+/* No motor is asked for more steps than its pulses have room for. A motor of one axis limits that
+ * axis; one of several (CoreXY) limits the path, as if it went where the motor turns fastest. */
+static void limit_step_rates(struct machine *m, struct planner_limits *l)
+{
+	m->velocity_mm_s_cap = INFINITY;
+	for (size_t i = 0; i < m->motors; i++) {
+		const struct machine_motor *motor = &m->motor[i];
+		double rate_hz = STEP_RATE_SHARE / (2 * motor->cfg->step_pulse_s), norm = 0;
+
+		for (int k = 0; k < MOVE_AXES; k++)
+			norm = hypot(norm, motor->steps_per_mm[k]);
+		if (norm > fabs(motor->steps_per_mm[motor->axis]))
+			lower(&m->velocity_mm_s_cap, rate_hz / norm);
+		else
+			lower(&l->axis_velocity_mm_s_max[motor->axis], rate_hz / norm);
+		if (motor->axis == AXIS_E)
+			lower(&l->extrude_velocity_mm_s_max, rate_hz / norm);
+	}
+	lower(&l->velocity_mm_s_max, m->velocity_mm_s_cap);
+}
+
 static void planner_limits_of(const struct machine_config *mc, struct planner_limits *l)
 {
 	planner_limits_default(l);
@@ -349,6 +398,7 @@ static bool make_parts(struct machine *m, char *err, size_t err_size)
 	}
 	engine_init(m->engine, &ec);
 	planner_limits_of(m->mc, &pc.limits);
+	limit_step_rates(m, &pc.limits);
 	m->planner = planner_new(&pc, &sink, text);
 	if (!m->planner) {
 		snprintf(err, err_size, "planner: %s", text);

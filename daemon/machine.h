@@ -92,6 +92,7 @@ struct machine {
 	bool emergency_owed;              /* a CTL_EMERGENCY that the ring had no room for */
 	bool resume_owed;                 /* a PLAN_RESUME that the ring had no room for */
 	uint32_t sync_last, sync_waiting; /* sync ids; 0: not waiting */
+	double velocity_mm_s_cap;         /* what the steppers' pulses allow along any path */
 	double pushed_s;                  /* durations of all moves and dwells given to the ring */
 	struct engine_status status;      /* as last read */
 	uint32_t status_sequence;         /* of the snapshot then */

@@ -104,7 +104,7 @@ static int op_set_limits(void *ctx, const struct gcode_limits *l, char *err)
 	struct planner_limits limits = *planner_limits_get(m->planner);
 
 	if (l->mask & GCODE_LIMIT_VELOCITY)
-		limits.velocity_mm_s_max = l->velocity_mm_s;
+		limits.velocity_mm_s_max = fmin(l->velocity_mm_s, m->velocity_mm_s_cap);
 	if (l->mask & GCODE_LIMIT_ACCEL)
 		limits.accel_mm_s2_max = l->accel_mm_s2;
 	if (l->mask & GCODE_LIMIT_CRUISE_RATIO)

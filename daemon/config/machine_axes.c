@@ -6,6 +6,7 @@
 
 #include "daemon/config/config_util.h"
 #include "daemon/config/machine_load.h"
+#include "move.h"
 
 /* A driver that stepd's hosts set up over its bus takes short pulses; others get the time
  * that the slowest of the common driver chips need. */
@@ -221,6 +222,33 @@ static void report_gaps(struct machine_load *l, const char *base, size_t count)
 	}
 }
 
+/* A speed at which the step pulses of a motor have no room ends a print in the middle. On CoreXY a
+ * motor turns fastest along a diagonal. */
+static void check_step_rate(struct machine_load *l, int axis)
+{
+	const struct machine_config *mc = l->mc;
+	double speed_mm_s = axis == AXIS_Z ? mc->max_z_velocity_mm_s : mc->max_velocity_mm_s;
+
+	if (mc->kinematics == KINEMATICS_COREXY && axis != AXIS_Z)
+		speed_mm_s *= sqrt(2);
+	for (size_t i = 0; i < mc->axes[axis].stepper_count; i++) {
+		const struct machine_stepper *m = &mc->steppers[mc->axes[axis].stepper[i]];
+		const struct config_section *s = config_section(l->c, m->name);
+		double interval_s = m->step_distance_mm / speed_mm_s;
+
+		if (!s || !(m->step_distance_mm > 0) || !(speed_mm_s > 0) ||
+		    interval_s >= 2 * m->step_pulse_s)
+			continue;
+		config_report(
+			l->c, CONFIG_WARNING, place_of(s, "step_pulse_duration"),
+			"[%s] at %.6g mm/s a step is due every %.3g us, but two pulses of "
+			"step_pulse_duration %.3g us don't fit: it will be slower; expected a shorter pulse, fewer "
+			"microsteps or a lower max_%svelocity",
+			s->name, speed_mm_s, interval_s * 1e6, m->step_pulse_s * 1e6,
+			axis == AXIS_Z ? "z_" : "");
+	}
+}
+
 static void axis_load(struct machine_load *l, int axis)
 {
 	struct machine_axis *a = &l->mc->axes[axis];
@@ -248,6 +276,7 @@ static void axis_load(struct machine_load *l, int axis)
 	a->endstop_pin = l->mc->steppers[a->stepper[0]].endstop_pin;
 	axis_range(l, first, a);
 	axis_homing(l, first, a);
+	check_step_rate(l, axis);
 }
 
 void axes_load(struct machine_load *l)
