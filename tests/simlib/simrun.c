@@ -15,7 +15,7 @@
 
 #include <fcntl.h>
 
-enum { SHOWN_BYTES = 3000, FILES_MAX = 16 };
+enum { SHOWN_BYTES = 3000, FILES_MAX = 16, SIMRUN_EMULATOR_WORDS = 4, EMULATED_SLOWER = 20 };
 
 static char folder[SIMRUN_PATH_MAX];
 
@@ -148,12 +148,21 @@ void simrun_override(struct simrun_args *a, const char *fmt, ...)
 
 static void child(const struct simrun_args *a, const char *out, const char *err, unsigned cpu_s)
 {
-	const char *argv[SIMRUN_ARGS_MAX + 8];
-	char program[SIMRUN_PATH_MAX];
-	struct rlimit limit = { .rlim_cur = cpu_s, .rlim_max = cpu_s + 5 };
+	const char *argv[SIMRUN_ARGS_MAX + SIMRUN_EMULATOR_WORDS + 8];
+	const char *emulator = getenv("STEPD_EMULATOR"); /* e.g. "qemu-aarch64 -L /sysroot" */
+	char program[SIMRUN_PATH_MAX], words[SIMRUN_PATH_MAX];
+	struct rlimit limit;
 	size_t n = 0;
 
+	if (emulator)
+		cpu_s *= EMULATED_SLOWER;
+	limit.rlim_cur = cpu_s;
+	limit.rlim_max = cpu_s + 5;
+
 	snprintf(program, sizeof(program), "%s/stepd", build_dir());
+	snprintf(words, sizeof(words), "%s", emulator ? emulator : "");
+	for (char *w = strtok(words, " "); w && n < SIMRUN_EMULATOR_WORDS; w = strtok(NULL, " "))
+		argv[n++] = w;
 	argv[n++] = program;
 	argv[n++] = "batch";
 	argv[n++] = "--json";
@@ -165,7 +174,7 @@ static void child(const struct simrun_args *a, const char *out, const char *err,
 	if (!freopen("/dev/null", "r", stdin) || !freopen(out, "w", stdout) ||
 	    !freopen(err, "w", stderr))
 		_exit(126);
-	execv(program, (char *const *)argv);
+	execvp(argv[0], (char *const *)argv);
 	_exit(127);
 }
 
