@@ -7,6 +7,10 @@
  * by then keeps what it has. */
 #define STEPCOMPRESS_PASSES 16
 
+/* A range of add that moves the line at the best prefix's end by less than this share of the slot there
+ * is not worth a pass: 0.9 % of the commands for 8 % of the time. */
+#define STEPCOMPRESS_ENOUGH 1.0
+
 /* The integer at or below v, without a branch or a call: |v| < 2^51. What is less than 2^-22 below an
  * integer counts as that: a run's steps move by less than its rounding allows. */
 static inline double stepcompress_floor(double v)
@@ -48,16 +52,14 @@ static inline struct stepcompress_block stepcompress_run(const struct stepcompre
 
 /* Shrink the range of add to where the slot that blocks and the one that made the bound on the other
  * side let a line (with an integer interval, as far as widening the gap can bring that) through.
- * False: no add is left. */
-static inline bool stepcompress_cut(struct stepcompress *sc, const struct stepcompress_fit *f,
+ * (With branches: guessed right half of the time they beat selects, which wait for all there is.) */
+static inline void stepcompress_cut(struct stepcompress *sc, const struct stepcompress_fit *f,
 				    struct stepcompress_block block)
 {
 	const double *restrict x = sc->x, *restrict sl = sc->slot_lo, *restrict sh = sc->slot_hi;
 	int32_t e = f->best, i = e - 1;
 	double gap, need, sign = block.lower ? 1.0 : -1.0, least = sign * f->add + 1.0;
 
-	if (e == 0)
-		return false;
 	if (block.lower) {
 		while (i > 0 && sh[i] - f->add * x[i] > f->hi)
 			i--;
@@ -73,7 +75,6 @@ static inline bool stepcompress_cut(struct stepcompress *sc, const struct stepco
 	need = need > least ? need : least;
 	if (need > sc->bound[block.lower])
 		sc->bound[block.lower] = need;
-	return sc->bound[0] + sc->bound[1] <= 0.0;
 }
 
 double stepcompress_chord(const struct stepcompress *sc, int32_t slot)
@@ -96,28 +97,51 @@ static inline double stepcompress_next(const struct stepcompress *sc, double add
 	return lo > add ? lo + 0.5 * (lo - add) : hi - 0.5 * (add - hi);
 }
 
+/* No range of add is left that is worth a pass. The bounds themselves may be tried: one more. */
+static inline bool stepcompress_done(const struct stepcompress *sc)
+{
+	int32_t e = sc->fit[sc->at].best;
+
+	return 1.0 - (sc->bound[0] + sc->bound[1]) <
+	       STEPCOMPRESS_ENOUGH * (sc->slot_hi[e] - sc->slot_lo[e]) / (sc->x[e] + 1.0);
+}
+
+/* The integer nearest to add, within the bounds. */
+static inline double stepcompress_clamp(const struct stepcompress *sc, double add)
+{
+	add = add > sc->bound[1] ? add : sc->bound[1];
+	add = add < -sc->bound[0] ? add : -sc->bound[0];
+	return stepcompress_floor(add + 0.5);
+}
+
 bool stepcompress_search(struct stepcompress *sc, double guess)
 {
-	double add = guess;
+	struct stepcompress_fit *f = &sc->fit[sc->at];
+	struct stepcompress_block block;
+	double add = f->add;
 
-	for (int pass = 0; pass < STEPCOMPRESS_PASSES && sc->bound[0] + sc->bound[1] <= 0.0; pass++) {
-		struct stepcompress_fit *f = &sc->fit[sc->at ^ 1];
-		struct stepcompress_block block;
-
-		add = add > sc->bound[1] ? add : sc->bound[1];
-		add = add < -sc->bound[0] ? add : -sc->bound[0];
-		add = stepcompress_floor(add + 0.5);
+	if (f->best == 0) {
+		add = stepcompress_clamp(sc, guess);
+		f->lo = -0x1p40;
+		f->hi = 0x1p40;
+	}
+	/* More slots behind a prefix of all: go on where it ended. */
+	block = stepcompress_run(sc, add, f->best, f);
+	for (int pass = 1; f->best < sc->n; pass++) {
+		if (f->best == 0)
+			return false;
+		stepcompress_cut(sc, f, block);
+		if (stepcompress_done(sc) || pass == STEPCOMPRESS_PASSES)
+			return false;
+		add = pass > 1 ? stepcompress_next(sc, add) : stepcompress_chord(sc, f->best);
+		add = stepcompress_clamp(sc, add);
+		f = &sc->fit[sc->at ^ 1];
 		f->lo = -0x1p40;
 		f->hi = 0x1p40;
 		block = stepcompress_run(sc, add, 0, f);
 		sc->at ^= f->best > sc->fit[sc->at].best;
-		if (f->best == sc->n)
-			return true;
-		if (!stepcompress_cut(sc, f, block))
-			break;
-		add = pass ? stepcompress_next(sc, add) : stepcompress_chord(sc, f->best);
 	}
-	return false;
+	return true;
 }
 
 void stepcompress_extend(struct stepcompress *sc)

@@ -59,8 +59,9 @@ static inline struct stepcompress_fit *stepcompress_best(struct stepcompress *sc
 /* The add of a run through the middle of a slot and of the one half as far: a guess to start with. */
 double stepcompress_chord(const struct stepcompress *sc, int32_t slot);
 
-/* Find the longest prefix of the list, starting with an add near guess. After slots have been
- * appended it may be called again and goes on from what it knows.
+/* Find the longest prefix of the list, or one nearly as long (on real motion 1 % more commands),
+ * starting with an add near guess. If all passed, slots may be appended and the search called again:
+ * it goes on from what it knows.
  * Returns whether all n slots pass. best == 0 afterwards: not even the first one holds an integer. */
 bool stepcompress_search(struct stepcompress *sc, double guess);
 

@@ -21,7 +21,8 @@ static void steprun_fit(struct stepgen *sg, struct steprun *w, int32_t target)
 
 		if (best == 0 && sc->slot_lo[0] < w->first_lo)
 			sc->slot_lo[0] = w->first_lo;
-		int32_t e = w->corner && w->corner < sc->n ? w->corner - 1 : sc->n - 1;
+		/* Windows are longer than the runs expected, and a chord errs most beyond its end. */
+		int32_t e = w->corner && w->corner < sc->n ? w->corner - 1 : 7 * (sc->n - 1) / 10;
 		double guess = best ? stepcompress_best(sc)->add : stepcompress_chord(sc, e);
 
 		if (!stepcompress_search(sc, guess))
@@ -292,13 +293,20 @@ static enum stepgen_result steprun_try(struct stepgen *sg, struct steprun *w, in
 enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_s,
 				 const struct clockmap *map, struct step_run *out)
 {
-	struct steprun w = {.due_s = due_s, .limit_s = limit_s, .stride_max = 1};
-	enum stepgen_result r = steprun_begin(sg, &w, map);
-	int32_t target = sg->predicted < w.first ? sg->predicted : w.first;
 	struct stepcompress_fit *f;
+	enum stepgen_result r;
+	struct steprun w;
+	int32_t target;
 
+	/* By hand: clearing all of w costs more. */
+	w.due_s = due_s;
+	w.limit_s = limit_s;
+	w.add = 0.0;
+	w.stride = w.stride_max = 1;
+	r = steprun_begin(sg, &w, map);
 	if (r != STEPGEN_RUN)
 		return r;
+	target = sg->predicted < w.first ? sg->predicted : w.first;
 	if (target >= STEPRUN_CHORD) {
 		w.stride_max = 1 + target / 8;
 		w.add = steprun_expect(sg, &w, target);
@@ -322,6 +330,6 @@ enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_
 	sg->next_exact = false;
 	if (sg->last_s > sg->frontier_s)
 		sg->frontier_s = sg->last_s;
-	sg->predicted = out->count + out->count / 4 + 4;
+	sg->predicted = out->count + out->count / 4 + 8;
 	return STEPGEN_RUN;
 }

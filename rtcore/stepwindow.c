@@ -191,7 +191,7 @@ void stepwindow_collect(struct stepgen *sg, struct steprun *w, int32_t target, i
 			stepwindow_slots(sg, w, p, w->k, cnt);
 			w->k += cnt * w->stride;
 			/* The piece's last step is always looked at. */
-			if (w->k >= w->avail && w->k - w->stride < w->avail - 1)
+			if (w->stride > 1 && w->k >= w->avail && w->k - w->stride < w->avail - 1)
 				w->k = w->avail - 1;
 			continue;
 		}
