@@ -4,7 +4,7 @@
 
 enum {
 	STEPRUN_TOP = 64,   /* most slots at first */
-	STEPRUN_CHORD = 24, /* windows from this length are worth a guess beforehand */
+	STEPRUN_CHORD = 32, /* windows from this length are worth a guess beforehand */
 };
 
 /* The longest prefix of the window; fetches more steps as long as all pass. */
@@ -128,13 +128,22 @@ static double steprun_worst(const struct stepgen *sg, const struct steprun *w,
 	const struct stepcompress *sc = &sg->fit;
 	double interval = run->interval, add = run->add, lo = 0.0, hi = 0.0, before = 0.0;
 
+	if (w->stride_max == 1) {
+		for (int32_t i = 0; i < slots; i++) {
+			double e = (2.0 * sc->x[i] + 1.0) * (interval + add * sc->x[i]) - sc->tau[i];
+
+			lo = e < lo ? e : lo;
+			hi = e > hi ? e : hi;
+		}
+		return hi > -lo ? hi : -lo;
+	}
 	for (int32_t i = 0; i < slots; i++) {
 		double j = 2.0 * sc->x[i] + 1.0;
 		double e = j * (interval + add * sc->x[i]) - sc->tau[i];
 
 		lo = e < lo ? e : lo;
 		hi = e > hi ? e : hi;
-		if (w->stride_max > 1 && i > 0 && sc->x[i] - sc->x[i - 1] > 0.6) {
+		if (i > 0 && sc->x[i] - sc->x[i - 1] > 0.6) {
 			double gap = 2.0 * (sc->x[i] - sc->x[i - 1]), bend = 0.125 * gap * gap;
 			double b0 = add - sg->kappa[i - 1], b1 = add - sg->kappa[i];
 			double down = steprun_min(e, before) - bend * steprun_max(b0, b1);
