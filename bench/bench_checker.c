@@ -58,7 +58,8 @@ static void run(double steps_per_mm, double seconds)
 	char err[200] = "no memory";
 	uint64_t steps = 0;
 
-	cfg.stepper[0] = (struct checker_stepper){ .name = "x", .dir_sign = 1,
+	cfg.stepper[0] = (struct checker_stepper){ .name = "x",
+						   .dir_sign = 1,
 						   .steps_per_mm = { steps_per_mm } };
 	if (!at || checker_new(&c, &cfg, err, sizeof(err))) {
 		fprintf(stderr, "bench_checker: %s\n", err);
@@ -84,9 +85,10 @@ static void run(double steps_per_mm, double seconds)
 	spent = now_s() - t0;
 	getrusage(RUSAGE_SELF, &ru);
 	printf("%8.0f steps/mm %10llu steps %7.1f ns/step %6.2f M steps/s  violations %llu  "
-	       "max %.3f us  peak %ld KiB\n", steps_per_mm, (unsigned long long)steps,
-	       spent * 1e9 / (double)steps, (double)steps / spent / 1e6,
-	       (unsigned long long)r.violations, r.all.max_us, ru.ru_maxrss);
+	       "max %.3f us  peak %ld KiB\n",
+	       steps_per_mm, (unsigned long long)steps, spent * 1e9 / (double)steps,
+	       (double)steps / spent / 1e6, (unsigned long long)r.violations, r.all.max_us,
+	       ru.ru_maxrss);
 	for (uint32_t i = 0; i < r.listed && i < 3; i++)
 		printf("    %s\n", r.list[i].text);
 	checker_free(c);

@@ -37,10 +37,10 @@ struct host_case {
 };
 
 static const struct host_case cases[] = {
-	{"etc/sim-cartesian.cfg", 16, 3.27},
-	{"etc/sim-cartesian.cfg", 128, 6.96},
-	{"etc/sim-corexy.cfg", 16, 0},
-	{"etc/sim-corexy.cfg", 128, 0},
+	{ "etc/sim-cartesian.cfg", 16, 3.27 },
+	{ "etc/sim-cartesian.cfg", 128, 6.96 },
+	{ "etc/sim-corexy.cfg", 16, 0 },
+	{ "etc/sim-corexy.cfg", 128, 0 },
 };
 
 struct figures {
@@ -65,7 +65,7 @@ static double field(struct json_object *o, const char *name)
 static bool run_once(const char *stepd, const struct host_case *c, const char *file,
 		     struct figures *out)
 {
-	const char *argv[32] = {stepd, "batch", "--no-mcu", "--json", "--quiet", "-c", c->config};
+	const char *argv[32] = { stepd, "batch", "--no-mcu", "--json", "--quiet", "-c", c->config };
 	static char text[OUT_MAX];
 	size_t have = 0;
 	struct json_object *json;
@@ -109,7 +109,7 @@ static bool run_once(const char *stepd, const struct host_case *c, const char *f
 static bool bench_case(const char *stepd, const struct host_case *c, const char *file)
 {
 	double cpu_s[RUNS];
-	struct figures f = {0};
+	struct figures f = { 0 };
 	bool benchy = strstr(file, "benchy_fast") != NULL;
 
 	for (int i = 0; i < RUNS; i++) {
@@ -163,8 +163,9 @@ static pid_t start_writer(const char *path, int lines)
 		int n = 0;
 
 		for (int k = 0; k < 64; k++)
-			n += snprintf(buf + n, sizeof(buf) - (size_t)n, "G1 X%d.%03d Y%d.%03d E.%05d\n",
-				      100 + k, i % 1000, 120 + k % 7, k * 13, 2000 + k);
+			n += snprintf(buf + n, sizeof(buf) - (size_t)n,
+				      "G1 X%d.%03d Y%d.%03d E.%05d\n", 100 + k, i % 1000,
+				      120 + k % 7, k * 13, 2000 + k);
 		for (int at = 0; at < n;) {
 			ssize_t w = write(fd, buf + at, (size_t)(n - at));
 
@@ -179,8 +180,8 @@ static pid_t start_writer(const char *path, int lines)
 static bool fifo_pass(const char *path, double *lines_s)
 {
 	enum { LINES = 256000 };
-	struct gcode_ops ops = {.move = count_move, .reply = no_reply};
-	struct fifo_config fc = {.path = path, .mode = 0600};
+	struct gcode_ops ops = { .move = count_move, .reply = no_reply };
+	struct fifo_config fc = { .path = path, .mode = 0600 };
 	static struct fifo fifo;
 	static struct gcode gcode;
 	struct gcode_numbering numbering;
@@ -199,7 +200,7 @@ static bool fifo_pass(const char *path, double *lines_s)
 	pid = start_writer(path, LINES);
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	while (moves < LINES) {
-		struct pollfd p = {.fd = fifo_poll_fd(&fifo), .events = POLLIN};
+		struct pollfd p = { .fd = fifo_poll_fd(&fifo), .events = POLLIN };
 
 		if (poll(&p, 1, FIFO_LIMIT_MS) <= 0)
 			break;
@@ -213,8 +214,8 @@ static bool fifo_pass(const char *path, double *lines_s)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	fifo_close(&fifo);
-	*lines_s = (double)moves / ((double)(to.tv_sec - from.tv_sec) +
-				    (double)(to.tv_nsec - from.tv_nsec) * 1e-9);
+	*lines_s = (double)moves /
+		   ((double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9);
 	return moves == LINES;
 }
 
@@ -236,7 +237,7 @@ static bool bench_fifo(void)
 
 int main(int argc, char **argv)
 {
-	const char *standard[] = {"../shared/gcode/benchy_fast.gcode.gz", "etc/demo/demo.gcode"};
+	const char *standard[] = { "../shared/gcode/benchy_fast.gcode.gz", "etc/demo/demo.gcode" };
 	const char *build = getenv("STEPD_BUILD");
 	char stepd[512];
 	bool ok = true;

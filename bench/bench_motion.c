@@ -115,9 +115,9 @@ static void read_line(struct reader *r, char *line)
 
 static void moves_load(struct moves *mv, const char *path)
 {
-	struct planner_config cfg = {0};
-	struct planner_sink sink = {moves_push, mv};
-	struct reader r = {.feed = 50.0};
+	struct planner_config cfg = { 0 };
+	struct planner_sink sink = { moves_push, mv };
+	struct reader r = { .feed = 50.0 };
 	char err[PLANNER_ERROR_MAX], line[512];
 
 	planner_limits_default(&r.limits);
@@ -131,7 +131,7 @@ static void moves_load(struct moves *mv, const char *path)
 		fprintf(stderr, "planner: %s\n", err);
 		exit(1);
 	}
-	*mv = (struct moves){.end_s = 1.0};
+	*mv = (struct moves){ .end_s = 1.0 };
 	gzFile f = path ? gzopen(path, "rb") : NULL;
 
 	if (f) {
@@ -143,7 +143,8 @@ static void moves_load(struct moves *mv, const char *path)
 
 		printf("# no file: generated moves\n");
 		for (int i = 0; i < 100000; i++) {
-			double len = ref_loguniform(&rng, 0.1, 30.0), w = ref_uniform(&rng, 0.0, 6.2831);
+			double len = ref_loguniform(&rng, 0.1, 30.0),
+			       w = ref_uniform(&rng, 0.0, 6.2831);
 
 			snprintf(line, sizeof(line), "G1 X%.3f Y%.3f E%.5f F%.0f",
 				 fmin(fmax(r.pos[0] + len * cos(w), 0.0), 250.0),
@@ -164,8 +165,11 @@ struct result {
 
 static int vlq_bytes(int64_t v)
 {
-	return v >= -(1 << 5) && v < 3 << 5 ? 1 : v >= -(1 << 12) && v < 3 << 12 ? 2 :
-	       v >= -(1 << 19) && v < 3 << 19 ? 3 : v >= -(1 << 26) && v < 3 << 26 ? 4 : 5;
+	return v >= -(1 << 5) && v < 3 << 5     ? 1
+	       : v >= -(1 << 12) && v < 3 << 12 ? 2
+	       : v >= -(1 << 19) && v < 3 << 19 ? 3
+	       : v >= -(1 << 26) && v < 3 << 26 ? 4
+						: 5;
 }
 
 /* One pass over the whole file, as the engine does it. sg NULL: the queue alone. bytes: count them,
@@ -174,9 +178,9 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 			  struct stepgen *sg, bool bytes)
 {
 	static struct trapq_phase phases[PHASES];
-	struct clockmap map = {0.0, 0, freq_hz};
-	struct stepgen_config cfg = {0};
-	struct result res = {0};
+	struct clockmap map = { 0.0, 0, freq_hz };
+	struct stepgen_config cfg = { 0 };
+	struct result res = { 0 };
 	struct trapq tq;
 	size_t fed = 0;
 	double t0;
@@ -200,10 +204,14 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 			enum stepgen_result r;
 			struct step_run run;
 
-			while ((r = stepgen_next(sg, now + 0.05, now + 0.1, &map, &run)) == STEPGEN_RUN) {
+			while ((r = stepgen_next(sg, now + 0.05, now + 0.1, &map, &run)) ==
+			       STEPGEN_RUN) {
 				res.commands++;
-				res.bytes += !bytes ? 0 : 2 + vlq_bytes(run.interval) + vlq_bytes(run.count) +
-					     vlq_bytes(run.add) + (run.dir != dir ? 3 : 0);
+				res.bytes += !bytes ? 0
+						    : 2 + vlq_bytes(run.interval) +
+							      vlq_bytes(run.count) +
+							      vlq_bytes(run.add) +
+							      (run.dir != dir ? 3 : 0);
 				dir = run.dir;
 				res.steps += run.count;
 			}
@@ -220,8 +228,9 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 
 /* One closed-form time for each step of the joint, added up: nothing can be cheaper that looks at
  * every step. Returns the CPU time. */
-__attribute__((optimize("O3"))) static double bare(const struct moves *mv, const double weight[MOVE_AXES], int64_t *steps,
-		   double *sum)
+__attribute__((optimize("O3"))) static double bare(const struct moves *mv,
+						   const double weight[MOVE_AXES], int64_t *steps,
+						   double *sum)
 {
 	double t0 = cpu_s();
 
@@ -230,9 +239,9 @@ __attribute__((optimize("O3"))) static double bare(const struct moves *mv, const
 	for (size_t k = 0; k < mv->n; k++) {
 		const struct move *m = &mv->m[k];
 		double w = 0.0, p = 0.0;
-		double v[3] = {m->start_mm_s, m->cruise_mm_s, m->cruise_mm_s};
-		double a[3] = {m->accel_mm_s2, 0.0, -m->accel_mm_s2};
-		double d[3] = {m->accel_s, m->cruise_s, m->decel_s};
+		double v[3] = { m->start_mm_s, m->cruise_mm_s, m->cruise_mm_s };
+		double a[3] = { m->accel_mm_s2, 0.0, -m->accel_mm_s2 };
+		double d[3] = { m->accel_s, m->cruise_s, m->decel_s };
 
 		for (int i = 0; i < MOVE_AXES; i++) {
 			w += weight[i] * m->dir[i];
@@ -280,7 +289,7 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 {
 	static struct stepgen sg;
 	double t[REPEATS_MAX], b[REPEATS_MAX], q[REPEATS_MAX], sum;
-	struct result res = {0};
+	struct result res = { 0 };
 	struct ref_joint ref;
 	int64_t n, byte_sum = 0;
 
@@ -297,14 +306,15 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 	double base = q[repeats / 2], ns = 1e9 * (t[repeats / 2] - base);
 	double barens = 1e9 * b[repeats / 2] / (double)n;
 
-	printf("%-9s %4d %4.0f  %6.2f %6.2f %6.2f  %6.0f  %6.2f %5.2f  %6.2f %6.2f", name, micro, freq_hz / 1e6,
-	       ns / (double)res.steps, 1e9 * (t[repeats * 9 / 10] - base) / (double)res.steps,
+	printf("%-9s %4d %4.0f  %6.2f %6.2f %6.2f  %6.0f  %6.2f %5.2f  %6.2f %6.2f", name, micro,
+	       freq_hz / 1e6, ns / (double)res.steps,
+	       1e9 * (t[repeats * 9 / 10] - base) / (double)res.steps,
 	       1e9 * (t[repeats - 1] - base) / (double)res.steps, ns / (double)res.commands, barens,
 	       ns / (double)res.steps / barens, 1e3 * (double)res.commands / (double)res.steps,
 	       1e3 * (double)byte_sum / (double)res.steps);
 	if (oracle_steps) {
 		/* The optimum of some steps from the middle only: it is slow. Ours for the same. */
-		struct moves part = {.m = mv->m + mv->n / 2, .start_s = mv->start_s + mv->n / 2};
+		struct moves part = { .m = mv->m + mv->n / 2, .start_s = mv->start_s + mv->n / 2 };
 		size_t left = mv->n - mv->n / 2;
 		double opt[2];
 
@@ -319,7 +329,8 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 		if (res.steps != ref.n)
 			printf(" (steps %lld != %lld)", (long long)res.steps, (long long)ref.n);
 		for (int k = 0; k < 2; k++)
-			opt[k] = (double)optrun_commands(ref.steps, ref.n, freq_hz, STEPGEN_TOL_S, k == 0);
+			opt[k] = (double)optrun_commands(ref.steps, ref.n, freq_hz, STEPGEN_TOL_S,
+							 k == 0);
 		printf("  %6.2f %6.2f %6.2f  %+5.1f %%", 1e3 * (double)res.commands / (double)ref.n,
 		       1e3 * opt[0] / (double)ref.n, 1e3 * opt[1] / (double)ref.n,
 		       100.0 * ((double)res.commands / opt[0] - 1.0));
@@ -334,8 +345,8 @@ int main(int argc, char **argv)
 	const char *dir = getenv("STEPD_GCODE"), *only = getenv("BENCH_ONLY");
 	int repeats = getenv("BENCH_REPEATS") ? atoi(getenv("BENCH_REPEATS")) : 9;
 	int64_t oracle = getenv("BENCH_ORACLE_STEPS") ? atoll(getenv("BENCH_ORACLE_STEPS")) : 100000;
-	static const double freqs[] = {16e6, 50e6, 180e6};
-	static const char *const names[] = {"cartesian", "corexy", "extruder"};
+	static const double freqs[] = { 16e6, 50e6, 180e6 };
+	static const char *const names[] = { "cartesian", "corexy", "extruder" };
 	char path[4096];
 	struct moves mv;
 	int r = 0;
@@ -351,7 +362,7 @@ int main(int argc, char **argv)
 	for (int joint = 0; joint < 3; joint++) {
 		for (int micro = 16; micro <= 128; micro *= 8) {
 			for (int f = 0; f < 3; f++) {
-				double s = micro == 16 ? 80.0 : 640.0, w[MOVE_AXES] = {0};
+				double s = micro == 16 ? 80.0 : 640.0, w[MOVE_AXES] = { 0 };
 
 				w[AXIS_X] = joint < 2 ? s : 0.0;
 				w[AXIS_Y] = joint == 1 ? s : 0.0;

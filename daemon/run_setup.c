@@ -131,8 +131,9 @@ static bool make_folder_of(const char *path, char *err, size_t err_size)
 	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
 	if (mkdir(folder, 0755) == 0 || errno == EEXIST)
 		return true;
-	snprintf(err, err_size, "cannot make the folder '%s' for '%s': %s; expected a path that can be "
-				"written to ([stepd] in the configuration)",
+	snprintf(err, err_size,
+		 "cannot make the folder '%s' for '%s': %s; expected a path that can be "
+		 "written to ([stepd] in the configuration)",
 		 folder, path, strerror(errno));
 	return false;
 }

@@ -33,8 +33,8 @@ void joint_skip(struct joint *j, const struct trapq *tq)
 /* What follows phase i begins where it ends: take that as the end, so that pieces join exactly. */
 static double joint_anchor(const struct joint *j, const struct trapq *tq, uint64_t next)
 {
-	return joint_dot(j->tap.weight, next < tq->head ? tq->phases[next & tq->mask].pos_mm :
-							  tq->end_mm);
+	return joint_dot(j->tap.weight,
+			 next < tq->head ? tq->phases[next & tq->mask].pos_mm : tq->end_mm);
 }
 
 enum joint_result joint_next(struct joint *j, const struct trapq *tq, double horizon_s,

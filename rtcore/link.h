@@ -22,8 +22,8 @@
 #include "wire.h"
 
 enum {
-	LINK_SLOTS = 256,               /* frames in the ring; a power of two */
-	LINK_SLOTS_KEPT = 16,           /* of these stay readable for link_sent() after their ack */
+	LINK_SLOTS = 256,     /* frames in the ring; a power of two */
+	LINK_SLOTS_KEPT = 16, /* of these stay readable for link_sent() after their ack */
 	LINK_LOSSY = 24, /* link.loss from which on a line counts as lossy; one repeat makes 15 */
 	LINK_UNACKED_MAX = 12,          /* frames in flight */
 	LINK_PAYLOAD_LOSSY = 24,        /* command bytes a frame while every other is lost */
@@ -84,10 +84,10 @@ struct link {
 	int64_t lead_ns;
 	int64_t late_margin_ns; /* INT64_MIN: lateness is nobody's concern */
 	bool late;              /* see link_take_late() */
-	int64_t wire_free_ns; /* when the line will have taken all that was handed out */
-	int64_t rto_at_ns;    /* while something is unacked */
-	int64_t nak_at_ns;    /* a NAK that may be old news is believed then; INT64_MAX: none */
-	int64_t progress_ns;  /* last ack, or first byte after silence */
+	int64_t wire_free_ns;   /* when the line will have taken all that was handed out */
+	int64_t rto_at_ns;      /* while something is unacked */
+	int64_t nak_at_ns;      /* a NAK that may be old news is believed then; INT64_MAX: none */
+	int64_t progress_ns;    /* last ack, or first byte after silence */
 	int64_t srtt_ns, rttvar_ns, rto_ns, rtt_ns; /* rtt_ns: plain average */
 	struct link_stats stats;
 	struct wire_rx rx;

@@ -28,7 +28,7 @@ static inline struct stepcompress_block stepcompress_run(const struct stepcompre
 							 int32_t from, struct stepcompress_fit *f)
 {
 	const double *restrict x = sc->x, *restrict sl = sc->slot_lo, *restrict sh = sc->slot_hi;
-	struct stepcompress_block block = {false};
+	struct stepcompress_block block = { false };
 	double lo = f->lo, hi = f->hi;
 	int32_t i, n = sc->n;
 
@@ -81,8 +81,11 @@ double stepcompress_chord(const struct stepcompress *sc, int32_t slot)
 {
 	int32_t m = slot / 2;
 
-	return slot == m ? 0.0 : 0.5 * ((sc->slot_lo[slot] + sc->slot_hi[slot]) -
-					(sc->slot_lo[m] + sc->slot_hi[m])) / (sc->x[slot] - sc->x[m]);
+	return slot == m ? 0.0
+			 : 0.5 *
+				   ((sc->slot_lo[slot] + sc->slot_hi[slot]) -
+				    (sc->slot_lo[m] + sc->slot_hi[m])) /
+				   (sc->x[slot] - sc->x[m]);
 }
 
 /* Where to try next. The bound just cut is the nearest add that may do better, but usually the next

@@ -29,15 +29,15 @@ struct stepcompress_fit {
 };
 
 struct stepcompress {
-	int32_t n;       /* slots in the list */
-	uint32_t at;     /* fit[at] is the best so far, the other one scratch */
+	int32_t n;   /* slots in the list */
+	uint32_t at; /* fit[at] is the best so far, the other one scratch */
 	struct stepcompress_fit fit[2];
 	double bound[2]; /* a longer prefix needs an add in bound[1] .. -bound[0]; empty: none does */
 	/* The slots, by rising j; writers may go one beyond the last: */
 	double x[STEPCOMPRESS_SLOTS + 2];       /* (j - 1) / 2 */
 	double slot_lo[STEPCOMPRESS_SLOTS + 2]; /* (exact time - tolerance) / j */
 	double slot_hi[STEPCOMPRESS_SLOTS + 2];
-	double tau[STEPCOMPRESS_SLOTS + 2];     /* exact time after the base; not used by the search */
+	double tau[STEPCOMPRESS_SLOTS + 2]; /* exact time after the base; not used by the search */
 };
 
 /* Start a new list. */

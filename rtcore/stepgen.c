@@ -82,7 +82,7 @@ static void stepgen_filter(struct stepgen *sg, struct stepgen_piece *p)
 /* One direction only; p and p_end less the offset. */
 static void stepgen_add(struct stepgen *sg, const struct joint_piece *q, double sum_v)
 {
-	struct stepgen_piece p = {.start_s = q->start_s, .dur_s = q->dur_s};
+	struct stepgen_piece p = { .start_s = q->start_s, .dur_s = q->dur_s };
 	int64_t steps;
 
 	if (sum_v > 0.0) {

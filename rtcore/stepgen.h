@@ -29,10 +29,10 @@ enum {
 #define STEPGEN_REVERSAL_FILTER_S 100e-6
 
 struct stepgen_config {
-	double weight[MOVE_AXES];  /* steps per mm of each axis; the sign is the direction */
-	double tol_s;              /* largest step-time error; 0: STEPGEN_TOL_S */
-	double reversal_filter_s;  /* 0: STEPGEN_REVERSAL_FILTER_S; negative: no filter */
-	double min_interval_s;     /* steps are never closer; 0: only > 0 ticks */
+	double weight[MOVE_AXES]; /* steps per mm of each axis; the sign is the direction */
+	double tol_s;             /* largest step-time error; 0: STEPGEN_TOL_S */
+	double reversal_filter_s; /* 0: STEPGEN_REVERSAL_FILTER_S; negative: no filter */
+	double min_interval_s;    /* steps are never closer; 0: only > 0 ticks */
 };
 
 /* One queue_step. Step j = 1 .. count is at c0 + j * interval + add * j * (j - 1) / 2 with c0 =
@@ -49,35 +49,35 @@ struct step_run {
 };
 
 enum stepgen_result {
-	STEPGEN_NONE = 0,     /* nothing (more) due */
-	STEPGEN_RUN = 1,      /* *out is a run; call again */
-	STEPGEN_CLOCK = -1,   /* a step's clock out of range or behind the last one's */
+	STEPGEN_NONE = 0,      /* nothing (more) due */
+	STEPGEN_RUN = 1,       /* *out is a run; call again */
+	STEPGEN_CLOCK = -1,    /* a step's clock out of range or behind the last one's */
 	STEPGEN_TOO_FAST = -2, /* steps closer than min_interval_s and the tolerance allow */
-	STEPGEN_RANGE = -3,   /* position beyond 2^52 steps, or more than 2^31 in one phase */
-	STEPGEN_BROKEN = -4,  /* own invariant: a run failed its check, nothing was handed out */
-	STEPGEN_LOST = -5,    /* phases were retired before they were consumed */
+	STEPGEN_RANGE = -3,    /* position beyond 2^52 steps, or more than 2^31 in one phase */
+	STEPGEN_BROKEN = -4,   /* own invariant: a run failed its check, nothing was handed out */
+	STEPGEN_LOST = -5,     /* phases were retired before they were consumed */
 };
 
 /* Monotone, one direction, at least one step. Distances in steps along that direction. */
 struct stepgen_piece {
-	double start_s;  /* machine time of the piece's start */
+	double start_s; /* machine time of the piece's start */
 	double dur_s;
-	double x0;       /* distance from the start to the first threshold */
-	double v, a;     /* steps per s, per s^2 at the start */
-	int32_t steps;   /* not yet handed out */
-	int32_t dir;     /* +1, -1 */
+	double x0;     /* distance from the start to the first threshold */
+	double v, a;   /* steps per s, per s^2 at the start */
+	int32_t steps; /* not yet handed out */
+	int32_t dir;   /* +1, -1 */
 };
 
 struct stepgen {
-	double next_s;     /* no step is due before this */
+	double next_s; /* no step is due before this */
 	double frontier_s;
 	const struct trapq *tq;
 	struct joint joint;
-	double offset;     /* of the counter: joint position - offset = count at a step's centre */
-	int64_t count;     /* after the last step handed out */
-	int64_t made;      /* after the last step in the pieces */
+	double offset; /* of the counter: joint position - offset = count at a step's centre */
+	int64_t count; /* after the last step handed out */
+	int64_t made;  /* after the last step in the pieces */
 	double tol_s, filter_s, min_interval_s;
-	double last_s;     /* exact time of the last step handed out */
+	double last_s; /* exact time of the last step handed out */
 	uint64_t last_clock;
 	uint32_t piece_head, piece_tail;
 	int32_t predicted; /* length of the next run, a guess */

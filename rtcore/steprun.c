@@ -157,8 +157,8 @@ static double steprun_worst(const struct stepgen *sg, const struct steprun *w,
 	return hi > -lo ? hi : -lo;
 }
 
-static bool steprun_check(const struct stepgen *sg, const struct steprun *w, const struct step_run *run,
-			  int32_t slots, double least)
+static bool steprun_check(const struct stepgen *sg, const struct steprun *w,
+			  const struct step_run *run, int32_t slots, double least)
 {
 	int64_t last = (int64_t)run->interval + (int64_t)run->add * (run->count - 1);
 
@@ -212,7 +212,8 @@ static enum stepgen_result steprun_begin(struct stepgen *sg, struct steprun *w,
 		double next_s = p->steps > 1 ? steprun_time_s(p, 1) - steprun_time_s(p, 0) : 1e-3;
 		double back = steprun_max(next_s * w->freq_hz, w->first_lo + 2.0 * w->tol);
 
-		back = steprun_floor(steprun_min(steprun_min(back, STEPRUN_TICKS_MAX / 4.0), 0.5 * (double)clock));
+		back = steprun_floor(steprun_min(steprun_min(back, STEPRUN_TICKS_MAX / 4.0),
+						 0.5 * (double)clock));
 		if (back < w->first_lo)
 			return STEPGEN_CLOCK;
 		w->base_clock = clock - (uint64_t)back;

@@ -24,7 +24,7 @@ enum steprun_pull {
 /* Steps being looked at, and where the next one is. */
 struct steprun {
 	double freq_hz, tick_s;
-	double base;     /* the run's base clock in ticks from the map's clock0 */
+	double base; /* the run's base clock in ticks from the map's clock0 */
 	double map_t0_s;
 	double tol;      /* ticks */
 	double rounding; /* of times, ticks */
@@ -32,14 +32,14 @@ struct steprun {
 	double due_s, limit_s;
 	double first_lo; /* least first interval */
 	uint64_t base_clock;
-	uint32_t at;     /* piece of the next step */
-	int32_t k;       /* its number there */
-	int32_t avail;   /* steps of that piece that may be used; -1: not looked at yet */
-	int32_t before;  /* steps of the window in earlier pieces */
-	int32_t stride;  /* in piece at */
+	uint32_t at;    /* piece of the next step */
+	int32_t k;      /* its number there */
+	int32_t avail;  /* steps of that piece that may be used; -1: not looked at yet */
+	int32_t before; /* steps of the window in earlier pieces */
+	int32_t stride; /* in piece at */
 	int32_t stride_max;
-	int32_t corner;  /* where the window meets a jump of the interval, in steps; 0: nowhere */
-	int32_t first;   /* window for a jump at the start; else large */
+	int32_t corner; /* where the window meets a jump of the interval, in steps; 0: nowhere */
+	int32_t first;  /* window for a jump at the start; else large */
 	int32_t dir;
 	bool rebase;
 	bool end;        /* the window can't grow any more */

@@ -15,7 +15,8 @@ enum {
 	STEPWINDOW_LIST = 12, /* pieces with up to this many steps are listed */
 };
 
-#define STEPWINDOW_KINK 16.0 /* a jump of the interval times steps before it over tolerance: matters */
+#define STEPWINDOW_KINK \
+	16.0 /* a jump of the interval times steps before it over tolerance: matters */
 #define STEPWINDOW_BEND 0.04 /* share of the tolerance that a stride may bend */
 
 /* How many steps of the piece are at limit_s or before. */
@@ -73,7 +74,8 @@ static bool stepwindow_enter(struct stepgen *sg, struct steprun *w)
  * and the slots narrowed by what may bend in between. The hot loop: two at a time, one more than cnt if
  * that is odd (the lists have room). One division serves the time and 1 / j. */
 static inline void stepwindow_fill(struct stepgen *sg, const struct steprun *w,
-				const struct stepgen_piece *p, int32_t k, int32_t cnt, bool strided)
+				   const struct stepgen_piece *p, int32_t k, int32_t cnt,
+				   bool strided)
 {
 	struct stepcompress *sc = &sg->fit;
 	double *x = sc->x + sc->n, *tau = sc->tau + sc->n, *kappa = sg->kappa + sc->n;
@@ -85,8 +87,8 @@ static inline void stepwindow_fill(struct stepgen *sg, const struct steprun *w,
 	const vec2 dur = vec2_set(p->dur_s * w->freq_hz), tol = vec2_set(w->tol);
 	const vec2 eighth = vec2_set(0.125 * stride * stride), add = vec2_set(w->add);
 	const vec2 tiny = vec2_set(1e-290), next = vec2_set(2.0 * stride), half = vec2_set(0.5);
-	vec2 dist = vec2_set(p->x0 + (double)k) + (vec2){0.0, stride};
-	vec2 j = vec2_set(j1) + (vec2){0.0, stride};
+	vec2 dist = vec2_set(p->x0 + (double)k) + (vec2){ 0.0, stride };
+	vec2 j = vec2_set(j1) + (vec2){ 0.0, stride };
 
 	for (int32_t i = 0; i < cnt; i += 2) {
 		vec2 d = vec2_max(v2 + a2 * dist, zero), root = vec2_sqrt(d);
@@ -129,7 +131,7 @@ int32_t stepwindow_corner(const struct steprun *w, double jump, int32_t before)
 
 /* The window goes on from piece p to piece q: shorten it to what can be reached. */
 static int32_t stepwindow_join(struct steprun *w, const struct stepgen_piece *p,
-			    const struct stepgen_piece *q, int32_t target)
+			       const struct stepgen_piece *q, int32_t target)
 {
 	double v = p->v + p->a * p->dur_s;
 	double jump = fabs(v - q->v) * w->freq_hz, vv = v * q->v;
@@ -154,7 +156,8 @@ static double stepwindow_kappa(const struct steprun *w, const struct stepgen_pie
 }
 
 /* The stride for the first count steps of a piece: bends little, and leaves some slots. */
-static int32_t stepwindow_stride(const struct steprun *w, const struct stepgen_piece *p, int32_t count)
+static int32_t stepwindow_stride(const struct steprun *w, const struct stepgen_piece *p,
+				 int32_t count)
 {
 	double k0 = 0.0, k1 = 0.0, limit, most;
 

@@ -10,7 +10,7 @@
 
 void trapq_init(struct trapq *tq, struct trapq_phase *phases, uint32_t capacity)
 {
-	*tq = (struct trapq){.phases = phases, .mask = capacity - 1};
+	*tq = (struct trapq){ .phases = phases, .mask = capacity - 1 };
 }
 
 static double trapq_distance(double v_mm_s, double a_mm_s2, double t_s)
@@ -148,7 +148,7 @@ static void trapq_phase_at(const struct trapq *tq, uint64_t i, double t_s, struc
 
 static void trapq_at_frame(const struct trapq *tq, double t_s, struct trapq_point *out)
 {
-	*out = (struct trapq_point){0};
+	*out = (struct trapq_point){ 0 };
 	if (tq->tail == tq->head || t_s >= tq->end_s) {
 		for (int i = 0; i < MOVE_AXES; i++)
 			out->pos_mm[i] = tq->end_mm[i];

@@ -18,8 +18,8 @@
 
 /* Path distance after t seconds of the phase: v * t + a/2 * t^2, at position pos + dir * that. */
 struct trapq_phase {
-	double start_s, dur_s; /* dur_s > 0 */
-	double v_mm_s, a_mm_s2; /* speed at the start; never negative within the phase */
+	double start_s, dur_s;    /* dur_s > 0 */
+	double v_mm_s, a_mm_s2;   /* speed at the start; never negative within the phase */
 	double pos_mm[MOVE_AXES]; /* at the start, queue's frame */
 	double dir[MOVE_AXES];
 	uint32_t id, line; /* of the move */
@@ -30,7 +30,7 @@ struct trapq {
 	uint64_t mask;       /* capacity - 1 */
 	uint64_t head, tail; /* count up for ever; phase i is phases[i & mask], tail <= i < head */
 	double end_s;        /* end of the last phase */
-	double end_mm[MOVE_AXES]; /* and where it ends, queue's frame */
+	double end_mm[MOVE_AXES];   /* and where it ends, queue's frame */
 	double shift_mm[MOVE_AXES]; /* named position minus queue's frame, from end_s on */
 };
 

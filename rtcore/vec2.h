@@ -20,7 +20,7 @@ typedef double vec2 __attribute__((vector_size(16)));
 
 static inline vec2 vec2_set(double v)
 {
-	return (vec2){v, v};
+	return (vec2){ v, v };
 }
 
 /* The lesser of each; no NaN. */
@@ -31,7 +31,7 @@ static inline vec2 vec2_min(vec2 a, vec2 b)
 #elif defined(__aarch64__)
 	return (vec2)vminq_f64((float64x2_t)a, (float64x2_t)b);
 #else
-	return (vec2){a[0] < b[0] ? a[0] : b[0], a[1] < b[1] ? a[1] : b[1]};
+	return (vec2){ a[0] < b[0] ? a[0] : b[0], a[1] < b[1] ? a[1] : b[1] };
 #endif
 }
 
@@ -43,7 +43,7 @@ static inline vec2 vec2_max(vec2 a, vec2 b)
 #elif defined(__aarch64__)
 	return (vec2)vmaxq_f64((float64x2_t)a, (float64x2_t)b);
 #else
-	return (vec2){a[0] > b[0] ? a[0] : b[0], a[1] > b[1] ? a[1] : b[1]};
+	return (vec2){ a[0] > b[0] ? a[0] : b[0], a[1] > b[1] ? a[1] : b[1] };
 #endif
 }
 
@@ -54,7 +54,7 @@ static inline vec2 vec2_sqrt(vec2 a)
 #elif defined(__aarch64__)
 	return (vec2)vsqrtq_f64((float64x2_t)a);
 #else
-	return (vec2){sqrt(a[0]), sqrt(a[1])};
+	return (vec2){ sqrt(a[0]), sqrt(a[1]) };
 #endif
 }
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	X_FIRST = 256,     /* executed steps a stepper's ring starts with; also the batch */
+	X_FIRST = 256, /* executed steps a stepper's ring starts with; also the batch */
 	ITEMS_FIRST = 1024,
 };
 
@@ -22,8 +22,9 @@ static int config_check(const struct checker_config *cfg, char *err, size_t n)
 		return snprintf(err, n, "mcus is %u, expected 1..%d", cfg->mcus, CHECKER_MCUS_MAX);
 	for (uint32_t i = 0; i < cfg->mcus; i++)
 		if (!(cfg->freq_hz[i] >= 1e3 && cfg->freq_hz[i] <= 1e11))
-			return snprintf(err, n, "mcu %u: clock frequency is %g Hz, expected 1e3..1e11",
-					i, cfg->freq_hz[i]);
+			return snprintf(err, n,
+					"mcu %u: clock frequency is %g Hz, expected 1e3..1e11", i,
+					cfg->freq_hz[i]);
 	for (uint32_t i = 0; i < cfg->steppers; i++) {
 		const struct checker_stepper *s = &cfg->stepper[i];
 
@@ -35,12 +36,14 @@ static int config_check(const struct checker_config *cfg, char *err, size_t n)
 					s->dir_sign);
 		for (int a = 0; a < MOVE_AXES; a++)
 			if (!(fabs(s->steps_per_mm[a]) <= 1e7))
-				return snprintf(err, n, "stepper %u: %g steps/mm, expected at most 1e7",
-						i, s->steps_per_mm[a]);
+				return snprintf(err, n,
+						"stepper %u: %g steps/mm, expected at most 1e7", i,
+						s->steps_per_mm[a]);
 	}
 	for (int a = 0; a < MOVE_AXES; a++)
 		if (!(fabs(cfg->start_mm[a]) <= 1e9))
-			return snprintf(err, n, "start position is %g mm, expected a number below 1e9",
+			return snprintf(err, n,
+					"start position is %g mm, expected a number below 1e9",
 					cfg->start_mm[a]);
 	if (!(cfg->tolerance_s >= 0) || isnan(cfg->reversal_filter_s))
 		return snprintf(err, n, "tolerance is %g s, expected 0 or more", cfg->tolerance_s);
@@ -142,19 +145,20 @@ int checker_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0,
 {
 	struct map_list *l;
 	const struct map_piece *last;
-	struct map_piece m = { .from = from_s, .clock0 = (long double)clock0, .t0 = t0_s,
-			       .freq = freq_hz };
+	struct map_piece m = {
+		.from = from_s, .clock0 = (long double)clock0, .t0 = t0_s, .freq = freq_hz
+	};
 
 	if (mcu >= c->cfg.mcus)
 		return -EINVAL;
 	l = &c->map[mcu];
 	last = &l->piece[l->n - 1];
 	if (!checker_sane(freq_hz, 1, 1e12) || !checker_sane(from_s, -1e12, 1e12) ||
-	    !checker_sane(t0_s, -1e12, 1e12) ||
-	    from_s < last->from) {
-		checker_report(c, CHECKER_MAP, -1, clock0, from_s,
-			       "mcu %u: map from %.9f s with %.9g Hz does not follow the one from %.9f s",
-			       mcu, from_s, freq_hz, last->from);
+	    !checker_sane(t0_s, -1e12, 1e12) || from_s < last->from) {
+		checker_report(
+			c, CHECKER_MAP, -1, clock0, from_s,
+			"mcu %u: map from %.9f s with %.9g Hz does not follow the one from %.9f s",
+			mcu, from_s, freq_hz, last->from);
 		return 0;
 	}
 	m.inv_freq = 1 / m.freq;
@@ -196,9 +200,10 @@ static void distance_check(struct checker *c, struct stepper *s, uint64_t clock)
 		checker_report(c, CHECKER_NOT_INCREASING, (int)s->index, clock, t,
 			       "step at clock %llu after one at clock %llu", now, last);
 	else if (clock - s->last_clock < s->cfg.min_distance_clock)
-		checker_report(c, CHECKER_MIN_DISTANCE, (int)s->index, clock, t,
-			       "step at clock %llu, %llu ticks after the last, at least %llu are due",
-			       now, now - last, (unsigned long long)s->cfg.min_distance_clock);
+		checker_report(
+			c, CHECKER_MIN_DISTANCE, (int)s->index, clock, t,
+			"step at clock %llu, %llu ticks after the last, at least %llu are due", now,
+			now - last, (unsigned long long)s->cfg.min_distance_clock);
 }
 
 int checker_step(struct checker *c, uint32_t stepper, int dir, uint64_t clock)
@@ -209,8 +214,8 @@ int checker_step(struct checker *c, uint32_t stepper, int dir, uint64_t clock)
 	if (stepper >= c->cfg.steppers)
 		return -EINVAL;
 	s = &c->stepper[stepper];
-	if (s->any_clock && (clock <= s->last_clock ||
-			     clock - s->last_clock < s->cfg.min_distance_clock))
+	if (s->any_clock &&
+	    (clock <= s->last_clock || clock - s->last_clock < s->cfg.min_distance_clock))
 		distance_check(c, s, clock);
 	s->any_clock = true;
 	s->last_clock = clock;

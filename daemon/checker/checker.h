@@ -54,23 +54,23 @@ struct checker_config {
 	uint32_t steppers, mcus;
 	struct checker_stepper stepper[CHECKER_STEPPERS_MAX];
 	double freq_hz[CHECKER_MCUS_MAX]; /* nominal; the map until told otherwise is clock = t * freq */
-	double start_mm[MOVE_AXES];       /* commanded position while all counters are 0 (no fraction) */
-	double tolerance_s;               /* 0 means CHECKER_TOLERANCE_S */
-	double reversal_filter_s;         /* 0 means CHECKER_REVERSAL_FILTER_S; negative: no filter */
+	double start_mm[MOVE_AXES]; /* commanded position while all counters are 0 (no fraction) */
+	double tolerance_s;         /* 0 means CHECKER_TOLERANCE_S */
+	double reversal_filter_s;   /* 0 means CHECKER_REVERSAL_FILTER_S; negative: no filter */
 };
 
 enum checker_kind {
-	CHECKER_MISSING,       /* a due step was not executed */
-	CHECKER_EXTRA,         /* a step that no motion asked for */
-	CHECKER_DIRECTION,     /* the right time, the wrong way */
-	CHECKER_TOLERANCE,     /* the right step further than tolerance_s from its time */
-	CHECKER_NOT_INCREASING,/* clock not after the stepper's previous one */
-	CHECKER_MIN_DISTANCE,  /* closer than min_distance_clock */
-	CHECKER_PLACEMENT,     /* a move overlaps the one before, or starts late without a rest */
-	CHECKER_CONTINUITY,    /* a move's position or speed does not join the one before, or its own
+	CHECKER_MISSING,        /* a due step was not executed */
+	CHECKER_EXTRA,          /* a step that no motion asked for */
+	CHECKER_DIRECTION,      /* the right time, the wrong way */
+	CHECKER_TOLERANCE,      /* the right step further than tolerance_s from its time */
+	CHECKER_NOT_INCREASING, /* clock not after the stepper's previous one */
+	CHECKER_MIN_DISTANCE,   /* closer than min_distance_clock */
+	CHECKER_PLACEMENT,      /* a move overlaps the one before, or starts late without a rest */
+	CHECKER_CONTINUITY, /* a move's position or speed does not join the one before, or its own
 				* phases contradict its length */
-	CHECKER_MAP,           /* a clock map that is not increasing, or jumps at its start */
-	CHECKER_RESYNC,        /* counter differs from what checker_resync() was told */
+	CHECKER_MAP,        /* a clock map that is not increasing, or jumps at its start */
+	CHECKER_RESYNC,     /* counter differs from what checker_resync() was told */
 	CHECKER_KINDS
 };
 
@@ -82,15 +82,15 @@ struct checker_violation {
 	char text[CHECKER_TEXT_MAX];
 };
 
-#define CHECKER_HIST_US 50      /* the histogram reaches from -50 to +50 us … */
-#define CHECKER_HIST_PER_US 10  /* … in bins of 0.1 us */
+#define CHECKER_HIST_US 50     /* the histogram reaches from -50 to +50 us … */
+#define CHECKER_HIST_PER_US 10 /* … in bins of 0.1 us */
 #define CHECKER_HIST_BINS (2 * CHECKER_HIST_US * CHECKER_HIST_PER_US)
 
 struct checker_error {
-	uint64_t steps;     /* matched steps, over which the rest is taken */
+	uint64_t steps; /* matched steps, over which the rest is taken */
 	uint64_t ambiguous; /* of these, in a stay of over 1 us at a threshold: counted as exact there */
 	double rms_us, mean_us, p99_us, p999_us, max_us; /* of |executed - exact|; mean is signed */
-	double peak_steps;  /* largest distance of the counter from where it should be, beyond the
+	double peak_steps; /* largest distance of the counter from where it should be, beyond the
 			     * half step of rounding */
 	uint64_t hist[CHECKER_HIST_BINS + 2]; /* [0] below, [last] above the range */
 };
@@ -100,10 +100,10 @@ struct checker_result {
 	uint64_t moves;
 	double end_s; /* end of the last move */
 	struct checker_error all, stepper[CHECKER_STEPPERS_MAX];
-	uint64_t executed[CHECKER_STEPPERS_MAX];        /* steps, both directions */
-	int64_t position_steps[CHECKER_STEPPERS_MAX];   /* final counter */
+	uint64_t executed[CHECKER_STEPPERS_MAX];            /* steps, both directions */
+	int64_t position_steps[CHECKER_STEPPERS_MAX];       /* final counter */
 	int64_t position_error_steps[CHECKER_STEPPERS_MAX]; /* final counter minus the exact one */
-	int64_t position_error_worst_steps;             /* the one of largest magnitude */
+	int64_t position_error_worst_steps;                 /* the one of largest magnitude */
 	uint64_t violations, by_kind[CHECKER_KINDS];
 	uint32_t listed;
 	struct checker_violation list[CHECKER_LISTED_MAX];

@@ -193,8 +193,11 @@ static void visit_end(struct crossing *g, long double t, struct event *ev)
 {
 	int64_t other = g->visit_k == g->k ? g->k + 1 : g->visit_k;
 
-	*ev = (struct event){ .kind = EVENT_MAYBE, .dir = other > g->k ? 1 : -1,
-			      .t = g->visit_t, .lo = g->visit_t, .hi = t };
+	*ev = (struct event){ .kind = EVENT_MAYBE,
+			      .dir = other > g->k ? 1 : -1,
+			      .t = g->visit_t,
+			      .lo = g->visit_t,
+			      .hi = t };
 	g->end_either = true;
 	g->end_k_other = other;
 	g->visit = false;
@@ -211,15 +214,15 @@ static bool resync_event(const struct stepper *s, struct crossing *g, const stru
 	g->k = it->pos.count;
 	g->p_last = (long double)g->k;
 	g->offset = crossing_joint(s, it->pos.mm) - g->p_last;
-	*ev = (struct event){ .kind = EVENT_RESYNC, .t = it->start, .lo = it->start,
-			      .hi = it->start, .k = g->k };
+	*ev = (struct event){
+		.kind = EVENT_RESYNC, .t = it->start, .lo = it->start, .hi = it->start, .k = g->k
+	};
 	g->item++;
 	g->phase = 0;
 	return true;
 }
 
-bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev,
-		   long double *bound)
+bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev, long double *bound)
 {
 	struct crossing *g = &s->gen;
 

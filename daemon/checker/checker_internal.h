@@ -11,7 +11,7 @@
 
 #include "checker.h"
 
-#define CHECKER_BAND_STEPS 1e-6L  /* this close to a threshold, rounding decides */
+#define CHECKER_BAND_STEPS 1e-6L     /* this close to a threshold, rounding decides */
 #define CHECKER_FILTER_DOUBT_S 1e-6L /* a pair spaced this close to the filter may go either way */
 #define CHECKER_TIME_SLACK_S 1e-9L   /* rounding of double machine times */
 
@@ -46,8 +46,8 @@ struct map_list {
 
 /* What the exact motion does to a counter next. */
 enum event_kind {
-	EVENT_STEP,  /* one step in dir, at t; where rounding decides, anywhere in lo..hi */
-	EVENT_PAIR,  /* a touch of a threshold: nothing, or a step in dir and back, both in lo..hi */
+	EVENT_STEP, /* one step in dir, at t; where rounding decides, anywhere in lo..hi */
+	EVENT_PAIR, /* a touch of a threshold: nothing, or a step in dir and back, both in lo..hi */
 	EVENT_MAYBE, /* ends on a threshold: nothing, or one step in dir, in lo..hi */
 	EVENT_RESYNC /* counter is k from t on */
 };
@@ -74,18 +74,18 @@ struct piece {
 };
 
 struct crossing {
-	uint64_t item;    /* sequence number of the item that comes next, or is being read */
-	unsigned phase;   /* of that item: the next to load */
-	long double s;    /* path distance at the next phase's start, mm */
-	long double t;    /* and its time */
+	uint64_t item;  /* sequence number of the item that comes next, or is being read */
+	unsigned phase; /* of that item: the next to load */
+	long double s;  /* path distance at the next phase's start, mm */
+	long double t;  /* and its time */
 	long double offset, p_last;
 	struct piece piece;
-	int64_t k;        /* the counter by the rule; in a visit, what it came from */
-	bool visit;       /* p is within the band around threshold visit_k + 0.5 */
+	int64_t k;  /* the counter by the rule; in a visit, what it came from */
+	bool visit; /* p is within the band around threshold visit_k + 0.5 */
 	int64_t visit_k;
 	long double visit_t;
-	bool ended;       /* finish: the last event has been given */
-	bool end_either;  /* ended on a threshold: k or end_k_other */
+	bool ended;      /* finish: the last event has been given */
+	bool end_either; /* ended on a threshold: k or end_k_other */
 	int64_t end_k_other;
 };
 
@@ -130,7 +130,7 @@ struct checker {
 	uint32_t item_count, item_mask;
 	uint32_t since_drain;
 	uint64_t moves;
-	long double end;      /* of the last item: beyond it nothing is known */
+	long double end;          /* of the last item: beyond it nothing is known */
 	double cmd_mm[MOVE_AXES]; /* commanded position there */
 	double end_mm_s;
 	bool finishing;
@@ -149,8 +149,7 @@ static inline bool checker_sane(double value, double min, double max)
 
 /* checker_crossing.c: the next event of s. false: nothing more is known; *bound is a time before
  * which no further event can begin. */
-bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev,
-		   long double *bound);
+bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev, long double *bound);
 void crossing_init(const struct checker *c, struct stepper *s);
 /* Forget what was read of the motion after at. */
 void crossing_cut(struct stepper *s, long double at);
@@ -165,8 +164,8 @@ void match_cut(struct stepper *s, long double at);
 void stats_step(struct stats *st, double err_us, double speed, int64_t diff);
 void stats_result(const struct stats *st, struct checker_error *out);
 void stats_merge(struct stats *sum, const struct stats *one);
-__attribute__((format(printf, 6, 7))) void
-checker_report(struct checker *c, enum checker_kind kind, int stepper, uint64_t clock,
-	       long double t, const char *fmt, ...);
+__attribute__((format(printf, 6, 7))) void checker_report(struct checker *c, enum checker_kind kind,
+							  int stepper, uint64_t clock,
+							  long double t, const char *fmt, ...);
 
 #endif

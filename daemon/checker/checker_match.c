@@ -70,8 +70,8 @@ static long double x_time(const struct checker *c, const struct stepper *s, uint
 	const struct map_piece *m = &l->piece[s->map];
 	uint32_t i = s->map;
 
-	while (i + 1 < l->n && (long double)clock >= map_clock(&l->piece[i + 1],
-							       l->piece[i + 1].from))
+	while (i + 1 < l->n &&
+	       (long double)clock >= map_clock(&l->piece[i + 1], l->piece[i + 1].from))
 		m = &l->piece[++i];
 	return m->t0 + ((long double)clock - m->clock0) * m->inv_freq;
 }
@@ -170,8 +170,8 @@ static bool search_from(struct search *f, uint32_t i, bool second, const struct 
 		e.dir = (int8_t)-e.dir;
 		return search_feed(f, held, &e, i + 1, false);
 	}
-	if (f->ev[i].kind == EVENT_PAIR ? search_feed(f, held, &e, i, true) :
-					  search_feed(f, held, &e, i + 1, false))
+	if (f->ev[i].kind == EVENT_PAIR ? search_feed(f, held, &e, i, true)
+					: search_feed(f, held, &e, i + 1, false))
 		return true;
 	f->found = found;
 	return search_from(f, i + 1, false, held);
@@ -249,8 +249,8 @@ static bool due_fill(const struct checker *c, struct stepper *s, bool simple, bo
 	if (s->ahead[0].kind != EVENT_RESYNC) {
 		for (; n < CHECKER_CLUSTER; n++) {
 			if (!ahead_read(c, s, n, &bound)) {
-				if (bound - s->ahead[n - 1].hi <
-				    c->filter + CHECKER_FILTER_DOUBT_S && !c->finishing)
+				if (bound - s->ahead[n - 1].hi < c->filter + CHECKER_FILTER_DOUBT_S &&
+				    !c->finishing)
 					return false;
 				break;
 			}
@@ -477,8 +477,7 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 			continue;
 		}
 		if (s->halts && (e->t > s->halt[0] + c->tolerance ||
-				 (!s->x_count && c->finishing &&
-				  e->t > s->halt[0] - c->tolerance))) {
+				 (!s->x_count && c->finishing && e->t > s->halt[0] - c->tolerance))) {
 			e_pop(s);
 			continue;
 		}

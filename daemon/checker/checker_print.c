@@ -56,9 +56,10 @@ void checker_print_json(FILE *f, const struct checker_config *cfg, const struct 
 		checker_print_json_string(f, cfg->stepper[i].name);
 		fprintf(f, ": %llu", (unsigned long long)r->executed[i]);
 	}
-	fprintf(f, "}, \"step_error_us\": {\"rms\": %.4f, \"p99\": %.4f, \"p999\": %.4f, "
-		   "\"max\": %.4f, \"mean\": %.4f}, \"peak_error_steps\": %.4f, "
-		   "\"position_error_steps\": %lld, \"violations\": %llu, \"violations_by_kind\": {",
+	fprintf(f,
+		"}, \"step_error_us\": {\"rms\": %.4f, \"p99\": %.4f, \"p999\": %.4f, "
+		"\"max\": %.4f, \"mean\": %.4f}, \"peak_error_steps\": %.4f, "
+		"\"position_error_steps\": %lld, \"violations\": %llu, \"violations_by_kind\": {",
 		r->all.rms_us, r->all.p99_us, r->all.p999_us, r->all.max_us, r->all.mean_us,
 		r->all.peak_steps, (long long)r->position_error_worst_steps,
 		(unsigned long long)r->violations);

@@ -67,9 +67,12 @@ void stats_result(const struct stats *st, struct checker_error *out)
 {
 	double n = st->steps ? (double)st->steps : 1;
 
-	*out = (struct checker_error){ .steps = st->steps, .ambiguous = st->ambiguous,
-				       .rms_us = sqrt(st->sum_sq / n), .mean_us = st->sum / n,
-				       .max_us = st->max, .peak_steps = st->peak };
+	*out = (struct checker_error){ .steps = st->steps,
+				       .ambiguous = st->ambiguous,
+				       .rms_us = sqrt(st->sum_sq / n),
+				       .mean_us = st->sum / n,
+				       .max_us = st->max,
+				       .peak_steps = st->peak };
 	out->p99_us = stats_quantile(st, 0.99);
 	out->p999_us = stats_quantile(st, 0.999);
 	memcpy(out->hist, st->hist, sizeof(out->hist));

@@ -55,8 +55,7 @@ static void move_check(struct checker *c, const struct move *m, double start_s)
 	double va = m->start_mm_s + m->accel_mm_s2 * m->accel_s;
 	double vd = m->cruise_mm_s - m->accel_mm_s2 * m->decel_s;
 	double len = (m->start_mm_s + m->cruise_mm_s) / 2 * m->accel_s +
-		     m->cruise_mm_s * m->cruise_s +
-		     (m->cruise_mm_s + m->end_mm_s) / 2 * m->decel_s;
+		     m->cruise_mm_s * m->cruise_s + (m->cruise_mm_s + m->end_mm_s) / 2 * m->decel_s;
 	double v_doubt = 1e-6 * (m->cruise_mm_s > 1 ? m->cruise_mm_s : 1);
 
 	if (fabs(va - m->cruise_mm_s) > v_doubt || fabs(vd - m->end_mm_s) > v_doubt)
@@ -82,22 +81,25 @@ static long double join_check(struct checker *c, const struct move *m, double st
 		if (off > 1e-6)
 			checker_report(c, CHECKER_CONTINUITY, -1, 0, start_s,
 				       "move %u: axis %d starts at %.9g mm, the motion before ended "
-				       "at %.9g mm", m->id, i, m->start_mm[i], c->cmd_mm[i]);
+				       "at %.9g mm",
+				       m->id, i, m->start_mm[i], c->cmd_mm[i]);
 	}
 	if (fabs(m->start_mm_s - c->end_mm_s) > v_doubt)
 		checker_report(c, CHECKER_CONTINUITY, -1, 0, start_s,
 			       "move %u: starts at %.9g mm/s, the one before ended at %.9g mm/s",
 			       m->id, m->start_mm_s, c->end_mm_s);
 	if (gap < -CHECKER_TIME_SLACK_S) {
-		checker_report(c, CHECKER_PLACEMENT, -1, 0, start_s,
-			       "move %u: placed at %.9f s, %.3Lf us before the end of the one before",
-			       m->id, start_s, -gap * 1e6L);
+		checker_report(
+			c, CHECKER_PLACEMENT, -1, 0, start_s,
+			"move %u: placed at %.9f s, %.3Lf us before the end of the one before",
+			m->id, start_s, -gap * 1e6L);
 		return c->end;
 	}
 	if (gap > CHECKER_TIME_SLACK_S && !rest)
 		checker_report(c, CHECKER_PLACEMENT, -1, 0, start_s,
 			       "move %u: placed at %.9f s, %.3Lf us after the one before ended at "
-			       "%.6g mm/s", m->id, start_s, gap * 1e6L, c->end_mm_s);
+			       "%.6g mm/s",
+			       m->id, start_s, gap * 1e6L, c->end_mm_s);
 	return start_s;
 }
 
@@ -120,16 +122,17 @@ static bool move_sane(const struct checker *c, const struct move *m, double star
 {
 	double total = m->accel_s + m->cruise_s + m->decel_s;
 	bool ok = checker_sane(start_s, -1e12, 1e12) && checker_sane(m->accel_s, 0, 1e9) &&
-		  checker_sane(m->cruise_s, 0, 1e9) && checker_sane(m->decel_s, 0, 1e9) && total > 0 &&
-		  checker_sane(m->start_mm_s, 0, 1e9) && checker_sane(m->cruise_mm_s, 0, 1e9) &&
-		  checker_sane(m->end_mm_s, 0, 1e9) && checker_sane(m->accel_mm_s2, 0, 1e12) &&
-		  checker_sane(m->length_mm, 0, 1e9);
+		  checker_sane(m->cruise_s, 0, 1e9) && checker_sane(m->decel_s, 0, 1e9) &&
+		  total > 0 && checker_sane(m->start_mm_s, 0, 1e9) &&
+		  checker_sane(m->cruise_mm_s, 0, 1e9) && checker_sane(m->end_mm_s, 0, 1e9) &&
+		  checker_sane(m->accel_mm_s2, 0, 1e12) && checker_sane(m->length_mm, 0, 1e9);
 
 	for (int i = 0; i < MOVE_AXES; i++)
-		ok = ok && checker_sane(m->start_mm[i], -1e9, 1e9) && checker_sane(m->dir[i], -1e6, 1e6);
+		ok = ok && checker_sane(m->start_mm[i], -1e9, 1e9) &&
+		     checker_sane(m->dir[i], -1e6, 1e6);
 	for (uint32_t i = 0; ok && i < c->cfg.steppers; i++)
-		ok = fabsl(crossing_joint(&c->stepper[i], m->dir) *
-			   move_distance(m, total)) < STEPS_A_MOVE_MAX;
+		ok = fabsl(crossing_joint(&c->stepper[i], m->dir) * move_distance(m, total)) <
+		     STEPS_A_MOVE_MAX;
 	return ok;
 }
 
@@ -139,7 +142,8 @@ int checker_move(struct checker *c, const struct move *m, double start_s)
 
 	if (!move_sane(c, m, start_s)) {
 		checker_report(c, CHECKER_CONTINUITY, -1, 0, start_s,
-			       "move %u: a field is not finite, out of range, or it takes no time", m->id);
+			       "move %u: a field is not finite, out of range, or it takes no time",
+			       m->id);
 		return 0;
 	}
 	it = item_append(c);

@@ -19,7 +19,8 @@ static uint32_t pin_slot(const struct checker_trace *t, const char *name, size_t
 
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ (unsigned char)name[i]) * 16777619u;
-	for (hash %= CHECKER_TRACE_SLOTS; t->pin[hash].name[0]; hash = (hash + 1) % CHECKER_TRACE_SLOTS)
+	for (hash %= CHECKER_TRACE_SLOTS; t->pin[hash].name[0];
+	     hash = (hash + 1) % CHECKER_TRACE_SLOTS)
 		if (!memcmp(t->pin[hash].name, name, len) && !t->pin[hash].name[len])
 			break;
 	return hash;
@@ -118,8 +119,9 @@ int checker_trace_next(struct checker_trace *t, struct checker_trace_step *out, 
 			pin = &t->pin[pin_slot(t, e.pin, e.pin_len)];
 		if (!good || (pin->name[0] && e.level > 1)) {
 			line[strcspn(line, "\r\n")] = 0;
-			snprintf(err, err_len, "%s:%llu: \"%.60s\", expected: clock, pin, level 0 or 1",
-				 t->name, (unsigned long long)t->line, line);
+			snprintf(err, err_len,
+				 "%s:%llu: \"%.60s\", expected: clock, pin, level 0 or 1", t->name,
+				 (unsigned long long)t->line, line);
 			return -EPROTO;
 		}
 		if (!pin->name[0])

@@ -95,7 +95,8 @@ int plot_planned_move(struct plot *p, const struct move *m, double start_s)
 	l = &p->line[p->lines++];
 	*l = (struct plot_line){ .start_s = start_s,
 				 .end_s = start_s + m->accel_s + m->cruise_s + m->decel_s,
-				 .x0 = m->start_mm[AXIS_X], .y0 = m->start_mm[AXIS_Y],
+				 .x0 = m->start_mm[AXIS_X],
+				 .y0 = m->start_mm[AXIS_Y],
 				 .x1 = m->start_mm[AXIS_X] + m->dir[AXIS_X] * m->length_mm,
 				 .y1 = m->start_mm[AXIS_Y] + m->dir[AXIS_Y] * m->length_mm,
 				 .extrudes = extrudes(m) };

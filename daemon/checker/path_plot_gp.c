@@ -124,8 +124,10 @@ static struct box zoom_box(const struct plot *p, double size_mm)
 
 static void put_rectangle(FILE *f, struct box b, const char *colour)
 {
-	fprintf(f, "set object 1 rectangle from %.4f,%.4f to %.4f,%.4f front fs empty "
-		   "border lc rgb '%s' lw 2\n", b.x0, b.y0, b.x1, b.y1, colour);
+	fprintf(f,
+		"set object 1 rectangle from %.4f,%.4f to %.4f,%.4f front fs empty "
+		"border lc rgb '%s' lw 2\n",
+		b.x0, b.y0, b.x1, b.y1, colour);
 }
 
 static void put_path(FILE *f, const struct plot *p)
@@ -138,9 +140,10 @@ static void put_path(FILE *f, const struct plot *p)
 		snprintf(layer, sizeof(layer), "layer %u, z = %.4g mm", p->layer, p->z_mm);
 	put_output(f, p, "path", 1600, 1000);
 	fputs("unset key\nset clip two\nset tics out nomirror\nset border 3 lc rgb '#606060'\n"
-	      "set grid lc rgb '#d0d0d0' lw 0.5\nset multiplot\nset label 1 ", f);
-	put_quoted(f, p->title, p->title[0] ? ": planned and executed path" :
-					      "Planned and executed path");
+	      "set grid lc rgb '#d0d0d0' lw 0.5\nset multiplot\nset label 1 ",
+	      f);
+	put_quoted(f, p->title,
+		   p->title[0] ? ": planned and executed path" : "Planned and executed path");
 	fputs(" at screen 0.02,0.98 noenhanced\nset size ratio -1\n", f);
 
 	fprintf(f, "set title '%s' noenhanced\nset xlabel 'X, mm'\nset ylabel 'Y, mm'\n", layer);
@@ -151,7 +154,8 @@ static void put_path(FILE *f, const struct plot *p)
 	put_curves(f, p, "lines lw 2.5", "lines lw 0.8", true);
 
 	fputs("unset label 1\nunset key\nunset xlabel\nunset ylabel\nset origin 0.62,0.475\nset size 0.38,0.475\n"
-	      "set border 15 lc rgb '#c00000'\n", f);
+	      "set border 15 lc rgb '#c00000'\n",
+	      f);
 	fprintf(f, "set title 'red: %.3g mm%s' noenhanced\n", p->zoom_mm,
 		p->stride > 1 ? ", steps thinned out" : "");
 	put_range(f, near);
@@ -173,25 +177,33 @@ static void put_error(FILE *f, const struct plot *p, const struct checker_result
 
 	put_output(f, p, "error", 1200, 720);
 	fputs("set title ", f);
-	put_quoted(f, p->title, p->title[0] ? ": step-time error, executed minus exact" :
-					      "Step-time error, executed minus exact");
+	put_quoted(f, p->title,
+		   p->title[0] ? ": step-time error, executed minus exact"
+			       : "Step-time error, executed minus exact");
 	fputs(" noenhanced offset 0,1\n", f);
-	fprintf(f, "set label 1 '%llu steps, %llu violations    rms %.2f µs, p99 %.2f µs, "
-		   "p99.9 %.2f µs, max %.2f µs' at graph 0.5,1.035 center noenhanced\n",
+	fprintf(f,
+		"set label 1 '%llu steps, %llu violations    rms %.2f µs, p99 %.2f µs, "
+		"p99.9 %.2f µs, max %.2f µs' at graph 0.5,1.035 center noenhanced\n",
 		(unsigned long long)e->steps, (unsigned long long)r->violations, e->rms_us,
 		e->p99_us, e->p999_us, e->max_us);
-	fprintf(f, "set xrange [%.3f:%.3f]\nset xlabel 'error, µs'\n"
-		   "set ylabel 'steps in each 0.1 µs, log scale'\nset tmargin 4.5\n", -range, range);
+	fprintf(f,
+		"set xrange [%.3f:%.3f]\nset xlabel 'error, µs'\n"
+		"set ylabel 'steps in each 0.1 µs, log scale'\nset tmargin 4.5\n",
+		-range, range);
 	fputs("set tics out nomirror\nset border 3 lc rgb '#606060'\nset grid lc rgb '#e8e8e8'\n"
 	      "set logscale y\nset yrange [0.7:*]\nset format y '%.0f'\nunset key\n"
-	      "set style fill solid 1.0 border\n", f);
+	      "set style fill solid 1.0 border\n",
+	      f);
 	for (int side = -1; side <= 1; side += 2) {
-		fprintf(f, "set arrow from first %.3f,graph 0 to first %.3f,graph 1 nohead front "
-			   "lc rgb '#c00000' lw 2 dt 2\n", side * p->tolerance_us,
-			side * p->tolerance_us);
-		fprintf(f, "set label '%s%.4g µs' at first %.3f,graph 0.95 %s offset %d,0 "
-			   "tc rgb '#c00000' front\n", side < 0 ? "−" : "+", p->tolerance_us,
-			side * p->tolerance_us, side < 0 ? "right" : "left", side);
+		fprintf(f,
+			"set arrow from first %.3f,graph 0 to first %.3f,graph 1 nohead front "
+			"lc rgb '#c00000' lw 2 dt 2\n",
+			side * p->tolerance_us, side * p->tolerance_us);
+		fprintf(f,
+			"set label '%s%.4g µs' at first %.3f,graph 0.95 %s offset %d,0 "
+			"tc rgb '#c00000' front\n",
+			side < 0 ? "−" : "+", p->tolerance_us, side * p->tolerance_us,
+			side < 0 ? "right" : "left", side);
 	}
 	fputs("plot ", f);
 	put_quoted(f, p->prefix, "-error.dat");
@@ -228,8 +240,10 @@ int plot_run(const struct plot *p, bool with_error, char *msg, size_t msg_len)
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
 	if (ret || (WIFEXITED(status) && WEXITSTATUS(status) == 127)) {
-		snprintf(msg, msg_len, "gnuplot is missing (apt-get install gnuplot-nox); then: "
-			 "gnuplot %s", path);
+		snprintf(msg, msg_len,
+			 "gnuplot is missing (apt-get install gnuplot-nox); then: "
+			 "gnuplot %s",
+			 path);
 		return -ENOENT;
 	}
 	if (status != 0) {

@@ -78,8 +78,9 @@ int plan_trace_put_map(FILE *f, uint32_t mcu, double from_s, uint64_t clock0, do
 {
 	struct plan_trace_rec rec = { .kind = PLAN_TRACE_MAP };
 
-	rec.map = (struct plan_trace_map){ .mcu = mcu, .clock0 = clock0, .from_s = from_s,
-					   .t0_s = t0_s, .freq_hz = freq_hz };
+	rec.map = (struct plan_trace_map){
+		.mcu = mcu, .clock0 = clock0, .from_s = from_s, .t0_s = t0_s, .freq_hz = freq_hz
+	};
 	return plan_trace_put(f, &rec);
 }
 

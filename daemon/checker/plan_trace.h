@@ -33,14 +33,14 @@ struct plan_trace_header {
 enum plan_trace_kind {
 	PLAN_TRACE_SETUP = 1, /* struct plan_trace_setup: first */
 	PLAN_TRACE_MCU,       /* struct plan_trace_mcu: one for each */
-	PLAN_TRACE_STEPPER,   /* struct plan_trace_stepper: one for each, all before the first move */
-	PLAN_TRACE_MOVE,      /* struct plan_trace_move */
-	PLAN_TRACE_POSITION,  /* struct plan_trace_position */
-	PLAN_TRACE_MAP,       /* struct plan_trace_map */
-	PLAN_TRACE_HALT,      /* struct plan_trace_halt */
-	PLAN_TRACE_CUT,       /* struct plan_trace_halt, stepper unused */
-	PLAN_TRACE_RESYNC,    /* struct plan_trace_resync */
-	PLAN_TRACE_END,       /* nothing: the run was closed in order */
+	PLAN_TRACE_STEPPER, /* struct plan_trace_stepper: one for each, all before the first move */
+	PLAN_TRACE_MOVE,    /* struct plan_trace_move */
+	PLAN_TRACE_POSITION, /* struct plan_trace_position */
+	PLAN_TRACE_MAP,      /* struct plan_trace_map */
+	PLAN_TRACE_HALT,     /* struct plan_trace_halt */
+	PLAN_TRACE_CUT,      /* struct plan_trace_halt, stepper unused */
+	PLAN_TRACE_RESYNC,   /* struct plan_trace_resync */
+	PLAN_TRACE_END,      /* nothing: the run was closed in order */
 };
 
 struct plan_trace_setup {

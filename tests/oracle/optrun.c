@@ -126,9 +126,10 @@ void optrun_start(struct optrun *o, bool integer, long double interval_min)
 {
 	static const long double amin = -32768.0L, amax = 32767.0L, imax = 0x1p31L;
 
-	*o = (struct optrun){.integer = integer, .n = 4,
-			     .a = {amin, amax, amax, amin},
-			     .i = {interval_min, interval_min, imax, imax}};
+	*o = (struct optrun){ .integer = integer,
+			      .n = 4,
+			      .a = { amin, amax, amax, amin },
+			      .i = { interval_min, interval_min, imax, imax } };
 }
 
 bool optrun_step(struct optrun *o, int64_t j, long double lo, long double hi)
@@ -176,8 +177,8 @@ bool optrun_end(const struct optrun *o, int64_t j, long double last_min, long do
 }
 
 /* One run from step number first on; base: clock before it, moved to the run's end. */
-static int64_t optrun_longest(const struct ref_step *steps, int64_t first, int64_t n, long double freq,
-			      long double tol, bool integer, long double *base)
+static int64_t optrun_longest(const struct ref_step *steps, int64_t first, int64_t n,
+			      long double freq, long double tol, bool integer, long double *base)
 {
 	struct optrun o, good;
 	int64_t len = 0;
@@ -206,11 +207,13 @@ static int64_t optrun_longest(const struct ref_step *steps, int64_t first, int64
 	if (!len)
 		abort();
 	long double half = 0.5L * (first + len > 1 ? freq * (steps[first + len - 1].t_s -
-							     steps[first + len - 2].t_s) : gap);
+							     steps[first + len - 2].t_s)
+						   : gap);
 
 	if (!optrun_end(&good, len, fmaxl(half, 1e-6L), &interval, &add))
 		abort();
-	*base += (long double)len * interval + add * (long double)len * (long double)(len - 1) / 2.0L;
+	*base += (long double)len * interval +
+		 add * (long double)len * (long double)(len - 1) / 2.0L;
 	return len;
 }
 

@@ -35,8 +35,8 @@ uint64_t ref_seed(const char *what)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	uint64_t seed = env ? strtoull(env, NULL, 0) : (uint64_t)ts.tv_sec * 1000003u +
-							       (uint64_t)ts.tv_nsec;
+	uint64_t seed = env ? strtoull(env, NULL, 0)
+			    : (uint64_t)ts.tv_sec * 1000003u + (uint64_t)ts.tv_nsec;
 
 	seed = seed ? seed : 1;
 	printf("%s: STEPD_SEED=%llu\n", what, (unsigned long long)seed);
@@ -59,8 +59,11 @@ bool ref_move(uint64_t *state, struct move *m, const double start_mm[MOVE_AXES],
 
 	if (!(vc > 0.0))
 		return false;
-	*m = (struct move){.length_mm = length_mm, .accel_mm_s2 = a, .start_mm_s = v0,
-			   .cruise_mm_s = vc, .end_mm_s = v1};
+	*m = (struct move){ .length_mm = length_mm,
+			    .accel_mm_s2 = a,
+			    .start_mm_s = v0,
+			    .cruise_mm_s = vc,
+			    .end_mm_s = v1 };
 	memcpy(m->start_mm, start_mm, sizeof(m->start_mm));
 	memcpy(m->dir, dir, sizeof(m->dir));
 	m->accel_s = (vc - v0) / a;
@@ -92,7 +95,7 @@ static void ref_put(struct ref_joint *j, long double t_s, int dir)
 		if (!j->steps)
 			abort();
 	}
-	j->steps[j->n++] = (struct ref_step){t_s, dir};
+	j->steps[j->n++] = (struct ref_step){ t_s, dir };
 	j->count += dir;
 }
 

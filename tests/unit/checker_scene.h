@@ -290,8 +290,9 @@ static inline int move_crossings(const struct scene *sc, int st, int i, long dou
 			else
 				lo = mid;
 		}
-		out[(int)n] = (struct xstep){ .t = sc->start[i] + hi, .dir = up ? 1 : -1,
-					 .stepper = (uint32_t)st };
+		out[(int)n] = (struct xstep){ .t = sc->start[i] + hi,
+					      .dir = up ? 1 : -1,
+					      .stepper = (uint32_t)st };
 		*k += up ? 1 : -1;
 	}
 }
@@ -326,9 +327,9 @@ static inline void scene_steps(struct scene *sc)
 				offset = p0 - end;
 			p0 -= offset;
 			n += move_crossings(sc, st, i, p0, &k, first + n);
-			end = p0 + joint(sc, st, m->dir) *
-					   distance(m, (long double)m->accel_s + m->cruise_s +
-							       m->decel_s);
+			end = p0 +
+			      joint(sc, st, m->dir) * distance(m, (long double)m->accel_s +
+									  m->cruise_s + m->decel_s);
 			assert_true(sc->steps + n < STEPS_MAX - 10000);
 		}
 		sc->steps += filter_pairs(first, n, 100e-6);
@@ -362,7 +363,8 @@ static inline struct checker *checker_for(const struct scene *sc)
 	for (uint32_t m = 0; m < 2; m++)
 		for (int i = 0; i < sc->maps; i++)
 			assert_int_equal(checker_map(c, m, sc->map[m][i].from, sc->map[m][i].clock0,
-						     sc->map[m][i].t0, sc->map[m][i].freq), 0);
+						     sc->map[m][i].t0, sc->map[m][i].freq),
+					 0);
 	return c;
 }
 

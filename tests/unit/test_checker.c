@@ -102,8 +102,7 @@ static int previous_of(const struct scene *sc, int i)
 
 static void step_remove(struct scene *sc, int i)
 {
-	memmove(&sc->step[i], &sc->step[i + 1],
-		(size_t)(sc->steps - i - 1) * sizeof(*sc->step));
+	memmove(&sc->step[i], &sc->step[i + 1], (size_t)(sc->steps - i - 1) * sizeof(*sc->step));
 	sc->steps--;
 }
 
@@ -524,8 +523,8 @@ static void homing(int executed, int64_t read_back, uint64_t want_missing, uint6
 	back.start_mm[0] = 0;
 	assert_int_equal(checker_move(c, &back, stop + 1), 0);
 	for (int i = 4000; i < sc->steps; i++)
-		checker_step(c, 0, 0, sc->step[i].clock +
-			     scene_clock(sc, 0, stop + 1 - sc->start[1]));
+		checker_step(c, 0, 0,
+			     sc->step[i].clock + scene_clock(sc, 0, stop + 1 - sc->start[1]));
 	assert_int_equal(checker_finish(c, &r), 0);
 	if (want_missing + want_resync == 0)
 		assert_clean(&r);

@@ -30,7 +30,8 @@ static void make_curve(uint64_t *rng, struct stepcompress *sc, double *tol_out)
 	double tol = 12.5e-6 * freq, v = ref_loguniform(rng, 100.0, 200e3) / freq, t = 0.0;
 	double a = ref_uniform(rng, -1.0, 1.0) * ref_loguniform(rng, 1e3, 3e6) / freq / freq;
 	double base = ref_uniform(rng, -1.0, 1.0) * tol;
-	int n = 2 + (int)(ref_random(rng) % (STEPCOMPRESS_SLOTS - 2)), kink = (int)(ref_random(rng) % 100);
+	int n = 2 + (int)(ref_random(rng) % (STEPCOMPRESS_SLOTS - 2)),
+	    kink = (int)(ref_random(rng) % 100);
 	bool noise = ref_random(rng) % 8 == 0;
 
 	stepcompress_reset(sc);
@@ -95,8 +96,9 @@ static void test_curves(void **state)
 		shorter += f->best < len;
 		much += f->best < len - 1 - len / 20;
 	}
-	print_message("%d curves: %lld of %lld steps, %lld shorter, %lld by more than 5 %% and a step\n",
-		      CURVES, (long long)ours, (long long)best, (long long)shorter, (long long)much);
+	print_message(
+		"%d curves: %lld of %lld steps, %lld shorter, %lld by more than 5 %% and a step\n",
+		CURVES, (long long)ours, (long long)best, (long long)shorter, (long long)much);
 	assert_true((double)ours >= 0.99 * (double)best);
 	assert_true(much <= CURVES / 50);
 }
@@ -104,7 +106,7 @@ static void test_curves(void **state)
 /* Print-like motion of one axis: perimeters of short segments, infill, travel. */
 static void make_moves(uint64_t *rng, struct move *moves, double *start_s, int count)
 {
-	double pos[MOVE_AXES] = {0}, dir[MOVE_AXES] = {1.0}, angle = 0.0, v = 0.0, t = 1.0;
+	double pos[MOVE_AXES] = { 0 }, dir[MOVE_AXES] = { 1.0 }, angle = 0.0, v = 0.0, t = 1.0;
 	int n = 0;
 
 	while (n < count) {
@@ -134,8 +136,8 @@ static void count_commands(uint64_t *rng, double steps_mm, double freq_hz)
 	static double start_s[MOVES];
 	static struct trapq_phase ph[2048];
 	static struct stepgen sg;
-	struct stepgen_config cfg = {.weight = {steps_mm}};
-	struct clockmap map = {0.0, 0, freq_hz};
+	struct stepgen_config cfg = { .weight = { steps_mm } };
+	struct clockmap map = { 0.0, 0, freq_hz };
 	struct ref_joint ref;
 	struct step_run run;
 	struct trapq tq;
@@ -151,13 +153,15 @@ static void count_commands(uint64_t *rng, double steps_mm, double freq_hz)
 		ref_joint_move(&ref, &moves[k], start_s[k]);
 	}
 	ref_joint_filter(&ref, STEPGEN_REVERSAL_FILTER_S);
-	while (stepgen_next(&sg, trapq_end_s(&tq) + 1.0, trapq_end_s(&tq) + 1.0, &map, &run) == STEPGEN_RUN)
+	while (stepgen_next(&sg, trapq_end_s(&tq) + 1.0, trapq_end_s(&tq) + 1.0, &map, &run) ==
+	       STEPGEN_RUN)
 		ours++;
 	integer = optrun_commands(ref.steps, ref.n, freq_hz, STEPGEN_TOL_S, true);
 	real = optrun_commands(ref.steps, ref.n, freq_hz, STEPGEN_TOL_S, false);
-	print_message("%3.0f steps/mm %3.0f MHz: %lld steps, %lld commands, optimum %lld integer %lld real, %+.1f %%\n",
-		      steps_mm, freq_hz / 1e6, (long long)ref.n, (long long)ours, (long long)integer,
-		      (long long)real, 100.0 * ((double)ours / (double)integer - 1.0));
+	print_message(
+		"%3.0f steps/mm %3.0f MHz: %lld steps, %lld commands, optimum %lld integer %lld real, %+.1f %%\n",
+		steps_mm, freq_hz / 1e6, (long long)ref.n, (long long)ours, (long long)integer,
+		(long long)real, 100.0 * ((double)ours / (double)integer - 1.0));
 	assert_true((double)ours <= 1.05 * (double)integer + 10.0);
 	ref_joint_free(&ref);
 }

@@ -73,8 +73,8 @@ static void scene_dir(uint64_t *rng, double dir[MOVE_AXES], const double last[MO
 
 static void scene_make(struct scene *sc, uint64_t seed)
 {
-	static const double freqs[] = {16e6, 50e6, 180e6};
-	double pos[MOVE_AXES] = {0}, dir[MOVE_AXES] = {1.0}, v = 0.0, t;
+	static const double freqs[] = { 16e6, 50e6, 180e6 };
+	double pos[MOVE_AXES] = { 0 }, dir[MOVE_AXES] = { 1.0 }, v = 0.0, t;
 	uint64_t *rng = &sc->rng;
 
 	memset(sc, 0, sizeof(*sc));
@@ -94,7 +94,8 @@ static void scene_make(struct scene *sc, uint64_t seed)
 	default:
 		sc->weight[AXIS_E] = sc->steps_mm;
 	}
-	double max = ref_random(rng) % 4 ? ref_loguniform(rng, 5.0, 500.0) : 500e3 / sc->steps_mm / 1.5;
+	double max = ref_random(rng) % 4 ? ref_loguniform(rng, 5.0, 500.0)
+					 : 500e3 / sc->steps_mm / 1.5;
 	bool slow = ref_random(rng) % 8 == 0;
 
 	if (slow)
@@ -102,8 +103,8 @@ static void scene_make(struct scene *sc, uint64_t seed)
 	t = ref_random(rng) % 4 ? ref_uniform(rng, 0.2, 10.0) : 86400.0 * 100.0;
 	for (int tries = 0; sc->n < MOVES && tries < 10 * MOVES; tries++) {
 		struct move *m = &sc->moves[sc->n];
-		double len = ref_random(rng) % 8 ? ref_loguniform(rng, 0.02, 2.0) :
-						   ref_loguniform(rng, 0.002, 40.0);
+		double len = ref_random(rng) % 8 ? ref_loguniform(rng, 0.02, 2.0)
+						 : ref_loguniform(rng, 0.002, 40.0);
 		double accel = ref_loguniform(rng, 100.0, 20000.0);
 		bool stop = ref_random(rng) % 10 == 0, pause = v == 0.0 && ref_random(rng) % 2;
 		double d[MOVE_AXES];
@@ -120,8 +121,8 @@ static void scene_make(struct scene *sc, uint64_t seed)
 			memcpy(sc->rename_mm[sc->n], pos, sizeof(pos));
 		}
 		if (pause)
-			t += ref_random(rng) % 4 ? ref_loguniform(rng, 1e-3, 1.0) :
-						   ref_loguniform(rng, 1.0, 20000.0);
+			t += ref_random(rng) % 4 ? ref_loguniform(rng, 1e-3, 1.0)
+						 : ref_loguniform(rng, 1.0, 20000.0);
 		sc->start_s[sc->n++] = t;
 		t += m->accel_s + m->cruise_s + m->decel_s;
 		v = m->end_mm_s;
@@ -133,7 +134,7 @@ static void scene_make(struct scene *sc, uint64_t seed)
 
 static bool scene_reference(const struct scene *sc, struct ref_joint *ref)
 {
-	double pos[MOVE_AXES] = {0};
+	double pos[MOVE_AXES] = { 0 };
 
 	ref_joint_init(ref, sc->weight);
 	for (int k = 0; k < sc->n; k++) {
@@ -152,8 +153,8 @@ static bool scene_reference(const struct scene *sc, struct ref_joint *ref)
 struct checker {
 	const struct ref_joint *ref;
 	struct clockmap map;
-	int64_t next;     /* reference step expected */
-	uint64_t clock;   /* of the last step */
+	int64_t next;   /* reference step expected */
+	uint64_t clock; /* of the last step */
 	uint64_t commands, rebases;
 	long double worst_s;
 	bool any;
@@ -191,23 +192,26 @@ static void check_run(struct checker *ck, const struct step_run *run, double due
 				      (long long)(first + j), s->t_s, run->dir ? 1 : -1, s->dir);
 			fail();
 		}
-		long double err = ((long double)clock - exact_clock(ck, first + j)) / ck->map.freq_hz;
+		long double err = ((long double)clock - exact_clock(ck, first + j)) /
+				  ck->map.freq_hz;
 
 		if (fabsl(err) > ck->worst_s)
 			ck->worst_s = fabsl(err);
 		if (fabsl(err) > (long double)STEPGEN_TOL_S) {
-			print_message("step %lld off by %.3Lg us\n", (long long)(first + j), err * 1e6L);
+			print_message("step %lld off by %.3Lg us\n", (long long)(first + j),
+				      err * 1e6L);
 			fail();
 		}
 		assert_true(!ck->any || clock > before);
 		if (ck->any && (j == 0 || j == run->count - 1)) {
-			long double exact = exact_clock(ck, first + j) - exact_clock(ck, first + j - 1);
+			long double exact = exact_clock(ck, first + j) -
+					    exact_clock(ck, first + j - 1);
 
 			if ((long double)(clock - before) < 0.5L * exact - 1e-3L) {
-				print_message("step %lld: interval %llu, exact %.6Lf; j %lld of %d, rebase %d\n",
-					      (long long)(first + j),
-					      (unsigned long long)(clock - before), exact, (long long)j,
-					      run->count, run->rebase);
+				print_message(
+					"step %lld: interval %llu, exact %.6Lf; j %lld of %d, rebase %d\n",
+					(long long)(first + j), (unsigned long long)(clock - before),
+					exact, (long long)j, run->count, run->rebase);
 				fail();
 			}
 		}
@@ -228,16 +232,17 @@ static void scene_run(struct scene *sc, const struct ref_joint *ref, struct step
 {
 	struct trapq_phase phases[PHASES];
 	struct trapq tq;
-	struct stepgen_config cfg = {0};
+	struct stepgen_config cfg = { 0 };
 	double now = sc->start_s[0] - 0.01;
 	int fed = 0;
 
 	trapq_init(&tq, phases, PHASES);
 	memcpy(cfg.weight, sc->weight, sizeof(cfg.weight));
 	stepgen_init(sg, &cfg, &tq);
-	*ck = (struct checker){.ref = ref, .map = {0.0, 12345, sc->freq_hz}};
+	*ck = (struct checker){ .ref = ref, .map = { 0.0, 12345, sc->freq_hz } };
 	if (now > 1e6)
-		ck->map = (struct clockmap){now - 50.0, (uint64_t)(now * sc->freq_hz), sc->freq_hz};
+		ck->map = (struct clockmap){ now - 50.0, (uint64_t)(now * sc->freq_hz),
+					     sc->freq_hz };
 	for (int64_t guard = 0; guard < 4000000; guard++) {
 		while (fed < sc->n && trapq_room(&tq)) {
 			if (sc->rename[fed])
@@ -263,7 +268,8 @@ static void scene_run(struct scene *sc, const struct ref_joint *ref, struct step
 			print_message("step %lld: error %d\n", (long long)ck->next, r);
 			fail();
 		}
-		assert_true(ck->next >= ref->n || ref->steps[ck->next].t_s >= (long double)due - 1e-8L);
+		assert_true(ck->next >= ref->n ||
+			    ref->steps[ck->next].t_s >= (long double)due - 1e-8L);
 		assert_true(stepgen_frontier_s(sg) >= due);
 		trapq_retire(&tq, stepgen_frontier_s(sg));
 		if (fed == sc->n && due > tq.end_s)
@@ -316,8 +322,8 @@ static void test_threshold(void **state)
 	static struct stepgen sg;
 	struct trapq_phase phases[PHASES];
 	struct trapq tq;
-	struct clockmap map = {0.0, 0, 50e6};
-	struct stepgen_config cfg = {.weight = {80.0}};
+	struct clockmap map = { 0.0, 0, 50e6 };
+	struct stepgen_config cfg = { .weight = { 80.0 } };
 	double pos = 0.0, t = 1.0;
 	uint64_t rng = ref_seed("threshold"), last = 0;
 	struct step_run run;
@@ -328,11 +334,12 @@ static void test_threshold(void **state)
 	for (int k = 0; k < 2000; k++) {
 		/* ends at (n + 0.5) / 80 mm, in one of its roundings */
 		double to = ((double)((int64_t)(ref_random(&rng) % 7) - 3) + 0.5) / 80.0;
-		double start[MOVE_AXES] = {pos}, dir[MOVE_AXES] = {to > pos ? 1.0 : -1.0};
+		double start[MOVE_AXES] = { pos }, dir[MOVE_AXES] = { to > pos ? 1.0 : -1.0 };
 		struct move m;
 		int64_t sum = stepgen_count(&sg);
 
-		if (to == pos || !ref_move(&rng, &m, start, dir, fabs(to - pos), 5000.0, 0.0, 100.0, true))
+		if (to == pos ||
+		    !ref_move(&rng, &m, start, dir, fabs(to - pos), 5000.0, 0.0, 100.0, true))
 			continue;
 		t += ref_loguniform(&rng, 1e-3, 0.1);
 		assert_int_equal(trapq_append(&tq, &m, t), TRAPQ_OK);
@@ -355,10 +362,10 @@ static void test_resync(void **state)
 	static struct stepgen sg;
 	struct trapq_phase phases[PHASES];
 	struct trapq tq;
-	struct clockmap map = {0.0, 0, 50e6};
-	struct stepgen_config cfg = {.weight = {80.0}};
+	struct clockmap map = { 0.0, 0, 50e6 };
+	struct stepgen_config cfg = { .weight = { 80.0 } };
 	struct move m;
-	double dir[MOVE_AXES] = {1.0};
+	double dir[MOVE_AXES] = { 1.0 };
 	uint64_t rng = ref_seed("resync");
 	struct step_run run;
 
@@ -371,7 +378,7 @@ static void test_resync(void **state)
 		;
 	trapq_clear(&tq, 1.5);
 	stepgen_resync(&sg, 77);
-	double home[MOVE_AXES] = {5.0, 6.0, 7.0, 8.0};
+	double home[MOVE_AXES] = { 5.0, 6.0, 7.0, 8.0 };
 
 	trapq_set_position(&tq, home);
 	assert_int_equal(stepgen_next(&sg, 10.0, 10.0, &map, &run), STEPGEN_NONE);
@@ -390,9 +397,9 @@ static void test_errors(void **state)
 	static struct stepgen sg;
 	struct trapq_phase phases[PHASES];
 	struct trapq tq;
-	struct clockmap map = {0.0, 0, 50e6};
-	struct stepgen_config cfg = {.weight = {80.0}, .min_interval_s = 1e-3, .tol_s = 1e-5};
-	double dir[MOVE_AXES] = {1.0};
+	struct clockmap map = { 0.0, 0, 50e6 };
+	struct stepgen_config cfg = { .weight = { 80.0 }, .min_interval_s = 1e-3, .tol_s = 1e-5 };
+	double dir[MOVE_AXES] = { 1.0 };
 	uint64_t rng = 1;
 	struct step_run run;
 	struct move m;

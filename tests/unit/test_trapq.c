@@ -24,10 +24,16 @@ enum { CAPACITY = 64 };
 static struct move simple_move(double x_mm, double length_mm)
 {
 	/* 0.1 s up to 10 mm/s, cruise, 0.1 s down */
-	return (struct move){.start_mm = {x_mm}, .dir = {1.0}, .length_mm = length_mm,
-			     .accel_mm_s2 = 100.0, .cruise_mm_s = 10.0, .accel_s = 0.1,
-			     .cruise_s = (length_mm - 1.0) / 10.0, .decel_s = 0.1, .id = 7,
-			     .line = 9};
+	return (struct move){ .start_mm = { x_mm },
+			      .dir = { 1.0 },
+			      .length_mm = length_mm,
+			      .accel_mm_s2 = 100.0,
+			      .cruise_mm_s = 10.0,
+			      .accel_s = 0.1,
+			      .cruise_s = (length_mm - 1.0) / 10.0,
+			      .decel_s = 0.1,
+			      .id = 7,
+			      .line = 9 };
 }
 
 static void test_phases(void **state)
@@ -69,15 +75,33 @@ static void test_refusals(void **state)
 	for (int i = 0; i < 9; i++) {
 		bad = m;
 		switch (i) {
-		case 0: bad.length_mm = 0.0; break;
-		case 1: bad.cruise_s = -1.0; break;
-		case 2: bad.length_mm = 5.1; break;
-		case 3: bad.dir[2] = NAN; break;
-		case 4: bad.start_mm[3] = INFINITY; break;
-		case 5: bad.cruise_mm_s = 11.0; break;
-		case 6: bad.accel_mm_s2 = NAN; break;
-		case 7: bad.end_mm_s = -0.1; break;
-		default: bad.accel_s = bad.cruise_s = bad.decel_s = 0.0; break;
+		case 0:
+			bad.length_mm = 0.0;
+			break;
+		case 1:
+			bad.cruise_s = -1.0;
+			break;
+		case 2:
+			bad.length_mm = 5.1;
+			break;
+		case 3:
+			bad.dir[2] = NAN;
+			break;
+		case 4:
+			bad.start_mm[3] = INFINITY;
+			break;
+		case 5:
+			bad.cruise_mm_s = 11.0;
+			break;
+		case 6:
+			bad.accel_mm_s2 = NAN;
+			break;
+		case 7:
+			bad.end_mm_s = -0.1;
+			break;
+		default:
+			bad.accel_s = bad.cruise_s = bad.decel_s = 0.0;
+			break;
 		}
 		assert_int_equal(trapq_append(&tq, &bad, 1.0), TRAPQ_INVALID);
 	}
@@ -113,8 +137,8 @@ static void test_at(void **state)
 	static struct trapq_phase ph[1024];
 	struct trapq tq;
 	struct move moves[200];
-	double start_s[200], pos[MOVE_AXES] = {0}, t = 1.0, v = 0.0;
-	double dir[MOVE_AXES] = {0.6, -0.8, 0.0, 0.033};
+	double start_s[200], pos[MOVE_AXES] = { 0 }, t = 1.0, v = 0.0;
+	double dir[MOVE_AXES] = { 0.6, -0.8, 0.0, 0.033 };
 	uint64_t rng = ref_seed("trapq_at");
 	int n = 0;
 
@@ -123,8 +147,8 @@ static void test_at(void **state)
 	while (n < 200) {
 		bool stop = ref_random(&rng) % 4 == 0;
 
-		if (!ref_move(&rng, &moves[n], pos, dir, ref_loguniform(&rng, 0.01, 50.0), 3000.0, v,
-			      200.0, stop))
+		if (!ref_move(&rng, &moves[n], pos, dir, ref_loguniform(&rng, 0.01, 50.0), 3000.0,
+			      v, 200.0, stop))
 			continue;
 		if (v == 0.0 && ref_random(&rng) % 2)
 			t += ref_uniform(&rng, 0.0, 0.5);
@@ -144,10 +168,12 @@ static void test_at(void **state)
 		trapq_at(&tq, at, &pt);
 		while (i > 0 && start_s[i] > at)
 			i--;
-		long double d = at > start_s[i] ? move_at(&moves[i], (long double)at - start_s[i]) : 0.0L;
+		long double d = at > start_s[i] ? move_at(&moves[i], (long double)at - start_s[i])
+						: 0.0L;
 
 		for (int a = 0; a < MOVE_AXES; a++)
-			assert_true(fabsl(pt.pos_mm[a] - (moves[i].start_mm[a] + dir[a] * d)) < 1e-9L);
+			assert_true(fabsl(pt.pos_mm[a] - (moves[i].start_mm[a] + dir[a] * d)) <
+				    1e-9L);
 		assert_true(pt.speed_mm_s >= -1e-9 && pt.speed_mm_s <= 200.0 + 1e-9);
 	}
 }
@@ -157,7 +183,7 @@ static void test_names(void **state)
 	struct trapq_phase ph[CAPACITY];
 	struct trapq tq;
 	struct move m = simple_move(0.0, 5.0);
-	double name[MOVE_AXES] = {100.0, 1.0, 2.0, 3.0}, end[MOVE_AXES];
+	double name[MOVE_AXES] = { 100.0, 1.0, 2.0, 3.0 }, end[MOVE_AXES];
 	struct trapq_point pt;
 
 	(void)state;
@@ -186,8 +212,10 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_phases), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_at),     cmocka_unit_test(test_names),
+		cmocka_unit_test(test_phases),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_at),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,9 +70,9 @@ static void write_plan(const struct scene *sc, bool closed)
 	for (uint32_t m = 0; m < 2; m++)
 		for (int i = 0; i < sc->maps; i++)
 			assert_int_equal(plan_trace_put_map(f, m, sc->map[m][i].from,
-							    sc->map[m][i].clock0,
-							    sc->map[m][i].t0,
-							    sc->map[m][i].freq), 0);
+							    sc->map[m][i].clock0, sc->map[m][i].t0,
+							    sc->map[m][i].freq),
+					 0);
 	for (int i = 0; i < sc->moves; i++) {
 		if (sc->rename[i]) {
 			rec.kind = PLAN_TRACE_POSITION;
