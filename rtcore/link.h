@@ -7,6 +7,7 @@
  * Threads: one at a time (RT in the daemon).
  * Units:   _ns = host CLOCK_MONOTONIC; baud in bits/s, ten of them a byte.
  * Errors:  all received bytes are untrusted; faults are counted in link_stats.
+ * Files:   link.c queue and sending, link_ack.c answers.
  * Facts:   docs/PROTOCOL.md section 4.
  *
  * Each turn: link_receive() what has come in, link_push() what is to go out, link_transmit() until
@@ -22,22 +23,35 @@
 #include "wire.h"
 
 enum {
-	LINK_SLOTS = 256,     /* frames in the ring; a power of two */
-	LINK_SLOTS_KEPT = 16, /* of these stay readable for link_sent() after their ack */
-	LINK_LOSSY = 24, /* link.loss from which on a line counts as lossy; one repeat makes 15 */
+	LINK_SLOTS = 256,               /* frames in the ring; a power of two */
+	LINK_SLOTS_KEPT = 16,           /* of these stay readable for link_sent() after their ack */
 	LINK_UNACKED_MAX = 12,          /* frames in flight */
-	LINK_PAYLOAD_LOSSY = 24,        /* command bytes a frame while every other is lost */
+	LINK_UNACKED_LOSSY = 4,         /* and on a lossy line: what follows a loss is lost, too */
 	LINK_WINDOW_SERIAL = 256,       /* bytes */
 	LINK_SYNC_MAX = WIRE_FRAME_MAX, /* 0x7e that end any half frame */
+	LINK_TIMEOUTS_STEADY = 4,       /* time-outs in a row before they grow */
+	LINK_PROBES_MAX = 3,            /* before the time-out comes */
+
 	LINK_TRANSMIT_MIN = 2 * WIRE_FRAME_MAX, /* smallest useful buffer for link_transmit() */
+
+	/* link.loss, in 1/65536: damage adds 1/16 of the way to 1, and an acknowledged byte takes
+	 * away 1/16384 of it. In damages per byte, these limits are about 1 in ... */
+	LINK_LOSSY = 6000,     /* 10000; the first damage makes 4096, the second exceeds it */
+	LINK_LOSS_BIG = 45000, /* 500: from there on frames of at most so many command bytes */
+	LINK_PAYLOAD_BIG = 40,
+	LINK_LOSS_HUGE = 58000, /* 130 */
+	LINK_PAYLOAD_HUGE = 24,
 };
 
 #define LINK_LEAD_NS ((int64_t)100 * 1000 * 1000)      /* default of link_set_lead() */
 #define LINK_RTO_FIRST_NS ((int64_t)100 * 1000 * 1000) /* before there is a sample */
-#define LINK_RTO_MIN_NS ((int64_t)25 * 1000 * 1000)
+#define LINK_RTO_MIN_NS ((int64_t)5 * 1000 * 1000)
 #define LINK_RTO_MAX_NS ((int64_t)5 * 1000 * 1000 * 1000)
 #define LINK_RTO_ALIVE_NS \
-	((int64_t)100 * 1000 * 1000) /* most it backs off until the link is lost */
+	((int64_t)100 * 1000 * 1000)                 /* most it backs off until the link is lost */
+#define LINK_PAUSE_NS ((int64_t)3 * 1000 * 1000)     /* within a frame from the firmware */
+#define LINK_UNSTEADY_NS ((int64_t)4 * 1000 * 1000)  /* round trips up to here count as steady */
+#define LINK_LATE_MAX_NS ((int64_t)25 * 1000 * 1000) /* a late answer counts as at most so late */
 #define LINK_LOST_NS ((int64_t)1000 * 1000 * 1000)
 #define LINK_DUE_NOW INT64_MIN /* due_ns of a command that goes out at once */
 
@@ -45,7 +59,9 @@ struct link_slot {
 	int64_t due_ns;  /* of the most urgent command in it */
 	int64_t late_ns; /* the same of those that have a time at all; INT64_MAX: none */
 	int64_t sent_ns; /* when its last byte left the wire, as far as known; the latest sending */
-	bool resent;
+	int64_t first_ns; /* the same of its first sending */
+	uint32_t order;   /* link.sendings before its latest one */
+	uint8_t resends;
 	uint8_t len; /* payload bytes before it is sent, frame bytes after */
 	uint8_t frame[WIRE_FRAME_MAX];
 };
@@ -59,6 +75,7 @@ struct link_stats {
 	uint32_t timeouts, naks;
 	uint32_t bad_acks; /* frames whose sequence number made no sense */
 	uint32_t lost_count;
+	uint32_t probes; /* questions what the firmware waits for */
 };
 
 struct link {
@@ -67,28 +84,39 @@ struct link {
 	uint64_t acked, sent, fill;
 	uint64_t resend; /* next frame to repeat, while resending */
 	uint64_t resend_end;
-	uint64_t burst_end;  /* first frame that the last resending did not cover */
 	uint64_t last_empty; /* highest n of an empty frame */
 	uint64_t sample;     /* frame whose round trip is being measured */
 	bool resending, sampling, has_rtt;
-	bool seq_known; /* the firmware has acknowledged something */
+	bool seq_known;  /* the firmware has acknowledged something */
+	bool recovering; /* something was repeated or asked: nothing new until that is clear */
+	bool guessed;    /* answered may be ahead of the truth */
+	bool nak_doubt;  /* a NAK came that is old news, unless an answer was lost */
+	bool heard;      /* anything since the last sending */
+	bool heard_well; /* the last frame was in order */
 	bool lost;
 	bool flush;
+	bool late;               /* see link_take_late() */
+	bool blocked;            /* nothing new is sent until link_drop_unsent() */
 	uint8_t seq_shift;       /* sequence number = (frame number + seq_shift) mod 16 */
 	uint8_t syncs;           /* 0x7e to send before the repeated frames */
+	uint8_t probes_row;      /* since a frame was sent */
 	uint8_t timeouts_row;    /* since the last ack */
-	uint8_t loss;            /* of 256 frames, how many had to be repeated lately */
+	uint16_t loss;           /* see LINK_LOSSY */
+	uint32_t sendings;       /* of frames and probes, with repeats: each gets one answer ... */
+	uint32_t answered;       /* ... in this order: so many have been, as far as known */
 	uint32_t byte_ns;        /* 0 = unknown */
 	uint32_t receive_window; /* bytes, 0 = unknown */
 	uint32_t unacked_bytes;
 	int64_t lead_ns;
 	int64_t late_margin_ns; /* INT64_MIN: lateness is nobody's concern */
-	bool late;              /* see link_take_late() */
 	int64_t wire_free_ns;   /* when the line will have taken all that was handed out */
 	int64_t rto_at_ns;      /* while something is unacked */
-	int64_t nak_at_ns;      /* a NAK that may be old news is believed then; INT64_MAX: none */
+	int64_t bytes_ns;       /* last bytes received */
+	int64_t heard_ns;       /* last frame of any kind */
+	int64_t probe_ns;       /* when the latest probe left the wire */
 	int64_t progress_ns;    /* last ack, or first byte after silence */
-	int64_t srtt_ns, rttvar_ns, rto_ns, rtt_ns; /* rtt_ns: plain average */
+	int64_t srtt_ns, rttvar_ns, rto_ns;
+	int64_t rtt_ns, rtt_min_ns, rtt_max_ns; /* plain average and, lately, least and longest */
 	struct link_stats stats;
 	struct wire_rx rx;
 	struct link_slot slots[LINK_SLOTS];
@@ -167,10 +195,10 @@ static inline uint32_t link_unacked(const struct link *link)
 	return (uint32_t)(link->sent - link->acked);
 }
 
-/* Frames had to be repeated lately: what is due should be handed over earlier. */
+/* Frames had to be repeated or were late: what is due should be handed over earlier. */
 static inline bool link_lossy(const struct link *link)
 {
-	return link->loss >= LINK_LOSSY;
+	return link->loss >= LINK_LOSSY || link->rtt_max_ns >= LINK_UNSTEADY_NS;
 }
 
 /* Nothing unsent and nothing unacknowledged. */

@@ -3,7 +3,7 @@
  *
  * Shown: every command arrives exactly once and in order whatever the line does (each kind of
  * fault up to 1 byte in 200, all kinds at once, bursts), within a stated virtual time; never more
- * than 12 frames or the receive window in flight; start-up with any sequence number; pacing;
+ * than 12 frames or the receive window in flight; how long a command takes at most on a bad line; start-up with any sequence number; pacing;
  * time-outs, NAKs and the lost-link flag as the protocol facts state them.
  * How: host link, two daemon/vwire lines, a firmware model that follows docs/PROTOCOL.md from the
  * other side. Repeat with STEPD_SEED=<the seed it prints>.
@@ -102,6 +102,9 @@ static void model_receive(struct model *m, const uint8_t *bytes, size_t len, int
 
 /* ---- both sides and the lines between them ---- */
 
+enum { LATENCY_STEPS = 1000 };
+#define LATENCY_STEP_NS (MS / 4)
+
 struct rig {
 	struct link link;
 	struct vwire down, up; /* to the firmware, from it */
@@ -112,6 +115,10 @@ struct rig {
 	uint64_t ticket;   /* of the last get_clock */
 	bool one_question; /* no get_clock is sent before the last one was answered */
 	uint32_t window, unacked_max;
+	/* how long frames take from the first push to the acknowledgement */
+	uint64_t frame_pushed, frame_acked;
+	int64_t pushed_ns[LINK_SLOTS];
+	uint32_t latency[LATENCY_STEPS]; /* of each 0.25 ms, how many; the last: and more */
 };
 
 static void rig_init(struct rig *r, uint32_t baud, uint32_t window,
@@ -151,6 +158,40 @@ static void on_response(void *ctx, const uint8_t *payload, size_t len, int64_t r
 	r->replies++;
 }
 
+static void note_push(struct rig *r, uint64_t ticket)
+{
+	if (ticket < r->frame_pushed)
+		return;
+	r->frame_pushed = ticket + 1;
+	r->pushed_ns[ticket & (LINK_SLOTS - 1)] = r->now_ns;
+}
+
+static void note_acks(struct rig *r)
+{
+	for (; r->frame_acked < r->link.acked; r->frame_acked++) {
+		int64_t took_ns = r->now_ns - r->pushed_ns[r->frame_acked & (LINK_SLOTS - 1)];
+		int64_t step = took_ns / LATENCY_STEP_NS;
+
+		r->latency[step < LATENCY_STEPS ? step : LATENCY_STEPS - 1]++;
+	}
+}
+
+/* What all but a share of the frames did not exceed. */
+static double latency_ms(const struct rig *r, double share)
+{
+	uint64_t all = 0, sum = 0;
+	int i;
+
+	for (i = 0; i < LATENCY_STEPS; i++)
+		all += r->latency[i];
+	for (i = LATENCY_STEPS - 1; i > 0; i--) {
+		sum += r->latency[i];
+		if ((double)sum > share * (double)all)
+			break;
+	}
+	return (double)(i + 1) * (double)LATENCY_STEP_NS / (double)MS;
+}
+
 static void push_step(struct rig *r, int64_t due_ns)
 {
 	struct msg_queue_step m = { .oid = (uint8_t)(r->pushed % 5),
@@ -160,9 +201,12 @@ static void push_step(struct rig *r, int64_t due_ns)
 	uint8_t buf[WIRE_QUEUE_STEP_MAX];
 	size_t len = wire_encode_queue_step(buf, MSG_ID_queue_step, &m);
 	size_t room = link_room(&r->link, WIRE_QUEUE_STEP_MAX);
-	bool ok = link_push(&r->link, buf, len, due_ns, NULL);
+	uint64_t ticket;
+	bool ok = link_push(&r->link, buf, len, due_ns, &ticket);
 
 	assert_true(ok || room < len); /* room never promises too much */
+	if (ok)
+		note_push(r, ticket);
 	r->pushed += ok;
 }
 
@@ -171,6 +215,7 @@ static void push_get_clock(struct rig *r)
 	uint8_t id = MSG_ID_get_clock;
 
 	assert_true(link_push(&r->link, &id, 1, LINK_DUE_NOW, &r->ticket));
+	note_push(r, r->ticket);
 }
 
 static int64_t min_ns(int64_t a, int64_t b)
@@ -190,6 +235,7 @@ static void rig_run(struct rig *r, int64_t until_ns)
 			model_receive(&r->model, buf, n, r->now_ns);
 		while ((n = vwire_pull(&r->up, buf, sizeof(buf), r->now_ns)) > 0)
 			link_receive(&r->link, buf, n, r->now_ns, on_response, r);
+		note_acks(r);
 		while ((n = link_transmit(&r->link, r->now_ns, buf, sizeof(buf))) > 0) {
 			assert_true(n <= sizeof(buf));
 			vwire_push(&r->down, buf, n, r->now_ns);
@@ -309,6 +355,67 @@ static void test_faults(void **state)
 								10 / links[l].baud * 1.05);
 			}
 		}
+	}
+}
+
+/* ---- how long a command takes ---- */
+
+static const struct {
+	const char *name;
+	uint32_t baud;
+	struct vwire_faults faults;
+	double p99_9_ms, max_ms; /* of the time from the first push into a frame to its ack */
+} tails[] = {
+#define EACH(ppm) \
+	{ \
+		.lose_ppm = ppm, .flip_ppm = ppm, .repeat_ppm = ppm, .delay_ppm = ppm, \
+		.delay_ns_max = 10 * MS \
+	}
+	{ "1M clean", 1000000, { 0 }, 1, 1 },
+	{ "1M all 1/800", 1000000, EACH(1250), 24, 60 },
+	{ "USB all 1/800", 0, EACH(1250), 20, 60 },
+	{ "250k all 1/8000", 250000, EACH(125), 14, 50 },
+	{ "250k all 1/2000", 250000, EACH(500), 22, 60 },
+	{ "1M lost 1/200", 1000000, { .lose_ppm = 5000 }, 10, 30 },
+	{ "1M flipped 1/200", 1000000, { .flip_ppm = 5000 }, 12, 30 },
+	{ "1M repeated 1/200", 1000000, { .repeat_ppm = 5000 }, 8, 20 },
+	{ "1M delayed 1/200", 1000000, { .delay_ppm = 5000, .delay_ns_max = 10 * MS }, 32, 60 },
+#undef EACH
+};
+
+/* Steps as an engine hands them out: some each millisecond, and every third of a second a hundred
+ * milliseconds of four times as many, which is the peak of about 10 kB/s of a dense print.
+ */
+static void test_tails(void **state)
+{
+	static struct rig r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		rig_init(&r, tails[i].baud, 0, &tails[i].faults, seed + i);
+		rig_start(&r);
+		memset(r.latency, 0, sizeof(r.latency));
+		uint64_t before = r.link.stats.bytes_sent;
+		int64_t start_ns = r.now_ns;
+
+		for (int t = 0; t < 60000; t++) {
+			int n = t % 333 < 100 ? 1 : t % 4 == 0;
+
+			while (n-- > 0)
+				push_step(&r, r.now_ns + 70 * MS);
+			rig_run(&r, r.now_ns + MS);
+		}
+		double s = (double)(r.now_ns - start_ns) * 1e-9;
+
+		printf("%-18s %6u commands, %5.0f B/s of %.0f; p50 %.2f p99 %.2f p99.9 %.2f max %.2f ms; "
+		       "%u timeouts, %u naks, %u probes\n",
+		       tails[i].name, r.pushed, (double)(r.link.stats.bytes_sent - before) / s,
+		       tails[i].baud / 10.0, latency_ms(&r, 0.5), latency_ms(&r, 0.01),
+		       latency_ms(&r, 0.001), latency_ms(&r, 0), r.link.stats.timeouts,
+		       r.link.stats.naks, r.link.stats.probes);
+		assert_int_equal(r.model.gaps, 0);
+		assert_true(latency_ms(&r, 0.001) <= tails[i].p99_9_ms);
+		assert_true(latency_ms(&r, 0) <= tails[i].max_ms);
 	}
 }
 
@@ -450,14 +557,14 @@ static void test_timeouts(void **state)
 	t = r.now_ns;
 	push_step(&r, t);
 	uint32_t timeouts = r.link.stats.timeouts;
-	rig_run(&r, t + 24 * MS);
-	assert_int_equal(r.link.stats.timeouts, timeouts);
-	rig_run(&r, t + 26 * MS);
-	assert_int_equal(r.link.stats.timeouts, timeouts + 1);
-	rig_run(&r, t + 74 * MS); /* 25, then 50 */
-	assert_int_equal(r.link.stats.timeouts, timeouts + 1);
-	rig_run(&r, t + 76 * MS);
-	assert_int_equal(r.link.stats.timeouts, timeouts + 2);
+	/* four steady ones, since chance takes any frame; then each twice as long as the last */
+	static const int64_t at_ms[] = { 5, 10, 15, 20, 25, 35, 55, 95 };
+	for (size_t i = 0; i < sizeof(at_ms) / sizeof(at_ms[0]); i++) {
+		rig_run(&r, t + at_ms[i] * MS - MS / 2);
+		assert_int_equal(r.link.stats.timeouts, timeouts + i);
+		rig_run(&r, t + at_ms[i] * MS + MS / 2);
+		assert_int_equal(r.link.stats.timeouts, timeouts + i + 1);
+	}
 	rig_run(&r, t + 999 * MS);
 	assert_false(r.link.lost);
 	rig_run(&r, t + 1001 * MS);
@@ -509,6 +616,101 @@ static void test_nak(void **state)
 	assert_int_equal(r.model.gaps, 0);
 	rig_run(&r, t + SEC);
 	assert_int_equal(r.model.expected, r.pushed);
+}
+
+/* The last frame in flight loses a byte, so that the firmware waits for more: on a line that is
+ * known to damage bytes, a question of five bytes brings the NAK long before a time-out, though
+ * the firmware would not send two for damage in a row.
+ */
+static void test_probe(void **state)
+{
+	static struct rig r;
+	uint8_t buf[256];
+
+	(void)state;
+	rig_init(&r, 250000, 192, NULL, seed);
+	rig_start(&r);
+	deliver(&r, 2000, 5);
+	r.link.loss = 2 * LINK_LOSSY;
+	for (int i = 0; i < 2; i++) {
+		uint32_t timeouts = r.link.stats.timeouts, probes = r.link.stats.probes;
+		int64_t t = r.now_ns;
+
+		push_step(&r, LINK_DUE_NOW);
+		size_t n = link_transmit(&r.link, t, buf, sizeof(buf));
+		memmove(buf + 3, buf + 4, n - 4);
+		vwire_push(&r.down, buf, n - 1, t);
+		rig_run(&r, t + 6 * MS);
+		assert_int_equal(r.link.stats.probes, probes + 1);
+		assert_int_equal(r.link.stats.timeouts, timeouts);
+		assert_int_equal(r.model.expected, r.pushed);
+		assert_int_equal(r.model.gaps, 0);
+		r.model.nak_armed = false; /* as if the last thing heard had been damaged, too */
+	}
+}
+
+/* The answers of a stalled line come all at once: what was repeated or asked in the meantime is not
+ * taken for refused, and nothing is repeated because of it.
+ */
+static void test_stall(void **state)
+{
+	static struct rig r;
+	uint8_t stalled[2048];
+	size_t n;
+
+	(void)state;
+	rig_init(&r, 0, 0, NULL, seed);
+	rig_start(&r);
+	deliver(&r, 20000, 5);
+	struct link_stats before = r.link.stats;
+	int64_t t = r.now_ns;
+
+	while (r.link.fill - r.link.sent < 4)
+		push_step(&r, t);
+	n = link_transmit(&r.link, t, stalled, sizeof(stalled));
+	assert_int_equal(link_unacked(&r.link), 5);
+	for (; r.now_ns < t + 18 * MS; r.now_ns += MS / 4)
+		n += link_transmit(&r.link, r.now_ns, stalled + n, sizeof(stalled) - n);
+	assert_int_equal(r.link.stats.timeouts - before.timeouts, 3);
+	vwire_push(&r.down, stalled, n, r.now_ns);
+	rig_run(&r, r.now_ns + 4 * MS);
+	assert_true(link_idle(&r.link));
+	assert_int_equal(r.link.stats.frames_resent - before.frames_resent, 3);
+	assert_int_equal(r.link.stats.naks, before.naks);
+	assert_int_equal(r.model.expected, r.pushed);
+	/* and the next ones are not asked for as soon */
+	assert_in_range(r.link.rto_ns, 15 * MS, 30 * MS);
+	deliver(&r, r.pushed + 200, 1);
+}
+
+/* What could only come too late stays, and all behind it, until it is dropped. */
+static void test_late(void **state)
+{
+	static struct rig r;
+	uint8_t buf[256];
+
+	(void)state;
+	rig_init(&r, 0, 0, NULL, seed);
+	rig_start(&r);
+	link_set_late_margin(&r.link, MS);
+	int64_t t = r.now_ns;
+	push_step(&r, t + 2 * MS); /* in time */
+	push_get_clock(&r);        /* has no time, is never late */
+	assert_true(link_transmit(&r.link, t + MS / 2, buf, sizeof(buf)) > 0);
+	assert_false(link_take_late(&r.link));
+	r.model.mute = true;
+	push_step(&r, t + 2 * MS);
+	push_step(&r, t + 10 * MS);
+	assert_int_equal(link_transmit(&r.link, t + 3 * MS / 2, buf, sizeof(buf)), 0);
+	assert_true(link_take_late(&r.link));
+	assert_false(link_take_late(&r.link));
+	push_step(&r, t + 20 * MS);
+	assert_int_equal(link_transmit(&r.link, t + 2 * MS, buf, sizeof(buf)), 0);
+	assert_true(link_deadline_ns(&r.link) > t + 2 * MS); /* no busy waiting */
+	assert_int_equal(link_drop_unsent(&r.link), 1);
+	push_step(&r, t + 20 * MS);
+	assert_true(link_transmit(&r.link, t + 2 * MS, buf, sizeof(buf)) > 0);
+	assert_false(link_take_late(&r.link));
 }
 
 /* A response and the empty frame after it carry the same number: that is no NAK. */
@@ -594,11 +796,13 @@ int main(void)
 {
 	const char *env = getenv("STEPD_SEED");
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_start_up_bytes),  cmocka_unit_test(test_start_up),
-		cmocka_unit_test(test_pacing),          cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_timeouts),        cmocka_unit_test(test_nak),
-		cmocka_unit_test(test_response_is_ack), cmocka_unit_test(test_sent_times),
-		cmocka_unit_test(test_garbage),         cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_start_up_bytes), cmocka_unit_test(test_start_up),
+		cmocka_unit_test(test_pacing),         cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_timeouts),       cmocka_unit_test(test_nak),
+		cmocka_unit_test(test_probe),          cmocka_unit_test(test_stall),
+		cmocka_unit_test(test_late),           cmocka_unit_test(test_response_is_ack),
+		cmocka_unit_test(test_sent_times),     cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_faults),         cmocka_unit_test(test_tails),
 	};
 
 	seed = env ? strtoull(env, NULL, 0) : 20260801;
