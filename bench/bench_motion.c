@@ -9,7 +9,7 @@
  *
  * Usage: bench_motion [FILE.gcode[.gz]]; default $STEPD_GCODE/benchy_fast.gcode.gz or
  * ../shared/gcode/benchy_fast.gcode.gz; without a file, moves from a generator.
- * BENCH_REPEATS (default 9), BENCH_ORACLE_STEPS (default 100000, 0: none), BENCH_ONLY=row number.
+ * BENCH_REPEATS (default 9), BENCH_ORACLE_STEPS (default 30000, 0: none), BENCH_ONLY=row number.
  */
 #include <math.h>
 #include <stdio.h>
@@ -344,7 +344,7 @@ int main(int argc, char **argv)
 {
 	const char *dir = getenv("STEPD_GCODE"), *only = getenv("BENCH_ONLY");
 	int repeats = getenv("BENCH_REPEATS") ? atoi(getenv("BENCH_REPEATS")) : 9;
-	int64_t oracle = getenv("BENCH_ORACLE_STEPS") ? atoll(getenv("BENCH_ORACLE_STEPS")) : 100000;
+	int64_t oracle = getenv("BENCH_ORACLE_STEPS") ? atoll(getenv("BENCH_ORACLE_STEPS")) : 30000;
 	static const double freqs[] = { 16e6, 50e6, 180e6 };
 	static const char *const names[] = { "cartesian", "corexy", "extruder" };
 	char path[4096];
