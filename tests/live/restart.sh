@@ -48,7 +48,8 @@ start_mcu() {
 
 start_stepd() { # [OPTION...]
 	# The old log says ready, too.
-	: >"$dir/replies" >"$dir/stepd.log"
+	: >"$dir/replies"
+	: >"$dir/stepd.log"
 	"$build/stepd" -c etc/sim-corexy.cfg -o mcu.serial="$dir/pty" -o stepd.gcode_fifo="$dir/gcode" \
 		-o stepd.out_of_band_fifo="$dir/now" -o stepd.reply_file="$dir/replies" \
 		-o stepd.gcode_ack=none "$@" >"$dir/stepd.log" 2>&1 &
