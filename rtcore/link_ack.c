@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* link_ack.c - what the firmware's answers tell: round trips, losses, what is to be repeated. */
-#include <string.h>
-
 #include "link_private.h"
 
 static void rtt_sample(struct link *link, int64_t rtt_ns)
 {
 	rtt_ns = link_max_ns(rtt_ns, 0);
 	if (!link->has_rtt) {
-		/* RFC 6298 with a cautious start: ten times the first sample */
+		/* RFC 6298 with a cautious start: ten times the first sample, within reason */
 		link->rtt_ns = link->rtt_min_ns = rtt_ns;
-		link->srtt_ns = 10 * rtt_ns;
+		link->srtt_ns = link_max_ns(link_min_ns(10 * rtt_ns, LINK_RTO_FIRST_NS), rtt_ns);
 		link->rttvar_ns = rtt_ns / 2;
 		link->has_rtt = true;
 		return;
 	}
 	link->rtt_ns = (7 * link->rtt_ns + rtt_ns) / 8;
-	link->rtt_max_ns = link_max_ns(rtt_ns, link->rtt_max_ns - link->rtt_max_ns / 64);
+	link->rtt_max_ns = link_max_ns(rtt_ns, link->rtt_max_ns - link->rtt_max_ns / 512);
 	link->rtt_min_ns = link_min_ns(rtt_ns, link->rtt_min_ns + (rtt_ns - link->rtt_min_ns) / 256);
 	int64_t off = link->srtt_ns - rtt_ns;
 	link->rttvar_ns = (3 * link->rttvar_ns + (off < 0 ? -off : off)) / 4;
@@ -25,7 +23,11 @@ static void rtt_sample(struct link *link, int64_t rtt_ns)
 
 static void note_loss(struct link *link)
 {
+	bool was = link_damaging(link);
+
 	link->loss = (uint16_t)(link->loss + (65536 - link->loss) / 16);
+	if (!was && link_damaging(link)) /* what seemed late may have been lost */
+		link->rtt_max_ns = link->rtt_ns;
 }
 
 static void note_arrival(struct link *link, unsigned int bytes)
@@ -37,7 +39,9 @@ static void note_arrival(struct link *link, unsigned int bytes)
 void link_start_resend(struct link *link, uint64_t end)
 {
 	link->resending = link->recovering = true;
-	link->syncs = 1;
+	/* for a firmware that lost its place; but it would also complete a frame that lost a byte,
+	 * and leave it to the CRC alone */
+	link->syncs = link_damaging(link) ? 0 : 1;
 	link->nak_doubt = false;
 	link->flush = true;
 	link->sampling = false;
@@ -65,9 +69,10 @@ static void ack_frames(struct link *link, unsigned int count, bool empty, int64_
 	uint64_t end = link->acked + count;
 
 	/* its first sending was refused for its number, so this answers the second */
-	if (!link->seq_known)
+	if (!link->seq_known) {
 		rtt_sample(link, rx_ns - link_slot(link, link->acked)->sent_ns);
-	else if (link->sampling && link->sample < end) {
+		link->timeouts_row = 0;
+	} else if (link->sampling && link->sample < end) {
 		/* an older one's acknowledgement was lost: how long that took is not known */
 		if (link->sample + 1 == end &&
 		    (link->probes_row == 0 || rx_ns < link->probe_ns + link->rtt_min_ns / 2))
@@ -79,6 +84,11 @@ static void ack_frames(struct link *link, unsigned int count, bool empty, int64_
 
 		link->unacked_bytes -= len;
 		note_arrival(link, len);
+	}
+	if (link_damaging(link)) { /* waiting costs more there, and samples are rare */
+		link->rtt_max_ns -= link->rtt_max_ns / 64;
+		link->srtt_ns -= (link->srtt_ns - link->rtt_min_ns) / 64;
+		link->rttvar_ns -= link->rttvar_ns / 64;
 	}
 	link->seq_known = true;
 	link->lost = false;
@@ -199,11 +209,11 @@ static bool half_frame(const struct link *link, int64_t rx_ns)
 void link_receive(struct link *link, const uint8_t *bytes, size_t len, int64_t rx_ns,
 		  link_handler handler, void *ctx)
 {
-	uint8_t syncs[LINK_SYNC_MAX];
+	uint8_t fill[LINK_SYNC_MAX] = { 0 };
 
-	if (len != 0 && half_frame(link, rx_ns)) {
-		memset(syncs, WIRE_SYNC, sizeof(syncs));
-		receive_bytes(link, syncs, sizeof(syncs), rx_ns, handler, ctx);
+	if (len != 0 && half_frame(link, rx_ns)) { /* with anything but a 0x7e for its last byte */
+		fill[sizeof(fill) - 1] = WIRE_SYNC;
+		receive_bytes(link, fill, sizeof(fill), rx_ns, handler, ctx);
 	}
 	link->bytes_ns = rx_ns;
 	link->stats.bytes_received += len;
