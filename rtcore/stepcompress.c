@@ -1,155 +1,220 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* stepcompress.c - the longest run through a list of slots. See stepcompress.h.
- */
+/* stepcompress.c - the longest run through up to 16 slots. See stepcompress.h. */
 #include "stepcompress.h"
 
-/* Each pass cuts off at least the add it tried, usually all but a few; a search that has not ended
- * by then keeps what it has. */
-#define STEPCOMPRESS_PASSES 16
+#include "vec2.h"
+#include "vec4.h"
 
-/* A range of add that moves the line at the best prefix's end by less than this share of the slot there
- * is not worth a pass: 0.9 % of the commands for 8 % of the time. */
-#define STEPCOMPRESS_ENOUGH 1.0
+#define STEPCOMPRESS_ADD_MIN (-32768.0F)
+#define STEPCOMPRESS_ADD_MAX 32767.0F
 
-/* The integer at or below v, without a branch or a call: |v| < 2^51. What is less than 2^-22 below an
- * integer counts as that: a run's steps move by less than its rounding allows. */
-static inline double stepcompress_floor(double v)
-{
-	return ((v - (0.5 - 0x1p-22)) + 0x1.8p52) - 0x1.8p52;
-}
+/* No slope; and the distance that gives one. */
+#define STEPCOMPRESS_NONE 1e30F
 
-/* What blocks a longer prefix: the slot after it, with its lower end or else its upper one. */
-struct stepcompress_block {
-	bool lower;
+enum {
+	STEPCOMPRESS_LANES = 4,
+	STEPCOMPRESS_HALF = STEPCOMPRESS_SLOTS / 2,
+	STEPCOMPRESS_ZERO = STEPCOMPRESS_SLOTS - 1, /* where distance 0 is in the table */
 };
 
-/* One add's longest prefix, from a slot on with the bounds in *f so far. */
-static inline struct stepcompress_block stepcompress_run(const struct stepcompress *sc, double add,
-							 int32_t from, struct stepcompress_fit *f)
+/* 1 / j */
+#define STEPCOMPRESS_4(f, j) f(j), f((j) + 1), f((j) + 2), f((j) + 3)
+#define STEPCOMPRESS_16(f, j) \
+	STEPCOMPRESS_4(f, j), STEPCOMPRESS_4(f, (j) + 4), STEPCOMPRESS_4(f, (j) + 8), \
+		STEPCOMPRESS_4(f, (j) + 12)
+#define STEPCOMPRESS_INVERSE(j) (1.0 / (j))
+#define STEPCOMPRESS_SLOPE(j) (1.0F / (j))
+
+static const double stepcompress_number[STEPCOMPRESS_SLOTS] = {
+	1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0,
+};
+
+static const double stepcompress_inverse[STEPCOMPRESS_SLOTS] = {
+	STEPCOMPRESS_16(STEPCOMPRESS_INVERSE, 1),
+};
+
+/* 1 / distance of two slots; 0 where the second one is not behind the first, and there ... */
+static const float stepcompress_slope[2 * STEPCOMPRESS_SLOTS] = {
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	0.0F,
+	STEPCOMPRESS_16(STEPCOMPRESS_SLOPE, 1),
+};
+
+/* ... this is added. */
+static const float stepcompress_off[2 * STEPCOMPRESS_LANES] = {
+	STEPCOMPRESS_NONE,
+	STEPCOMPRESS_NONE,
+	STEPCOMPRESS_NONE,
+	STEPCOMPRESS_NONE,
+};
+
+/* The integer at or below v (nearly one: the next), without a branch or a call: |v| < 2^22. */
+static inline vec4 stepcompress_floor(vec4 v)
 {
-	const double *restrict x = sc->x, *restrict sl = sc->slot_lo, *restrict sh = sc->slot_hi;
-	struct stepcompress_block block = { false };
-	double lo = f->lo, hi = f->hi;
-	int32_t i, n = sc->n;
+	return ((v - 0.4999F) + 0x1.8p23F) - 0x1.8p23F;
+}
 
-	for (i = from; i < n; i++) {
-		double l = sl[i] - add * x[i], h = sh[i] - add * x[i];
-		double lo2 = l > lo ? l : lo, hi2 = h < hi ? h : hi;
+/* Bounds of slopes, in ticks per distance of two neighbours: max and -min. */
+struct stepcompress_bounds {
+	vec4 max, min;
+};
 
-		if (hi2 - lo2 < 1.0 && stepcompress_floor(hi2) < lo2) {
-			block.lower = l > lo;
-			break;
-		}
-		lo = lo2;
-		hi = hi2;
+/* Bounds for the prefixes that end in block b of four slots, given those from the block before; add is 2 /
+ * stride. A bit is set for each that nothing passes. */
+static inline uint32_t stepcompress_block(struct stepcompress *sc, int b, float add,
+					  struct stepcompress_bounds *carry)
+{
+	const float *slope = stepcompress_slope + STEPCOMPRESS_ZERO + STEPCOMPRESS_LANES * b;
+	const float *lo = sc->lo, *hi = sc->hi;
+	vec4 l = vec4_load(lo + STEPCOMPRESS_LANES * b), h = vec4_load(hi + STEPCOMPRESS_LANES * b);
+	vec4 max = carry->max, min = carry->min;
+
+#pragma GCC unroll 12
+	for (int i = 0; i < STEPCOMPRESS_LANES * b; i++) {
+		vec4 s = vec4_load(slope - i);
+
+		max = vec4_min(max, (h - lo[i]) * s);
+		min = vec4_min(min, (hi[i] - l) * s);
 	}
-	f->best = i;
-	f->add = add;
-	f->lo = lo;
-	f->hi = hi;
-	return block;
-}
+#pragma GCC unroll 4
+	for (int k = 0; k < STEPCOMPRESS_LANES; k++) {
+		int i = STEPCOMPRESS_LANES * b + k;
+		vec4 s = vec4_load(slope - i);
+		vec4 off = vec4_load(stepcompress_off + STEPCOMPRESS_LANES - 1 - k);
 
-/* Shrink the range of add to where the slot that blocks and the one that made the bound on the other
- * side let a line (with an integer interval, as far as widening the gap can bring that) through.
- * (With branches: guessed right half of the time they beat selects, which wait for all there is.) */
-static inline void stepcompress_cut(struct stepcompress *sc, const struct stepcompress_fit *f,
-				    struct stepcompress_block block)
-{
-	const double *restrict x = sc->x, *restrict sl = sc->slot_lo, *restrict sh = sc->slot_hi;
-	int32_t e = f->best, i = e - 1;
-	double gap, need, sign = block.lower ? 1.0 : -1.0, least = sign * f->add + 1.0;
-
-	if (block.lower) {
-		while (i > 0 && sh[i] - f->add * x[i] > f->hi)
-			i--;
-		gap = sl[e] - sh[i];
-	} else {
-		while (i > 0 && sl[i] - f->add * x[i] < f->lo)
-			i--;
-		gap = sl[i] - sh[e];
+		max = vec4_min(max, (h - lo[i]) * s + off);
+		min = vec4_min(min, (hi[i] - l) * s + off);
 	}
-	need = gap / (x[e] - x[i]);
-	need = need < 0x1p17 ? need : 0x1p17;
-	need = -stepcompress_floor(-need);
-	need = need > least ? need : least;
-	if (need > sc->bound[block.lower])
-		sc->bound[block.lower] = need;
+	max = vec4_min_before(max);
+	min = vec4_min_before(min);
+	carry->max = __builtin_shufflevector(max, max, 3, 3, 3, 3);
+	carry->min = __builtin_shufflevector(min, min, 3, 3, 3, 3);
+	max *= add;
+	min *= -add;
+	vec4_store(sc->add_max + STEPCOMPRESS_LANES * b, max);
+	vec4_store(sc->add_min + STEPCOMPRESS_LANES * b, min);
+	return vec4_less(stepcompress_floor(max), -stepcompress_floor(-min));
 }
 
-double stepcompress_chord(const struct stepcompress *sc, int32_t slot)
+/* Four slots from number i on. */
+static inline void stepcompress_put(struct stepcompress *sc, int32_t i, vec2 ja, vec2 jb, vec2 inva,
+				    vec2 invb, const double *tau)
 {
-	int32_t m = slot / 2;
+	const vec2 level = vec2_set(sc->level), tol = vec2_set(sc->tol);
+	vec2 a = vec2_load(tau) * inva, b = vec2_load(tau + 2) * invb;
+	vec2 wa = tol * inva, wb = tol * invb;
+	vec4 mid = vec4_from(a - level, b - level), w = vec4_from(wa, wb);
 
-	return slot == m ? 0.0
-			 : 0.5 *
-				   ((sc->slot_lo[slot] + sc->slot_hi[slot]) -
-				    (sc->slot_lo[m] + sc->slot_hi[m])) /
-				   (sc->x[slot] - sc->x[m]);
+	vec2_store(sc->j + i, ja);
+	vec2_store(sc->j + i + 2, jb);
+	vec2_store(sc->mid + i, a);
+	vec2_store(sc->mid + i + 2, b);
+	vec2_store(sc->width + i, wa);
+	vec2_store(sc->width + i + 2, wb);
+	vec4_store(sc->lo + i, mid - w);
+	vec4_store(sc->hi + i, mid + w);
 }
 
-/* Where to try next. The bound just cut is the nearest add that may do better, but usually the next
- * pair of slots cuts a little further: with bounds from both sides go to the middle, with one go on
- * half as far again. */
-static inline double stepcompress_next(const struct stepcompress *sc, double add)
+/* Slots from .. to - 1 are closed. */
+static inline void stepcompress_close(struct stepcompress *sc, int32_t from, int32_t to)
 {
-	double lo = sc->bound[1], hi = -sc->bound[0];
-
-	if (lo > STEPCOMPRESS_ADD_MIN && hi < STEPCOMPRESS_ADD_MAX)
-		return 0.5 * (lo + hi);
-	return lo > add ? lo + 0.5 * (lo - add) : hi - 0.5 * (add - hi);
-}
-
-/* No range of add is left that is worth a pass. The bounds themselves may be tried: one more. */
-static inline bool stepcompress_done(const struct stepcompress *sc)
-{
-	int32_t e = sc->fit[sc->at].best;
-
-	return 1.0 - (sc->bound[0] + sc->bound[1]) <
-	       STEPCOMPRESS_ENOUGH * (sc->slot_hi[e] - sc->slot_lo[e]) / (sc->x[e] + 1.0);
-}
-
-/* The integer nearest to add, within the bounds. */
-static inline double stepcompress_clamp(const struct stepcompress *sc, double add)
-{
-	add = add > sc->bound[1] ? add : sc->bound[1];
-	add = add < -sc->bound[0] ? add : -sc->bound[0];
-	return stepcompress_floor(add + 0.5);
-}
-
-bool stepcompress_search(struct stepcompress *sc, double guess)
-{
-	struct stepcompress_fit *f = &sc->fit[sc->at];
-	struct stepcompress_block block;
-	double add = f->add;
-
-	if (f->best == 0) {
-		add = stepcompress_clamp(sc, guess);
-		f->lo = -0x1p40;
-		f->hi = 0x1p40;
+	for (int32_t i = from; i < to; i++) {
+		sc->lo[i] = STEPCOMPRESS_NONE * 0x1p-32F;
+		sc->hi[i] = -STEPCOMPRESS_NONE * 0x1p-32F;
 	}
-	/* More slots behind a prefix of all: go on where it ended. */
-	block = stepcompress_run(sc, add, f->best, f);
-	for (int pass = 1; f->best < sc->n; pass++) {
-		if (f->best == 0)
-			return false;
-		stepcompress_cut(sc, f, block);
-		if (stepcompress_done(sc) || pass == STEPCOMPRESS_PASSES)
-			return false;
-		add = pass > 1 ? stepcompress_next(sc, add) : stepcompress_chord(sc, f->best);
-		add = stepcompress_clamp(sc, add);
-		f = &sc->fit[sc->at ^ 1];
-		f->lo = -0x1p40;
-		f->hi = 0x1p40;
-		block = stepcompress_run(sc, add, 0, f);
-		sc->at ^= f->best > sc->fit[sc->at].best;
-	}
-	return true;
 }
 
-void stepcompress_extend(struct stepcompress *sc)
+/* Half of the slots. */
+static inline void stepcompress_slots(struct stepcompress *sc, int from)
 {
-	struct stepcompress_fit *f = stepcompress_best(sc);
+	const vec2 stride = vec2_set((double)sc->stride), unit = vec2_set(1.0) / stride;
 
-	stepcompress_run(sc, f->add, f->best, f);
+#pragma GCC unroll 2
+	for (int i = from; i < from + STEPCOMPRESS_HALF; i += STEPCOMPRESS_LANES)
+		stepcompress_put(sc, i, stride * vec2_load(stepcompress_number + i),
+				 stride * vec2_load(stepcompress_number + i + 2),
+				 unit * vec2_load(stepcompress_inverse + i),
+				 unit * vec2_load(stepcompress_inverse + i + 2), sc->tau + i);
+	stepcompress_close(sc, sc->n, from + STEPCOMPRESS_HALF);
+}
+
+int32_t stepcompress_longest(struct stepcompress *sc)
+{
+	float half = 0.5F * (float)sc->stride, add = 2.0F / (float)sc->stride;
+	struct stepcompress_bounds carry = { vec4_set(STEPCOMPRESS_ADD_MAX * half),
+					     vec4_set(-STEPCOMPRESS_ADD_MIN * half) };
+	int32_t middle = (sc->n - 1) / 2;
+	uint32_t bad;
+
+	sc->level = sc->tau[middle] / (double)((middle + 1) * sc->stride);
+	stepcompress_slots(sc, 0);
+	bad = stepcompress_block(sc, 0, add, &carry);
+	bad |= stepcompress_block(sc, 1, add, &carry) << 4;
+	if (bad || sc->n <= STEPCOMPRESS_HALF)
+		return __builtin_ctz(bad | 1U << STEPCOMPRESS_HALF);
+	stepcompress_slots(sc, STEPCOMPRESS_HALF);
+	bad = stepcompress_block(sc, 2, add, &carry) << 8;
+	bad |= stepcompress_block(sc, 3, add, &carry) << 12;
+	return __builtin_ctz(bad | 1U << STEPCOMPRESS_SLOTS);
+}
+
+/* The intervals with which slots from .. from + 7 as far as count pass. */
+static inline void stepcompress_range(const struct stepcompress *sc, double add, int32_t from,
+				      int32_t count, vec2 *lo, vec2 *hi)
+{
+	const vec2 none = vec2_set(0x1p60), half = vec2_set(0.5 * add), one = vec2_set(1.0);
+	const vec2 last = vec2_set((double)(count - from)), two = vec2_set(2.0);
+	vec2 k = { 0.0, 1.0 };
+
+#pragma GCC unroll 4
+	for (int32_t i = from; i < from + STEPCOMPRESS_HALF; i += 2, k += two) {
+		vec2 j = vec2_load(sc->j + i), at = vec2_load(sc->mid + i) - half * (j - one);
+		vec2 w = vec2_load(sc->width + i);
+		vec2i in = k < last;
+
+		*lo = vec2_max(*lo, vec2_select(in, at - w, -none));
+		*hi = vec2_min(*hi, vec2_select(in, at + w, none));
+	}
+}
+
+/* Which share of what passes is left between what is chosen and the end. */
+#define STEPCOMPRESS_INSIDE 0.2
+
+void stepcompress_fit(const struct stepcompress *sc, int32_t count, bool reach,
+		      struct stepcompress_fit *fit)
+{
+	double min = sc->add_min[count - 1], max = sc->add_max[count - 1], add;
+	vec2 lo = vec2_set(-0x1p60), hi = -lo;
+
+	fit->share = 0.5;
+	if (reach) {
+		bool higher = sc->add_min[count] - min > max - sc->add_max[count];
+
+		fit->share = higher ? 1.0 - STEPCOMPRESS_INSIDE : STEPCOMPRESS_INSIDE;
+	}
+	add = count > 1 ? min + fit->share * (max - min) : 0.0;
+
+	/* The nearest integer, which may be just outside. */
+	add = (add + 0x1.8p52) - 0x1.8p52;
+	add += (double)(add + 1e-3 < min);
+	add -= (double)(add - 1e-3 > max);
+	for (int32_t i = 0; i < count; i += STEPCOMPRESS_HALF)
+		stepcompress_range(sc, add, i, count, &lo, &hi);
+	fit->add = add;
+	fit->lo = lo[0] > lo[1] ? lo[0] : lo[1];
+	fit->hi = hi[0] < hi[1] ? hi[0] : hi[1];
 }

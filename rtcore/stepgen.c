@@ -25,7 +25,6 @@ void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const st
 	if (!(sg->filter_s > 0.0))
 		sg->filter_s = cfg->reversal_filter_s < 0.0 ? 0.0 : STEPGEN_REVERSAL_FILTER_S;
 	sg->min_interval_s = cfg->min_interval_s > 0.0 ? cfg->min_interval_s : 0.0;
-	sg->predicted = 16;
 	joint_init(&sg->joint, cfg->weight, tq);
 	stepgen_resync(sg, 0);
 }
@@ -48,35 +47,38 @@ void stepgen_resync(struct stepgen *sg, int64_t count)
 	sg->offset = joint_end(&sg->joint, sg->tq) - (double)count;
 	sg->count = sg->made = count;
 	sg->piece_head = sg->piece_tail = 0;
+	sg->list_piece = 0;
+	sg->list_k = sg->list_at = sg->list_end = 0;
 	sg->has_last = false;
 	sg->sealed = false;
 	sg->last_s = -INFINITY;
 	sg->next_s = -INFINITY;
-	sg->next_exact = false;
 	sg->frontier_s = at_s;
 	sg->error = STEPGEN_NONE;
 }
 
 /* Leave out the last step of the last piece and the first of this one, which goes back over the same
- * threshold, if they are too close. Only called while the former has not been handed out. */
+ * threshold, if they are too close; not once the former has been listed. */
 static void stepgen_filter(struct stepgen *sg, struct stepgen_piece *p)
 {
 	struct stepgen_piece *last = steprun_piece(sg, sg->piece_head - 1);
 	double gap_s;
 
-	if (last->dir == p->dir || sg->sealed)
+	if (last->dir == p->dir || sg->sealed || steplist_has(sg, sg->piece_head - 1))
 		return;
 	gap_s = (p->start_s - last->start_s) +
 		(steprun_time_s(p, 0) - steprun_time_s(last, last->steps - 1));
 	if (gap_s >= sg->filter_s)
 		return;
-	if (--last->steps == 0)
+	if (--last->steps == last->first) {
 		sg->piece_head--;
+		if (sg->list_piece == sg->piece_head)
+			sg->list_k = 0;
+	}
 	p->steps--;
 	p->x0 += 1.0;
 	sg->sealed = true;
 	sg->changed = true;
-	sg->next_exact = false;
 }
 
 /* One direction only; p and p_end less the offset. */
@@ -169,31 +171,6 @@ enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s)
 	return STEPRUN_PULLED;
 }
 
-/* Is there a step before due_s? Afterwards the first step in the pieces is final: what could
- * cancel it has been looked at. */
-static bool stepgen_due(struct stepgen *sg, double due_s, double horizon_s)
-{
-	for (;;) {
-		if (sg->piece_head == sg->piece_tail) {
-			if (steprun_pull(sg, horizon_s) != STEPRUN_PULLED)
-				return false;
-			continue;
-		}
-		const struct stepgen_piece *p = steprun_piece(sg, sg->piece_tail);
-
-		if (!sg->next_exact) {
-			sg->next_s = p->start_s + steprun_time_s(p, 0);
-			sg->next_exact = true;
-		}
-		if (sg->next_s >= due_s)
-			return false;
-		if (sg->piece_head - sg->piece_tail > 1 || p->steps > 1)
-			return true;
-		if (steprun_pull(sg, horizon_s) != STEPRUN_PULLED)
-			return true;
-	}
-}
-
 enum stepgen_result stepgen_next(struct stepgen *sg, double due_s, double limit_s,
 				 const struct clockmap *map, struct step_run *out)
 {
@@ -203,11 +180,16 @@ enum stepgen_result stepgen_next(struct stepgen *sg, double due_s, double limit_
 		goto none;
 	if (sg->error)
 		return (enum stepgen_result)sg->error;
-	if (!stepgen_due(sg, due_s, limit_s + sg->filter_s)) {
+	if (sg->list_at == sg->list_end) {
+		steplist_extend(sg, STEPRUN_LEAST, due_s, limit_s);
 		if (sg->error)
 			return (enum stepgen_result)sg->error;
-		goto none;
+		if (sg->list_at == sg->list_end)
+			goto none;
 	}
+	sg->next_s = sg->list_s[sg->list_at];
+	if (sg->next_s >= due_s)
+		goto none;
 	r = steprun_make(sg, due_s, limit_s, map, out);
 	if (r != STEPGEN_RUN)
 		sg->error = r;

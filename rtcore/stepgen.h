@@ -23,6 +23,7 @@
 
 enum {
 	STEPGEN_PIECES = 128,
+	STEPGEN_LIST = 512,
 };
 
 #define STEPGEN_TOL_S 12.5e-6
@@ -64,7 +65,8 @@ struct stepgen_piece {
 	double dur_s;
 	double x0;     /* distance from the start to the first threshold */
 	double v, a;   /* steps per s, per s^2 at the start */
-	int32_t steps; /* not yet handed out */
+	int32_t steps; /* in all */
+	int32_t first; /* of them not yet handed out */
 	int32_t dir;   /* +1, -1 */
 };
 
@@ -80,15 +82,17 @@ struct stepgen {
 	double last_s; /* exact time of the last step handed out */
 	uint64_t last_clock;
 	uint32_t piece_head, piece_tail;
-	int32_t predicted; /* length of the next run, a guess */
-	int32_t error;     /* enum stepgen_result, sticky */
-	bool next_exact;   /* next_s is the time of the first step in the pieces */
-	bool has_last;     /* last_clock is valid: the MCU's queue ends there */
-	bool changed;      /* pieces were appended or a step cancelled */
-	bool sealed;       /* the last crossing may not be paired with the next any more */
+	uint32_t list_piece; /* the list goes on in this piece ... */
+	int32_t list_k;      /* ... with this number */
+	int32_t list_at, list_end, list_dir;
+	int32_t error; /* enum stepgen_result, sticky */
+	bool long_run; /* the last run was not a short one: the next may be long, too */
+	bool has_last; /* last_clock is valid: the MCU's queue ends there */
+	bool changed;  /* pieces were appended or a step cancelled */
+	bool sealed;   /* the last crossing may not be paired with the next any more */
 	struct stepgen_piece pieces[STEPGEN_PIECES];
-	struct stepcompress fit; /* scratch */
-	double kappa[STEPCOMPRESS_SLOTS + 2];
+	struct stepcompress fit;          /* scratch */
+	double list_s[STEPGEN_LIST + 16]; /* exact times of the steps list_at .. list_end - 1 */
 };
 
 /* At the queue's end position with the counter at 0, nothing sent yet. */

@@ -2,344 +2,299 @@
 /* steprun.c - one run: where it starts, the longest fit, its end, the check. See stepgen.h. */
 #include "steprun.h"
 
+#include "vec4.h"
+
+/* Left for what is between slots that are not at every step. */
+#define STEPRUN_MARGIN 0.96
+
+#define STEPRUN_TICKS_MAX 0x1p28 /* longest distance between steps without a new base */
+
 enum {
-	STEPRUN_TOP = 64,   /* most slots at first */
-	STEPRUN_CHORD = 32, /* windows from this length are worth a guess beforehand */
+	STEPRUN_STRIDE_MAX = 3800, /* 17 of them are less than 2^16 steps */
+	STEPRUN_TRIES = 8,
+	STEPRUN_COARSE = 3, /* a fit of fewer slots than this is looked at more closely */
+	STEPRUN_CUT = 8,    /* and one that loses more than this part to a step between the slots */
+	STEPRUN_FINE = 12,  /* by a stride that gives about so many */
+	STEPRUN_TOGETHER = 8,
 };
 
-/* The longest prefix of the window; fetches more steps as long as all pass. */
-static void steprun_fit(struct stepgen *sg, struct steprun *w, int32_t target)
+/* The nearest integer, without a call; |v| < 2^51. */
+static inline double steprun_round(double v)
 {
-	struct stepcompress *sc = &sg->fit;
-	int32_t top = STEPRUN_TOP;
-
-	for (;;) {
-		stepwindow_collect(sg, w, target, top);
-		if (sc->n == 0)
-			return;
-		int32_t best = stepcompress_best(sc)->best;
-
-		if (best == 0 && sc->slot_lo[0] < w->first_lo)
-			sc->slot_lo[0] = w->first_lo;
-		/* Windows are longer than the runs expected, and a chord errs most beyond its end. */
-		int32_t e = w->corner && w->corner < sc->n ? w->corner - 1 : 7 * (sc->n - 1) / 10;
-		double guess = best ? stepcompress_best(sc)->add : stepcompress_chord(sc, e);
-
-		if (!stepcompress_search(sc, guess))
-			return;
-		if (w->end || sc->n == STEPCOMPRESS_SLOTS)
-			return;
-		top = STEPCOMPRESS_SLOTS;
-		target = target < UINT16_MAX / 2 ? 2 * target : UINT16_MAX;
-		if (w->before + w->k >= UINT16_MAX)
-			return;
-	}
+	return (v + 0x1.8p52) - 0x1.8p52;
 }
 
-static int32_t steprun_j(const struct stepcompress *sc, int32_t slot)
+/* A base for the first run: one more interval of those that follow before the first step. */
+static bool steprun_rebase(struct stepgen *sg, struct steprun *w, const struct clockmap *map)
 {
-	return (int32_t)(2.0 * sc->x[slot] + 1.5);
-}
+	double next_s = w->n > 1 ? w->t_s[1] - w->t_s[0] : 1e-3, back;
+	uint64_t clock;
 
-/* The piece of step number j of the window and the steps before it. */
-static const struct stepgen_piece *steprun_locate(struct stepgen *sg, int32_t j, int32_t *before)
-{
-	uint32_t i = sg->piece_tail;
-
-	*before = 0;
-	while (j > *before + steprun_piece(sg, i)->steps) {
-		*before += steprun_piece(sg, i)->steps;
-		i++;
-	}
-	return steprun_piece(sg, i);
-}
-
-/* The run ends between two slots of one piece: look at the steps between them. */
-static void steprun_refine(struct stepgen *sg, struct steprun *w)
-{
-	struct stepcompress *sc = &sg->fit;
-
-	struct stepcompress_fit *f = stepcompress_best(sc);
-
-	while (f->best > 0 && f->best < sc->n && f->best < STEPCOMPRESS_SLOTS - 1) {
-		int32_t j = steprun_j(sc, f->best - 1), gap = steprun_j(sc, f->best) - j;
-		int32_t old = f->best, cnt;
-		const struct stepgen_piece *p;
-
-		if (gap <= 1)
-			return;
-		p = steprun_locate(sg, j, &w->before);
-		sc->n = f->best;
-		w->stride = (gap + 15) / 16;
-		cnt = (gap - 1) / w->stride;
-		if (cnt > STEPCOMPRESS_SLOTS - sc->n)
-			cnt = STEPCOMPRESS_SLOTS - sc->n;
-		stepwindow_slots(sg, w, p, j - w->before - 1 + w->stride, cnt);
-		stepcompress_extend(sc);
-		if (w->stride == 1 || f->best == old)
-			return;
-	}
-}
-
-/* Exact time of step j - 1, in ticks after the base. */
-static double steprun_tau_before(struct stepgen *sg, const struct steprun *w, int32_t slot)
-{
-	const struct stepcompress *sc = &sg->fit;
-	int32_t j = steprun_j(sc, slot), before;
-
-	if (slot > 0 && steprun_j(sc, slot - 1) == j - 1)
-		return sc->tau[slot - 1];
-	if (j == 1)
-		return w->rebase ? 0.0 : steprun_ticks(w, sg->last_s);
-	const struct stepgen_piece *p = steprun_locate(sg, j - 1, &before);
-
-	return steprun_ticks(w, p->start_s + steprun_time_s(p, j - 2 - before));
-}
-
-/* Where the next run joins, the last interval must be at least half its exact value. Shorten the run
- * until there is an interval that does; narrow the range to it. */
-static bool steprun_end(struct stepgen *sg, const struct steprun *w)
-{
-	struct stepcompress *sc = &sg->fit;
-	struct stepcompress_fit *f = stepcompress_best(sc);
-
-	for (; f->best > 0; f->best--) {
-		int32_t slot = f->best - 1;
-		double half = 0.5 * (sc->tau[slot] - steprun_tau_before(sg, w, slot)) + w->rounding;
-		double least = w->first_lo;
-
-		/* first_lo is the same rule at the other end, only its own part is common. */
-		least = steprun_max(half, sg->min_interval_s * w->freq_hz);
-		least = -steprun_floor(f->add * 2.0 * sc->x[slot] - steprun_max(least, 1.0));
-		if (least <= f->hi) {
-			if (least > f->lo)
-				f->lo = least;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The run's largest error, in ticks, apart from how it was found: at the slots exactly (all clocks are
- * integers well below 2^53), between them by what it can bend. */
-static double steprun_worst(const struct stepgen *sg, const struct steprun *w,
-			    const struct step_run *run, int32_t slots)
-{
-	const struct stepcompress *sc = &sg->fit;
-	double interval = run->interval, add = run->add, lo = 0.0, hi = 0.0, before = 0.0;
-
-	if (w->stride_max == 1) {
-		for (int32_t i = 0; i < slots; i++) {
-			double e = (2.0 * sc->x[i] + 1.0) * (interval + add * sc->x[i]) - sc->tau[i];
-
-			lo = e < lo ? e : lo;
-			hi = e > hi ? e : hi;
-		}
-		return hi > -lo ? hi : -lo;
-	}
-	for (int32_t i = 0; i < slots; i++) {
-		double j = 2.0 * sc->x[i] + 1.0;
-		double e = j * (interval + add * sc->x[i]) - sc->tau[i];
-
-		lo = e < lo ? e : lo;
-		hi = e > hi ? e : hi;
-		if (i > 0 && sc->x[i] - sc->x[i - 1] > 0.6) {
-			double gap = 2.0 * (sc->x[i] - sc->x[i - 1]), bend = 0.125 * gap * gap;
-			double b0 = add - sg->kappa[i - 1], b1 = add - sg->kappa[i];
-			double down = steprun_min(e, before) - bend * steprun_max(b0, b1);
-			double up = steprun_max(e, before) - bend * steprun_min(b0, b1);
-
-			lo = down < lo ? down : lo;
-			hi = up > hi ? up : hi;
-		}
-		before = e;
-	}
-	return hi > -lo ? hi : -lo;
-}
-
-static bool steprun_check(const struct stepgen *sg, const struct steprun *w,
-			  const struct step_run *run, int32_t slots, double least)
-{
-	int64_t last = (int64_t)run->interval + (int64_t)run->add * (run->count - 1);
-
-	return steprun_worst(sg, w, run, slots) <= w->tol + 0.5 * w->rounding &&
-	       (double)run->interval >= least && (double)last >= least && last >= 1 &&
-	       (double)last < STEPRUN_TICKS_MAX && (double)run->interval < STEPRUN_TICKS_MAX;
-}
-
-/* Take count steps off the pieces. */
-static void steprun_consume(struct stepgen *sg, int32_t count, int32_t dir)
-{
-	sg->count += dir > 0 ? count : -count;
-	while (count > 0) {
-		struct stepgen_piece *p = steprun_piece(sg, sg->piece_tail);
-
-		if (p->steps > count) {
-			p->steps -= count;
-			p->x0 += (double)count;
-			return;
-		}
-		count -= p->steps;
-		sg->piece_tail++;
-	}
+	if (!clockmap_clock(map, w->t_s[0], &clock))
+		return false;
+	back = steprun_max(next_s * w->freq_hz, w->least + 2.0 * w->tol);
+	back = steprun_min(steprun_min(back, STEPRUN_TICKS_MAX / 4.0), 0.5 * (double)clock);
+	back = steprun_round(back);
+	w->base_clock = clock - (uint64_t)back;
+	w->base_s = clockmap_time_s(map, w->base_clock);
+	w->first = w->least;
+	return back >= w->least && (!sg->has_last || w->base_clock > sg->last_clock);
 }
 
 /* Base clock and frame of the run. */
-static enum stepgen_result steprun_begin(struct stepgen *sg, struct steprun *w,
-					 const struct clockmap *map)
+static bool steprun_begin(struct stepgen *sg, struct steprun *w, const struct clockmap *map)
 {
-	const struct stepgen_piece *p = steprun_piece(sg, sg->piece_tail);
-	double first_s = sg->next_s;
-	double ticks = clockmap_ticks(map, first_s), gap;
-	uint64_t clock;
+	double gap;
 
 	w->freq_hz = map->freq_hz;
-	w->tick_s = 1.0 / map->freq_hz;
-	w->map_t0_s = map->t0_s;
 	/* What times of 1e7 s in double and their sums can be off. */
 	w->rounding = 4e-9 * map->freq_hz + 1e-3;
 	w->tol = sg->tol_s * map->freq_hz - w->rounding;
-	w->dir = p->dir;
-	if (!clockmap_from_ticks(map, ticks, &clock))
-		return STEPGEN_CLOCK;
+	w->least = steprun_max(1.0, sg->min_interval_s * map->freq_hz);
 	w->base_clock = sg->last_clock;
-	gap = (double)((int64_t)clock - (int64_t)sg->last_clock);
-	w->first = INT32_MAX;
-	w->rebase = !sg->has_last || gap + w->tol >= STEPRUN_TICKS_MAX;
-	w->first_lo = steprun_max(1.0, sg->min_interval_s * w->freq_hz);
-	if (w->rebase) {
-		/* One more interval of those that follow, so that the run goes on from it. */
-		double next_s = p->steps > 1 ? steprun_time_s(p, 1) - steprun_time_s(p, 0) : 1e-3;
-		double back = steprun_max(next_s * w->freq_hz, w->first_lo + 2.0 * w->tol);
-
-		back = steprun_floor(steprun_min(steprun_min(back, STEPRUN_TICKS_MAX / 4.0),
-						 0.5 * (double)clock));
-		if (back < w->first_lo)
-			return STEPGEN_CLOCK;
-		w->base_clock = clock - (uint64_t)back;
+	w->base_s = clockmap_time_s(map, sg->last_clock);
+	w->rebase = false;
+	gap = steprun_ticks(w, w->t_s[0]);
+	if (!sg->has_last || gap + w->tol >= STEPRUN_TICKS_MAX) {
+		w->rebase = true;
+		return steprun_rebase(sg, w, map);
 	}
-	w->base = (double)((int64_t)w->base_clock - (int64_t)map->clock0);
-	if (!w->rebase) {
-		double half = 0.5 * (ticks - w->base - steprun_ticks(w, sg->last_s)) + w->rounding;
+	w->first = steprun_max(w->least, 0.5 * (w->t_s[0] - sg->last_s) * w->freq_hz + w->rounding);
+	return gap + w->tol >= 1.0 && w->base_clock < UINT64_C(1) << 62;
+}
 
-		double now = p->v * p->v + 2.0 * p->a * (p->x0 + 0.5);
-		double next = w->freq_hz / sqrt(steprun_max(now, 1e-30));
+/* The steps of the list that end at limit_s; the first in any case. */
+static void steprun_limit(const struct stepgen *sg, struct steprun *w)
+{
+	w->t_s = sg->list_s + sg->list_at;
+	w->n = sg->list_end - sg->list_at;
+	while (w->n > 1 && w->t_s[w->n - 1] > w->limit_s)
+		w->n--;
+}
 
-		w->first = stepwindow_corner(w, 2.0 * fabs(2.0 * half - next), 1);
-		w->first_lo = steprun_max(w->first_lo, half);
-		if (ticks - w->base + w->tol < 1.0)
-			return STEPGEN_CLOCK;
+/* The steps from number from on that a run passes: the number of the first one that it doesn't, or to.
+ * Apart from how the run was found: all clocks are integers below 2^53, times as they are listed. */
+static int32_t steprun_passed(const struct steprun *w, double interval, double add, int32_t from,
+			      int32_t to)
+{
+	const vec2 base = vec2_set(w->base_s), freq = vec2_set(w->freq_hz), a = vec2_set(0.5 * add);
+	const vec2 in = vec2_set(interval), one = vec2_set(1.0), two = vec2_set(2.0);
+	const vec4 tol = vec4_set((float)(w->tol + 0.5 * w->rounding));
+	vec2 j = vec2_set((double)from) + (vec2){ 1.0, 2.0 };
+
+	for (int32_t k = from; k < to; k += STEPRUN_TOGETHER) {
+		vec2 e[STEPRUN_TOGETHER / 2];
+		vec4 f, g;
+		uint32_t bad;
+
+#pragma GCC unroll 4
+		for (int i = 0; i < STEPRUN_TOGETHER / 2; i++, j += two)
+			e[i] = j * (in + a * (j - one)) -
+			       (vec2_load(w->t_s + k + 2 * i) - base) * freq;
+		f = vec4_from(e[0], e[1]);
+		g = vec4_from(e[2], e[3]);
+		bad = vec4_less(tol, vec4_abs(f)) | vec4_less(tol, vec4_abs(g)) << 4;
+		bad &= to - k < STEPRUN_TOGETHER ? (1U << (to - k)) - 1 : UINT32_MAX;
+		if (bad)
+			return k + __builtin_ctz(bad);
 	}
-	double far_s = first_s + (STEPRUN_TICKS_MAX - w->tol) * w->tick_s;
-
-	if (w->limit_s > far_s)
-		w->limit_s = far_s;
-	return STEPGEN_RUN;
+	return to;
 }
 
-/* Interval out of its range: the middle. */
-static double steprun_interval(const struct stepcompress_fit *f)
+double steprun_last(struct stepgen *sg, const struct steprun *w, int32_t n)
 {
-	double i = steprun_floor(0.5 * (f->lo + f->hi) + 0.5);
+	if (n < 2)
+		return w->least;
+	double exact_s = n <= w->n ? w->t_s[n - 1] - w->t_s[n - 2]
+				   : steplist_time_s(sg, n) - steplist_time_s(sg, n - 1);
 
-	/* The range holds an integer but for rounding. */
-	i = i < f->lo - 1e-6 ? i + 1.0 : i;
-	return i > f->hi + 1e-6 ? i - 1.0 : i;
+	return steprun_max(0.5 * exact_s * w->freq_hz + w->rounding, w->least);
 }
 
-/* The add to expect of a run of about target steps: that of the parabola through its middle and end. */
-static double steprun_expect(struct stepgen *sg, const struct steprun *w, int32_t target)
+void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots,
+		    struct steprun_fit *fit)
 {
-	const struct stepgen_piece *p;
-	uint32_t i = sg->piece_tail;
-	int32_t have = 0, before, m;
-	double te, tm;
+	const struct stepcompress *sc = &sg->fit;
+	double first = steprun_ticks(w, w->t_s[0]), lo = steprun_max(w->first, first - w->tol);
+	bool reach = sc->stride > 1 && slots < sc->n;
 
-	for (; have < target && i != sg->piece_head && steprun_piece(sg, i)->dir == w->dir; i++)
-		have += steprun_piece(sg, i)->steps;
-	have = have < target ? have : target;
-	m = have / 2;
-	if (m < 1)
-		return 0.0;
-	p = steprun_locate(sg, have, &before);
-	te = steprun_ticks(w, p->start_s + steprun_time_s(p, have - 1 - before));
-	p = steprun_locate(sg, m, &before);
-	tm = steprun_ticks(w, p->start_s + steprun_time_s(p, m - 1 - before));
-	return 2.0 * (te / (double)have - tm / (double)m) / (double)(have - m);
+	fit->n = fit->slots = 0;
+	for (; slots > 0; slots--) {
+		struct stepcompress_fit f;
+		int32_t n = stepcompress_step(sc, slots);
+		double interval;
+
+		stepcompress_fit(sc, slots, reach, &f);
+		f.lo = steprun_max(f.lo, lo);
+		if (n <= w->n) /* farther on it hardly ever matters */
+			f.lo = steprun_max(f.lo, steprun_last(sg, w, n) - f.add * (double)(n - 1));
+		f.hi = steprun_min(f.hi, first + w->tol);
+		interval = steprun_round(f.lo + f.share * (f.hi - f.lo));
+		interval -= (double)(interval > f.hi);
+		interval += (double)(interval < f.lo);
+		if (interval <= f.hi && interval < STEPRUN_TICKS_MAX) {
+			fit->interval = interval;
+			fit->add = f.add;
+			fit->n = fit->slots = n;
+			return;
+		}
+		reach = false;
+	}
 }
 
-/* Fit a run to the pieces and write it. */
-static enum stepgen_result steprun_try(struct stepgen *sg, struct steprun *w, int32_t target,
-				       struct step_run *out)
+/* Half of the slots with a stride of 1. */
+static inline void steprun_taus(const struct steprun *w, double *tau, int from)
 {
-	struct stepcompress_fit *f;
-	double least = steprun_max(1.0, sg->min_interval_s * w->freq_hz);
-	int32_t count;
+	for (int i = from; i < from + STEPCOMPRESS_SLOTS / 2; i++)
+		tau[i] = steprun_ticks(w, w->t_s[i]);
+}
 
-	stepwindow_rewind(sg, w);
-	steprun_fit(sg, w, target);
-	if (sg->error)
-		return (enum stepgen_result)sg->error;
-	f = stepcompress_best(&sg->fit);
-	if (f->best == 0)
-		return STEPGEN_TOO_FAST;
-	steprun_refine(sg, w);
-	if (!steprun_end(sg, w))
-		return STEPGEN_TOO_FAST;
-	count = steprun_j(&sg->fit, f->best - 1);
-	*out = (struct step_run){
-		.base_clock = w->base_clock,
-		.interval = (uint32_t)steprun_interval(f),
-		.count = (uint16_t)count,
-		.add = (int16_t)(count > 1 ? f->add : 0.0),
-		.dir = w->dir > 0,
-		.rebase = w->rebase,
-	};
-	if (count > UINT16_MAX || !steprun_check(sg, w, out, f->best, least))
-		return STEPGEN_BROKEN;
-	return STEPGEN_RUN;
+/* How many slots of the list with this stride a run passes. */
+static int32_t steprun_slots(struct stepgen *sg, const struct steprun *w, int32_t stride)
+{
+	struct stepcompress *sc = &sg->fit;
+
+	sc->stride = stride;
+	sc->n = w->n / stride < STEPCOMPRESS_SLOTS ? w->n / stride : STEPCOMPRESS_SLOTS;
+	if (stride == 1) {
+		sc->tol = w->tol;
+		steprun_taus(w, sc->tau, 0);
+		if (sc->n > STEPCOMPRESS_SLOTS / 2)
+			steprun_taus(w, sc->tau, STEPCOMPRESS_SLOTS / 2);
+	} else {
+		sc->tol = STEPRUN_MARGIN * w->tol;
+		for (int32_t i = 0; i < sc->n; i++)
+			sc->tau[i] = steprun_ticks(w, w->t_s[(i + 1) * stride - 1]);
+	}
+	return stepcompress_longest(sc);
+}
+
+/* The longest run found with this stride in the list. As steplong_fit(). */
+static bool steprun_fit(struct stepgen *sg, struct steprun *w, int32_t stride,
+			struct steprun_fit *fit)
+{
+	int32_t want = (STEPCOMPRESS_SLOTS + 1) * stride, n = sg->list_end - sg->list_at;
+
+	if (w->n < want && w->n == n) {
+		steplist_extend(sg, want + 2 * STEPRUN_LEAST, w->due_s, w->limit_s);
+		steprun_limit(sg, w);
+	}
+	if (w->n < want && stride > 1)
+		stride = 1 + w->n / (STEPCOMPRESS_SLOTS + 1);
+	steprun_choose(sg, w, steprun_slots(sg, w, stride), fit);
+	n = fit->n + stride - 1 < w->n ? fit->n + stride - 1 : w->n;
+	n = fit->n ? steprun_passed(w, fit->interval, fit->add, 0, n) : 0;
+	while (n > 0 && fit->interval + fit->add * (double)(n - 1) < steprun_last(sg, w, n))
+		n--;
+	fit->n = n;
+	fit->last_s = n ? w->t_s[n - 1] : 0.0;
+	return n >= STEPCOMPRESS_SLOTS * stride && n < w->n;
+}
+
+/* All slots passed, and there is more: how much longer may the stride be? The range of adds that pass n
+ * slots is about a / n^2 - b * n, with a from the tolerance and b from the third derivative. */
+static int32_t steprun_longer(const struct stepcompress *sc)
+{
+	enum { HALF = STEPCOMPRESS_SLOTS / 2 };
+	float half = sc->add_max[HALF - 1] - sc->add_min[HALF - 1];
+	float all = sc->add_max[STEPCOMPRESS_SLOTS - 1] - sc->add_min[STEPCOMPRESS_SLOTS - 1];
+	float b = (half - 4.0F * all) / 56.0F, a = 64.0F * (half + 8.0F * b);
+	int32_t longer = 2;
+
+	for (float n = 4.0F * STEPRUN_FINE; longer < 8 && a > b * n * n * n; n *= 2.0F)
+		longer *= 2;
+	return longer;
+}
+
+/* The longest run from the next step on. n == 0: not even one step is possible. */
+static void steprun_search(struct stepgen *sg, struct steprun *w, struct steprun_fit *best)
+{
+	int32_t stride = sg->long_run ? 1 + stepguess(sg) / STEPRUN_FINE : 1;
+	int32_t coarse = STEPRUN_STRIDE_MAX + 1;
+	bool more;
+
+	best->n = 0;
+	for (int try = 0; try < STEPRUN_TRIES; try++) {
+		struct steprun_fit fit;
+
+		more = stride <= STEPRUN_LISTED ? steprun_fit(sg, w, stride, &fit)
+						: steplong_fit(sg, w, stride, &fit);
+		stride = sg->fit.stride;
+		if (fit.n > best->n)
+			*best = fit;
+		if (more) {
+			int32_t next = stride * steprun_longer(&sg->fit);
+
+			if (next >= coarse)
+				next = (stride + coarse) / 2;
+			if (next == stride)
+				return;
+			stride = next;
+		} else {
+			if (stride == 1 || (best->n >= STEPRUN_COARSE * stride &&
+					    STEPRUN_CUT * fit.n >= (STEPRUN_CUT - 1) * fit.slots))
+				return;
+			coarse = stride;
+			if (fit.n == 0)
+				stride = stride > STEPRUN_LISTED ? STEPRUN_LISTED : 1;
+			else if (fit.n > stride)
+				stride = 1 + (fit.n < stride / 2 * STEPRUN_FINE
+						      ? fit.n / STEPRUN_FINE
+						      : stride / 2);
+			else
+				stride = 1 + stride / 4;
+			if (stride >= coarse)
+				return;
+		}
+	}
+}
+
+/* What must hold of whatever goes to the wire. */
+static bool steprun_sound(const struct steprun *w, const struct steprun_fit *fit)
+{
+	double last = fit->interval + fit->add * (double)(fit->n - 1);
+
+	return fit->interval >= w->least && fit->interval < STEPRUN_TICKS_MAX && last >= w->least &&
+	       last < STEPRUN_TICKS_MAX && fit->n <= UINT16_MAX && fit->add >= INT16_MIN &&
+	       fit->add <= INT16_MAX;
 }
 
 enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_s,
 				 const struct clockmap *map, struct step_run *out)
 {
-	struct stepcompress_fit *f;
-	enum stepgen_result r;
+	struct steprun_fit fit;
 	struct steprun w;
-	int32_t target;
 
-	/* By hand: clearing all of w costs more. */
 	w.due_s = due_s;
-	w.limit_s = limit_s;
-	w.add = 0.0;
-	w.stride = w.stride_max = 1;
-	r = steprun_begin(sg, &w, map);
-	if (r != STEPGEN_RUN)
-		return r;
-	target = sg->predicted < w.first ? sg->predicted : w.first;
-	if (target >= STEPRUN_CHORD) {
-		w.stride_max = 1 + target / 8;
-		w.add = steprun_expect(sg, &w, target);
-	}
-	/* Strides chosen for another add than came out: once more with that, then finer ones. */
-	while ((r = steprun_try(sg, &w, target, out)) != STEPGEN_RUN && w.stride_max > 1) {
-		w.add = stepcompress_best(&sg->fit)->add;
-		w.stride_max /= 2;
-	}
-	if (r != STEPGEN_RUN)
-		return r;
-	f = stepcompress_best(&sg->fit);
-	out->first_clock = w.base_clock + out->interval;
-	out->last_clock = (uint64_t)((int64_t)w.base_clock + (int64_t)out->count * out->interval +
-				     (int64_t)out->count * (out->count - 1) / 2 * out->add);
-	steprun_consume(sg, out->count, w.dir);
-	sg->last_s = map->t0_s + (w.base + sg->fit.tau[f->best - 1]) * w.tick_s;
+	w.limit_s = steprun_min(limit_s, sg->next_s + 0.4 * STEPRUN_TICKS_MAX / map->freq_hz);
+	steprun_limit(sg, &w);
+	if (!steprun_begin(sg, &w, map))
+		return STEPGEN_CLOCK;
+	steprun_search(sg, &w, &fit);
+	if (sg->error)
+		return (enum stepgen_result)sg->error;
+	if (fit.n == 0)
+		return STEPGEN_TOO_FAST;
+	if (!steprun_sound(&w, &fit))
+		return STEPGEN_BROKEN;
+	*out = (struct step_run){
+		.base_clock = w.base_clock,
+		.first_clock = w.base_clock + (uint64_t)fit.interval,
+		.interval = (uint32_t)fit.interval,
+		.count = (uint16_t)fit.n,
+		.add = (int16_t)(fit.n > 1 ? fit.add : 0.0),
+		.dir = sg->list_dir > 0,
+		.rebase = w.rebase,
+	};
+	out->last_clock = (uint64_t)((int64_t)w.base_clock + (int64_t)fit.n * out->interval +
+				     (int64_t)fit.n * (fit.n - 1) / 2 * out->add);
+	sg->last_s = fit.last_s;
 	sg->last_clock = out->last_clock;
 	sg->has_last = true;
 	sg->next_s = sg->last_s;
-	sg->next_exact = false;
 	if (sg->last_s > sg->frontier_s)
 		sg->frontier_s = sg->last_s;
-	sg->predicted = out->count + out->count / 4 + 8;
+	sg->long_run = fit.n >= STEPRUN_FINE;
+	steplist_consume(sg, fit.n);
 	return STEPGEN_RUN;
 }

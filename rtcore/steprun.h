@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* steprun.h - inside stepgen: one run out of the pieces at hand. Not for others.
  *
- * stepgen.c fills the pieces, stepwindow.c lists steps of them, steprun.c makes runs from those; all
- * work on struct stepgen.
+ * stepgen.c fills the pieces, steplist.c lists the exact times of their next steps, steprun.c makes
+ * runs from those; all work on struct stepgen.
  * Threads: RT only. Units: _s machine time.
  */
 #ifndef RTCORE_STEPRUN_H
@@ -12,38 +12,11 @@
 
 #include "stepgen.h"
 
-#define STEPRUN_TICKS_MAX 0x1p28 /* longest distance between steps without a new base */
-
 enum steprun_pull {
 	STEPRUN_PULLED,  /* at least one piece was appended, or a step cancelled */
 	STEPRUN_DRAINED, /* the queue ends */
 	STEPRUN_HORIZON, /* nothing more before horizon_s */
 	STEPRUN_FULL,    /* the ring of pieces is */
-};
-
-/* Steps being looked at, and where the next one is. */
-struct steprun {
-	double freq_hz, tick_s;
-	double base; /* the run's base clock in ticks from the map's clock0 */
-	double map_t0_s;
-	double tol;      /* ticks */
-	double rounding; /* of times, ticks */
-	double add;      /* expected, where strides are used */
-	double due_s, limit_s;
-	double first_lo; /* least first interval */
-	uint64_t base_clock;
-	uint32_t at;    /* piece of the next step */
-	int32_t k;      /* its number there */
-	int32_t avail;  /* steps of that piece that may be used; -1: not looked at yet */
-	int32_t before; /* steps of the window in earlier pieces */
-	int32_t stride; /* in piece at */
-	int32_t stride_max;
-	int32_t corner; /* where the window meets a jump of the interval, in steps; 0: nowhere */
-	int32_t first;  /* window for a jump at the start; else large */
-	int32_t dir;
-	bool rebase;
-	bool end;        /* the window can't grow any more */
-	bool last_piece; /* nothing after this piece */
 };
 
 static inline struct stepgen_piece *steprun_piece(struct stepgen *sg, uint32_t i)
@@ -65,9 +38,32 @@ static inline double steprun_time_s(const struct stepgen_piece *p, int32_t k)
 /* Append the next pieces of the joint that start before horizon_s. May cancel the last step. */
 enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s);
 
-/* The first step is due: make the longest run from it. */
-enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_s,
-				 const struct clockmap *map, struct step_run *out);
+enum {
+	STEPRUN_LEAST = 16, /* steps that are worth listing together */
+	STEPRUN_LISTED = 9, /* longest stride for which all steps are listed */
+};
+
+/* The run that is being made. */
+struct steprun {
+	const double *t_s; /* exact times of the listed steps that may be used */
+	int32_t n;         /* of them */
+	bool rebase;
+	double freq_hz;
+	double base_s; /* machine time of the base clock */
+	uint64_t base_clock;
+	double tol, rounding;  /* of times; ticks */
+	double first;          /* least first interval */
+	double least;          /* least interval anywhere */
+	double due_s, limit_s; /* as in stepgen_next(), the latter also within reach of the base */
+};
+
+/* interval, add and count of a run that may still be cut short. */
+struct steprun_fit {
+	double interval, add;
+	int32_t n;     /* steps */
+	int32_t slots; /* steps that the slots let pass: more than n if one between them doesn't */
+	double last_s; /* exact time of the last one */
+};
 
 static inline double steprun_max(double a, double b)
 {
@@ -79,31 +75,57 @@ static inline double steprun_min(double a, double b)
 	return a < b ? a : b;
 }
 
-/* floor() as arithmetic: without SSE4.1 it would be a call. |v| < 2^62. */
-static inline double steprun_floor(double v)
-{
-	double r = (double)(int64_t)v;
-
-	return r > v ? r - 1.0 : r;
-}
-
+/* Ticks after the base. */
 static inline double steprun_ticks(const struct steprun *w, double t_s)
 {
-	return (t_s - w->map_t0_s) * w->freq_hz - w->base;
+	return (t_s - w->base_s) * w->freq_hz;
 }
 
-/* Empty the window; it starts at the first piece. */
-void stepwindow_rewind(struct stepgen *sg, struct steprun *w);
+/* The first step in the list is due: make the longest run from it. */
+enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_s,
+				 const struct clockmap *map, struct step_run *out);
 
-/* Add slots until the window holds target steps, can't grow, or the list is full at top. */
-void stepwindow_collect(struct stepgen *sg, struct steprun *w, int32_t target, int32_t top);
+/* An integer interval, add and count for as many of the first slots as possible. */
+void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots,
+		    struct steprun_fit *fit);
 
-/* Slots for cnt steps of a piece from number k on, every w->stride-th. */
-void stepwindow_slots(struct stepgen *sg, const struct steprun *w, const struct stepgen_piece *p,
-		      int32_t k, int32_t cnt);
+/* The least interval that a run of n steps may end with. */
+double steprun_last(struct stepgen *sg, const struct steprun *w, int32_t n);
 
-/* How many steps behind a jump of the interval (in ticks) that comes after `before` steps are worth
- * looking at; INT32_MAX if the jump is harmless. Only a guess at where the window should end. */
-int32_t stepwindow_corner(const struct steprun *w, double jump, int32_t before);
+/* ---- stepguess.c ---- */
+
+/* About how many steps the next run will have, 1 .. 65535. Cost: a few ns. */
+int32_t stepguess(struct stepgen *sg);
+
+/* ---- steplong.c ---- */
+
+/* The longest run found with this stride, a multiple of 8, in the pieces, which need not be listed.
+ * Returns whether all slots passed and there is more: a longer stride is worth a try. */
+bool steplong_fit(struct stepgen *sg, const struct steprun *w, int32_t stride,
+		  struct steprun_fit *fit);
+
+/* ---- steplist.c ---- */
+
+/* Whether the last step of that piece is in the list, or was. */
+static inline bool steplist_has(struct stepgen *sg, uint32_t piece)
+{
+	int32_t before = (int32_t)(sg->list_piece - piece);
+
+	return before > 0 || (before == 0 && sg->list_k == steprun_piece(sg, piece)->steps);
+}
+
+/* How many steps of piece number i are final, nothing can cancel them any more: all, or in the last one
+ * perhaps all but the last. Pulls from before limit_s what follows it. 0: there is no such piece. */
+int32_t steplist_final(struct stepgen *sg, uint32_t i, double due_s, double limit_s);
+
+/* Try to have want steps in the list (at most STEPGEN_LIST / 2), from pieces that start before limit_s.
+ * Only final steps are listed. A list that isn't empty ends where the direction changes. */
+void steplist_extend(struct stepgen *sg, int32_t want, double due_s, double limit_s);
+
+/* Exact time of the step number j from now, 1 .. what the pieces hold. */
+double steplist_time_s(struct stepgen *sg, int32_t j);
+
+/* Take the first count steps off the list and the pieces. */
+void steplist_consume(struct stepgen *sg, int32_t count);
 
 #endif

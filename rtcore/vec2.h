@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -17,6 +18,7 @@
 #endif
 
 typedef double vec2 __attribute__((vector_size(16)));
+typedef int64_t vec2i __attribute__((vector_size(16))); /* what comparisons give: 0 or -1 */
 
 static inline vec2 vec2_set(double v)
 {
@@ -47,6 +49,11 @@ static inline vec2 vec2_max(vec2 a, vec2 b)
 #endif
 }
 
+static inline vec2 vec2_abs(vec2 a)
+{
+	return (vec2)((vec2i)a & INT64_MAX);
+}
+
 static inline vec2 vec2_sqrt(vec2 a)
 {
 #if defined(__SSE2__)
@@ -58,15 +65,35 @@ static inline vec2 vec2_sqrt(vec2 a)
 #endif
 }
 
+/* a where which is -1, b where it is 0. */
+static inline vec2 vec2_select(vec2i which, vec2 a, vec2 b)
+{
+	return (vec2)((which & (vec2i)a) | (~which & (vec2i)b));
+}
+
+/* Bit i: which[i] is -1. */
+static inline uint32_t vec2_bits(vec2i which)
+{
+#if defined(__SSE2__)
+	return (uint32_t)_mm_movemask_pd((__m128d)which);
+#else
+	return (uint32_t)(which[0] & 1) | (uint32_t)(which[1] & 2);
+#endif
+}
+
+/* Any address. */
+static inline vec2 vec2_load(const double *from)
+{
+	vec2 v;
+
+	memcpy(&v, from, sizeof(v));
+	return v;
+}
+
 /* Any address. */
 static inline void vec2_store(double *to, vec2 v)
 {
-#if defined(__SSE2__)
-	_mm_storeu_pd(to, (__m128d)v);
-#else
-	to[0] = v[0];
-	to[1] = v[1];
-#endif
+	memcpy(to, &v, sizeof(v));
 }
 
 #endif

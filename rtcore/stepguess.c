@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* stepguess.c - how long the next run will be, about. See steprun.h.
+ *
+ * The best parabola through n times of a piece errs by n^3 / 192 times their third difference, 3 a^2 / v^5
+ * (the Chebyshev polynomial of degree 3). Where two pieces meet, the interval jumps; a parabola over n
+ * steps that has a jump in its middle errs by about a sixteenth of jump * n. If only the second
+ * difference a / v^3 jumps, it is 0.0214 * jump * n^2.
+ */
+#include <string.h>
+
+#include "steprun.h"
+
+enum {
+	STEPGUESS_PIECES = 4, /* looked at */
+};
+
+#define STEPGUESS_JUMP 16.0
+#define STEPGUESS_BEHIND 4.0 /* steps behind a jump, times jump / tolerance */
+#define STEPGUESS_BENT 1.7F  /* log2 of the steps behind a bend, times the root of that */
+#define STEPGUESS_REST 4.0F  /* from rest, count as if this many steps farther */
+
+/* log2, to 0.1: an IEEE 754 float's bits are nearly that. v >= 0. */
+static inline float stepguess_log2(float v)
+{
+	int32_t bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	return (float)bits * 0x1p-23F - 127.0F;
+}
+
+/* Its inverse, v < 127. */
+static inline float stepguess_exp2(float v)
+{
+	int32_t bits = (int32_t)((v > -126.0F ? v + 127.0F : 1.0F) * 0x1p23F);
+	float r;
+
+	memcpy(&r, &bits, sizeof(r));
+	return r;
+}
+
+/* Steps until the piece's third difference matters: (64 tol v^5 / a^2)^(1/3). */
+static float stepguess_smooth(float speed2, float accel2, float tol_s)
+{
+	return stepguess_exp2(2.0F + (2.5F * stepguess_log2(speed2) - stepguess_log2(accel2) +
+				      stepguess_log2(tol_s)) /
+					     3.0F);
+}
+
+/* Steps behind a jump of the acceleration until it matters, about 3.4 (tol v^3 / jump)^(1/2). */
+static float stepguess_bent(float speed, float jump, float tol_s)
+{
+	return stepguess_exp2(STEPGUESS_BENT + 0.5F * (stepguess_log2(tol_s) - stepguess_log2(jump) +
+						       3.0F * stepguess_log2(speed)));
+}
+
+int32_t stepguess(struct stepgen *sg)
+{
+	const struct stepgen_piece *p = steprun_piece(sg, sg->piece_tail), *q;
+	float tol_s = (float)sg->tol_s, n = 65535.0F, left = (float)(p->steps - p->first);
+
+	if (p->a != 0.0) {
+		float a = (float)p->a, a2 = a * a, rest = 2.0F * STEPGUESS_REST * fabsf(a);
+		float v2 = (float)(p->v * p->v) + 2.0F * a * ((float)p->x0 + (float)p->first), mid;
+
+		v2 = v2 > rest ? v2 : rest;
+		n = stepguess_smooth(v2, a2, tol_s);
+		mid = v2 + a * (n < left ? n : left);
+		n = stepguess_smooth(mid > rest ? mid : rest, a2, tol_s);
+	}
+	for (uint32_t i = sg->piece_tail + 1; n > left; i++, p = q) {
+		if (i == sg->piece_head || i - sg->piece_tail == STEPGUESS_PIECES)
+			return (int32_t)left;
+		q = steprun_piece(sg, i);
+		float v = (float)(p->v + p->a * p->dur_s), jump = fabsf(v - (float)q->v);
+		float tol = tol_s * v * (float)q->v;
+
+		if (q->dir != p->dir)
+			return (int32_t)left;
+		if (jump * left > (float)STEPGUESS_JUMP * tol) {
+			left += 1.0F + (float)STEPGUESS_BEHIND * tol / jump;
+			return (int32_t)(left < n ? left : n);
+		}
+		float bend = fabsf((float)(p->a - q->a));
+		float behind = left + 1.0F + stepguess_bent(v, bend, tol_s);
+
+		n = behind < n ? behind : n;
+		left += (float)q->steps;
+	}
+	return (int32_t)n;
+}
