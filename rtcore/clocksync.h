@@ -106,7 +106,7 @@ double clocksync_now_s(struct clocksync *primary, int64_t now_ns);
 void clocksync_secondary_start(struct clocksync *secondary, const struct clocksync *primary,
 			       int64_t now_ns, struct clockmap *map);
 
-/* Next mapping, to be used for machine times >= frontier_s (everything before is handed out): goes
+/* Next mapping, to be used for machine times >= frontier_s (before it, the old one stays): goes
  * through the old line at max(frontier_s, now) and slews to the estimates within 4 s or more.
  * Slope is always positive. Returns: the machine time from which *map holds (*map is written). */
 double clocksync_secondary_map(struct clocksync *secondary, const struct clocksync *primary,

@@ -72,7 +72,7 @@ struct engine_config {
 
 /* Link figures of one MCU, for STATUS. */
 struct engine_mcu_status {
-	struct clockmap map;   /* machine time to its clock, valid with ENGINE_MCU_CLOCK */
+	struct clockmap map;   /* machine time to its clock, now; valid with ENGINE_MCU_CLOCK */
 	double clock_freq_hz;  /* estimated */
 	double clock_error_us; /* of the last sample against its prediction */
 	double round_trip_us;  /* of frames and their acknowledgements, lately */
@@ -110,7 +110,8 @@ _Static_assert(sizeof(struct engine_status) % 8 == 0, "whole words");
 struct engine_mcu {
 	struct link link;
 	struct clocksync sync;
-	struct clockmap map;
+	struct clockmap map, map_before; /* from map_from_s on; until then */
+	double map_from_s;
 	struct moveq moveq;
 	struct wire_dict dict;
 	double freq_hz;    /* nominal; 0 until the dictionary is known */
@@ -119,6 +120,21 @@ struct engine_mcu {
 	bool present, ready, shutdown, lost, clock_ready, has_ids;
 	bool busy, closed; /* its line takes nothing now; never again */
 };
+
+/* The map that holds at a machine time. It is renewed ahead of the time at which it changes. */
+static inline const struct clockmap *engine_map(const struct engine_mcu *m, double at_s)
+{
+	return at_s < m->map_from_s ? &m->map_before : &m->map;
+}
+
+/* Clock to machine time, by the map that holds then. */
+static inline double engine_time_s(const struct engine_mcu *m, uint64_t clock)
+{
+	double at_s = clockmap_time_s(&m->map, clock);
+
+	/* Both are the same where one follows the other: either says on which side the clock is. */
+	return at_s < m->map_from_s ? clockmap_time_s(&m->map_before, clock) : at_s;
+}
 
 struct engine_stepper {
 	struct stepgen gen;

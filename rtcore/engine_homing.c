@@ -42,7 +42,7 @@ static void move_deadlines(struct engine *e)
 		uint64_t clock;
 
 		if (deadline_s - e->homing_deadline_s[i] < WORTH_SHARE * e->homing.timeout_s ||
-		    !clockmap_clock(&e->mcu[mcu].map, deadline_s, &clock))
+		    !clockmap_clock(engine_map(&e->mcu[mcu], deadline_s), deadline_s, &clock))
 			continue;
 		m.clock = (uint32_t)clock;
 		if (engine_send(e, mcu, MSG_ID_trsync_set_timeout, &m, LINK_DUE_NOW))
@@ -60,7 +60,7 @@ void engine_homing_state(struct engine *e, int mcu, const struct msg_trsync_stat
 		if (m->can_trigger) {
 			uint64_t clock = clocksync_extend(&e->mcu[mcu].sync, m->clock, rx_ns);
 
-			e->homing_seen_s[i] = clockmap_time_s(&e->mcu[mcu].map, clock);
+			e->homing_seen_s[i] = engine_time_s(&e->mcu[mcu], clock);
 			move_deadlines(e);
 			return;
 		}

@@ -188,24 +188,27 @@ static void clock_becomes_ready(struct engine *e, int mcu, int64_t now_ns)
 		clocksync_secondary_start(&m->sync, &e->mcu[PRIMARY].sync, now_ns, &m->map);
 		m->map_next_s = clocksync_machine_s(&e->mcu[PRIMARY].sync, now_ns) + MAP_PERIOD_S;
 	}
+	m->map_from_s = -INFINITY;
 	m->clock_ready = true;
 	if (e->cfg.observer.map)
 		e->cfg.observer.map(e->cfg.observer.ctx, mcu, 0, &m->map);
 	engine_event(e, &ev);
 }
 
+/* The new line holds from the latest time for which steps may have been handed out. Some before that
+ * may still have to be: they keep to the old one. */
 static void renew_map(struct engine *e, int mcu, int64_t now_ns)
 {
 	struct engine_mcu *m = &e->mcu[mcu];
-	double from_s;
 
-	if (mcu == PRIMARY || e->now_s < m->map_next_s)
+	if (mcu == PRIMARY || e->now_s < fmax(m->map_next_s, m->map_from_s))
 		return;
 	m->map_next_s = e->now_s + MAP_PERIOD_S;
-	from_s = clocksync_secondary_map(&m->sync, &e->mcu[PRIMARY].sync, now_ns,
-					 fmax(e->limit_s, e->now_s), &m->map);
+	m->map_before = m->map;
+	m->map_from_s = clocksync_secondary_map(&m->sync, &e->mcu[PRIMARY].sync, now_ns,
+						fmax(e->limit_s, e->now_s), &m->map);
 	if (e->cfg.observer.map)
-		e->cfg.observer.map(e->cfg.observer.ctx, mcu, from_s, &m->map);
+		e->cfg.observer.map(e->cfg.observer.ctx, mcu, m->map_from_s, &m->map);
 }
 
 static void check_link(struct engine *e, int mcu)
@@ -256,7 +259,7 @@ void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status
 		     (m->shutdown ? ENGINE_MCU_SHUTDOWN : 0u) | (m->lost ? ENGINE_MCU_LOST : 0u);
 	if (!m->clock_ready)
 		return;
-	out->map = m->map;
+	out->map = *engine_map(m, e->now_s);
 	out->clock_freq_hz = m->sync.slope_hz;
 	out->clock_error_us = fabs(m->sync.last_error_s) * 1e6;
 	out->round_trip_us = (double)m->link.rtt_ns * 1e-3;

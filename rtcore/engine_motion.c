@@ -193,7 +193,7 @@ static bool hand_out(struct engine *e, int i, uint16_t keep, int64_t now_ns)
 	struct engine_stepper *s = &e->stepper[i];
 	struct engine_mcu *m = &e->mcu[s->mcu];
 	const struct step_run *run = &s->pending;
-	double first_s = clockmap_time_s(&m->map, run->first_clock), lead_s = first_s - e->now_s;
+	double first_s = engine_time_s(m, run->first_clock), lead_s = first_s - e->now_s;
 
 	if (lead_s < e->status.lead_min_s)
 		e->status.lead_min_s = lead_s;
@@ -226,13 +226,17 @@ static bool make_run(struct engine *e, int i, double due_s, double limit_s)
 {
 	struct engine_stepper *s = &e->stepper[i];
 	struct engine_mcu *m = &e->mcu[s->mcu];
-	enum stepgen_result rc;
+	enum stepgen_result rc = STEPGEN_NONE;
 
 	if (s->has_pending)
 		return true;
 	if (link_lossy(&m->link)) /* leave more time for repeats, at the price of shorter runs */
 		due_s = fmax(due_s, e->now_s + LOSSY_SHARE * e->cfg.horizon_s);
-	rc = stepgen_next(&s->gen, due_s, limit_s, &m->map, &s->pending);
+	if (stepgen_frontier_s(&s->gen) < m->map_from_s) /* no run reaches into the new map */
+		rc = stepgen_next(&s->gen, fmin(due_s, m->map_from_s), fmin(limit_s, m->map_from_s),
+				  &m->map_before, &s->pending);
+	if (rc == STEPGEN_NONE && due_s > m->map_from_s)
+		rc = stepgen_next(&s->gen, due_s, limit_s, &m->map, &s->pending);
 	if (rc < 0)
 		fault_of(e, i, FAULT_STEPGEN, rc, stepgen_frontier_s(&s->gen), 0);
 	s->has_pending = rc == STEPGEN_RUN;
@@ -251,7 +255,7 @@ static int most_urgent(const struct engine *e, const bool full[ENGINE_MCUS])
 
 		if (!s->present || !s->has_pending || full[s->mcu])
 			continue;
-		first_s = clockmap_time_s(&e->mcu[s->mcu].map, s->pending.first_clock);
+		first_s = engine_time_s(&e->mcu[s->mcu], s->pending.first_clock);
 		if (first_s < least_s) {
 			least_s = first_s;
 			least = i;

@@ -38,7 +38,7 @@ static void send_output(struct engine *e, const struct engine_queued_output *q, 
 
 	if (o->invert)
 		value = o->full_scale - value;
-	if (!clockmap_clock(&e->mcu[o->mcu].map, at_s, &clock))
+	if (!clockmap_clock(engine_map(&e->mcu[o->mcu], at_s), at_s, &clock))
 		return;
 	if (o->pwm) {
 		struct msg_queue_pwm_out m = { .oid = o->oid,
@@ -60,13 +60,13 @@ void engine_make_outputs(struct engine *e, int64_t now_ns)
 	while (e->outq_head != e->outq_tail) {
 		const struct engine_queued_output *q = &e->outq[e->outq_head % ENGINE_OUTPUT_QUEUE];
 		struct engine_mcu *m = &e->mcu[e->output[q->out.output % ENGINE_OUTPUTS].mcu];
+		double free_s = fmax(q->at_s, e->now_s) + e->cfg.low_water_s;
 		uint64_t clock;
 
 		if (q->out.output < ENGINE_OUTPUTS && m->ready) {
 			if (q->at_s > e->now_s + e->cfg.low_water_s ||
 			    link_room(&m->link, ENGINE_COMMAND_MAX) < ENGINE_RUN_BYTES ||
-			    !clockmap_clock(&m->map, fmax(q->at_s, e->now_s) + e->cfg.low_water_s,
-					    &clock) ||
+			    !clockmap_clock(engine_map(m, free_s), free_s, &clock) ||
 			    !moveq_take(&m->moveq, clock))
 				return;
 			send_output(e, q, now_ns);

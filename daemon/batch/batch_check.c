@@ -40,9 +40,9 @@ static void tell_stop(struct batch *b)
 
 	for (size_t i = 0; i < m->motors; i++)
 		if (b->halted & 1u << i)
-			checker_halt(b->checker, (uint32_t)i,
-				     clockmap_time_s(&m->engine->mcu[m->motor[i].mcu].map,
-						     b->step_clock[i]));
+			checker_halt(
+				b->checker, (uint32_t)i,
+				engine_time_s(&m->engine->mcu[m->motor[i].mcu], b->step_clock[i]));
 	checker_cut(b->checker, b->stop_s);
 	b->halted = 0;
 	b->stopping = false;
@@ -144,8 +144,7 @@ void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock)
 	checker_step(b->checker, (uint32_t)motor, dir, clock);
 	if (b->plot && path_recon_step(&b->recon, (uint32_t)motor, dir) == 1)
 		plot_executed_point(
-			b->plot,
-			clockmap_time_s(&b->m->engine->mcu[b->m->motor[motor].mcu].map, clock),
+			b->plot, engine_time_s(&b->m->engine->mcu[b->m->motor[motor].mcu], clock),
 			path_recon_mm(&b->recon, AXIS_X), path_recon_mm(&b->recon, AXIS_Y));
 }
 

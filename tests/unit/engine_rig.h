@@ -29,7 +29,14 @@
 #define RIG_TOLERANCE_S 12.5e-6
 #define RIG_MS ((int64_t)1000 * 1000)
 
-enum { RIG_MCUS = 2, RIG_PLAN = 1024, RIG_CONTROL = 1024, RIG_STEPPERS = 4, RIG_EVENTS_MAX = 1024 };
+enum {
+	RIG_MCUS = 2,
+	RIG_PLAN = 1024,
+	RIG_CONTROL = 1024,
+	RIG_STEPPERS = 4,
+	RIG_EVENTS_MAX = 1024,
+	RIG_MAPS = 256
+};
 
 struct rig_step {
 	uint64_t clock;
@@ -42,9 +49,14 @@ struct rig_mcu {
 	struct rig *r;
 	int index;
 	double freq_hz, ticks_per_ns;
+	int64_t base_ns; /* since then at this rate, from … */
+	double base_clock;
 	struct sim *sim;
 	struct vwire to, from;
-	bool deaf; /* nothing of it reaches the host */
+	bool deaf;                     /* nothing of it reaches the host */
+	struct clockmap map[RIG_MAPS]; /* that the engine told */
+	double map_from_s[RIG_MAPS];
+	int maps;
 };
 
 struct rig_cfg {
@@ -80,7 +92,15 @@ struct rig {
 
 static uint64_t rig_clock(const struct rig_mcu *u, int64_t ns)
 {
-	return (uint64_t)((double)ns * u->ticks_per_ns);
+	return (uint64_t)(u->base_clock + (double)(ns - u->base_ns) * u->ticks_per_ns);
+}
+
+/* From now on its crystal is off by so much. */
+static void rig_set_ppm(struct rig_mcu *u, int64_t now_ns, double ppm)
+{
+	u->base_clock += (double)(now_ns - u->base_ns) * u->ticks_per_ns;
+	u->base_ns = now_ns;
+	u->ticks_per_ns = u->freq_hz * (1 + ppm * 1e-6) * 1e-9;
 }
 
 static void rig_on_step(void *ctx, uint8_t oid, int dir, uint64_t clock)
@@ -100,7 +120,8 @@ static void rig_on_tx(void *ctx, const uint8_t *frame, size_t len, uint64_t cloc
 {
 	struct rig_mcu *u = ctx;
 
-	vwire_push(&u->from, frame, len, (int64_t)ceil((double)clock / u->ticks_per_ns));
+	vwire_push(&u->from, frame, len,
+		   u->base_ns + (int64_t)ceil(((double)clock - u->base_clock) / u->ticks_per_ns));
 }
 
 static void rig_on_move(void *ctx, const struct move *m, double start_s)
@@ -110,6 +131,15 @@ static void rig_on_move(void *ctx, const struct move *m, double start_s)
 	r->moves_placed++;
 	for (int i = 0; i < RIG_STEPPERS; i++)
 		ref_joint_move(&r->joint[i], m, start_s);
+}
+
+static void rig_on_map(void *ctx, int mcu, double from_s, const struct clockmap *map)
+{
+	struct rig_mcu *u = &((struct rig *)ctx)->mcu[mcu];
+
+	assert_true(u->maps < RIG_MAPS);
+	u->map[u->maps] = *map;
+	u->map_from_s[u->maps++] = from_s;
 }
 
 /* ---- time passes ---- */
@@ -337,6 +367,7 @@ static struct rig *rig_new(const struct rig_cfg *cfg)
 	ec.events = &r->events;
 	ec.observer.ctx = r;
 	ec.observer.move = rig_on_move;
+	ec.observer.map = rig_on_map;
 	engine_init(&r->e, &ec);
 	for (int i = 0; i < RIG_STEPPERS; i++) {
 		double weight[MOVE_AXES] = { 0 };
@@ -354,7 +385,8 @@ static struct rig *rig_new(const struct rig_cfg *cfg)
 		u->r = r;
 		u->index = i;
 		u->freq_hz = sc.freq_hz;
-		u->ticks_per_ns = u->freq_hz * (1 + (i ? cfg->second_ppm : 0) * 1e-6) * 1e-9;
+		rig_set_ppm(u, r->now_ns, i ? cfg->second_ppm : 0);
+		u->base_clock = (double)r->now_ns * u->ticks_per_ns;
 		sc.start_clock = rig_clock(u, r->now_ns);
 		vwire_init(&u->to, &wc);
 		vwire_init(&u->from, &wc);
@@ -449,28 +481,39 @@ static RIG_UNUSED bool rig_sync(struct rig *r, uint32_t id, double limit_s)
 	return false;
 }
 
-/* The steps that the firmware of the primary made are the first ones of the exact motion, each within
- * tolerance. whole: and none is missing. */
+/* How far a clock is from a machine time, by the map that was told for that time. */
+static double rig_off_s(const struct rig_mcu *u, uint64_t clock, long double t_s)
+{
+	const struct clockmap *map;
+	int i = 0;
+
+	while (i + 1 < u->maps && t_s >= u->map_from_s[i + 1])
+		i++;
+	map = &u->map[i];
+	return (double)((long double)(int64_t)(clock - map->clock0) / map->freq_hz -
+			(t_s - map->t0_s));
+}
+
+/* The steps that the firmware made are the first ones of the exact motion, each within tolerance.
+ * whole: and none is missing. */
 static RIG_UNUSED void rig_check(struct rig *r, bool whole)
 {
 	for (int i = 0; i < RIG_STEPPERS; i++) {
 		struct ref_joint *j = &r->joint[i];
+		const struct rig_mcu *u = &r->mcu[rig_mcu_of(r, i)];
 
-		if (rig_mcu_of(r, i) != 0)
-			continue;
 		ref_joint_filter(j, STEPGEN_REVERSAL_FILTER_S);
 		if (whole && (int64_t)r->step_count[i] != j->n)
 			fail_msg("stepper %d: %zu steps; expected %lld", i, r->step_count[i],
 				 (long long)j->n);
 		assert_true((int64_t)r->step_count[i] <= j->n);
 		for (size_t k = 0; k < r->step_count[i]; k++) {
-			double at_s = (double)r->steps[i][k].clock / r->mcu[0].freq_hz;
-			double off_s = at_s - (double)j->steps[k].t_s;
+			double off_s = rig_off_s(u, r->steps[i][k].clock, j->steps[k].t_s);
 
 			if (fabs(off_s) > RIG_TOLERANCE_S + 1e-7 ||
 			    (r->steps[i][k].dir ? 1 : -1) != (j->steps[k].dir > 0 ? 1 : -1))
-				fail_msg("stepper %d step %zu at %.7f s is %.2f us off", i, k, at_s,
-					 off_s * 1e6);
+				fail_msg("stepper %d step %zu at %.7f s is %.3f us off", i, k,
+					 (double)j->steps[k].t_s, off_s * 1e6);
 		}
 	}
 }
