@@ -77,7 +77,6 @@ static void outcome(struct outcome *o, const struct simconfig *c, const char *gc
 	assert_non_null(o->trace);
 	assert_non_null(o->trace_second);
 	assert_true(o->trace_len > 10000);
-	simrun_free(&r);
 }
 
 static void outcome_free(struct outcome *o)
@@ -178,7 +177,6 @@ static void test_outputs_in_step(void **state)
 	assert_int_equal(steps_before(text, "PA0", "PA2", 1), 0);
 	assert_int_equal(steps_before(text, "PA0", "PA2", 2), 100 * 80);
 	free(text);
-	simrun_free(&r);
 }
 
 /* ---- overrides ---- */
@@ -189,7 +187,6 @@ static double steps_with(const char *stepper, const char *override)
 	struct simrun_args a = { 0 };
 	struct simrun r;
 	char path[64];
-	double steps;
 
 	simrun_add(&a, "-c");
 	simrun_add(&a, "etc/sim-cartesian.cfg");
@@ -199,9 +196,7 @@ static double steps_with(const char *stepper, const char *override)
 	simrun(&r, &a, CPU_S);
 	assert_true(simrun_exact(&r, override ? override : "no override", TOLERANCE_US));
 	snprintf(path, sizeof(path), "steps.%s", stepper);
-	steps = simrun_number(&r, path);
-	simrun_free(&r);
-	return steps;
+	return simrun_number(&r, path);
 }
 
 static void test_overrides(void **state)
@@ -235,7 +230,6 @@ static void fails(int status, const char *what, const char *option, const char *
 		fail_msg("%s %s %s: exit status %d, expected %d and \"%s\": %s",
 			 option ? option : "", option ? value : "", gcode, r.status, status, what,
 			 r.err);
-	simrun_free(&r);
 }
 
 static void test_errors_are_named(void **state)
@@ -266,7 +260,6 @@ static void foreign(const char *config, const char *option)
 	assert_true(simrun_exact(&r, config, TOLERANCE_US));
 	assert_true(simrun_number(&r, "steps.stepper_x") > 1000);
 	assert_true(simrun_number(&r, "steps.extruder") > 500);
-	simrun_free(&r);
 }
 
 static void test_printers_of_users(void **state)

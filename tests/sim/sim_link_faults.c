@@ -56,7 +56,6 @@ static void print(const struct simconfig *c, const char *gcode, unsigned ppm, un
 		assert_true(faults > 0);
 		assert_true(again > 0);
 	}
-	simrun_free(&r);
 }
 
 static void several(const struct simconfig *c, unsigned ppm)

@@ -50,7 +50,6 @@ static void print(const struct simconfig *c, const char *what, const char *gcode
 		       simrun_number(&r, "step_error_us.max"),
 		       simrun_number(&r, "clock_sync_error_us.rms"), max_us);
 	}
-	simrun_free(&r);
 }
 
 static void print_both(const struct simconfig *c, unsigned long number)

@@ -75,7 +75,6 @@ static void print(const struct simconfig *c, const char *name)
 		       simrun_number(&r, "clock_sync_error_us.max"));
 	}
 	printf("\n");
-	simrun_free(&r);
 }
 
 static void all_files(const char *kinematics, int microsteps, size_t turn)

@@ -18,6 +18,7 @@
 enum { SHOWN_BYTES = 3000, FILES_MAX = 16, SIMRUN_EMULATOR_WORDS = 4, EMULATED_SLOWER = 20 };
 
 static char folder[SIMRUN_PATH_MAX];
+static struct simrun last_run;
 
 static void give_up(const char *what, const char *which)
 {
@@ -101,12 +102,21 @@ char *simrun_read(const char *path, size_t *len)
 	return text;
 }
 
+static void forget_last_run(void)
+{
+	json_object_put(last_run.json);
+	free(last_run.out);
+	free(last_run.err);
+	memset(&last_run, 0, sizeof(last_run));
+}
+
 void simrun_cleanup(void)
 {
 	char path[SIMRUN_PATH_MAX + 260];
 	struct dirent *e;
 	DIR *d;
 
+	forget_last_run();
 	if (!folder[0] || !(d = opendir(folder)))
 		return;
 	while ((e = readdir(d)) != NULL) {
@@ -193,6 +203,7 @@ void simrun(struct simrun *r, const struct simrun_args *a, unsigned cpu_s)
 	int status;
 	pid_t pid;
 
+	forget_last_run();
 	memset(r, 0, sizeof(*r));
 	snprintf(out, sizeof(out), "%s", simrun_path("stdout"));
 	snprintf(err, sizeof(err), "%s", simrun_path("stderr"));
@@ -211,14 +222,7 @@ void simrun(struct simrun *r, const struct simrun_args *a, unsigned cpu_s)
 	if (r->status == 127)
 		give_up("not built:", "stepd");
 	r->json = json_tokener_parse(r->out);
-}
-
-void simrun_free(struct simrun *r)
-{
-	json_object_put(r->json);
-	free(r->out);
-	free(r->err);
-	memset(r, 0, sizeof(*r));
+	last_run = *r;
 }
 
 /* ---- results ---- */

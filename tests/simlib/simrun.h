@@ -3,7 +3,8 @@
  *
  * The program is $STEPD_BUILD/stepd, as tests/run gives it. Everything goes to a folder of the test's
  * own below $STEPD_BUILD, which simrun_cleanup() removes.
- * Owner:   the caller places struct simrun; simrun_free() after each run.
+ * Owner:   the caller places struct simrun; what it points to lasts until the next run or
+ *          simrun_cleanup(), so that a test which fails leaves nothing behind.
  * Threads: one. Errors: what the test itself needs and doesn't get ends it with a message.
  */
 #ifndef TESTS_SIMLIB_SIMRUN_H
@@ -37,7 +38,6 @@ void simrun_override(struct simrun_args *a, const char *fmt, ...)
 
 /* Run `stepd batch --json --quiet ARGS…`. The process is ended after cpu_s seconds of its own time. */
 void simrun(struct simrun *r, const struct simrun_args *a, unsigned cpu_s);
-void simrun_free(struct simrun *r);
 
 /* A number of the JSON, path like "step_error_us.max". NaN if there is none. */
 double simrun_number(const struct simrun *r, const char *path);
@@ -57,6 +57,7 @@ FILE *simrun_create(const char *path);
 long simrun_head(const char *from, const char *path, long lines_max);
 /* Whole file, zero-terminated, to be freed; *len may be NULL. NULL if it can't be read. */
 char *simrun_read(const char *path, size_t *len);
+/* Drop the last run's results and the folder. */
 void simrun_cleanup(void);
 
 /* $STEPD_SEED, or def; says on standard output which. */
