@@ -164,6 +164,8 @@ static void put_stop(struct recorder *r)
 		halt.halt.at_s = r->halted_s[i];
 		put(r, &halt);
 	}
+	if (!r->halted) /* no trigger: a fault */
+		r->cut.kind = PLAN_TRACE_STOP;
 	put(r, &r->cut);
 	r->halted = 0;
 	r->cut_waits = false;

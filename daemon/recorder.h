@@ -23,7 +23,7 @@ struct recorder {
 	void *mem;
 	const struct engine *engine; /* RT reads its limit_s in the observer */
 	_Atomic uint64_t lost;
-	/* A stop is written as halts, cut, resyncs: the cut waits for the halts. */
+	/* A trigger's stop is written as halts, cut, resyncs: the cut waits for the halts. */
 	struct plan_trace_rec cut;
 	bool cut_waits;
 	uint32_t halted; /* steppers that a trigger stopped, and when */

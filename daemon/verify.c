@@ -268,6 +268,9 @@ static int motion_record(struct verify *v, const struct plan_trace_rec *rec)
 	case PLAN_TRACE_CUT:
 		ret = checker_cut(c, rec->halt.at_s);
 		break;
+	case PLAN_TRACE_STOP:
+		ret = checker_stop(c, rec->halt.at_s);
+		break;
 	case PLAN_TRACE_RESYNC:
 		ret = checker_resync(c, rec->resync.stepper, rec->resync.at_s, rec->resync.count);
 		break;

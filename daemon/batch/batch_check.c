@@ -5,6 +5,39 @@
 
 #include "daemon/batch/batch.h"
 
+/* What came of a stop is known when something follows it. A trigger has stopped the motors of the axis, on
+ * every MCU by now: steps that were due after the last one made are not expected. After a fault, how far
+ * each motor got is anybody's guess. */
+static void tell_stop(struct batch *b)
+{
+	const struct machine *m = b->m;
+
+	if (!b->stopping)
+		return;
+	for (size_t i = 0; i < m->motors; i++)
+		if (b->halted & 1u << i)
+			checker_halt(
+				b->checker, (uint32_t)i,
+				engine_time_s(&m->engine->mcu[m->motor[i].mcu], b->step_clock[i]));
+	if (b->halted)
+		checker_cut(b->checker, b->stop_s);
+	else
+		checker_stop(b->checker, b->stop_s);
+	b->halted = 0;
+	b->stopping = false;
+}
+
+static void on_abort(void *ctx, double at_s)
+{
+	struct batch *b = ctx;
+
+	if (!b->checker)
+		return;
+	tell_stop(b);
+	b->stopping = true;
+	b->stop_s = at_s;
+}
+
 static void on_move(void *ctx, const struct move *m, double start_s)
 {
 	struct batch *b = ctx;
@@ -14,38 +47,12 @@ static void on_move(void *ctx, const struct move *m, double start_s)
 	b->last_move_s = start_s + m->accel_s + m->cruise_s + m->decel_s;
 	for (int i = 0; i < MOVE_AXES; i++)
 		b->named_mm[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
-	if (b->checker)
+	if (b->checker) {
+		tell_stop(b);
 		checker_move(b->checker, m, start_s);
+	}
 	if (b->plot)
 		plot_planned_move(b->plot, m, start_s);
-}
-
-static void on_abort(void *ctx, double at_s)
-{
-	struct batch *b = ctx;
-
-	if (!b->checker)
-		return;
-	b->stopping = b->m->homing.state == HOMING_PROBE;
-	b->stop_s = at_s;
-	if (!b->stopping)
-		checker_cut(b->checker, at_s);
-}
-
-/* A trigger has stopped the motors of the axis, on every MCU by now: steps that were due after the
- * last one made are not expected. */
-static void tell_stop(struct batch *b)
-{
-	const struct machine *m = b->m;
-
-	for (size_t i = 0; i < m->motors; i++)
-		if (b->halted & 1u << i)
-			checker_halt(
-				b->checker, (uint32_t)i,
-				engine_time_s(&m->engine->mcu[m->motor[i].mcu], b->step_clock[i]));
-	checker_cut(b->checker, b->stop_s);
-	b->halted = 0;
-	b->stopping = false;
 }
 
 void batch_check_halted(void *ctx, int motor, double at_s)
@@ -63,8 +70,7 @@ static void on_resync(void *ctx, int motor, int64_t count)
 
 	if (!b->checker)
 		return;
-	if (b->stopping)
-		tell_stop(b);
+	tell_stop(b);
 	checker_resync(b->checker, (uint32_t)motor, b->m->engine->limit_s, invert ? -count : count);
 }
 
@@ -75,8 +81,10 @@ static void on_position(void *ctx, double at_s, const double position_mm[MOVE_AX
 	(void)at_s;
 	path_recon_position(&b->recon, b->named_mm, position_mm);
 	memcpy(b->named_mm, position_mm, sizeof(b->named_mm));
-	if (b->checker)
+	if (b->checker) {
+		tell_stop(b);
 		checker_position(b->checker, position_mm);
+	}
 }
 
 static void on_map(void *ctx, int mcu, double from_s, const struct clockmap *map)
@@ -152,8 +160,10 @@ void batch_check_finish(struct batch *b)
 {
 	char msg[512];
 
-	if (b->checker)
+	if (b->checker) {
+		tell_stop(b);
 		checker_finish(b->checker, &b->result);
+	}
 	checker_free(b->checker);
 	b->checker = NULL;
 	if (b->plot) {

@@ -130,8 +130,13 @@ int checker_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0,
 int checker_step(struct checker *c, uint32_t stepper, int dir, uint64_t clock);
 
 /* Abort: what was planned after at_s is void, and everything rests where it was to be then. Only
- * for motion whose steps were not executed either. */
+ * for motion whose steps were not executed either; all steps due before are expected. */
 int checker_cut(struct checker *c, double at_s);
+
+/* A fault, or any stop after which nobody reads the counters: as checker_cut(), but the steps of each
+ * stepper may end anywhere before at_s. Those made must be the first ones due; the rest is not missing, only
+ * in position_error_steps. */
+int checker_stop(struct checker *c, double at_s);
 
 /* Homing and stops, in this order: halt the steppers, cut, resync them, position.
  * Halt: a trigger stopped this stepper at at_s: steps due later are not expected, those due within

@@ -73,6 +73,12 @@ struct piece {
 	bool loaded;
 };
 
+/* A stepper was stopped. open: by a fault, nobody read back where. Otherwise by a trigger at that time. */
+struct halt {
+	long double at;
+	bool open;
+};
+
 struct crossing {
 	uint64_t item;  /* sequence number of the item that comes next, or is being read */
 	unsigned phase; /* of that item: the next to load */
@@ -114,7 +120,7 @@ struct stepper {
 	struct crossing gen;
 	uint32_t map; /* index of the piece in use */
 	int64_t diff; /* executed minus due, from missing and extra steps so far */
-	long double halt[CHECKER_HALTS];
+	struct halt halt[CHECKER_HALTS];
 	uint32_t halts;
 	struct stats stats;
 };
@@ -157,6 +163,8 @@ long double crossing_joint(const struct stepper *s, const double mm[MOVE_AXES]);
 
 /* checker_match.c: compare what can be compared. force: don't wait for more executed steps. */
 void match_run(struct checker *c, struct stepper *s, bool force);
+/* Remember a stop. false: too many at once. */
+bool match_halt(struct checker *c, struct stepper *s, const struct halt *halt);
 /* The motion after at is void: forget what was due then. */
 void match_cut(struct stepper *s, long double at);
 

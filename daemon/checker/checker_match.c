@@ -111,6 +111,43 @@ static bool pair_fits(const struct checker *c, const struct stepper *s, const st
 	       within(c, step_error(c, s, e, x->clock, &index));
 }
 
+/* ---- stops ---- */
+
+static void halt_pop(struct stepper *s)
+{
+	s->halts--;
+	for (uint32_t i = 0; i < s->halts; i++)
+		s->halt[i] = s->halt[i + 1];
+}
+
+bool match_halt(struct checker *c, struct stepper *s, const struct halt *halt)
+{
+	if (s->halts == CHECKER_HALTS)
+		match_run(c, s, true);
+	if (s->halts == CHECKER_HALTS && s->halt[0].open)
+		halt_pop(s);
+	if (s->halts == CHECKER_HALTS)
+		return false;
+	s->halt[s->halts++] = *halt;
+	return true;
+}
+
+/* A trigger stopped it at least so long before t. */
+static bool halted(const struct stepper *s, long double t, long double by)
+{
+	return s->halts && !s->halt[0].open && t > s->halt[0].at + by;
+}
+
+/* There is no executed step i of those before the fault that stopped it: what was due is not missing. */
+static bool stopped(const struct checker *c, const struct stepper *s, uint32_t i)
+{
+	if (!s->halts || !s->halt[0].open)
+		return false;
+	if (i >= s->x_count)
+		return c->finishing;
+	return x_time(c, s, x_at(s, i)->clock) > s->halt[0].at + c->tolerance;
+}
+
 /* ---- clusters ---- */
 
 struct search {
@@ -125,6 +162,8 @@ static bool search_from(struct search *f, uint32_t i, bool second, const struct 
 
 static bool search_emit(struct search *f, const struct event *e)
 {
+	if (stopped(f->c, f->s, f->found))
+		return true;
 	if (f->found >= f->s->x_count || !pair_fits(f->c, f->s, e, x_at(f->s, f->found)))
 		return false;
 	f->out[f->found++] = *e;
@@ -380,7 +419,7 @@ static bool mismatch(struct checker *c, struct stepper *s, bool force)
 {
 	uint32_t i, j;
 
-	if (s->halts && e_at(s, 0)->t > s->halt[0] - c->tolerance) {
+	if (halted(s, e_at(s, 0)->t, -c->tolerance)) {
 		e_pop(s); /* stopped by the trigger: this one was optional */
 		return true;
 	}
@@ -417,11 +456,8 @@ static bool resync_pass(struct checker *c, struct stepper *s, bool force)
 			       (long long)s->matched_k, e->t, (long long)e->k);
 	s->matched_k = e->k;
 	s->diff = 0;
-	if (s->halts) {
-		s->halts--;
-		for (uint32_t i = 0; i < s->halts; i++)
-			s->halt[i] = s->halt[i + 1];
-	}
+	if (s->halts)
+		halt_pop(s);
 	e_pop(s);
 	return true;
 }
@@ -466,18 +502,23 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 		if (!s->e_count) {
 			if (due_fill(c, s, false, force))
 				continue;
+			/* Nothing is left that was due before the fault. */
+			while (s->halts && s->halt[0].open && !s->ahead_count && !s->gen.visit)
+				halt_pop(s);
 			while (c->finishing && s->x_count)
 				executed_extra(c, s);
 			return;
 		}
 		e = e_at(s, 0);
+		while (s->halts && s->halt[0].open && e->lo > s->halt[0].at)
+			halt_pop(s);
 		if (e->kind == EVENT_RESYNC) {
 			if (!resync_pass(c, s, force))
 				return;
 			continue;
 		}
-		if (s->halts && (e->t > s->halt[0] + c->tolerance ||
-				 (!s->x_count && c->finishing && e->t > s->halt[0] - c->tolerance))) {
+		if (halted(s, e->t, c->tolerance) || stopped(c, s, 0) ||
+		    (!s->x_count && c->finishing && halted(s, e->t, -c->tolerance))) {
 			e_pop(s);
 			continue;
 		}

@@ -189,17 +189,22 @@ int checker_position(struct checker *c, const double position_mm[MOVE_AXES])
 
 int checker_halt(struct checker *c, uint32_t stepper, double at_s)
 {
-	struct stepper *s;
+	const struct halt halt = { .at = at_s };
 
-	if (stepper >= c->cfg.steppers)
+	if (stepper >= c->cfg.steppers || !match_halt(c, &c->stepper[stepper], &halt))
 		return -EINVAL;
-	s = &c->stepper[stepper];
-	if (s->halts == CHECKER_HALTS)
-		match_run(c, s, true);
-	if (s->halts == CHECKER_HALTS)
-		return -EINVAL;
-	s->halt[s->halts++] = at_s;
 	return 0;
+}
+
+int checker_stop(struct checker *c, double at_s)
+{
+	const struct halt halt = { .at = at_s, .open = true };
+	int ret = checker_cut(c, at_s);
+
+	for (uint32_t i = 0; !ret && i < c->cfg.steppers; i++)
+		if (!match_halt(c, &c->stepper[i], &halt))
+			ret = -EINVAL;
+	return ret;
 }
 
 int checker_cut(struct checker *c, double at_s)

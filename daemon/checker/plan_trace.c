@@ -25,6 +25,7 @@ static long payload_size(uint32_t kind)
 		return sizeof(struct plan_trace_map);
 	case PLAN_TRACE_HALT:
 	case PLAN_TRACE_CUT:
+	case PLAN_TRACE_STOP:
 		return sizeof(struct plan_trace_halt);
 	case PLAN_TRACE_RESYNC:
 		return sizeof(struct plan_trace_resync);

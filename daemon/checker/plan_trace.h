@@ -38,9 +38,10 @@ enum plan_trace_kind {
 	PLAN_TRACE_POSITION, /* struct plan_trace_position */
 	PLAN_TRACE_MAP,      /* struct plan_trace_map */
 	PLAN_TRACE_HALT,     /* struct plan_trace_halt */
-	PLAN_TRACE_CUT,      /* struct plan_trace_halt, stepper unused */
+	PLAN_TRACE_CUT,      /* struct plan_trace_halt, stepper unused: behind the halts */
 	PLAN_TRACE_RESYNC,   /* struct plan_trace_resync */
 	PLAN_TRACE_END,      /* nothing: the run was closed in order */
+	PLAN_TRACE_STOP,     /* struct plan_trace_halt, stepper unused: checker_stop() */
 };
 
 struct plan_trace_setup {

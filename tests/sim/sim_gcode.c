@@ -2,7 +2,7 @@
 /* sim_gcode.c - what G-code does to the machine, seen at the printer model.
  *
  * Shown: refused lines change nothing; limits and unknown positions are kept; M112 stops the MCU in the
- * middle of a move for good; G92, G20, G91, offsets, M82/M83, M220 and M221 move the axes to where they
+ * middle of a move for good; a host that sleeps too long stops it with only exact steps made; G92, G20, G91, offsets, M82/M83, M220 and M221 move the axes to where they
  * should be; M400 waits for the motion; M84 lets go and the next move takes hold again before its
  * first step.
  * How: the machine in this process, line by line (tests/simlib/scene.h). STEPD_ECHO=1 shows replies.
@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/simlib/scene.h"
@@ -145,6 +146,7 @@ static void stop_in(const char *lines, double after_s)
 	assert_int_equal(gcode_exec(&s->b.m->gcode, "G1 X1", 5, 8), GCODE_ERROR);
 	assert_true(scene_said(s, "emergency stop"));
 	scene_pass(s, 1);
+	assert_int_equal(scene_violations(s), 0);
 	scene_close(s);
 }
 
@@ -155,6 +157,49 @@ static void test_m112(void **state)
 	stop_in("G1 X250 Y200 E5 F6000\nM400\n", 0.7);
 	stop_in("G1 X20 F6000\nG28\n", 1.0);
 	stop_in("G1 X20 F6000\nG4 P5000\nG1 X0\n", 1.5);
+}
+
+/* The host sleeps in the middle of a move: steps fall due that were never sent. Those made are the first
+ * ones, and exact, on every MCU; what is not made is no violation. */
+static void stall_in(const char *const *overrides, const char *lines, double after_s)
+{
+	struct scene *s = open_scene(overrides);
+	int64_t made = 0, due = 0;
+
+	batch_lines(&s->b, lines);
+	scene_pass(s, after_s);
+	assert_int_equal(s->b.m->state, MACHINE_READY);
+	for (int64_t until_ns = s->b.now_ns + (int64_t)400e6; s->b.now_ns < until_ns;)
+		batch_world_run(&s->b, until_ns);
+	scene_pass(s, 3);
+	assert_int_equal(s->b.m->state, MACHINE_FAULT);
+	assert_true(scene_said(s, "too late"));
+	for (size_t i = 0; i < s->b.m->mcus; i++)
+		assert_null(sim_shutdown_reason(s->b.mcu[i].sim));
+	assert_int_equal(scene_violations(s), 0);
+	for (size_t i = 0; i < s->b.m->motors; i++) {
+		made += (int64_t)s->b.result.executed[i];
+		due += llabs(s->b.result.position_error_steps[i]);
+	}
+	assert_true(made > 1000);
+	assert_true(due > 100);
+	scene_close(s);
+}
+
+static void test_stalled(void **state)
+{
+	static const char *const two[] = {
+		"mcu second.serial=/run/stepd/sim-second", "stepd_sim second.clock_ppm=60",
+		"stepper_y.step_pin=second:PB0",           "stepper_y.dir_pin=second:PB1",
+		"stepper_y.enable_pin=!second:PB2",        NULL
+	};
+	static const char move[] = "G1 X250 Y200 E5 F6000\nG1 X0 Y0 E10\n";
+
+	(void)state;
+	stall_in(NULL, move, 1.0);
+	stall_in(NULL, move, 2.1);
+	stall_in(two, move, 1.0);
+	stall_in(two, move, 3.3);
 }
 
 static void test_coordinates(void **state)
@@ -289,9 +334,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_out_of_reach), cmocka_unit_test(test_unknown_position),
-		cmocka_unit_test(test_m112),         cmocka_unit_test(test_coordinates),
-		cmocka_unit_test(test_extruder),     cmocka_unit_test(test_speed),
-		cmocka_unit_test(test_m400),         cmocka_unit_test(test_m84),
+		cmocka_unit_test(test_m112),         cmocka_unit_test(test_stalled),
+		cmocka_unit_test(test_coordinates),  cmocka_unit_test(test_extruder),
+		cmocka_unit_test(test_speed),        cmocka_unit_test(test_m400),
+		cmocka_unit_test(test_m84),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

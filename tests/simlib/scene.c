@@ -117,15 +117,22 @@ void scene_push_mm(struct scene *s, int axis, double to_mm)
 	s->b.printer.start_mm[axis] += to_mm - scene_truth_mm(s, axis);
 }
 
-bool scene_exact(struct scene *s)
+uint64_t scene_violations(struct scene *s)
 {
-	const struct engine_status *st = &s->b.m->engine->status;
 	const struct checker_result *r = &s->b.result;
 
 	batch_check_finish(&s->b);
 	for (uint32_t i = 0; i < r->listed; i++)
 		printf("violation: %s\n", r->list[i].text);
-	if (r->violations == 0 && r->position_error_worst_steps == 0 && st->late == 0 &&
+	return r->violations;
+}
+
+bool scene_exact(struct scene *s)
+{
+	const struct engine_status *st = &s->b.m->engine->status;
+	const struct checker_result *r = &s->b.result;
+
+	if (scene_violations(s) == 0 && r->position_error_worst_steps == 0 && st->late == 0 &&
 	    st->underruns == 0)
 		return true;
 	printf("%llu violations, position error %lld steps, late %llu, underruns %llu\n%s",

@@ -46,6 +46,8 @@ struct printer_endstop *scene_endstop(struct scene *s, int axis);
 /* Put the axis there by hand, whatever the machine believes. */
 void scene_push_mm(struct scene *s, int axis, double to_mm);
 
+/* End: the checker's verdict alone, each violation shown. */
+uint64_t scene_violations(struct scene *s);
 /* End: whether every step was exact: no violation, no position error, nothing late, no underrun. */
 bool scene_exact(struct scene *s);
 

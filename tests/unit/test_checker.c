@@ -543,6 +543,107 @@ static void test_homing(void **state)
 	homing(295, 295, 5, 0); /* stopped too early */
 }
 
+/* What a fault at at_s leaves: the moves placed by then, and of each stepper's steps those before end_s[]. */
+static struct checker_result check_stopped(const struct scene *sc, double at_s,
+					   const double end_s[STEPPERS], int skip, bool late)
+{
+	struct checker *c = checker_for(sc);
+	struct checker_result r;
+	int m = 0;
+
+	if (late) /* steps arrive when all is known, or as they are made */
+		for (; m < sc->moves && sc->start[m] < at_s; m++)
+			feed_move(c, sc, m);
+	for (int i = 0; i < sc->steps; i++) {
+		const struct xstep *x = &sc->step[i];
+
+		for (; m < sc->moves && sc->start[m] < at_s && sc->start[m] < x->t + 0.1; m++)
+			feed_move(c, sc, m);
+		if (i != skip && x->t < end_s[x->stepper])
+			assert_int_equal(checker_step(c, x->stepper, x->dir > 0, x->clock), 0);
+	}
+	assert_int_equal(checker_stop(c, at_s), 0);
+	assert_int_equal(checker_finish(c, &r), 0);
+	checker_free(c);
+	return r;
+}
+
+static void test_stopped_by_a_fault(void **state)
+{
+	(void)state;
+	seed(26);
+	for (int n = 0; n < 24; n++) {
+		struct scene *sc = scene_new(n & 1, n & 2 ? 80 : 640);
+		double at_s, end_s[STEPPERS], far_s = HUGE_VAL;
+		double all_s[STEPPERS] = { far_s, far_s, far_s, far_s };
+		int64_t missed[STEPPERS] = { 0 };
+		struct checker_result r;
+		int i;
+
+		random_scene(sc, 40);
+		if (n & 4)
+			random_maps(sc);
+		scene_steps(sc);
+		at_s = (double)sc->step[sc->steps / 2 + rndi(sc->steps / 2)].t + 1e-5;
+		for (i = 0; i < STEPPERS; i++)
+			end_s[i] = i == 0 ? at_s : at_s - rnd(0, 0.5);
+		for (i = 0; i < sc->steps && sc->step[i].t < at_s; i++) {
+			const struct xstep *x = &sc->step[i];
+
+			if (x->t >= end_s[x->stepper])
+				missed[x->stepper] += x->dir * sc->cfg.stepper[x->stepper].dir_sign;
+		}
+		r = check_stopped(sc, at_s, end_s, -1, n % 3);
+		show(&r);
+		assert_int_equal(r.violations, 0);
+		for (i = 0; i < STEPPERS; i++) /* a pair across the cut is none */
+			assert_in_range(r.position_error_steps[i] + missed[i] + 1, 0, 2);
+		/* Nothing excuses a gap before the end, or a step behind it. */
+		do
+			i = pick_step(sc);
+		while (sc->step[i].t > at_s - 0.01);
+		r = check_stopped(sc, at_s, end_s, i, n % 3);
+		assert_one(&r, CHECKER_MISSING, 0);
+		for (i = 0; sc->step[i].t < at_s + 1e-3; i++)
+			;
+		all_s[0] = (double)sc->step[i].t;
+		r = check_stopped(sc, at_s, all_s, -1, n % 3);
+		assert_true(r.by_kind[CHECKER_EXTRA] > 0);
+		scene_free(sc);
+	}
+}
+
+/* After a stop nobody read back (an MCU unheard of in homing), motion goes on. */
+static void test_goes_on_after_a_stop(void **state)
+{
+	struct scene *sc = two_moves(4000, 0, -500, 1000);
+	struct checker *c = checker_for(sc);
+	struct checker_result r;
+	struct move back;
+	double stop_s;
+
+	(void)state;
+	scene_steps(sc);
+	stop_s = (double)(sc->step[309].t + sc->step[310].t) / 2;
+	assert_int_equal(checker_move(c, &sc->move[0], sc->start[0]), 0);
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(checker_step(c, 0, 1, sc->step[i].clock), 0);
+	for (int n = 0; n < 20; n++) /* those at rest have nothing to forget */
+		assert_int_equal(checker_stop(c, stop_s + n), 0);
+	back = sc->move[1];
+	back.start_mm[0] = 310 / 80.0;
+	assert_int_equal(checker_position(c, back.start_mm), 0);
+	assert_int_equal(checker_move(c, &back, stop_s + 30), 0);
+	for (int i = 4000; i < sc->steps; i++)
+		checker_step(c, 0, 0,
+			     sc->step[i].clock + scene_clock(sc, 0, stop_s + 30 - sc->start[1]));
+	assert_int_equal(checker_finish(c, &r), 0);
+	assert_int_equal(r.by_kind[CHECKER_MISSING] + r.by_kind[CHECKER_EXTRA], 0);
+	assert_int_equal(r.position_error_steps[0], -10);
+	checker_free(c);
+	scene_free(sc);
+}
+
 static void test_bad_config(void **state)
 {
 	struct scene *sc = scene_new(false, 80);
@@ -582,6 +683,8 @@ int main(void)
 		cmocka_unit_test(test_filter_off),
 		cmocka_unit_test(test_bad_plan),
 		cmocka_unit_test(test_homing),
+		cmocka_unit_test(test_stopped_by_a_fault),
+		cmocka_unit_test(test_goes_on_after_a_stop),
 		cmocka_unit_test(test_bad_config),
 	};
 

@@ -3,7 +3,7 @@
  *
  * Shown: traces written from a random scene on two MCUs verify as exact (status 0); a missing
  * step, a broken line, a cut file, a wrong number of traces are found and named by the exit
- * status; edges are read with every kind of pin inversion; the pictures come out.
+ * status; a fault in mid-move is no missing step; edges are read with every kind of pin inversion; the pictures come out.
  * Repeat with STEPD_SEED=<printed seed>. STEPD_KEEP=DIR keeps the files there.
  */
 #include <sys/stat.h>
@@ -60,7 +60,8 @@ static void write_setup(FILE *f, const struct scene *sc)
 	}
 }
 
-static void write_plan(const struct scene *sc, bool closed)
+/* The moves placed before a stop at stop_s, and that stop. */
+static void write_plan_until(const struct scene *sc, bool closed, double stop_s)
 {
 	struct plan_trace_rec rec = { .kind = PLAN_TRACE_POSITION };
 	FILE *f = fopen(path("plan"), "wb");
@@ -73,7 +74,7 @@ static void write_plan(const struct scene *sc, bool closed)
 							    sc->map[m][i].clock0, sc->map[m][i].t0,
 							    sc->map[m][i].freq),
 					 0);
-	for (int i = 0; i < sc->moves; i++) {
+	for (int i = 0; i < sc->moves && sc->start[i] < stop_s; i++) {
 		if (sc->rename[i]) {
 			rec.kind = PLAN_TRACE_POSITION;
 			memcpy(rec.position.position_mm, sc->move[i].start_mm,
@@ -82,10 +83,20 @@ static void write_plan(const struct scene *sc, bool closed)
 		}
 		assert_int_equal(plan_trace_put_move(f, &sc->move[i], sc->start[i]), 0);
 	}
+	if (stop_s < HUGE_VAL) {
+		rec = (struct plan_trace_rec){ .kind = PLAN_TRACE_STOP };
+		rec.halt.at_s = stop_s;
+		put(f, &rec);
+	}
 	rec.kind = PLAN_TRACE_END;
 	if (closed)
 		put(f, &rec);
 	fclose(f);
+}
+
+static void write_plan(const struct scene *sc, bool closed)
+{
+	write_plan_until(sc, closed, HUGE_VAL);
 }
 
 static void write_edges(const struct scene *sc, int skip)
@@ -175,9 +186,33 @@ static void test_exact(void **state)
 	}
 }
 
+/* A fault ends the run in mid-move: no step counts as missing, the position does. */
+static void test_stopped(void **state)
+{
+	struct scene *sc = random_run(true);
+	char line[4000] = "";
+	FILE *f;
+
+	(void)state;
+	sc->steps /= 2;
+	write_plan_until(sc, true, (double)sc->step[sc->steps - 1].t + 0.05);
+	sc->steps -= 20;
+	write_edges(sc, -1);
+	unlink(path("stdout"));
+	assert_int_equal(verify("--json", 2), 1);
+	f = fopen(path("stdout"), "r");
+	assert_non_null(f);
+	assert_true(fread(line, 1, sizeof(line) - 1, f) > 0);
+	fclose(f);
+	assert_non_null(strstr(line, "\"violations\": 0,"));
+	assert_null(strstr(line, "\"position_error_steps\": 0,"));
+	scene_free(sc);
+}
+
 static void test_broken_files(void **state)
 {
 	struct scene *sc = random_run(false);
+	struct stat st;
 	FILE *f;
 
 	(void)state;
@@ -193,7 +228,8 @@ static void test_broken_files(void **state)
 	fclose(f);
 	assert_int_equal(verify(NULL, 2), 2);
 	write_edges(sc, -1);
-	assert_int_equal(truncate(path("plan"), 3000), 0);
+	assert_int_equal(stat(path("plan"), &st), 0);
+	assert_int_equal(truncate(path("plan"), st.st_size - 3), 0); /* in mid-record */
 	assert_int_equal(verify(NULL, 2), 2);
 	assert_int_equal(truncate(path("plan"), 3), 0);
 	assert_int_equal(verify(NULL, 2), 2);
@@ -284,9 +320,8 @@ static void test_pictures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_broken_files),
-		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_exact),        cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_broken_files), cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_pictures),
 	};
 	const char *keep = getenv("STEPD_KEEP");
