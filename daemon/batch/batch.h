@@ -72,7 +72,6 @@ struct batch {
 	uint64_t lines, errors;
 	double first_move_s, last_move_s; /* start of the first, end of the last; first < 0: none */
 	uint64_t moves;
-	uint64_t step_clock[ENGINE_STEPPERS]; /* of each motor's last step */
 	bool stopping; /* by a trigger or a fault: the checker hears of it when something follows */
 	double stop_s;
 	uint32_t halted;            /* motors that it stopped */

@@ -16,9 +16,8 @@ static void tell_stop(struct batch *b)
 		return;
 	for (size_t i = 0; i < m->motors; i++)
 		if (b->halted & 1u << i)
-			checker_halt(
-				b->checker, (uint32_t)i,
-				engine_time_s(&m->engine->mcu[m->motor[i].mcu], b->step_clock[i]));
+			checker_halt(b->checker, (uint32_t)i,
+				     checker_last_s(b->checker, (uint32_t)i));
 	if (b->halted)
 		checker_cut(b->checker, b->stop_s);
 	else
@@ -146,7 +145,6 @@ bool batch_check_start(struct batch *b)
 
 void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock)
 {
-	b->step_clock[motor] = clock;
 	if (!b->checker)
 		return;
 	checker_step(b->checker, (uint32_t)motor, dir, clock);

@@ -143,6 +143,9 @@ int checker_stop(struct checker *c, double at_s);
  * the tolerance of at_s are optional, until its resync. */
 int checker_halt(struct checker *c, uint32_t stepper, double at_s);
 
+/* When the stepper made its last executed step; -HUGE_VAL: none yet. stepper must be a known one. */
+double checker_last_s(const struct checker *c, uint32_t stepper);
+
 /* At at_s, at rest, the stepper's counter is count while the axes are where they were last told to
  * be (end of motion, cut or position): that fixes its offset anew. Executed steps must agree. */
 int checker_resync(struct checker *c, uint32_t stepper, double at_s, int64_t count);

@@ -122,6 +122,8 @@ struct stepper {
 	int64_t diff; /* executed minus due, from missing and extra steps so far */
 	struct halt halt[CHECKER_HALTS];
 	uint32_t halts;
+	long double stay_lo, stay_hi; /* of the last step compared, at its threshold */
+	int stay_dir;                 /* and its direction */
 	struct stats stats;
 };
 

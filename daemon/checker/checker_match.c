@@ -63,38 +63,46 @@ static inline long double map_clock(const struct map_piece *m, long double t)
 	return m->clock0 + (t - m->t0) * m->freq;
 }
 
-/* Machine time of an executed step, near enough for messages. */
-static long double x_time(const struct checker *c, const struct stepper *s, uint64_t clock)
+/* Machine time of an executed step, by the piece of the map that holds then, searched from piece i. */
+static long double clock_time(const struct checker *c, const struct stepper *s, uint32_t i,
+			      uint64_t clock)
 {
 	const struct map_list *l = &c->map[s->cfg.mcu];
-	const struct map_piece *m = &l->piece[s->map];
-	uint32_t i = s->map;
+	const struct map_piece *m;
 
+	while (i > 0 && (long double)clock < map_clock(&l->piece[i], l->piece[i].from))
+		i--;
 	while (i + 1 < l->n &&
 	       (long double)clock >= map_clock(&l->piece[i + 1], l->piece[i + 1].from))
-		m = &l->piece[++i];
-	return m->t0 + ((long double)clock - m->clock0) * m->inv_freq;
+		i++;
+	m = &l->piece[i];
+	return m->t0 + ((long double)(int64_t)clock - m->clock0) * m->inv_freq;
+}
+
+double checker_last_s(const struct checker *c, uint32_t stepper)
+{
+	const struct stepper *s = &c->stepper[stepper];
+
+	return s->any_clock ? (double)clock_time(c, s, s->map, s->last_clock) : -HUGE_VAL;
+}
+
+static long double x_time(const struct checker *c, const struct stepper *s, uint64_t clock)
+{
+	return clock_time(c, s, s->map, clock);
 }
 
 /* Executed minus due, in s: 0 anywhere in the stay of an ambiguous step. */
 static inline long double step_error(const struct checker *c, const struct stepper *s,
 				     const struct event *e, uint64_t clock, uint32_t *index)
 {
-	const struct map_piece *m = map_at(c, s, index, e->t);
-	long double at = (long double)(int64_t)clock - m->clock0, err;
+	const struct map_piece *m = map_at(c, s, index, e->lo);
+	long double at = (long double)(int64_t)clock - m->clock0;
 
-	err = (at - (e->t - m->t0) * m->freq) * m->inv_freq;
 	if (e->lo == e->hi)
-		return err;
-	if (err < e->lo - e->t)
-		return err - (e->lo - e->t);
-	/* The stay may last into a later piece of the map. */
-	m = map_at(c, s, index, e->hi);
-	if (isinf(e->hi))
-		return 0;
-	at = (long double)(int64_t)clock - m->clock0;
-	err = (at - (e->hi - m->t0) * m->freq) * m->inv_freq;
-	return err > 0 ? err : 0;
+		return (at - (e->t - m->t0) * m->freq) * m->inv_freq;
+	/* A stay may last over many pieces of the map. */
+	at = clock_time(c, s, *index, clock);
+	return at < e->lo ? at - e->lo : at > e->hi ? at - e->hi : 0;
 }
 
 static inline bool within(const struct checker *c, long double err)
@@ -138,11 +146,13 @@ static bool halted(const struct stepper *s, long double t, long double by)
 	return s->halts && !s->halt[0].open && t > s->halt[0].at + by;
 }
 
-/* There is no executed step i of those before the fault that stopped it: what was due is not missing. */
-static bool stopped(const struct checker *c, const struct stepper *s, uint32_t i)
+/* Event e is not executed step i, or that isn't there. Is it not missing? Because it may have been due after the
+ * trigger that stopped the motor, or because step i is none of those before the fault that did. */
+static bool excused(const struct checker *c, const struct stepper *s, const struct event *e,
+		    uint32_t i)
 {
 	if (!s->halts || !s->halt[0].open)
-		return false;
+		return halted(s, e->hi, -c->tolerance);
 	if (i >= s->x_count)
 		return c->finishing;
 	return x_time(c, s, x_at(s, i)->clock) > s->halt[0].at + c->tolerance;
@@ -162,10 +172,8 @@ static bool search_from(struct search *f, uint32_t i, bool second, const struct 
 
 static bool search_emit(struct search *f, const struct event *e)
 {
-	if (stopped(f->c, f->s, f->found))
-		return true;
 	if (f->found >= f->s->x_count || !pair_fits(f->c, f->s, e, x_at(f->s, f->found)))
-		return false;
+		return excused(f->c, f->s, e, f->found);
 	f->out[f->found++] = *e;
 	return true;
 }
@@ -419,8 +427,8 @@ static bool mismatch(struct checker *c, struct stepper *s, bool force)
 {
 	uint32_t i, j;
 
-	if (halted(s, e_at(s, 0)->t, -c->tolerance)) {
-		e_pop(s); /* stopped by the trigger: this one was optional */
+	if (excused(c, s, e_at(s, 0), 0)) {
+		e_pop(s);
 		return true;
 	}
 	if (s->x_count < LOOK_EXECUTED && !c->finishing && !force)
@@ -439,6 +447,33 @@ static bool mismatch(struct checker *c, struct stepper *s, bool force)
 	return true;
 }
 
+/* Executed step i goes on with the stay at a threshold that the last step belongs to: rounding may take the counter
+ * over it and back at every move that leaves the joint there. */
+static bool in_stay(const struct checker *c, const struct stepper *s, uint32_t i)
+{
+	long double t;
+
+	if (i >= s->x_count || x_at(s, i)->dir != (i % 2 ? s->stay_dir : -s->stay_dir))
+		return false;
+	t = x_time(c, s, x_at(s, i)->clock);
+	return t >= s->stay_lo - c->tolerance && t <= s->stay_hi + c->tolerance;
+}
+
+/* Take two steps there and back in such a stay, or one if the motor was stopped or ended in it. */
+static bool stay_goes_on(const struct checker *c, struct stepper *s)
+{
+	bool inside = isinf(s->stay_hi) || (s->halts && s->stay_hi > s->halt[0].at - c->tolerance);
+	int n = in_stay(c, s, 0) ? in_stay(c, s, 1) ? 2 : inside : 0;
+
+	for (int i = 0; i < n; i++) {
+		s->stay_dir = x_at(s, 0)->dir;
+		s->stats.ambiguous++;
+		stats_step(&s->stats, 0, 0, s->diff);
+		x_pop(s);
+	}
+	return n > 0;
+}
+
 /* false: wait for executed steps beyond the resync. */
 static bool resync_pass(struct checker *c, struct stepper *s, bool force)
 {
@@ -447,7 +482,8 @@ static bool resync_pass(struct checker *c, struct stepper *s, bool force)
 	long double clock = map_clock(map_at(c, s, &index, e->t), e->t);
 
 	while (s->x_count && (long double)x_at(s, 0)->clock <= clock)
-		executed_extra(c, s);
+		if (!stay_goes_on(c, s))
+			executed_extra(c, s);
 	if (!s->x_count && !c->finishing && !force)
 		return false;
 	if (s->matched_k != e->k)
@@ -506,7 +542,8 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 			while (s->halts && s->halt[0].open && !s->ahead_count && !s->gen.visit)
 				halt_pop(s);
 			while (c->finishing && s->x_count)
-				executed_extra(c, s);
+				if (!stay_goes_on(c, s))
+					executed_extra(c, s);
 			return;
 		}
 		e = e_at(s, 0);
@@ -517,8 +554,8 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 				return;
 			continue;
 		}
-		if (halted(s, e->t, c->tolerance) || stopped(c, s, 0) ||
-		    (!s->x_count && c->finishing && halted(s, e->t, -c->tolerance))) {
+		if (halted(s, e->lo, c->tolerance) ||
+		    (!s->x_count && c->finishing && excused(c, s, e, 0))) {
 			e_pop(s);
 			continue;
 		}
@@ -534,8 +571,13 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 			if (e->hi - e->lo > 1e-6L)
 				s->stats.ambiguous++;
 			stats_step(&s->stats, (double)err * 1e6, e->speed, s->diff);
+			s->stay_lo = e->lo;
+			s->stay_hi = e->hi;
+			s->stay_dir = e->dir;
 			e_pop(s);
 			x_pop(s);
+		} else if (stay_goes_on(c, s)) {
+			continue;
 		} else if (!mismatch(c, s, force)) {
 			return;
 		}

@@ -6,7 +6,8 @@
  * microsteps, before and after moves, and every step is exact. A homing that fails (the endstop never
  * triggers, stays pressed, is not there) says so, leaves the axis without a known position, and the
  * machine goes on.
- * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies.
+ * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies; repeat random
+ * moves with STEPD_SEED=<printed seed>.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #include "tests/simlib/scene.h"
+#include "tests/simlib/simrun.h"
 
 #define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
 #define MOVES "G1 X120 Y80 F12000\nG1 X30.5 Y200.25 Z12\nG1 X55 Y60 Z3.3\n"
@@ -298,6 +300,56 @@ static void test_no_endstop(void **state)
 	scene_close(s);
 }
 
+/* Moves by odd numbers of half steps end where a motor just steps or just does not, whatever the last bit
+ * says. Homing from there, to a switch that is pressed already or not, is no violation either way. */
+static void half_steps(const char *config, const char *const *overrides, unsigned long *rng)
+{
+	static const int halves[] = { 1, 3, 5, 9, 41, 801 };
+	static const char *const homings[] = { "X", "Y", "X Y", "Z" };
+	static const char *const ways[] = { "X%g", "Y%g", "X%g Y%g" };
+	static const int feeds[] = { 60, 600, 6000 };
+	char lines[1000] = "G28 X Y\nG91\n";
+	struct scene *s = scene_open(config, overrides);
+
+	assert_non_null(s);
+	for (int i = 0; i < 10; i++) {
+		size_t at = strlen(lines);
+		double by_mm;
+
+		*rng = *rng * 6364136223846793005ul + 1442695040888963407ul;
+		by_mm = halves[*rng >> 60 & 3] / 160.0 * (*rng >> 59 & 1 ? 1 : -1);
+		if (i == 3)
+			by_mm = halves[4 + (*rng >> 58 & 1)] / 160.0;
+		at += (size_t)snprintf(lines + at, 40, "G1 ");
+		at += (size_t)snprintf(lines + at, 60, ways[(*rng >> 40) % 3], by_mm, by_mm);
+		at += (size_t)snprintf(lines + at, 40, " F%d\n", feeds[(*rng >> 32) % 3]);
+		if (*rng >> 50 & 1)
+			snprintf(lines + at, 60, "G4 P%lu\nG28 %s\n", *rng >> 45 & 3,
+				 homings[*rng >> 47 & 3]);
+	}
+	scene_run(s, lines);
+	if (scene_violations(s) != 0 || s->b.result.position_error_worst_steps != 0)
+		fail_msg("%s:\n%s%s", config, lines, s->said);
+	scene_close(s);
+}
+
+static void test_half_a_step_away(void **state)
+{
+	static const char *const one[] = { NO_START, NULL };
+	static const char *const two[] = { NO_START,
+					   SECOND,
+					   "stepper_y.step_pin=second:PB0",
+					   "stepper_y.dir_pin=second:PB1",
+					   "stepper_y.enable_pin=!second:PB2",
+					   "stepper_x.endstop_pin=second:PA3",
+					   NULL };
+	unsigned long rng = simrun_seed(1);
+
+	(void)state;
+	for (unsigned i = 0; i < 100 * simrun_size(); i++)
+		half_steps(kinematics[i & 1], i & 2 ? two : one, &rng);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_stays_pressed),
 		cmocka_unit_test(test_never_triggers_on_two_mcus),
 		cmocka_unit_test(test_no_endstop),
+		cmocka_unit_test(test_half_a_step_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -340,19 +340,24 @@ static void test_rest_on_threshold(void **state)
 		strip(sc, in, out);
 		steps = sc->steps;
 		memcpy(base, sc->step, (size_t)steps * sizeof(*base));
-		for (int variant = 0; variant < 4; variant++) {
+		for (int variant = 0; variant < 6; variant++) {
+			double there = variant == 4 ? in + 1 : out + 0.02;
 			bool fine;
 
 			memcpy(sc->step, base, (size_t)steps * sizeof(*base));
 			sc->steps = steps;
-			if (variant == 0 || variant == 2)
+			if (variant == 0 || variant == 2 || variant >= 4)
 				add_step(sc, in, 1);
-			if (variant == 1)
+			if (variant == 1 || variant == 2 || (variant >= 4 && n & 1))
 				add_step(sc, out, n & 1 ? -1 : 1);
-			if (variant == 2)
-				add_step(sc, out, n & 1 ? -1 : 1);
+			/* There and back again, in the rest or after it. */
+			if (variant >= 4) {
+				add_step(sc, there, -1);
+				add_step(sc, there + 1e-3, 1);
+			}
 			/* Onward: exactly one step. Back: both or none. */
 			fine = n & 1 ? variant == 2 || variant == 3 : variant < 2;
+			fine |= variant == 4;
 			r = scene_check(sc, (enum order)(variant % 3));
 			if (fine != (r.violations == 0))
 				show(&r);
