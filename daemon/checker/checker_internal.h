@@ -2,7 +2,8 @@
 /* checker_internal.h - what the checker's source files share: its time line and steppers.
  *
  * checker.c takes calls in; checker_timeline.c keeps moves and stops; checker_crossing.c turns them
- * into one stepper's events (crossings of thresholds); checker_match.c pairs events with executed steps;
+ * into one stepper's events (crossings of thresholds); checker_due.c settles which of them count;
+ * checker_match.c pairs them with executed steps;
  * checker_stats.c keeps the figures and the list of violations.
  * Units: t = machine time in s; p, q = joint position in steps minus the offset; speeds per s.
  */
@@ -165,10 +166,37 @@ long double crossing_joint(const struct stepper *s, const double mm[MOVE_AXES]);
 
 /* checker_match.c: compare what can be compared. force: don't wait for more executed steps. */
 void match_run(struct checker *c, struct stepper *s, bool force);
+static inline struct executed *match_x(const struct stepper *s, uint32_t i)
+{
+	return &s->x[(s->x_head + i) & s->x_mask];
+}
+
+static inline struct event *match_e(struct stepper *s, uint32_t i)
+{
+	return &s->e[(s->e_head + i) % CHECKER_EXPECTS];
+}
+
+static inline void match_push(struct stepper *s, const struct event *ev)
+{
+	*match_e(s, s->e_count) = *ev;
+	s->e_count++;
+}
+
+/* Is the executed step the one that the event asks for? */
+bool match_fits(const struct checker *c, const struct stepper *s, const struct event *e,
+		const struct executed *x);
+/* Event e is not executed step i, or that isn't there. Is it not missing? Because it may have been due after the
+ * trigger that stopped the motor, or because step i is none of those before the fault that did. */
+bool match_excused(const struct checker *c, const struct stepper *s, const struct event *e,
+		   uint32_t i);
 /* Remember a stop. false: too many at once. */
 bool match_halt(struct checker *c, struct stepper *s, const struct halt *halt);
 /* The motion after at is void: forget what was due then. */
 void match_cut(struct stepper *s, long double at);
+
+/* checker_due.c: move events on to the due ones. simple: none that need a decision. force: as match_run().
+ * false: nothing was taken. */
+bool due_fill(const struct checker *c, struct stepper *s, bool simple, bool force);
 
 /* checker_stats.c */
 void stats_step(struct stats *st, double err_us, double speed, int64_t diff);

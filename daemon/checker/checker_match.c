@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* checker_match.c - pairs what was due with what was executed.
  *
- * The common case is one unambiguous step against one executed step. Events that rounding or the
- * reversal filter may decide either way are gathered into a cluster; a small search tries the
- * admissible outcomes against the executed steps. What fits none is aligned and named.
+ * The common case is one unambiguous step against one executed step. What fits none is aligned and named.
  */
 #include "checker_internal.h"
 
@@ -14,19 +12,8 @@ enum {
 	LOOK_DUE = 12,
 	ALIGN_SKIP = 3,
 	ALIGN_MATCH = 6,
-	SEARCH_NODES = 4096,
 	GIVE_UP = 1000000, /* violations after which nothing is compared any more */
 };
-
-static inline struct executed *x_at(const struct stepper *s, uint32_t i)
-{
-	return &s->x[(s->x_head + i) & s->x_mask];
-}
-
-static inline struct event *e_at(struct stepper *s, uint32_t i)
-{
-	return &s->e[(s->e_head + i) % CHECKER_EXPECTS];
-}
 
 static void e_pop(struct stepper *s)
 {
@@ -36,15 +23,9 @@ static void e_pop(struct stepper *s)
 
 static void x_pop(struct stepper *s)
 {
-	s->matched_k += x_at(s, 0)->dir;
+	s->matched_k += match_x(s, 0)->dir;
 	s->x_head++;
 	s->x_count--;
-}
-
-static void e_push(struct stepper *s, const struct event *ev)
-{
-	*e_at(s, s->e_count) = *ev;
-	s->e_count++;
 }
 
 /* The piece of the clock map that holds at t, searched from the one in use. */
@@ -110,8 +91,8 @@ static inline bool within(const struct checker *c, long double err)
 	return fabsl(err) <= c->tolerance;
 }
 
-static bool pair_fits(const struct checker *c, const struct stepper *s, const struct event *e,
-		      const struct executed *x)
+bool match_fits(const struct checker *c, const struct stepper *s, const struct event *e,
+		const struct executed *x)
 {
 	uint32_t index = s->map;
 
@@ -146,177 +127,14 @@ static bool halted(const struct stepper *s, long double t, long double by)
 	return s->halts && !s->halt[0].open && t > s->halt[0].at + by;
 }
 
-/* Event e is not executed step i, or that isn't there. Is it not missing? Because it may have been due after the
- * trigger that stopped the motor, or because step i is none of those before the fault that did. */
-static bool excused(const struct checker *c, const struct stepper *s, const struct event *e,
-		    uint32_t i)
+bool match_excused(const struct checker *c, const struct stepper *s, const struct event *e,
+		   uint32_t i)
 {
 	if (!s->halts || !s->halt[0].open)
 		return halted(s, e->hi, -c->tolerance);
 	if (i >= s->x_count)
 		return c->finishing;
-	return x_time(c, s, x_at(s, i)->clock) > s->halt[0].at + c->tolerance;
-}
-
-/* ---- clusters ---- */
-
-struct search {
-	const struct checker *c;
-	struct stepper *s;
-	const struct event *ev;
-	uint32_t n, nodes, found;
-	struct event out[2 * CHECKER_CLUSTER];
-};
-
-static bool search_from(struct search *f, uint32_t i, bool second, const struct event *held);
-
-static bool search_emit(struct search *f, const struct event *e)
-{
-	if (f->found >= f->s->x_count || !pair_fits(f->c, f->s, e, x_at(f->s, f->found)))
-		return excused(f->c, f->s, e, f->found);
-	f->out[f->found++] = *e;
-	return true;
-}
-
-/* Crossing e comes after held (or after nothing that the filter could still take). */
-static bool search_feed(struct search *f, const struct event *held, const struct event *e,
-			uint32_t i, bool second)
-{
-	uint32_t found = f->found;
-	long double gap_lo, gap_hi;
-
-	if (!held)
-		return search_from(f, i, second, e);
-	if (held->dir == e->dir)
-		return search_emit(f, held) && search_from(f, i, second, e);
-	gap_lo = e->lo - held->hi;
-	gap_hi = e->hi - held->lo;
-	if (gap_hi > f->c->filter - CHECKER_FILTER_DOUBT_S && search_emit(f, held) &&
-	    search_from(f, i, second, e))
-		return true;
-	f->found = found;
-	return gap_lo < f->c->filter + CHECKER_FILTER_DOUBT_S && search_from(f, i, second, NULL);
-}
-
-/* Try the outcomes of event i and later ones; present before absent, so the longest fit wins. */
-static bool search_from(struct search *f, uint32_t i, bool second, const struct event *held)
-{
-	uint32_t found = f->found;
-	struct event e;
-
-	if (f->nodes == 0)
-		return false;
-	f->nodes--;
-	if (i == f->n)
-		return !held || search_emit(f, held);
-	e = f->ev[i];
-	e.kind = EVENT_STEP;
-	if (f->ev[i].kind == EVENT_STEP)
-		return search_feed(f, held, &e, i + 1, false);
-	if (second) {
-		e.dir = (int8_t)-e.dir;
-		return search_feed(f, held, &e, i + 1, false);
-	}
-	if (f->ev[i].kind == EVENT_PAIR ? search_feed(f, held, &e, i, true)
-					: search_feed(f, held, &e, i + 1, false))
-		return true;
-	f->found = found;
-	return search_from(f, i + 1, false, held);
-}
-
-/* No admissible outcome fits: expect the plain one, so that what is wrong can be named. */
-static void cluster_plain(const struct checker *c, struct stepper *s, uint32_t n)
-{
-	const struct event *held = NULL;
-
-	for (uint32_t i = 0; i < n; i++) {
-		const struct event *e = &s->ahead[i];
-
-		if (e->kind != EVENT_STEP)
-			continue;
-		if (held && held->dir != e->dir && e->t - held->t < c->filter) {
-			held = NULL;
-			continue;
-		}
-		if (held)
-			e_push(s, held);
-		held = e;
-	}
-	if (held)
-		e_push(s, held);
-}
-
-static void cluster_resolve(const struct checker *c, struct stepper *s, uint32_t n)
-{
-	struct search f = { .c = c, .s = s, .ev = s->ahead, .n = n, .nodes = SEARCH_NODES };
-
-	if (search_from(&f, 0, false, NULL)) {
-		for (uint32_t i = 0; i < f.found; i++)
-			e_push(s, &f.out[i]);
-	} else {
-		cluster_plain(c, s, n);
-	}
-}
-
-/* ---- what is due ---- */
-
-static inline bool linked(const struct checker *c, const struct event *a, const struct event *b)
-{
-	if (a->kind == EVENT_STEP && b->kind == EVENT_STEP && a->dir == b->dir)
-		return false;
-	return b->kind != EVENT_RESYNC && b->lo - a->hi < c->filter + CHECKER_FILTER_DOUBT_S;
-}
-
-static inline bool ahead_read(const struct checker *c, struct stepper *s, uint32_t n,
-			      long double *bound)
-{
-	if (s->ahead_count > n)
-		return true;
-	if (!crossing_next(c, s, &s->ahead[n], bound))
-		return false;
-	s->ahead_count++;
-	return true;
-}
-
-static void ahead_drop(struct stepper *s, uint32_t n)
-{
-	s->ahead_count -= n;
-	for (uint32_t i = 0; i < s->ahead_count; i++)
-		s->ahead[i] = s->ahead[i + n];
-}
-
-/* Move events on to the due ones. simple: none that need a decision. false: nothing was taken. */
-static bool due_fill(const struct checker *c, struct stepper *s, bool simple, bool force)
-{
-	long double bound;
-	uint32_t n = 1;
-
-	if (!ahead_read(c, s, 0, &bound))
-		return false;
-	if (s->ahead[0].kind != EVENT_RESYNC) {
-		for (; n < CHECKER_CLUSTER; n++) {
-			if (!ahead_read(c, s, n, &bound)) {
-				if (bound - s->ahead[n - 1].hi < c->filter + CHECKER_FILTER_DOUBT_S &&
-				    !c->finishing)
-					return false;
-				break;
-			}
-			if (!linked(c, &s->ahead[n - 1], &s->ahead[n]))
-				break;
-		}
-		if (n > 1 || s->ahead[0].kind != EVENT_STEP) {
-			if (simple)
-				return false;
-			if (s->x_count < 2 * n + 1 && !c->finishing && !force)
-				return false;
-			cluster_resolve(c, s, n);
-			ahead_drop(s, n);
-			return true;
-		}
-	}
-	e_push(s, &s->ahead[0]);
-	ahead_drop(s, 1);
-	return true;
+	return x_time(c, s, match_x(s, i)->clock) > s->halt[0].at + c->tolerance;
 }
 
 /* ---- what is wrong ---- */
@@ -328,7 +146,7 @@ static const char *dir_name(int dir)
 
 static void due_missing(struct checker *c, struct stepper *s)
 {
-	const struct event *e = e_at(s, 0);
+	const struct event *e = match_e(s, 0);
 	uint32_t index = s->map;
 	const struct map_piece *m = map_at(c, s, &index, e->t);
 	long double clock = map_clock(m, e->t);
@@ -342,7 +160,7 @@ static void due_missing(struct checker *c, struct stepper *s)
 
 static void executed_extra(struct checker *c, struct stepper *s)
 {
-	const struct executed *x = x_at(s, 0);
+	const struct executed *x = match_x(s, 0);
 	long double t = x_time(c, s, x->clock);
 
 	checker_report(c, CHECKER_EXTRA, (int)s->index, x->clock, t,
@@ -355,8 +173,8 @@ static void executed_extra(struct checker *c, struct stepper *s)
 /* The first due step and the first executed one are the same step, but it is wrong. */
 static void step_wrong(struct checker *c, struct stepper *s)
 {
-	const struct event *e = e_at(s, 0);
-	const struct executed *x = x_at(s, 0);
+	const struct event *e = match_e(s, 0);
+	const struct executed *x = match_x(s, 0);
 	uint32_t index = s->map;
 	double err = (double)step_error(c, s, e, x->clock, &index);
 
@@ -384,7 +202,7 @@ static uint32_t align_score(const struct checker *c, struct stepper *s, uint32_t
 	uint32_t n = 0;
 
 	while (n < ALIGN_MATCH && i + n < s->e_count && j + n < s->x_count &&
-	       pair_fits(c, s, e_at(s, i + n), x_at(s, j + n)))
+	       match_fits(c, s, match_e(s, i + n), match_x(s, j + n)))
 		n++;
 	return n;
 }
@@ -413,12 +231,12 @@ static void align_choose(const struct checker *c, struct stepper *s, uint32_t *i
 	}
 	if (best > 0)
 		return;
-	err = step_error(c, s, e_at(s, 0), x_at(s, 0)->clock, &index);
+	err = step_error(c, s, match_e(s, 0), match_x(s, 0)->clock, &index);
 	if (err > 1e-3L)
 		*j = 0;
 	else if (err < -1e-3L)
 		*i = 0;
-	else if (e_at(s, 0)->dir != x_at(s, 0)->dir && !within(c, err))
+	else if (match_e(s, 0)->dir != match_x(s, 0)->dir && !within(c, err))
 		*(err > 0 ? j : i) = 0;
 }
 
@@ -427,7 +245,7 @@ static bool mismatch(struct checker *c, struct stepper *s, bool force)
 {
 	uint32_t i, j;
 
-	if (excused(c, s, e_at(s, 0), 0)) {
+	if (match_excused(c, s, match_e(s, 0), 0)) {
 		e_pop(s);
 		return true;
 	}
@@ -453,9 +271,9 @@ static bool in_stay(const struct checker *c, const struct stepper *s, uint32_t i
 {
 	long double t;
 
-	if (i >= s->x_count || x_at(s, i)->dir != (i % 2 ? s->stay_dir : -s->stay_dir))
+	if (i >= s->x_count || match_x(s, i)->dir != (i % 2 ? s->stay_dir : -s->stay_dir))
 		return false;
-	t = x_time(c, s, x_at(s, i)->clock);
+	t = x_time(c, s, match_x(s, i)->clock);
 	return t >= s->stay_lo - c->tolerance && t <= s->stay_hi + c->tolerance;
 }
 
@@ -466,7 +284,7 @@ static bool stay_goes_on(const struct checker *c, struct stepper *s)
 	int n = in_stay(c, s, 0) ? in_stay(c, s, 1) ? 2 : inside : 0;
 
 	for (int i = 0; i < n; i++) {
-		s->stay_dir = x_at(s, 0)->dir;
+		s->stay_dir = match_x(s, 0)->dir;
 		s->stats.ambiguous++;
 		stats_step(&s->stats, 0, 0, s->diff);
 		x_pop(s);
@@ -477,11 +295,11 @@ static bool stay_goes_on(const struct checker *c, struct stepper *s)
 /* false: wait for executed steps beyond the resync. */
 static bool resync_pass(struct checker *c, struct stepper *s, bool force)
 {
-	const struct event *e = e_at(s, 0);
+	const struct event *e = match_e(s, 0);
 	uint32_t index = s->map;
 	long double clock = map_clock(map_at(c, s, &index, e->t), e->t);
 
-	while (s->x_count && (long double)x_at(s, 0)->clock <= clock)
+	while (s->x_count && (long double)match_x(s, 0)->clock <= clock)
 		if (!stay_goes_on(c, s))
 			executed_extra(c, s);
 	if (!s->x_count && !c->finishing && !force)
@@ -508,8 +326,8 @@ void match_cut(struct stepper *s, long double at)
 {
 	while (s->ahead_count && s->ahead[s->ahead_count - 1].lo > at)
 		event_undo(s, &s->ahead[--s->ahead_count]);
-	while (!s->ahead_count && s->e_count && e_at(s, s->e_count - 1)->lo > at) {
-		event_undo(s, e_at(s, s->e_count - 1));
+	while (!s->ahead_count && s->e_count && match_e(s, s->e_count - 1)->lo > at) {
+		event_undo(s, match_e(s, s->e_count - 1));
 		s->e_count--;
 	}
 	crossing_cut(s, at);
@@ -546,7 +364,7 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 					executed_extra(c, s);
 			return;
 		}
-		e = e_at(s, 0);
+		e = match_e(s, 0);
 		while (s->halts && s->halt[0].open && e->lo > s->halt[0].at)
 			halt_pop(s);
 		if (e->kind == EVENT_RESYNC) {
@@ -555,7 +373,7 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 			continue;
 		}
 		if (halted(s, e->lo, c->tolerance) ||
-		    (!s->x_count && c->finishing && excused(c, s, e, 0))) {
+		    (!s->x_count && c->finishing && match_excused(c, s, e, 0))) {
 			e_pop(s);
 			continue;
 		}
@@ -565,7 +383,7 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 			due_missing(c, s);
 			continue;
 		}
-		x = x_at(s, 0);
+		x = match_x(s, 0);
 		err = step_error(c, s, e, x->clock, &s->map);
 		if (e->dir == x->dir && within(c, err)) {
 			if (e->hi - e->lo > 1e-6L)
