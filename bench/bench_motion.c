@@ -116,7 +116,7 @@ static void read_line(struct reader *r, char *line)
 static void moves_load(struct moves *mv, const char *path)
 {
 	struct planner_config cfg = { 0 };
-	struct planner_sink sink = { moves_push, mv };
+	struct planner_sink sink = { .push = moves_push, .ctx = mv };
 	struct reader r = { .feed = 50.0 };
 	char err[PLANNER_ERROR_MAX], line[512];
 

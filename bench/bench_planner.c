@@ -102,7 +102,7 @@ static bool run(const struct input *in, const struct target *t, size_t n, bool e
 		uint32_t *batch_ns, struct result *r)
 {
 	struct planner_config cfg = { .window_s = in->window_s };
-	struct planner_sink sink = { take, &r->sums };
+	struct planner_sink sink = { .push = take, .ctx = &r->sums };
 	struct planner_limits l;
 	struct planner *p;
 	uint64_t start, before, now;

@@ -42,14 +42,17 @@ double machine_lead_s(const struct machine *m)
 }
 
 /* The planner's sink. */
+static bool plan_ready(void *ctx)
+{
+	const struct machine *m = ctx;
+
+	return !m->resume_owed && machine_lead_s(m) <= LEAD_FULL_S;
+}
+
 static bool push_plan(void *ctx, const struct plan_rec *rec)
 {
 	struct machine *m = ctx;
 
-	if (m->resume_owed)
-		return false;
-	if (machine_lead_s(m) > LEAD_FULL_S)
-		return false;
 	if (!ring_push(&m->plan, rec))
 		return false;
 	m->pushed_s += record_s(rec);
@@ -381,7 +384,7 @@ static bool make_rings(struct machine *m)
 static bool make_parts(struct machine *m, char *err, size_t err_size)
 {
 	struct planner_config pc = { .window_s = m->mc->stepd.lookahead_s };
-	struct planner_sink sink = { .push = push_plan, .ctx = m };
+	struct planner_sink sink = { .push = push_plan, .ctx = m, .ready = plan_ready };
 	struct engine_config ec = { .horizon_s = m->mc->stepd.horizon_s,
 				    .low_water_s = m->mc->stepd.low_water_s,
 				    .start_lead_s = m->mc->stepd.low_water_s * 1.2,

@@ -112,7 +112,8 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting);
 /* Whether the interpreter can take a line now. */
 static inline bool machine_accepts(const struct machine *m)
 {
-	return m->state != MACHINE_CONNECTING && !gcode_busy(&m->gcode);
+	return m->state != MACHINE_CONNECTING && !gcode_busy(&m->gcode) &&
+	       !planner_refuses(m->planner);
 }
 
 /* Seconds of motion planned and not yet executed (as of the last poll). */

@@ -34,6 +34,7 @@ struct planner {
 	uint32_t aside_head, aside_tail;
 	uint32_t mask; /* all three rings are of the same size */
 	uint32_t next_id;
+	bool refuses;              /* see planner_refuses() */
 	double sent_mm[MOVE_AXES]; /* end of the last move handed over */
 	double position_mm[MOVE_AXES];
 	double start_mm_s; /* end speed of the last move handed over */
@@ -178,17 +179,16 @@ static bool emit_aside(struct planner *p)
 static bool emit(struct planner *p)
 {
 	for (;;) {
-		bool ok;
+		bool aside = p->aside_head != p->aside_tail &&
+			     p->aside[p->aside_head & p->mask].before == p->la.head;
 
-		if (p->aside_head != p->aside_tail &&
-		    p->aside[p->aside_head & p->mask].before == p->la.head)
-			ok = emit_aside(p);
-		else if (p->la.head != p->la.decided)
-			ok = emit_move(p);
-		else
+		if (!aside && p->la.head == p->la.decided)
 			return true;
-		if (!ok)
+		if (p->sink.ready && !p->sink.ready(p->sink.ctx))
 			return false;
+		if (!(aside ? emit_aside(p) : emit_move(p)))
+			return false;
+		p->refuses = false;
 	}
 }
 
@@ -243,8 +243,10 @@ int planner_move(struct planner *p, const double target_mm[MOVE_AXES], double fe
 
 	if (rc <= 0)
 		return rc;
-	if (!room_for_move(p))
+	if (!room_for_move(p)) {
+		p->refuses = true;
 		return -EAGAIN;
+	}
 	assert(!lookahead_full(la));
 	next.line = line;
 	m.length_mm = next.length_mm;
@@ -273,8 +275,10 @@ static int add_aside(struct planner *p, const struct plan_rec *rec, bool stop)
 		/* So many records with hardly a move between them: give up running through. */
 		if (planner_pump(p) && p->aside_tail - p->aside_head > p->mask)
 			planner_flush(p);
-		if (p->aside_tail - p->aside_head > p->mask)
+		if (p->aside_tail - p->aside_head > p->mask) {
+			p->refuses = true;
 			return -EAGAIN;
+		}
 	}
 	a = &p->aside[p->aside_tail & p->mask];
 	a->before = p->la.tail;
@@ -349,10 +353,16 @@ void planner_drop(struct planner *p, const double position_mm[MOVE_AXES])
 {
 	lookahead_clear(&p->la);
 	p->aside_head = p->aside_tail;
+	p->refuses = false;
 	if (position_mm)
 		memcpy(p->sent_mm, position_mm, sizeof(p->sent_mm));
 	memcpy(p->position_mm, p->sent_mm, sizeof(p->position_mm));
 	p->start_mm_s = 0;
+}
+
+bool planner_refuses(const struct planner *p)
+{
+	return p->refuses;
 }
 
 double planner_queued_s(const struct planner *p)

@@ -46,10 +46,12 @@ struct planner_limits {
 	double nozzle_mm; /* an extrusion of less than this length at the greatest area passes */
 };
 
-/* Where finished records go. push: false if full, then the record is offered again later. */
+/* Where finished records go. push: false if full, then the record is offered again later. ready:
+ * asked before a record is made; false if it would be refused. May be NULL. */
 struct planner_sink {
 	bool (*push)(void *ctx, const struct plan_rec *rec);
 	void *ctx;
+	bool (*ready)(void *ctx);
 };
 
 struct planner_config {
@@ -101,6 +103,10 @@ bool planner_flush(struct planner *p);
  * NULL, the end of the last move that was handed over. The next move starts from rest: the
  * caller stops the consumer too. */
 void planner_drop(struct planner *p, const double position_mm[MOVE_AXES]);
+
+/* The last call was answered with -EAGAIN and nothing has been handed over since: to try again is of
+ * no use before a planner_pump() that hands something over. */
+bool planner_refuses(const struct planner *p);
 
 /* Time of the moves not yet handed over: as planned where a plan exists, else at full speed. */
 double planner_queued_s(const struct planner *p);

@@ -39,12 +39,18 @@ struct keep {
 	uint32_t n, room;
 };
 
+static bool keep_ready(void *ctx)
+{
+	const struct keep *k = ctx;
+
+	return k->n < k->room;
+}
+
 static bool keep_push(void *ctx, const struct plan_rec *rec)
 {
 	struct keep *k = ctx;
 
-	if (k->n >= k->room)
-		return false;
+	assert_true(keep_ready(k));
 	k->rec[k->n++] = *rec;
 	return true;
 }
@@ -52,7 +58,7 @@ static bool keep_push(void *ctx, const struct plan_rec *rec)
 static struct planner *keep_planner(struct keep *k, uint32_t queue, double window_s)
 {
 	struct planner_config cfg = { .window_s = window_s, .queue = queue };
-	struct planner_sink sink = { keep_push, k };
+	struct planner_sink sink = { keep_push, k, keep_ready };
 	struct planner *p;
 
 	k->n = 0;
@@ -179,14 +185,17 @@ static void test_push_back_and_flush(void **state)
 		x += rc == 0;
 	}
 	assert_int_equal(rc, -EAGAIN);
+	assert_true(planner_refuses(p));
 	n = planner_queued(p);
 	assert_true(n <= 64 && n >= 40);
 	assert_true(planner_position(p)[0] == x);
 	assert_false(planner_pump(p));
 	assert_int_equal(planner_queued(p), n);
+	assert_true(planner_refuses(p));
 	/* room again: motion that was planned through goes through */
 	k.room = 4096;
 	assert_true(planner_pump(p));
+	assert_false(planner_refuses(p));
 	emitted = k.n;
 	assert_true(emitted > 1 && planner_queued(p) > 0);
 	assert_true(k.rec[emitted - 1].move.end_mm_s > 0);
@@ -245,7 +254,7 @@ static void test_errors(void **state)
 	struct planner *p = keep_planner(&k, 0, 0);
 	struct planner_limits l = *planner_limits_get(p);
 	struct planner_config cfg = { .limits = l, .queue = 100 };
-	struct planner_sink sink = { keep_push, &k };
+	struct planner_sink sink = { keep_push, &k, keep_ready };
 	char err[PLANNER_ERROR_MAX];
 
 	(void)state;
@@ -294,8 +303,16 @@ static void test_drop(void **state)
 	planner_flush(p);
 	go(p, 20, 0, 0, 0, 100);
 	planner_output(p, 1, 1);
+	k.room = k.n;
+	for (int i = 0; !planner_refuses(p) && i < 10000; i++) {
+		const double t[MOVE_AXES] = { 21 + i };
+
+		planner_move(p, t, 100, 0);
+	}
+	k.room = 4096;
+	assert_true(planner_refuses(p));
 	planner_drop(p, NULL);
-	assert_true(planner_empty(p));
+	assert_true(planner_empty(p) && !planner_refuses(p));
 	assert_true(planner_position(p)[0] == 10);
 	planner_drop(p, home);
 	assert_memory_equal(planner_position(p), home, sizeof(home));
