@@ -25,7 +25,6 @@ enum {
 	RT_READ_BYTES = 4096,
 	RT_WRITE_BYTES = 4096,
 	RT_SLEEP_MAX_NS = 50 * 1000 * 1000,
-	RT_NOTIFY_EVERY = 4, /* cycles between two looks of the planner at the rings' room */
 	RT_STATS_EVERY = 64, /* cycles between two snapshots of the statistics */
 };
 
@@ -48,7 +47,8 @@ struct rt_loop {
 	struct rt_port port[ENGINE_MCUS];
 	uint64_t wake_value, notify_value;
 	bool notifying, notify_again;
-	uint32_t notified_tail; /* of the event ring */
+	uint32_t notified_tail;     /* of the event ring */
+	uint32_t notified_sequence; /* of the engine's snapshot */
 	struct rt_thread_stats stats;
 };
 
@@ -407,16 +407,18 @@ static RUNS_ON(role_rt) void loop(struct rt_loop *l)
 	/* Pairs with the release in rt_thread_stop(). */
 	while (!atomic_load_explicit(&t->stop, memory_order_acquire)) {
 		int64_t start_ns = now_ns, deadline_ns;
-		uint32_t tail;
+		uint32_t tail, sequence;
 
 		engine_cycle(e, now_ns);
 		for (int i = 0; i < t->cfg.mcu_count; i++)
 			transmit(l, i, now_ns);
 		deadline_ns = engine_deadline_ns(e, now_ns);
 		tail = atomic_load_explicit(&e->cfg.events->tail, memory_order_relaxed);
-		if (tail != l->notified_tail || l->stats.cycles % RT_NOTIFY_EVERY == 0)
+		sequence = snapshot_sequence(&e->snapshot);
+		if (tail != l->notified_tail || sequence != l->notified_sequence)
 			notify(l);
 		l->notified_tail = tail;
+		l->notified_sequence = sequence;
 		if (++l->stats.cycles % RT_STATS_EVERY == 0)
 			snapshot_write(&t->stats, &l->stats, sizeof(l->stats));
 		now_ns = clock_now_ns();

@@ -6,8 +6,8 @@
 
 #include "engine_private.h"
 
-enum { STATUS_EVERY = 4 }; /* cycles between two published states */
-
+/* Between two published states. */
+#define STATUS_PERIOD_NS ((int64_t)25 * 1000 * 1000)
 #define IDLE_PERIOD_NS ((int64_t)20 * 1000 * 1000)
 /* While moving: so often per low-water mark. */
 #define CYCLES_PER_LOW_WATER 8
@@ -194,8 +194,9 @@ static void publish(struct engine *e, int64_t now_ns)
 	struct engine_status *st = &e->status;
 	struct trapq_point at;
 
-	if (st->cycles % STATUS_EVERY != 0 && !engine_sync_due(e))
+	if (now_ns < e->publish_next_ns && !engine_sync_due(e))
 		return;
+	e->publish_next_ns = now_ns + STATUS_PERIOD_NS;
 	trapq_at(&e->trapq, e->now_s, &at);
 	st->now_ns = now_ns;
 	st->now_s = e->now_s;

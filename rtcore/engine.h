@@ -164,6 +164,7 @@ struct engine {
 	double rest_until_s;   /* end of a dwell: the next move starts no earlier */
 	double end_speed_mm_s; /* of the last move taken */
 	int64_t make_next_ns;  /* when steps are looked for next */
+	int64_t publish_next_ns;
 	bool blocked;          /* a run waits for a move slot or room on its link */
 	bool moving;           /* motion not handed out, or not executed */
 	bool motion_ready;     /* all MCUs with steppers are ready */
