@@ -253,17 +253,9 @@ static RUNS_ON(role_rt) void transmit(struct rt_loop *l, int mcu, int64_t now_ns
 
 	if (p->writing || p->closed)
 		return;
-	p->out_len = 0;
 	p->out_done = 0;
-	while (p->out_len + WIRE_FRAME_MAX <= RT_WRITE_BYTES) {
-		uint32_t n = engine_transmit(l->t->cfg.engine, mcu, p->out + p->out_len,
-					     RT_WRITE_BYTES - p->out_len, now_ns);
-
-		if (n == 0)
-			break;
-		p->out_len += n;
-	}
-	if (p->out_len > 0)
+	p->out_len = engine_transmit(l->t->cfg.engine, mcu, p->out, RT_WRITE_BYTES, now_ns);
+	if (p->out_len > 0) /* if there is more: once this is written */
 		write_more(l, mcu);
 	engine_line_busy(l->t->cfg.engine, mcu, p->writing);
 }

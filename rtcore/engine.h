@@ -165,9 +165,9 @@ struct engine {
 	double end_speed_mm_s; /* of the last move taken */
 	int64_t make_next_ns;  /* when steps are looked for next */
 	int64_t publish_next_ns;
-	bool blocked;          /* a run waits for a move slot or room on its link */
-	bool moving;           /* motion not handed out, or not executed */
-	bool motion_ready;     /* all MCUs with steppers are ready */
+	bool blocked;      /* a run waits for a move slot or room on its link */
+	bool moving;       /* motion not handed out, or not executed */
+	bool motion_ready; /* all MCUs with steppers are ready */
 	struct {
 		double at_s;
 		uint32_t id;
@@ -197,7 +197,8 @@ void engine_receive(struct engine *e, int mcu, const uint8_t *bytes, uint32_t le
 /* One turn: control records, clock questions, motion into steps. Thread: RT. */
 void engine_cycle(struct engine *e, int64_t now_ns) RUNS_ON(role_rt);
 
-/* Bytes for MCU number mcu to write now. Call until it returns 0. Thread: RT. */
+/* Bytes for MCU number mcu to write now, at most cap (>= LINK_TRANSMIT_MIN). That was all if at least
+ * WIRE_FRAME_MAX bytes of buf are left. Thread: RT. */
 uint32_t engine_transmit(struct engine *e, int mcu, uint8_t *buf, uint32_t cap, int64_t now_ns)
 	RUNS_ON(role_rt);
 

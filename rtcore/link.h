@@ -10,8 +10,8 @@
  * Files:   link.c queue and sending, link_ack.c answers.
  * Facts:   docs/PROTOCOL.md section 4.
  *
- * Each turn: link_receive() what has come in, link_push() what is to go out, link_transmit() until
- * it returns 0, then sleep until link_deadline_ns() or new bytes.
+ * Each turn: link_receive() what has come in, link_push() what is to go out, link_transmit(), then
+ * sleep until link_deadline_ns() or new bytes.
  */
 #ifndef RTCORE_LINK_H
 #define RTCORE_LINK_H
@@ -164,7 +164,7 @@ void link_receive(struct link *link, const uint8_t *bytes, size_t len, int64_t r
 		  link_handler handler, void *ctx);
 
 /* Bytes to write now, at most cap (>= LINK_TRANSMIT_MIN). Also notices time-outs and a lost link:
- * call link_receive() first. Call until it returns 0. */
+ * call link_receive() first. That was all if at least WIRE_FRAME_MAX bytes of buf are left. */
 size_t link_transmit(struct link *link, int64_t now_ns, uint8_t *buf, size_t cap);
 
 /* When link_transmit() has to be called again if nothing is received or pushed; INT64_MAX: never;

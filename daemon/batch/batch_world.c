@@ -10,6 +10,9 @@ enum {
 	WIRE_LATENCY_NS = 100 * 1000, /* each way; a USB serial adapter is about so */
 	READ_BYTES = 1024,
 };
+/* One read of the engine's bytes is all of them, even if all in flight is repeated. */
+_Static_assert((int)READ_BYTES >= (int)LINK_SYNC_MAX + (LINK_UNACKED_MAX + 1) * WIRE_FRAME_MAX,
+	       "one read takes all");
 
 /* A delayed byte: what a busy USB host or hub does now and then. */
 #define FAULT_DELAY_NS ((int64_t)10 * 1000 * 1000)
@@ -228,20 +231,18 @@ void batch_world_transmit(struct batch *b)
 	role_take(&role_rt);
 	for (size_t i = 0; i < b->m->mcus; i++) {
 		struct batch_mcu *u = &b->mcu[i];
+		uint32_t n = 0;
 
-		while (vwire_room(&u->to) >= sizeof(buf)) {
-			uint32_t n = engine_transmit(b->m->engine, (int)i, buf, sizeof(buf),
-						     b->now_ns);
-
-			if (n == 0)
-				break;
-			if (b->null_active) {
-				batch_null_receive(&u->null, buf, n, clock_at(u, b->now_ns),
-						   b->m->engine->mcu[i].sync.waiting);
-				vwire_push(&u->from, u->null.reply, u->null.reply_len, b->now_ns);
-			} else {
-				vwire_push(&u->to, buf, n, b->now_ns);
-			}
+		if (vwire_room(&u->to) >= sizeof(buf))
+			n = engine_transmit(b->m->engine, (int)i, buf, sizeof(buf), b->now_ns);
+		if (n == 0)
+			continue;
+		if (b->null_active) {
+			batch_null_receive(&u->null, buf, n, clock_at(u, b->now_ns),
+					   b->m->engine->mcu[i].sync.waiting);
+			vwire_push(&u->from, u->null.reply, u->null.reply_len, b->now_ns);
+		} else {
+			vwire_push(&u->to, buf, n, b->now_ns);
 		}
 	}
 }
