@@ -182,7 +182,8 @@ int64_t clocksync_host_ns(const struct clocksync *sync, double ticks)
 /* A clock at a distance from clock0, held in 0 .. 2^62. */
 static uint64_t whole_clock(const struct clocksync *sync, double ticks)
 {
-	int64_t clock = (int64_t)sync->clock0 + (int64_t)llround(clampd(ticks, -0x1p61, 0x1p61));
+	double held = clampd(ticks, -0x1p61, 0x1p61);
+	int64_t clock = (int64_t)sync->clock0 + (int64_t)(held + (held < 0.0 ? -0.5 : 0.5));
 
 	return clock > 0 ? (uint64_t)clock : 0;
 }
@@ -297,13 +298,13 @@ double clocksync_secondary_map(struct clocksync *secondary, const struct clocksy
 void clocksync_ask(struct clocksync *sync, struct link *link, const struct wire_dict *dict,
 		   int64_t now_ns)
 {
+	if (now_ns < sync->next_ask_ns)
+		return;
 	bool boot = sync->samples <= CLOCKSYNC_BOOT_SAMPLES;
 	enum msg_id id = sync->has_uptime ? MSG_ID_get_clock : MSG_ID_get_uptime;
 	int16_t wire_id = wire_dict_wire_id(dict, id);
 	uint8_t buf[2];
 
-	if (now_ns < sync->next_ask_ns)
-		return;
 	sync->next_ask_ns = now_ns + (boot ? CLOCKSYNC_BOOT_PERIOD_NS : CLOCKSYNC_PERIOD_NS);
 	if (boot && sync->waiting && now_ns - sync->asked_ns < CLOCKSYNC_PERIOD_NS)
 		return;

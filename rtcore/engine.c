@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "engine.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "engine_private.h"
@@ -28,6 +27,8 @@ void engine_link_add(struct engine *e, int mcu, uint32_t baud)
 	link_set_late_margin(&m->link, (int64_t)(ENGINE_LATE_MARGIN_S * 1e9));
 	wire_dict_init(&m->dict);
 	m->present = true;
+	if (mcu >= e->mcus)
+		e->mcus = mcu + 1;
 }
 
 bool engine_send(struct engine *e, int mcu, enum msg_id id, const void *msg, int64_t due_ns)
@@ -68,7 +69,7 @@ static void emergency(struct engine *e)
 {
 	e->emergency = true;
 	e->held = true;
-	for (int i = 0; i < ENGINE_MCUS; i++) {
+	for (int i = 0; i < e->mcus; i++) {
 		if (!e->mcu[i].present)
 			continue;
 		link_drop_unsent(&e->mcu[i].link);
@@ -100,14 +101,14 @@ static void link_reset(struct engine *e, int mcu)
 	if (mcu != 0)
 		return;
 	/* Machine time starts anew with the primary's clock: the others' maps are void. */
-	for (int i = 1; i < ENGINE_MCUS; i++)
+	for (int i = 1; i < e->mcus; i++)
 		e->mcu[i].clock_ready = false;
 }
 
 /* Whether every MCU that has a stepper takes motion. */
 static bool motion_ready(const struct engine *e)
 {
-	for (int i = 0; i < ENGINE_STEPPERS; i++)
+	for (int i = 0; i < e->steppers; i++)
 		if (e->stepper[i].present && !e->mcu[e->stepper[i].mcu].ready)
 			return false;
 	return e->mcu[0].ready;
@@ -200,16 +201,17 @@ static void publish(struct engine *e, int64_t now_ns)
 	trapq_at(&e->trapq, e->now_s, &at);
 	st->now_ns = now_ns;
 	st->now_s = e->now_s;
-	st->motion_end_s = fmax(trapq_end_s(&e->trapq), e->rest_until_s);
+	st->motion_end_s = engine_later_s(trapq_end_s(&e->trapq), e->rest_until_s);
 	memcpy(st->position_mm, at.pos_mm, sizeof(st->position_mm));
 	st->speed_mm_s = at.speed_mm_s;
 	st->move_id = at.id;
 	st->move_line = at.line;
 	engine_motion_status(e, st);
 	st->mcus = 0;
-	for (int i = 0; i < ENGINE_MCUS; i++) {
+	for (int i = 0; i < e->mcus; i++) {
 		if (!e->mcu[i].present)
 			continue;
+		engine_mcu_free_slots(e, i, now_ns);
 		engine_mcu_status(e, i, &st->mcu[i]);
 		st->mcus = (uint32_t)i + 1;
 	}
@@ -227,7 +229,7 @@ int64_t engine_deadline_ns(const struct engine *e, int64_t now_ns)
 
 	if (e->moving || e->sync_head != e->sync_tail)
 		next_ns = e->make_next_ns > now_ns ? e->make_next_ns : now_ns + engine_period_ns(e);
-	for (int i = 0; i < ENGINE_MCUS; i++) {
+	for (int i = 0; i < e->mcus; i++) {
 		const struct engine_mcu *m = &e->mcu[i];
 		int64_t at_ns;
 
@@ -248,7 +250,7 @@ void engine_cycle(struct engine *e, int64_t now_ns)
 	if (e->mcu[0].clock_ready)
 		e->now_s = clocksync_now_s(&e->mcu[0].sync, now_ns);
 	engine_take_control(e, now_ns);
-	for (int i = 0; i < ENGINE_MCUS; i++)
+	for (int i = 0; i < e->mcus; i++)
 		engine_mcu_service(e, i, now_ns);
 	engine_take_plan(e, now_ns);
 	engine_make_steps(e, now_ns);

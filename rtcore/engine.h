@@ -155,7 +155,7 @@ struct engine {
 	struct engine_config cfg;
 	struct engine_mcu mcu[ENGINE_MCUS];
 	struct engine_stepper stepper[ENGINE_STEPPERS];
-	int steppers; /* one more than the highest number in use */
+	int mcus, steppers; /* one more than the highest number in use */
 	struct ctl_output output[ENGINE_OUTPUTS];
 	struct trapq trapq;
 	struct trapq_phase phases[ENGINE_PHASES];

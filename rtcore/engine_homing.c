@@ -29,7 +29,7 @@ static double oldest_other_s(const struct engine *e, int except)
 
 	for (int i = 0; i < e->homing.count; i++)
 		if (i != except)
-			oldest_s = fmin(oldest_s, e->homing_seen_s[i]);
+			oldest_s = engine_earlier_s(oldest_s, e->homing_seen_s[i]);
 	return oldest_s;
 }
 

@@ -201,12 +201,12 @@ static void renew_map(struct engine *e, int mcu, int64_t now_ns)
 {
 	struct engine_mcu *m = &e->mcu[mcu];
 
-	if (mcu == PRIMARY || e->now_s < fmax(m->map_next_s, m->map_from_s))
+	if (mcu == PRIMARY || e->now_s < engine_later_s(m->map_next_s, m->map_from_s))
 		return;
 	m->map_next_s = e->now_s + MAP_PERIOD_S;
 	m->map_before = m->map;
 	m->map_from_s = clocksync_secondary_map(&m->sync, &e->mcu[PRIMARY].sync, now_ns,
-						fmax(e->limit_s, e->now_s), &m->map);
+						engine_later_s(e->limit_s, e->now_s), &m->map);
 	if (e->cfg.observer.map)
 		e->cfg.observer.map(e->cfg.observer.ctx, mcu, m->map_from_s, &m->map);
 }
@@ -224,7 +224,6 @@ static void check_link(struct engine *e, int mcu)
 void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns)
 {
 	struct engine_mcu *m = &e->mcu[mcu];
-	uint64_t clock, margin;
 
 	if (!m->present || !m->has_ids || m->closed)
 		return;
@@ -235,9 +234,18 @@ void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns)
 		return;
 	renew_map(e, mcu, now_ns);
 	check_link(e, mcu);
+}
+
+void engine_mcu_free_slots(struct engine *e, int mcu, int64_t now_ns)
+{
+	struct engine_mcu *m = &e->mcu[mcu];
+	uint64_t clock, margin;
+
+	if (!m->ready)
+		return;
 	clock = clocksync_clock(&m->sync, now_ns);
 	margin = (uint64_t)(SLOT_MARGIN_S * m->freq_hz);
-	if (m->ready && clock > margin)
+	if (clock > margin)
 		moveq_advance(&m->moveq, clock - margin);
 }
 

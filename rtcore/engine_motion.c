@@ -19,15 +19,15 @@ static double rest_start_s(const struct engine *e)
 {
 	double start_s = e->now_s + e->cfg.start_lead_s;
 
-	start_s = fmax(start_s, e->limit_s);
-	start_s = fmax(start_s, trapq_end_s(&e->trapq) + ENGINE_RESTART_GAP_S);
-	return fmax(start_s, e->rest_until_s);
+	start_s = engine_later_s(start_s, e->limit_s);
+	start_s = engine_later_s(start_s, trapq_end_s(&e->trapq) + ENGINE_RESTART_GAP_S);
+	return engine_later_s(start_s, e->rest_until_s);
 }
 
 /* End of all motion and dwells that were taken so far. */
 double engine_planned_end_s(const struct engine *e)
 {
-	return fmax(trapq_end_s(&e->trapq), e->rest_until_s);
+	return engine_later_s(trapq_end_s(&e->trapq), e->rest_until_s);
 }
 
 static double place_move(struct engine *e, const struct move *m)
@@ -41,7 +41,7 @@ static double place_move(struct engine *e, const struct move *m)
 	    (m->start_mm_s > 0 && end_s >= e->limit_s)) {
 		if (e->rest_until_s <= end_s)
 			return end_s;
-		return fmax(e->rest_until_s, end_s + ENGINE_RESTART_GAP_S);
+		return engine_later_s(e->rest_until_s, end_s + ENGINE_RESTART_GAP_S);
 	}
 	if (m->start_mm_s > 0) { /* the planner was too late to go on at speed */
 		fault.value_s = m->start_mm_s;
@@ -83,7 +83,7 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 	case PLAN_MOVE:
 		return take_move(e, &rec->move);
 	case PLAN_DWELL:
-		e->rest_until_s = fmax(engine_planned_end_s(e), e->now_s) + rec->dwell_s;
+		e->rest_until_s = engine_later_s(engine_planned_end_s(e), e->now_s) + rec->dwell_s;
 		e->status.consumed_s += rec->dwell_s;
 		return true;
 	case PLAN_POSITION:
@@ -231,7 +231,7 @@ static bool make_run(struct engine *e, int i, double due_s, double limit_s)
 	if (s->has_pending)
 		return true;
 	if (link_lossy(&m->link)) /* leave more time for repeats, at the price of shorter runs */
-		due_s = fmax(due_s, e->now_s + LOSSY_SHARE * e->cfg.horizon_s);
+		due_s = engine_later_s(due_s, e->now_s + LOSSY_SHARE * e->cfg.horizon_s);
 	if (stepgen_frontier_s(&s->gen) < m->map_from_s) /* no run reaches into the new map */
 		rc = stepgen_next(&s->gen, fmin(due_s, m->map_from_s), fmin(limit_s, m->map_from_s),
 				  &m->map_before, &s->pending);
@@ -249,7 +249,7 @@ static int most_urgent(const struct engine *e, const bool full[ENGINE_MCUS])
 	double least_s = INFINITY;
 	int least = -1;
 
-	for (int i = 0; i < ENGINE_STEPPERS; i++) {
+	for (int i = 0; i < e->steppers; i++) {
 		const struct engine_stepper *s = &e->stepper[i];
 		double first_s;
 
@@ -313,7 +313,7 @@ static double frontier_s(const struct engine *e)
 
 	for (int i = 0; i < e->steppers; i++)
 		if (e->stepper[i].present)
-			least_s = fmin(least_s, stepgen_frontier_s(&e->stepper[i].gen));
+			least_s = engine_earlier_s(least_s, stepgen_frontier_s(&e->stepper[i].gen));
 	return least_s;
 }
 
@@ -327,12 +327,14 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 	if (!e->moving || e->held || (now_ns < e->make_next_ns && !e->blocked))
 		return;
 	e->make_next_ns = now_ns + engine_period_ns(e);
-	limit_s = fmax(limit_s, e->limit_s);
-	due_s = fmin(due_s, limit_s);
+	for (int i = 0; i < e->mcus; i++)
+		engine_mcu_free_slots(e, i, now_ns);
+	limit_s = engine_later_s(limit_s, e->limit_s);
+	due_s = engine_earlier_s(due_s, limit_s);
 	check_underrun(e, limit_s);
 	e->limit_s = limit_s;
 	e->blocked = !make_runs(e, due_s, limit_s, now_ns);
-	trapq_retire(&e->trapq, fmin(frontier_s(e), e->now_s - KEEP_S));
+	trapq_retire(&e->trapq, engine_earlier_s(frontier_s(e), e->now_s - KEEP_S));
 	if (!e->blocked && engine_planned_end_s(e) < e->now_s)
 		e->moving = false;
 }
@@ -376,10 +378,10 @@ void engine_resync(struct engine *e, const struct ctl_resync *r)
 
 void engine_drop_motion(struct engine *e)
 {
-	double at_s = fmax(e->limit_s, e->now_s);
+	double at_s = engine_later_s(e->limit_s, e->now_s);
 
 	trapq_clear(&e->trapq, at_s);
-	for (int i = 0; i < ENGINE_STEPPERS; i++) {
+	for (int i = 0; i < e->steppers; i++) {
 		struct engine_stepper *s = &e->stepper[i];
 
 		if (!s->present)
@@ -417,7 +419,7 @@ void engine_late(struct engine *e, int mcu)
 
 void engine_motion_status(const struct engine *e, struct engine_status *out)
 {
-	for (int i = 0; i < ENGINE_STEPPERS; i++) {
+	for (int i = 0; i < e->steppers; i++) {
 		const struct engine_stepper *s = &e->stepper[i];
 		int64_t count;
 		double at;

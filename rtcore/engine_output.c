@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is in step with the motion but moves nothing: syncs and outputs. */
-#include <math.h>
 
 #include "engine_private.h"
 
@@ -8,7 +7,8 @@ bool engine_take_sync(struct engine *e, uint32_t id)
 {
 	if (e->sync_tail - e->sync_head == ENGINE_SYNCS)
 		return false;
-	e->sync[e->sync_tail % ENGINE_SYNCS].at_s = fmax(engine_planned_end_s(e), e->now_s);
+	e->sync[e->sync_tail % ENGINE_SYNCS].at_s = engine_later_s(engine_planned_end_s(e),
+								   e->now_s);
 	e->sync[e->sync_tail % ENGINE_SYNCS].id = id;
 	e->sync_tail++;
 	return true;
@@ -20,7 +20,7 @@ bool engine_take_output(struct engine *e, const struct plan_output *out)
 
 	if (e->outq_tail - e->outq_head == ENGINE_OUTPUT_QUEUE)
 		return false;
-	q->at_s = fmax(engine_planned_end_s(e), e->now_s);
+	q->at_s = engine_later_s(engine_planned_end_s(e), e->now_s);
 	q->out = *out;
 	e->outq_tail++;
 	return true;
@@ -30,7 +30,7 @@ static void send_output(struct engine *e, const struct engine_queued_output *q, 
 {
 	const struct ctl_output *o = &e->output[q->out.output];
 	/* Not before the MCU surely has it. */
-	double at_s = fmax(q->at_s, e->now_s + e->cfg.low_water_s * 0.5);
+	double at_s = engine_later_s(q->at_s, e->now_s + e->cfg.low_water_s * 0.5);
 	int64_t due_ns = now_ns + (int64_t)((at_s - e->now_s) * 1e9);
 	uint32_t value = (uint32_t)(((uint64_t)q->out.value * o->full_scale + PLAN_OUTPUT_FULL / 2) /
 				    PLAN_OUTPUT_FULL);
@@ -60,12 +60,14 @@ void engine_make_outputs(struct engine *e, int64_t now_ns)
 	while (e->outq_head != e->outq_tail) {
 		const struct engine_queued_output *q = &e->outq[e->outq_head % ENGINE_OUTPUT_QUEUE];
 		struct engine_mcu *m = &e->mcu[e->output[q->out.output % ENGINE_OUTPUTS].mcu];
-		double free_s = fmax(q->at_s, e->now_s) + e->cfg.low_water_s;
+		double free_s = engine_later_s(q->at_s, e->now_s) + e->cfg.low_water_s;
 		uint64_t clock;
 
 		if (q->out.output < ENGINE_OUTPUTS && m->ready) {
-			if (q->at_s > e->now_s + e->cfg.low_water_s ||
-			    link_room(&m->link, ENGINE_COMMAND_MAX) < ENGINE_RUN_BYTES ||
+			if (q->at_s > e->now_s + e->cfg.low_water_s)
+				return;
+			engine_mcu_free_slots(e, e->output[q->out.output].mcu, now_ns);
+			if (link_room(&m->link, ENGINE_COMMAND_MAX) < ENGINE_RUN_BYTES ||
 			    !clockmap_clock(engine_map(m, free_s), free_s, &clock) ||
 			    !moveq_take(&m->moveq, clock))
 				return;

@@ -5,6 +5,17 @@
 
 #include "engine.h"
 
+/* Of two times, neither of them NaN; fmax() and fmin() are calls. */
+static inline double engine_later_s(double a_s, double b_s)
+{
+	return a_s > b_s ? a_s : b_s;
+}
+
+static inline double engine_earlier_s(double a_s, double b_s)
+{
+	return a_s < b_s ? a_s : b_s;
+}
+
 /* Send a message; due_ns: when the MCU must have it. False: the firmware lacks it or the link is
  * full (a fault is latched then). */
 bool engine_send(struct engine *e, int mcu, enum msg_id id, const void *msg, int64_t due_ns);
@@ -28,8 +39,10 @@ int64_t engine_period_ns(const struct engine *e);
 /* ---- engine_mcu.c: links, clocks ---- */
 void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t now_ns);
 void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64_t now_ns);
-/* Clock questions, map renewal, freed move slots, a lost link. */
+/* Clock questions, map renewal, a lost link. */
 void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns);
+/* Free the move slots whose time has passed: before some are taken, or told of. */
+void engine_mcu_free_slots(struct engine *e, int mcu, int64_t now_ns);
 void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status *out);
 
 /* ---- engine_motion.c: plan records into steps ---- */
