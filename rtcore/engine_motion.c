@@ -202,8 +202,7 @@ static bool hand_out(struct engine *e, int i, uint16_t keep, int64_t now_ns)
 		fault_of(e, i, FAULT_LATE, 0, first_s, late_margin_s(m) - lead_s);
 		return false;
 	}
-	if (moveq_room(&m->moveq) <= keep ||
-	    link_room(&m->link, ENGINE_COMMAND_MAX) < ENGINE_RUN_BYTES)
+	if (moveq_room(&m->moveq) <= keep || link_room(&m->link) < ENGINE_RUN_COMMANDS)
 		return false;
 	/* The slot frees when the run is loaded: at the end of the one before it. */
 	if (!moveq_take(&m->moveq, run->rebase ? run->base_clock : s->last_clock))

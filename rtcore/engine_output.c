@@ -67,7 +67,7 @@ void engine_make_outputs(struct engine *e, int64_t now_ns)
 			if (q->at_s > e->now_s + e->cfg.low_water_s)
 				return;
 			engine_mcu_free_slots(e, e->output[q->out.output].mcu, now_ns);
-			if (link_room(&m->link, ENGINE_COMMAND_MAX) < ENGINE_RUN_BYTES ||
+			if (link_room(&m->link) < ENGINE_RUN_COMMANDS ||
 			    !clockmap_clock(engine_map(m, free_s), free_s, &clock) ||
 			    !moveq_take(&m->moveq, clock))
 				return;

@@ -57,12 +57,7 @@ void engine_motion_status(const struct engine *e, struct engine_status *out);
 void engine_late(struct engine *e, int mcu);
 
 /* ---- engine_output.c: syncs and outputs ---- */
-enum {
-	ENGINE_COMMAND_MAX =
-		WIRE_QUEUE_STEP_MAX, /* bytes of the longest command in step with motion */
-	ENGINE_RUN_BYTES = 3 *
-			   ENGINE_COMMAND_MAX, /* reset_step_clock, set_next_step_dir, queue_step */
-};
+enum { ENGINE_RUN_COMMANDS = 3 }; /* reset_step_clock, set_next_step_dir, queue_step */
 
 /* Take a record. False: no room now. */
 bool engine_take_sync(struct engine *e, uint32_t id);

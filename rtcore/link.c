@@ -6,9 +6,6 @@
 
 #define NS_PER_S ((int64_t)1000000000)
 
-/* Frames that may be in the ring at once. */
-enum { LINK_FRAMES_MAX = LINK_SLOTS - LINK_SLOTS_KEPT };
-
 _Static_assert((LINK_SLOTS & (LINK_SLOTS - 1)) == 0, "slots are found by a mask");
 _Static_assert((int)LINK_UNACKED_MAX < (int)WIRE_SEQ_MASK, "an ack names one frame in flight only");
 
@@ -112,18 +109,6 @@ bool link_push(struct link *link, const uint8_t *msg, size_t len, int64_t due_ns
 		*ticket = link->fill;
 	link->stats.messages_pushed++;
 	return true;
-}
-
-size_t link_room(const struct link *link, size_t max_len)
-{
-	size_t used = (size_t)(link->fill - link->acked) + 1;
-	/* a frame is left for the next one only when a command does not fit */
-	size_t max = payload_max(link);
-	size_t per_frame = max_len < max ? max - (max_len - 1) : 1;
-	size_t tail = link_slot_view(link, link->fill)->len;
-	size_t room = tail < per_frame ? per_frame - tail : 0;
-
-	return room + (used < LINK_FRAMES_MAX ? (LINK_FRAMES_MAX - used) * per_frame : 0);
 }
 
 uint32_t link_drop_unsent(struct link *link)
@@ -272,7 +257,7 @@ static size_t send_frame(struct link *link, int64_t now_ns, uint8_t *buf)
 	struct link_slot *slot = link_slot(link, number);
 
 	slot->len = (uint8_t)wire_frame_finish(slot->frame, link_seq(link, number), slot->len);
-	memcpy(buf, slot->frame, slot->len);
+	memcpy(buf, slot->frame, WIRE_FRAME_MAX); /* more than it is, but of a constant length */
 	if (link->acked == number) /* the line was silent: nothing to be late for before */
 		link->progress_ns = now_ns;
 	link->sent++;

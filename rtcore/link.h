@@ -23,8 +23,9 @@
 #include "wire.h"
 
 enum {
-	LINK_SLOTS = 256,               /* frames in the ring; a power of two */
-	LINK_SLOTS_KEPT = 16,           /* of these stay readable for link_sent() after their ack */
+	LINK_SLOTS = 256,     /* frames in the ring; a power of two */
+	LINK_SLOTS_KEPT = 16, /* of these stay readable for link_sent() after their ack */
+	LINK_FRAMES_MAX = LINK_SLOTS - LINK_SLOTS_KEPT,
 	LINK_UNACKED_MAX = 12,          /* frames in flight */
 	LINK_UNACKED_LOSSY = 4,         /* and on a lossy line: what follows a loss is lost, too */
 	LINK_WINDOW_SERIAL = 256,       /* bytes */
@@ -150,8 +151,11 @@ void link_restart(struct link *link);
  * Returns: false if there is no room or len is out of range: nothing changed. */
 bool link_push(struct link *link, const uint8_t *msg, size_t len, int64_t due_ns, uint64_t *ticket);
 
-/* Bytes of commands that surely fit now, if none is longer than max_len (1..59). O(1). */
-size_t link_room(const struct link *link, size_t max_len);
+/* Commands that surely fit now, whatever their length: each takes a new frame at worst. */
+static inline uint32_t link_room(const struct link *link)
+{
+	return LINK_FRAMES_MAX - 1 - (uint32_t)(link->fill - link->acked);
+}
 
 /* Forget what has not been sent (emergency). Frames in flight stay. Returns: frames dropped. */
 uint32_t link_drop_unsent(struct link *link);
