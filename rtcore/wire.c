@@ -242,46 +242,66 @@ static bool rx_discard(struct wire_rx *rx, const uint8_t **bytes, size_t *len)
 	return sync;
 }
 
-/* Judge what is in the buffer. Returns: bytes wanted in it before the next look, 0 for a good
- * frame, or -1 for an error (counted).
+/* Judge a frame from its first byte, of which there are have > 0. Returns: bytes wanted before the next
+ * look, 0 for a good frame, or -1 for an error (counted).
  */
-static int rx_check(struct wire_rx *rx)
+static int rx_check(struct wire_rx *rx, const uint8_t *frame, size_t have)
 {
-	if (rx->have == 0)
-		return 1;
-	unsigned int len = rx->buf[0];
+	unsigned int len = frame[0];
+
 	if (len < WIRE_FRAME_MIN || len > WIRE_FRAME_MAX) {
 		rx->bad_len++;
 		return -1;
 	}
-	if (rx->have == 1)
+	if (have == 1)
 		return 2;
-	if ((rx->buf[1] & ~WIRE_SEQ_MASK) != WIRE_SEQ_DEST) {
+	if ((frame[1] & ~WIRE_SEQ_MASK) != WIRE_SEQ_DEST) {
 		rx->bad_seq++;
 		return -1;
 	}
-	if (rx->have < len)
+	if (have < len)
 		return (int)len;
-	uint16_t crc = wire_crc(rx->buf, len - WIRE_TRAILER);
-	if (rx->buf[len - 3] != crc >> 8 || rx->buf[len - 2] != (crc & 0xff) ||
-	    rx->buf[len - 1] != WIRE_SYNC) {
+	uint16_t crc = wire_crc(frame, len - WIRE_TRAILER);
+	if (frame[len - 3] != crc >> 8 || frame[len - 2] != (crc & 0xff) ||
+	    frame[len - 1] != WIRE_SYNC) {
 		rx->bad_crc++;
 		return -1;
 	}
 	return 0;
 }
 
+/* Pass over n bytes at the start of what is there. */
+static void rx_take(struct wire_rx *rx, const uint8_t **bytes, size_t *len, unsigned int n)
+{
+	if (rx->have != 0) {
+		rx_drop(rx, n);
+	} else {
+		*bytes += n;
+		*len -= n;
+	}
+}
+
+/* A frame is judged where it came in if it is whole there, else in rx->buf. */
 enum wire_rx_result wire_rx_next(struct wire_rx *rx, const uint8_t **bytes, size_t *len,
 				 struct wire_frame *frame)
 {
-	rx_drop(rx, rx->done);
+	const uint8_t *at;
+
+	if (rx->done != 0)
+		rx_drop(rx, rx->done);
 	rx->done = 0;
 	for (;;) {
 		if (rx->discarding && !rx_discard(rx, bytes, len))
 			return WIRE_RX_MORE;
-		while (rx->have != 0 && rx->buf[0] == WIRE_SYNC)
-			rx_drop(rx, 1);
-		int want = rx_check(rx);
+		at = rx->have != 0 ? rx->buf : *bytes;
+		size_t have = rx->have != 0 ? rx->have : *len;
+		if (have == 0)
+			return WIRE_RX_MORE;
+		if (*at == WIRE_SYNC) {
+			rx_take(rx, bytes, len, 1);
+			continue;
+		}
+		int want = rx_check(rx, at, have);
 		if (want < 0) {
 			rx->discarding = true;
 			return WIRE_RX_ERROR;
@@ -299,9 +319,12 @@ enum wire_rx_result wire_rx_next(struct wire_rx *rx, const uint8_t **bytes, size
 		*len -= n;
 	}
 	rx->frames++;
-	rx->done = rx->buf[0];
-	frame->seq = rx->buf[1] & WIRE_SEQ_MASK;
-	frame->payload_len = (uint8_t)(rx->done - WIRE_FRAME_MIN);
-	frame->payload = rx->buf + WIRE_HEADER;
+	frame->seq = at[1] & WIRE_SEQ_MASK;
+	frame->payload_len = (uint8_t)(at[0] - WIRE_FRAME_MIN);
+	frame->payload = at + WIRE_HEADER;
+	if (rx->have != 0) /* it stays there for the caller */
+		rx->done = at[0];
+	else
+		rx_take(rx, bytes, len, at[0]);
 	return WIRE_RX_FRAME;
 }

@@ -134,7 +134,7 @@ size_t wire_frame_build(uint8_t *frame, uint8_t seq, const uint8_t *payload, siz
 
 enum wire_rx_result {
 	WIRE_RX_MORE,  /* all input taken, no whole frame yet */
-	WIRE_RX_FRAME, /* *frame is valid until the next call on this wire_rx */
+	WIRE_RX_FRAME, /* *frame is valid until the next call, and while the input is */
 	WIRE_RX_ERROR, /* bytes are being discarded up to and including the next 0x7e */
 };
 
