@@ -37,8 +37,9 @@ double machine_now_s(const struct machine *m)
 double machine_lead_s(const struct machine *m)
 {
 	const struct engine_status *st = &m->status;
+	double rest_s = st->motion_end_s - machine_now_s(m);
 
-	return m->pushed_s - st->consumed_s + fmax(0, st->motion_end_s - machine_now_s(m));
+	return m->pushed_s - st->consumed_s + (rest_s > 0 ? rest_s : 0);
 }
 
 /* The planner's sink. */
@@ -255,9 +256,12 @@ static void sessions_tick(struct machine *m)
 /* Hand motion on; come to a stop in time if nothing follows. */
 static void plan_tick(struct machine *m, bool input_waiting)
 {
-	double lead_s;
-	uint32_t had = ring_room(&m->plan);
+	double lead_s = machine_lead_s(m);
+	uint32_t had;
 
+	if (lead_s > LEAD_FULL_S && !m->resume_owed)
+		return; /* nothing would be taken */
+	had = ring_room(&m->plan);
 	if (m->resume_owed && ring_push(&m->plan, &(struct plan_rec){ .kind = PLAN_RESUME }))
 		m->resume_owed = false;
 	planner_pump(m->planner);

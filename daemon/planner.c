@@ -175,6 +175,17 @@ static bool emit_aside(struct planner *p)
 	return true;
 }
 
+/* Whether a move fits before anything is handed over. */
+static bool has_room(const struct planner *p)
+{
+	return !lookahead_full(&p->la) && planner_queued_s(p) < p->la.window_s;
+}
+
+static bool aside_full(const struct planner *p)
+{
+	return p->aside_tail - p->aside_head > p->mask;
+}
+
 /* Hand over what is decided. Returns false if the sink refused. */
 static bool emit(struct planner *p)
 {
@@ -183,13 +194,16 @@ static bool emit(struct planner *p)
 			     p->aside[p->aside_head & p->mask].before == p->la.head;
 
 		if (!aside && p->la.head == p->la.decided)
-			return true;
+			break;
 		if (p->sink.ready && !p->sink.ready(p->sink.ctx))
 			return false;
 		if (!(aside ? emit_aside(p) : emit_move(p)))
 			return false;
-		p->refuses = false;
+		if (p->refuses)
+			p->refuses = aside_full(p) || !has_room(p);
 	}
+	p->refuses = false;
+	return true;
 }
 
 bool planner_pump(struct planner *p)
@@ -224,12 +238,8 @@ bool planner_flush(struct planner *p)
 /* Room for one more move? If the sink refuses and enough time waits, there is none. */
 static bool room_for_move(struct planner *p)
 {
-	bool full = lookahead_full(&p->la);
-
-	if (!full && planner_queued_s(p) < p->la.window_s)
-		return true;
 	/* With the sink willing, a full window makes room by deciding. */
-	return planner_pump(p);
+	return has_room(p) || planner_pump(p);
 }
 
 int planner_move(struct planner *p, const double target_mm[MOVE_AXES], double feed_mm_s,
@@ -271,11 +281,11 @@ static int add_aside(struct planner *p, const struct plan_rec *rec, bool stop)
 {
 	struct aside *a;
 
-	if (p->aside_tail - p->aside_head > p->mask) {
+	if (aside_full(p)) {
 		/* So many records with hardly a move between them: give up running through. */
-		if (planner_pump(p) && p->aside_tail - p->aside_head > p->mask)
+		if (planner_pump(p) && aside_full(p))
 			planner_flush(p);
-		if (p->aside_tail - p->aside_head > p->mask) {
+		if (aside_full(p)) {
 			p->refuses = true;
 			return -EAGAIN;
 		}

@@ -104,8 +104,8 @@ bool planner_flush(struct planner *p);
  * caller stops the consumer too. */
 void planner_drop(struct planner *p, const double position_mm[MOVE_AXES]);
 
-/* The last call was answered with -EAGAIN and nothing has been handed over since: to try again is of
- * no use before a planner_pump() that hands something over. */
+/* The last call was answered with -EAGAIN, and not enough has been handed over since: to try again is
+ * of no use before a planner_pump() that hands more over. */
 bool planner_refuses(const struct planner *p);
 
 /* Time of the moves not yet handed over: as planned where a plan exists, else at full speed. */
