@@ -7,12 +7,21 @@ void batch_null_init(struct batch_null *n, uint8_t expected)
 {
 	memset(n, 0, sizeof(*n));
 	n->expected = expected & WIRE_SEQ_MASK;
+	for (unsigned int seq = 0; seq <= WIRE_SEQ_MASK; seq++)
+		wire_frame_build(n->ack[seq], (uint8_t)seq, NULL, 0);
 }
 
-static void answer(struct batch_null *n, const uint8_t *payload, size_t len)
+static bool has_room(const struct batch_null *n)
 {
-	if (n->reply_len + WIRE_FRAME_MAX <= sizeof(n->reply))
-		n->reply_len += wire_frame_build(n->reply + n->reply_len, n->expected, payload, len);
+	return n->reply_len + WIRE_FRAME_MAX <= sizeof(n->reply);
+}
+
+static void acknowledge(struct batch_null *n)
+{
+	if (!has_room(n))
+		return;
+	memcpy(n->reply + n->reply_len, n->ack[n->expected], WIRE_FRAME_MIN);
+	n->reply_len += WIRE_FRAME_MIN;
 }
 
 static void answer_clock(struct batch_null *n, int id, uint64_t clock)
@@ -23,9 +32,11 @@ static void answer_clock(struct batch_null *n, int id, uint64_t clock)
 	bool whole = id == MSG_ID_get_uptime;
 	int reply = whole ? MSG_ID_uptime : MSG_ID_clock;
 
-	answer(n, buf,
-	       wire_encode(buf, sizeof(buf), (int16_t)reply, &msg_table[reply],
-			   whole ? (const void *)&u : (const void *)&c));
+	size_t len = wire_encode(buf, sizeof(buf), (int16_t)reply, &msg_table[reply],
+				 whole ? (const void *)&u : (const void *)&c);
+
+	if (has_room(n))
+		n->reply_len += wire_frame_build(n->reply + n->reply_len, n->expected, buf, len);
 }
 
 static void run_frame(struct batch_null *n, const uint8_t *p, const uint8_t *end, uint64_t clock)
@@ -70,7 +81,7 @@ void batch_null_receive(struct batch_null *n, const uint8_t *bytes, size_t len, 
 				run_frame(n, bytes + 2, bytes + frame - 3, clock);
 		}
 		if (frame > 1)
-			answer(n, NULL, 0);
+			acknowledge(n);
 		bytes += frame;
 		len -= frame;
 	}

@@ -21,6 +21,7 @@ struct batch_null {
 	uint64_t frames, bad;
 	size_t reply_len;
 	uint8_t reply[BATCH_NULL_REPLY_MAX];
+	uint8_t ack[WIRE_SEQ_MASK + 1][WIRE_FRAME_MIN];
 };
 
 /* expected: sequence number of the next frame, as the firmware's last answer said. */
