@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "engine.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "engine_private.h"
@@ -190,6 +191,12 @@ bool engine_idle(const struct engine *e, int64_t now_ns)
 	return !e->moving && e->sync_head == e->sync_tail;
 }
 
+static uint32_t status_size(const struct engine *e)
+{
+	return (uint32_t)(offsetof(struct engine_status, mcu) +
+			  (size_t)e->mcus * sizeof(struct engine_mcu_status));
+}
+
 static void publish(struct engine *e, int64_t now_ns)
 {
 	struct engine_status *st = &e->status;
@@ -207,15 +214,14 @@ static void publish(struct engine *e, int64_t now_ns)
 	st->move_id = at.id;
 	st->move_line = at.line;
 	engine_motion_status(e, st);
-	st->mcus = 0;
+	st->mcus = (uint32_t)e->mcus;
 	for (int i = 0; i < e->mcus; i++) {
 		if (!e->mcu[i].present)
 			continue;
 		engine_mcu_free_slots(e, i, now_ns);
 		engine_mcu_status(e, i, &st->mcu[i]);
-		st->mcus = (uint32_t)i + 1;
 	}
-	snapshot_write(&e->snapshot, st, sizeof(*st));
+	snapshot_write(&e->snapshot, st, status_size(e));
 }
 
 int64_t engine_period_ns(const struct engine *e)
@@ -263,8 +269,8 @@ bool engine_status_read(struct engine *e, struct engine_status *out)
 {
 	struct engine_status st;
 
-	if (!snapshot_read(&e->snapshot, &st, sizeof(st)))
+	if (!snapshot_read(&e->snapshot, &st, status_size(e)))
 		return false;
-	*out = st;
+	memcpy(out, &st, status_size(e));
 	return true;
 }

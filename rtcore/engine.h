@@ -97,12 +97,13 @@ struct engine_status {
 	double lead_min_s; /* smallest lead of a run over its first step since the start */
 	uint32_t fault;    /* enum engine_fault, latched */
 	uint32_t mcus;
-	struct engine_mcu_status mcu[ENGINE_MCUS];
 	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
 	 * MCU's own counter, in motion up to a horizon ahead of it. Below it the joint's position
 	 * that this makes, in steps, with the axes as they are named at the end of the queue. */
 	int64_t stepper_count[ENGINE_STEPPERS];
 	double stepper_at_steps[ENGINE_STEPPERS];
+	/* At the end: those that do not exist are not published. */
+	struct engine_mcu_status mcu[ENGINE_MCUS];
 };
 _Static_assert(sizeof(struct engine_status) <= 8 * SNAPSHOT_WORDS, "status fits its snapshot");
 _Static_assert(sizeof(struct engine_status) % 8 == 0, "whole words");
