@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/version.h"
-
 /* Of the step rate that the pulses allow: a run's intervals are not all alike. */
 #define STEP_RATE_SHARE 0.95
 
@@ -256,6 +254,7 @@ static void sessions_tick(struct machine *m)
 /* Hand motion on; come to a stop in time if nothing follows. */
 static void plan_tick(struct machine *m, bool input_waiting)
 {
+	bool more = gcode_moving(&m->gcode) || (input_waiting && !gcode_busy(&m->gcode));
 	double lead_s = machine_lead_s(m);
 	uint32_t had;
 
@@ -270,7 +269,7 @@ static void plan_tick(struct machine *m, bool input_waiting)
 		planner_decide(m->planner);
 	lead_s = machine_lead_s(m);
 	if (lead_s < LEAD_STOP_S && !planner_empty(m->planner) &&
-	    (!input_waiting || gcode_busy(&m->gcode) || lead_s < LEAD_STOP_S / 2))
+	    (!more || lead_s < LEAD_STOP_S / 2))
 		planner_flush(m->planner);
 	if (ring_room(&m->plan) < had)
 		wake(m);
@@ -295,6 +294,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		sessions_tick(m);
 	if (m->state == MACHINE_READY) {
 		homing_tick(m);
+		gcode_poll(&m->gcode);
 		plan_tick(m, input_waiting);
 	}
 }
@@ -439,7 +439,7 @@ struct machine *machine_new(const struct machine_config *mc,
 		return NULL;
 	}
 	machine_ops_init(m);
-	gcode_init(&m->gcode, &m->ops, STEPD_VERSION);
+	machine_gcode_init(m);
 	return m;
 }
 

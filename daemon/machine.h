@@ -16,6 +16,7 @@
 
 #include "daemon/config/machine_config.h"
 #include "daemon/gcode/gcode.h"
+#include "daemon/gcode/gcode_objects.h"
 #include "daemon/homing.h"
 #include "daemon/planner.h"
 #include "daemon/session.h"
@@ -74,6 +75,7 @@ struct machine {
 	void *plan_mem, *control_mem, *event_mem;
 	struct planner *planner;
 	struct gcode gcode;
+	struct gcode_objects objects;
 	struct gcode_ops ops;
 	struct session session[ENGINE_MCUS];
 	size_t mcus;
@@ -147,6 +149,8 @@ void machine_steppers_to_axes(const struct machine *m, const double at_steps[ENG
 
 /* machine_ops.c: what the interpreter calls. */
 void machine_ops_init(struct machine *m);
+/* machine_gcode.c: the interpreter, as configured. After machine_ops_init(). */
+void machine_gcode_init(struct machine *m);
 /* machine_status.c: text of STATUS. */
 void machine_status_text(struct machine *m, char *buf, size_t cap);
 /* machine_setup.c: motors, outputs and trsyncs, and the configuration of one MCU. */

@@ -72,6 +72,14 @@ static int op_move(void *ctx, const struct gcode_target *t, char *err)
 	return planned(m, planner_move(m->planner, t->position_mm, t->feed_mm_s, t->line), err);
 }
 
+static int op_check(void *ctx, const struct gcode_target *t, char *err)
+{
+	struct machine *m = ctx;
+	int rc = check_state(m, err);
+
+	return rc < 0 ? rc : check_target(m, t->position_mm, err);
+}
+
 static int op_dwell(void *ctx, double dwell_s, char *err)
 {
 	struct machine *m = ctx;
@@ -282,6 +290,7 @@ void machine_ops_init(struct machine *m)
 	m->ops = (struct gcode_ops){
 		.ctx = m,
 		.move = op_move,
+		.check = op_check,
 		.dwell = op_dwell,
 		.set_position = op_set_position,
 		.set_limits = op_set_limits,

@@ -303,6 +303,7 @@ static void load_sections(struct machine_load *l)
 	}
 	extruders_load(l);
 	fan_load(l);
+	gcode_load(l);
 	pins_claim_unused(l);
 	note_unused(l);
 	pins_free(l);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "daemon/gcode/skew.h"
 #include "daemon/pins.h"
 
 struct config;
@@ -25,7 +26,8 @@ enum {
 	MACHINE_MCU_MAX = 8,
 	MACHINE_STEPPER_MAX = 16, /* of the axes; the extruders' steppers come on top */
 	MACHINE_EXTRUDER_MAX = 8,
-	MACHINE_AXES = 3, /* X, Y, Z: index as enum move_axis */
+	MACHINE_SKEW_MAX = 16, /* profiles */
+	MACHINE_AXES = 3,      /* X, Y, Z: index as enum move_axis */
 };
 
 enum machine_kinematics { KINEMATICS_CARTESIAN, KINEMATICS_COREXY };
@@ -100,6 +102,22 @@ struct machine_fan {
 	double kick_start_s;
 };
 
+/* [skew_correction NAME] */
+struct machine_skew {
+	char name[MACHINE_NAME_MAX]; /* NAME alone */
+	struct skew factor;
+};
+
+/* What G-code can do. */
+struct machine_gcode {
+	double arc_piece_mm_max;  /* [gcode_arcs] resolution; 0 without that section: no limit */
+	bool firmware_retraction; /* [firmware_retraction] is there */
+	double retract_mm, unretract_extra_mm;
+	double retract_speed_mm_s, unretract_speed_mm_s;
+	size_t skew_count;
+	struct machine_skew skew[MACHINE_SKEW_MAX];
+};
+
 /* Which lines of G-code are answered with `ok`; same order as enum gcode_ack. */
 enum machine_ack { MACHINE_ACK_NONE, MACHINE_ACK_NUMBERED, MACHINE_ACK_ALL };
 
@@ -115,6 +133,7 @@ struct machine_stepd {
 	double lookahead_s;            /* the planner's window */
 	double step_tolerance_s;       /* each step within ± this of its exact time */
 	double reversal_filter_s;      /* a reversal back within this may be left out */
+	double arc_tolerance_mm;       /* an arc's straight pieces are within this of the circle */
 	int rt_priority;               /* SCHED_FIFO 1..99; 0: don't ask for it */
 	int rt_cpu;                    /* -1: choose the isolated CPU, if there is one */
 	char *startup_gcode;           /* lines joined by \n; "" if none */
@@ -139,6 +158,7 @@ struct machine_config {
 	struct machine_extruder extruders[MACHINE_EXTRUDER_MAX];
 
 	struct machine_fan fan;
+	struct machine_gcode gcode;
 	struct machine_stepd stepd;
 
 	struct config *store; /* the raw options with file and line, for messages and saving */

@@ -93,6 +93,9 @@ void pins_claim_unused(struct machine_load *l);
 void axes_load(struct machine_load *l);
 void extruders_load(struct machine_load *l);
 
+/* machine_gcode.c: [gcode_arcs], [firmware_retraction], [skew_correction …], [exclude_object]. */
+void gcode_load(struct machine_load *l);
+
 /* machine_stepd.c: [stepd], [stepd_sim]. After the MCUs. */
 void stepd_load(struct machine_load *l);
 

@@ -33,6 +33,8 @@ static const struct field stepd_fields[] = {
 	  .hi = 100, .fallback = 12.5, .scale = 1e-6, .unit = "µs" },
 	{ "reversal_filter_us", FIELD_DOUBLE, 0, AT(machine_stepd, reversal_filter_s), .lo = 0,
 	  .hi = 1000, .fallback = 100, .scale = 1e-6, .unit = "µs" },
+	{ "arc_tolerance_um", FIELD_DOUBLE, 0, AT(machine_stepd, arc_tolerance_mm), .lo = 0.1,
+	  .hi = 1000, .fallback = 5, .scale = 1e-3, .unit = "µm" },
 	{ "rt_priority", FIELD_INT, 0, AT(machine_stepd, rt_priority), .lo = 0, .hi = 99,
 	  .fallback = 80 },
 	{ "rt_cpu", FIELD_INT, 0, AT(machine_stepd, rt_cpu), .lo = 0, .hi = 1023, .fallback = -1,

@@ -12,6 +12,8 @@
 #define RADIUS_OFF_MM 0.005
 #define RADIUS_OFF_SHARE 0.001
 #define RADIUS_OFF_MM_MAX 0.5
+/* Greatest angle of a piece, for circles smaller than the tolerance: a quarter and a little. */
+#define PIECE_ANGLE_MAX 1.6
 
 /* First, second and third axis of each plane; offset letters are in the same order. */
 static const int plane_axis[3][3] = {
@@ -131,10 +133,9 @@ bool arc_init(struct arc *a, const double start_mm[MOVE_AXES], const double end_
 
 bool arc_divide(struct arc *a, double tolerance_mm, double piece_mm_max, char *err, size_t cap)
 {
-	/* A chord over the angle p is off by r(1 − cos(p/2)) = 2r sin²(p/4) in its middle. A quarter is
-	 * enough for circles smaller than the tolerance. */
+	/* A chord over the angle p is off by r(1 − cos(p/2)) = 2r sin²(p/4) in its middle. */
 	double step = 4 * asin(sqrt(fmin(0.5, tolerance_mm / (2 * a->radius_mm))));
-	double pieces = ceil(fabs(a->angle) / fmin(step, M_PI / 2));
+	double pieces = ceil(fabs(a->angle) / fmin(step, PIECE_ANGLE_MAX));
 
 	if (piece_mm_max > 0)
 		pieces = fmax(pieces, ceil(a->length_mm / piece_mm_max));

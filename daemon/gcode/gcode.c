@@ -7,12 +7,11 @@
 #include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
+#include "daemon/gcode/gcode_path.h"
 
 #define FEED_DEFAULT_MM_S 25.0
 #define MOVE_LETTERS \
 	(GCODE_BIT('X') | GCODE_BIT('Y') | GCODE_BIT('Z') | GCODE_BIT('E') | GCODE_BIT('F'))
-
-static const char axis_letter[MOVE_AXES] = { 'X', 'Y', 'Z', 'E' };
 
 void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *version)
 {
@@ -23,9 +22,14 @@ void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *versio
 	g->speed_factor = 1;
 	g->extrude_factor = 1;
 	g->unit_mm = 1;
+	g->arcs.tolerance_mm = GCODE_ARC_TOLERANCE_MM;
 	gcode_add_table(g, gcode_motion_commands, gcode_motion_count, NULL);
+	gcode_add_table(g, gcode_arc_commands, gcode_arc_count, NULL);
+	gcode_add_table(g, gcode_retract_commands, gcode_retract_count, NULL);
 	gcode_add_table(g, gcode_machine_commands, gcode_machine_count, NULL);
 	gcode_add_table(g, gcode_ext_commands, gcode_ext_count, NULL);
+	gcode_add_table(g, gcode_restore_commands, gcode_restore_count, NULL);
+	gcode_add_table(g, gcode_skew_commands, gcode_skew_count, NULL);
 }
 
 bool gcode_add_table(struct gcode *g, const struct gcode_command *commands, unsigned count,
@@ -107,6 +111,7 @@ void gcode_resume(struct gcode *g, const char *error)
 	if (!g->busy)
 		return;
 	g->busy = false;
+	g->path.pending = false;
 	if (error) {
 		g->errors++;
 		gcode_reply(g, REPLY_ERROR, "line %u \"%s\": %s", g->busy_line, g->busy_text, error);
@@ -114,14 +119,6 @@ void gcode_resume(struct gcode *g, const char *error)
 	if (g->ack_due)
 		gcode_reply(g, REPLY_OK, "%s", "");
 	g->ack_due = false;
-}
-
-void gcode_set_position(struct gcode *g, uint32_t mask, const double position_mm[MOVE_AXES])
-{
-	for (int i = 0; i < MOVE_AXES; i++) {
-		if (mask & 1u << i)
-			g->position_mm[i] = (struct gcode_sum){ position_mm[i], 0 };
-	}
 }
 
 void gcode_user_position(const struct gcode *g, double user_mm[MOVE_AXES])
@@ -151,7 +148,7 @@ static enum gcode_result move_run(struct gcode *g, const struct gcode_line *l)
 	struct gcode_target target;
 	char err[GCODE_ERR_MAX];
 	double feed_mm_s = g->feed_mm_s;
-	bool moved = false;
+	bool moved;
 
 	if (__builtin_expect(l->mask & ~MOVE_LETTERS || l->bare, 0))
 		return move_refuse(g, l);
@@ -160,24 +157,19 @@ static enum gcode_result move_run(struct gcode *g, const struct gcode_line *l)
 		if (!(feed_mm_s > 0))
 			return move_refuse(g, l);
 	}
-	for (int i = 0; i < MOVE_AXES; i++) {
-		next[i] = g->position_mm[i];
-		if (gcode_has(l, axis_letter[i])) {
-			double x = l->value[axis_letter[i] - 'A'] * g->unit_mm;
-			bool relative = g->relative;
+	moved = gcode_words_target(g, l, next);
+	if (__builtin_expect(moved && g->detour, 0)) {
+		enum gcode_result r = gcode_path_line(g, next, feed_mm_s * g->speed_factor);
 
-			if (i == AXIS_E) {
-				x *= g->extrude_factor;
-				relative |= g->relative_e;
-			}
-			next[i] = gcode_sum_add(relative ? next[i] : g->base_mm[i], x);
-			moved |= next[i].hi != g->position_mm[i].hi;
-		}
-		target.position_mm[i] = next[i].hi;
+		if (r == GCODE_OK || r == GCODE_WAIT)
+			g->feed_mm_s = feed_mm_s;
+		return r;
 	}
 	if (moved) {
 		int returned;
 
+		for (int i = 0; i < MOVE_AXES; i++)
+			target.position_mm[i] = next[i].hi;
 		target.feed_mm_s = feed_mm_s * g->speed_factor;
 		target.line = g->line;
 		err[0] = '\0';

@@ -2,9 +2,11 @@
 /* gcode.h - the G-code interpreter: a line of text in, calls of the machine's operations out.
  *
  * Holds what G-code calls modal state (units, absolute or relative, G92 origin, factors, feed) and
- * the commanded machine position, which is exactly what was last handed to ops->move(). It never
- * blocks: a line that can't be taken now is refused with GCODE_AGAIN and nothing has changed; a
- * line that takes time answers GCODE_WAIT and the machine calls gcode_resume() when it is done.
+ * the commanded position. Without a transform (transform.h) that is exactly what was last handed to
+ * ops->move(); with one, what was handed over is the transformed position. It never blocks: a line that
+ * can't be taken now is refused with GCODE_AGAIN and nothing has changed; a line that takes time
+ * answers GCODE_WAIT and ends with gcode_resume(), by the machine or, for motion that the machine
+ * has no room for yet, by gcode_poll().
  * Owner:   the caller places struct gcode and the ops.
  * Threads: PLAN only.
  * Units:   _mm, _mm_s, _s; angles none. User units (G20) are converted on the way in.
@@ -19,11 +21,13 @@
 #include <stdint.h>
 
 #include "daemon/gcode/gcode_ops.h"
+#include "daemon/gcode/gcode_state.h"
+#include "daemon/gcode/transform.h"
 
 enum {
 	GCODE_LINE_MAX = 4096, /* longest line in characters; writes up to PIPE_BUF stay whole */
 	GCODE_ECHO_MAX = 100,  /* characters of a line that an error repeats */
-	GCODE_TABLES = 8,
+	GCODE_TABLES = 16,
 };
 
 enum gcode_result {
@@ -33,13 +37,8 @@ enum gcode_result {
 	GCODE_ERROR, /* refused; the reply has been given */
 };
 
-/* A sum of doubles with its rounding error, so that ten million relative moves don't drift. */
-struct gcode_sum {
-	double hi; /* the value, rounded to nearest */
-	double lo; /* what rounding took away */
-};
-
 struct gcode_command;
+struct gcode_objects;
 struct gcode_table {
 	const struct gcode_command *commands;
 	unsigned count;
@@ -49,18 +48,27 @@ struct gcode_table {
 struct gcode {
 	const struct gcode_ops *ops;
 	const char *version;                     /* for M115 */
-	struct gcode_sum position_mm[MOVE_AXES]; /* commanded; .hi is what move() was given */
-	struct gcode_sum base_mm[MOVE_AXES]; /* machine position of the user's zero: G92, offset */
-	double offset_mm[MOVE_AXES];         /* SET_GCODE_OFFSET: its part in base_mm */
-	double feed_mm_s;                    /* as programmed by F, before speed_factor */
-	double speed_factor, extrude_factor; /* M220, M221: 1 = 100 % */
-	double unit_mm;                      /* 1 or 25.4 */
-	bool relative, relative_e;           /* G91, M83 */
-	bool busy;                           /* an operation has answered -EINPROGRESS */
-	bool ack_due;                        /* "ok" is owed when it ends */
-	uint32_t noted;                      /* commands without effect: already said so */
-	uint32_t line;                       /* number of the line being run */
-	const char *text;                    /* and its text, while it runs */
+	struct gcode_sum position_mm[MOVE_AXES]; /* commanded, before the transforms */
+	struct gcode_sum base_mm[MOVE_AXES];     /* position of the user's zero: G92, offset */
+	double offset_mm[MOVE_AXES];             /* SET_GCODE_OFFSET: its part in base_mm */
+	double feed_mm_s;                        /* as programmed by F, before speed_factor */
+	double speed_factor, extrude_factor;     /* M220, M221: 1 = 100 % */
+	double unit_mm;                          /* 1 or 25.4 */
+	bool relative, relative_e;               /* G91, M83 */
+	uint32_t detour;                         /* enum gcode_detour: moves take gcode_path.h */
+	struct transform_chain chain;
+	struct gcode_path path;
+	struct gcode_arcs arcs;
+	struct gcode_retract retract;
+	struct gcode_skews skews;
+	struct gcode_saved saved[GCODE_SAVED_MAX];
+	uint32_t saved_count;
+	struct gcode_objects *objects; /* NULL: EXCLUDE_OBJECT and kin are unknown */
+	bool busy;                     /* an operation has answered -EINPROGRESS */
+	bool ack_due;                  /* "ok" is owed when it ends */
+	uint32_t noted;                /* commands without effect: already said so */
+	uint32_t line;                 /* number of the line being run */
+	const char *text;              /* and its text, while it runs */
 	size_t text_len;
 	uint64_t lines, moves, errors;
 	uint32_t busy_line;
@@ -88,13 +96,22 @@ enum gcode_result gcode_exec_now(struct gcode *g, const char *text, size_t len, 
 /* The operation that answered -EINPROGRESS has ended; error is NULL or why it failed. */
 void gcode_resume(struct gcode *g, const char *error);
 
+/* Hand on what is left of a line that became several moves. Call it whenever there may be room. */
+void gcode_poll(struct gcode *g);
+
 static inline bool gcode_busy(const struct gcode *g)
 {
 	return g->busy;
 }
 
-/* The machine is now at position_mm (homing, stop, motors off): axes in mask. The user's origin
- * (G92, offset) stays where it is on the machine. */
+/* Busy only for want of room: more motion follows by itself. */
+static inline bool gcode_moving(const struct gcode *g)
+{
+	return g->path.pending;
+}
+
+/* The machine is now at position_mm (homing, stop, motors off): axes in mask, in machine coordinates.
+ * The user's origin (G92, offset) stays where it is. */
 void gcode_set_position(struct gcode *g, uint32_t mask, const double position_mm[MOVE_AXES]);
 
 /* The position in user coordinates and mm: what M114 shows. */

@@ -17,6 +17,9 @@
 #include "daemon/gcode/gcode.h"
 #include "daemon/gcode/gcode_parse.h"
 
+/* Default of struct gcode_arcs: a chord's distance from the circle that no printer shows. */
+#define GCODE_ARC_TOLERANCE_MM 0.005
+
 enum gcode_command_flag {
 	GCODE_NOW = 1,  /* may run out of band, at any time; never EAGAIN or EINPROGRESS */
 	GCODE_IDLE = 2, /* accepted and without effect; says so once */
@@ -38,6 +41,14 @@ extern const struct gcode_command gcode_machine_commands[];
 extern const unsigned gcode_machine_count;
 extern const struct gcode_command gcode_ext_commands[];
 extern const unsigned gcode_ext_count;
+extern const struct gcode_command gcode_arc_commands[];
+extern const unsigned gcode_arc_count;
+extern const struct gcode_command gcode_retract_commands[];
+extern const unsigned gcode_retract_count;
+extern const struct gcode_command gcode_restore_commands[];
+extern const unsigned gcode_restore_count;
+extern const struct gcode_command gcode_skew_commands[];
+extern const unsigned gcode_skew_count;
 
 /* Find the command of a line; *ctx is that of its table. NULL: unknown. */
 const struct gcode_command *gcode_find(const struct gcode *g, const struct gcode_line *l,
@@ -63,6 +74,22 @@ void gcode_reply_lines(struct gcode *g, enum reply_kind kind, const char *text);
 bool gcode_param_number(struct gcode *g, const struct gcode_line *l, const char *key,
 			double otherwise, double *out);
 
+/* The same with a limit: at least min, or, if above, more than min. *found: it is there. */
+bool gcode_param_limit(struct gcode *g, const struct gcode_line *l, const char *key, double min,
+		       bool above, double *value, bool *found);
+
+/* Whether key is there and its value is not 0 (RESET=1). False in *flag if not. False: not a number,
+ * error replied. */
+bool gcode_param_flag(struct gcode *g, const struct gcode_line *l, const char *key, bool *flag);
+
+/* Copy the text of parameter key, or otherwise if it isn't there, to name. False: longer than cap - 1
+ * bytes, empty, unprintable, or with " or \ in it; error replied. */
+bool gcode_param_name(struct gcode *g, const struct gcode_line *l, const char *key,
+		      const char *otherwise, char *name, size_t cap);
+
+/* The numbers of "1,2.5,3" into value[0 .. count-1]. False: not that many; no reply. */
+bool gcode_param_list(const struct gcode_param *p, unsigned count, double *value);
+
 /* sum + x, with the rounding error carried along (Knuth's two-sum). */
 static inline struct gcode_sum gcode_sum_add(struct gcode_sum sum, double x)
 {
@@ -72,6 +99,30 @@ static inline struct gcode_sum gcode_sum_add(struct gcode_sum sum, double x)
 	double hi = s + lo;
 
 	return (struct gcode_sum){ hi, lo - (hi - s) };
+}
+
+/* Where the words X, Y, Z and E of a line lead. Returns whether that is elsewhere. */
+static inline bool gcode_words_target(const struct gcode *g, const struct gcode_line *l,
+				      struct gcode_sum next[MOVE_AXES])
+{
+	static const char axis_letter[MOVE_AXES] = { 'X', 'Y', 'Z', 'E' };
+	bool moved = false;
+
+	for (int i = 0; i < MOVE_AXES; i++) {
+		next[i] = g->position_mm[i];
+		if (gcode_has(l, axis_letter[i])) {
+			double x = l->value[axis_letter[i] - 'A'] * g->unit_mm;
+			bool relative = g->relative;
+
+			if (i == AXIS_E) {
+				x *= g->extrude_factor;
+				relative |= g->relative_e;
+			}
+			next[i] = gcode_sum_add(relative ? next[i] : g->base_mm[i], x);
+			moved |= next[i].hi != g->position_mm[i].hi;
+		}
+	}
+	return moved;
 }
 
 /* a - b as a double. */

@@ -4,21 +4,8 @@
 #include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
-
-/* Read the optional limit `key` into *value; it must be at least min (more than, if above). */
-static bool take_limit(struct gcode *g, const struct gcode_line *l, const char *key, double min,
-		       bool above, double *value, bool *found)
-{
-	*found = gcode_param_find(l, key) != NULL;
-	if (!gcode_param_number(g, l, key, min, value))
-		return false;
-	if (*found && (above ? *value <= min : *value < min)) {
-		gcode_fail(g, "%s=%g: expected %s %g", key, *value,
-			   above ? "more than" : "at least", min);
-		return false;
-	}
-	return true;
-}
+#include "daemon/gcode/gcode_objects.h"
+#include "daemon/gcode/gcode_path.h"
 
 static enum gcode_result report_limits(struct gcode *g)
 {
@@ -44,12 +31,13 @@ static enum gcode_result set_velocity_limit(struct gcode *g, const struct gcode_
 	(void)ctx;
 	if (!l->params)
 		return report_limits(g);
-	if (!take_limit(g, l, "VELOCITY", 0, true, &set.velocity_mm_s, &velocity) ||
-	    !take_limit(g, l, "ACCEL", 0, true, &set.accel_mm_s2, &accel) ||
-	    !take_limit(g, l, "MINIMUM_CRUISE_RATIO", 0, false, &set.minimum_cruise_ratio, &ratio) ||
-	    !take_limit(g, l, "SQUARE_CORNER_VELOCITY", 0, false, &set.square_corner_velocity_mm_s,
-			&corner) ||
-	    !take_limit(g, l, "ACCEL_TO_DECEL", 0, true, &decel, &to_decel))
+	if (!gcode_param_limit(g, l, "VELOCITY", 0, true, &set.velocity_mm_s, &velocity) ||
+	    !gcode_param_limit(g, l, "ACCEL", 0, true, &set.accel_mm_s2, &accel) ||
+	    !gcode_param_limit(g, l, "MINIMUM_CRUISE_RATIO", 0, false, &set.minimum_cruise_ratio,
+			       &ratio) ||
+	    !gcode_param_limit(g, l, "SQUARE_CORNER_VELOCITY", 0, false,
+			       &set.square_corner_velocity_mm_s, &corner) ||
+	    !gcode_param_limit(g, l, "ACCEL_TO_DECEL", 0, true, &decel, &to_decel))
 		return GCODE_ERROR;
 	if (to_decel && !ratio) {
 		/* The older way to say it: ratio = 1 - accel_to_decel / accel. */
@@ -83,8 +71,7 @@ static enum gcode_result set_kinematic_position(struct gcode *g, const struct gc
 	enum gcode_result done;
 
 	(void)ctx;
-	for (int i = 0; i < MOVE_AXES; i++)
-		position_mm[i] = g->position_mm[i].hi;
+	gcode_machine_position(g, position_mm);
 	for (int i = AXIS_X; i <= AXIS_Z; i++) {
 		if (!gcode_param_find(l, key[i]))
 			continue;
@@ -102,34 +89,6 @@ static enum gcode_result set_kinematic_position(struct gcode *g, const struct gc
 	return done;
 }
 
-static enum gcode_result set_gcode_offset(struct gcode *g, const struct gcode_line *l, void *ctx)
-{
-	static const char *const key[MOVE_AXES] = { "X", "Y", "Z", "E" };
-	static const char *const adjust[MOVE_AXES] = { "X_ADJUST", "Y_ADJUST", "Z_ADJUST",
-						       "E_ADJUST" };
-	double offset_mm[MOVE_AXES], by, move;
-
-	(void)ctx;
-	if (!gcode_param_number(g, l, "MOVE", 0, &move))
-		return GCODE_ERROR;
-	if (move != 0)
-		return gcode_fail(g, "MOVE=%g: expected 0, moving along is not supported yet", move);
-	for (int i = 0; i < MOVE_AXES; i++) {
-		if (!gcode_param_number(g, l, key[i], g->offset_mm[i], &offset_mm[i]) ||
-		    !gcode_param_number(g, l, adjust[i], 0, &by))
-			return GCODE_ERROR;
-		offset_mm[i] += by;
-	}
-	for (int i = 0; i < MOVE_AXES; i++) {
-		g->base_mm[i] = gcode_sum_add(g->base_mm[i], offset_mm[i] - g->offset_mm[i]);
-		g->offset_mm[i] = offset_mm[i];
-	}
-	if (!l->params)
-		gcode_reply(g, REPLY_INFO, "X=%.4f Y=%.4f Z=%.4f E=%.4f", offset_mm[AXIS_X],
-			    offset_mm[AXIS_Y], offset_mm[AXIS_Z], offset_mm[AXIS_E]);
-	return GCODE_OK;
-}
-
 static void reply_axes(struct gcode *g, const char *what, const double mm[MOVE_AXES])
 {
 	gcode_reply(g, REPLY_INFO, "%s: X:%.6f Y:%.6f Z:%.6f E:%.6f", what, mm[AXIS_X], mm[AXIS_Y],
@@ -144,10 +103,9 @@ static enum gcode_result get_position(struct gcode *g, const struct gcode_line *
 	(void)l;
 	(void)ctx;
 	gcode_user_position(g, user_mm);
-	for (int i = 0; i < MOVE_AXES; i++) {
-		queued_mm[i] = g->position_mm[i].hi;
+	gcode_machine_position(g, queued_mm);
+	for (int i = 0; i < MOVE_AXES; i++)
 		base_mm[i] = g->base_mm[i].hi;
-	}
 	if (g->ops->position && g->ops->position(g->ops->ctx, &now)) {
 		now.steppers[sizeof(now.steppers) - 1] = '\0';
 		gcode_reply(g, REPLY_INFO, "mcu: %s", now.steppers);
@@ -173,6 +131,7 @@ static enum gcode_result status(struct gcode *g, const struct gcode_line *l, voi
 		    g->busy ? g->busy_text : "");
 	if (*g->message)
 		gcode_reply(g, REPLY_INFO, "message: %s", g->message);
+	gcode_objects_status(g);
 	if (g->ops->status)
 		g->ops->status(g->ops->ctx, text, sizeof(text));
 	text[sizeof(text) - 1] = '\0';
@@ -229,10 +188,6 @@ const struct gcode_command gcode_ext_commands[] = {
 	  "limits of the moves that follow; alone: report them" },
 	{ "SET_KINEMATIC_POSITION", GCODE_EXTENDED, 0, set_kinematic_position,
 	  "[X=<mm>] [Y=<mm>] [Z=<mm>]", "the machine is here, and homed; nothing moves" },
-	{ "SET_GCODE_OFFSET", GCODE_EXTENDED, 0, set_gcode_offset,
-	  "[X=<mm>] [X_ADJUST=<mm>] [Y=<mm>] [Y_ADJUST=<mm>] [Z=<mm>] [Z_ADJUST=<mm>] [E=<mm>] "
-	  "[E_ADJUST=<mm>] [MOVE=<0>]",
-	  "shift all coordinates; alone: report it" },
 	{ "GET_POSITION", GCODE_EXTENDED, GCODE_NOW, get_position, "",
 	  "positions from the steppers to the G-code" },
 	{ "STATUS", GCODE_EXTENDED, GCODE_NOW, status, "", "what the machine is doing" },

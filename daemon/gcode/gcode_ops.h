@@ -26,7 +26,7 @@ enum {
 #define GCODE_MASK_ALL 15u
 
 struct gcode_target {
-	double position_mm[MOVE_AXES]; /* absolute machine coordinates, offsets applied */
+	double position_mm[MOVE_AXES]; /* absolute machine coordinates, transforms applied */
 	double feed_mm_s;              /* along the path as the user asked, M220 applied; > 0 */
 	uint32_t line;                 /* number of the line in its source */
 };
@@ -66,6 +66,8 @@ enum gcode_heater { GCODE_HEATER_EXTRUDER, GCODE_HEATER_BED };
 struct gcode_ops {
 	void *ctx;
 	int (*move)(void *ctx, const struct gcode_target *t, char *err);
+	/* Whether move() would be allowed to go there; nothing moves. 0 or an error. NULL: always. */
+	int (*check)(void *ctx, const struct gcode_target *t, char *err);
 	int (*dwell)(void *ctx, double dwell_s, char *err); /* dwell_s > 0 */
 	/* Axes in mask are now called position_mm[]; nothing moves, the axes count as homed. */
 	int (*set_position)(void *ctx, uint32_t mask, const double position_mm[MOVE_AXES],

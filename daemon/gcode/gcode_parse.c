@@ -56,6 +56,18 @@ static size_t printable(const char *p, size_t rest)
 	return len;
 }
 
+bool gcode_printable(const char *text, size_t len)
+{
+	size_t step;
+
+	for (size_t i = 0; i < len; i += step) {
+		step = printable(text + i, len - i);
+		if (!step)
+			return false;
+	}
+	return true;
+}
+
 const char *gcode_quote(char *dst, size_t cap, const char *text, size_t len)
 {
 	size_t n = 0, step;

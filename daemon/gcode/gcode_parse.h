@@ -50,6 +50,9 @@ bool gcode_parse(const char *text, size_t len, struct gcode_line *out, char *err
  * Returns dst (cap > 8, terminated). */
 const char *gcode_quote(char *dst, size_t cap, const char *text, size_t len);
 
+/* Whether text is UTF-8 without control characters. */
+bool gcode_printable(const char *text, size_t len);
+
 static inline bool gcode_has(const struct gcode_line *l, char letter)
 {
 	return l->mask & GCODE_BIT(letter);

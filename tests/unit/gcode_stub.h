@@ -2,7 +2,8 @@
 /* gcode_stub.h - a machine that writes down what the interpreter asks of it. For tests.
  *
  * Every call becomes a line in .log, every reply one in .replies; .answer is what the next
- * operation returns (then 0 again). Owner: the test. */
+ * operation returns (then 0 again). .room is how many moves there is room for (-1: any number),
+ * .reach_mm how far X may go (0: any distance). Owner: the test. */
 #ifndef TESTS_UNIT_GCODE_STUB_H
 #define TESTS_UNIT_GCODE_STUB_H
 
@@ -20,6 +21,8 @@ struct stub {
 	unsigned long moves;
 	bool quiet; /* count moves, don't log them */
 	int answer;
+	int room;
+	double reach_mm;
 	const char *reason;
 	size_t log_len, replies_len;
 	char log[8192], replies[16384];
@@ -56,12 +59,25 @@ static inline int stub_move(void *ctx, const struct gcode_target *t, char *err)
 
 	if (s->answer)
 		return stub_answer(s, err);
+	if (s->room == 0)
+		return -EAGAIN;
+	s->room -= s->room > 0;
 	s->moves++;
 	s->last = *t;
 	if (!s->quiet)
 		STUB_LOG(s, "move %.10g %.10g %.10g %.10g F%.10g;", t->position_mm[0],
 			 t->position_mm[1], t->position_mm[2], t->position_mm[3], t->feed_mm_s);
 	return 0;
+}
+
+static inline int stub_check(void *ctx, const struct gcode_target *t, char *err)
+{
+	struct stub *s = ctx;
+
+	if (s->reach_mm == 0 || t->position_mm[AXIS_X] <= s->reach_mm)
+		return 0;
+	snprintf(err, GCODE_ERR_MAX, "X=%g is out of reach", t->position_mm[AXIS_X]);
+	return -EINVAL;
 }
 
 static inline int stub_dwell(void *ctx, double dwell_s, char *err)
@@ -180,10 +196,12 @@ static inline void stub_clear(struct stub *s)
 static inline void stub_init(struct stub *s, struct gcode *g)
 {
 	memset(s, 0, sizeof(*s));
+	s->room = -1;
 	s->limits = (struct gcode_limits){ 0, 300, 3000, 0.5, 5 };
 	s->ops = (struct gcode_ops){
 		.ctx = s,
 		.move = stub_move,
+		.check = stub_check,
 		.dwell = stub_dwell,
 		.set_position = stub_set_position,
 		.set_limits = stub_set_limits,

@@ -159,7 +159,6 @@ static void bad_lines(void **state)
 		{ "SET_VELOCITY_LIMIT SPEED=1", "SPEED: expected only [VELOCITY=" },
 		{ "SET_VELOCITY_LIMIT VELOCITY", "VELOCITY: expected only" },
 		{ "SET_KINEMATIC_POSITION X=0x10", "X=0x10: expected a decimal number" },
-		{ "SET_GCODE_OFFSET Z=1 MOVE=1", "not supported yet" },
 		{ "STATUS X=1", "X: expected nothing after STATUS" },
 		{ "HELP NOTHING_LIKE_IT", "unknown command NOTHING_LIKE_IT" },
 	};

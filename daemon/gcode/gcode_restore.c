@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* SET_GCODE_OFFSET, SAVE_GCODE_STATE and RESTORE_GCODE_STATE. */
+#include <string.h>
+
+#include "daemon/gcode/gcode_command.h"
+#include "daemon/gcode/gcode_path.h"
+
+/* MOVE and MOVE_SPEED. otherwise_mm_s: the speed if there is none. False: error replied. */
+static bool take_move(struct gcode *g, const struct gcode_line *l, double otherwise_mm_s,
+		      bool *move, double *speed_mm_s)
+{
+	bool found;
+
+	if (!gcode_param_flag(g, l, "MOVE", move) ||
+	    !gcode_param_limit(g, l, "MOVE_SPEED", 0, true, speed_mm_s, &found))
+		return false;
+	if (!found)
+		*speed_mm_s = otherwise_mm_s;
+	return true;
+}
+
+static bool accepted(enum gcode_result result)
+{
+	return result == GCODE_OK || result == GCODE_WAIT;
+}
+
+/* ---- SET_GCODE_OFFSET ---- */
+
+static enum gcode_result report_offset(struct gcode *g)
+{
+	const double *mm = g->offset_mm;
+
+	gcode_reply(g, REPLY_INFO, "X=%.4f Y=%.4f Z=%.4f E=%.4f", mm[AXIS_X], mm[AXIS_Y],
+		    mm[AXIS_Z], mm[AXIS_E]);
+	return GCODE_OK;
+}
+
+static enum gcode_result set_gcode_offset(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	static const char *const key[MOVE_AXES] = { "X", "Y", "Z", "E" };
+	static const char *const adjust[MOVE_AXES] = { "X_ADJUST", "Y_ADJUST", "Z_ADJUST",
+						       "E_ADJUST" };
+	double offset_mm[MOVE_AXES], by_mm[MOVE_AXES], by, speed_mm_s;
+	struct gcode_sum next[MOVE_AXES];
+	enum gcode_result result = GCODE_OK;
+	bool move;
+
+	(void)ctx;
+	if (!l->params)
+		return report_offset(g);
+	if (!take_move(g, l, g->feed_mm_s * g->speed_factor, &move, &speed_mm_s))
+		return GCODE_ERROR;
+	for (int i = 0; i < MOVE_AXES; i++) {
+		if (!gcode_param_number(g, l, key[i], g->offset_mm[i], &offset_mm[i]) ||
+		    !gcode_param_number(g, l, adjust[i], 0, &by))
+			return GCODE_ERROR;
+		offset_mm[i] += by;
+		by_mm[i] = offset_mm[i] - g->offset_mm[i];
+		next[i] = gcode_sum_add(g->position_mm[i], by_mm[i]);
+	}
+	if (move)
+		result = gcode_path_line(g, next, speed_mm_s);
+	if (!accepted(result))
+		return result;
+	for (int i = 0; i < MOVE_AXES; i++) {
+		g->base_mm[i] = gcode_sum_add(g->base_mm[i], by_mm[i]);
+		g->offset_mm[i] = offset_mm[i];
+	}
+	return result;
+}
+
+/* ---- states ---- */
+
+/* The state of the name that the line gives, NULL if there is none. False: bad name, error replied. */
+static bool find_state(struct gcode *g, const struct gcode_line *l, char name[GCODE_LABEL_MAX],
+		       struct gcode_saved **state)
+{
+	*state = NULL;
+	if (!gcode_param_name(g, l, "NAME", "default", name, GCODE_LABEL_MAX))
+		return false;
+	for (uint32_t i = 0; i < g->saved_count; i++) {
+		if (strcmp(g->saved[i].name, name) == 0)
+			*state = &g->saved[i];
+	}
+	return true;
+}
+
+static enum gcode_result save_state(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	char name[GCODE_LABEL_MAX];
+	struct gcode_saved *s;
+
+	(void)ctx;
+	if (!find_state(g, l, name, &s))
+		return GCODE_ERROR;
+	if (!s && g->saved_count == GCODE_SAVED_MAX)
+		return gcode_fail(g, "NAME=%s: expected one of the %d names in use", name,
+				  GCODE_SAVED_MAX);
+	if (!s)
+		s = &g->saved[g->saved_count++];
+	memcpy(s->name, name, sizeof(s->name));
+	memcpy(s->position_mm, g->position_mm, sizeof(s->position_mm));
+	memcpy(s->base_mm, g->base_mm, sizeof(s->base_mm));
+	memcpy(s->offset_mm, g->offset_mm, sizeof(s->offset_mm));
+	s->feed_mm_s = g->feed_mm_s;
+	s->speed_factor = g->speed_factor;
+	s->extrude_factor = g->extrude_factor;
+	s->unit_mm = g->unit_mm;
+	s->plane = g->arcs.plane;
+	s->relative = g->relative;
+	s->relative_e = g->relative_e;
+	return GCODE_OK;
+}
+
+/* Everything but the position. E goes on from where it is, and reads as it did then. */
+static void take_back(struct gcode *g, const struct gcode_saved *s, const struct gcode_sum *e)
+{
+	memcpy(g->base_mm, s->base_mm, sizeof(g->base_mm));
+	g->base_mm[AXIS_E] = gcode_sum_add(s->base_mm[AXIS_E],
+					   gcode_sum_minus(*e, s->position_mm[AXIS_E]));
+	memcpy(g->offset_mm, s->offset_mm, sizeof(g->offset_mm));
+	g->feed_mm_s = s->feed_mm_s;
+	g->speed_factor = s->speed_factor;
+	g->extrude_factor = s->extrude_factor;
+	g->unit_mm = s->unit_mm;
+	g->arcs.plane = s->plane;
+	g->relative = s->relative;
+	g->relative_e = s->relative_e;
+}
+
+static enum gcode_result restore_state(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	char name[GCODE_LABEL_MAX];
+	struct gcode_saved *s;
+	struct gcode_sum next[MOVE_AXES];
+	double speed_mm_s;
+	enum gcode_result result = GCODE_OK;
+	bool move;
+
+	(void)ctx;
+	if (!find_state(g, l, name, &s))
+		return GCODE_ERROR;
+	if (!s)
+		return gcode_fail(g, "NAME=%s: expected a name that SAVE_GCODE_STATE has saved",
+				  name);
+	if (!take_move(g, l, s->feed_mm_s * s->speed_factor, &move, &speed_mm_s))
+		return GCODE_ERROR;
+	memcpy(next, s->position_mm, sizeof(next));
+	next[AXIS_E] = g->position_mm[AXIS_E];
+	if (move)
+		result = gcode_path_line(g, next, speed_mm_s);
+	if (accepted(result))
+		take_back(g, s, &next[AXIS_E]);
+	return result;
+}
+
+const struct gcode_command gcode_restore_commands[] = {
+	{ "SET_GCODE_OFFSET", GCODE_EXTENDED, 0, set_gcode_offset,
+	  "[X=<mm>] [X_ADJUST=<mm>] [Y=<mm>] [Y_ADJUST=<mm>] [Z=<mm>] [Z_ADJUST=<mm>] [E=<mm>] "
+	  "[E_ADJUST=<mm>] [MOVE=<0,1>] [MOVE_SPEED=<mm/s>]",
+	  "shift all coordinates, with MOVE=1 the tool as well; alone: report it" },
+	{ "SAVE_GCODE_STATE", GCODE_EXTENDED, 0, save_state, "[NAME=<name>]",
+	  "keep position, origin, modes and factors" },
+	{ "RESTORE_GCODE_STATE", GCODE_EXTENDED, 0, restore_state,
+	  "[NAME=<name>] [MOVE=<0,1>] [MOVE_SPEED=<mm/s>]",
+	  "take back what was kept; with MOVE=1 go back to its X, Y and Z" },
+};
+const unsigned gcode_restore_count = sizeof(gcode_restore_commands) /
+				     sizeof(*gcode_restore_commands);
