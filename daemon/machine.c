@@ -307,7 +307,7 @@ void machine_reset_mcus(struct machine *m)
 
 bool machine_idle(const struct machine *m)
 {
-	return m->sync_waiting == 0 && m->homing.state == HOMING_IDLE &&
+	return m->sync_waiting == 0 && m->homing.state == HOMING_IDLE && !gcode_moving(&m->gcode) &&
 	       planner_empty(m->planner) && machine_lead_s(m) <= 0;
 }
 
