@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "daemon/gcode/gcode_path.h"
+#include "tests/simlib/random.h"
 #include "tests/simlib/scene.h"
 #include "tests/simlib/simconfig.h"
 
@@ -34,8 +35,7 @@ static uint64_t random_state;
 
 static double uniform(double lo, double hi)
 {
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-	return lo + (hi - lo) * (double)(random_state >> 11) * 0x1p-53;
+	return random_uniform(&random_state, lo, hi);
 }
 
 /* A circle of pieces and arcs about (x, y), as a slicer with arc fitting writes them. */

@@ -53,6 +53,12 @@ static inline int stub_answer(struct stub *s, char *err)
 	return answer;
 }
 
+/* For the log: what is left of the cosine of 90 degrees is 0. */
+static inline double stub_mm(double mm)
+{
+	return mm > -1e-12 && mm < 1e-12 ? 0 : mm;
+}
+
 static inline int stub_move(void *ctx, const struct gcode_target *t, char *err)
 {
 	struct stub *s = ctx;
@@ -65,8 +71,9 @@ static inline int stub_move(void *ctx, const struct gcode_target *t, char *err)
 	s->moves++;
 	s->last = *t;
 	if (!s->quiet)
-		STUB_LOG(s, "move %.10g %.10g %.10g %.10g F%.10g;", t->position_mm[0],
-			 t->position_mm[1], t->position_mm[2], t->position_mm[3], t->feed_mm_s);
+		STUB_LOG(s, "move %.10g %.10g %.10g %.10g F%.10g;", stub_mm(t->position_mm[0]),
+			 stub_mm(t->position_mm[1]), stub_mm(t->position_mm[2]),
+			 stub_mm(t->position_mm[3]), t->feed_mm_s);
 	return 0;
 }
 
@@ -218,6 +225,19 @@ static inline void stub_init(struct stub *s, struct gcode *g)
 		.reply = stub_reply,
 	};
 	gcode_init(g, &s->ops, "test");
+}
+
+/* Run lines separated by '|' until one is not accepted; returns that one, NULL if there is none. */
+static inline const char *stub_lines(struct gcode *g, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "|");
+
+		if (gcode_exec(g, text, len, 1) != GCODE_OK)
+			return text;
+		text += len + (text[len] == '|');
+	}
+	return NULL;
 }
 
 #endif

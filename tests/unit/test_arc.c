@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "daemon/gcode/arc.h"
+#include "tests/simlib/random.h"
 #include "tests/simlib/simrun.h"
 
 #define TOLERANCE_MM 0.005
@@ -27,8 +28,7 @@ static uint64_t random_state;
 /* Between lo and hi. */
 static double uniform(double lo, double hi)
 {
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-	return lo + (hi - lo) * (double)(random_state >> 11) * 0x1p-53;
+	return random_uniform(&random_state, lo, hi);
 }
 
 static struct arc_words center_words(enum arc_plane plane, bool clockwise, const double offset_mm[3])

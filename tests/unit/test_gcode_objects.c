@@ -20,6 +20,7 @@
 
 #include "daemon/gcode/gcode_objects.h"
 #include "gcode_stub.h"
+#include "tests/simlib/random.h"
 #include "tests/simlib/simrun.h"
 
 static struct gcode g;
@@ -44,14 +45,10 @@ static enum gcode_result run(const char *text)
 
 static void lines(const char *text)
 {
-	while (*text) {
-		size_t len = strcspn(text, "|");
-		enum gcode_result r = gcode_exec(&g, text, len, 1);
+	const char *bad = stub_lines(&g, text);
 
-		if (r != GCODE_OK)
-			fail_msg("\"%.*s\": result %d, %s", (int)len, text, (int)r, s.replies);
-		text += len + (text[len] == '|');
-	}
+	if (bad)
+		fail_msg("\"%s\": %s", bad, s.replies);
 }
 
 /* ---- commands ---- */
@@ -384,8 +381,7 @@ static uint64_t random_state;
 
 static double uniform(double lo, double hi)
 {
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-	return lo + (hi - lo) * (double)(random_state >> 11) * 0x1p-53;
+	return random_uniform(&random_state, lo, hi);
 }
 
 struct slicer {
@@ -541,7 +537,7 @@ static void random_prints(void **state)
 		int later;
 		unsigned count;
 
-		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		random_step(&seed);
 		print_objects(seed, 0, -1);
 		count = seen.count;
 		memcpy(all, seen.line, sizeof(all));

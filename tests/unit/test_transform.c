@@ -15,14 +15,14 @@
 
 #include "daemon/gcode/skew.h"
 #include "daemon/gcode/transform.h"
+#include "tests/simlib/random.h"
 #include "tests/simlib/simrun.h"
 
 static uint64_t random_state;
 
 static double uniform(double lo, double hi)
 {
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-	return lo + (hi - lo) * (double)(random_state >> 11) * 0x1p-53;
+	return random_uniform(&random_state, lo, hi);
 }
 
 /* Tan of 1 %, in one plane after the other, and all at once. To have the tool at (100, 50, 20):
