@@ -82,7 +82,7 @@ static int32_t add(struct gcode *g, struct gcode_objects *o, const char *name)
 	if (!at)
 		return text_full(g);
 	*object = (struct gcode_object){ .name = at, .center_mm = { NAN, NAN } };
-	if (!o->count && !o->away)
+	if (!(g->detour & GCODE_DETOUR_OBJECTS)) /* before the first one nobody followed E */
 		o->front_mm = g->position_mm[AXIS_E].hi;
 	g->detour |= GCODE_DETOUR_OBJECTS;
 	return (int32_t)o->count++;
