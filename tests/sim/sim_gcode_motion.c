@@ -117,7 +117,6 @@ static void print_file(const struct simconfig *c, const char *path, unsigned fau
 	printf("%s: %.0f moves, %.0f steps, error max %.2f us\n", simconfig_text(c),
 	       simrun_number(&r, "moves"), simrun_number(&r, "steps_total"),
 	       simrun_number(&r, "step_error_us.max"));
-	simrun_free(&r);
 }
 
 static void test_files(void **state)
