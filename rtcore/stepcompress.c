@@ -25,10 +25,6 @@ enum {
 #define STEPCOMPRESS_INVERSE(j) (1.0 / (j))
 #define STEPCOMPRESS_SLOPE(j) (1.0F / (j))
 
-static const double stepcompress_number[STEPCOMPRESS_SLOTS] = {
-	1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0,
-};
-
 static const double stepcompress_inverse[STEPCOMPRESS_SLOTS] = {
 	STEPCOMPRESS_16(STEPCOMPRESS_INVERSE, 1),
 };
@@ -110,25 +106,6 @@ static inline uint32_t stepcompress_block(struct stepcompress *sc, int b, float 
 	return vec4_less(stepcompress_floor(max), -stepcompress_floor(-min));
 }
 
-/* Four slots from number i on. */
-static inline void stepcompress_put(struct stepcompress *sc, int32_t i, vec2 ja, vec2 jb, vec2 inva,
-				    vec2 invb, const double *tau)
-{
-	const vec2 level = vec2_set(sc->level), tol = vec2_set(sc->tol);
-	vec2 a = vec2_load(tau) * inva, b = vec2_load(tau + 2) * invb;
-	vec2 wa = tol * inva, wb = tol * invb;
-	vec4 mid = vec4_from(a - level, b - level), w = vec4_from(wa, wb);
-
-	vec2_store(sc->j + i, ja);
-	vec2_store(sc->j + i + 2, jb);
-	vec2_store(sc->mid + i, a);
-	vec2_store(sc->mid + i + 2, b);
-	vec2_store(sc->width + i, wa);
-	vec2_store(sc->width + i + 2, wb);
-	vec4_store(sc->lo + i, mid - w);
-	vec4_store(sc->hi + i, mid + w);
-}
-
 /* Slots from .. to - 1 are closed. */
 static inline void stepcompress_close(struct stepcompress *sc, int32_t from, int32_t to)
 {
@@ -141,14 +118,22 @@ static inline void stepcompress_close(struct stepcompress *sc, int32_t from, int
 /* Half of the slots. */
 static inline void stepcompress_slots(struct stepcompress *sc, int from)
 {
-	const vec2 stride = vec2_set((double)sc->stride), unit = vec2_set(1.0) / stride;
+	const vec2 unit = vec2_set(1.0 / (double)sc->stride), level = vec2_set(sc->level);
+	const vec2 tol = vec2_set(sc->tol) * unit;
 
 #pragma GCC unroll 2
-	for (int i = from; i < from + STEPCOMPRESS_HALF; i += STEPCOMPRESS_LANES)
-		stepcompress_put(sc, i, stride * vec2_load(stepcompress_number + i),
-				 stride * vec2_load(stepcompress_number + i + 2),
-				 unit * vec2_load(stepcompress_inverse + i),
-				 unit * vec2_load(stepcompress_inverse + i + 2), sc->tau + i);
+	for (int i = from; i < from + STEPCOMPRESS_HALF; i += STEPCOMPRESS_LANES) {
+		vec2 ia = vec2_load(stepcompress_inverse + i),
+		     ib = vec2_load(stepcompress_inverse + i + 2);
+		vec2 a = vec2_load(sc->tau + i) * unit * ia,
+		     b = vec2_load(sc->tau + i + 2) * unit * ib;
+		vec4 mid = vec4_from(a - level, b - level), w = vec4_from(tol * ia, tol * ib);
+
+		vec2_store(sc->mid + i, a);
+		vec2_store(sc->mid + i + 2, b);
+		vec4_store(sc->lo + i, mid - w);
+		vec4_store(sc->hi + i, mid + w);
+	}
 	stepcompress_close(sc, sc->n, from + STEPCOMPRESS_HALF);
 }
 
@@ -176,15 +161,17 @@ int32_t stepcompress_longest(struct stepcompress *sc)
 static inline void stepcompress_range(const struct stepcompress *sc, double add, int32_t from,
 				      int32_t count, vec2 *lo, vec2 *hi)
 {
-	const vec2 none = vec2_set(0x1p60), half = vec2_set(0.5 * add), one = vec2_set(1.0);
-	const vec2 last = vec2_set((double)(count - from)), two = vec2_set(2.0);
-	vec2 k = { 0.0, 1.0 };
+	const double stride = (double)sc->stride;
+	const vec2 none = vec2_set(0x1p60), half = vec2_set(0.5 * add), two = vec2_set(2.0);
+	const vec2 slope = vec2_set(0.5 * add * stride), tol = vec2_set(sc->tol / stride);
+	const vec2 last = vec2_set((double)count);
+	vec2 k = vec2_set((double)from) + (vec2){ 1.0, 2.0 };
 
 #pragma GCC unroll 4
 	for (int32_t i = from; i < from + STEPCOMPRESS_HALF; i += 2, k += two) {
-		vec2 j = vec2_load(sc->j + i), at = vec2_load(sc->mid + i) - half * (j - one);
-		vec2 w = vec2_load(sc->width + i);
-		vec2i in = k < last;
+		vec2 at = vec2_load(sc->mid + i) - (slope * k - half);
+		vec2 w = tol * vec2_load(stepcompress_inverse + i);
+		vec2i in = k <= last;
 
 		*lo = vec2_max(*lo, vec2_select(in, at - w, -none));
 		*hi = vec2_min(*hi, vec2_select(in, at + w, none));

@@ -27,10 +27,8 @@ struct stepcompress {
 	int32_t stride; /* steps, >= 1 */
 	double tol;
 	/* Of each slot: */
-	double j[STEPCOMPRESS_SLOTS];
-	double mid[STEPCOMPRESS_SLOTS],
-		width[STEPCOMPRESS_SLOTS];                    /* exact time, tol; divided by j */
-	float lo[STEPCOMPRESS_SLOTS], hi[STEPCOMPRESS_SLOTS]; /* less level */
+	double mid[STEPCOMPRESS_SLOTS];                                 /* exact time / j */
+	float lo[STEPCOMPRESS_SLOTS], hi[STEPCOMPRESS_SLOTS];           /* its ends, less level */
 	float add_min[STEPCOMPRESS_SLOTS], add_max[STEPCOMPRESS_SLOTS]; /* bounds for each prefix */
 	double level;
 };
@@ -54,7 +52,7 @@ void stepcompress_fit(const struct stepcompress *sc, int32_t count, bool reach,
 /* The step of slot number count - 1. */
 static inline int32_t stepcompress_step(const struct stepcompress *sc, int32_t count)
 {
-	return (int32_t)sc->j[count - 1];
+	return count * sc->stride;
 }
 
 #endif
