@@ -20,6 +20,9 @@
 #define WEIGHT_DOUBT 0.3 /* of the past, when samples contradict it */
 /* Slope within this of nominal: a wild estimate must not turn time around. */
 #define SLOPE_OFF_MAX 0.1
+/* Bootstrapped when the slope is known so well, or after so long. */
+#define SETTLED_SLOPE 50e-6
+#define SETTLE_MAX_S 4.0
 #define ANSWER_MAX_NS ((int64_t)5 * 1000 * 1000 * 1000)
 
 static double clampd(double v, double lo, double hi)
@@ -88,7 +91,7 @@ static double sample_weight(struct clocksync *sync, double sent_s, double half_s
 /* Weighted moments about the running means. The sum of weights grows to MEMORY samples and stays
  * there: all samples count alike at first, and from then on the old ones fade.
  */
-static void regress(struct clocksync *sync, double t_s, double clock, double weight)
+static void regress(struct clocksync *sync, double t_s, double clock, double excess_s, double weight)
 {
 	double gain = weight / (sync->weight_sum + weight);
 	double dt = t_s - sync->time_mean_s, dc = clock - sync->clock_mean;
@@ -96,6 +99,7 @@ static void regress(struct clocksync *sync, double t_s, double clock, double wei
 	sync->weight_sum = fmin(sync->weight_sum + weight, MEMORY - 1.0);
 	sync->time_var = (1.0 - gain) * (sync->time_var + gain * dt * dt);
 	sync->cov = (1.0 - gain) * (sync->cov + gain * dt * dc);
+	sync->excess_var_s2 += gain * (excess_s * excess_s - sync->excess_var_s2);
 	sync->time_mean_s += gain * dt;
 	sync->clock_mean += gain * dc;
 	/* two samples 50 ms apart say nothing about ppm */
@@ -111,8 +115,26 @@ static void track_half_trip(struct clocksync *sync, double sent_s, double half_s
 	if (half_s >= sync->half_trip_min_s)
 		return;
 	/* what seemed a short trip was none: trust the past less */
-	sync->weight_sum *= excess_weight(sync->half_trip_min_s - half_s);
+	double longer_s = sync->half_trip_min_s - half_s;
+	double excess_s = sqrt(sync->excess_var_s2) + longer_s;
+
+	sync->weight_sum *= excess_weight(longer_s);
+	sync->excess_var_s2 = excess_s * excess_s;
 	sync->half_trip_min_s = half_s;
+}
+
+/* Whether the estimate may be used now. The clock was read up to half a trip's excess away from where it is taken to
+ * have been: that makes a regression's slope uncertain by the excess over the square root of the sum of squares of
+ * the times.
+ */
+static bool settled(const struct clocksync *sync)
+{
+	double sum_s2 = sync->weight_sum * sync->time_var;
+
+	if (sync->samples <= CLOCKSYNC_BOOT_SAMPLES)
+		return false;
+	return sync->excess_var_s2 <= SETTLED_SLOPE * SETTLED_SLOPE * sum_s2 ||
+	       sync->last_sent_s >= SETTLE_MAX_S;
 }
 
 enum clocksync_verdict clocksync_add(struct clocksync *sync, const struct clocksync_sample *s)
@@ -161,8 +183,10 @@ enum clocksync_verdict clocksync_add(struct clocksync *sync, const struct clocks
 		sync->good_time_s = sent_s;
 		sync->error_var = (1.0 - DECAY) * (sync->error_var + DECAY * error_var);
 	}
-	regress(sync, t_s, clock, sample_weight(sync, sent_s, half_s));
+	regress(sync, t_s, clock, half_s - sync->half_trip_min_s,
+		sample_weight(sync, sent_s, half_s));
 	sync->samples++;
+	sync->ready = sync->ready || settled(sync);
 	return CLOCKSYNC_ACCEPTED;
 }
 
@@ -300,13 +324,12 @@ void clocksync_ask(struct clocksync *sync, struct link *link, const struct wire_
 {
 	if (now_ns < sync->next_ask_ns)
 		return;
-	bool boot = sync->samples <= CLOCKSYNC_BOOT_SAMPLES;
 	enum msg_id id = sync->has_uptime ? MSG_ID_get_clock : MSG_ID_get_uptime;
 	int16_t wire_id = wire_dict_wire_id(dict, id);
 	uint8_t buf[2];
 
-	sync->next_ask_ns = now_ns + (boot ? CLOCKSYNC_BOOT_PERIOD_NS : CLOCKSYNC_PERIOD_NS);
-	if (boot && sync->waiting && now_ns - sync->asked_ns < CLOCKSYNC_PERIOD_NS)
+	sync->next_ask_ns = now_ns + clocksync_period_ns(sync);
+	if (!sync->ready && sync->waiting && now_ns - sync->asked_ns < CLOCKSYNC_PERIOD_NS)
 		return;
 	if (wire_id == WIRE_ID_NONE)
 		return;

@@ -18,11 +18,12 @@
 #include "link.h"
 
 enum {
-	CLOCKSYNC_BOOT_SAMPLES = 8, /* after get_uptime, before the estimate may be used */
+	CLOCKSYNC_BOOT_SAMPLES = 8, /* after get_uptime, at least, before the estimate may be used */
 	CLOCKSYNC_UNANSWERED_MAX = 4,
 };
 
 #define CLOCKSYNC_BOOT_PERIOD_NS ((int64_t)50 * 1000 * 1000)
+#define CLOCKSYNC_SETTLE_PERIOD_NS ((int64_t)250 * 1000 * 1000) /* while these were not enough */
 #define CLOCKSYNC_PERIOD_NS ((int64_t)983900 * 1000)
 
 /* One question and its answer. */
@@ -47,6 +48,7 @@ struct clocksync {
 	double time_mean_s, clock_mean, time_var, cov, weight_sum, slope_hz;
 	double error_var;       /* of the prediction, ticks^2 */
 	double half_trip_min_s; /* aged */
+	double excess_var_s2;   /* mean square of what half trips took longer than that */
 	double round_trip_s;    /* of the last sample, without the reply's wire time */
 	double last_error_s;    /* last sample minus its prediction */
 	double last_sent_s, good_time_s, short_time_s;
@@ -56,6 +58,7 @@ struct clocksync {
 	uint32_t discarded; /* for a repeated, ambiguous or implausible question or answer */
 	uint32_t resets;    /* of the error variance */
 	bool has_uptime;
+	bool ready; /* bootstrapped */
 	/* asking */
 	bool waiting;
 	uint32_t unanswered; /* in a row */
@@ -70,10 +73,20 @@ void clocksync_init(struct clocksync *sync, double freq_hz, int64_t now_ns);
 /* The first sample carries the clock from get_uptime, whole; later ones clocksync_extend(). */
 enum clocksync_verdict clocksync_add(struct clocksync *sync, const struct clocksync_sample *s);
 
-/* Bootstrapped: the functions below may be used. */
+/* Bootstrapped: the functions below may be used. From the eighth sample after the first on, once the slope is
+ * known within 50 ppm, going by how much the round trips differ, or after 4 s. */
 static inline bool clocksync_ready(const struct clocksync *sync)
 {
-	return sync->samples > CLOCKSYNC_BOOT_SAMPLES;
+	return sync->ready;
+}
+
+/* From one question to the next. */
+static inline int64_t clocksync_period_ns(const struct clocksync *sync)
+{
+	if (sync->ready)
+		return CLOCKSYNC_PERIOD_NS;
+	return sync->samples <= CLOCKSYNC_BOOT_SAMPLES ? CLOCKSYNC_BOOT_PERIOD_NS
+						       : CLOCKSYNC_SETTLE_PERIOD_NS;
 }
 
 /* The 64-bit clock nearest to the estimate at near_ns whose low half is clock32. */
