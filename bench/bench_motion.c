@@ -3,12 +3,17 @@
  *
  * Moves of a sliced file, planned by the real planner, go through trapq and stepgen as the engine
  * does it (5 ms cycles, 50 ms low water, 100 ms horizon), one stepper at a time. Thread CPU time, the
- * trapezoid queue's own share measured apart and taken off; percentiles over repeats. Beside it, in
+ * trapezoid queue's own share measured apart and taken off; percentiles over repeats. The joint's
+ * pieces alone, without steps, are measured apart too. Beside it, in
  * the same run: the bare closed-form step times of the same motion, one for each step, without any
  * compression; and the exact optimum of commands (tests/oracle/optrun.h).
  *
- * Usage: bench_motion [FILE.gcode[.gz]]; default $STEPD_GCODE/benchy_fast.gcode.gz or
- * ../shared/gcode/benchy_fast.gcode.gz; without a file, moves from a generator.
+ * The rows of shaped joints have MZV at 50.6 Hz on X and 41.8 Hz on Y (the bare times are those
+ * of the same joint unshaped).
+ *
+ * Usage: bench_motion [FILE.gcode[.gz] | tiny]; default $STEPD_GCODE/benchy_fast.gcode.gz or
+ * ../shared/gcode/benchy_fast.gcode.gz; without a file, moves from a generator. tiny: curves in
+ * segments of 0.08 mm.
  * BENCH_REPEATS (default 9), BENCH_ORACLE_STEPS (default 30000, 0: none), BENCH_ONLY=row number.
  */
 #include <math.h>
@@ -22,7 +27,7 @@
 #include "daemon/planner.h"
 #include "stepgen.h"
 #include "tests/oracle/optrun.h"
-#include "tests/oracle/refmotion.h"
+#include "tests/oracle/refshape.h"
 
 enum { PHASES = 8192, REPEATS_MAX = 99 };
 
@@ -113,6 +118,26 @@ static void read_line(struct reader *r, char *line)
 		memcpy(r->pos, target, sizeof(target));
 }
 
+/* Circles of many sizes, one after the other, in chords of 0.08 mm. */
+static void tiny_segments(struct reader *r)
+{
+	char line[128];
+	double x = 125.0, y = 125.0;
+
+	r->limits.corner_mm_s = 5.0;
+	for (int c = 0, n = 0; n < 60000; c++) {
+		double radius = 1.0 + 1.7 * (c % 12), turn = 0.08 / radius;
+		double from = c % 2 ? M_PI : 0.0;
+
+		for (double a = turn; a < 2.0 * M_PI; a += turn, n++) {
+			snprintf(line, sizeof(line), "G1 X%.3f Y%.3f E0.00266 F6000",
+				 x + radius * (cos(from + a) - cos(from)),
+				 y + radius * (sin(from + a) - sin(from)));
+			read_line(r, line);
+		}
+	}
+}
+
 static void moves_load(struct moves *mv, const char *path)
 {
 	struct planner_config cfg = { 0 };
@@ -134,7 +159,10 @@ static void moves_load(struct moves *mv, const char *path)
 	*mv = (struct moves){ .end_s = 1.0 };
 	gzFile f = path ? gzopen(path, "rb") : NULL;
 
-	if (f) {
+	r.e_relative = !f;
+	if (path && !strcmp(path, "tiny")) {
+		tiny_segments(&r);
+	} else if (f) {
 		while (gzgets(f, line, sizeof(line)))
 			read_line(&r, line);
 		gzclose(f);
@@ -150,7 +178,6 @@ static void moves_load(struct moves *mv, const char *path)
 				 fmin(fmax(r.pos[0] + len * cos(w), 0.0), 250.0),
 				 fmin(fmax(r.pos[1] + len * sin(w), 0.0), 250.0), 0.033 * len,
 				 60.0 * ref_uniform(&rng, 30.0, 300.0));
-			r.e_relative = true;
 			read_line(&r, line);
 		}
 	}
@@ -160,8 +187,10 @@ static void moves_load(struct moves *mv, const char *path)
 
 struct result {
 	double cpu_s;
-	int64_t steps, commands, bytes;
+	int64_t steps, commands, bytes, pieces;
 };
+
+enum what { QUEUE, PIECES, STEPS }; /* each with those before it */
 
 static int vlq_bytes(int64_t v)
 {
@@ -172,14 +201,14 @@ static int vlq_bytes(int64_t v)
 						: 5;
 }
 
-/* One pass over the whole file, as the engine does it. sg NULL: the queue alone. bytes: count them,
- * which takes time. */
-static struct result pass(const struct moves *mv, const double weight[MOVE_AXES], double freq_hz,
-			  struct stepgen *sg, bool bytes)
+/* One pass over the whole file, as the engine does it. bytes: count them, which takes time. */
+static struct result pass(const struct moves *mv, const double weight[MOVE_AXES],
+			  const struct shaper *sh, double freq_hz, enum what what, bool bytes)
 {
 	static struct trapq_phase phases[PHASES];
+	static struct stepgen sg;
 	struct clockmap map = { 0.0, 0, freq_hz };
-	struct stepgen_config cfg = { 0 };
+	struct stepgen_config cfg = { .shaper = sh };
 	struct result res = { 0 };
 	struct trapq tq;
 	size_t fed = 0;
@@ -189,10 +218,9 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 	memcpy(cfg.weight, weight, sizeof(cfg.weight));
 	trapq_init(&tq, phases, PHASES);
 	trapq_set_position(&tq, mv->m[0].start_mm);
-	if (sg)
-		stepgen_init(sg, &cfg, &tq);
+	stepgen_init(&sg, &cfg, &tq);
 	t0 = cpu_s();
-	for (double now = mv->start_s[0] - 0.1; now < mv->end_s + 0.1; now += 0.005) {
+	for (double now = mv->start_s[0] - 0.1; now < mv->end_s + 0.2; now += 0.005) {
 		while (fed < mv->n && trapq_room(&tq) && trapq_end_s(&tq) < now + 0.25) {
 			if (trapq_append(&tq, &mv->m[fed], mv->start_s[fed]) != TRAPQ_OK) {
 				fprintf(stderr, "move %zu refused\n", fed);
@@ -200,11 +228,17 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 			}
 			fed++;
 		}
-		if (sg) {
+		trapq_rest(&tq, now + 0.1);
+		if (what == PIECES) {
+			struct joint_piece piece;
+
+			while (joint_next(&sg.joint, &tq, now + 0.1, &piece) == JOINT_PIECE)
+				res.pieces++;
+		} else if (what == STEPS) {
 			enum stepgen_result r;
 			struct step_run run;
 
-			while ((r = stepgen_next(sg, now + 0.05, now + 0.1, &map, &run)) ==
+			while ((r = stepgen_next(&sg, now + 0.05, now + 0.1, &map, &run)) ==
 			       STEPGEN_RUN) {
 				res.commands++;
 				res.bytes += !bytes ? 0
@@ -220,7 +254,7 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 				exit(1);
 			}
 		}
-		trapq_retire(&tq, now);
+		trapq_retire(&tq, now - shaper_newest(sh)->span_s);
 	}
 	res.cpu_s = cpu_s() - t0;
 	return res;
@@ -284,48 +318,74 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void row(const struct moves *mv, const char *name, const double weight[MOVE_AXES], int micro,
-		double freq_hz, int repeats, int64_t oracle_steps)
+/* The exact steps of a part of the moves, at most n_max, and how much that is. */
+static void exact_steps(struct moves *part, size_t left, const double weight[MOVE_AXES],
+			const struct shaper_set *set, int64_t n_max, struct ref_joint *ref)
 {
-	static struct stepgen sg;
-	double t[REPEATS_MAX], b[REPEATS_MAX], q[REPEATS_MAX], sum;
-	struct result res = { 0 };
+	struct ref_shape shape = { .sets = 1 };
+
+	ref_joint_init(ref, weight);
+	for (int i = 0; i < MOVE_AXES; i++)
+		ref->offset += (long double)weight[i] * part->m[0].start_mm[i];
+	for (part->n = 0; part->n < left && ref->n < n_max; part->n++) {
+		ref_joint_move(ref, &part->m[part->n], part->start_s[part->n]);
+		ref_shape_move(&shape, &part->m[part->n], part->start_s[part->n]);
+	}
+	if (set->n > 1) {
+		ref->n = ref->count = 0;
+		shape.set[0].n = (int)set->n;
+		for (uint32_t i = 0; i < set->n; i++) {
+			shape.set[0].tap[i].delay_s = set->tap[i].delay_s;
+			memcpy(shape.set[0].tap[i].amp, set->tap[i].amp, sizeof(set->tap[i].amp));
+		}
+		ref_shape_steps(&shape, ref);
+	}
+	ref_shape_free(&shape);
+	ref_joint_filter(ref, STEPGEN_REVERSAL_FILTER_S);
+}
+
+static void row(const struct moves *mv, const char *name, const double weight[MOVE_AXES],
+		const struct shaper *sh, int micro, double freq_hz, int repeats,
+		int64_t oracle_steps)
+{
+	double t[REPEATS_MAX], b[REPEATS_MAX], q[REPEATS_MAX], p[REPEATS_MAX], sum;
+	struct result res = { 0 }, pieces = { 0 };
 	struct ref_joint ref;
 	int64_t n, byte_sum = 0;
 
 	for (int i = 0; i < repeats; i++) {
-		q[i] = pass(mv, weight, freq_hz, NULL, false).cpu_s;
-		res = pass(mv, weight, freq_hz, &sg, i == 0);
+		q[i] = pass(mv, weight, sh, freq_hz, QUEUE, false).cpu_s;
+		pieces = pass(mv, weight, sh, freq_hz, PIECES, false);
+		p[i] = pieces.cpu_s;
+		res = pass(mv, weight, sh, freq_hz, STEPS, i == 0);
 		byte_sum += res.bytes;
 		t[i] = res.cpu_s;
 		b[i] = bare(mv, weight, &n, &sum);
 	}
 	qsort(q, (size_t)repeats, sizeof(*q), compare);
+	qsort(p, (size_t)repeats, sizeof(*p), compare);
 	qsort(t, (size_t)repeats, sizeof(*t), compare);
 	qsort(b, (size_t)repeats, sizeof(*b), compare);
 	double base = q[repeats / 2], ns = 1e9 * (t[repeats / 2] - base);
 	double barens = 1e9 * b[repeats / 2] / (double)n;
 
-	printf("%-9s %4d %4.0f  %6.2f %6.2f %6.2f  %6.0f  %6.2f %5.2f  %6.2f %6.2f", name, micro,
-	       freq_hz / 1e6, ns / (double)res.steps,
+	printf("%-9s %4d %4.0f  %6.2f %6.2f %6.2f  %6.0f  %6.2f %5.2f  %6.2f %6.2f  %6.0f %6.2f",
+	       name, micro, freq_hz / 1e6, ns / (double)res.steps,
 	       1e9 * (t[repeats * 9 / 10] - base) / (double)res.steps,
 	       1e9 * (t[repeats - 1] - base) / (double)res.steps, ns / (double)res.commands, barens,
 	       ns / (double)res.steps / barens, 1e3 * (double)res.commands / (double)res.steps,
-	       1e3 * (double)byte_sum / (double)res.steps);
+	       1e3 * (double)byte_sum / (double)res.steps,
+	       1e3 * (double)pieces.pieces / (double)res.steps,
+	       1e9 * (p[repeats / 2] - base) / (double)pieces.pieces);
 	if (oracle_steps) {
 		/* The optimum of some steps from the middle only: it is slow. Ours for the same. */
 		struct moves part = { .m = mv->m + mv->n / 2, .start_s = mv->start_s + mv->n / 2 };
 		size_t left = mv->n - mv->n / 2;
 		double opt[2];
 
-		ref_joint_init(&ref, weight);
-		for (int i = 0; i < MOVE_AXES; i++)
-			ref.offset += (long double)weight[i] * part.m[0].start_mm[i];
-		for (part.n = 0; part.n < left && ref.n < oracle_steps; part.n++)
-			ref_joint_move(&ref, &part.m[part.n], part.start_s[part.n]);
-		ref_joint_filter(&ref, STEPGEN_REVERSAL_FILTER_S);
+		exact_steps(&part, left, weight, shaper_newest(sh), oracle_steps, &ref);
 		part.end_s = part.n < left ? part.start_s[part.n] : mv->end_s;
-		res = pass(&part, weight, freq_hz, &sg, false);
+		res = pass(&part, weight, sh, freq_hz, STEPS, false);
 		if (res.steps != ref.n)
 			printf(" (steps %lld != %lld)", (long long)res.steps, (long long)ref.n);
 		for (int k = 0; k < 2; k++)
@@ -346,7 +406,11 @@ int main(int argc, char **argv)
 	int repeats = getenv("BENCH_REPEATS") ? atoi(getenv("BENCH_REPEATS")) : 9;
 	int64_t oracle = getenv("BENCH_ORACLE_STEPS") ? atoll(getenv("BENCH_ORACLE_STEPS")) : 30000;
 	static const double freqs[] = { 16e6, 50e6, 180e6 };
-	static const char *const names[] = { "cartesian", "corexy", "extruder" };
+	static const char *const names[] = { "cartesian", "corexy", "extruder", "corexymzv" };
+	static const struct plan_shaper mzv = { .axis = { { SHAPER_MZV, 0, 50.6, 0.1 },
+							  { SHAPER_MZV, 0, 41.8, 0.1 } } };
+	static struct shaper plain, shaped;
+	struct shaper_set set;
 	char path[4096];
 	struct moves mv;
 	int r = 0;
@@ -357,18 +421,24 @@ int main(int argc, char **argv)
 	printf("# %zu moves, %.1f s; ns: thread CPU, median, 90 %% and max of %d repeats; bare: closed-form\n"
 	       "# times of all steps, nothing else; the last columns are for %lld steps from the middle\n",
 	       mv.n, mv.end_s - 1.0, repeats, (long long)oracle);
-	printf("joint     micr  MHz  ns/step    p90    max  ns/cmd    bare ratio  cmd/1k   B/1k  "
+	printf("joint     micr  MHz  ns/step    p90    max  ns/cmd    bare ratio  cmd/1k   B/1k  pcs/1k ns/pce  "
 	       "cmd/1k  integ.   real  over\n");
-	for (int joint = 0; joint < 3; joint++) {
+	shaper_init(&plain);
+	shaper_init(&shaped);
+	shaper_set_make(&mzv, &set);
+	shaper_append(&shaped, &set, 0.0, 0.0);
+	shaper_settle(&shaped);
+	for (int joint = 0; joint < 4; joint++) {
 		for (int micro = 16; micro <= 128; micro *= 8) {
 			for (int f = 0; f < 3; f++) {
 				double s = micro == 16 ? 80.0 : 640.0, w[MOVE_AXES] = { 0 };
 
-				w[AXIS_X] = joint < 2 ? s : 0.0;
-				w[AXIS_Y] = joint == 1 ? s : 0.0;
+				w[AXIS_X] = joint != 2 ? s : 0.0;
+				w[AXIS_Y] = joint % 2 ? s : 0.0;
 				w[AXIS_E] = joint == 2 ? 5.0 * s : 0.0;
 				if (!only || atoi(only) == r)
-					row(&mv, names[joint], w, micro, freqs[f], repeats, oracle);
+					row(&mv, names[joint], w, joint == 3 ? &shaped : &plain,
+					    micro, freqs[f], repeats, oracle);
 				r++;
 			}
 		}

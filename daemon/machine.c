@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/shapers.h"
+
 /* Of the step rate that the pulses allow: a run's intervals are not all alike. */
 #define STEP_RATE_SHARE 0.95
 
@@ -108,6 +110,7 @@ void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES
 	gcode_set_position(&m->gcode, GCODE_MASK_ALL, planner_position(m->planner));
 	if (!ring_push(&m->plan, &resume))
 		m->resume_owed = true; /* as soon as the rt thread has emptied the ring a little */
+	shapers_send(m);               /* the planner is empty: there is room */
 	wake(m);
 }
 
@@ -246,6 +249,7 @@ static void sessions_tick(struct machine *m)
 	}
 	if (ready == m->mcus) {
 		m->state = MACHINE_READY;
+		shapers_send(m);
 		machine_say(m, REPLY_INFO, "ready");
 	}
 	wake(m);
@@ -440,6 +444,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	}
 	machine_ops_init(m);
 	machine_gcode_init(m);
+	shapers_init(m);
 	return m;
 }
 

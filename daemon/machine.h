@@ -83,7 +83,8 @@ struct machine {
 	size_t motors;
 	struct machine_output output[ENGINE_OUTPUTS];
 	size_t outputs;
-	int fan_output; /* -1: none */
+	int fan_output;                            /* -1: none */
+	struct machine_shaper shaper[SHAPER_AXES]; /* as last set */
 	uint8_t trsync_oid[ENGINE_MCUS];
 	struct homing homing;
 	enum machine_state state;

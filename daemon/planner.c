@@ -165,7 +165,7 @@ static bool emit_aside(struct planner *p)
 {
 	const struct plan_rec *rec = &p->aside[p->aside_head & p->mask].rec;
 
-	if (rec->kind != PLAN_OUTPUT)
+	if (rec->kind != PLAN_OUTPUT && rec->kind != PLAN_SHAPER)
 		assert(p->start_mm_s == 0);
 	if (!p->sink.push(p->sink.ctx, rec))
 		return false;
@@ -356,6 +356,16 @@ int planner_output(struct planner *p, uint16_t output, uint16_t value)
 	rec.kind = PLAN_OUTPUT;
 	rec.output.output = output;
 	rec.output.value = value;
+	return add_aside(p, &rec, false);
+}
+
+int planner_shaper(struct planner *p, const struct plan_shaper *shaper)
+{
+	struct plan_rec rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = PLAN_SHAPER;
+	rec.shaper = *shaper;
 	return add_aside(p, &rec, false);
 }
 

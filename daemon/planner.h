@@ -87,6 +87,8 @@ int planner_set_position(struct planner *p, const double position_mm[MOVE_AXES])
 int planner_sync(struct planner *p, uint32_t sync_id);
 /* Set an output between the move before and the move after; motion runs through. */
 int planner_output(struct planner *p, uint16_t output, uint16_t value);
+/* From the move after it on the axes are shaped like this; motion runs through. */
+int planner_shaper(struct planner *p, const struct plan_shaper *shaper);
 
 /* Hand over what is decided while the sink takes it; decide more where the window is full.
  * Call it when the sink has room again. Returns true if nothing that is decided waits. */

@@ -43,6 +43,16 @@ static void on_map(void *ctx, int mcu, double from_s, const struct clockmap *map
 	push(ctx, &rec);
 }
 
+static void on_shaper(void *ctx, double at_s, double end_s, const struct plan_shaper *s)
+{
+	struct plan_trace_rec rec = { .kind = PLAN_TRACE_SHAPER };
+
+	rec.shaper.at_s = at_s;
+	rec.shaper.end_s = end_s;
+	rec.shaper.shaper = *s;
+	push(ctx, &rec);
+}
+
 static void on_abort(void *ctx, double at_s)
 {
 	struct plan_trace_rec rec = { .kind = PLAN_TRACE_CUT };
@@ -68,6 +78,7 @@ void recorder_observer(struct recorder *r, struct engine_observer *o)
 				       .move = on_move,
 				       .position = on_position,
 				       .map = on_map,
+				       .shaper = on_shaper,
 				       .abort = on_abort,
 				       .resync = on_resync };
 }

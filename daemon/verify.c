@@ -265,6 +265,8 @@ static int motion_record(struct verify *v, const struct plan_trace_rec *rec)
 	case PLAN_TRACE_HALT:
 		ret = checker_halt(c, rec->halt.stepper, rec->halt.at_s);
 		break;
+	case PLAN_TRACE_SHAPER:
+		return checker_shaper(c, rec->shaper.at_s, rec->shaper.end_s, &rec->shaper.shaper);
 	case PLAN_TRACE_CUT:
 		ret = checker_cut(c, rec->halt.at_s);
 		break;

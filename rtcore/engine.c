@@ -17,6 +17,7 @@ void engine_init(struct engine *e, const struct engine_config *cfg)
 	memset(e, 0, sizeof(*e));
 	e->cfg = *cfg;
 	trapq_init(&e->trapq, e->phases, ENGINE_PHASES);
+	shaper_init(&e->shaper);
 	e->status.lead_min_s = cfg->horizon_s;
 }
 
@@ -205,7 +206,7 @@ static void publish(struct engine *e, int64_t now_ns)
 	if (now_ns < e->publish_next_ns && !engine_sync_due(e))
 		return;
 	e->publish_next_ns = now_ns + STATUS_PERIOD_NS;
-	trapq_at(&e->trapq, e->now_s, &at);
+	trapq_at(&e->trapq, e->now_s - shaper_newest(&e->shaper)->delay_s, &at);
 	st->now_ns = now_ns;
 	st->now_s = e->now_s;
 	st->motion_end_s = engine_later_s(trapq_end_s(&e->trapq), e->rest_until_s);

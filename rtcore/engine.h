@@ -54,7 +54,11 @@ struct engine_observer {
 	void (*position)(void *ctx, double at_s, const double position_mm[MOVE_AXES]);
 	void (*map)(void *ctx, int mcu, double from_s, const struct clockmap *map);
 	void (*run)(void *ctx, int stepper, const struct step_run *run);
-	/* All motion after at_s that has not been handed out is dropped. */
+	/* Input shapers change from at_s to end_s, see shaper.h; one told before for the same at_s
+	 * is not made. */
+	void (*shaper)(void *ctx, double at_s, double end_s, const struct plan_shaper *s);
+	/* All motion after at_s that has not been handed out is dropped; the axes rest where their
+	 * shapers have them then, and changes of these are complete. */
 	void (*abort)(void *ctx, double at_s);
 	/* The stepper's counter was read back: count, in the host's sign. */
 	void (*resync)(void *ctx, int stepper, int64_t count);
@@ -89,7 +93,7 @@ struct engine_status {
 	double now_s;
 	double motion_end_s; /* where the planned motion in the trapezoid queue ends */
 	double consumed_s;   /* sum of the durations of all plan records taken from the ring */
-	double position_mm[MOVE_AXES]; /* commanded, now */
+	double position_mm[MOVE_AXES]; /* commanded (but for shapers), now */
 	double speed_mm_s;             /* along the path, now */
 	uint32_t move_id, move_line;
 	uint64_t cycles, runs, steps;
@@ -160,6 +164,7 @@ struct engine {
 	struct ctl_output output[ENGINE_OUTPUTS];
 	struct trapq trapq;
 	struct trapq_phase phases[ENGINE_PHASES];
+	struct shaper shaper;
 	double now_s;   /* machine time of this cycle, never goes back */
 	double limit_s; /* no step after this has been handed out, none before it will be added */
 	double rest_until_s;   /* end of a dwell: the next move starts no earlier */
@@ -175,6 +180,7 @@ struct engine {
 	} sync[ENGINE_SYNCS];
 	struct engine_queued_output outq[ENGINE_OUTPUT_QUEUE];
 	uint32_t sync_head, sync_tail, outq_head, outq_tail;
+	double output_s; /* time of the last one taken */
 	struct ctl_homing homing;
 	double homing_seen_s[ENGINE_MCUS];     /* confirmed by that trsync's MCU */
 	double homing_deadline_s[ENGINE_MCUS]; /* told to it */

@@ -30,6 +30,11 @@ double engine_planned_end_s(const struct engine *e)
 	return engine_later_s(trapq_end_s(&e->trapq), e->rest_until_s);
 }
 
+double engine_executed_s(const struct engine *e)
+{
+	return engine_planned_end_s(e) + shaper_span_s(&e->shaper);
+}
+
 static double place_move(struct engine *e, const struct move *m)
 {
 	double end_s = trapq_end_s(&e->trapq);
@@ -77,6 +82,41 @@ static bool take_move(struct engine *e, const struct move *m)
 	return true;
 }
 
+/* Every joint may have been read up to where the motion and its rest are known plus its least delay,
+ * which is at most the machine's. At rest there is nothing to go over slowly from; motion then
+ * waits for it. */
+static bool take_shaper(struct engine *e, const struct plan_shaper *s)
+{
+	struct ev_fault fault = { .fault = FAULT_STEPGEN,
+				  .stepper = 0xff,
+				  .detail = (uint16_t)TRAPQ_INVALID };
+	double known_s = engine_later_s(engine_later_s(trapq_end_s(&e->trapq), e->limit_s),
+					e->now_s);
+	const struct shaper_change *c;
+	struct shaper_set set;
+	double at_s;
+
+	if (!shaper_set_make(s, &set)) { /* the planner checked it */
+		fault.at_s = known_s;
+		engine_fault(e, &fault);
+		return false;
+	}
+	at_s = known_s + shaper_newest(&e->shaper)->delay_s;
+	if (e->end_speed_mm_s == 0 && engine_executed_s(e) <= known_s &&
+	    trapq_end_s(&e->trapq) + set.span_s <= known_s && shaper_end_s(&e->shaper) <= known_s) {
+		if (!shaper_append_at_rest(&e->shaper, &set, at_s))
+			return false;
+		e->rest_until_s = engine_later_s(e->rest_until_s, at_s);
+	} else if (!shaper_append(&e->shaper, &set, at_s, e->limit_s + ENGINE_RESTART_GAP_S)) {
+		return false;
+	}
+	e->moving = true;
+	c = shaper_at_index(&e->shaper, e->shaper.head - 1);
+	if (e->cfg.observer.shaper)
+		e->cfg.observer.shaper(e->cfg.observer.ctx, c->at_s, c->end_s, s);
+	return true;
+}
+
 static bool take_record(struct engine *e, const struct plan_rec *rec)
 {
 	switch (rec->kind) {
@@ -96,6 +136,8 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 		return engine_take_sync(e, rec->sync_id);
 	case PLAN_OUTPUT:
 		return engine_take_output(e, &rec->output);
+	case PLAN_SHAPER:
+		return take_shaper(e, &rec->shaper);
 	default:
 		return true; /* PLAN_RESUME: nothing was held */
 	}
@@ -318,7 +360,7 @@ static double frontier_s(const struct engine *e)
 
 void engine_make_steps(struct engine *e, int64_t now_ns)
 {
-	double due_s = e->now_s + e->cfg.low_water_s, limit_s = e->now_s + e->cfg.horizon_s;
+	double due_s = e->now_s + e->cfg.low_water_s, limit_s = e->now_s + e->cfg.horizon_s, done_s;
 
 	engine_make_outputs(e, now_ns);
 	/* Between two turns of the low-water clock nothing new falls due; bytes that come in then
@@ -332,9 +374,12 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 	due_s = engine_earlier_s(due_s, limit_s);
 	check_underrun(e, limit_s);
 	e->limit_s = limit_s;
+	trapq_rest(&e->trapq, limit_s);
 	e->blocked = !make_runs(e, due_s, limit_s, now_ns);
-	trapq_retire(&e->trapq, engine_earlier_s(frontier_s(e), e->now_s - KEEP_S));
-	if (!e->blocked && engine_planned_end_s(e) < e->now_s)
+	done_s = engine_earlier_s(frontier_s(e), e->now_s - KEEP_S);
+	trapq_retire(&e->trapq, done_s - SHAPER_SPAN_S_MAX);
+	shaper_retire(&e->shaper, done_s);
+	if (!e->blocked && engine_later_s(engine_executed_s(e), shaper_end_s(&e->shaper)) < e->now_s)
 		e->moving = false;
 }
 
@@ -356,6 +401,7 @@ void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
 	s->present = true;
 	if (c->stepper >= e->steppers)
 		e->steppers = c->stepper + 1;
+	cfg.shaper = &e->shaper;
 	memcpy(cfg.weight, c->steps_per_mm, sizeof(cfg.weight));
 	memcpy(s->steps_per_mm, c->steps_per_mm, sizeof(s->steps_per_mm));
 	stepgen_init(&s->gen, &cfg, &e->trapq);
@@ -377,9 +423,11 @@ void engine_resync(struct engine *e, const struct ctl_resync *r)
 
 void engine_drop_motion(struct engine *e)
 {
-	double at_s = engine_later_s(e->limit_s, e->now_s);
+	double at_s = engine_later_s(e->limit_s, e->now_s), end_mm[MOVE_AXES];
 
-	trapq_clear(&e->trapq, at_s);
+	shaper_position(&e->shaper, &e->trapq, at_s, end_mm);
+	shaper_settle(&e->shaper);
+	trapq_clear(&e->trapq, at_s, end_mm);
 	for (int i = 0; i < e->steppers; i++) {
 		struct engine_stepper *s = &e->stepper[i];
 
@@ -400,6 +448,7 @@ void engine_drop_motion(struct engine *e)
 	e->rest_until_s = at_s + e->cfg.horizon_s;
 	e->end_speed_mm_s = 0;
 	e->outq_head = e->outq_tail;
+	e->output_s = 0;
 	e->sync_head = e->sync_tail;
 	if (e->cfg.observer.abort)
 		e->cfg.observer.abort(e->cfg.observer.ctx, at_s);

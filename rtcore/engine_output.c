@@ -7,8 +7,7 @@ bool engine_take_sync(struct engine *e, uint32_t id)
 {
 	if (e->sync_tail - e->sync_head == ENGINE_SYNCS)
 		return false;
-	e->sync[e->sync_tail % ENGINE_SYNCS].at_s = engine_later_s(engine_planned_end_s(e),
-								   e->now_s);
+	e->sync[e->sync_tail % ENGINE_SYNCS].at_s = engine_later_s(engine_executed_s(e), e->now_s);
 	e->sync[e->sync_tail % ENGINE_SYNCS].id = id;
 	e->sync_tail++;
 	return true;
@@ -20,7 +19,10 @@ bool engine_take_output(struct engine *e, const struct plan_output *out)
 
 	if (e->outq_tail - e->outq_head == ENGINE_OUTPUT_QUEUE)
 		return false;
-	q->at_s = engine_later_s(engine_planned_end_s(e), e->now_s);
+	q->at_s = engine_later_s(engine_planned_end_s(e) + shaper_newest(&e->shaper)->delay_s,
+				 e->now_s);
+	q->at_s = engine_later_s(q->at_s, e->output_s); /* in order, also where the delay shrinks */
+	e->output_s = q->at_s;
 	q->out = *out;
 	e->outq_tail++;
 	return true;

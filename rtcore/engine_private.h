@@ -48,8 +48,10 @@ void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status
 /* ---- engine_motion.c: plan records into steps ---- */
 void engine_take_plan(struct engine *e, int64_t now_ns);
 void engine_make_steps(struct engine *e, int64_t now_ns);
-/* End of all motion and dwells that were taken so far, machine time. */
+/* End of all motion and dwells that were taken so far, machine time. The axes come there the shapers'
+ * delay later, on average, and have come to rest when all of it has been executed. */
 double engine_planned_end_s(const struct engine *e);
+double engine_executed_s(const struct engine *e);
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *s);
 void engine_resync(struct engine *e, const struct ctl_resync *r);
 void engine_motion_status(const struct engine *e, struct engine_status *out);

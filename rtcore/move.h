@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 enum move_axis { AXIS_X, AXIS_Y, AXIS_Z, AXIS_E, MOVE_AXES };
+enum { SHAPER_AXES = 3 }; /* X, Y and Z may be shaped */
 
 /* One trapezoid: accelerate, cruise, decelerate along a straight line in axis space.
  * Position at path distance s is start_mm[i] + dir[i] * s. For a move with X, Y or Z in it, s is
@@ -28,8 +29,10 @@ struct move {
 	double accel_mm_s2;
 	double start_mm_s, cruise_mm_s, end_mm_s;
 	double accel_s, cruise_s, decel_s;
-	uint32_t id;   /* counts up from 1; wraps */
-	uint32_t line; /* number of the G-code line it came from, 0 if none */
+	uint32_t id;      /* counts up from 1; wraps */
+	uint32_t line;    /* number of the G-code line it came from, 0 if none */
+	int32_t extruder; /* the one whose filament E is, counting from 0 */
+	uint32_t reserved;
 };
 
 enum plan_kind {
@@ -38,6 +41,7 @@ enum plan_kind {
 	PLAN_POSITION, /* .position_mm: the axes are now called this; nothing moves; only at rest */
 	PLAN_SYNC,     /* .sync_id: report when the motion before it has been executed (M400) */
 	PLAN_OUTPUT,   /* .output: set an MCU output when the motion before it ends */
+	PLAN_SHAPER,   /* .shaper: input shapers from here on; motion runs through */
 	PLAN_RESUME,   /* after a stop (trigger, fault, abort): what came before it is void */
 };
 
@@ -46,6 +50,30 @@ enum { PLAN_OUTPUT_FULL = UINT16_MAX };
 struct plan_output {
 	uint16_t output; /* index of the output in the engine's table */
 	uint16_t value;  /* 0 = off .. PLAN_OUTPUT_FULL = full on */
+};
+
+/* Input shapers, see shaper.h for their formulas. */
+enum shaper_type {
+	SHAPER_NONE,
+	SHAPER_ZV,
+	SHAPER_MZV,
+	SHAPER_ZVD,
+	SHAPER_EI,
+	SHAPER_2HUMP_EI,
+	SHAPER_3HUMP_EI,
+	SHAPER_TYPES
+};
+
+struct plan_shaper_axis {
+	uint32_t type; /* enum shaper_type */
+	uint32_t reserved;
+	double freq_hz;       /* > 0, of the resonance, undamped; not used by SHAPER_NONE */
+	double damping_ratio; /* 0 .. <1 */
+};
+
+struct plan_shaper {
+	struct plan_shaper_axis axis[SHAPER_AXES];
+	double delay_s; /* the machine's delay is at least this: half of the longest smooth time */
 };
 
 struct plan_rec {
@@ -57,6 +85,7 @@ struct plan_rec {
 		double position_mm[MOVE_AXES];
 		uint32_t sync_id;
 		struct plan_output output;
+		struct plan_shaper shaper;
 	};
 };
 

@@ -8,6 +8,7 @@
 #include "steprun.h"
 
 #define STEPGEN_POSITION_MAX 0x1p52
+#define STEPGEN_EXTRUDE_S (1.2 * EXTRUDE_ERROR_S)
 
 /* floor() as arithmetic; |v| < 2^62. */
 static int64_t stepgen_floor(double v)
@@ -25,7 +26,9 @@ void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const st
 	if (!(sg->filter_s > 0.0))
 		sg->filter_s = cfg->reversal_filter_s < 0.0 ? 0.0 : STEPGEN_REVERSAL_FILTER_S;
 	sg->min_interval_s = cfg->min_interval_s > 0.0 ? cfg->min_interval_s : 0.0;
-	joint_init(&sg->joint, cfg->weight, tq);
+	if (cfg->extrude) /* what its pieces may be off */
+		sg->tol_s -= STEPGEN_EXTRUDE_S;
+	joint_init(&sg->joint, cfg->weight, cfg->shaper, cfg->extrude, tq);
 	stepgen_resync(sg, 0);
 }
 
@@ -34,8 +37,9 @@ void stepgen_restart(struct stepgen *sg)
 	double offset = sg->offset;
 
 	stepgen_resync(sg, sg->count);
-	/* Rounding to whole steps accounts for at most half a step of the difference. */
-	if (fabs(sg->offset - offset) <= 0.5 + 1e-6)
+	/* Rounding to whole steps accounts for at most half a step of the difference. An extruder has no
+	 * position but where it stands. */
+	if (!sg->joint.extrude && fabs(sg->offset - offset) <= 0.5 + 1e-6)
 		sg->offset = offset;
 }
 

@@ -30,10 +30,12 @@ enum {
 #define STEPGEN_REVERSAL_FILTER_S 100e-6
 
 struct stepgen_config {
-	double weight[MOVE_AXES]; /* steps per mm of each axis; the sign is the direction */
-	double tol_s;             /* largest step-time error; 0: STEPGEN_TOL_S */
-	double reversal_filter_s; /* 0: STEPGEN_REVERSAL_FILTER_S; negative: no filter */
-	double min_interval_s;    /* steps are never closer; 0: only > 0 ticks */
+	double weight[MOVE_AXES];    /* steps per mm of each axis; the sign is the direction */
+	const struct shaper *shaper; /* outlives it; NULL: none */
+	struct extrude *extrude;     /* outlives it: an extruder's stepper; NULL: of axes */
+	double tol_s;                /* largest step-time error; 0: STEPGEN_TOL_S */
+	double reversal_filter_s;    /* 0: STEPGEN_REVERSAL_FILTER_S; negative: no filter */
+	double min_interval_s;       /* steps are never closer; 0: only > 0 ticks */
 };
 
 /* One queue_step. Step j = 1 .. count is at c0 + j * interval + add * j * (j - 1) / 2 with c0 =

@@ -10,7 +10,7 @@
 
 void trapq_init(struct trapq *tq, struct trapq_phase *phases, uint32_t capacity)
 {
-	*tq = (struct trapq){ .phases = phases, .mask = capacity - 1 };
+	*tq = (struct trapq){ .phases = phases, .mask = capacity - 1, .retired_s = -INFINITY };
 }
 
 static double trapq_distance(double v_mm_s, double a_mm_s2, double t_s)
@@ -48,16 +48,21 @@ static bool trapq_valid(const struct move *m, double start_s)
 	return fabs(dist - m->length_mm) <= TRAPQ_SLACK * (m->length_mm + 1e-3);
 }
 
-static void trapq_phase_put(struct trapq *tq, const struct move *m, double start_s, double dist_mm,
-			    double v_mm_s, double a_mm_s2, double dur_s)
+/* The phase that starts at_s after the move's start_s. The sum of the two is rounded, by 1e-9 s after
+ * some months, and a joint that sums up delayed axes can be much slower than each of them: put the
+ * phase where it is at the rounded time. */
+static void trapq_phase_put(struct trapq *tq, const struct move *m, double start_s, double at_s,
+			    double dist_mm, double v_mm_s, double a_mm_s2, double dur_s)
 {
 	struct trapq_phase *ph = &tq->phases[tq->head & tq->mask];
+	double late_s = ((start_s + at_s) - start_s) - at_s;
 
 	if (!(dur_s > 0.0))
 		return;
-	ph->start_s = start_s;
-	ph->dur_s = dur_s;
-	ph->v_mm_s = v_mm_s;
+	dist_mm += trapq_distance(v_mm_s, a_mm_s2, late_s);
+	ph->start_s = start_s + at_s;
+	ph->dur_s = dur_s > late_s ? dur_s - late_s : dur_s;
+	ph->v_mm_s = v_mm_s + a_mm_s2 * late_s;
 	ph->a_mm_s2 = a_mm_s2;
 	for (int i = 0; i < MOVE_AXES; i++) {
 		ph->pos_mm[i] = m->start_mm[i] - tq->shift_mm[i] + m->dir[i] * dist_mm;
@@ -65,6 +70,7 @@ static void trapq_phase_put(struct trapq *tq, const struct move *m, double start
 	}
 	ph->id = m->id;
 	ph->line = m->line;
+	ph->extruder = m->extruder;
 	tq->head++;
 }
 
@@ -72,7 +78,7 @@ enum trapq_result trapq_append(struct trapq *tq, const struct move *m, double st
 {
 	if (!trapq_valid(m, start_s))
 		return TRAPQ_INVALID;
-	if (start_s < tq->end_s)
+	if (start_s < tq->end_s || (start_s > tq->end_s && start_s < tq->known_s))
 		return TRAPQ_EARLY;
 	if (!trapq_room(tq))
 		return TRAPQ_FULL;
@@ -81,10 +87,11 @@ enum trapq_result trapq_append(struct trapq *tq, const struct move *m, double st
 	double d1 = trapq_distance(m->start_mm_s, m->accel_mm_s2, m->accel_s);
 	double d2 = d1 + m->cruise_mm_s * m->cruise_s;
 
-	trapq_phase_put(tq, m, start_s, 0.0, m->start_mm_s, m->accel_mm_s2, m->accel_s);
-	trapq_phase_put(tq, m, start_s + t1, d1, m->cruise_mm_s, 0.0, m->cruise_s);
-	trapq_phase_put(tq, m, start_s + t2, d2, m->cruise_mm_s, -m->accel_mm_s2, m->decel_s);
+	trapq_phase_put(tq, m, start_s, 0.0, 0.0, m->start_mm_s, m->accel_mm_s2, m->accel_s);
+	trapq_phase_put(tq, m, start_s, t1, d1, m->cruise_mm_s, 0.0, m->cruise_s);
+	trapq_phase_put(tq, m, start_s, t2, d2, m->cruise_mm_s, -m->accel_mm_s2, m->decel_s);
 	tq->end_s = start_s + (t2 + m->decel_s);
+	trapq_rest(tq, tq->end_s);
 	for (int i = 0; i < MOVE_AXES; i++)
 		tq->end_mm[i] = m->start_mm[i] - tq->shift_mm[i] + m->dir[i] * m->length_mm;
 	return TRAPQ_OK;
@@ -109,12 +116,12 @@ void trapq_retire(struct trapq *tq, double before_s)
 
 		if (ph->start_s + ph->dur_s > before_s)
 			return;
+		tq->retired_s = ph->start_s + ph->dur_s;
 		tq->tail++;
 	}
 }
 
-/* The last phase that starts at t_s or before; tail - 1 if there is none. */
-static uint64_t trapq_find(const struct trapq *tq, double t_s)
+uint64_t trapq_find(const struct trapq *tq, double t_s)
 {
 	uint64_t lo = tq->tail, hi = tq->head;
 
@@ -166,13 +173,11 @@ void trapq_at(const struct trapq *tq, double t_s, struct trapq_point *out)
 		out->pos_mm[i] += tq->shift_mm[i];
 }
 
-void trapq_clear(struct trapq *tq, double at_s)
+void trapq_clear(struct trapq *tq, double at_s, const double end_mm[MOVE_AXES])
 {
-	struct trapq_point pt;
-
-	trapq_at_frame(tq, at_s, &pt);
 	for (int i = 0; i < MOVE_AXES; i++)
-		tq->end_mm[i] = pt.pos_mm[i];
+		tq->end_mm[i] = end_mm[i];
 	tq->tail = tq->head;
-	tq->end_s = at_s;
+	tq->end_s = tq->known_s = at_s;
+	tq->retired_s = -INFINITY; /* before that: at rest */
 }

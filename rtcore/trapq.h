@@ -23,6 +23,7 @@ struct trapq_phase {
 	double pos_mm[MOVE_AXES]; /* at the start, queue's frame */
 	double dir[MOVE_AXES];
 	uint32_t id, line; /* of the move */
+	int32_t extruder;
 };
 
 struct trapq {
@@ -30,6 +31,8 @@ struct trapq {
 	uint64_t mask;       /* capacity - 1 */
 	uint64_t head, tail; /* count up for ever; phase i is phases[i & mask], tail <= i < head */
 	double end_s;        /* end of the last phase */
+	double known_s;   /* >= end_s: until then nothing will be appended that starts from rest */
+	double retired_s; /* end of the last phase that was forgotten */
 	double end_mm[MOVE_AXES];   /* and where it ends, queue's frame */
 	double shift_mm[MOVE_AXES]; /* named position minus queue's frame, from end_s on */
 };
@@ -37,7 +40,7 @@ struct trapq {
 enum trapq_result {
 	TRAPQ_OK = 0,
 	TRAPQ_FULL = -1,    /* no room for three phases */
-	TRAPQ_EARLY = -2,   /* start_s before trapq_end_s() */
+	TRAPQ_EARLY = -2,   /* start_s before trapq_end_s(), or from rest before known_s */
 	TRAPQ_INVALID = -3, /* not a number, or a broken invariant of struct move */
 };
 
@@ -79,9 +82,19 @@ void trapq_set_position(struct trapq *tq, const double position_mm[MOVE_AXES]);
  * less what trapq_at() is still to be asked about. */
 void trapq_retire(struct trapq *tq, double before_s);
 
-/* Drop all motion from at_s on: at_s becomes the end, where the axes are then their position, at rest.
- * Every joint has to be stepgen_resync()ed after it. at_s may be later than the end. */
-void trapq_clear(struct trapq *tq, double at_s);
+/* Until known_s nothing follows the motion in the queue, unless without a stop: delayed taps of a
+ * joint may go on to there. */
+static inline void trapq_rest(struct trapq *tq, double known_s)
+{
+	tq->known_s = known_s > tq->known_s ? known_s : tq->known_s;
+}
+
+/* Drop all motion: at_s becomes the end, and the axes rest at end_mm (queue's frame) from then on.
+ * Every joint has to be stepgen_resync()ed after it. */
+void trapq_clear(struct trapq *tq, double at_s, const double end_mm[MOVE_AXES]);
+
+/* The last phase that starts at t_s or before; tail - 1 if there is none. Cost: O(log capacity). */
+uint64_t trapq_find(const struct trapq *tq, double t_s);
 
 /* The motion at t_s. Before the oldest phase: where that starts. Cost: O(log capacity). */
 void trapq_at(const struct trapq *tq, double t_s, struct trapq_point *out);

@@ -73,6 +73,8 @@ struct batch {
 	double first_move_s, last_move_s; /* start of the first, end of the last; first < 0: none */
 	uint64_t moves;
 	bool stopping; /* by a trigger or a fault: the checker hears of it when something follows */
+	struct plan_shaper shaper; /* at first, from shaper_s on */
+	double shaper_s;
 	double stop_s;
 	uint32_t halted;            /* motors that it stopped */
 	struct path_recon recon;    /* for the picture */

@@ -54,6 +54,18 @@ static void on_move(void *ctx, const struct move *m, double start_s)
 		plot_planned_move(b->plot, m, start_s);
 }
 
+static void on_shaper(void *ctx, double at_s, double end_s, const struct plan_shaper *s)
+{
+	struct batch *b = ctx;
+
+	if (b->checker) {
+		checker_shaper(b->checker, at_s, end_s, s);
+	} else { /* from the configuration, before anything moves */
+		b->shaper = *s;
+		b->shaper_s = end_s;
+	}
+}
+
 void batch_check_halted(void *ctx, int motor, double at_s)
 {
 	struct batch *b = ctx;
@@ -100,6 +112,7 @@ void batch_check_observer(struct batch *b, struct engine_observer *o)
 				       .move = on_move,
 				       .position = on_position,
 				       .map = on_map,
+				       .shaper = on_shaper,
 				       .abort = on_abort,
 				       .resync = on_resync };
 }
@@ -129,6 +142,7 @@ bool batch_check_start(struct batch *b)
 		return false;
 	for (size_t i = 0; i < b->m->mcus; i++)
 		on_map(b, (int)i, 0, &b->m->engine->mcu[i].map);
+	on_shaper(b, b->shaper_s, b->shaper_s, &b->shaper);
 	if (b->opt.plot) {
 		struct plot_options po = { .title = b->opt.gcode,
 					   .tolerance_us = cfg.tolerance_s * 1e6 };

@@ -67,14 +67,19 @@ static int map_append(struct map_list *l, const struct map_piece *m)
 
 static int checker_allocate(struct checker *c)
 {
+	static const struct plan_shaper no_shaper;
 	const struct checker_config *cfg = &c->cfg;
 
 	c->result = calloc(1, sizeof(*c->result));
 	c->stepper = calloc(cfg->steppers, sizeof(*c->stepper));
 	c->item = calloc(ITEMS_FIRST, sizeof(*c->item));
 	c->item_mask = ITEMS_FIRST - 1;
-	if (!c->result || !c->stepper || !c->item)
+	c->shape = calloc(1, sizeof(*c->shape));
+	if (!c->result || !c->stepper || !c->item || !c->shape)
 		return -ENOMEM;
+	c->shapes = 1;
+	c->shape[0].at = c->shape[0].end = -HUGE_VALL;
+	shape_set(&c->shape[0].set, &no_shaper);
 	for (uint32_t i = 0; i < cfg->mcus; i++) {
 		struct map_piece m = { .from = -HUGE_VAL, .freq = cfg->freq_hz[i] };
 
@@ -93,6 +98,8 @@ static int checker_allocate(struct checker *c)
 		if (!s->x)
 			return -ENOMEM;
 		crossing_init(c, s);
+		if (s->cfg.extruder && extruder_new(s))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -115,8 +122,9 @@ int checker_new(struct checker **out, const struct checker_config *cfg, char *er
 		c->filter = CHECKER_REVERSAL_FILTER_S;
 	else if (cfg->reversal_filter_s < 0)
 		c->filter = -1;
-	memcpy(c->cmd_mm, cfg->start_mm, sizeof(c->cmd_mm));
-	c->end = -HUGE_VALL;
+	for (int i = 0; i < MOVE_AXES; i++)
+		c->end_mm[i] = c->first_mm[i] = c->cmd_mm[i] = cfg->start_mm[i];
+	c->end = c->matched = c->seen = c->change_end = -HUGE_VALL;
 	if (checker_allocate(c)) {
 		snprintf(err, err_len, "no memory for the checker");
 		checker_free(c);
@@ -130,11 +138,14 @@ void checker_free(struct checker *c)
 {
 	if (!c)
 		return;
-	for (uint32_t i = 0; c->stepper && i < c->cfg.steppers; i++)
+	for (uint32_t i = 0; c->stepper && i < c->cfg.steppers; i++) {
+		extruder_free(&c->stepper[i]);
 		free(c->stepper[i].x);
+	}
 	for (uint32_t i = 0; i < CHECKER_MCUS_MAX; i++)
 		free(c->map[i].piece);
 	free(c->item);
+	free(c->shape);
 	free(c->stepper);
 	free(c->result);
 	free(c);
@@ -208,8 +219,10 @@ static void distance_check(struct checker *c, struct stepper *s, uint64_t clock)
 
 int checker_step(struct checker *c, uint32_t stepper, int dir, uint64_t clock)
 {
+	const struct map_piece *m;
 	struct stepper *s;
 	struct executed *x;
+	long double t;
 
 	if (stepper >= c->cfg.steppers)
 		return -EINVAL;
@@ -219,6 +232,9 @@ int checker_step(struct checker *c, uint32_t stepper, int dir, uint64_t clock)
 		distance_check(c, s, clock);
 	s->any_clock = true;
 	s->last_clock = clock;
+	m = &c->map[s->cfg.mcu].piece[c->map[s->cfg.mcu].n - 1];
+	t = m->t0 + ((long double)(int64_t)clock - m->clock0) * m->inv_freq;
+	c->seen = t > c->seen ? t : c->seen;
 	if (s->x_count > s->x_mask) {
 		match_run(c, s, false);
 		if (s->x_count > s->x_mask && executed_grow(s))

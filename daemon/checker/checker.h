@@ -5,6 +5,9 @@
  * planned moves with the machine times at which they were placed, the clock maps, and the steps
  * that the MCU executed; it computes when each step was due in closed form in long double.
  *
+ * Each axis is shaped as checker_shaper() says, and the whole machine delayed by the greatest mean delay
+ * of its shapers (none at first).
+ *
  * Rule: with p(t) the joint position in steps minus the stepper's offset, the counter goes to k+1
  * when p crosses k+0.5 upward, and to k when it crosses k+0.5 downward. Two successive opposite
  * crossings of one threshold less than reversal_filter_s apart are both omitted, left to right.
@@ -48,6 +51,11 @@ struct checker_stepper {
 	 * {80, 80, 0, 0}, B {80, -80, 0, 0}; a cartesian X {80, 0, 0, 0}. */
 	double steps_per_mm[MOVE_AXES];
 	uint64_t min_distance_clock; /* smallest allowed distance of two steps; 0: just increasing */
+	/* An extruder's stepper has weight on E alone and follows, at first, this extruder (-1: none) with
+	 * this pressure advance and half smooth time; see rtcore/extrude.h. */
+	bool extruder;
+	int source;
+	double advance_s, half_s;
 };
 
 struct checker_config {
@@ -71,6 +79,7 @@ enum checker_kind {
 				* phases contradict its length */
 	CHECKER_MAP,        /* a clock map that is not increasing, or jumps at its start */
 	CHECKER_RESYNC,     /* counter differs from what checker_resync() was told */
+	CHECKER_SHAPER,     /* input shapers out of range, or changes that overlap */
 	CHECKER_KINDS
 };
 
@@ -128,6 +137,15 @@ int checker_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0,
 
 /* One executed step. dir > 0 or not, see dir_sign. About 50 ns. */
 int checker_step(struct checker *c, uint32_t stepper, int dir, uint64_t clock);
+
+/* From at_s to end_s the joints go over to these input shapers, as rtcore/shaper.h says; at rest it may
+ * take no time. A change told before for the same at_s is not made. Call it before steps after at_s. */
+int checker_shaper(struct checker *c, double at_s, double end_s, const struct plan_shaper *s);
+
+/* From at_s (less the machine's delay) on that extruder's stepper follows source (-1: none) with these
+ * parameters. at_s does not decrease. */
+int checker_extrude(struct checker *c, uint32_t stepper, double at_s, int source, double advance_s,
+		    double half_s);
 
 /* Abort: what was planned after at_s is void, and everything rests where it was to be then. Only
  * for motion whose steps were not executed either; all steps due before are expected. */

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-long double crossing_joint(const struct stepper *s, const double mm[MOVE_AXES])
+long double crossing_joint(const struct stepper *s, const long double mm[MOVE_AXES])
 {
 	long double p = 0;
 
@@ -21,7 +21,35 @@ long double crossing_joint(const struct stepper *s, const double mm[MOVE_AXES])
 
 void crossing_init(const struct checker *c, struct stepper *s)
 {
-	s->gen = (struct crossing){ .offset = crossing_joint(s, c->cfg.start_mm) };
+	s->gen = (struct crossing){ .offset = crossing_joint(s, c->end_mm) };
+	taps_init(c, s);
+}
+
+static inline long double piece_at(const struct piece *p, long double t, long double *speed)
+{
+	*speed = p->v + (p->a2 / 2 + (3 * p->c3 + 4 * p->c4 * t) * t) * t;
+	return p->q0 + (p->v + (p->a2 / 4 + (p->c3 + p->c4 * t) * t) * t) * t;
+}
+
+/* The same for a quartic: Newton steps that stay in a bracket. */
+static long double piece_time_curved(const struct piece *p, long double q, double *speed)
+{
+	long double lo = 0, hi = p->dur, t = hi / 2, v = 0;
+
+	for (int i = 0; i < 200 && hi - lo > 1e-15L; i++) {
+		long double x = piece_at(p, t, &v) - q, next;
+
+		if (x > 0)
+			hi = t;
+		else
+			lo = t;
+		next = v > 0 ? t - x / v : -1;
+		if (fabsl(x) < 1e-14L && v > 1)
+			break;
+		t = next > lo && next < hi ? next : (lo + hi) / 2;
+	}
+	*speed = (double)v;
+	return p->t0 + t;
 }
 
 /* When the stretch reaches q, and how fast it is there. */
@@ -33,6 +61,8 @@ static inline long double piece_time(const struct piece *p, long double q, doubl
 		*speed = (double)p->v;
 		return p->t0;
 	}
+	if (p->c3 != 0 || p->c4 != 0)
+		return piece_time_curved(p, q, speed);
 	if (p->a2 == 0) {
 		*speed = (double)p->v;
 		tau = x * p->inv_v;
@@ -47,65 +77,101 @@ static inline long double piece_time(const struct piece *p, long double q, doubl
 
 static void piece_end(struct piece *p, long double dur)
 {
+	long double speed;
+
 	p->dur = dur;
-	p->q1 = p->q0 + (p->v + p->a2 * dur / 4) * dur;
+	p->q1 = piece_at(p, dur, &speed);
 	if (p->q1 < p->q0)
 		p->q1 = p->q0;
 }
 
-static void piece_load(struct crossing *g, long double q0, int sign, long double rate,
-		       long double v_mm, long double a_mm, long double dur)
+static long double stretch_speed(const struct stretch *st, long double t)
 {
-	struct piece *p = &g->piece;
-
-	p->t0 = g->t;
-	p->sign = sign;
-	p->q0 = q0;
-	p->v = rate * v_mm;
-	p->a2 = 2 * rate * a_mm;
-	p->v2 = p->v * p->v;
-	p->inv_v = p->v > 0 ? 1 / p->v : 0;
-	p->loaded = true;
-	piece_end(p, dur);
+	return st->v + (st->a + (3 * st->c3 + 4 * st->c4 * t) * t) * t;
 }
 
-/* Load the next phase of a move that takes time and moves this joint. false: the move is done. */
-static bool move_phase(struct stepper *s, const struct item *it)
+/* The first time in 0 .. dur at which the speed changes its sign; dur if it doesn't. */
+static long double stretch_turn(const struct stretch *st)
 {
-	const struct move *m = &it->move;
-	struct crossing *g = &s->gen;
-	long double rate = 0, base;
+	/* between the ends and where the speed itself turns it is monotonic */
+	long double mark[4] = { 0, st->dur, st->dur, st->dur }, a = 12 * st->c4, b = 6 * st->c3;
+	long double d = b * b - 4 * a * st->a, r[2] = { -1, -1 };
 
-	if (g->phase == 0) {
-		g->s = 0;
-		g->t = it->start;
-	}
-	for (int i = 0; i < MOVE_AXES; i++)
-		rate += (long double)s->cfg.steps_per_mm[i] * m->dir[i];
-	base = crossing_joint(s, m->start_mm) - g->offset;
-	while (g->phase < 3) {
-		const long double dur[3] = { m->accel_s, m->cruise_s, m->decel_s };
-		const long double v[3] = { m->start_mm_s, m->cruise_mm_s, m->cruise_mm_s };
-		const long double a[3] = { m->accel_mm_s2, 0, -(long double)m->accel_mm_s2 };
-		unsigned n = g->phase++;
-		long double d = dur[n], s0 = g->s;
+	if (a == 0 && b != 0) {
+		r[0] = -st->a / b;
+	} else if (a != 0 && d >= 0) {
+		long double h = -(b + (b > 0 ? sqrtl(d) : -sqrtl(d))) / 2;
 
-		if (it->cut && d > it->end - g->t)
-			d = it->end - g->t;
-		if (d <= 0)
-			continue;
-		g->s += (v[n] + a[n] * d / 2) * d;
-		g->p_last = base + rate * g->s;
-		if (rate != 0) {
-			int sign = rate > 0 ? 1 : -1;
+		r[0] = h / a;
+		r[1] = h != 0 ? st->a / h : -1;
+		if (r[0] > r[1]) {
+			long double swap = r[0];
 
-			piece_load(g, (base + rate * s0) * sign, sign, fabsl(rate), v[n], a[n], d);
-			g->t += d;
-			return true;
+			r[0] = r[1];
+			r[1] = swap;
 		}
-		g->t += d;
 	}
-	return false;
+	for (int i = 0, n = 1; i < 2; i++)
+		if (r[i] > 0 && r[i] < st->dur)
+			mark[n++] = r[i];
+	for (int i = 0; i < 3; i++) {
+		long double lo = mark[i], hi = mark[i + 1];
+		long double v0 = stretch_speed(st, lo), v1 = stretch_speed(st, hi);
+
+		if (v0 == 0 || v1 == 0 || (v0 < 0) == (v1 < 0))
+			continue;
+		for (int k = 0; k < 80; k++) {
+			long double mid = (lo + hi) / 2;
+
+			if ((stretch_speed(st, mid) < 0) == (v0 < 0))
+				lo = mid;
+			else
+				hi = mid;
+		}
+		return hi;
+	}
+	return st->dur;
+}
+
+/* The next part of the stretch in which the joint goes one way. */
+static void piece_load(struct crossing *g)
+{
+	struct stretch *st = &g->stretch;
+	struct piece *p = &g->piece;
+	bool curved = st->c3 != 0 || st->c4 != 0;
+	long double v1 = st->v + st->a * st->dur, dur = st->dur, t;
+	bool turns = (st->v > 0 && v1 < 0) || (st->v < 0 && v1 > 0);
+
+	if (curved) {
+		dur = stretch_turn(st);
+		turns = dur < st->dur;
+		v1 = stretch_speed(st, dur);
+	} else if (turns) {
+		dur = -st->v / st->a;
+		v1 = 0;
+	}
+	if (st->v != 0 || v1 != 0 || curved) {
+		long double end = st->v + (st->a / 2 + (st->c3 + st->c4 * dur) * dur) * dur;
+
+		p->t0 = st->t;
+		p->sign = end > 0 ? 1 : -1; /* the mean speed but for the beginning's part */
+		p->q0 = st->p * p->sign;
+		p->v = curved ? st->v * p->sign : fabsl(st->v);
+		p->a2 = 2 * st->a * p->sign;
+		p->c3 = st->c3 * p->sign;
+		p->c4 = st->c4 * p->sign;
+		p->v2 = p->v * p->v;
+		p->inv_v = p->v > 0 ? 1 / p->v : 0;
+		p->loaded = true;
+		piece_end(p, dur);
+	}
+	t = dur;
+	st->t += t;
+	st->p += (st->v + (st->a / 2 + (st->c3 + st->c4 * t) * t) * t) * t;
+	st->v = v1;
+	st->a += (6 * st->c3 + 12 * st->c4 * t) * t;
+	st->c3 += 4 * st->c4 * t;
+	st->dur = turns ? st->dur - dur : 0;
 }
 
 static struct event visit_close(struct crossing *g, long double t, int64_t to)
@@ -203,48 +269,47 @@ static void visit_end(struct crossing *g, long double t, struct event *ev)
 	g->visit = false;
 }
 
-static bool resync_event(const struct stepper *s, struct crossing *g, const struct item *it,
+static void resync_event(const struct stepper *s, struct crossing *g, const struct item *it,
 			 struct event *ev)
 {
 	if (g->visit) {
 		visit_end(g, it->start, ev);
 		g->end_either = false;
-		return true; /* and come back for the resync */
+		return; /* and come back for the resync */
 	}
 	g->k = it->pos.count;
-	g->p_last = (long double)g->k;
-	g->offset = crossing_joint(s, it->pos.mm) - g->p_last;
+	g->offset = s->extruder ? extruder_at(s) : crossing_joint(s, it->start_mm);
+	g->offset -= (long double)g->k;
 	*ev = (struct event){
 		.kind = EVENT_RESYNC, .t = it->start, .lo = it->start, .hi = it->start, .k = g->k
 	};
-	g->item++;
-	g->phase = 0;
-	return true;
+	g->special++;
 }
 
 bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev, long double *bound)
 {
 	struct crossing *g = &s->gen;
+	const struct item *it;
 
 	for (;;) {
-		const struct item *it;
+		enum taps_next next;
 
 		if (g->piece.loaded) {
 			if (piece_event(g, ev))
 				return true;
 			continue;
 		}
-		if (g->item == c->item_first + c->item_count)
-			break;
-		it = checker_item(c, g->item);
-		if (it->kind == ITEM_RESYNC && it->pos.stepper == s->index)
-			return resync_event(s, g, it, ev);
-		if (it->kind == ITEM_POSITION)
-			g->offset = crossing_joint(s, it->pos.mm) - g->p_last;
-		else if (it->kind == ITEM_MOVE && move_phase(s, it))
+		if (g->stretch.dur > 0) {
+			piece_load(g);
 			continue;
-		g->item++;
-		g->phase = 0;
+		}
+		next = taps_next(c, s, &it);
+		if (next == TAPS_RESYNC) {
+			resync_event(s, g, it, ev);
+			return true;
+		}
+		if (next == TAPS_UNKNOWN)
+			break;
 	}
 	if (c->finishing && !g->ended) {
 		g->ended = true;
@@ -253,7 +318,7 @@ bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev,
 			return true;
 		}
 	}
-	*bound = g->visit ? g->visit_t : c->end;
+	*bound = g->visit ? g->visit_t : g->t;
 	if (c->finishing)
 		*bound = HUGE_VALL;
 	return false;
@@ -263,11 +328,14 @@ void crossing_cut(struct stepper *s, long double at)
 {
 	struct crossing *g = &s->gen;
 	struct piece *p = &g->piece;
+	struct stretch *st = &g->stretch;
 
-	if (p->loaded && p->t0 + p->dur > at) {
-		piece_end(p, at > p->t0 ? at - p->t0 : 0);
-		g->p_last = p->sign * p->q1;
-	}
+	if (p->loaded && p->t0 >= at)
+		p->loaded = false;
+	else if (p->loaded && p->t0 + p->dur > at)
+		piece_end(p, at - p->t0);
+	if (st->t + st->dur > at)
+		st->dur = at > st->t ? at - st->t : 0;
 	if (g->visit && g->visit_t > at)
 		g->visit = false;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* checker_internal.h - what the checker's source files share: its time line and steppers.
  *
- * checker.c takes calls in; checker_timeline.c keeps moves and stops; checker_crossing.c turns them
- * into one stepper's events (crossings of thresholds); checker_due.c settles which of them count;
- * checker_match.c pairs them with executed steps;
- * checker_stats.c keeps the figures and the list of violations.
+ * checker.c takes calls in; checker_timeline.c keeps moves and stops, checker_shape.c the shapers;
+ * checker_taps.c makes one joint's motion of them, checker_crossing.c its events (crossings of
+ * thresholds); checker_due.c settles which of them count; checker_match.c pairs them with executed
+ * steps; checker_stats.c keeps the figures and the list of violations.
+ * Positions of axes in long double are continuous: no renaming shifts them.
  * Units: t = machine time in s; p, q = joint position in steps minus the offset; speeds per s.
  */
 #ifndef CHECKER_INTERNAL_H
@@ -18,21 +19,44 @@
 
 enum { CHECKER_EXPECTS = 128, CHECKER_CLUSTER = 32, CHECKER_HALTS = 8 };
 
-enum item_kind { ITEM_MOVE, ITEM_POSITION, ITEM_RESYNC };
+enum item_kind { ITEM_MOVE, ITEM_CUT, ITEM_RESYNC };
 
 /* One entry of the time line. */
 struct item {
 	enum item_kind kind;
 	long double start, end;
 	bool cut; /* of a move: it goes only as far as end */
+	long double start_mm[MOVE_AXES], end_mm[MOVE_AXES];
 	union {
 		struct move move;
 		struct {
-			double mm[MOVE_AXES];
 			int64_t count;    /* of a resync: the counter of … */
-			uint32_t stepper; /* … this stepper */
+			uint32_t stepper; /* … this stepper; of a cut: index of the shapers */
 		} pos;
 	};
+};
+
+/* An axis, delay s ago, times amp. */
+struct shape_tap {
+	int axis;
+	long double delay, amp;
+};
+
+enum {
+	SHAPE_PULSES = 5,
+	SHAPE_TAPS = SHAPER_AXES * SHAPE_PULSES + 1,
+	SHAPE_SLICES = 50, /* of a change, see rtcore/shaper.h */
+};
+
+struct shape_set {
+	int n;
+	long double delay;
+	struct shape_tap tap[SHAPE_TAPS];
+};
+
+struct shape_change {
+	long double at, end;
+	struct shape_set set;
 };
 
 struct map_piece {
@@ -70,6 +94,7 @@ struct executed {
 struct piece {
 	long double t0, dur, q0, q1;
 	long double v, v2, a2, inv_v; /* a2 = 2a; inv_v for a2 == 0 */
+	long double c3, c4;           /* of t^3, t^4 */
 	int sign;
 	bool loaded;
 };
@@ -80,12 +105,35 @@ struct halt {
 	bool open;
 };
 
+/* The weighted axes, delay later: p + v t + a t^2 / 2, t since t0, until something else comes. */
+struct tap {
+	long double delay, weight[MOVE_AXES];
+	long double t0, p, v, a, until;
+	uint64_t item;    /* sequence number of the item that comes next, or is being read */
+	unsigned phase;   /* of that item: the next to load */
+	long double s, t; /* path distance and time at the next phase's start, not delayed */
+	long double rest; /* where it is at until */
+	bool open;        /* nothing is known to follow: until is just how far that is sure */
+};
+
+struct stretch {
+	long double t, dur, p, v, a; /* from t on; dur 0: there is none */
+	long double c3, c4;          /* of t^3, t^4 */
+};
+
+enum taps_next { TAPS_STRETCH, TAPS_RESYNC, TAPS_UNKNOWN };
+
 struct crossing {
-	uint64_t item;  /* sequence number of the item that comes next, or is being read */
-	unsigned phase; /* of that item: the next to load */
-	long double s;  /* path distance at the next phase's start, mm */
-	long double t;  /* and its time */
-	long double offset, p_last;
+	struct tap tap[2][SHAPE_TAPS]; /* of the shapers in force and, in a change, of the next ones */
+	int taps[2], slice;            /* slice of the change; -1: in none */
+	uint32_t set;                  /* index of the shapers in force */
+	uint64_t special;              /* the next cut or resync is this item or a later one */
+	uint64_t floor;                /* items before this are cut off */
+	long double t;                 /* stretches before this are made */
+	long double gap; /* next shapers' position less those in force's, at the slice */
+	long double offset;
+	bool given_up;
+	struct stretch stretch; /* not yet made pieces */
 	struct piece piece;
 	int64_t k;  /* the counter by the rule; in a visit, what it came from */
 	bool visit; /* p is within the band around threshold visit_k + 0.5 */
@@ -119,8 +167,9 @@ struct stepper {
 	struct event ahead[CHECKER_CLUSTER + 1];
 	uint32_t ahead_count;
 	struct crossing gen;
-	uint32_t map; /* index of the piece in use */
-	int64_t diff; /* executed minus due, from missing and extra steps so far */
+	struct extruder *extruder; /* NULL: a stepper of axes */
+	uint32_t map;              /* index of the piece in use */
+	int64_t diff;              /* executed minus due, from missing and extra steps so far */
 	struct halt halt[CHECKER_HALTS];
 	uint32_t halts;
 	long double stay_lo, stay_hi; /* of the last step compared, at its threshold */
@@ -139,8 +188,17 @@ struct checker {
 	uint32_t item_count, item_mask;
 	uint32_t since_drain;
 	uint64_t moves;
-	long double end;          /* of the last item: beyond it nothing is known */
-	double cmd_mm[MOVE_AXES]; /* commanded position there */
+	long double end;               /* of the last item: beyond it nothing is known */
+	long double matched;           /* latest step so far that was both due and executed */
+	long double seen;              /* latest step executed: parameters change later than that */
+	double cmd_mm[MOVE_AXES];      /* commanded position at the end, as it is named … */
+	long double end_mm[MOVE_AXES]; /* … and as it is */
+	long double first_mm[MOVE_AXES]; /* before the first item kept */
+	uint64_t floor;                  /* items before the last cut are below this */
+	struct shape_change *shape;      /* [shapes]; the first is from before all */
+	uint32_t shapes;
+	uint32_t settled;       /* at the last cut these came into force, whatever was under way */
+	long double change_end; /* of the last change of shapers */
 	double end_mm_s;
 	bool finishing;
 	struct checker_result *result; /* figures and list collect here */
@@ -162,7 +220,36 @@ bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev,
 void crossing_init(const struct checker *c, struct stepper *s);
 /* Forget what was read of the motion after at. */
 void crossing_cut(struct stepper *s, long double at);
-long double crossing_joint(const struct stepper *s, const double mm[MOVE_AXES]);
+long double crossing_joint(const struct stepper *s, const long double mm[MOVE_AXES]);
+
+/* checker_taps.c: the joint's next stretch, or *it is a resync of it that comes next. */
+enum taps_next taps_next(const struct checker *c, struct stepper *s, const struct item **it);
+void taps_init(const struct checker *c, struct stepper *s);
+/* Item number seq is a cut that the stepper has come to, or beyond. */
+void taps_cut(const struct checker *c, struct stepper *s, uint64_t seq);
+/* Forget what was read after at: something changes there. Shapers number `set` are in force. */
+void taps_rewind(const struct checker *c, struct stepper *s, uint32_t set, long double at);
+/* The oldest item it still needs. */
+uint64_t taps_item(const struct stepper *s);
+/* Set a tap to what it is in at t, by items from number `from` on; its position then. */
+void tap_seek(const struct checker *c, struct tap *tap, uint64_t from, long double t);
+long double tap_at(const struct tap *tap, long double t);
+
+/* checker_extrude.c: the same for an extruder's stepper; it stops where its counter is. */
+int extruder_new(struct stepper *s);
+void extruder_free(struct stepper *s);
+enum taps_next extruder_next(const struct checker *c, struct stepper *s, long double stop);
+void extruder_stop(const struct checker *c, struct stepper *s, uint64_t item, long double at,
+		   uint32_t set);
+uint64_t extruder_item(const struct stepper *s);
+long double extruder_at(const struct stepper *s); /* where it has come to */
+
+/* checker_shape.c */
+void shape_set(struct shape_set *set, const struct plan_shaper *s);
+long double shape_slice(const struct shape_change *ch, int k);
+long double shape_share(int k);
+/* Where the shapers have the axes at t. */
+void shape_axes(const struct checker *c, long double t, long double mm[MOVE_AXES]);
 
 /* checker_match.c: compare what can be compared. force: don't wait for more executed steps. */
 void match_run(struct checker *c, struct stepper *s, bool force);

@@ -333,13 +333,14 @@ void match_cut(struct stepper *s, long double at)
 	crossing_cut(s, at);
 }
 
-static void give_up(const struct checker *c, struct stepper *s)
+static void give_up(struct stepper *s)
 {
 	s->x_count = 0;
 	s->e_count = 0;
 	s->ahead_count = 0;
 	s->gen.piece.loaded = false;
-	s->gen.item = c->item_first + c->item_count;
+	s->gen.stretch.dur = 0;
+	s->gen.given_up = true;
 }
 
 void match_run(struct checker *c, struct stepper *s, bool force)
@@ -350,7 +351,7 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 		long double err;
 
 		if (c->result->violations >= GIVE_UP) {
-			give_up(c, s);
+			give_up(s);
 			return;
 		}
 		if (!s->e_count) {
@@ -392,6 +393,8 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 			s->stay_lo = e->lo;
 			s->stay_hi = e->hi;
 			s->stay_dir = e->dir;
+			if (e->t > c->matched)
+				c->matched = e->t;
 			e_pop(s);
 			x_pop(s);
 		} else if (stay_goes_on(c, s)) {

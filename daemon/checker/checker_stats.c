@@ -114,6 +114,7 @@ const char *checker_kind_name(enum checker_kind kind)
 		[CHECKER_PLACEMENT] = "move placement",
 		[CHECKER_CONTINUITY] = "move continuity",
 		[CHECKER_MAP] = "clock map",
+		[CHECKER_SHAPER] = "input shaper",
 		[CHECKER_RESYNC] = "counter read back",
 	};
 

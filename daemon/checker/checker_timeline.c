@@ -13,26 +13,34 @@ enum {
 	FORCE_ITEMS = 1 << 17, /* more than this are kept only when steps are missing: don't wait */
 };
 
-/* Drop the items that every stepper has passed. */
+#define KEEP_S 1 /* more than a shaper's delay and what a fault's cut reaches back */
+
+/* Drop the items that every stepper has passed and that no cut and no change of shapers can still
+ * ask for. */
 static void items_trim(struct checker *c)
 {
 	uint64_t seq = c->item_first + c->item_count;
+	long double before = c->matched - KEEP_S;
 
-	for (uint32_t i = 0; i < c->cfg.steppers; i++)
-		if (c->stepper[i].gen.item < seq)
-			seq = c->stepper[i].gen.item;
-	c->item_count -= (uint32_t)(seq - c->item_first);
-	c->item_first = seq;
+	for (uint32_t i = 0; i < c->cfg.steppers; i++) {
+		uint64_t item = taps_item(&c->stepper[i]);
+
+		if (!c->stepper[i].gen.given_up && item < seq)
+			seq = item;
+	}
+	if (seq < c->item_first + c->item_count && checker_item(c, seq)->start - KEEP_S < before)
+		before = checker_item(c, seq)->start - KEEP_S;
+	while (c->item_first < seq && checker_item(c, c->item_first)->end < before) {
+		if (checker_item(c, c->item_first)->kind != ITEM_RESYNC)
+			memcpy(c->first_mm, checker_item(c, c->item_first)->end_mm,
+			       sizeof(c->first_mm));
+		c->item_first++;
+		c->item_count--;
+	}
 }
 
-static struct item *item_append(struct checker *c)
+static struct item *item_push(struct checker *c)
 {
-	if (++c->since_drain >= DRAIN_MOVES) {
-		c->since_drain = 0;
-		for (uint32_t i = 0; i < c->cfg.steppers; i++)
-			match_run(c, &c->stepper[i], c->item_count > FORCE_ITEMS);
-		items_trim(c);
-	}
 	if (c->item_count > c->item_mask) {
 		uint32_t cap = 2 * (c->item_mask + 1);
 		struct item *grown = calloc(cap, sizeof(*grown));
@@ -47,6 +55,17 @@ static struct item *item_append(struct checker *c)
 		c->item_mask = cap - 1;
 	}
 	return checker_item(c, c->item_first + c->item_count++);
+}
+
+static struct item *item_append(struct checker *c)
+{
+	if (++c->since_drain >= DRAIN_MOVES) {
+		c->since_drain = 0;
+		for (uint32_t i = 0; i < c->cfg.steppers; i++)
+			match_run(c, &c->stepper[i], c->item_count > FORCE_ITEMS);
+		items_trim(c);
+	}
+	return item_push(c);
 }
 
 /* Does the move keep its own promises (see move.h)? */
@@ -121,6 +140,7 @@ static long double move_distance(const struct move *m, long double t)
 static bool move_sane(const struct checker *c, const struct move *m, double start_s)
 {
 	double total = m->accel_s + m->cruise_s + m->decel_s;
+	long double dir[MOVE_AXES];
 	bool ok = checker_sane(start_s, -1e12, 1e12) && checker_sane(m->accel_s, 0, 1e9) &&
 		  checker_sane(m->cruise_s, 0, 1e9) && checker_sane(m->decel_s, 0, 1e9) &&
 		  total > 0 && checker_sane(m->start_mm_s, 0, 1e9) &&
@@ -130,8 +150,10 @@ static bool move_sane(const struct checker *c, const struct move *m, double star
 	for (int i = 0; i < MOVE_AXES; i++)
 		ok = ok && checker_sane(m->start_mm[i], -1e9, 1e9) &&
 		     checker_sane(m->dir[i], -1e6, 1e6);
+	for (int i = 0; i < MOVE_AXES; i++)
+		dir[i] = m->dir[i];
 	for (uint32_t i = 0; ok && i < c->cfg.steppers; i++)
-		ok = fabsl(crossing_joint(&c->stepper[i], m->dir) * move_distance(m, total)) <
+		ok = fabsl(crossing_joint(&c->stepper[i], dir) * move_distance(m, total)) <
 		     STEPS_A_MOVE_MAX;
 	return ok;
 }
@@ -158,15 +180,18 @@ int checker_move(struct checker *c, const struct move *m, double start_s)
 	c->end = it->end;
 	c->end_mm_s = m->end_mm_s;
 	c->moves++;
-	for (int i = 0; i < MOVE_AXES; i++)
+	for (int i = 0; i < MOVE_AXES; i++) {
+		long double shift = c->cmd_mm[i] - c->end_mm[i]; /* names less positions */
+
 		c->cmd_mm[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
+		it->start_mm[i] = m->start_mm[i] - shift;
+		it->end_mm[i] = c->end_mm[i] = c->cmd_mm[i] - shift;
+	}
 	return 0;
 }
 
 int checker_position(struct checker *c, const double position_mm[MOVE_AXES])
 {
-	struct item *it;
-
 	for (int i = 0; i < MOVE_AXES; i++) {
 		if (!checker_sane(position_mm[i], -1e9, 1e9)) {
 			checker_report(c, CHECKER_CONTINUITY, -1, 0, c->end,
@@ -174,15 +199,9 @@ int checker_position(struct checker *c, const double position_mm[MOVE_AXES])
 			return 0;
 		}
 	}
-	it = item_append(c);
-	if (!it)
-		return -ENOMEM;
 	if (c->end_mm_s > 1e-6)
 		checker_report(c, CHECKER_CONTINUITY, -1, 0, c->end,
 			       "position set while moving at %.6g mm/s", c->end_mm_s);
-	it->kind = ITEM_POSITION;
-	it->start = it->end = c->end;
-	memcpy(it->pos.mm, position_mm, sizeof(it->pos.mm));
 	memcpy(c->cmd_mm, position_mm, sizeof(c->cmd_mm));
 	return 0;
 }
@@ -209,41 +228,48 @@ int checker_stop(struct checker *c, double at_s)
 
 int checker_cut(struct checker *c, double at_s)
 {
+	long double mm[MOVE_AXES];
+	struct item *it;
+	uint64_t seq;
+
 	if (!checker_sane(at_s, -1e12, 1e12))
 		return -EINVAL;
+	shape_axes(c, at_s, mm);
 	while (c->item_count) {
-		struct item *it = checker_item(c, c->item_first + c->item_count - 1);
-		const struct move *m = &it->move;
-		long double s;
-
-		if (it->end <= at_s || it->kind == ITEM_RESYNC)
+		it = checker_item(c, c->item_first + c->item_count - 1);
+		if (it->end <= at_s || it->kind != ITEM_MOVE)
 			break;
-		if (it->kind != ITEM_MOVE || it->start >= at_s) {
-			if (it->kind == ITEM_MOVE)
-				memcpy(c->cmd_mm, m->start_mm, sizeof(c->cmd_mm));
-			c->item_count--;
-			continue;
+		if (it->start < at_s) {
+			it->cut = true;
+			it->end = at_s;
+			break;
 		}
-		s = move_distance(m, at_s - it->start);
-		for (int i = 0; i < MOVE_AXES; i++)
-			c->cmd_mm[i] = (double)(m->start_mm[i] + m->dir[i] * s);
-		it->cut = true;
-		it->end = at_s;
+		c->item_count--;
 	}
+	seq = c->item_first + c->item_count;
+	it = item_push(c);
+	if (!it)
+		return -ENOMEM;
+	it->kind = ITEM_CUT;
+	it->start = it->end = at_s;
+	c->end = at_s;
+	c->end_mm_s = 0;
+	c->floor = seq + 1;
+	for (int i = 0; i < MOVE_AXES; i++) {
+		c->cmd_mm[i] += (double)(mm[i] - c->end_mm[i]);
+		c->end_mm[i] = it->start_mm[i] = it->end_mm[i] = mm[i];
+	}
+	it->pos.stepper = c->settled = c->shapes - 1;
+	c->change_end = at_s;
 	for (uint32_t i = 0; i < c->cfg.steppers; i++) {
 		struct crossing *g = &c->stepper[i].gen;
-		uint64_t end = c->item_first + c->item_count;
 
 		match_cut(&c->stepper[i], at_s);
-		if (g->item >= end && (g->item > end || g->phase)) {
-			g->item = end; /* it was reading one that is gone */
-			g->phase = 0;
-			g->piece.loaded = false;
-		}
+		if (g->special > seq)
+			g->special = seq;
+		if (g->t > at_s)
+			taps_cut(c, &c->stepper[i], seq);
 	}
-	if (c->end > at_s)
-		c->end = at_s;
-	c->end_mm_s = 0;
 	return 0;
 }
 
@@ -259,7 +285,7 @@ int checker_resync(struct checker *c, uint32_t stepper, double at_s, int64_t cou
 		return -ENOMEM;
 	it->kind = ITEM_RESYNC;
 	it->start = it->end = at_s;
-	memcpy(it->pos.mm, c->cmd_mm, sizeof(it->pos.mm));
+	memcpy(it->start_mm, c->end_mm, sizeof(it->start_mm));
 	it->pos.stepper = stepper;
 	it->pos.count = count;
 	if (c->end < at_s)

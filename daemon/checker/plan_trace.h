@@ -42,6 +42,7 @@ enum plan_trace_kind {
 	PLAN_TRACE_RESYNC,   /* struct plan_trace_resync */
 	PLAN_TRACE_END,      /* nothing: the run was closed in order */
 	PLAN_TRACE_STOP,     /* struct plan_trace_halt, stepper unused: checker_stop() */
+	PLAN_TRACE_SHAPER,   /* struct plan_trace_shaper */
 };
 
 struct plan_trace_setup {
@@ -87,6 +88,11 @@ struct plan_trace_resync {
 	int64_t count;
 };
 
+struct plan_trace_shaper {
+	double at_s, end_s;
+	struct plan_shaper shaper;
+};
+
 struct plan_trace_rec {
 	enum plan_trace_kind kind;
 	union {
@@ -98,6 +104,7 @@ struct plan_trace_rec {
 		struct plan_trace_map map;
 		struct plan_trace_halt halt;
 		struct plan_trace_resync resync;
+		struct plan_trace_shaper shaper;
 	};
 };
 

@@ -18,6 +18,7 @@
 
 #include "daemon/gcode/skew.h"
 #include "daemon/pins.h"
+#include "move.h"
 
 struct config;
 
@@ -93,6 +94,13 @@ struct machine_extruder {
 	double pressure_advance_s, pressure_advance_smooth_s; /* kept, not used yet */
 };
 
+/* [input_shaper]: one axis. */
+struct machine_shaper {
+	int type;             /* enum shaper_type; none without a frequency */
+	double freq_hz;       /* 0: not shaped */
+	double damping_ratio; /* 0 <= ratio < 1 */
+};
+
 /* [fan]: the part cooling fan of M106. */
 struct machine_fan {
 	struct pin pin;                              /* .set is false without a [fan] section */
@@ -157,6 +165,7 @@ struct machine_config {
 	size_t extruder_count; /* may be 0 */
 	struct machine_extruder extruders[MACHINE_EXTRUDER_MAX];
 
+	struct machine_shaper shaper[SHAPER_AXES];
 	struct machine_fan fan;
 	struct machine_gcode gcode;
 	struct machine_stepd stepd;

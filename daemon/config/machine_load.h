@@ -96,6 +96,9 @@ void extruders_load(struct machine_load *l);
 /* machine_gcode.c: [gcode_arcs], [firmware_retraction], [skew_correction …], [exclude_object]. */
 void gcode_load(struct machine_load *l);
 
+/* machine_shaper.c: [input_shaper]. */
+void shapers_load(struct machine_load *l);
+
 /* machine_stepd.c: [stepd], [stepd_sim]. After the MCUs. */
 void stepd_load(struct machine_load *l);
 

@@ -117,8 +117,8 @@ static long double ref_root(long double v, long double a, long double x, long do
 	return t < 0.0L ? 0.0L : t > dur ? dur : t;
 }
 
-static void ref_phase(struct ref_joint *j, long double start_s, long double p0, long double v,
-		      long double a, long double dur)
+void ref_joint_phase(struct ref_joint *j, long double start_s, long double p0, long double v,
+		     long double a, long double dur)
 {
 	long double p1 = p0 + v * dur + 0.5L * a * dur * dur;
 	long double near = fabsl(p1 + 0.5L - roundl(p1 + 0.5L));
@@ -140,13 +140,13 @@ void ref_joint_move(struct ref_joint *j, const struct move *m, double start_s)
 		w += (long double)j->weight[i] * m->dir[i];
 		p += (long double)j->weight[i] * (m->start_mm[i] - j->shift_mm[i]);
 	}
-	ref_phase(j, t, p, w * v0, w * a, m->accel_s);
+	ref_joint_phase(j, t, p, w * v0, w * a, m->accel_s);
 	t += m->accel_s;
 	p += w * (v0 * m->accel_s + 0.5L * a * m->accel_s * m->accel_s);
-	ref_phase(j, t, p, w * vc, 0.0L, m->cruise_s);
+	ref_joint_phase(j, t, p, w * vc, 0.0L, m->cruise_s);
 	t += m->cruise_s;
 	p += w * vc * m->cruise_s;
-	ref_phase(j, t, p, w * vc, -w * a, m->decel_s);
+	ref_joint_phase(j, t, p, w * vc, -w * a, m->decel_s);
 }
 
 void ref_joint_rename(struct ref_joint *j, const double old_mm[MOVE_AXES],

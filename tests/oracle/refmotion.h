@@ -44,6 +44,9 @@ struct ref_joint {
 
 void ref_joint_init(struct ref_joint *j, const double weight[MOVE_AXES]);
 void ref_joint_free(struct ref_joint *j);
+/* One monotone stretch p0 + v t + a t^2 / 2, less the offset. */
+void ref_joint_phase(struct ref_joint *j, long double start_s, long double p0, long double v,
+		     long double a, long double dur);
 void ref_joint_move(struct ref_joint *j, const struct move *m, double start_s);
 /* Names change while the axes, so far called old_mm, stand still. */
 void ref_joint_rename(struct ref_joint *j, const double old_mm[MOVE_AXES],

@@ -5,7 +5,8 @@
  * slower than a step a second, pauses of hours, start after 100 days, 500 kHz), cartesian and CoreXY, 80
  * and 640 steps/mm, 16/50/180 MHz, handed out in slices at random instants: every step is there
  * once, in order, within the tolerance; joins keep half the exact interval; nothing is late.
- * How: tests/oracle/refmotion.c computes all steps in long double; runs are expanded and compared.
+ * The same with every kind of input shaper on X and Y, changed in mid-motion again and again.
+ * How: tests/oracle/ computes all steps in long double; runs are expanded and compared.
  * Repeat: STEPD_SEED=<printed> build/tests/unit/test_stepgen
  */
 #include <setjmp.h>
@@ -19,9 +20,9 @@
 #include <cmocka.h>
 
 #include "stepgen.h"
-#include "tests/oracle/refmotion.h"
+#include "tests/oracle/refshape.h"
 
-enum { MOVES = 120, PHASES = 64 };
+enum { MOVES = 120, PHASES = 64, SHAPED_PHASES = 1024 };
 
 struct scene {
 	uint64_t rng;
@@ -32,6 +33,9 @@ struct scene {
 	double weight[MOVE_AXES];
 	double freq_hz, steps_mm;
 	int n;
+	/* Shapers change before these moves are known, in force some time later. */
+	int changes, change_move[REF_SETS];
+	struct shaper_change change[REF_SETS];
 };
 
 static const double no_mm[MOVE_AXES];
@@ -150,6 +154,72 @@ static bool scene_reference(const struct scene *sc, struct ref_joint *ref)
 	return ref_joint_filter(ref, STEPGEN_REVERSAL_FILTER_S) > 2e-8L && ref->close_steps > 1e-7L;
 }
 
+static struct plan_shaper_axis random_shaper(uint64_t *rng)
+{
+	return (struct plan_shaper_axis){ .type = (uint32_t)(ref_random(rng) % SHAPER_TYPES),
+					  .freq_hz = ref_uniform(rng, 25.0, 90.0),
+					  .damping_ratio = ref_uniform(rng, 0.0, 0.2) };
+}
+
+/* Shapers for a scene: from the start, and changes; as the engine would place them. */
+static void scene_shape(struct scene *sc)
+{
+	uint64_t *rng = &sc->rng;
+	struct shaper sh;
+	int every = 4 + (int)(ref_random(rng) % 60);
+
+	shaper_init(&sh);
+	sc->changes = 0;
+	for (int k = 0; k < sc->n && sc->changes < REF_SETS - 1; k++) {
+		struct plan_shaper plan;
+		struct shaper_set set;
+
+		if (k > 0 && ref_random(rng) % (uint64_t)every)
+			continue;
+		plan.axis[0] = random_shaper(rng);
+		plan.axis[1] = ref_random(rng) % 4 ? random_shaper(rng) : plan.axis[0];
+		assert_true(shaper_set_make(&plan, &set));
+		assert_true(shaper_append(&sh, &set, sc->start_s[k] + shaper_newest(&sh)->delay_s,
+					  INFINITY));
+		sc->change_move[sc->changes] = k;
+		sc->change[sc->changes++] = *shaper_at_index(&sh, sh.head - 1);
+	}
+}
+
+static bool scene_shaped_reference(const struct scene *sc, struct ref_joint *ref)
+{
+	struct ref_shape shape = { .sets = 1 };
+	double pos[MOVE_AXES] = { 0 };
+
+	shape.set[0] = (struct ref_set){ .n = 1, .tap = { { 0.0, { 1, 1, 1, 1 } } } };
+	for (int i = 0; i < sc->changes; i++) {
+		const struct shaper_change *c = &sc->change[i];
+		struct ref_set *s = &shape.set[shape.sets++];
+
+		*s = (struct ref_set){ .at_s = c->at_s,
+				       .end_s = c->end_s,
+				       .n = (int)c->set.n,
+				       .slices = SHAPER_SLICES };
+		for (int k = 0; k < s->n; k++) {
+			s->tap[k].delay_s = c->set.tap[k].delay_s;
+			memcpy(s->tap[k].amp, c->set.tap[k].amp, sizeof(s->tap[k].amp));
+		}
+	}
+	ref_joint_init(ref, sc->weight);
+	for (int k = 0; k < sc->n; k++) {
+		const struct move *m = &sc->moves[k];
+
+		if (sc->rename[k])
+			ref_shape_rename(&shape, pos, sc->rename_mm[k]);
+		ref_shape_move(&shape, m, sc->start_s[k]);
+		for (int i = 0; i < MOVE_AXES; i++)
+			pos[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
+	}
+	ref_shape_steps(&shape, ref);
+	ref_shape_free(&shape);
+	return ref_joint_filter(ref, STEPGEN_REVERSAL_FILTER_S) > 2e-8L && ref->close_steps > 1e-7L;
+}
+
 struct checker {
 	const struct ref_joint *ref;
 	struct clockmap map;
@@ -198,8 +268,8 @@ static void check_run(struct checker *ck, const struct step_run *run, double due
 		if (fabsl(err) > ck->worst_s)
 			ck->worst_s = fabsl(err);
 		if (fabsl(err) > (long double)STEPGEN_TOL_S) {
-			print_message("step %lld off by %.3Lg us\n", (long long)(first + j),
-				      err * 1e6L);
+			print_message("step %lld at %.9Lf off by %.9Lg us\n",
+				      (long long)(first + j), s->t_s, err * 1e6L);
 			fail();
 		}
 		assert_true(!ck->any || clock > before);
@@ -230,13 +300,16 @@ static void check_run(struct checker *ck, const struct step_run *run, double due
 static void scene_run(struct scene *sc, const struct ref_joint *ref, struct stepgen *sg,
 		      struct checker *ck)
 {
-	struct trapq_phase phases[PHASES];
+	static struct trapq_phase phases[SHAPED_PHASES];
+	static struct shaper sh;
 	struct trapq tq;
 	struct stepgen_config cfg = { 0 };
 	double now = sc->start_s[0] - 0.01;
-	int fed = 0;
+	int fed = 0, changed = 0;
 
-	trapq_init(&tq, phases, PHASES);
+	shaper_init(&sh);
+	trapq_init(&tq, phases, sc->changes ? SHAPED_PHASES : PHASES);
+	cfg.shaper = sc->changes ? &sh : NULL;
 	memcpy(cfg.weight, sc->weight, sizeof(cfg.weight));
 	stepgen_init(sg, &cfg, &tq);
 	*ck = (struct checker){ .ref = ref, .map = { 0.0, 12345, sc->freq_hz } };
@@ -249,6 +322,14 @@ static void scene_run(struct scene *sc, const struct ref_joint *ref, struct step
 				trapq_set_position(&tq, sc->rename_mm[fed]);
 			double at = sc->start_s[fed];
 
+			if (changed < sc->changes && sc->change_move[changed] == fed) {
+				const struct shaper_change *c = &sc->change[changed];
+
+				assert_true(shaper_append(&sh, &c->set, c->at_s, INFINITY));
+				assert_true(shaper_at_index(&sh, sh.head - 1)->at_s == c->at_s);
+				changed++;
+			}
+
 			assert_int_equal(trapq_append(&tq, &sc->moves[fed], at), TRAPQ_OK);
 			fed++;
 		}
@@ -257,22 +338,27 @@ static void scene_run(struct scene *sc, const struct ref_joint *ref, struct step
 		struct step_run run;
 		enum stepgen_result r;
 
-		if (fed < sc->n && due > tq.end_s - 0.001)
-			due = tq.end_s - 0.001;
-		if (fed < sc->n && limit > tq.end_s - 0.0005)
-			limit = tq.end_s - 0.0005;
+		if (fed < sc->n && due > sc->start_s[fed] - 0.001)
+			due = sc->start_s[fed] - 0.001;
+		if (fed < sc->n && limit > sc->start_s[fed] - 0.0005)
+			limit = sc->start_s[fed] - 0.0005;
 		limit = limit > due ? limit : due;
+		trapq_rest(&tq, limit);
 		while ((r = stepgen_next(sg, due, limit, &ck->map, &run)) == STEPGEN_RUN)
 			check_run(ck, &run, due, limit);
 		if (r != STEPGEN_NONE) {
 			print_message("step %lld: error %d\n", (long long)ck->next, r);
 			fail();
 		}
-		assert_true(ck->next >= ref->n ||
-			    ref->steps[ck->next].t_s >= (long double)due - 1e-8L);
+		if (ck->next < ref->n && ref->steps[ck->next].t_s < (long double)due - 1e-8L) {
+			print_message("step %lld at %.9Lf is not handed out by %.9f\n",
+				      (long long)ck->next, ref->steps[ck->next].t_s, due);
+			fail();
+		}
 		assert_true(stepgen_frontier_s(sg) >= due);
-		trapq_retire(&tq, stepgen_frontier_s(sg));
-		if (fed == sc->n && due > tq.end_s)
+		trapq_retire(&tq, stepgen_frontier_s(sg) - (sc->changes ? SHAPER_SPAN_S_MAX : 0.0));
+		shaper_retire(&sh, stepgen_frontier_s(sg));
+		if (fed == sc->n && due > tq.end_s + SHAPER_SPAN_S_MAX)
 			break;
 		now = due + ref_loguniform(&sc->rng, 1e-5, 0.1);
 		/* Long rests are not walked through. */
@@ -283,22 +369,25 @@ static void scene_run(struct scene *sc, const struct ref_joint *ref, struct step
 	assert_int_equal(stepgen_count(sg), ref->count);
 }
 
-static void test_random(void **state)
+static void scenes_run(const char *what, bool shaped)
 {
 	static struct scene sc;
 	static struct stepgen sg;
-	uint64_t seed = ref_seed("random motion");
+	uint64_t seed = ref_seed(what);
 	long double worst = 0.0L;
 	uint64_t commands = 0, steps = 0, rebases = 0;
 	int done = 0, n = getenv("STEPD_SCENES") ? atoi(getenv("STEPD_SCENES")) : 150;
 
-	(void)state;
 	for (int k = 0; k < 2 * n && done < n; k++) {
 		struct ref_joint ref;
 		struct checker ck;
+		bool sure;
 
 		scene_make(&sc, seed * 1000003u + (uint64_t)k);
-		if (scene_reference(&sc, &ref)) {
+		if (shaped)
+			scene_shape(&sc);
+		sure = shaped ? scene_shaped_reference(&sc, &ref) : scene_reference(&sc, &ref);
+		if (sure) {
 			if (getenv("STEPD_VERBOSE"))
 				printf("scene %d: %lld steps\n", k, (long long)ref.n);
 			scene_run(&sc, &ref, &sg, &ck);
@@ -314,6 +403,18 @@ static void test_random(void **state)
 		      (unsigned long long)steps, (unsigned long long)commands,
 		      (unsigned long long)rebases, worst * 1e6L);
 	assert_true(done >= n / 2 && rebases > 0);
+}
+
+static void test_random(void **state)
+{
+	(void)state;
+	scenes_run("random motion", false);
+}
+
+static void test_shaped(void **state)
+{
+	(void)state;
+	scenes_run("shaped motion", true);
 }
 
 /* On a threshold at rest, up, down, again and again: nothing is lost, nothing doubled. */
@@ -364,8 +465,9 @@ static void test_resync(void **state)
 	struct trapq tq;
 	struct clockmap map = { 0.0, 0, 50e6 };
 	struct stepgen_config cfg = { .weight = { 80.0 } };
+	static struct shaper sh;
 	struct move m;
-	double dir[MOVE_AXES] = { 1.0 };
+	double dir[MOVE_AXES] = { 1.0 }, end[MOVE_AXES];
 	uint64_t rng = ref_seed("resync");
 	struct step_run run;
 
@@ -376,7 +478,9 @@ static void test_resync(void **state)
 	assert_int_equal(trapq_append(&tq, &m, 1.0), TRAPQ_OK);
 	while (stepgen_next(&sg, 1.2, 1.3, &map, &run) == STEPGEN_RUN)
 		;
-	trapq_clear(&tq, 1.5);
+	shaper_init(&sh);
+	shaper_position(&sh, &tq, 1.5, end);
+	trapq_clear(&tq, 1.5, end);
 	stepgen_resync(&sg, 77);
 	double home[MOVE_AXES] = { 5.0, 6.0, 7.0, 8.0 };
 
@@ -435,9 +539,8 @@ static void test_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_threshold),
-		cmocka_unit_test(test_resync),
+		cmocka_unit_test(test_random),    cmocka_unit_test(test_shaped),
+		cmocka_unit_test(test_threshold), cmocka_unit_test(test_resync),
 		cmocka_unit_test(test_errors),
 	};
 

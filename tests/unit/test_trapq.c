@@ -201,7 +201,9 @@ static void test_names(void **state)
 	assert_true(fabs(pt.pos_mm[0] - 102.5) < 1e-9 && fabs(pt.speed_mm_s - 10.0) < 1e-9);
 	assert_int_equal(pt.id, 7);
 	assert_int_equal(pt.line, 9);
-	trapq_clear(&tq, 2.3);
+	for (int i = 0; i < MOVE_AXES; i++)
+		end[i] = pt.pos_mm[i] - tq.shift_mm[i];
+	trapq_clear(&tq, 2.3, end);
 	trapq_end_position(&tq, end);
 	assert_true(fabs(end[0] - 102.5) < 1e-9 && trapq_end_s(&tq) == 2.3);
 	assert_int_equal(tq.head - tq.tail, 0);

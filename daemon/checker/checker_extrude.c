@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* checker_extrude.c - the exact motion of an extruder's stepper, see rtcore/extrude.h for the rule.
+ *
+ * Boundaries are read off the time line one by one: what was the stepper in before, what after? All
+ * those whose windows are not over are added up for each stretch anew, straight from the formula.
+ */
+#include "checker_internal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const long double HALF_MIN_S = 0.005L, HALF_MAX_S = 0.1L;
+
+struct flow {
+	long double u0, y, v, h; /* y + v t + h t^2 */
+	long double advance, half;
+};
+
+struct leap {
+	long double u, half, j[3];
+	struct flow after;
+};
+
+struct filament_phase {
+	long double start, end, v, a, pos, dir;
+	int extruder;
+	bool goes, extrudes, ok; /* along X or Y; E forward */
+};
+
+struct extrude_change {
+	long double at, advance, half;
+	int source;
+};
+
+struct extruder {
+	struct extrude_change *change;
+	uint32_t changes, param;
+	uint64_t item;
+	unsigned phase;
+	long double s, t; /* of the next phase, in its move */
+	struct filament_phase cur, peek;
+	bool moving, joined;
+	long double shift;
+	struct flow now, done;
+	struct leap *leap; /* ring */
+	uint32_t first, count, mask;
+	long double u; /* stretches before this are made */
+	uint32_t set;
+	int slice;
+};
+
+static struct leap *leap_at(const struct extruder *x, uint32_t i)
+{
+	return &x->leap[(x->first + i) & x->mask];
+}
+
+static long double flow_y(const struct flow *f, long double u)
+{
+	long double t = u - f->u0;
+
+	return f->y + (f->v + f->h * t) * t;
+}
+
+static long double flow_v(const struct flow *f, long double u)
+{
+	return f->v + 2 * f->h * (u - f->u0);
+}
+
+/* ---- phases ---- */
+
+static void peek_load(const struct checker *c, const struct stepper *s, struct extruder *x)
+{
+	uint64_t end = c->item_first + c->item_count;
+
+	for (; !x->peek.ok && x->item < end; x->item++, x->phase = 0) {
+		const struct item *it = checker_item(c, x->item);
+		const struct move *m = &it->move;
+		const long double dur[3] = { m->accel_s, m->cruise_s, m->decel_s };
+		const long double v[3] = { m->start_mm_s, m->cruise_mm_s, m->cruise_mm_s };
+		const long double a[3] = { m->accel_mm_s2, 0, -(long double)m->accel_mm_s2 };
+
+		if (it->kind == ITEM_CUT)
+			return;
+		if (it->kind != ITEM_MOVE)
+			continue;
+		if (x->phase == 0) {
+			x->s = 0;
+			x->t = it->start;
+		}
+		for (; !x->peek.ok && x->phase < 3; x->phase++) {
+			unsigned n = x->phase;
+			long double d = dur[n];
+
+			if (it->cut && d > it->end - x->t)
+				d = it->end - x->t;
+			if (d <= 0)
+				continue;
+			x->peek = (struct filament_phase){
+				.start = x->t,
+				.end = x->t + d,
+				.v = v[n],
+				.a = a[n],
+				.dir = (long double)s->cfg.steps_per_mm[AXIS_E] * m->dir[AXIS_E],
+				.pos = (long double)s->cfg.steps_per_mm[AXIS_E] *
+				       (it->start_mm[AXIS_E] + m->dir[AXIS_E] * x->s),
+				.extruder = m->extruder,
+				.extrudes = m->dir[AXIS_E] > 0,
+				.goes = m->dir[AXIS_X] != 0 || m->dir[AXIS_Y] != 0,
+				.ok = true,
+			};
+			x->s += (v[n] + a[n] * d / 2) * d;
+			x->t += d;
+		}
+		if (x->peek.ok)
+			return;
+	}
+}
+
+static bool follows(const struct extruder *x, const struct filament_phase *p)
+{
+	return p->ok && p->extruder == x->change[x->param].source && p->dir != 0;
+}
+
+static void flow_rest(struct extruder *x, long double u, long double y)
+{
+	x->now = (struct flow){ .u0 = u, .y = y, .half = x->change[x->param].half };
+	x->moving = false;
+}
+
+/* In phase x->cur from u on. */
+static void flow_enter(struct extruder *x, long double u, long double y)
+{
+	const struct filament_phase *p = &x->cur;
+	long double t = u - p->start;
+
+	if (!x->joined)
+		x->shift = p->pos + p->dir * (p->v + p->a * t / 2) * t - y;
+	x->now = (struct flow){
+		.u0 = p->start,
+		.y = p->pos - x->shift,
+		.v = p->dir * p->v,
+		.h = p->dir * p->a / 2,
+		.advance = p->extrudes && p->goes ? x->change[x->param].advance : 0,
+		.half = x->change[x->param].half,
+	};
+	x->moving = x->joined = true;
+}
+
+/* ---- boundaries ---- */
+
+enum look { LOOK_CHANGE, LOOK_PHASE, LOOK_UNKNOWN };
+
+/* What comes next, and when. Phases that are not followed are passed over up to limit: parameters may
+ * change after that. */
+static enum look look(const struct checker *c, const struct stepper *s, struct extruder *x,
+		      long double limit, long double *u)
+{
+	long double change = x->param + 1 < x->changes ? x->change[x->param + 1].at : HUGE_VALL;
+	enum look what = LOOK_PHASE;
+
+	if (x->moving) {
+		*u = x->cur.end;
+		peek_load(c, s, x);
+		if (x->peek.ok && fabsl(x->peek.start - *u) < CHECKER_TIME_SLACK_S)
+			*u = x->peek.start; /* one instant but for rounding */
+		if (!x->peek.ok && !c->finishing && c->end <= *u)
+			what = LOOK_UNKNOWN;
+	} else {
+		*u = c->finishing ? HUGE_VALL : c->end;
+		what = LOOK_UNKNOWN;
+		for (;;) {
+			peek_load(c, s, x);
+			if (!x->peek.ok)
+				break;
+			if (follows(x, &x->peek)) {
+				*u = x->peek.start;
+				what = LOOK_PHASE;
+				break;
+			}
+			if (x->peek.end > change || x->peek.end > limit)
+				break;
+			if (x->peek.dir != 0)
+				x->joined = false;
+			x->peek.ok = false;
+		}
+	}
+	if (change <= *u && change < HUGE_VALL) {
+		*u = change;
+		what = LOOK_CHANGE;
+	}
+	return what;
+}
+
+static void pass(const struct checker *c, const struct stepper *s, struct extruder *x,
+		 long double u, enum look what)
+{
+	long double y = flow_y(&x->now, u);
+
+	if (what == LOOK_CHANGE) {
+		x->param++;
+		if (x->moving && follows(x, &x->cur)) {
+			flow_enter(x, u, y);
+		} else if (x->moving) {
+			x->joined = false;
+			flow_rest(x, u, y);
+		} else if (x->cur.ok && x->cur.end > u && follows(x, &x->cur)) {
+			flow_enter(x, u, y); /* once more */
+		} else if (x->peek.ok && x->peek.start <= u && follows(x, &x->peek)) {
+			x->cur = x->peek;
+			x->peek.ok = x->joined = false;
+			flow_enter(x, u, y);
+		} else {
+			flow_rest(x, u, y);
+		}
+		return;
+	}
+	peek_load(c, s, x);
+	x->cur.ok = false;
+	if (x->peek.ok && x->peek.start <= u + CHECKER_TIME_SLACK_S && follows(x, &x->peek)) {
+		x->cur = x->peek;
+		x->peek.ok = false;
+		flow_enter(x, u, y);
+	} else {
+		flow_rest(x, u, y);
+	}
+}
+
+static long double wider(long double a, long double b)
+{
+	return a > b ? a : b;
+}
+
+/* 0 or -ENOMEM. */
+static int leap_add(const struct checker *c, const struct stepper *s, struct extruder *x,
+		    long double u, enum look what)
+{
+	struct flow old = x->now;
+	long double w0 = old.half, w1, w;
+	struct leap *l;
+
+	if (x->count > x->mask) {
+		uint32_t cap = 2 * (x->mask + 1);
+		struct leap *grown = calloc(cap, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		for (uint32_t i = 0; i < x->count; i++)
+			grown[i] = *leap_at(x, i);
+		free(x->leap);
+		x->leap = grown;
+		x->first = 0;
+		x->mask = cap - 1;
+	}
+	pass(c, s, x, u, what);
+	w1 = x->now.half;
+	w = wider(w0, w1);
+	if (what == LOOK_CHANGE)
+		w = wider(w, HALF_MIN_S);
+	l = leap_at(x, x->count++);
+	l->u = u;
+	l->half = w;
+	l->j[0] = x->now.advance * flow_v(&x->now, u) - old.advance * flow_v(&old, u) +
+		  (w1 * w1 * x->now.h - w0 * w0 * old.h - w * w * (x->now.h - old.h)) / 6;
+	l->j[1] = flow_v(&x->now, u) + 2 * x->now.advance * x->now.h - flow_v(&old, u) -
+		  2 * old.advance * old.h;
+	l->j[2] = x->now.h - old.h;
+	l->after = x->now;
+	return 0;
+}
+
+/* ---- the output ---- */
+
+/* Add a (t + s)^n. */
+static void power_add(long double q[5], int n, long double a, long double s)
+{
+	static const int choose[5][5] = {
+		{ 1 }, { 1, 1 }, { 1, 2, 1 }, { 1, 3, 3, 1 }, { 1, 4, 6, 4, 1 }
+	};
+
+	for (int k = n; k >= 0; k--) {
+		q[k] += a * choose[n][k];
+		a *= s;
+	}
+}
+
+/* What the leap adds about u, as it is at mid: no event lies between. */
+static void leap_output(const struct leap *l, long double u, long double mid, long double q[5])
+{
+	long double ww = l->half * l->half, s = u - l->u, at = mid - l->u;
+
+	if (at >= l->half) {
+		power_add(q, 0, l->j[0] + ww / 6 * l->j[2], s);
+		power_add(q, 1, l->j[1], s);
+		power_add(q, 2, l->j[2], s);
+		return;
+	}
+	for (int n = 0; n < 3; n++) {
+		long double a = l->j[n] / ww / ((n + 1) * (n + 2));
+
+		if (at >= -l->half)
+			power_add(q, n + 2, a, s + l->half);
+		if (at >= 0)
+			power_add(q, n + 2, -2 * a, s);
+	}
+}
+
+static void flow_output(const struct flow *f, long double u, long double q[5])
+{
+	q[0] += flow_y(f, u) + f->advance * flow_v(f, u) + f->half * f->half / 6 * f->h;
+	q[1] += flow_v(f, u) + 2 * f->advance * f->h;
+	q[2] += f->h;
+}
+
+/* The next instant after u at which a window begins, is half over, or ends. */
+static long double leaps_next(const struct extruder *x, long double u)
+{
+	long double next = HUGE_VALL;
+
+	for (uint32_t i = 0; i < x->count; i++) {
+		const struct leap *l = leap_at(x, i);
+
+		for (int k = -1; k <= 1; k++)
+			if (l->u + k * l->half > u && l->u + k * l->half < next)
+				next = l->u + k * l->half;
+	}
+	return next;
+}
+
+static long double widest(const struct extruder *x)
+{
+	long double w = x->change[x->param].half;
+
+	for (uint32_t i = x->param + 1; i < x->changes; i++)
+		w = wider(w, wider(x->change[i].half, HALF_MIN_S));
+	return w;
+}
+
+/* From u on, machine time is t0 + (u - u0) * rate up to u = *end. */
+struct clock_line {
+	long double t0, u0, rate, end;
+};
+
+static struct clock_line clock_at(const struct checker *c, struct extruder *x)
+{
+	for (;;) {
+		const struct shape_change *ch = &c->shape[x->set + 1];
+		long double d0 = c->shape[x->set].set.delay, by, t0, t1;
+		struct clock_line line = { x->u + d0, x->u, 1, HUGE_VALL };
+
+		if (x->set + 1 == c->shapes)
+			return line;
+		if (x->u < ch->at - d0) {
+			line.end = ch->at - d0;
+			return line;
+		}
+		by = ch->set.delay - d0;
+		for (int k = 0; k < SHAPE_SLICES && ch->end > ch->at; k++) {
+			t0 = shape_slice(ch, k);
+			t1 = shape_slice(ch, k + 1);
+			line.u0 = t0 - d0 - by * shape_share(k);
+			line.end = t1 - d0 - by * shape_share(k + 1);
+			line.t0 = t0;
+			line.rate = (t1 - t0) / (line.end - line.u0);
+			if (x->u < line.end)
+				return line;
+		}
+		x->set++;
+	}
+}
+
+enum taps_next extruder_next(const struct checker *c, struct stepper *s, long double stop)
+{
+	struct extruder *x = s->extruder;
+	struct crossing *g = &s->gen;
+	struct clock_line line;
+	long double u, until, mid, w, q[5] = { 0 };
+	enum look what;
+
+	line = clock_at(c, x);
+	if (!c->finishing && c->seen < stop) /* parameters may change later than that */
+		stop = c->seen;
+	if (line.u0 + (stop - line.t0) / line.rate < line.end) /* that, a cut or a resync comes */
+		line.end = line.u0 + (stop - line.t0) / line.rate;
+	for (;;) {
+		what = look(c, s, x, line.end + widest(x), &u);
+		until = leaps_next(x, x->u);
+		w = what == LOOK_CHANGE ? wider(widest(x), HALF_MIN_S) : widest(x);
+		if (what == LOOK_UNKNOWN || u - w > (until < line.end ? until : line.end))
+			break;
+		if (leap_add(c, s, x, u, what))
+			return TAPS_UNKNOWN;
+	}
+	if (line.end < until)
+		until = line.end;
+	if (what == LOOK_UNKNOWN && u - w < until)
+		until = u - w;
+	if (until == HUGE_VALL || until <= x->u)
+		return TAPS_UNKNOWN;
+	mid = x->u + (until - x->u) / 2;
+	while (x->count && leap_at(x, 0)->u + leap_at(x, 0)->half <= mid) {
+		x->done = leap_at(x, 0)->after;
+		x->first++;
+		x->count--;
+	}
+	flow_output(&x->done, x->u, q);
+	for (uint32_t i = 0; i < x->count; i++)
+		leap_output(leap_at(x, i), x->u, mid, q);
+	g->stretch =
+		(struct stretch){ .t = line.t0 + (x->u - line.u0) * line.rate,
+				  .dur = (until - x->u) * line.rate,
+				  .p = q[0] - g->offset,
+				  .v = q[1] / line.rate,
+				  .a = 2 * q[2] / (line.rate * line.rate),
+				  .c3 = q[3] / (line.rate * line.rate * line.rate),
+				  .c4 = q[4] / (line.rate * line.rate * line.rate * line.rate) };
+	x->u = until;
+	g->t = line.t0 + (x->u - line.u0) * line.rate;
+	return TAPS_STRETCH;
+}
+
+/* ---- set-up, stops ---- */
+
+uint64_t extruder_item(const struct stepper *s)
+{
+	return s->extruder->item;
+}
+
+long double extruder_at(const struct stepper *s)
+{
+	return s->extruder->now.y;
+}
+
+void extruder_stop(const struct checker *c, struct stepper *s, uint64_t item, long double at,
+		   uint32_t set)
+{
+	struct extruder *x = s->extruder;
+	struct crossing *g = &s->gen;
+
+	(void)c;
+	x->param = x->changes - 1;
+	x->item = item;
+	x->phase = 0;
+	x->cur.ok = x->peek.ok = x->joined = false;
+	x->count = 0;
+	x->set = set;
+	x->u = at;
+	flow_rest(x, at, g->offset + (long double)g->k);
+	x->done = x->now;
+	g->t = at;
+}
+
+int extruder_new(struct stepper *s)
+{
+	struct extruder *x = calloc(1, sizeof(*x));
+
+	s->extruder = x;
+	if (!x)
+		return -ENOMEM;
+	x->change = calloc(1, sizeof(*x->change));
+	x->leap = calloc(64, sizeof(*x->leap));
+	x->mask = 63;
+	if (!x->change || !x->leap)
+		return -ENOMEM;
+	x->changes = 1;
+	x->change[0] = (struct extrude_change){ -HUGE_VALL, s->cfg.advance_s, s->cfg.half_s,
+						s->cfg.source };
+	if (s->cfg.advance_s > 0)
+		x->change[0].half = wider(x->change[0].half, HALF_MIN_S);
+	x->u = -1e15L;
+	flow_rest(x, 0, s->gen.offset);
+	x->done = x->now;
+	s->gen.t = x->u;
+	return 0;
+}
+
+void extruder_free(struct stepper *s)
+{
+	if (!s->extruder)
+		return;
+	free(s->extruder->change);
+	free(s->extruder->leap);
+	free(s->extruder);
+}
+
+int checker_extrude(struct checker *c, uint32_t stepper, double at_s, int source, double advance_s,
+		    double half_s)
+{
+	struct extruder *x;
+	struct extrude_change *grown, *e;
+
+	if (stepper >= c->cfg.steppers || !c->stepper[stepper].extruder ||
+	    !checker_sane(at_s, -1e12, 1e12) || !checker_sane(advance_s, 0, 100) ||
+	    !checker_sane(half_s, 0, (double)HALF_MAX_S))
+		return -EINVAL;
+	x = c->stepper[stepper].extruder;
+	grown = realloc(x->change, (x->changes + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	x->change = grown;
+	e = &x->change[x->changes++];
+	*e = (struct extrude_change){ at_s, advance_s, half_s, source };
+	if (e->advance > 0 && e->half < HALF_MIN_S)
+		e->half = HALF_MIN_S;
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* shapers.h - the machine's input shapers: [input_shaper] and SET_INPUT_SHAPER.
+ *
+ * Threads: PLAN only.
+ */
+#ifndef DAEMON_SHAPERS_H
+#define DAEMON_SHAPERS_H
+
+#include <stdbool.h>
+
+#include "daemon/config/machine_config.h"
+#include "move.h"
+
+struct machine;
+
+enum { SHAPERS_ERROR_MAX = 160 };
+
+/* Names in the order of enum shaper_type. */
+#define SHAPERS_TYPES "none zv mzv zvd ei 2hump_ei 3hump_ei"
+
+/* As the rt core takes it. False with a text in err: the pulses last too long. */
+bool shapers_plan(const struct machine_shaper shaper[SHAPER_AXES], struct plan_shaper *out,
+		  char err[SHAPERS_ERROR_MAX]);
+
+/* Take over the configuration; the command. */
+void shapers_init(struct machine *m);
+
+/* Tell the rt core in step with the motion: when it is ready, and after a stop has voided what was
+ * said. Returns 0 or -EAGAIN. */
+int shapers_send(struct machine *m);
+
+#endif

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* extrude.c - boundaries of an extruder's motion, their windows, quartics into quadratics.
+ * See extrude.h. */
+#include "extrude.h"
+
+#include <math.h>
+
+#define EXTRUDE_STILL 1e-12 /* see joint.c */
+#define EXTRUDE_TOUCH_S 1e-9
+
+enum { EXTRUDE_SUM_EVENTS = 32 };
+
+static inline struct extrude_jump *extrude_jump(struct extrude *ex, uint64_t i)
+{
+	return &ex->jump[i & (EXTRUDE_JUMPS - 1)];
+}
+
+static inline const struct extrude_change *extrude_change(const struct extrude *ex, uint64_t i)
+{
+	return &ex->changes[i & (EXTRUDE_CHANGES - 1)];
+}
+
+/* ---- parameters ---- */
+
+static struct extrude_param extrude_allowed(struct extrude_param p)
+{
+	p.half_s = p.half_s > EXTRUDE_HALF_S_MAX ? EXTRUDE_HALF_S_MAX : p.half_s;
+	if (p.advance_s > 0.0 && p.half_s < EXTRUDE_HALF_MIN_S)
+		p.half_s = EXTRUDE_HALF_MIN_S;
+	return p;
+}
+
+bool extrude_append(struct extrude *ex, const struct extrude_param *param, double at_s)
+{
+	const struct extrude_change *last = extrude_change(ex, ex->change_head - 1);
+
+	if (ex->change_head - ex->change == EXTRUDE_CHANGES)
+		return false;
+	ex->changes[ex->change_head & (EXTRUDE_CHANGES - 1)] = (struct extrude_change){
+		.at_s = at_s > last->at_s ? at_s : last->at_s, .param = extrude_allowed(*param)
+	};
+	ex->change_head++;
+	return true;
+}
+
+double extrude_half_s(const struct extrude *ex)
+{
+	double half_s = extrude_change(ex, ex->change)->param.half_s;
+
+	if (ex->change + 1 == ex->change_head)
+		return half_s;
+	half_s = half_s > EXTRUDE_HALF_MIN_S ? half_s : EXTRUDE_HALF_MIN_S;
+	for (uint64_t i = ex->change + 1; i < ex->change_head; i++)
+		half_s = fmax(half_s, extrude_change(ex, i)->param.half_s);
+	return half_s;
+}
+
+double extrude_earliest_s(const struct extrude *ex, const struct extrude_param *param,
+			  double horizon_s)
+{
+	double wider_s = fmax(extrude_allowed(*param).half_s, EXTRUDE_HALF_MIN_S);
+	double least_s = extrude_change(ex, ex->change)->param.half_s;
+
+	for (uint64_t i = ex->change + 1; i < ex->change_head; i++)
+		least_s = fmin(least_s, extrude_change(ex, i)->param.half_s);
+	return horizon_s + fmax(wider_s - least_s, 0.0);
+}
+
+void extrude_init(struct extrude *ex, double weight, const struct extrude_param *param,
+		  const struct shaper *shaper, const struct trapq *tq)
+{
+	ex->weight = weight;
+	ex->shaper = shaper;
+	ex->change = 0;
+	ex->change_head = 1;
+	ex->changes[0] = (struct extrude_change){ -INFINITY, extrude_allowed(*param) };
+	ex->now = (struct extrude_motion){ .y = weight * tq->end_mm[AXIS_E] };
+	ex->moving = false;
+	extrude_skip(ex, tq);
+}
+
+/* ---- motions ---- */
+
+static inline double extrude_y(const struct extrude_motion *m, double u_s)
+{
+	double t = u_s - m->start_s;
+
+	return m->y + (m->v + m->ah * t) * t;
+}
+
+static inline double extrude_v(const struct extrude_motion *m, double u_s)
+{
+	return m->v + 2.0 * m->ah * (u_s - m->start_s);
+}
+
+double extrude_end(const struct extrude *ex)
+{
+	return ex->now.y;
+}
+
+/* The window's average of a motion that goes on for ever. */
+static void extrude_smooth(const struct extrude_motion *m, double u_s, double c[5])
+{
+	double v = extrude_v(m, u_s);
+
+	c[0] = extrude_y(m, u_s) + m->advance_s * v + m->half_s * m->half_s / 6.0 * m->ah;
+	c[1] = v + 2.0 * m->advance_s * m->ah;
+	c[2] = m->ah;
+	c[3] = c[4] = 0.0;
+}
+
+static void extrude_rest(struct extrude_motion *m, double u_s, double y)
+{
+	m->start_s = u_s;
+	m->y = y;
+	m->v = m->ah = 0.0;
+	m->advance_s = 0.0;
+}
+
+void extrude_skip(struct extrude *ex, const struct trapq *tq)
+{
+	ex->changes[0] = (struct extrude_change){ -INFINITY, *extrude_newest(ex) };
+	ex->change = 0;
+	ex->change_head = 1;
+	ex->cursor = tq->head;
+	extrude_rest(&ex->now, tq->end_s, extrude_end(ex));
+	ex->now.half_s = ex->changes[0].param.half_s;
+	ex->moving = ex->joined = false;
+	ex->head = ex->tail = ex->begin = ex->mid = ex->mixed = 0;
+	ex->done = ex->now;
+	ex->u_s = ex->until_s = tq->end_s;
+	extrude_smooth(&ex->done, ex->u_s, ex->c);
+	ex->events = 0;
+	ex->shape = ex->shaper ? ex->shaper->head - 1 : 0;
+	ex->slice = -1;
+	while (ex->shaper && ex->shape > ex->shaper->tail &&
+	       shaper_at_index(ex->shaper, ex->shape)->at_s > tq->end_s)
+		ex->shape--;
+	ex->u0_s = tq->end_s;
+	ex->t0_s = tq->end_s +
+		   (ex->shaper ? shaper_at_index(ex->shaper, ex->shape)->set.delay_s : 0.0);
+	ex->stretch = 1.0;
+	ex->end_s = INFINITY;
+}
+
+/* ---- boundaries ---- */
+
+static bool extrude_follows(const struct extrude *ex, const struct trapq_phase *ph)
+{
+	return ph->extruder == extrude_change(ex, ex->change)->param.source &&
+	       fabs(ex->weight * ph->dir[AXIS_E]) >= EXTRUDE_STILL;
+}
+
+/* When phase i is over, and what follows begins; whether that follows without a rest. */
+static double extrude_phase_end(const struct trapq *tq, uint64_t i, bool *touches)
+{
+	const struct trapq_phase *ph = &tq->phases[i & tq->mask];
+	double end_s = ph->start_s + ph->dur_s, next_s = tq->end_s;
+
+	if (i + 1 < tq->head)
+		next_s = tq->phases[(i + 1) & tq->mask].start_s;
+	*touches = next_s - end_s < EXTRUDE_TOUCH_S;
+	return *touches ? next_s : end_s;
+}
+
+struct extrude_boundary {
+	double at_s; /* … or nothing is known from here on */
+	bool known;
+	bool change;  /* of parameters; else of phases */
+	bool touches; /* phase cursor begins there */
+};
+
+/* What comes next where boundaries are read. Phases that don't move it are passed over, up to limit_s:
+ * beyond it, parameters may still change. */
+static bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,
+			 struct extrude_boundary *b)
+{
+	double change_s = INFINITY;
+	bool touches;
+
+	if (ex->change + 1 < ex->change_head)
+		change_s = extrude_change(ex, ex->change + 1)->at_s;
+	*b = (struct extrude_boundary){ .at_s = tq->known_s };
+	if (ex->moving) {
+		if (ex->cursor - 1 < tq->tail)
+			return false;
+		b->at_s = extrude_phase_end(tq, ex->cursor - 1, &b->touches);
+		b->known = ex->cursor < tq->head || tq->known_s > b->at_s;
+	} else {
+		if (ex->cursor < tq->tail)
+			return false;
+		for (; ex->cursor < tq->head; ex->cursor++) {
+			const struct trapq_phase *ph = &tq->phases[ex->cursor & tq->mask];
+
+			if (extrude_follows(ex, ph)) {
+				b->at_s = ph->start_s;
+				b->known = b->touches = true;
+				break;
+			}
+			if (extrude_phase_end(tq, ex->cursor, &touches) > fmin(change_s, limit_s))
+				break; /* by then it may */
+			if (ph->dir[AXIS_E] != 0.0)
+				ex->joined = false;
+		}
+	}
+	if (change_s <= b->at_s && change_s < INFINITY) {
+		b->at_s = change_s;
+		b->known = b->change = true;
+	}
+	return true;
+}
+
+/* From at_s on in phase i, with the parameters in force. */
+static void extrude_enter(struct extrude *ex, const struct trapq *tq, uint64_t i, double at_s,
+			  double y)
+{
+	const struct trapq_phase *ph = &tq->phases[i & tq->mask];
+	const struct extrude_param *param = &extrude_change(ex, ex->change)->param;
+	double rate = ex->weight * ph->dir[AXIS_E], t = at_s - ph->start_s;
+	double dist = (ph->v_mm_s + 0.5 * ph->a_mm_s2 * t) * t;
+
+	if (!ex->joined)
+		ex->shift = ex->weight * ph->pos_mm[AXIS_E] + rate * dist - y;
+	ex->joined = ex->moving = true;
+	ex->cursor = i + 1;
+	ex->now.start_s = ph->start_s;
+	ex->now.y = ex->weight * ph->pos_mm[AXIS_E] - ex->shift;
+	ex->now.v = rate * ph->v_mm_s;
+	ex->now.ah = 0.5 * rate * ph->a_mm_s2;
+	ex->now.advance_s = ph->dir[AXIS_E] > 0.0 &&
+					    (ph->dir[AXIS_X] != 0.0 || ph->dir[AXIS_Y] != 0.0)
+				    ? param->advance_s
+				    : 0.0;
+}
+
+/* Pass the boundary: what it is in from there on. */
+static void extrude_pass(struct extrude *ex, const struct trapq *tq,
+			 const struct extrude_boundary *b)
+{
+	double y = extrude_y(&ex->now, b->at_s);
+	bool was_moving = ex->moving;
+
+	if (was_moving && !b->change) /* where it ends, as the queue has it */
+		y = ex->weight * (ex->cursor < tq->head
+					  ? tq->phases[ex->cursor & tq->mask].pos_mm[AXIS_E]
+					  : tq->end_mm[AXIS_E]) -
+		    ex->shift;
+	if (b->change) {
+		ex->change++;
+		if (was_moving) {
+			const struct trapq_phase *ph = &tq->phases[(ex->cursor - 1) & tq->mask];
+
+			if (extrude_follows(ex, ph)) {
+				extrude_enter(ex, tq, ex->cursor - 1, b->at_s, y);
+			} else {
+				ex->moving = ex->joined = false;
+				ex->cursor--; /* the phase goes on: it may join again */
+				extrude_rest(&ex->now, b->at_s, y);
+			}
+		} else if (ex->cursor < tq->head) {
+			const struct trapq_phase *ph = &tq->phases[ex->cursor & tq->mask];
+
+			if (ph->start_s <= b->at_s && extrude_follows(ex, ph)) {
+				ex->joined = false;
+				extrude_enter(ex, tq, ex->cursor, b->at_s, y);
+			}
+		}
+	} else if (b->touches && ex->cursor < tq->head &&
+		   extrude_follows(ex, &tq->phases[ex->cursor & tq->mask])) {
+		extrude_enter(ex, tq, ex->cursor, b->at_s, y);
+	} else {
+		ex->moving = false;
+		extrude_rest(&ex->now, b->at_s, y);
+	}
+	ex->now.half_s = extrude_change(ex, ex->change)->param.half_s;
+}
+
+/* ---- jumps ---- */
+
+/* Read one boundary. False: no room. */
+static bool extrude_read(struct extrude *ex, const struct trapq *tq,
+			 const struct extrude_boundary *b)
+{
+	const struct extrude_motion old = ex->now;
+	struct extrude_jump *j = extrude_jump(ex, ex->head);
+	double v0, v1, w0 = old.half_s, w1, w;
+
+	if (ex->head - ex->tail == EXTRUDE_JUMPS)
+		return false;
+	extrude_pass(ex, tq, b);
+	w1 = ex->now.half_s;
+	w = w1 > w0 ? w1 : w0;
+	if (b->change && w < EXTRUDE_HALF_MIN_S)
+		w = EXTRUDE_HALF_MIN_S;
+	v0 = extrude_v(&old, b->at_s);
+	v1 = extrude_v(&ex->now, b->at_s);
+	j->at_s = b->at_s;
+	j->half_s = w;
+	j->j1 = (v1 + 2.0 * ex->now.advance_s * ex->now.ah) - (v0 + 2.0 * old.advance_s * old.ah);
+	j->j2 = ex->now.ah - old.ah;
+	j->j0 = ex->now.advance_s * v1 - old.advance_s * v0;
+	if (w != w0 || w != w1)
+		j->j0 += (w1 * w1 * ex->now.ah - w0 * w0 * old.ah - w * w * j->j2) / 6.0;
+	j->state = 0;
+	j->after = ex->now;
+	if (ex->head > ex->tail && extrude_jump(ex, ex->head - 1)->half_s != w)
+		ex->mixed = ex->head + 1;
+	ex->head++;
+	return true;
+}
+
+static inline double extrude_event_s(const struct extrude_jump *j)
+{
+	return j->at_s + (double)(j->state - 1) * j->half_s;
+}
+
+/* The next event of the jumps at hand; INFINITY: none. */
+static double extrude_event(struct extrude *ex, uint64_t *which)
+{
+	double least_s = INFINITY, at_s;
+
+	while (ex->begin < ex->head && extrude_jump(ex, ex->begin)->state >= 1)
+		ex->begin++;
+	while (ex->mid < ex->head && extrude_jump(ex, ex->mid)->state >= 2)
+		ex->mid++;
+	if (ex->tail < ex->mixed) {
+		for (uint64_t i = ex->tail; i < ex->head; i++) {
+			const struct extrude_jump *j = extrude_jump(ex, i);
+
+			if (j->state < 3 && extrude_event_s(j) < least_s) {
+				least_s = extrude_event_s(j);
+				*which = i;
+			}
+		}
+		return least_s;
+	}
+	if (ex->begin < ex->head) {
+		least_s = extrude_event_s(extrude_jump(ex, ex->begin));
+		*which = ex->begin;
+	}
+	if (ex->mid < ex->begin) {
+		at_s = extrude_jump(ex, ex->mid)->at_s;
+		*which = at_s < least_s ? ex->mid : *which;
+		least_s = at_s < least_s ? at_s : least_s;
+	}
+	if (ex->tail < ex->mid) {
+		at_s = extrude_event_s(extrude_jump(ex, ex->tail));
+		*which = at_s < least_s ? ex->tail : *which;
+		least_s = at_s < least_s ? at_s : least_s;
+	}
+	return least_s;
+}
+
+/* Add times * (j0 s^2 / 2 + j1 s^3 / 6 + j2 s^4 / 12) / half^2, s = t + since_s. */
+static void extrude_add(double c[5], const struct extrude_jump *j, double times, double since_s)
+{
+	double f = times / (j->half_s * j->half_s), s = since_s;
+	double k2 = f * j->j0 / 2.0, k3 = f * j->j1 / 6.0, k4 = f * j->j2 / 12.0;
+
+	c[0] += ((k4 * s + k3) * s + k2) * s * s;
+	c[1] += ((4.0 * k4 * s + 3.0 * k3) * s + 2.0 * k2) * s;
+	c[2] += (6.0 * k4 * s + 3.0 * k3) * s + k2;
+	c[3] += 4.0 * k4 * s + k3;
+	c[4] += k4;
+}
+
+/* What a complete jump is, from its middle on. */
+static void extrude_add_whole(double c[5], const struct extrude_jump *j, double since_s)
+{
+	c[0] += (j->j2 * since_s + j->j1) * since_s + j->j0 + j->half_s * j->half_s / 6.0 * j->j2;
+	c[1] += 2.0 * j->j2 * since_s + j->j1;
+	c[2] += j->j2;
+}
+
+/* Sum up anew, at u_s. */
+static void extrude_sum(struct extrude *ex)
+{
+	extrude_smooth(&ex->done, ex->u_s, ex->c);
+	for (uint64_t i = ex->tail; i < ex->head; i++) {
+		const struct extrude_jump *j = extrude_jump(ex, i);
+		double since_s = ex->u_s - j->at_s;
+
+		if (j->state == 3) {
+			extrude_add_whole(ex->c, j, since_s);
+			continue;
+		}
+		if (j->state >= 1)
+			extrude_add(ex->c, j, 1.0, since_s + j->half_s);
+		if (j->state == 2)
+			extrude_add(ex->c, j, -2.0, since_s);
+	}
+	ex->events = 0;
+}
+
+/* The event of jump i is at u_s. */
+static void extrude_apply(struct extrude *ex, uint64_t i)
+{
+	static const double times[] = { 1.0, -2.0, 1.0 };
+	struct extrude_jump *j = extrude_jump(ex, i);
+	/* u_s is the event's time as rounded: these differences are exact. */
+	double since_s = ex->u_s - j->at_s;
+
+	if (j->half_s > 0.0) {
+		extrude_add(ex->c, j, times[j->state], since_s - (j->state - 1) * j->half_s);
+		j->state++;
+	} else {
+		extrude_add_whole(ex->c, j, since_s);
+		j->state = 3;
+	}
+	while (ex->tail < ex->head && extrude_jump(ex, ex->tail)->state == 3) {
+		ex->done = extrude_jump(ex, ex->tail)->after;
+		ex->tail++;
+	}
+	ex->events++;
+	if (ex->begin < ex->tail)
+		ex->begin = ex->tail;
+	if (ex->mid < ex->tail)
+		ex->mid = ex->tail;
+	if (ex->tail == ex->head ||
+	    (ex->events >= EXTRUDE_SUM_EVENTS && (uint64_t)ex->events >= ex->head - ex->tail))
+		extrude_sum(ex);
+}
+
+/* ---- machine time ---- */
+
+/* From u_s on, how does machine time go? */
+static void extrude_clock(struct extrude *ex)
+{
+	const struct shaper_change *c;
+	double delay0_s, delay_s, from_s, until_s;
+
+	ex->end_s = INFINITY;
+	if (!ex->shaper || ex->shape + 1 == ex->shaper->head)
+		return;
+	c = shaper_at_index(ex->shaper, ex->shape + 1);
+	delay0_s = shaper_at_index(ex->shaper, ex->shape)->set.delay_s;
+	if (ex->slice < 0 && ex->u_s < c->at_s - delay0_s) {
+		ex->end_s = c->at_s - delay0_s;
+		return;
+	}
+	ex->slice++;
+	if (ex->slice == SHAPER_SLICES || c->end_s <= c->at_s) {
+		ex->slice = -1;
+		ex->shape++;
+		ex->u0_s = ex->u_s;
+		ex->t0_s = ex->u_s + c->set.delay_s;
+		ex->stretch = 1.0;
+		extrude_clock(ex);
+		return;
+	}
+	delay_s = c->set.delay_s - delay0_s;
+	from_s = shaper_slice_s(c, ex->slice);
+	until_s = shaper_slice_s(c, ex->slice + 1);
+	ex->t0_s = from_s;
+	ex->u0_s = from_s - (delay0_s + shaper_share(ex->slice) * delay_s);
+	ex->end_s = until_s - (delay0_s + shaper_share(ex->slice + 1) * delay_s);
+	ex->stretch = (until_s - from_s) / (ex->end_s - ex->u0_s);
+}
+
+static inline double extrude_time_s(const struct extrude *ex, double u_s)
+{
+	return ex->t0_s + (u_s - ex->u0_s) * ex->stretch;
+}
+
+/* ---- pieces ---- */
+
+/* How long a quadratic may stand for the quartic from u_s on, at most most_s. */
+static double extrude_step_s(const struct extrude *ex, double most_s)
+{
+	const double *c = ex->c;
+	double t = most_s;
+
+	for (int i = 0; i < 8; i++) {
+		double bend = 6.0 * fabs(c[3]) + 24.0 * fabs(c[4]) * t;
+		double v0 = c[1], v1 = c[1] + (2.0 * c[2] + (3.0 * c[3] + 4.0 * c[4] * t) * t) * t;
+		double slow = v0 * v1 > 0.0 ? fmin(fabs(v0), fabs(v1)) - bend * t * t / 8.0 : 0.0;
+		double error = fmax(EXTRUDE_ERROR_STEPS, slow * EXTRUDE_ERROR_S), room;
+
+		if (bend * t * t * t <= 124.0 * error)
+			return t;
+		/* the middle of what is left and what fits: few tries */
+		room = cbrt(124.0 * error / bend);
+		t = room < 0.9 * t ? room : 0.9 * t;
+	}
+	return cbrt(124.0 * EXTRUDE_ERROR_STEPS / (6.0 * fabs(c[3]) + 24.0 * fabs(c[4]) * most_s));
+}
+
+/* Go on by dur_s, to u_s: the polynomial from there. */
+static inline void extrude_shift(struct extrude *ex, double dur_s, double u_s)
+{
+	double *c = ex->c, t = dur_s;
+
+	c[0] += (c[1] + (c[2] + (c[3] + c[4] * t) * t) * t) * t;
+	c[1] += (2.0 * c[2] + (3.0 * c[3] + 4.0 * c[4] * t) * t) * t;
+	c[2] += (3.0 * c[3] + 6.0 * c[4] * t) * t;
+	c[3] += 4.0 * c[4] * t;
+	ex->u_s = u_s;
+}
+
+/* From u_s to until_s or as far as one piece can go. False: it rests there. */
+static bool extrude_piece(struct extrude *ex, struct joint_piece *out)
+{
+	const double *c = ex->c;
+	double dur_s = ex->until_s - ex->u_s, u_s = ex->until_s, mid, inv = 1.0 / ex->stretch;
+	bool moves = c[1] != 0.0 || c[2] != 0.0 || c[3] != 0.0 || c[4] != 0.0;
+
+	out->start_s = extrude_time_s(ex, ex->u_s);
+	out->p = c[0];
+	if (moves && (c[3] != 0.0 || c[4] != 0.0)) {
+		double t = extrude_step_s(ex, dur_s);
+
+		if (t < dur_s) {
+			dur_s = 2.0 * t < dur_s ? t : 0.5 * dur_s;
+			u_s = ex->u_s + dur_s;
+			dur_s = u_s - ex->u_s; /* as rounded */
+		}
+		t = 0.5 * dur_s;
+		mid = (c[1] + (c[2] + (c[3] + c[4] * t) * t) * t) * t;
+		t = dur_s;
+		t = (c[1] + (c[2] + (c[3] + c[4] * t) * t) * t) * t;
+		out->v = (4.0 * mid - t) / dur_s;
+		out->a = 4.0 * (t - 2.0 * mid) / (dur_s * dur_s);
+	} else {
+		out->v = c[1];
+		out->a = 2.0 * c[2];
+	}
+	out->dur_s = dur_s * ex->stretch;
+	out->v *= inv;
+	out->a *= inv * inv;
+	extrude_shift(ex, dur_s, u_s);
+	out->p_end = ex->c[0];
+	return moves && out->dur_s > 0.0;
+}
+
+/* Set until_s: the next event, the end of what is known (drained), the horizon, a change of the clock.
+ * Nothing beyond the horizon is decided: parameters may change there. */
+static enum joint_result extrude_until(struct extrude *ex, const struct trapq *tq, double horizon_s)
+{
+	struct extrude_boundary b;
+	uint64_t which = 0;
+	double event_s, half_s, limit_s;
+
+	for (;;) {
+		if (ex->u_s >= ex->end_s || ex->end_s == INFINITY)
+			extrude_clock(ex);
+		limit_s = ex->u0_s + (horizon_s - ex->t0_s) / ex->stretch;
+		limit_s = limit_s < ex->end_s ? limit_s : ex->end_s;
+		event_s = extrude_event(ex, &which);
+		half_s = extrude_half_s(ex);
+		if (!extrude_look(ex, tq, limit_s + half_s, &b))
+			return JOINT_LOST;
+		while (b.known && b.at_s - half_s <= (event_s < limit_s ? event_s : limit_s)) {
+			if (!extrude_read(ex, tq, &b))
+				return JOINT_LOST;
+			event_s = extrude_event(ex, &which);
+			half_s = extrude_half_s(ex);
+			if (!extrude_look(ex, tq, limit_s + half_s, &b))
+				return JOINT_LOST;
+		}
+		if (event_s <= ex->u_s) {
+			extrude_apply(ex, which);
+			continue;
+		}
+		ex->until_s = event_s < limit_s ? event_s : limit_s;
+		if (!b.known && b.at_s - half_s < ex->until_s)
+			ex->until_s = b.at_s - half_s;
+		if (ex->until_s > ex->u_s && ex->until_s < INFINITY)
+			return JOINT_PIECE;
+		return ex->until_s == limit_s && limit_s < ex->end_s ? JOINT_HORIZON : JOINT_DRAINED;
+	}
+}
+
+enum joint_result extrude_next(struct extrude *ex, const struct trapq *tq, double horizon_s,
+			       struct joint_piece *out)
+{
+	while (extrude_time_s(ex, ex->u_s) < horizon_s) {
+		if (ex->u_s >= ex->until_s) {
+			enum joint_result r = extrude_until(ex, tq, horizon_s);
+
+			if (r != JOINT_PIECE)
+				return r;
+		}
+		if (extrude_piece(ex, out))
+			return JOINT_PIECE;
+	}
+	return JOINT_HORIZON;
+}

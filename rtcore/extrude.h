@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* extrude.h - an extruder stepper's position: which extruder it follows, pressure advance, smoothing.
+ *
+ * The stepper follows the filament displacement of one extruder at a time: y(u) grows by the E motion
+ * of that extruder's moves, u being machine time less the machine's delay. Where the move extrudes
+ * and goes somewhere, pressure advance makes it z = y + advance * dy/du, else z = y. The output is z
+ * averaged with a triangular window of half width `half` (the smooth time is twice that): a window
+ * turns each jump of z and its derivatives into three of higher ones, half before, at and half after
+ * it, so the output is a chain of quartics. They are handed on as quadratics that meet them at both
+ * ends and in the middle, within EXTRUDE_ERROR_S or EXTRUDE_ERROR_STEPS.
+ * A change of source, advance or window at u = T is one more jump of z there, smoothed by the wider of
+ * the two windows, at least EXTRUDE_HALF_MIN_S; so the output has no jump, not even of speed. With
+ * that jump goes the step (w2^2 z2'' - w1^2 z1'' - w^2 (z2'' - z1'')) / 12, after which it is the new
+ * window's average exactly. A stepper that joins an extruder follows its displacement from T on.
+ * Where input shapers change the machine's delay, u runs slower or faster for a while (shaper.h's f(k)
+ * at the slices' ends, linear between): the same in first order as what the axes do.
+ * Owner:   whoever owns the struct; queue and shaper outlive it. Threads: RT only.
+ * Units:   _s machine time or u; positions in steps.
+ */
+#ifndef RTCORE_EXTRUDE_H
+#define RTCORE_EXTRUDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "piece.h"
+#include "shaper.h"
+#include "trapq.h"
+
+enum {
+	EXTRUDE_JUMPS = 2048, /* boundaries within one window, a power of two */
+	EXTRUDE_CHANGES = 64, /* known ahead, a power of two */
+	EXTRUDE_NONE = -1,    /* follows no extruder */
+};
+
+#define EXTRUDE_HALF_S_MAX 0.1
+#define EXTRUDE_HALF_MIN_S 0.005
+#define EXTRUDE_ERROR_S 50e-9      /* of the time of a step; or … */
+#define EXTRUDE_ERROR_STEPS 0.4e-6 /* … of position, whichever is more */
+
+struct extrude_param {
+	int32_t source;   /* extruder number as in struct move, or EXTRUDE_NONE */
+	double advance_s; /* pressure advance */
+	double half_s;    /* of the smoothing window; 0 only without advance: no smoothing */
+};
+
+struct extrude_change {
+	double at_s; /* u */
+	struct extrude_param param;
+};
+
+/* y + v * t + ah * t^2, t since start_s, with advance on it. */
+struct extrude_motion {
+	double start_s, y, v, ah;
+	double advance_s, half_s;
+};
+
+struct extrude_jump {
+	double at_s, half_s;
+	double j0, j1, j2; /* of z, from at_s on */
+	int32_t state;     /* events passed: 3: complete */
+	struct extrude_motion after;
+};
+
+struct extrude {
+	double weight; /* steps per mm of filament */
+	const struct shaper *shaper;
+	/* changes; change[c & mask] is in force where boundaries are read */
+	uint64_t change, change_head;
+	struct extrude_change changes[EXTRUDE_CHANGES];
+	/* boundaries read: where y has come to */
+	uint64_t cursor; /* next phase */
+	struct extrude_motion now;
+	double shift;        /* weight * E less y while it moves */
+	bool moving, joined; /* in phase cursor - 1; no E motion was passed over since */
+	/* jumps whose window is not over */
+	uint64_t head, tail, begin, mid;
+	uint64_t mixed; /* below this number half_s differs: look at all of them */
+	struct extrude_motion done;
+	/* the output: c0 + c1 t + …, t since u_s, up to until_s */
+	double u_s, until_s;
+	double c[5];
+	int32_t events; /* since it was summed up anew */
+	/* from u to machine time: t = t0_s + (u - u0_s) * stretch, up to end_s */
+	uint64_t shape;
+	int32_t slice;
+	double t0_s, u0_s, stretch, end_s;
+	struct extrude_jump jump[EXTRUDE_JUMPS];
+};
+
+/* At the queue's end, with that in force. */
+void extrude_init(struct extrude *ex, double weight, const struct extrude_param *param,
+		  const struct shaper *shaper, const struct trapq *tq);
+
+/* From u = at_s on; not before what may have been read (see extrude_earliest_s) and the change before.
+ * False: no room now, nothing changed. */
+bool extrude_append(struct extrude *ex, const struct extrude_param *param, double at_s);
+
+/* Where a change may come at the earliest if pieces were asked for up to horizon_s. */
+double extrude_earliest_s(const struct extrude *ex, const struct extrude_param *param,
+			  double horizon_s);
+
+/* The newest parameters. */
+static inline const struct extrude_param *extrude_newest(const struct extrude *ex)
+{
+	return &ex->changes[(ex->change_head - 1) & (EXTRUDE_CHANGES - 1)].param;
+}
+
+/* The half width of the window that it may be smoothed with next. */
+double extrude_half_s(const struct extrude *ex);
+
+/* Its position where y has been read to: at rest, the output's. */
+double extrude_end(const struct extrude *ex);
+
+/* Forget all motion; it rests, with the newest parameters. */
+void extrude_skip(struct extrude *ex, const struct trapq *tq);
+
+/* As joint_next(). */
+enum joint_result extrude_next(struct extrude *ex, const struct trapq *tq, double horizon_s,
+			       struct joint_piece *out);
+
+#endif
