@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/extruders.h"
 #include "daemon/shapers.h"
 
 /* Of the step rate that the pulses allow: a run's intervals are not all alike. */
@@ -353,17 +354,6 @@ static void planner_limits_of(const struct machine_config *mc, struct planner_li
 	l->corner_mm_s = mc->square_corner_velocity_mm_s;
 	l->axis_velocity_mm_s_max[AXIS_Z] = mc->max_z_velocity_mm_s;
 	l->axis_accel_mm_s2_max[AXIS_Z] = mc->max_z_accel_mm_s2;
-	if (mc->extruder_count == 0 || !mc->extruders[0].has_stepper) {
-		l->extrude_velocity_mm_s_max = 0;
-		return;
-	}
-	l->extrude_velocity_mm_s_max = mc->extruders[0].max_extrude_only_velocity_mm_s;
-	l->extrude_accel_mm_s2_max = mc->extruders[0].max_extrude_only_accel_mm_s2;
-	l->extrude_mm_max = mc->extruders[0].max_extrude_only_distance_mm;
-	l->extrude_corner_mm_s = mc->extruders[0].instantaneous_corner_velocity_mm_s;
-	l->extrude_area_mm2_max = mc->extruders[0].max_extrude_cross_section_mm2;
-	l->filament_area_mm2 = mc->extruders[0].filament_area_mm2;
-	l->nozzle_mm = mc->extruders[0].nozzle_diameter_mm;
 }
 
 static bool make_rings(struct machine *m)
@@ -409,6 +399,7 @@ static bool make_parts(struct machine *m, char *err, size_t err_size)
 	}
 	engine_init(m->engine, &ec);
 	planner_limits_of(m->mc, &pc.limits);
+	extruders_limits(m, &pc.limits);
 	limit_step_rates(m, &pc.limits);
 	m->planner = planner_new(&pc, &sink, text);
 	if (!m->planner) {
@@ -445,6 +436,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	machine_ops_init(m);
 	machine_gcode_init(m);
 	shapers_init(m);
+	extruders_init(m);
 	return m;
 }
 

@@ -45,6 +45,8 @@ struct machine_motor {
 	int axis;          /* AXIS_X .. AXIS_E: whose section it is in */
 	int enable_output; /* index in outputs, -1: none */
 	bool configured;
+	struct extrude_param extrude; /* axis E: as last set */
+	double smooth_s;              /* also while there is no advance */
 };
 
 struct machine_output {
@@ -85,6 +87,8 @@ struct machine {
 	size_t outputs;
 	int fan_output;                            /* -1: none */
 	struct machine_shaper shaper[SHAPER_AXES]; /* as last set */
+	int extruder;                              /* whose filament E is; 0 also without any */
+	double half_s; /* half of the longest smooth time so far: the delay is never less */
 	uint8_t trsync_oid[ENGINE_MCUS];
 	struct homing homing;
 	enum machine_state state;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/extruders.h"
 #include "daemon/machine.h"
 
 /* ---- which motors and outputs there are ---- */
@@ -77,9 +78,24 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 			if (!add_motor(m, &mc->steppers[mc->axes[axis].stepper[i]], axis, err,
 				       err_size))
 				return false;
-	if (mc->extruder_count > 0 && mc->extruders[0].has_stepper &&
-	    !add_motor(m, &mc->extruders[0].stepper, AXIS_E, err, err_size))
-		return false;
+	for (size_t i = 0; i < mc->extruder_count; i++) {
+		const struct machine_extruder *e = &mc->extruders[i];
+
+		if (!e->has_stepper)
+			continue;
+		if (!add_motor(m, &e->stepper, AXIS_E, err, err_size))
+			return false;
+		extruders_motor(m, m->motors - 1, (int)i, e->pressure_advance_s,
+				e->pressure_advance_smooth_s);
+	}
+	for (size_t i = 0; i < mc->extruder_stepper_count; i++) {
+		const struct machine_extruder_stepper *e = &mc->extruder_steppers[i];
+
+		if (!add_motor(m, &e->stepper, AXIS_E, err, err_size))
+			return false;
+		extruders_motor(m, m->motors - 1, e->extruder, e->pressure_advance_s,
+				e->pressure_advance_smooth_s);
+	}
 	m->fan_output = -1;
 	if (mc->fan.pin.set) {
 		m->fan_output = add_output(m, &mc->fan.pin);
@@ -120,6 +136,8 @@ static bool configure_motor(struct machine *m, struct session *s, size_t i)
 	rec.stepper.reversal_filter_s = m->mc->stepd.reversal_filter_s;
 	rec.stepper.min_interval_s = 2 * cfg->step_pulse_s;
 	memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));
+	rec.stepper.extruder = motor->axis == AXIS_E;
+	rec.stepper.extrude = motor->extrude;
 	motor->configured = true;
 	return machine_control(m, &rec);
 }

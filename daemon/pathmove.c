@@ -251,6 +251,7 @@ void pathmove_trapezoid(const struct pathmove *p, double start_mm_s, double crui
 	memcpy(m->dir, p->dir, sizeof(m->dir));
 	m->length_mm = p->length_mm;
 	m->line = p->line;
+	m->extruder = p->extruder;
 	m->start_mm_s = start_mm_s;
 	m->cruise_mm_s = cruise_mm_s;
 	m->end_mm_s = end_mm_s;

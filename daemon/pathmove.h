@@ -30,6 +30,7 @@ struct pathmove {
 	double cruise_ratio_min;
 	bool extrude_only;
 	uint32_t line;
+	int32_t extruder;
 };
 
 /* -EINVAL, with text in err, if a value of *limits makes no sense. */

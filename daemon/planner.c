@@ -34,6 +34,7 @@ struct planner {
 	uint32_t aside_head, aside_tail;
 	uint32_t mask; /* all three rings are of the same size */
 	uint32_t next_id;
+	int32_t extruder;          /* of the moves to come */
 	bool refuses;              /* see planner_refuses() */
 	double sent_mm[MOVE_AXES]; /* end of the last move handed over */
 	double position_mm[MOVE_AXES];
@@ -165,7 +166,7 @@ static bool emit_aside(struct planner *p)
 {
 	const struct plan_rec *rec = &p->aside[p->aside_head & p->mask].rec;
 
-	if (rec->kind != PLAN_OUTPUT && rec->kind != PLAN_SHAPER)
+	if (rec->kind != PLAN_OUTPUT && rec->kind != PLAN_SHAPER && rec->kind != PLAN_EXTRUDE)
 		assert(p->start_mm_s == 0);
 	if (!p->sink.push(p->sink.ctx, rec))
 		return false;
@@ -259,6 +260,7 @@ int planner_move(struct planner *p, const double target_mm[MOVE_AXES], double fe
 	}
 	assert(!lookahead_full(la));
 	next.line = line;
+	next.extruder = p->extruder;
 	m.length_mm = next.length_mm;
 	m.accel_mm_s2 = next.accel_mm_s2;
 	m.smooth_mm_s2 = next.accel_mm_s2 * (1 - next.cruise_ratio_min);
@@ -367,6 +369,22 @@ int planner_shaper(struct planner *p, const struct plan_shaper *shaper)
 	rec.kind = PLAN_SHAPER;
 	rec.shaper = *shaper;
 	return add_aside(p, &rec, false);
+}
+
+int planner_extrude(struct planner *p, const struct plan_extrude *extrude)
+{
+	struct plan_rec rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = PLAN_EXTRUDE;
+	rec.extrude = *extrude;
+	return add_aside(p, &rec, false);
+}
+
+void planner_extruder(struct planner *p, int32_t extruder)
+{
+	lookahead_stop(&p->la);
+	p->extruder = extruder;
 }
 
 void planner_drop(struct planner *p, const double position_mm[MOVE_AXES])

@@ -89,6 +89,10 @@ int planner_sync(struct planner *p, uint32_t sync_id);
 int planner_output(struct planner *p, uint16_t output, uint16_t value);
 /* From the move after it on the axes are shaped like this; motion runs through. */
 int planner_shaper(struct planner *p, const struct plan_shaper *shaper);
+/* Likewise for an extruder's stepper. */
+int planner_extrude(struct planner *p, const struct plan_extrude *extrude);
+/* Come to rest; E of the moves after is that extruder's filament. */
+void planner_extruder(struct planner *p, int32_t extruder);
 
 /* Hand over what is decided while the sink takes it; decide more where the window is full.
  * Call it when the sink has room again. Returns true if nothing that is decided waits. */

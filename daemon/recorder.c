@@ -53,6 +53,15 @@ static void on_shaper(void *ctx, double at_s, double end_s, const struct plan_sh
 	push(ctx, &rec);
 }
 
+static void on_extrude(void *ctx, double at_s, const struct plan_extrude *x)
+{
+	struct plan_trace_rec rec = { .kind = PLAN_TRACE_EXTRUDE };
+
+	rec.extrude.at_s = at_s;
+	rec.extrude.extrude = *x;
+	push(ctx, &rec);
+}
+
 static void on_abort(void *ctx, double at_s)
 {
 	struct plan_trace_rec rec = { .kind = PLAN_TRACE_CUT };
@@ -79,6 +88,7 @@ void recorder_observer(struct recorder *r, struct engine_observer *o)
 				       .position = on_position,
 				       .map = on_map,
 				       .shaper = on_shaper,
+				       .extrude = on_extrude,
 				       .abort = on_abort,
 				       .resync = on_resync };
 }
@@ -145,6 +155,8 @@ void recorder_setup(struct recorder *r, const struct machine *m)
 		rec.kind = PLAN_TRACE_STEPPER;
 		snprintf(rec.stepper.name, sizeof(rec.stepper.name), "%.31s", motor->cfg->name);
 		rec.stepper.mcu = motor->mcu;
+		rec.stepper.extruder = motor->axis == AXIS_E;
+		rec.stepper.extrude = motor->extrude;
 		rec.stepper.dir_sign = motor->cfg->dir_pin.invert ? -1 : 1;
 		rec.stepper.step_invert = motor->cfg->step_pin.invert;
 		memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));

@@ -39,6 +39,7 @@ int shapers_send(struct machine *m)
 	char err[SHAPERS_ERROR_MAX];
 
 	shapers_plan(m->shaper, &plan, err); /* checked where it came from */
+	plan.delay_s = m->half_s;
 	return planner_shaper(m->planner, &plan);
 }
 
@@ -154,7 +155,7 @@ static enum gcode_result set_input_shaper(struct gcode *g, const struct gcode_li
 	return GCODE_OK;
 }
 
-static const struct gcode_command commands[] = {
+const struct gcode_command shapers_commands[] = {
 	{ "SET_INPUT_SHAPER", GCODE_EXTENDED, 0, set_input_shaper,
 	  "[SHAPER_TYPE=<type>] [SHAPER_TYPE_X=<type>] [SHAPER_TYPE_Y=<type>] [SHAPER_TYPE_Z=<type>] "
 	  "[SHAPER_FREQ_X=<Hz>] [SHAPER_FREQ_Y=<Hz>] [SHAPER_FREQ_Z=<Hz>] "
@@ -162,8 +163,10 @@ static const struct gcode_command commands[] = {
 	  "input shapers from here on, also in mid-print; alone: report them" },
 };
 
+const unsigned shapers_command_count = sizeof(shapers_commands) / sizeof(*shapers_commands);
+
 void shapers_init(struct machine *m)
 {
 	memcpy(m->shaper, m->mc->shaper, sizeof(m->shaper));
-	gcode_add_table(&m->gcode, commands, sizeof(commands) / sizeof(*commands), m);
+	gcode_add_table(&m->gcode, shapers_commands, shapers_command_count, m);
 }

@@ -8,10 +8,14 @@
 
 #include <stdbool.h>
 
+#include "daemon/gcode/gcode_command.h"
 #include "daemon/config/machine_config.h"
 #include "move.h"
 
 struct machine;
+
+extern const struct gcode_command shapers_commands[]; /* their table's ctx is the machine */
+extern const unsigned shapers_command_count;
 
 enum { SHAPERS_ERROR_MAX = 160 };
 

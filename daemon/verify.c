@@ -125,6 +125,10 @@ static int setup_record(struct verify *v, const struct plan_trace_rec *rec)
 		s->dir_sign = rec->stepper.dir_sign;
 		memcpy(s->steps_per_mm, rec->stepper.steps_per_mm, sizeof(s->steps_per_mm));
 		s->min_distance_clock = rec->stepper.min_distance_clock;
+		s->extruder = rec->stepper.extruder;
+		s->source = rec->stepper.extrude.source;
+		s->advance_s = rec->stepper.extrude.advance_s;
+		s->half_s = rec->stepper.extrude.half_s;
 		break;
 	}
 	case PLAN_TRACE_MAP:
@@ -267,6 +271,12 @@ static int motion_record(struct verify *v, const struct plan_trace_rec *rec)
 		break;
 	case PLAN_TRACE_SHAPER:
 		return checker_shaper(c, rec->shaper.at_s, rec->shaper.end_s, &rec->shaper.shaper);
+	case PLAN_TRACE_EXTRUDE:
+		ret = checker_extrude(c, rec->extrude.extrude.stepper, rec->extrude.at_s,
+				      rec->extrude.extrude.param.source,
+				      rec->extrude.extrude.param.advance_s,
+				      rec->extrude.extrude.param.half_s);
+		break;
 	case PLAN_TRACE_CUT:
 		ret = checker_cut(c, rec->halt.at_s);
 		break;

@@ -17,6 +17,7 @@
 enum {
 	ENGINE_MCUS = 4,
 	ENGINE_STEPPERS = 16,
+	ENGINE_EXTRUDERS = 8, /* steppers of extruders among them */
 	ENGINE_OUTPUTS = 32,
 	ENGINE_ENDSTOPS = 8,
 };
@@ -61,7 +62,9 @@ struct ctl_stepper {
 	double steps_per_mm[MOVE_AXES]; /* weights of the axes in this joint */
 	double tolerance_s;
 	double reversal_filter_s;
-	double min_interval_s; /* never closer than this */
+	double min_interval_s;        /* never closer than this */
+	bool extruder;                /* it follows E alone, */
+	struct extrude_param extrude; /* at first like this */
 };
 
 struct ctl_output {

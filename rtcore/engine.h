@@ -57,6 +57,8 @@ struct engine_observer {
 	/* Input shapers change from at_s to end_s, see shaper.h; one told before for the same at_s
 	 * is not made. */
 	void (*shaper)(void *ctx, double at_s, double end_s, const struct plan_shaper *s);
+	/* From at_s, less the delay, on. One told before for the same time is not made. */
+	void (*extrude)(void *ctx, double at_s, const struct plan_extrude *x);
 	/* All motion after at_s that has not been handed out is dropped; the axes rest where their
 	 * shapers have them then, and changes of these are complete. */
 	void (*abort)(void *ctx, double at_s);
@@ -146,6 +148,7 @@ struct engine_stepper {
 	struct step_run pending; /* made, but the MCU had no slot or the link no room */
 	uint64_t last_clock;     /* of the last step handed out */
 	double steps_per_mm[MOVE_AXES];
+	struct extrude *extrude; /* NULL: a stepper of axes */
 	uint8_t mcu, oid;
 	int8_t dir; /* last set_next_step_dir, -1 unknown */
 	bool present, has_pending, invert_dir;
@@ -165,6 +168,7 @@ struct engine {
 	struct trapq trapq;
 	struct trapq_phase phases[ENGINE_PHASES];
 	struct shaper shaper;
+	struct extrude extrude[ENGINE_EXTRUDERS];
 	double now_s;   /* machine time of this cycle, never goes back */
 	double limit_s; /* no step after this has been handed out, none before it will be added */
 	double rest_until_s;   /* end of a dwell: the next move starts no earlier */

@@ -32,7 +32,13 @@ double engine_planned_end_s(const struct engine *e)
 
 double engine_executed_s(const struct engine *e)
 {
-	return engine_planned_end_s(e) + shaper_span_s(&e->shaper);
+	double delay_s = shaper_newest(&e->shaper)->delay_s, span_s = shaper_span_s(&e->shaper);
+
+	for (int i = 0; i < e->steppers; i++)
+		if (e->stepper[i].extrude)
+			span_s = engine_later_s(span_s,
+						delay_s + extrude_half_s(e->stepper[i].extrude));
+	return engine_planned_end_s(e) + span_s;
 }
 
 static double place_move(struct engine *e, const struct move *m)
@@ -117,6 +123,27 @@ static bool take_shaper(struct engine *e, const struct plan_shaper *s)
 	return true;
 }
 
+/* A window that is wider than the machine's delay waits until that has grown. */
+static bool take_extrude(struct engine *e, const struct plan_extrude *x)
+{
+	double at_s = engine_later_s(trapq_end_s(&e->trapq), e->limit_s + ENGINE_RESTART_GAP_S);
+	struct extrude *ex;
+
+	if (x->stepper >= ENGINE_STEPPERS || !e->stepper[x->stepper].extrude)
+		return true;
+	ex = e->stepper[x->stepper].extrude;
+	at_s = extrude_earliest_s(ex, &x->param, engine_later_s(at_s, e->now_s));
+	if (x->param.half_s > extrude_half_s(ex))
+		at_s = engine_later_s(at_s, shaper_end_s(&e->shaper));
+	if (!extrude_append(ex, &x->param, at_s))
+		return false;
+	if (e->cfg.observer.extrude)
+		e->cfg.observer.extrude(
+			e->cfg.observer.ctx,
+			ex->changes[(ex->change_head - 1) & (EXTRUDE_CHANGES - 1)].at_s, x);
+	return true;
+}
+
 static bool take_record(struct engine *e, const struct plan_rec *rec)
 {
 	switch (rec->kind) {
@@ -138,6 +165,8 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 		return engine_take_output(e, &rec->output);
 	case PLAN_SHAPER:
 		return take_shaper(e, &rec->shaper);
+	case PLAN_EXTRUDE:
+		return take_extrude(e, &rec->extrude);
 	default:
 		return true; /* PLAN_RESUME: nothing was held */
 	}
@@ -383,6 +412,20 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 		e->moving = false;
 }
 
+/* One that no stepper has, or NULL. */
+static struct extrude *free_extrude(struct engine *e)
+{
+	for (int i = 0; i < ENGINE_EXTRUDERS; i++) {
+		bool used = false;
+
+		for (int k = 0; k < ENGINE_STEPPERS; k++)
+			used |= e->stepper[k].extrude == &e->extrude[i];
+		if (!used)
+			return &e->extrude[i];
+	}
+	return NULL;
+}
+
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
 {
 	struct engine_stepper *s;
@@ -402,6 +445,15 @@ void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
 	if (c->stepper >= e->steppers)
 		e->steppers = c->stepper + 1;
 	cfg.shaper = &e->shaper;
+	if (c->extruder) {
+		s->extrude = free_extrude(e);
+		s->present = s->extrude != NULL; /* the planner keeps to their number */
+		if (!s->extrude)
+			return;
+		extrude_init(s->extrude, c->steps_per_mm[AXIS_E], &c->extrude, &e->shaper,
+			     &e->trapq);
+		cfg.extrude = s->extrude;
+	}
 	memcpy(cfg.weight, c->steps_per_mm, sizeof(cfg.weight));
 	memcpy(s->steps_per_mm, c->steps_per_mm, sizeof(s->steps_per_mm));
 	stepgen_init(&s->gen, &cfg, &e->trapq);

@@ -30,29 +30,31 @@ static struct extrude_param extrude_allowed(struct extrude_param p)
 	return p;
 }
 
-bool extrude_append(struct extrude *ex, const struct extrude_param *param, double at_s)
+/* The widest window of what is in force and what is to come. */
+static void extrude_widest(struct extrude *ex)
 {
-	const struct extrude_change *last = extrude_change(ex, ex->change_head - 1);
-
-	if (ex->change_head - ex->change == EXTRUDE_CHANGES)
-		return false;
-	ex->changes[ex->change_head & (EXTRUDE_CHANGES - 1)] = (struct extrude_change){
-		.at_s = at_s > last->at_s ? at_s : last->at_s, .param = extrude_allowed(*param)
-	};
-	ex->change_head++;
-	return true;
+	ex->wide_s = extrude_change(ex, ex->change)->param.half_s;
+	if (ex->change + 1 < ex->change_head && ex->wide_s < EXTRUDE_HALF_MIN_S)
+		ex->wide_s = EXTRUDE_HALF_MIN_S;
+	for (uint64_t i = ex->change + 1; i < ex->change_head; i++)
+		ex->wide_s = fmax(ex->wide_s, extrude_change(ex, i)->param.half_s);
 }
 
-double extrude_half_s(const struct extrude *ex)
+bool extrude_append(struct extrude *ex, const struct extrude_param *param, double at_s)
 {
-	double half_s = extrude_change(ex, ex->change)->param.half_s;
+	uint64_t at = ex->change_head;
+	const struct extrude_change *last = extrude_change(ex, at - 1);
 
-	if (ex->change + 1 == ex->change_head)
-		return half_s;
-	half_s = half_s > EXTRUDE_HALF_MIN_S ? half_s : EXTRUDE_HALF_MIN_S;
-	for (uint64_t i = ex->change + 1; i < ex->change_head; i++)
-		half_s = fmax(half_s, extrude_change(ex, i)->param.half_s);
-	return half_s;
+	if (at_s <= last->at_s && at - 1 > ex->change)
+		at--; /* in its place */
+	else if (at - ex->change == EXTRUDE_CHANGES)
+		return false;
+	ex->changes[at & (EXTRUDE_CHANGES - 1)] = (struct extrude_change){
+		.at_s = at_s > last->at_s ? at_s : last->at_s, .param = extrude_allowed(*param)
+	};
+	ex->change_head = at + 1;
+	extrude_widest(ex);
+	return true;
 }
 
 double extrude_earliest_s(const struct extrude *ex, const struct extrude_param *param,
@@ -122,6 +124,7 @@ void extrude_skip(struct extrude *ex, const struct trapq *tq)
 	ex->changes[0] = (struct extrude_change){ -INFINITY, *extrude_newest(ex) };
 	ex->change = 0;
 	ex->change_head = 1;
+	extrude_widest(ex);
 	ex->cursor = tq->head;
 	extrude_rest(&ex->now, tq->end_s, extrude_end(ex));
 	ex->now.half_s = ex->changes[0].param.half_s;
@@ -247,6 +250,7 @@ static void extrude_pass(struct extrude *ex, const struct trapq *tq,
 		    ex->shift;
 	if (b->change) {
 		ex->change++;
+		extrude_widest(ex);
 		if (was_moving) {
 			const struct trapq_phase *ph = &tq->phases[(ex->cursor - 1) & tq->mask];
 
@@ -546,14 +550,14 @@ static enum joint_result extrude_until(struct extrude *ex, const struct trapq *t
 		limit_s = ex->u0_s + (horizon_s - ex->t0_s) / ex->stretch;
 		limit_s = limit_s < ex->end_s ? limit_s : ex->end_s;
 		event_s = extrude_event(ex, &which);
-		half_s = extrude_half_s(ex);
+		half_s = ex->wide_s;
 		if (!extrude_look(ex, tq, limit_s + half_s, &b))
 			return JOINT_LOST;
 		while (b.known && b.at_s - half_s <= (event_s < limit_s ? event_s : limit_s)) {
 			if (!extrude_read(ex, tq, &b))
 				return JOINT_LOST;
 			event_s = extrude_event(ex, &which);
-			half_s = extrude_half_s(ex);
+			half_s = ex->wide_s;
 			if (!extrude_look(ex, tq, limit_s + half_s, &b))
 				return JOINT_LOST;
 		}

@@ -28,21 +28,14 @@
 #include "trapq.h"
 
 enum {
-	EXTRUDE_JUMPS = 2048, /* boundaries within one window, a power of two */
-	EXTRUDE_CHANGES = 64, /* known ahead, a power of two */
-	EXTRUDE_NONE = -1,    /* follows no extruder */
+	EXTRUDE_JUMPS = 2048,   /* boundaries within one window, a power of two */
+	EXTRUDE_CHANGES = 1024, /* known ahead, a power of two */
 };
 
 #define EXTRUDE_HALF_S_MAX 0.1
 #define EXTRUDE_HALF_MIN_S 0.005
 #define EXTRUDE_ERROR_S 50e-9      /* of the time of a step; or … */
 #define EXTRUDE_ERROR_STEPS 0.4e-6 /* … of position, whichever is more */
-
-struct extrude_param {
-	int32_t source;   /* extruder number as in struct move, or EXTRUDE_NONE */
-	double advance_s; /* pressure advance */
-	double half_s;    /* of the smoothing window; 0 only without advance: no smoothing */
-};
 
 struct extrude_change {
 	double at_s; /* u */
@@ -68,6 +61,7 @@ struct extrude {
 	/* changes; change[c & mask] is in force where boundaries are read */
 	uint64_t change, change_head;
 	struct extrude_change changes[EXTRUDE_CHANGES];
+	double wide_s; /* half of the widest window, in force or to come */
 	/* boundaries read: where y has come to */
 	uint64_t cursor; /* next phase */
 	struct extrude_motion now;
@@ -92,8 +86,8 @@ struct extrude {
 void extrude_init(struct extrude *ex, double weight, const struct extrude_param *param,
 		  const struct shaper *shaper, const struct trapq *tq);
 
-/* From u = at_s on; not before what may have been read (see extrude_earliest_s) and the change before.
- * False: no room now, nothing changed. */
+/* From u = at_s on; not before what may have been read (see extrude_earliest_s) and the change before; one
+ * for the same time takes its place. False: no room now, nothing changed. */
 bool extrude_append(struct extrude *ex, const struct extrude_param *param, double at_s);
 
 /* Where a change may come at the earliest if pieces were asked for up to horizon_s. */
@@ -106,8 +100,11 @@ static inline const struct extrude_param *extrude_newest(const struct extrude *e
 	return &ex->changes[(ex->change_head - 1) & (EXTRUDE_CHANGES - 1)].param;
 }
 
-/* The half width of the window that it may be smoothed with next. */
-double extrude_half_s(const struct extrude *ex);
+/* The half width of the widest window that it may be smoothed with next. */
+static inline double extrude_half_s(const struct extrude *ex)
+{
+	return ex->wide_s;
+}
 
 /* Its position where y has been read to: at rest, the output's. */
 double extrude_end(const struct extrude *ex);

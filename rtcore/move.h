@@ -42,6 +42,7 @@ enum plan_kind {
 	PLAN_SYNC,     /* .sync_id: report when the motion before it has been executed (M400) */
 	PLAN_OUTPUT,   /* .output: set an MCU output when the motion before it ends */
 	PLAN_SHAPER,   /* .shaper: input shapers from here on; motion runs through */
+	PLAN_EXTRUDE,  /* .extrude: an extruder's stepper from here on; motion runs through */
 	PLAN_RESUME,   /* after a stop (trigger, fault, abort): what came before it is void */
 };
 
@@ -76,6 +77,20 @@ struct plan_shaper {
 	double delay_s; /* the machine's delay is at least this: half of the longest smooth time */
 };
 
+/* What an extruder's stepper does with the E motion, see extrude.h. */
+enum { EXTRUDE_NONE = -1 }; /* follows no extruder */
+
+struct extrude_param {
+	int32_t source;   /* number of the extruder followed, as in struct move, or EXTRUDE_NONE */
+	double advance_s; /* pressure advance */
+	double half_s;    /* half of the smooth time; 0 only without advance: no smoothing */
+};
+
+struct plan_extrude {
+	uint32_t stepper; /* index in the engine */
+	struct extrude_param param;
+};
+
 struct plan_rec {
 	uint32_t kind; /* enum plan_kind */
 	uint32_t reserved;
@@ -86,6 +101,7 @@ struct plan_rec {
 		uint32_t sync_id;
 		struct plan_output output;
 		struct plan_shaper shaper;
+		struct plan_extrude extrude;
 	};
 };
 

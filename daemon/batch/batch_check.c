@@ -98,6 +98,15 @@ static void on_position(void *ctx, double at_s, const double position_mm[MOVE_AX
 	}
 }
 
+static void on_extrude(void *ctx, double at_s, const struct plan_extrude *x)
+{
+	struct batch *b = ctx;
+
+	if (b->checker)
+		checker_extrude(b->checker, x->stepper, at_s, x->param.source, x->param.advance_s,
+				x->param.half_s);
+}
+
 static void on_map(void *ctx, int mcu, double from_s, const struct clockmap *map)
 {
 	struct batch *b = ctx;
@@ -113,6 +122,7 @@ void batch_check_observer(struct batch *b, struct engine_observer *o)
 				       .position = on_position,
 				       .map = on_map,
 				       .shaper = on_shaper,
+				       .extrude = on_extrude,
 				       .abort = on_abort,
 				       .resync = on_resync };
 }
@@ -134,6 +144,10 @@ bool batch_check_start(struct batch *b)
 		s->mcu = motor->mcu;
 		s->dir_sign = motor->cfg->dir_pin.invert ? -1 : 1;
 		memcpy(s->steps_per_mm, motor->steps_per_mm, sizeof(s->steps_per_mm));
+		s->extruder = motor->axis == AXIS_E;
+		s->source = motor->extrude.source;
+		s->advance_s = motor->extrude.advance_s;
+		s->half_s = motor->extrude.half_s;
 		s->min_distance_clock =
 			(uint64_t)(2 * motor->cfg->step_pulse_s * b->mcu[motor->mcu].nominal_hz);
 		b->mcu[motor->mcu].motor_of_oid[motor->oid] = (int8_t)i;

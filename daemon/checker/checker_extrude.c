@@ -495,6 +495,8 @@ int checker_extrude(struct checker *c, uint32_t stepper, double at_s, int source
 	    !checker_sane(half_s, 0, (double)HALF_MAX_S))
 		return -EINVAL;
 	x = c->stepper[stepper].extruder;
+	if (x->changes - 1 > x->param && x->change[x->changes - 1].at == at_s)
+		x->changes--;
 	grown = realloc(x->change, (x->changes + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;

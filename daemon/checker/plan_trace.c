@@ -31,6 +31,8 @@ static long payload_size(uint32_t kind)
 		return sizeof(struct plan_trace_resync);
 	case PLAN_TRACE_SHAPER:
 		return sizeof(struct plan_trace_shaper);
+	case PLAN_TRACE_EXTRUDE:
+		return sizeof(struct plan_trace_extrude);
 	case PLAN_TRACE_END:
 		return 0;
 	default:

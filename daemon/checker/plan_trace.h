@@ -19,7 +19,7 @@
 #include "move.h"
 
 #define PLAN_TRACE_MAGIC "STEPDPLN"
-#define PLAN_TRACE_VERSION 1u
+#define PLAN_TRACE_VERSION 2u
 #define PLAN_TRACE_BYTE_ORDER 0x01020304u
 
 struct plan_trace_header {
@@ -43,6 +43,7 @@ enum plan_trace_kind {
 	PLAN_TRACE_END,      /* nothing: the run was closed in order */
 	PLAN_TRACE_STOP,     /* struct plan_trace_halt, stepper unused: checker_stop() */
 	PLAN_TRACE_SHAPER,   /* struct plan_trace_shaper */
+	PLAN_TRACE_EXTRUDE,  /* struct plan_trace_extrude */
 };
 
 struct plan_trace_setup {
@@ -64,7 +65,8 @@ struct plan_trace_stepper {
 	uint64_t min_distance_clock;
 	char step_pin[CHECKER_NAME_MAX], dir_pin[CHECKER_NAME_MAX];
 	int32_t step_invert; /* 0: a rising edge steps; 1: a falling one; -1: both */
-	uint32_t reserved;
+	uint32_t extruder;   /* 1: an extruder's stepper, at first like this: */
+	struct extrude_param extrude;
 };
 struct plan_trace_move {
 	struct move move;
@@ -93,6 +95,11 @@ struct plan_trace_shaper {
 	struct plan_shaper shaper;
 };
 
+struct plan_trace_extrude {
+	double at_s;
+	struct plan_extrude extrude;
+};
+
 struct plan_trace_rec {
 	enum plan_trace_kind kind;
 	union {
@@ -105,6 +112,7 @@ struct plan_trace_rec {
 		struct plan_trace_halt halt;
 		struct plan_trace_resync resync;
 		struct plan_trace_shaper shaper;
+		struct plan_trace_extrude extrude;
 	};
 };
 

@@ -326,7 +326,7 @@ static void extruder_load(struct machine_load *l, struct config_section *s,
 		  .fallback = 50, .unit = "mm" },
 		{ "pressure_advance", FIELD_DOUBLE, 0, AT(machine_extruder, pressure_advance_s),
 		  .hi = 10, .unit = "s" },
-		{ "pressure_advance_smooth_time", FIELD_DOUBLE, FIELD_ABOVE,
+		{ "pressure_advance_smooth_time", FIELD_DOUBLE, 0,
 		  AT(machine_extruder, pressure_advance_smooth_s), .hi = 0.2, .fallback = 0.04,
 		  .unit = "s" },
 	};
@@ -344,9 +344,6 @@ static void extruder_load(struct machine_load *l, struct config_section *s,
 		e->has_stepper |= config_option(s, motor[i]) != NULL;
 	if (e->has_stepper)
 		stepper_motor(l, s, &e->stepper);
-	if (e->pressure_advance_s > 0)
-		config_report(l->c, CONFIG_WARNING, place_of(s, "pressure_advance"),
-			      "[%s] pressure_advance: not applied yet", s->name);
 }
 
 void extruders_load(struct machine_load *l)
@@ -366,4 +363,59 @@ void extruders_load(struct machine_load *l)
 		snprintf(name, sizeof(name), "extruder%zu", mc->extruder_count);
 	}
 	report_gaps(l, "extruder", mc->extruder_count);
+}
+
+static void extruder_stepper_load(struct machine_load *l, struct config_section *s,
+				  struct machine_extruder_stepper *e)
+{
+	struct named {
+		char *extruder;
+	} named = { NULL };
+	const struct field name = { .option = "extruder",
+				    .kind = FIELD_TEXT,
+				    .offset = AT(named, extruder),
+				    .hi = MACHINE_NAME_MAX,
+				    .choices = "",
+				    .unit = "an extruder's name" };
+	const struct field fields[] = {
+		{ "pressure_advance", FIELD_DOUBLE, 0,
+		  AT(machine_extruder_stepper, pressure_advance_s), .hi = 10, .unit = "s" },
+		{ "pressure_advance_smooth_time", FIELD_DOUBLE, 0,
+		  AT(machine_extruder_stepper, pressure_advance_smooth_s), .hi = 0.2,
+		  .fallback = 0.04, .unit = "s" },
+	};
+
+	stepper_motor(l, s, &e->stepper);
+	snprintf(e->stepper.name, sizeof(e->stepper.name), "%s", strchr(s->name, ' ') + 1);
+	fields_load(l, s, &name, 1, &named);
+	fields_load(l, s, fields, sizeof(fields) / sizeof(*fields), e);
+	e->extruder = -1;
+	for (size_t i = 0; named.extruder && i < l->mc->extruder_count; i++)
+		if (!strcmp(named.extruder, l->mc->extruders[i].name))
+			e->extruder = (int)i;
+	if (named.extruder && *named.extruder && e->extruder < 0)
+		value_error(l, s, "extruder", "expected the name of an [extruder…] section");
+	free(named.extruder);
+}
+
+void extruder_steppers_load(struct machine_load *l)
+{
+	struct machine_config *mc = l->mc;
+	size_t motors = mc->extruder_count;
+
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		struct config_section *s = l->c->sections[i];
+
+		if (strncmp(s->name, "extruder_stepper ", 17) != 0)
+			continue;
+		section_use(l, s->name);
+		if (motors++ == MACHINE_EXTRUDER_MAX) {
+			config_report(l->c, CONFIG_ERROR, s->place,
+				      "[%s] too many: expected at most %d extruders and "
+				      "extruder_steppers",
+				      s->name, MACHINE_EXTRUDER_MAX);
+			return;
+		}
+		extruder_stepper_load(l, s, &mc->extruder_steppers[mc->extruder_stepper_count++]);
+	}
 }

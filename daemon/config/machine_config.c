@@ -302,6 +302,7 @@ static void load_sections(struct machine_load *l)
 			      "[printer] missing: expected this section");
 	}
 	extruders_load(l);
+	extruder_steppers_load(l);
 	shapers_load(l);
 	fan_load(l);
 	gcode_load(l);

@@ -91,7 +91,14 @@ struct machine_extruder {
 	double max_extrude_only_distance_mm;
 	double max_extrude_only_velocity_mm_s;
 	double max_extrude_only_accel_mm_s2;
-	double pressure_advance_s, pressure_advance_smooth_s; /* kept, not used yet */
+	double pressure_advance_s, pressure_advance_smooth_s;
+};
+
+/* [extruder_stepper NAME]: a motor that follows an extruder. */
+struct machine_extruder_stepper {
+	struct machine_stepper stepper; /* its name is "NAME" */
+	int extruder;                   /* index in extruders[], -1: none */
+	double pressure_advance_s, pressure_advance_smooth_s;
 };
 
 /* [input_shaper]: one axis. */
@@ -164,6 +171,8 @@ struct machine_config {
 	struct machine_stepper steppers[MACHINE_STEPPER_MAX];
 	size_t extruder_count; /* may be 0 */
 	struct machine_extruder extruders[MACHINE_EXTRUDER_MAX];
+	size_t extruder_stepper_count;
+	struct machine_extruder_stepper extruder_steppers[MACHINE_EXTRUDER_MAX];
 
 	struct machine_shaper shaper[SHAPER_AXES];
 	struct machine_fan fan;

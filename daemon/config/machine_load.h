@@ -92,6 +92,7 @@ void pins_claim_unused(struct machine_load *l);
 /* machine_axes.c: [stepper_…], [extruder…]. After [printer]. */
 void axes_load(struct machine_load *l);
 void extruders_load(struct machine_load *l);
+void extruder_steppers_load(struct machine_load *l); /* after the extruders */
 
 /* machine_gcode.c: [gcode_arcs], [firmware_retraction], [skew_correction …], [exclude_object]. */
 void gcode_load(struct machine_load *l);

@@ -18,6 +18,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "daemon/extruders.h"
+#include "daemon/shapers.h"
 #include "daemon/config/config_names.h"
 #include "daemon/config/machine_config.h"
 #include "daemon/gcode/gcode_command.h"
@@ -168,6 +170,8 @@ static void commands(void **state)
 	problems = 0;
 	gcode_init(&g, &ops, NULL);
 	gcode_objects_attach(&g, &objects);
+	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
+	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
 	for (unsigned t = 0; t < g.table_count; t++) {
 		for (unsigned i = 0; i < g.tables[t].count; i++, count++)
 			check_command(text, &g.tables[t].commands[i]);
@@ -235,7 +239,8 @@ static bool documented(const char *text, const char *section, const char *option
 static bool documented_somewhere(const char *text, const char *section, const char *option)
 {
 	return documented(text, section, option) ||
-	       ((strcmp(section, "extruder") == 0 || strncmp(section, "stepper_", 8) == 0) &&
+	       ((strcmp(section, "extruder") == 0 || strncmp(section, "stepper_", 8) == 0 ||
+		 strncmp(section, "extruder_stepper", 16) == 0) &&
 		documented(text, "stepper_x", option));
 }
 

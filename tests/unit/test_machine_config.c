@@ -363,8 +363,19 @@ static const struct message messages[] = {
 	  "+2: [extruder] filament_diameter: value '0.3': expected at least the nozzle_diameter, which "
 	  "is 0.4",
 	  0, 0 },
-	{ "[extruder]\npressure_advance: 0.05\n",
-	  "+2: warning: [extruder] pressure_advance: not applied yet", 0, 0 },
+	{ "[extruder]\npressure_advance: 11\n",
+	  "+2: [extruder] pressure_advance: value '11': expected a number of at least 0 and at most "
+	  "10 s",
+	  0, 0 },
+	{ "[extruder_stepper belt]\nstep_pin: PE0\ndir_pin: PE1\nmicrosteps: 16\n"
+	  "rotation_distance: 8\nextruder: extruder7\n",
+	  "+6: [extruder_stepper belt] extruder: value 'extruder7': expected the name of an "
+	  "[extruder…] section",
+	  0, 0 },
+	{ "[input_shaper]\nshaper_type: zvv\n",
+	  "+2: [input_shaper] shaper_type: value 'zvv': expected one of", 0, 0 },
+	{ "[input_shaper]\nshaper_type: 3hump_ei\nshaper_freq_x: 4\n",
+	  "+1: [input_shaper] pulses last 0.503 s, expected at most 0.250 s", 0, 0 },
 	{ "[probe]\npin: PF1\nz_offset: high\n[stepper_z]\nendstop_pin: probe:z_virtual_endstop\n",
 	  "+3: [probe] z_offset: value 'high': expected a number of mm, [stepper_z] homes with it",
 	  "[stepper_z]", "position_endstop" },
