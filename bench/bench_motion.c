@@ -8,8 +8,8 @@
  * the same run: the bare closed-form step times of the same motion, one for each step, without any
  * compression; and the exact optimum of commands (tests/oracle/optrun.h).
  *
- * The rows of shaped joints have MZV at 50.6 Hz on X and 41.8 Hz on Y (the bare times are those
- * of the same joint unshaped).
+ * The rows of shaped joints have MZV at 50.6 Hz on X and 41.8 Hz on Y, those of the advanced extruder 0.04 s
+ * with a smooth time of 0.04 s (the bare times are those of the same joint without).
  *
  * Usage: bench_motion [FILE.gcode[.gz] | tiny]; default $STEPD_GCODE/benchy_fast.gcode.gz or
  * ../shared/gcode/benchy_fast.gcode.gz; without a file, moves from a generator. tiny: curves in
@@ -203,10 +203,12 @@ static int vlq_bytes(int64_t v)
 
 /* One pass over the whole file, as the engine does it. bytes: count them, which takes time. */
 static struct result pass(const struct moves *mv, const double weight[MOVE_AXES],
-			  const struct shaper *sh, double freq_hz, enum what what, bool bytes)
+			  const struct shaper *sh, const struct extrude_param *param,
+			  double freq_hz, enum what what, bool bytes)
 {
 	static struct trapq_phase phases[PHASES];
 	static struct stepgen sg;
+	static struct extrude ex;
 	struct clockmap map = { 0.0, 0, freq_hz };
 	struct stepgen_config cfg = { .shaper = sh };
 	struct result res = { 0 };
@@ -218,6 +220,10 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 	memcpy(cfg.weight, weight, sizeof(cfg.weight));
 	trapq_init(&tq, phases, PHASES);
 	trapq_set_position(&tq, mv->m[0].start_mm);
+	if (param) {
+		extrude_init(&ex, weight[AXIS_E], param, sh, &tq);
+		cfg.extrude = &ex;
+	}
 	stepgen_init(&sg, &cfg, &tq);
 	t0 = cpu_s();
 	for (double now = mv->start_s[0] - 0.1; now < mv->end_s + 0.2; now += 0.005) {
@@ -254,7 +260,7 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 				exit(1);
 			}
 		}
-		trapq_retire(&tq, now - shaper_newest(sh)->span_s);
+		trapq_retire(&tq, now - 2.0 * shaper_newest(sh)->span_s);
 	}
 	res.cpu_s = cpu_s() - t0;
 	return res;
@@ -345,8 +351,8 @@ static void exact_steps(struct moves *part, size_t left, const double weight[MOV
 }
 
 static void row(const struct moves *mv, const char *name, const double weight[MOVE_AXES],
-		const struct shaper *sh, int micro, double freq_hz, int repeats,
-		int64_t oracle_steps)
+		const struct shaper *sh, const struct extrude_param *param, int micro,
+		double freq_hz, int repeats, int64_t oracle_steps)
 {
 	double t[REPEATS_MAX], b[REPEATS_MAX], q[REPEATS_MAX], p[REPEATS_MAX], sum;
 	struct result res = { 0 }, pieces = { 0 };
@@ -354,10 +360,10 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 	int64_t n, byte_sum = 0;
 
 	for (int i = 0; i < repeats; i++) {
-		q[i] = pass(mv, weight, sh, freq_hz, QUEUE, false).cpu_s;
-		pieces = pass(mv, weight, sh, freq_hz, PIECES, false);
+		q[i] = pass(mv, weight, sh, param, freq_hz, QUEUE, false).cpu_s;
+		pieces = pass(mv, weight, sh, param, freq_hz, PIECES, false);
 		p[i] = pieces.cpu_s;
-		res = pass(mv, weight, sh, freq_hz, STEPS, i == 0);
+		res = pass(mv, weight, sh, param, freq_hz, STEPS, i == 0);
 		byte_sum += res.bytes;
 		t[i] = res.cpu_s;
 		b[i] = bare(mv, weight, &n, &sum);
@@ -385,7 +391,7 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 
 		exact_steps(&part, left, weight, shaper_newest(sh), oracle_steps, &ref);
 		part.end_s = part.n < left ? part.start_s[part.n] : mv->end_s;
-		res = pass(&part, weight, sh, freq_hz, STEPS, false);
+		res = pass(&part, weight, sh, param, freq_hz, STEPS, false);
 		if (res.steps != ref.n)
 			printf(" (steps %lld != %lld)", (long long)res.steps, (long long)ref.n);
 		for (int k = 0; k < 2; k++)
@@ -406,10 +412,12 @@ int main(int argc, char **argv)
 	int repeats = getenv("BENCH_REPEATS") ? atoi(getenv("BENCH_REPEATS")) : 9;
 	int64_t oracle = getenv("BENCH_ORACLE_STEPS") ? atoll(getenv("BENCH_ORACLE_STEPS")) : 30000;
 	static const double freqs[] = { 16e6, 50e6, 180e6 };
-	static const char *const names[] = { "cartesian", "corexy", "extruder", "corexymzv" };
+	static const char *const names[] = { "cartesian", "corexy", "extruder", "corexymzv",
+					     "extruderpa" };
 	static const struct plan_shaper mzv = { .axis = { { SHAPER_MZV, 0, 50.6, 0.1 },
 							  { SHAPER_MZV, 0, 41.8, 0.1 } } };
-	static struct shaper plain, shaped;
+	static const struct extrude_param none, advance = { 0, 0.04, 0.02 };
+	static struct shaper plain, shaped, late;
 	struct shaper_set set;
 	char path[4096];
 	struct moves mv;
@@ -428,17 +436,29 @@ int main(int argc, char **argv)
 	shaper_set_make(&mzv, &set);
 	shaper_append(&shaped, &set, 0.0, 0.0);
 	shaper_settle(&shaped);
-	for (int joint = 0; joint < 4; joint++) {
+	shaper_init(&late);
+	shaper_set_make(&(struct plan_shaper){ .delay_s = 0.02 }, &set);
+	shaper_append(&late, &set, 0.0, 0.0);
+	shaper_settle(&late);
+	for (int joint = 0; joint < 5; joint++) {
 		for (int micro = 16; micro <= 128; micro *= 8) {
 			for (int f = 0; f < 3; f++) {
 				double s = micro == 16 ? 80.0 : 640.0, w[MOVE_AXES] = { 0 };
 
-				w[AXIS_X] = joint != 2 ? s : 0.0;
+				bool e = joint == 2 || joint == 4;
+
+				w[AXIS_X] = e ? 0.0 : s;
 				w[AXIS_Y] = joint % 2 ? s : 0.0;
-				w[AXIS_E] = joint == 2 ? 5.0 * s : 0.0;
+				w[AXIS_E] = e ? 5.0 * s : 0.0;
 				if (!only || atoi(only) == r)
-					row(&mv, names[joint], w, joint == 3 ? &shaped : &plain,
-					    micro, freqs[f], repeats, oracle);
+					row(&mv, names[joint], w,
+					    joint == 3   ? &shaped
+					    : joint == 4 ? &late
+							 : &plain,
+					    joint == 4   ? &advance
+					    : joint == 2 ? &none
+							 : NULL,
+					    micro, freqs[f], repeats, joint == 4 ? 0 : oracle);
 				r++;
 			}
 		}
