@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/prefault.h"
+
 enum {
 	RT_STACK_BYTES = 512 * 1024,
 	RT_STACK_TOUCH = 256 * 1024,
@@ -166,6 +168,10 @@ static int open_ring(struct io_uring *ring)
 
 	if (rc == -EINVAL) /* older than 6.1: works, with a little more interrupt noise */
 		rc = io_uring_queue_init(RT_RING_ENTRIES, ring, 0);
+	if (rc == 0) {
+		prefault_read(ring->sq.ring_ptr, ring->sq.ring_sz);
+		prefault_read(ring->cq.ring_ptr, ring->cq.ring_sz);
+	}
 	return rc;
 }
 
@@ -433,6 +439,7 @@ static void *rt_main(void *arg)
 	t->tid = (int)syscall(SYS_gettid);
 	ask_scheduling(t);
 	touch_stack();
+	prefault_code();
 	touch_rings(t->cfg.engine);
 	touch(l, sizeof(*l));
 	touch(&t->stats, sizeof(t->stats));

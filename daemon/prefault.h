@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* prefault.h - pages that are there before the rt thread needs them.
+ *
+ * Threads: any, before the rt thread's loop; makes system calls.
+ */
+#ifndef DAEMON_PREFAULT_H
+#define DAEMON_PREFAULT_H
+
+#include <stddef.h>
+
+/* Map all code of the program and its libraries: mlockall() with ONFAULT leaves what never ran out. */
+void prefault_code(void);
+
+/* Read from every page of a mapping that must not be written. */
+void prefault_read(const void *mem, size_t size);
+
+#endif
