@@ -33,9 +33,11 @@ static void forward(struct engine *e, int mcu, const uint8_t *payload, size_t le
 
 static void mcu_shut_down(struct engine *e, int mcu, uint16_t reason)
 {
-	struct ev_fault fault = {
-		.fault = FAULT_MCU_SHUTDOWN, .mcu = (uint8_t)mcu, .detail = reason, .at_s = e->now_s
-	};
+	struct ev_fault fault = { .fault = FAULT_MCU_SHUTDOWN,
+				  .mcu = (uint8_t)mcu,
+				  .stepper = UINT8_MAX,
+				  .detail = reason,
+				  .at_s = e->now_s };
 
 	if (!e->mcu[mcu].ready || e->mcu[mcu].shutdown)
 		return;
@@ -46,7 +48,10 @@ static void mcu_shut_down(struct engine *e, int mcu, uint16_t reason)
 /* In the middle of everything: whatever it was told is forgotten. */
 static void mcu_started(struct engine *e, int mcu)
 {
-	struct ev_fault fault = { .fault = FAULT_MCU_RESET, .mcu = (uint8_t)mcu, .at_s = e->now_s };
+	struct ev_fault fault = { .fault = FAULT_MCU_RESET,
+				  .mcu = (uint8_t)mcu,
+				  .stepper = UINT8_MAX,
+				  .at_s = e->now_s };
 
 	if (!e->mcu[mcu].ready || e->mcu[mcu].shutdown)
 		return;
@@ -128,7 +133,10 @@ void engine_line_busy(struct engine *e, int mcu, bool busy)
 static void lost(struct engine *e, int mcu)
 {
 	struct ev_rec ev = { .kind = EV_LINK_LOST, .mcu = (uint8_t)mcu };
-	struct ev_fault fault = { .fault = FAULT_LINK_LOST, .mcu = (uint8_t)mcu, .at_s = e->now_s };
+	struct ev_fault fault = { .fault = FAULT_LINK_LOST,
+				  .mcu = (uint8_t)mcu,
+				  .stepper = UINT8_MAX,
+				  .at_s = e->now_s };
 
 	e->mcu[mcu].lost = true;
 	if (e->mcu[mcu].ready)

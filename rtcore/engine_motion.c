@@ -44,7 +44,7 @@ double engine_executed_s(const struct engine *e)
 static double place_move(struct engine *e, const struct move *m)
 {
 	double end_s = trapq_end_s(&e->trapq);
-	struct ev_fault fault = { .fault = FAULT_UNDERRUN, .at_s = end_s };
+	struct ev_fault fault = { .fault = FAULT_UNDERRUN, .stepper = UINT8_MAX, .at_s = end_s };
 
 	/* Steps near the queue's end were made only up to limit_s: beyond it, motion goes on; at speed
 	 * in any case (the move before may be shorter than the gap). */
@@ -366,7 +366,7 @@ static bool make_runs(struct engine *e, double due_s, double limit_s, int64_t no
 /* Motion runs out at speed and nothing follows: say so before the steps are made. */
 static void check_underrun(struct engine *e, double limit_s)
 {
-	struct ev_fault fault = { .fault = FAULT_UNDERRUN };
+	struct ev_fault fault = { .fault = FAULT_UNDERRUN, .stepper = UINT8_MAX };
 
 	if (trapq_end_s(&e->trapq) >= limit_s || e->end_speed_mm_s == 0)
 		return;
