@@ -5,7 +5,7 @@
  * the project's own demo file. Each case runs RUNS times in a process of its own; CPU time is the
  * process', so other jobs count little. The column "ref" is the reference host's CPU time for the
  * same case, where there is one (another machine: see the ratio to the bare arithmetic that
- * bench_motion prints for what this machine is worth).
+ * bench_motion prints for what this machine is worth). "+rec": with the flight recorder.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,13 +34,13 @@ struct host_case {
 	const char *config;
 	int microsteps;
 	double reference_s; /* of benchy_fast; 0: none */
+	bool recorder;      /* with the flight recorder */
 };
 
 static const struct host_case cases[] = {
-	{ "etc/sim-cartesian.cfg", 16, 3.27 },
-	{ "etc/sim-cartesian.cfg", 128, 6.96 },
-	{ "etc/sim-corexy.cfg", 16, 0 },
-	{ "etc/sim-corexy.cfg", 128, 0 },
+	{ "etc/sim-cartesian.cfg", 16, 3.27, false }, { "etc/sim-cartesian.cfg", 128, 6.96, false },
+	{ "etc/sim-corexy.cfg", 16, 0, false },       { "etc/sim-corexy.cfg", 16, 0, true },
+	{ "etc/sim-corexy.cfg", 128, 0, false },      { "etc/sim-corexy.cfg", 128, 0, true },
 };
 
 struct figures {
@@ -70,7 +70,14 @@ static bool run_once(const char *stepd, const struct host_case *c, const char *f
 	size_t have = 0;
 	struct json_object *json;
 	int pipes[2], status, n = 7;
+	char flight[64];
 	pid_t pid;
+
+	snprintf(flight, sizeof(flight), "/dev/shm/stepd-bench-%d.flight", (int)getpid());
+	if (c->recorder) {
+		argv[n++] = "--flight";
+		argv[n++] = flight;
+	}
 
 	for (size_t i = 0; c->microsteps == 128 && i < sizeof(micro128) / sizeof(micro128[0]); i++)
 		argv[n++] = micro128[i];
@@ -90,6 +97,7 @@ static bool run_once(const char *stepd, const struct host_case *c, const char *f
 			  (got = read(pipes[0], text + have, sizeof(text) - 1 - have)) > 0;)
 		have += (size_t)got;
 	close(pipes[0]);
+	unlink(flight);
 	text[have] = 0;
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
 		return false;
@@ -120,7 +128,8 @@ static bool bench_case(const char *stepd, const struct host_case *c, const char 
 		cpu_s[i] = f.cpu_s;
 	}
 	qsort(cpu_s, RUNS, sizeof(cpu_s[0]), by_value);
-	printf("%-9.9s %4d  %6.3f %6.3f %6.3f", strstr(c->config, "corexy") ? "corexy" : "cartesian",
+	printf("%-9.9s%s %4d  %6.3f %6.3f %6.3f",
+	       strstr(c->config, "corexy") ? "corexy" : "cartesian", c->recorder ? "+rec" : "    ",
 	       c->microsteps, cpu_s[RUNS / 2], cpu_s[RUNS - 1], cpu_s[0]);
 	if (benchy && c->reference_s > 0)
 		printf("  %5.2f %5.1f x", c->reference_s, c->reference_s / cpu_s[RUNS / 2]);
@@ -247,7 +256,7 @@ int main(int argc, char **argv)
 		printf("there is no %s; set STEPD_BUILD\n", stepd);
 		return 1;
 	}
-	printf("kinemat.  micr   CPU s    max    min    ref   faster   x real  ns/step  cmd/1k   B/step"
+	printf("kinemat.      micr   CPU s    max    min    ref   faster   x real  ns/step  cmd/1k   B/step"
 	       "     MiB\n");
 	for (int i = 0; i < (argc > 1 ? argc - 1 : 2); i++) {
 		const char *file = argc > 1 ? argv[1 + i] : standard[i];

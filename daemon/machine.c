@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/extruders.h"
+#include "daemon/fault_text.h"
 #include "daemon/shapers.h"
 
 /* Of the step rate that the pulses allow: a run's intervals are not all alike. */
@@ -131,32 +132,12 @@ int machine_motors_on(struct machine *m)
 
 /* ---- events ---- */
 
-static const char *const fault_texts[] = {
-	[FAULT_NONE] = "no fault",
-	[FAULT_STEPGEN] = "steps can't be made",
-	[FAULT_LATE] = "a step was too late to be sent",
-	[FAULT_UNDERRUN] = "planned motion ran out at speed",
-	[FAULT_LINK_FULL] = "the link to the MCU is full",
-	[FAULT_MCU_SHUTDOWN] = "the MCU shut down",
-	[FAULT_LINK_LOST] = "the MCU does not answer any more (unplugged, or without power?)",
-	[FAULT_MCU_RESET] = "the MCU started anew by itself (power or watchdog?)",
-};
-
-/* What broke, for FAULT_STEPGEN: enum stepgen_result. */
-static const char *stepgen_text(int result)
+void machine_say_reason(struct machine *m)
 {
-	switch (result) {
-	case STEPGEN_CLOCK:
-		return "a step's clock is out of range";
-	case STEPGEN_TOO_FAST:
-		return "steps would come closer than two step_pulse_duration";
-	case STEPGEN_RANGE:
-		return "the position is out of range";
-	case STEPGEN_LOST:
-		return "motion was forgotten before it was used";
-	default:
-		return "a run failed its check";
-	}
+	const char *path = m->hooks.keep_record ? m->hooks.keep_record(m->hooks.ctx) : NULL;
+
+	machine_say(m, REPLY_ERROR, "%s%s%s", m->reason,
+		    path ? "; what led to it: stepd dump " : "", path ? path : "");
 }
 
 static void enter_fault(struct machine *m, enum machine_state state)
@@ -168,7 +149,7 @@ static void enter_fault(struct machine *m, enum machine_state state)
 		homing_abort(m, m->reason);
 	else if (gcode_busy(&m->gcode))
 		gcode_resume(&m->gcode, m->reason);
-	machine_say(m, REPLY_ERROR, "%s", m->reason);
+	machine_say_reason(m);
 }
 
 static void fault_event(struct machine *m, const struct ev_fault *f)
@@ -182,13 +163,13 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 		dictionary_label(&m->session[f->mcu].dict, "static_string_id", f->detail, label,
 				 sizeof(label));
 	else if (f->fault == FAULT_STEPGEN)
-		snprintf(label, sizeof(label), "%s", stepgen_text((int16_t)f->detail));
+		snprintf(label, sizeof(label), "%s", fault_stepgen_text((int16_t)f->detail));
 	snprintf(m->reason, sizeof(m->reason),
 		 "%s%s%s%s%s at %.6f s (mcu '%s', detail %d, value %.6g): motion stopped, position "
 		 "no longer certain; RESTART to go on",
-		 fault_texts[f->fault <= FAULT_MCU_RESET ? f->fault : 0], label[0] ? ": " : "",
-		 label, motor[0] ? ": " : "", motor, f->at_s,
-		 f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "?", (int16_t)f->detail, f->value_s);
+		 fault_text(f->fault), label[0] ? ": " : "", label, motor[0] ? ": " : "", motor,
+		 f->at_s, f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "?", (int16_t)f->detail,
+		 f->value_s);
 	enter_fault(m, MACHINE_FAULT);
 }
 
@@ -389,7 +370,8 @@ static bool make_parts(struct machine *m, char *err, size_t err_size)
 				    .plan = &m->plan,
 				    .control = &m->control,
 				    .events = &m->events,
-				    .observer = m->hooks.observer };
+				    .observer = m->hooks.observer,
+				    .recorder = m->hooks.recorder };
 	char text[PLANNER_ERROR_MAX] = "out of memory";
 
 	m->engine = aligned_alloc(RING_CACHE_LINE, (sizeof(*m->engine) + 63) / 64 * 64);

@@ -57,13 +57,17 @@ struct machine_output {
 };
 
 struct machine_config_hooks {
-	struct engine_observer observer; /* of the engine; all NULL if nobody watches */
+	/* Of the engine; all NULL if nobody watches. */
+	struct engine_observer observer, recorder;
 	/* A line for the user: state changes, faults. May be NULL. */
 	void (*say)(void *ctx, enum reply_kind kind, const char *text);
 	/* The rings have something for the rt thread. NULL in batch. */
 	void (*wake)(void *ctx);
 	/* The trigger of a homing move stopped this stepper at that machine time. May be NULL. */
 	void (*halted)(void *ctx, int stepper, double at_s);
+	/* A fault or M112 has frozen the flight recorder: keep what it holds. Returns where, for the
+	 * message; NULL: there is none. May be NULL. */
+	const char *(*keep_record)(void *ctx);
 	/* More lines for STATUS, e.g. of the rt thread. May be NULL. */
 	void (*status)(void *ctx, char *buf, size_t cap);
 	void *ctx;
@@ -140,6 +144,8 @@ void machine_say(struct machine *m, enum reply_kind kind, const char *fmt, ...)
 /* After the rt core has stopped: forget what was planned; planner and interpreter go on from
  * position_mm (NULL: the end of what was handed over), the rt core takes motion again. */
 void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES]);
+/* m->reason, that of a fault or an emergency stop, and where the flight record of it is. */
+void machine_say_reason(struct machine *m);
 /* Switch the motors' enable lines on if they are off. Returns 0 or -EAGAIN. */
 int machine_motors_on(struct machine *m);
 

@@ -119,6 +119,7 @@ static int op_set_limits(void *ctx, const struct gcode_limits *l, char *err)
 		limits.cruise_ratio_min = l->minimum_cruise_ratio;
 	if (l->mask & GCODE_LIMIT_CORNER)
 		limits.corner_mm_s = l->square_corner_velocity_mm_s;
+	limits.line = m->gcode.line;
 	return planned(m, planner_limits_set(m->planner, &limits), err);
 }
 
@@ -169,12 +170,13 @@ static void op_emergency_stop(void *ctx, const char *reason)
 	m->state = MACHINE_SHUTDOWN;
 	snprintf(m->reason, sizeof(m->reason), "emergency stop (%s); FIRMWARE_RESTART to go on",
 		 reason ? reason : "M112");
+
 	if (m->homing.state != HOMING_IDLE)
 		homing_abort(m, m->reason);
 	else if (gcode_busy(&m->gcode))
 		gcode_resume(&m->gcode, m->reason);
 	m->sync_waiting = 0;
-	machine_say(m, REPLY_ERROR, "%s", m->reason);
+	machine_say_reason(m);
 }
 
 static int op_motors_off(void *ctx, uint32_t mask, char *err)

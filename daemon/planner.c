@@ -122,15 +122,6 @@ void planner_free(struct planner *p)
 	free(p);
 }
 
-int planner_limits_set(struct planner *p, const struct planner_limits *limits)
-{
-	int rc = pathmove_check_limits(limits, p->error, sizeof(p->error));
-
-	if (!rc)
-		p->limits = *limits;
-	return rc;
-}
-
 const struct planner_limits *planner_limits_get(const struct planner *p)
 {
 	return &p->limits;
@@ -166,7 +157,8 @@ static bool emit_aside(struct planner *p)
 {
 	const struct plan_rec *rec = &p->aside[p->aside_head & p->mask].rec;
 
-	if (rec->kind != PLAN_OUTPUT && rec->kind != PLAN_SHAPER && rec->kind != PLAN_EXTRUDE)
+	if (rec->kind != PLAN_OUTPUT && rec->kind != PLAN_SHAPER && rec->kind != PLAN_EXTRUDE &&
+	    rec->kind != PLAN_NOTE)
 		assert(p->start_mm_s == 0);
 	if (!p->sink.push(p->sink.ctx, rec))
 		return false;
@@ -385,6 +377,47 @@ void planner_extruder(struct planner *p, int32_t extruder)
 {
 	lookahead_stop(&p->la);
 	p->extruder = extruder;
+}
+
+int planner_note(struct planner *p, const struct plan_notes *notes)
+{
+	struct plan_rec rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = PLAN_NOTE;
+	rec.notes = *notes;
+	return add_aside(p, &rec, false);
+}
+
+static void note(struct plan_notes *notes, enum plan_param what, uint32_t line, double from,
+		 double to)
+{
+	if (from != to)
+		notes->note[notes->count++] = (struct plan_note){ .what = (uint16_t)what,
+								  .index = PLAN_NOTE_ALL,
+								  .line = line,
+								  .from = from,
+								  .to = to };
+}
+
+int planner_limits_set(struct planner *p, const struct planner_limits *to)
+{
+	const struct planner_limits *from = &p->limits;
+	struct plan_notes notes = { .count = 0 };
+	int rc = pathmove_check_limits(to, p->error, sizeof(p->error));
+
+	if (rc)
+		return rc;
+	note(&notes, PLAN_PARAM_VELOCITY, to->line, from->velocity_mm_s_max, to->velocity_mm_s_max);
+	note(&notes, PLAN_PARAM_ACCEL, to->line, from->accel_mm_s2_max, to->accel_mm_s2_max);
+	note(&notes, PLAN_PARAM_CRUISE_RATIO, to->line, from->cruise_ratio_min,
+	     to->cruise_ratio_min);
+	note(&notes, PLAN_PARAM_CORNER, to->line, from->corner_mm_s, to->corner_mm_s);
+	if (notes.count > 0)
+		rc = planner_note(p, &notes);
+	if (!rc)
+		p->limits = *to;
+	return rc;
 }
 
 void planner_drop(struct planner *p, const double position_mm[MOVE_AXES])

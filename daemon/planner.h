@@ -44,6 +44,7 @@ struct planner_limits {
 	double extrude_area_mm2_max; /* cross section of the extruded line; 0 = any */
 	double filament_area_mm2;
 	double nozzle_mm; /* an extrusion of less than this length at the greatest area passes */
+	uint32_t line;    /* of the G-code that set them, for the flight recorder */
 };
 
 /* Where finished records go. push: false if full, then the record is offered again later. ready:
@@ -69,7 +70,7 @@ struct planner *planner_new(const struct planner_config *cfg, const struct plann
 			    char err[PLANNER_ERROR_MAX]);
 void planner_free(struct planner *p);
 
-/* Limits of the moves to come. -EINVAL if a value is out of range. */
+/* Limits of the moves to come. -EINVAL if a value is out of range; -EAGAIN: no room to note the change. */
 int planner_limits_set(struct planner *p, const struct planner_limits *limits);
 const struct planner_limits *planner_limits_get(const struct planner *p);
 
@@ -104,6 +105,9 @@ bool planner_decide(struct planner *p);
 
 /* Plan all there is to a stop, and pump: the input has run dry. Returns as planner_pump(). */
 bool planner_flush(struct planner *p);
+
+/* Parameters change for the moves to come: for the flight recorder; motion runs through. */
+int planner_note(struct planner *p, const struct plan_notes *notes);
 
 /* Forget all that has not been handed over. The position becomes position_mm, or, if that is
  * NULL, the end of the last move that was handed over. The next move starts from rest: the

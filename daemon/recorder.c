@@ -2,111 +2,13 @@
 #include "daemon/recorder.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* ---- on the rt thread ---- */
-
-static void push(struct recorder *r, const struct plan_trace_rec *rec)
+int recorder_open(struct recorder *r, const char *path, const struct flight *flight, char *err,
+		  size_t err_size)
 {
-	if (!ring_push(&r->ring, rec))
-		atomic_fetch_add_explicit(&r->lost, 1, memory_order_relaxed);
-}
-
-static void on_move(void *ctx, const struct move *m, double start_s)
-{
-	struct plan_trace_rec rec = { .kind = PLAN_TRACE_MOVE };
-
-	rec.move.move = *m;
-	rec.move.start_s = start_s;
-	push(ctx, &rec);
-}
-
-static void on_position(void *ctx, double at_s, const double position_mm[MOVE_AXES])
-{
-	struct plan_trace_rec rec = { .kind = PLAN_TRACE_POSITION };
-
-	(void)at_s;
-	memcpy(rec.position.position_mm, position_mm, sizeof(rec.position.position_mm));
-	push(ctx, &rec);
-}
-
-static void on_map(void *ctx, int mcu, double from_s, const struct clockmap *map)
-{
-	struct plan_trace_rec rec = { .kind = PLAN_TRACE_MAP };
-
-	rec.map.mcu = (uint32_t)mcu;
-	rec.map.from_s = from_s;
-	rec.map.clock0 = map->clock0;
-	rec.map.t0_s = map->t0_s;
-	rec.map.freq_hz = map->freq_hz;
-	push(ctx, &rec);
-}
-
-static void on_shaper(void *ctx, double at_s, double end_s, const struct plan_shaper *s)
-{
-	struct plan_trace_rec rec = { .kind = PLAN_TRACE_SHAPER };
-
-	rec.shaper.at_s = at_s;
-	rec.shaper.end_s = end_s;
-	rec.shaper.shaper = *s;
-	push(ctx, &rec);
-}
-
-static void on_extrude(void *ctx, double at_s, const struct plan_extrude *x)
-{
-	struct plan_trace_rec rec = { .kind = PLAN_TRACE_EXTRUDE };
-
-	rec.extrude.at_s = at_s;
-	rec.extrude.extrude = *x;
-	push(ctx, &rec);
-}
-
-static void on_abort(void *ctx, double at_s)
-{
-	struct plan_trace_rec rec = { .kind = PLAN_TRACE_CUT };
-
-	rec.halt.at_s = at_s;
-	push(ctx, &rec);
-}
-
-static void on_resync(void *ctx, int stepper, int64_t count)
-{
-	struct recorder *r = ctx;
-	struct plan_trace_rec rec = { .kind = PLAN_TRACE_RESYNC };
-
-	rec.resync.stepper = (uint32_t)stepper;
-	rec.resync.at_s = r->engine->limit_s;
-	rec.resync.count = r->engine->stepper[stepper].invert_dir ? -count : count;
-	push(r, &rec);
-}
-
-void recorder_observer(struct recorder *r, struct engine_observer *o)
-{
-	*o = (struct engine_observer){ .ctx = r,
-				       .move = on_move,
-				       .position = on_position,
-				       .map = on_map,
-				       .shaper = on_shaper,
-				       .extrude = on_extrude,
-				       .abort = on_abort,
-				       .resync = on_resync };
-}
-
-/* ---- on the planner thread ---- */
-
-int recorder_open(struct recorder *r, const char *path, char *err, size_t err_size)
-{
-	size_t bytes = ring_mem_size(sizeof(struct plan_trace_rec), RECORDER_RECORDS);
-
 	memset(r, 0, sizeof(*r));
-	r->mem = aligned_alloc(RING_CACHE_LINE, (bytes + 63) / 64 * 64);
-	if (!r->mem ||
-	    !ring_init(&r->ring, r->mem, sizeof(struct plan_trace_rec), RECORDER_RECORDS)) {
-		snprintf(err, err_size, "out of memory");
-		return -1;
-	}
-	memset(r->mem, 0, bytes); /* RT must not meet a page that is not there yet */
+	r->flight = flight;
 	r->file = fopen(path, "wb");
 	if (!r->file || plan_trace_begin(r->file) < 0) {
 		snprintf(err, err_size, "cannot write the plan trace '%s': %s", path,
@@ -114,7 +16,6 @@ int recorder_open(struct recorder *r, const char *path, char *err, size_t err_si
 		if (r->file)
 			fclose(r->file);
 		r->file = NULL;
-		free(r->mem);
 		return -1;
 	}
 	return 0;
@@ -194,11 +95,90 @@ static void put_stop(struct recorder *r)
 	r->cut_waits = false;
 }
 
+/* A record that has all its parts. Kinds that say nothing of the plan: PLAN_TRACE_END. */
+static void translate(const struct recorder *r, struct plan_trace_rec *out)
+{
+	const struct flight_rec *rec = &r->rec;
+	union {
+		struct flight_move move;
+		struct flight_position position;
+		struct flight_shaper shaper;
+	} p;
+
+	memset(out, 0, sizeof(*out));
+	memcpy(&p, r->payload, sizeof(p));
+	out->kind = PLAN_TRACE_END;
+	switch (rec->kind) {
+	case FLIGHT_MOVE:
+		out->kind = PLAN_TRACE_MOVE;
+		out->move.start_s = p.move.start_s;
+		flight_move_get(&p.move, rec->id, &out->move.move);
+		break;
+	case FLIGHT_POSITION:
+		out->kind = PLAN_TRACE_POSITION;
+		memcpy(out->position.position_mm, p.position.to_mm, sizeof(p.position.to_mm));
+		break;
+	case FLIGHT_MAP:
+		if (rec->flags & FLIGHT_AGAIN)
+			break;
+		out->kind = PLAN_TRACE_MAP;
+		out->map.mcu = rec->index;
+		out->map.from_s = rec->map.from_s;
+		out->map.clock0 = rec->map.clock0;
+		out->map.t0_s = rec->map.t0_s;
+		out->map.freq_hz = rec->map.freq_hz;
+		break;
+	case FLIGHT_SHAPER:
+		out->kind = PLAN_TRACE_SHAPER;
+		out->shaper.at_s = p.shaper.at_s;
+		out->shaper.end_s = p.shaper.end_s;
+		out->shaper.shaper = p.shaper.shaper;
+		break;
+	case FLIGHT_EXTRUDE:
+		out->kind = PLAN_TRACE_EXTRUDE;
+		out->extrude.at_s = rec->extrude.at_s;
+		out->extrude.extrude.stepper = rec->index;
+		out->extrude.extrude.param = rec->extrude.param;
+		break;
+	case FLIGHT_HOLD:
+		if (rec->index == ENGINE_RESUMED)
+			break;
+		out->kind = PLAN_TRACE_CUT;
+		out->halt.at_s = rec->hold.at_s;
+		break;
+	case FLIGHT_RESYNC:
+		out->kind = PLAN_TRACE_RESYNC;
+		out->resync.stepper = rec->index;
+		out->resync.at_s = rec->resync.at_s;
+		out->resync.count = rec->resync.to_steps;
+		break;
+	default:
+		break;
+	}
+}
+
+/* The next record of the plan. false: there is none yet. */
+static bool next_record(struct recorder *r, struct plan_trace_rec *out)
+{
+	while (flight_follow(r->flight, &r->cursor, &r->rec, &r->lost) > 0) {
+		uint8_t parts = flight_parts(r->rec.kind), part = parts > 1 ? r->rec.part : 0;
+
+		if (part < FLIGHT_PARTS_MAX)
+			memcpy(r->payload[part], r->rec.word, sizeof(r->payload[part]));
+		if (part + 1 != parts)
+			continue;
+		translate(r, out);
+		if (out->kind != PLAN_TRACE_END)
+			return true;
+	}
+	return false;
+}
+
 void recorder_drain(struct recorder *r)
 {
 	struct plan_trace_rec rec;
 
-	for (int i = 0; i < RECORDER_RECORDS && r->file && ring_pop(&r->ring, &rec); i++) {
+	while (r->file && next_record(r, &rec)) {
 		/* The planner has heard of a stop before any motion can follow it; clocks go on. */
 		if (r->cut_waits && rec.kind != PLAN_TRACE_MAP)
 			put_stop(r);
@@ -224,6 +204,5 @@ uint64_t recorder_close(struct recorder *r)
 	if (fclose(r->file) != 0 && !r->failed)
 		fprintf(stderr, "stepd: the plan trace is incomplete: %s\n", strerror(errno));
 	r->file = NULL;
-	free(r->mem);
-	return atomic_load_explicit(&r->lost, memory_order_relaxed);
+	return r->lost;
 }

@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* recorder.h - what the rt core placed, written to a plan trace by the planner thread.
  *
- * The rt thread only pushes fixed-size records into a ring; recorder_drain() writes them. A full
- * ring loses records and counts them: the rt thread never waits for a file.
- * Owner: the caller. Threads: the observer runs on RT, all else on PLAN.
+ * recorder_drain() reads the flight recorder's ring behind the rt thread, which knows nothing of it.
+ * What is overwritten unread is lost and counted.
+ * Owner: the caller. Threads: PLAN.
  */
 #ifndef DAEMON_RECORDER_H
 #define DAEMON_RECORDER_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "daemon/checker/plan_trace.h"
 #include "daemon/machine.h"
-
-enum { RECORDER_RECORDS = 4096 };
+#include "flight.h"
 
 struct recorder {
 	FILE *file;
-	struct ring ring; /* of struct plan_trace_rec */
-	void *mem;
-	const struct engine *engine; /* RT reads its limit_s in the observer */
-	_Atomic uint64_t lost;
+	const struct flight *flight;
+	uint64_t cursor; /* read up to this record */
+	uint64_t lost;
+	struct flight_rec rec;                                    /* the latest one ... */
+	uint64_t payload[FLIGHT_PARTS_MAX][FLIGHT_PAYLOAD_WORDS]; /* ... and all its parts so far */
 	/* A trigger's stop is written as halts, cut, resyncs: the cut waits for the halts. */
 	struct plan_trace_rec cut;
 	bool cut_waits;
@@ -31,11 +30,9 @@ struct recorder {
 	bool failed; /* a write failed: said once, nothing is written any more */
 };
 
-/* Create the file. -1 with a text in err. */
-int recorder_open(struct recorder *r, const char *path, char *err, size_t err_size);
-
-/* The observer to give to the engine. */
-void recorder_observer(struct recorder *r, struct engine_observer *o);
+/* Create the file. flight must outlive it. -1 with a text in err. */
+int recorder_open(struct recorder *r, const char *path, const struct flight *flight, char *err,
+		  size_t err_size);
 
 /* Once the machine is ready: its steppers, clocks and pins. Thread: PLAN. */
 void recorder_setup(struct recorder *r, const struct machine *m);

@@ -128,6 +128,8 @@ static void announce(struct run *r)
 	if (r->announced || (r->m->state != MACHINE_READY && r->m->state != MACHINE_FAILED))
 		return;
 	r->announced = true;
+	if (r->m->state == MACHINE_READY && r->flight.open)
+		flight_file_identify(&r->flight, r->m, r->opt.config);
 	if (r->m->state == MACHINE_READY && r->has_recorder)
 		recorder_setup(&r->recorder, r->m);
 	run_log(r->m->state == MACHINE_READY ? "ready" : r->m->reason);

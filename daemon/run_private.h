@@ -12,6 +12,7 @@
 
 #include "daemon/config/machine_config.h"
 #include "daemon/fifo.h"
+#include "daemon/flight_file.h"
 #include "daemon/gcode/gcode_line.h"
 #include "daemon/machine.h"
 #include "daemon/overrides.h"
@@ -33,6 +34,7 @@ struct run {
 	struct rt_thread rt;
 	struct rt_thread_proc at_start; /* page faults and switches before the loop */
 	struct recorder recorder;
+	struct flight_file flight;
 	struct fifo fifo, urgent;
 	struct reply reply;
 	struct gcode_numbering numbering;

@@ -13,6 +13,7 @@
 
 #include "daemon/run_private.h"
 #include "daemon/serial.h"
+#include "flight_engine.h"
 
 /* A board that was reset comes back within this. */
 enum { REOPEN_TRIES = 50, REOPEN_EVERY_MS = 100 };
@@ -56,26 +57,37 @@ static void halted(void *ctx, int stepper, double at_s)
 		recorder_halt(&r->recorder, stepper, at_s);
 }
 
+static const char *keep_record(void *ctx)
+{
+	struct run *r = ctx;
+
+	return r->flight.open ? flight_file_keep(&r->flight) : NULL;
+}
+
 static void rt_status(void *ctx, char *buf, size_t cap)
 {
 	struct run *r = ctx;
+	int used;
 	struct rt_thread_stats st = { 0 };
 	struct rt_thread_proc now = { 0 };
 
 	if (!rt_thread_stats_read(&r->rt, &st) || !rt_thread_proc_read(&r->rt, &now))
 		return;
-	snprintf(buf, cap,
-		 "rt thread: %s, %s, memory %s, %s; cycles %llu, worst cycle %.1f us, worst wake-up "
-		 "%.1f us late (%llu over 1 ms), page faults since start %llu, io errors %llu\n",
-		 r->rt.grants.fifo ? "SCHED_FIFO" : "SCHED_OTHER",
-		 r->rt.grants.pinned ? "pinned" : "not pinned",
-		 r->rt.grants.locked ? "locked" : "not locked",
-		 r->rt.grants.seccomp ? "system calls filtered" : "no filter",
-		 (unsigned long long)st.cycles, (double)st.cycle_max_ns / 1e3,
-		 (double)st.wake_max_ns / 1e3, (unsigned long long)st.wake_late,
-		 (unsigned long long)(now.minor_faults + now.major_faults -
-				      r->at_start.minor_faults - r->at_start.major_faults),
-		 (unsigned long long)st.io_errors);
+	used = snprintf(
+		buf, cap,
+		"rt thread: %s, %s, memory %s, %s; cycles %llu, worst cycle %.1f us, worst wake-up "
+		"%.1f us late (%llu over 1 ms), page faults since start %llu, io errors %llu\n",
+		r->rt.grants.fifo ? "SCHED_FIFO" : "SCHED_OTHER",
+		r->rt.grants.pinned ? "pinned" : "not pinned",
+		r->rt.grants.locked ? "locked" : "not locked",
+		r->rt.grants.seccomp ? "system calls filtered" : "no filter",
+		(unsigned long long)st.cycles, (double)st.cycle_max_ns / 1e3,
+		(double)st.wake_max_ns / 1e3, (unsigned long long)st.wake_late,
+		(unsigned long long)(now.minor_faults + now.major_faults -
+				     r->at_start.minor_faults - r->at_start.major_faults),
+		(unsigned long long)st.io_errors);
+	if (r->flight.open && used > 0 && (size_t)used < cap)
+		flight_file_status(&r->flight, buf + used, cap - (size_t)used);
 }
 
 static void emergency(void *ctx, uint32_t dropped)
@@ -224,10 +236,57 @@ static bool open_signals(struct run *r)
 	return r->signal_fd >= 0;
 }
 
+/* The flight recorder, and the plan trace, which is read from it. */
+static bool open_records(struct run *r, char *err, size_t err_size)
+{
+	const struct machine_stepd *cfg = &r->mc->stepd;
+	struct flight_file_config fc = { .path = cfg->flight_file,
+					 .mib = cfg->flight_mib,
+					 .keep = (unsigned)cfg->flight_keep };
+	char standard[PATH_MAX];
+
+	if (!cfg->flight_file && r->opt.trace) {
+		snprintf(err, err_size,
+			 "--trace needs the flight recorder; expected [stepd] flight_file not "
+			 "to be empty");
+		return false;
+	}
+	if (!cfg->flight_file)
+		return true;
+	if (!make_folder_of(cfg->gcode_fifo, err, err_size))
+		return false;
+	if (strcmp(cfg->flight_file, "auto") == 0) {
+		if (!flight_file_default(cfg->gcode_fifo, standard, sizeof(standard))) {
+			snprintf(err, err_size, "the path of the flight recorder is too long");
+			return false;
+		}
+		fc.path = standard;
+	} else if (!make_folder_of(fc.path, err, err_size)) {
+		return false;
+	}
+	if (flight_file_open(&r->flight, &fc, err, err_size) < 0)
+		return false;
+	fprintf(stderr, "stepd: flight recorder: %s%s\n", r->flight.path,
+		r->flight.in_memory ? ""
+				    : ": not on tmpfs, so the rt thread may have to wait for the "
+				      "disk; expected [stepd] flight_file in /run or /dev/shm");
+	if (!r->opt.trace)
+		return true;
+	if (recorder_open(&r->recorder, r->opt.trace, &r->flight.flight, err, err_size) < 0)
+		return false;
+	r->has_recorder = true;
+	return true;
+}
+
 bool run_start(struct run *r, char *err, size_t err_size)
 {
 	struct machine_config_hooks hooks = {
-		.say = say, .wake = wake, .halted = halted, .status = rt_status, .ctx = r
+		.say = say,
+		.wake = wake,
+		.halted = halted,
+		.keep_record = keep_record,
+		.status = rt_status,
+		.ctx = r,
 	};
 	const char *paths[] = { r->opt.config };
 
@@ -236,18 +295,17 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		snprintf(err, err_size, "the configuration '%s' cannot be used", r->opt.config);
 		return false;
 	}
-	if (r->opt.trace) {
-		if (recorder_open(&r->recorder, r->opt.trace, err, err_size) < 0)
-			return false;
-		r->has_recorder = true;
-		recorder_observer(&r->recorder, &hooks.observer);
-	}
+	if (!open_records(r, err, err_size))
+		return false;
+	if (r->flight.open)
+		flight_observer(&r->flight.flight, &hooks.recorder);
 	r->m = machine_new(r->mc, &hooks, err, err_size);
 	if (!r->m)
 		return false;
+	if (r->flight.open)
+		flight_file_identify(&r->flight, r->m, r->opt.config);
 	if (r->opt.reset_mcus)
 		machine_reset_mcus(r->m);
-	r->recorder.engine = r->m->engine;
 	gcode_numbering_init(&r->numbering, (enum gcode_ack)r->mc->stepd.gcode_ack);
 	r->startup = r->mc->stepd.startup_gcode;
 	if (!open_signals(r)) {
@@ -269,6 +327,7 @@ void run_stop(struct run *r)
 			fprintf(stderr, "stepd: %llu records of the plan trace were lost\n",
 				(unsigned long long)lost);
 	}
+	flight_file_close(&r->flight);
 	if (r->has_fifo)
 		fifo_close(&r->fifo);
 	if (r->has_urgent)

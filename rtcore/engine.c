@@ -58,9 +58,10 @@ void engine_fault(struct engine *e, const struct ev_fault *fault)
 
 	if (e->status.fault == FAULT_NONE)
 		e->status.fault = fault->fault;
+	engine_tell_fault(e, fault);
 	if (!e->held) {
 		e->held = true;
-		engine_drop_motion(e);
+		engine_drop_motion(e, ENGINE_HELD_FAULT);
 	}
 	engine_event(e, &ev);
 }
@@ -77,7 +78,7 @@ static void emergency(struct engine *e)
 		link_drop_unsent(&e->mcu[i].link);
 		engine_send(e, i, MSG_ID_emergency_stop, NULL, LINK_DUE_NOW);
 	}
-	engine_drop_motion(e);
+	engine_drop_motion(e, ENGINE_HELD_EMERGENCY);
 }
 
 static bool control_send(struct engine *e, const struct ctl_send *s)
@@ -93,6 +94,7 @@ static void link_reset(struct engine *e, int mcu)
 {
 	struct engine_mcu *m = &e->mcu[mcu];
 
+	engine_tell_link_reset(e, mcu);
 	link_restart(&m->link);
 	wire_dict_init(&m->dict);
 	m->has_ids = false;
@@ -141,17 +143,15 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		engine_resync(e, &rec->resync);
 		break;
 	case CTL_POSITION:
+		engine_tell_position(e, rec->position_mm);
 		trapq_set_position(&e->trapq, rec->position_mm);
-		if (e->cfg.observer.position)
-			e->cfg.observer.position(e->cfg.observer.ctx, trapq_end_s(&e->trapq),
-						 rec->position_mm);
 		break;
 	case CTL_HOMING:
 		engine_homing_start(e, &rec->homing);
 		break;
 	case CTL_ABORT:
 		e->held = true;
-		engine_drop_motion(e);
+		engine_drop_motion(e, ENGINE_HELD_ABORT);
 		break;
 	case CTL_EMERGENCY:
 		emergency(e);
@@ -256,6 +256,7 @@ void engine_cycle(struct engine *e, int64_t now_ns)
 	e->status.cycles++;
 	if (e->mcu[0].clock_ready)
 		e->now_s = clocksync_now_s(&e->mcu[0].sync, now_ns);
+	engine_tell_cycle(e, now_ns);
 	engine_take_control(e, now_ns);
 	for (int i = 0; i < e->mcus; i++)
 		engine_mcu_service(e, i, now_ns);

@@ -17,6 +17,7 @@
 #include "clockmap.h"
 #include "clocksync.h"
 #include "control.h"
+#include "engine_observer.h"
 #include "link.h"
 #include "move.h"
 #include "moveq.h"
@@ -46,26 +47,6 @@ enum {
 /* A step is late if less than this and half a round trip is left when its command could leave. */
 #define ENGINE_LATE_MARGIN_S 0.5e-3
 
-/* Called from inside the cycle, on the rt thread; must obey its rules. All may be NULL. */
-struct engine_observer {
-	void *ctx;
-	void (*move)(void *ctx, const struct move *m, double start_s);
-	/* The axes are called this from machine time at_s on; steppers[] did not move. */
-	void (*position)(void *ctx, double at_s, const double position_mm[MOVE_AXES]);
-	void (*map)(void *ctx, int mcu, double from_s, const struct clockmap *map);
-	void (*run)(void *ctx, int stepper, const struct step_run *run);
-	/* Input shapers change from at_s to end_s, see shaper.h; one told before for the same at_s
-	 * is not made. */
-	void (*shaper)(void *ctx, double at_s, double end_s, const struct plan_shaper *s);
-	/* From at_s, less the delay, on. One told before for the same time is not made. */
-	void (*extrude)(void *ctx, double at_s, const struct plan_extrude *x);
-	/* All motion after at_s that has not been handed out is dropped; the axes rest where their
-	 * shapers have them then, and changes of these are complete. */
-	void (*abort)(void *ctx, double at_s);
-	/* The stepper's counter was read back: count, in the host's sign. */
-	void (*resync)(void *ctx, int stepper, int64_t count);
-};
-
 struct engine_config {
 	double horizon_s;     /* steps are handed out at most this far ahead, 0.02 .. 1 */
 	double low_water_s;   /* and at least this far ahead, < horizon_s */
@@ -74,6 +55,7 @@ struct engine_config {
 	struct ring *control; /* of struct ctl_rec */
 	struct ring *events;  /* of struct ev_rec */
 	struct engine_observer observer;
+	struct engine_observer recorder; /* another one: the flight recorder */
 };
 
 /* Link figures of one MCU, for STATUS. */
@@ -126,6 +108,11 @@ struct engine_mcu {
 	uint64_t commands;
 	bool present, ready, shutdown, lost, clock_ready, has_ids;
 	bool busy, closed; /* its line takes nothing now; never again */
+	struct {
+		uint64_t sum, resent;
+		uint32_t bursts, timeouts, naks, probes, bad_crc, bad_acks;
+		bool lost;
+	} told; /* to the observers, of the link's figures */
 };
 
 /* The map that holds at a machine time. It is renewed ahead of the time at which it changes. */
@@ -152,6 +139,10 @@ struct engine_stepper {
 	uint8_t mcu, oid;
 	int8_t dir; /* last set_next_step_dir, -1 unknown */
 	bool present, has_pending, invert_dir;
+	struct {
+		uint32_t head; /* pieces up to here */
+		int32_t dir;   /* of the last one */
+	} told;                /* to the observers, of gen's pieces */
 };
 
 struct engine_queued_output {

@@ -75,7 +75,7 @@ void engine_homing_state(struct engine *e, int mcu, const struct msg_trsync_stat
 				engine_send(e, e->homing.trsync[j].mcu, MSG_ID_trsync_trigger, &t,
 					    LINK_DUE_NOW);
 		}
-		engine_drop_motion(e);
+		engine_drop_motion(e, ENGINE_HELD_TRIGGER);
 		ev.homing_stop.trsync = (uint8_t)i;
 		ev.homing_stop.reason = m->trigger_reason;
 		engine_event(e, &ev);

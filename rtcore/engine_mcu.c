@@ -139,6 +139,7 @@ static void lost(struct engine *e, int mcu)
 				  .at_s = e->now_s };
 
 	e->mcu[mcu].lost = true;
+	engine_tell_link(e, mcu);
 	if (e->mcu[mcu].ready)
 		engine_fault(e, &fault);
 	else
@@ -198,8 +199,7 @@ static void clock_becomes_ready(struct engine *e, int mcu, int64_t now_ns)
 	}
 	m->map_from_s = -INFINITY;
 	m->clock_ready = true;
-	if (e->cfg.observer.map)
-		e->cfg.observer.map(e->cfg.observer.ctx, mcu, 0, &m->map);
+	engine_tell_map(e, mcu, 0);
 	engine_event(e, &ev);
 }
 
@@ -215,8 +215,7 @@ static void renew_map(struct engine *e, int mcu, int64_t now_ns)
 	m->map_before = m->map;
 	m->map_from_s = clocksync_secondary_map(&m->sync, &e->mcu[PRIMARY].sync, now_ns,
 						engine_later_s(e->limit_s, e->now_s), &m->map);
-	if (e->cfg.observer.map)
-		e->cfg.observer.map(e->cfg.observer.ctx, mcu, m->map_from_s, &m->map);
+	engine_tell_map(e, mcu, m->map_from_s);
 }
 
 static void check_link(struct engine *e, int mcu)
@@ -233,7 +232,10 @@ void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns)
 {
 	struct engine_mcu *m = &e->mcu[mcu];
 
-	if (!m->present || !m->has_ids || m->closed)
+	if (!m->present)
+		return;
+	engine_tell_link(e, mcu);
+	if (!m->has_ids || m->closed)
 		return;
 	clocksync_ask(&m->sync, &m->link, &m->dict, now_ns);
 	if (!m->clock_ready && clocksync_ready(&m->sync))

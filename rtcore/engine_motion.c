@@ -66,6 +66,7 @@ static bool take_move(struct engine *e, const struct move *m)
 {
 	double start_s;
 	struct ev_fault fault = { .fault = FAULT_STEPGEN, .stepper = 0xff };
+	uint64_t phase = e->trapq.head;
 	enum trapq_result rc;
 
 	if (trapq_room(&e->trapq) == 0)
@@ -83,8 +84,8 @@ static bool take_move(struct engine *e, const struct move *m)
 	e->end_speed_mm_s = m->end_mm_s;
 	e->moving = true;
 	e->status.consumed_s += m->accel_s + m->cruise_s + m->decel_s;
-	if (e->cfg.observer.move)
-		e->cfg.observer.move(e->cfg.observer.ctx, m, start_s);
+	engine_tell_move(e, m, start_s);
+	engine_tell_phases(e, phase);
 	return true;
 }
 
@@ -118,8 +119,7 @@ static bool take_shaper(struct engine *e, const struct plan_shaper *s)
 	}
 	e->moving = true;
 	c = shaper_at_index(&e->shaper, e->shaper.head - 1);
-	if (e->cfg.observer.shaper)
-		e->cfg.observer.shaper(e->cfg.observer.ctx, c->at_s, c->end_s, s);
+	engine_tell_shaper(e, c->at_s, c->end_s, s);
 	return true;
 }
 
@@ -137,10 +137,7 @@ static bool take_extrude(struct engine *e, const struct plan_extrude *x)
 		at_s = engine_later_s(at_s, shaper_end_s(&e->shaper));
 	if (!extrude_append(ex, &x->param, at_s))
 		return false;
-	if (e->cfg.observer.extrude)
-		e->cfg.observer.extrude(
-			e->cfg.observer.ctx,
-			ex->changes[(ex->change_head - 1) & (EXTRUDE_CHANGES - 1)].at_s, x);
+	engine_tell_extrude(e, ex->changes[(ex->change_head - 1) & (EXTRUDE_CHANGES - 1)].at_s, x);
 	return true;
 }
 
@@ -154,10 +151,8 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 		e->status.consumed_s += rec->dwell_s;
 		return true;
 	case PLAN_POSITION:
+		engine_tell_position(e, rec->position_mm);
 		trapq_set_position(&e->trapq, rec->position_mm);
-		if (e->cfg.observer.position)
-			e->cfg.observer.position(e->cfg.observer.ctx, trapq_end_s(&e->trapq),
-						 rec->position_mm);
 		return true;
 	case PLAN_SYNC:
 		return engine_take_sync(e, rec->sync_id);
@@ -167,6 +162,9 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 		return take_shaper(e, &rec->shaper);
 	case PLAN_EXTRUDE:
 		return take_extrude(e, &rec->extrude);
+	case PLAN_NOTE:
+		engine_tell_notes(e, &rec->notes);
+		return true;
 	default:
 		return true; /* PLAN_RESUME: nothing was held */
 	}
@@ -180,6 +178,8 @@ static bool void_record(struct engine *e, const struct plan_rec *rec, int64_t no
 		e->status.consumed_s += rec->move.accel_s + rec->move.cruise_s + rec->move.decel_s;
 	else if (rec->kind == PLAN_DWELL)
 		e->status.consumed_s += rec->dwell_s;
+	else if (rec->kind == PLAN_NOTE)
+		engine_tell_notes(e, &rec->notes);
 	if (rec->kind != PLAN_RESUME)
 		return true;
 	/* What the planner said about the new position was pushed before this record; a command for
@@ -188,6 +188,8 @@ static bool void_record(struct engine *e, const struct plan_rec *rec, int64_t no
 	if (ring_used(e->cfg.control) > 0)
 		return false;
 	e->held = e->emergency || e->status.fault != FAULT_NONE;
+	if (!e->held)
+		engine_tell_hold(e, ENGINE_RESUMED, e->now_s);
 	return true;
 }
 
@@ -286,8 +288,7 @@ static bool hand_out(struct engine *e, int i, uint16_t keep, int64_t now_ns)
 	s->has_pending = false;
 	e->status.runs++;
 	e->status.steps += run->count;
-	if (e->cfg.observer.run)
-		e->cfg.observer.run(e->cfg.observer.ctx, i, run);
+	engine_tell_run(e, i, run, first_s);
 	return true;
 }
 
@@ -302,13 +303,17 @@ static bool make_run(struct engine *e, int i, double due_s, double limit_s)
 		return true;
 	if (link_lossy(&m->link)) /* leave more time for repeats, at the price of shorter runs */
 		due_s = engine_later_s(due_s, e->now_s + LOSSY_SHARE * e->cfg.horizon_s);
+	engine_break(e, i);
 	if (stepgen_frontier_s(&s->gen) < m->map_from_s) /* no run reaches into the new map */
 		rc = stepgen_next(&s->gen, fmin(due_s, m->map_from_s), fmin(limit_s, m->map_from_s),
 				  &m->map_before, &s->pending);
 	if (rc == STEPGEN_NONE && due_s > m->map_from_s)
 		rc = stepgen_next(&s->gen, due_s, limit_s, &m->map, &s->pending);
-	if (rc < 0)
+	engine_tell_segments(e, i);
+	if (rc < 0) {
+		engine_tell_stuck(e, i);
 		fault_of(e, i, FAULT_STEPGEN, rc, stepgen_frontier_s(&s->gen), 0);
+	}
 	s->has_pending = rc == STEPGEN_RUN;
 	return s->has_pending;
 }
@@ -462,18 +467,20 @@ void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
 void engine_resync(struct engine *e, const struct ctl_resync *r)
 {
 	struct engine_stepper *s;
+	int64_t count;
 
 	if (r->stepper >= ENGINE_STEPPERS || !e->stepper[r->stepper].present)
 		return;
 	s = &e->stepper[r->stepper];
+	count = s->invert_dir ? -r->count : r->count;
+	engine_tell_resync(e, r->stepper, count);
 	s->has_pending = false;
 	s->dir = -1;
-	stepgen_resync(&s->gen, s->invert_dir ? -r->count : r->count);
-	if (e->cfg.observer.resync)
-		e->cfg.observer.resync(e->cfg.observer.ctx, r->stepper, r->count);
+	stepgen_resync(&s->gen, count);
+	engine_tell_restart(e, r->stepper);
 }
 
-void engine_drop_motion(struct engine *e)
+void engine_drop_motion(struct engine *e, enum engine_hold why)
 {
 	double at_s = engine_later_s(e->limit_s, e->now_s), end_mm[MOVE_AXES];
 
@@ -493,6 +500,7 @@ void engine_drop_motion(struct engine *e)
 		else
 			stepgen_restart(&s->gen);
 		s->has_pending = false;
+		engine_tell_restart(e, i);
 	}
 	e->limit_s = at_s;
 	/* Steps handed out may still be executed: every stepper must have come to rest before its
@@ -502,8 +510,7 @@ void engine_drop_motion(struct engine *e)
 	e->outq_head = e->outq_tail;
 	e->output_s = 0;
 	e->sync_head = e->sync_tail;
-	if (e->cfg.observer.abort)
-		e->cfg.observer.abort(e->cfg.observer.ctx, at_s);
+	engine_tell_hold(e, why, at_s);
 }
 
 void engine_late(struct engine *e, int mcu)

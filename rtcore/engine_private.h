@@ -31,7 +31,7 @@ void engine_fault(struct engine *e, const struct ev_fault *fault);
 void engine_take_control(struct engine *e, int64_t now_ns);
 
 /* Drop all motion that has not been handed out; the steppers stay where they are. */
-void engine_drop_motion(struct engine *e);
+void engine_drop_motion(struct engine *e, enum engine_hold why);
 
 /* Time between two looks for due steps while moving. */
 int64_t engine_period_ns(const struct engine *e);
@@ -69,6 +69,45 @@ void engine_make_outputs(struct engine *e, int64_t now_ns);
 /* Whether a sync's time has come, and the events of all whose time has. */
 bool engine_sync_due(const struct engine *e);
 void engine_report_syncs(struct engine *e);
+
+/* Only where the Makefile builds the engine broken on purpose (tests/broken/engine_break.c): a hand on
+ * a stepper's timeline before steps are made of it. */
+#ifdef STEPD_BREAK_TIMELINE
+void engine_break(struct engine *e, int stepper);
+#else
+static inline void engine_break(struct engine *e, int stepper)
+{
+	(void)e, (void)stepper;
+}
+#endif
+
+/* ---- engine_observe.c: what the observers are told ---- */
+void engine_tell_move(const struct engine *e, const struct move *m, double start_s);
+/* The phases in the trapezoid queue from number from on. */
+void engine_tell_phases(const struct engine *e, uint64_t from);
+/* Before the axes are renamed. */
+void engine_tell_position(const struct engine *e, const double to_mm[MOVE_AXES]);
+void engine_tell_shaper(const struct engine *e, double at_s, double end_s,
+			const struct plan_shaper *s);
+void engine_tell_extrude(const struct engine *e, double at_s, const struct plan_extrude *x);
+void engine_tell_map(const struct engine *e, int mcu, double from_s);
+/* The pieces that stepgen_next() has made since the last time. */
+void engine_tell_segments(struct engine *e, int stepper);
+/* Those that it could make no steps of. */
+void engine_tell_stuck(struct engine *e, int stepper);
+/* stepgen has forgotten its pieces. */
+void engine_tell_restart(struct engine *e, int stepper);
+void engine_tell_run(const struct engine *e, int stepper, const struct step_run *run,
+		     double first_s);
+/* Before stepgen_resync(). to: in the host's sign. */
+void engine_tell_resync(const struct engine *e, int stepper, int64_t to);
+void engine_tell_notes(const struct engine *e, const struct plan_notes *notes);
+void engine_tell_hold(const struct engine *e, enum engine_hold why, double at_s);
+void engine_tell_fault(const struct engine *e, const struct ev_fault *fault);
+/* What the link's figures say that has not been told. */
+void engine_tell_link(struct engine *e, int mcu);
+void engine_tell_link_reset(const struct engine *e, int mcu);
+void engine_tell_cycle(const struct engine *e, int64_t now_ns);
 
 /* ---- engine_homing.c: the watch over trsyncs ---- */
 void engine_homing_start(struct engine *e, const struct ctl_homing *h);

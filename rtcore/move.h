@@ -44,6 +44,28 @@ enum plan_kind {
 	PLAN_SHAPER,   /* .shaper: input shapers from here on; motion runs through */
 	PLAN_EXTRUDE,  /* .extrude: an extruder's stepper from here on; motion runs through */
 	PLAN_RESUME,   /* after a stop (trigger, fault, abort): what came before it is void */
+	PLAN_NOTE, /* .notes: parameters of the moves that follow were changed; for the record only */
+};
+
+enum plan_param {
+#define PARAM(id, name, unit) PLAN_PARAM_##id,
+#include "params.def"
+#undef PARAM
+	PLAN_PARAMS,
+};
+
+enum { PLAN_NOTE_ALL = 0xff, PLAN_NOTES_MAX = 5 };
+
+struct plan_note {
+	uint16_t what;  /* enum plan_param */
+	uint16_t index; /* axis or stepper; PLAN_NOTE_ALL: not of one */
+	uint32_t line;  /* number of the G-code line, 0 if none */
+	double from, to;
+};
+
+struct plan_notes {
+	uint32_t count;
+	struct plan_note note[PLAN_NOTES_MAX];
 };
 
 enum { PLAN_OUTPUT_FULL = UINT16_MAX };
@@ -102,6 +124,7 @@ struct plan_rec {
 		struct plan_output output;
 		struct plan_shaper shaper;
 		struct plan_extrude extrude;
+		struct plan_notes notes;
 	};
 };
 

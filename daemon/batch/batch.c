@@ -15,13 +15,24 @@ static const char usage_text[] =
 	"  --json                   the result as JSON\n"
 	"  --trace FILE             write every pin edge of the simulated MCU\n"
 	"  --plot PREFIX            write pictures PREFIX-path.png and PREFIX-error.png\n"
+	"  --flight FILE            write the flight recorder's file, for `stepd dump`\n"
 	"  --no-mcu                 no firmware: only the host's work, G-code to wire bytes\n"
 	"  --seed N                 of clocks, noise and faults (default 1)\n"
 	"  --wire-faults PPM        of the bytes each: lost, flipped, repeated, delayed\n"
 	"  --quiet                  no replies of the interpreter on standard error\n"
 	"  --help                   this text\n";
 
-enum { OPT_JSON = 256, OPT_TRACE, OPT_PLOT, OPT_NO_MCU, OPT_SEED, OPT_FAULTS, OPT_QUIET, OPT_HELP };
+enum {
+	OPT_JSON = 256,
+	OPT_TRACE,
+	OPT_PLOT,
+	OPT_FLIGHT,
+	OPT_NO_MCU,
+	OPT_SEED,
+	OPT_FAULTS,
+	OPT_QUIET,
+	OPT_HELP
+};
 
 static bool parse_number(const char *name, const char *text, uint64_t max, uint64_t *out)
 {
@@ -43,6 +54,7 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 		{ "json", no_argument, NULL, OPT_JSON },
 		{ "trace", required_argument, NULL, OPT_TRACE },
 		{ "plot", required_argument, NULL, OPT_PLOT },
+		{ "flight", required_argument, NULL, OPT_FLIGHT },
 		{ "no-mcu", no_argument, NULL, OPT_NO_MCU },
 		{ "seed", required_argument, NULL, OPT_SEED },
 		{ "wire-faults", required_argument, NULL, OPT_FAULTS },
@@ -71,6 +83,9 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 			break;
 		case OPT_PLOT:
 			o->plot = optarg;
+			break;
+		case OPT_FLIGHT:
+			o->flight = optarg;
 			break;
 		case OPT_NO_MCU:
 			o->no_mcu = true;

@@ -17,6 +17,7 @@
 #include "daemon/checker/path_plot.h"
 #include "daemon/checker/path_recon.h"
 #include "daemon/config/machine_config.h"
+#include "daemon/flight_file.h"
 #include "daemon/machine.h"
 #include "daemon/overrides.h"
 #include "daemon/vwire.h"
@@ -27,8 +28,9 @@
 struct batch_options {
 	const char *config, *gcode;
 	struct overrides overrides;
-	const char *trace; /* file for pin edges; with several MCUs ".NAME" is appended */
-	const char *plot;  /* prefix of pictures */
+	const char *trace;  /* file for pin edges; with several MCUs ".NAME" is appended */
+	const char *plot;   /* prefix of pictures */
+	const char *flight; /* file for the flight recorder */
 	bool json, no_mcu, quiet, help;
 	uint64_t seed;
 	uint32_t wire_faults_ppm; /* of the bytes each: lost, flipped, repeated, delayed */
@@ -66,6 +68,7 @@ struct batch {
 	struct plot *plot;
 	struct checker_result result;
 	struct batch_sync_error sync_error;
+	struct flight_file flight;
 	bool checking; /* steps are compared: after set-up */
 	bool null_active;
 	int64_t now_ns, next_sync_sample_ns;

@@ -26,11 +26,11 @@ static void tell_stop(struct batch *b)
 	b->stopping = false;
 }
 
-static void on_abort(void *ctx, double at_s)
+static void on_hold(void *ctx, enum engine_hold why, double at_s)
 {
 	struct batch *b = ctx;
 
-	if (!b->checker)
+	if (!b->checker || why == ENGINE_RESUMED)
 		return;
 	tell_stop(b);
 	b->stopping = true;
@@ -74,27 +74,28 @@ void batch_check_halted(void *ctx, int motor, double at_s)
 	b->halted |= 1u << motor;
 }
 
-static void on_resync(void *ctx, int motor, int64_t count)
+static void on_resync(void *ctx, int motor, double at_s, int64_t from, int64_t to)
 {
 	struct batch *b = ctx;
-	bool invert = b->m->motor[motor].cfg->dir_pin.invert;
 
+	(void)from;
 	if (!b->checker)
 		return;
 	tell_stop(b);
-	checker_resync(b->checker, (uint32_t)motor, b->m->engine->limit_s, invert ? -count : count);
+	checker_resync(b->checker, (uint32_t)motor, at_s, to);
 }
 
-static void on_position(void *ctx, double at_s, const double position_mm[MOVE_AXES])
+static void on_position(void *ctx, double at_s, const double from_mm[MOVE_AXES],
+			const double to_mm[MOVE_AXES])
 {
 	struct batch *b = ctx;
 
-	(void)at_s;
-	path_recon_position(&b->recon, b->named_mm, position_mm);
-	memcpy(b->named_mm, position_mm, sizeof(b->named_mm));
+	(void)at_s, (void)from_mm;
+	path_recon_position(&b->recon, b->named_mm, to_mm);
+	memcpy(b->named_mm, to_mm, sizeof(b->named_mm));
 	if (b->checker) {
 		tell_stop(b);
-		checker_position(b->checker, position_mm);
+		checker_position(b->checker, to_mm);
 	}
 }
 
@@ -123,7 +124,7 @@ void batch_check_observer(struct batch *b, struct engine_observer *o)
 				       .map = on_map,
 				       .shaper = on_shaper,
 				       .extrude = on_extrude,
-				       .abort = on_abort,
+				       .hold = on_hold,
 				       .resync = on_resync };
 }
 

@@ -6,6 +6,7 @@
 #include "daemon/batch/batch.h"
 #include "daemon/gcode/gcode_file.h"
 #include "daemon/gcode/gcode_line.h"
+#include "flight_engine.h"
 
 /* Bring-up of the simulated MCUs takes about 2 s of virtual time. */
 #define START_LIMIT_NS ((int64_t)60 * 1000 * 1000 * 1000)
@@ -157,13 +158,38 @@ bool batch_print(struct batch *b)
 	return !b->error[0];
 }
 
+static const char *keep_record(void *ctx)
+{
+	struct batch *b = ctx;
+
+	return b->flight.open ? flight_file_keep(&b->flight) : NULL;
+}
+
+static bool open_flight(struct batch *b, struct engine_observer *o)
+{
+	struct flight_file_config fc = { .path = b->opt.flight,
+					 .mib = b->mc->stepd.flight_mib,
+					 .replace = true };
+
+	if (!b->opt.flight)
+		return true;
+	if (flight_file_open(&b->flight, &fc, b->error, sizeof(b->error)) < 0)
+		return false;
+	flight_observer(&b->flight.flight, o);
+	return true;
+}
+
 static bool make_machine(struct batch *b)
 {
-	struct machine_config_hooks hooks = { .say = say, .halted = batch_check_halted, .ctx = b };
+	struct machine_config_hooks hooks = {
+		.say = say, .halted = batch_check_halted, .keep_record = keep_record, .ctx = b
+	};
 	const char *paths[] = { b->opt.config };
 
 	b->mc = machine_config_load(paths, 1, b->opt.overrides.text, b->opt.overrides.count, stderr);
 	if (!b->mc)
+		return false;
+	if (!open_flight(b, &hooks.recorder))
 		return false;
 	batch_check_observer(b, &hooks.observer);
 	b->m = machine_new(b->mc, &hooks, b->error, sizeof(b->error));
@@ -174,6 +200,8 @@ bool batch_open(struct batch *b)
 {
 	if (!make_machine(b) || !bring_up(b))
 		return false;
+	if (b->flight.open)
+		flight_file_identify(&b->flight, b->m, b->opt.config);
 	batch_lines(b, b->mc->stepd.startup_gcode);
 	return true;
 }
@@ -181,6 +209,7 @@ bool batch_open(struct batch *b)
 void batch_close(struct batch *b)
 {
 	batch_world_stop(b);
+	flight_file_close(&b->flight);
 	machine_free(b->m);
 	machine_config_free(b->mc);
 }

@@ -367,6 +367,7 @@ void machine_config_free(struct machine_config *mc)
 	free(mc->stepd.reply_file);
 	free(mc->stepd.out_of_band_fifo);
 	free(mc->stepd.startup_gcode);
+	free(mc->stepd.flight_file);
 	config_free(mc->store);
 	free(mc);
 }

@@ -153,7 +153,10 @@ struct machine_stepd {
 	int rt_cpu;                    /* -1: choose the isolated CPU, if there is one */
 	char *startup_gcode;           /* lines joined by \n; "" if none */
 	bool require_homing;           /* refuse moves of an axis that isn't homed */
-	uint64_t sim_seed;             /* [stepd_sim] seed, of all simulated MCUs */
+	char *flight_file; /* of the flight recorder: "auto": see flight_file.h; NULL: none */
+	double flight_mib; /* for its ring */
+	int flight_keep;   /* so many frozen ones are kept */
+	uint64_t sim_seed; /* [stepd_sim] seed, of all simulated MCUs */
 };
 
 struct machine_config {

@@ -42,6 +42,11 @@ static const struct field stepd_fields[] = {
 	{ "startup_gcode", FIELD_TEXT, 0, AT(machine_stepd, startup_gcode), .hi = 1 << 20,
 	  .unit = "G-code", .choices = "" },
 	{ "require_homing", FIELD_BOOL, 0, AT(machine_stepd, require_homing), .fallback = 1 },
+	PATH("flight_file", flight_file, "auto"),
+	{ "flight_mib", FIELD_DOUBLE, 0, AT(machine_stepd, flight_mib), .lo = 0.0625, .hi = 1024,
+	  .fallback = 16, .unit = "MiB" },
+	{ "flight_keep", FIELD_INT, 0, AT(machine_stepd, flight_keep), .lo = 1, .hi = 100,
+	  .fallback = 3 },
 };
 
 static const struct field sim_fields[] = {
@@ -116,12 +121,12 @@ static void stepd_replies(struct machine_load *l, const struct config_section *s
 static void stepd_paths(struct machine_load *l, const struct config_section *s)
 {
 	static const char *const options[] = { "gcode_fifo", "out_of_band_fifo", "reply_fifo",
-					       "reply_file" };
+					       "reply_file", "flight_file" };
 	const struct machine_stepd *d = &l->mc->stepd;
 	const char *const paths[] = { d->gcode_fifo, d->out_of_band_fifo, d->reply_fifo,
-				      d->reply_file };
+				      d->reply_file, d->flight_file };
 
-	for (int i = 1; i < 4; i++)
+	for (int i = 1; i < 5; i++)
 		for (int j = 0; j < i; j++)
 			if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
 				value_error(l, s,

@@ -44,8 +44,8 @@ struct expect {
 	double start_mm[MOVE_AXES], end_mm[MOVE_AXES];
 	double feed_mm_s;
 	double dwell_s;
-	uint32_t number; /* line of a move, id of a sync, output */
-	struct planner_limits limits;
+	uint32_t number;                             /* line of a move, id of a sync, output */
+	struct planner_limits limits, limits_before; /* before: of a note */
 };
 
 struct model {
@@ -190,6 +190,31 @@ static void check_move(struct model *md, const struct move *m, const struct expe
 	md->moves++;
 }
 
+/* What was noted is what changed, and where it came from. */
+static void check_notes(const struct plan_notes *n, const struct expect *x)
+{
+	const struct planner_limits *to = &x->limits, *from = &x->limits_before;
+	const double change[PLAN_PARAMS][2] = {
+		[PLAN_PARAM_VELOCITY] = { from->velocity_mm_s_max, to->velocity_mm_s_max },
+		[PLAN_PARAM_ACCEL] = { from->accel_mm_s2_max, to->accel_mm_s2_max },
+		[PLAN_PARAM_CRUISE_RATIO] = { from->cruise_ratio_min, to->cruise_ratio_min },
+		[PLAN_PARAM_CORNER] = { from->corner_mm_s, to->corner_mm_s },
+	};
+	uint32_t count = 0;
+
+	for (uint16_t what = 0; what < PLAN_PARAMS; what++) {
+		if (change[what][0] == change[what][1])
+			continue;
+		assert_true(count < n->count);
+		assert_int_equal(n->note[count].what, what);
+		assert_int_equal(n->note[count].line, x->number);
+		assert_true(n->note[count].from == change[what][0]);
+		assert_true(n->note[count].to == change[what][1]);
+		count++;
+	}
+	assert_int_equal(n->count, count);
+}
+
 static bool model_push(void *ctx, const struct plan_rec *rec)
 {
 	struct model *md = ctx;
@@ -218,12 +243,15 @@ static bool model_push(void *ctx, const struct plan_rec *rec)
 	case PLAN_OUTPUT:
 		assert_int_equal(rec->output.output, x->number);
 		break;
+	case PLAN_NOTE:
+		check_notes(&rec->notes, x);
+		break;
 	default:
 		fail_msg("record of kind %u", rec->kind);
 	}
 	if (x->kind == PLAN_MOVE || x->kind == PLAN_POSITION)
 		memcpy(md->at_mm, x->end_mm, sizeof(md->at_mm));
-	if (x->kind != PLAN_MOVE && x->kind != PLAN_OUTPUT) {
+	if (x->kind != PLAN_MOVE && x->kind != PLAN_OUTPUT && x->kind != PLAN_NOTE) {
 		assert_true(md->speed_mm_s == 0);
 		md->moved = false;
 	}
@@ -350,9 +378,30 @@ static void drain(struct bed *b)
 	assert_true(planner_queued_s(b->p) == 0);
 }
 
-static void random_limits(struct bed *b)
+/* b->limits, which were something else before. */
+static void set_limits(struct bed *b, const struct planner_limits *before, uint32_t line)
 {
-	struct planner_limits *l = &b->limits;
+	struct expect *x;
+	int rc;
+
+	b->limits.line = line;
+	x = expect_next(b, PLAN_NOTE, line);
+	x->limits_before = *before;
+	b->md.tail++;
+	for (int i = 0; i < 10000; i++) {
+		b->md.refused = false;
+		rc = planner_limits_set(b->p, &b->limits);
+		if (rc != -EAGAIN)
+			break;
+		assert_true(b->md.refused);
+		assert_true(planner_limits_get(b->p)->accel_mm_s2_max == before->accel_mm_s2_max);
+	}
+	assert_int_equal(rc, 0);
+}
+
+static void random_limits(struct bed *b, uint32_t line)
+{
+	struct planner_limits *l = &b->limits, before = *l;
 
 	l->velocity_mm_s_max = rnd(10, 600);
 	l->accel_mm_s2_max = exp(rnd(log(50), log(30000)));
@@ -363,7 +412,7 @@ static void random_limits(struct bed *b)
 		l->axis_velocity_mm_s_max[i] = rndi(3) ? 0 : rnd(1, 300);
 		l->axis_accel_mm_s2_max[i] = rndi(3) ? 0 : rnd(10, 5000);
 	}
-	assert_int_equal(planner_limits_set(b->p, l), 0);
+	set_limits(b, &before, line);
 }
 
 /* One of several styles of path, from the position t. Returns the feed. */
@@ -401,7 +450,7 @@ static void torture(struct bed *b, uint32_t moves, bool change_limits)
 		if (rndi(300) == 0)
 			style = rndi(6);
 		if (change_limits)
-			random_limits(b);
+			random_limits(b, line);
 		feed = random_step(t, style, &heading);
 		add_move(b, t, feed, line);
 		if (rndi(10) == 0)
@@ -447,14 +496,16 @@ static void test_million_moves(void **state)
  * rounding within a move, and the ramps must fill the move all the same. */
 static void test_nanometres_at_speed(void **state)
 {
+	struct planner_limits before;
 	struct bed b;
 	double t[MOVE_AXES] = { 0 };
 
 	(void)state;
 	bed_init(&b, 0, 0);
+	before = b.limits;
 	b.limits.velocity_mm_s_max = 20000;
 	b.limits.accel_mm_s2_max = 20;
-	assert_int_equal(planner_limits_set(b.p, &b.limits), 0);
+	set_limits(&b, &before, 1);
 	for (uint32_t i = 1; i < 20000; i++) {
 		t[AXIS_X] += i % 2 ? 200 * exp(rnd(-3, 3)) : exp(rnd(log(2e-6), log(1e-4)));
 		add_move(&b, t, 20000, i);

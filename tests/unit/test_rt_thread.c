@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -31,6 +32,7 @@
 
 #include "daemon/rt_thread.h"
 #include "daemon/serial.h"
+#include "flight_engine.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED true
@@ -47,6 +49,8 @@ struct scene {
 	struct ctl_rec control_mem[RECORDS];
 	struct ev_rec event_mem[RECORDS];
 	struct rt_thread rt;
+	struct flight flight;
+	void *flight_mem;
 	int host_fd, mcu_fd;
 };
 
@@ -92,6 +96,12 @@ static int set_up(void **state)
 	ec.plan = &s->plan;
 	ec.control = &s->control;
 	ec.events = &s->events;
+	/* As the daemon does, but without a file. */
+	s->flight_mem = mmap(NULL, flight_bytes(FLIGHT_RECORDS_MIN), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	assert_true(s->flight_mem != MAP_FAILED);
+	flight_init(&s->flight, s->flight_mem, FLIGHT_RECORDS_MIN);
+	flight_observer(&s->flight, &ec.recorder);
 	engine_init(&s->e, &ec);
 	engine_link_add(&s->e, 0, 0);
 	return 0;
@@ -104,6 +114,7 @@ static int tear_down(void **state)
 		close(s->host_fd);
 	if (s->mcu_fd >= 0)
 		close(s->mcu_fd);
+	munmap(s->flight_mem, flight_bytes(FLIGHT_RECORDS_MIN));
 	free(s);
 	return 0;
 }
@@ -228,6 +239,7 @@ static void exchange(bool seccomp)
 	assert_true(rt_thread_stats_read(&s->rt, &st));
 	assert_true(st.cycles > 50);
 	assert_true(st.enters + 1 >= st.cycles);
+	assert_true(atomic_load(&s->flight.head->state.written) >= 2);
 	assert_int_equal(st.io_errors, 0);
 	assert_int_equal(after.major_faults - before.major_faults, 0);
 	if (!SANITIZED && s->rt.grants.locked)
