@@ -4,45 +4,19 @@
 
 #include <errno.h>
 #include <math.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
+
+#include "daemon/gnuplot.h"
 
 /* The closest view: a step of 12.5 um is a few per cent of it. */
 #define ZOOM_CLOSE_MM 0.3
-
-extern char **environ;
-
-/* A string in gnuplot's single quotes; control characters are dropped. */
-static void put_quoted(FILE *f, const char *s, const char *suffix)
-{
-	fputc('\'', f);
-	for (int part = 0; part < 2; part++, s = suffix) {
-		for (; *s; s++) {
-			if ((unsigned char)*s < ' ')
-				continue;
-			if (*s == '\'')
-				fputc('\'', f);
-			fputc(*s, f);
-		}
-	}
-	fputc('\'', f);
-}
 
 static void put_output(FILE *f, const struct plot *p, const char *what, int width, int height)
 {
 	char suffix[64];
 
-	if (p->svg)
-		fprintf(f, "set terminal svg size %d,%d font 'Sans,13' background 'white'\n", width,
-			height);
-	else
-		fprintf(f, "set terminal pngcairo size %d,%d font 'Sans,11' background 'white'\n",
-			width, height);
 	snprintf(suffix, sizeof(suffix), "-%s.%s", what, p->svg ? "svg" : "png");
-	fputs("set output ", f);
-	put_quoted(f, p->prefix, suffix);
-	fputc('\n', f);
+	gnuplot_output(f, p->svg, width, height, p->prefix, suffix);
 }
 
 struct box {
@@ -98,7 +72,7 @@ static void put_curves(FILE *f, const struct plot *p, const char *planned_style,
 				continue;
 			fputs(sep, f);
 			sep = ", \\\n     ";
-			put_quoted(f, p->prefix, e ? "-executed.dat" : "-planned.dat");
+			gnuplot_quoted(f, p->prefix, e ? "-executed.dat" : "-planned.dat");
 			fprintf(f, " index %d with %s lc rgb '%s' ", !extrudes,
 				e ? executed_style : planned_style, colour[e][extrudes]);
 			if (titles)
@@ -142,8 +116,8 @@ static void put_path(FILE *f, const struct plot *p)
 	fputs("unset key\nset clip two\nset tics out nomirror\nset border 3 lc rgb '#606060'\n"
 	      "set grid lc rgb '#d0d0d0' lw 0.5\nset multiplot\nset label 1 ",
 	      f);
-	put_quoted(f, p->title,
-		   p->title[0] ? ": planned and executed path" : "Planned and executed path");
+	gnuplot_quoted(f, p->title,
+		       p->title[0] ? ": planned and executed path" : "Planned and executed path");
 	fputs(" at screen 0.02,0.98 noenhanced\nset size ratio -1\n", f);
 
 	fprintf(f, "set title '%s' noenhanced\nset xlabel 'X, mm'\nset ylabel 'Y, mm'\n", layer);
@@ -177,9 +151,9 @@ static void put_error(FILE *f, const struct plot *p, const struct checker_result
 
 	put_output(f, p, "error", 1200, 720);
 	fputs("set title ", f);
-	put_quoted(f, p->title,
-		   p->title[0] ? ": step-time error, executed minus exact"
-			       : "Step-time error, executed minus exact");
+	gnuplot_quoted(f, p->title,
+		       p->title[0] ? ": step-time error, executed minus exact"
+				   : "Step-time error, executed minus exact");
 	fputs(" noenhanced offset 0,1\n", f);
 	fprintf(f,
 		"set label 1 '%llu steps, %llu violations    rms %.2f µs, p99 %.2f µs, "
@@ -206,7 +180,7 @@ static void put_error(FILE *f, const struct plot *p, const struct checker_result
 			side < 0 ? "right" : "left", side);
 	}
 	fputs("plot ", f);
-	put_quoted(f, p->prefix, "-error.dat");
+	gnuplot_quoted(f, p->prefix, "-error.dat");
 	fputs(" using 1:($2 > 0 ? $2 : NaN) with boxes lc rgb '#0060c0'\nunset output\n", f);
 }
 
@@ -228,28 +202,18 @@ int plot_script(const struct plot *p, const struct checker_result *r)
 
 int plot_run(const struct plot *p, bool with_error, char *msg, size_t msg_len)
 {
-	char path[PLOT_PATH_MAX], name[] = "gnuplot";
-	char *argv[] = { name, path, NULL };
+	char path[PLOT_PATH_MAX];
 	const char *ext = p->svg ? "svg" : "png";
-	int status = -1, ret;
-	pid_t pid;
+	size_t used;
+	int ret;
 
 	snprintf(path, sizeof(path), "%s.gp", p->prefix);
-	ret = posix_spawnp(&pid, name, NULL, NULL, argv, environ);
-	if (ret == 0)
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-	if (ret || (WIFEXITED(status) && WEXITSTATUS(status) == 127)) {
-		snprintf(msg, msg_len,
-			 "gnuplot is missing (apt-get install gnuplot-nox); then: "
-			 "gnuplot %s",
-			 path);
-		return -ENOENT;
-	}
-	if (status != 0) {
-		snprintf(msg, msg_len, "gnuplot failed on %s", path);
-		return -EIO;
-	}
+	ret = gnuplot_run(path, msg, msg_len);
+	used = strlen(msg);
+	if (ret == -ENOENT)
+		snprintf(msg + used, msg_len - used, "; then: gnuplot %s", path);
+	if (ret)
+		return ret;
 	if (with_error)
 		snprintf(msg, msg_len, "wrote %s-path.%s and %s-error.%s", p->prefix, ext,
 			 p->prefix, ext);

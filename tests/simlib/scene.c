@@ -21,12 +21,19 @@ static void heard(void *ctx, enum reply_kind kind, const char *text)
 
 struct scene *scene_open(const char *config, const char *const *overrides)
 {
+	return scene_open_recorded(config, overrides, NULL);
+}
+
+struct scene *scene_open_recorded(const char *config, const char *const *overrides,
+				  const char *flight)
+{
 	struct scene *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->b.opt.config = config;
 	s->b.opt.seed = 1;
+	s->b.opt.flight = flight;
 	s->b.heard = heard;
 	s->b.heard_ctx = s;
 	s->echo = getenv("STEPD_ECHO") != NULL;

@@ -24,6 +24,9 @@ struct scene {
 /* The machine of that configuration with these overrides (NULL at the end; may be NULL), up and ready.
  * NULL if it does not come up; the reason is on standard output. */
 struct scene *scene_open(const char *config, const char *const *overrides);
+/* The same with a flight recorder in that file. */
+struct scene *scene_open_recorded(const char *config, const char *const *overrides,
+				  const char *flight);
 void scene_close(struct scene *s);
 
 /* Run the lines and wait until the machine rests. Returns whether it is ready then. */

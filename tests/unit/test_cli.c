@@ -139,6 +139,9 @@ static const struct {
 	{ "-c @ -o mcu.serial=/dev/null", 1, "'/dev/null' is not a serial device" },
 	{ "-c @ -o mcu.serial=", 1, "serial" },
 	{ "-c @ --trace missing/plan", 1, "cannot write the plan trace 'missing/plan'" },
+	{ "-c @ --trace plan -o stepd.flight_file=", 1, "--trace needs the flight recorder" },
+	{ "-c @ -o stepd.flight_file=plain", 1, "found something else; not touched" },
+	{ "-c @ -o stepd.flight_file=missing/a/b", 1, "missing/a" },
 	/* check */
 	{ "check --help", 0, ">usage: stepd check" },
 	{ "check", 2, "usage: stepd check" },
@@ -171,6 +174,22 @@ static const struct {
 	{ "batch -c @ empty.gcode", 0, ">0 violations" },
 	{ "batch -c @ --json good.gcode", 0, ">\"violations\"" },
 	{ "batch -c @ bad.gcode", 1, "line 2" },
+	{ "batch -c @ --flight missing/f good.gcode", 1, "flight recorder 'missing/f'" },
+	{ "batch -c @ --flight plain good.gcode", 1, "found something else; not touched" },
+	{ "batch -c @ --flight good.flight good.gcode", 0, ">0 violations" },
+	/* dump, of what the last one left */
+	{ "dump --help", 0, ">usage: stepd dump" },
+	{ "dump", 2, "expected one FILE" },
+	{ "dump a b", 2, "expected one FILE" },
+	{ "dump missing.flight", 1, "missing.flight: No such file" },
+	{ "dump plain", 1, "too few for a flight record" },
+	{ "dump .", 1, "expected a regular file" },
+	{ "dump --at x good.flight", 2, "--at 'x'" },
+	{ "dump --window 0 good.flight", 2, "--window '0'" },
+	{ "dump --stepper nobody good.flight", 2, "expected one of stepper_x stepper_y" },
+	{ "dump --plot picture.txt good.flight", 1, "ends in .svg or .png" },
+	{ "dump good.flight", 0, ">no fault in the record" },
+	{ "dump --json good.flight", 0, ">\"findings\":[" },
 	/* verify */
 	{ "verify --help", 0, ">usage: stepd verify" },
 	{ "verify", 2, "usage: stepd verify" },
@@ -312,7 +331,7 @@ static int set_up(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(printer_cfg, sizeof(printer_cfg), "%s/printer.cfg", dir);
-	snprintf(include, sizeof(include), "[include %s]\n", cfg);
+	snprintf(include, sizeof(include), "[include %s]\n[stepd]\nflight_file: flight\n", cfg);
 	write_file("printer.cfg", include, 0600);
 	write_file("broken.cfg", "[printer]\nkinematics: hovercraft\n", 0600);
 	write_file("plain", "just text\n", 0600);
