@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../.." || exit 2
 build=${STEPD_BUILD:-build}
 dir=$build/live-restart
 rm -rf "$dir" && mkdir -p "$dir"
+memory=$(mktemp -d /dev/shm/stepd-live.XXXXXX) || exit 77
 stepd_pid='' mcu_pid=''
 
 # shellcheck disable=SC2317,SC2329 # called by trap
@@ -20,6 +21,7 @@ clean_up() {
 		kill "$pid" 2>/dev/null
 	done
 	wait 2>/dev/null
+	rm -rf "$memory"
 }
 trap clean_up EXIT
 
@@ -52,7 +54,7 @@ start_stepd() { # [OPTION...]
 	: >"$dir/stepd.log"
 	"$build/stepd" -c etc/sim-corexy.cfg -o mcu.serial="$dir/pty" -o stepd.gcode_fifo="$dir/gcode" \
 		-o stepd.out_of_band_fifo="$dir/now" -o stepd.reply_file="$dir/replies" \
-		-o stepd.gcode_ack=none "$@" >"$dir/stepd.log" 2>&1 &
+		-o stepd.gcode_ack=none -o stepd.flight_file="$memory/flight" "$@" >"$dir/stepd.log" 2>&1 &
 	stepd_pid=$!
 	await 15 grep -q 'stepd: ready' "$dir/stepd.log" || fail "stepd is not ready: $*"
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* machine.c - planner thread and rt thread at once: G-code in one, engine and firmware in the other.
  *
- * Shown: only the rings and the snapshot are shared (ThreadSanitizer says so), and at the end every step
+ * Shown: only the rings, the snapshot and the flight recorder, which the planner thread reads behind the
+ * other, are shared (ThreadSanitizer says so), and at the end every step
  * has been made, each in its place: no violation, no position error, nothing late, no underrun.
  * How: the machine of etc/sim-corexy.cfg is brought up as in batch; then one thread has the engine, the
  * simulated MCU and the virtual clock, the other the machine and the lines of a hard file, with
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/recorder.h"
 #include "tests/simlib/nasty.h"
 #include "tests/simlib/scene.h"
 #include "tests/simlib/simrun.h"
@@ -27,6 +29,7 @@ enum { PIECES = 40, QUESTION_EVERY = 50 };
 
 struct stress {
 	struct batch *b;
+	struct recorder recorder; /* of the plan trace */
 	char *lines;
 	_Atomic int64_t now_ns;    /* of the virtual clock; the rt thread's */
 	_Atomic int64_t polled_ns; /* the planner thread has seen this much of it */
@@ -102,6 +105,7 @@ static void *plan_thread(void *arg)
 
 		left = feed(m, left);
 		machine_poll(m, now_ns, *left);
+		recorder_drain(&t->recorder);
 		atomic_store(&t->polled_ns, now_ns);
 		if (!*left && machine_idle(m) && !gcode_busy(&m->gcode))
 			break;
@@ -127,20 +131,26 @@ static char *make_lines(void)
 	nasty_write(f, simrun_seed((unsigned long)time(NULL) % 100000), PIECES * simrun_size());
 	fclose(f);
 	lines = simrun_read(path, NULL);
-	simrun_cleanup();
 	return lines;
 }
 
 int main(void)
 {
-	struct scene *s = scene_open("etc/sim-corexy.cfg", NULL);
 	struct stress t = { .lines = make_lines() };
+	struct scene *s = scene_open_recorded("etc/sim-corexy.cfg", NULL, simrun_path("flight"));
+	char err[256];
 	pthread_t rt, plan;
 	bool ok;
 
 	if (!s)
 		return 1;
 	t.b = &s->b;
+	if (recorder_open(&t.recorder, simrun_path("plan"), &s->b.flight.flight, err, sizeof(err)) <
+	    0) {
+		puts(err);
+		return 1;
+	}
+	recorder_setup(&t.recorder, s->b.m);
 	atomic_store(&t.now_ns, s->b.now_ns);
 	atomic_store(&t.polled_ns, s->b.now_ns);
 	if (pthread_create(&rt, NULL, rt_thread, &t) ||
@@ -157,8 +167,9 @@ int main(void)
 	ok = scene_exact(s) && ok;
 	printf("%llu moves, %llu steps\n", (unsigned long long)s->b.moves,
 	       (unsigned long long)s->b.m->engine->status.steps);
-	ok = ok && s->b.moves > 100;
+	ok = ok && s->b.moves > 100 && recorder_close(&t.recorder) == 0;
 	scene_close(s);
+	simrun_cleanup();
 	free(t.lines);
 	return ok ? 0 : 1;
 }
