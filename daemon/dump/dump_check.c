@@ -339,8 +339,7 @@ static void find_segment(const struct dump_view *v, struct dump_check *c)
 static void find_param(const struct dump_view *v, struct dump_check *c)
 {
 	for (size_t i = 0; i < v->events && v->event[i].number < c->fault->number; i++)
-		if (v->event[i].rec->kind == FLIGHT_PARAM &&
-		    v->event[i].at_s <= c->at_s + TIME_SLACK_S)
+		if (dump_event_is_param(&v->event[i]) && v->event[i].at_s <= c->at_s + TIME_SLACK_S)
 			c->param = (ptrdiff_t)i;
 }
 

@@ -150,10 +150,15 @@ static struct json_object *run(const struct dump_run *r)
 static struct json_object *event(const struct dump *d, const struct dump_event *e)
 {
 	static const char *const kinds[FLIGHT_KINDS] = {
-		[FLIGHT_MAP] = "clock map",   [FLIGHT_LINK] = "link",
-		[FLIGHT_PARAM] = "parameter", [FLIGHT_POSITION] = "position",
-		[FLIGHT_RESYNC] = "count",    [FLIGHT_HOLD] = "hold",
+		[FLIGHT_MAP] = "clock map",
+		[FLIGHT_LINK] = "link",
+		[FLIGHT_PARAM] = "parameter",
+		[FLIGHT_POSITION] = "position",
+		[FLIGHT_RESYNC] = "count",
+		[FLIGHT_HOLD] = "hold",
 		[FLIGHT_FAULT] = "fault",
+		[FLIGHT_SHAPER] = "input shaper",
+		[FLIGHT_EXTRUDE] = "extruder stepper",
 	};
 	struct json_object *o;
 	char text[512];

@@ -85,8 +85,7 @@ static void put_params(const struct dump *d, FILE *out)
 	for (ptrdiff_t i = 0; i <= d->check.param; i++) {
 		const struct dump_event *e = &d->view.event[i];
 
-		if (e->rec->kind != FLIGHT_PARAM || e->at_s != last->at_s ||
-		    e->rec->id != last->rec->id)
+		if (!dump_event_is_param(e) || e->at_s != last->at_s || e->rec->id != last->rec->id)
 			continue;
 		dump_event_text(d, e, text, sizeof(text));
 		fprintf(out, "  parameter: %s, from %.6f s on, %.3f ms before\n", text, e->at_s,

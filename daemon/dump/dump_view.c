@@ -99,6 +99,18 @@ static bool event_times(struct dump_event *e)
 		    !numbers_ok(e->position.to_mm, MOVE_AXES))
 			return false;
 		break;
+	case FLIGHT_SHAPER:
+		e->now_s = e->at_s = e->shaper.at_s;
+		extra[0] = e->shaper.end_s;
+		break;
+	case FLIGHT_EXTRUDE:
+		e->now_s = r->extrude.now_s;
+		e->at_s = r->extrude.at_s;
+		extra[0] = r->extrude.param.advance_s;
+		extra[1] = r->extrude.param.half_s;
+		if (r->index >= ENGINE_STEPPERS)
+			return false;
+		break;
 	case FLIGHT_RESYNC:
 		e->now_s = r->resync.now_s;
 		e->at_s = r->resync.at_s;
@@ -211,6 +223,8 @@ static void add_event(struct maker *k, const struct flight_entry *e)
 	ev->rec = &e->rec;
 	if (e->rec.kind == FLIGHT_POSITION)
 		memcpy(&ev->position, k->part, sizeof(ev->position));
+	if (e->rec.kind == FLIGHT_SHAPER)
+		memcpy(&ev->shaper, k->part, sizeof(ev->shaper));
 	if (!event_times(ev)) {
 		k->v->senseless++;
 		return;

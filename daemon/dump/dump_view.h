@@ -55,8 +55,18 @@ struct dump_event {
 	uint64_t number;
 	double at_s, now_s; /* when it takes effect; when it was recorded */
 	const struct flight_rec *rec;
-	struct flight_position position; /* of FLIGHT_POSITION */
+	union { /* of what has more parts than rec */
+		struct flight_position position;
+		struct flight_shaper shaper;
+	};
 };
+
+/* Whether the event changes how the moves after it are made. */
+static inline bool dump_event_is_param(const struct dump_event *e)
+{
+	return e->rec->kind == FLIGHT_PARAM || e->rec->kind == FLIGHT_SHAPER ||
+	       e->rec->kind == FLIGHT_EXTRUDE;
+}
 
 struct dump_view {
 	const struct flight_log *log;

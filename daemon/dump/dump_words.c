@@ -81,6 +81,35 @@ static void position_text(const struct dump_event *e, char *buf, size_t size)
 						 e->position.to_mm[i]);
 }
 
+static void shaper_text(const struct plan_shaper *p, char *buf, size_t size)
+{
+	static const char *const names[SHAPER_TYPES] = { "none", "zv",       "mzv",     "zvd",
+							 "ei",   "2hump_ei", "3hump_ei" };
+	size_t used = (size_t)snprintf(buf, size, "input shapers:");
+
+	for (int i = 0; i < SHAPER_AXES && used < size; i++) {
+		const struct plan_shaper_axis *a = &p->axis[i];
+
+		if (a->type == SHAPER_NONE || a->type >= SHAPER_TYPES)
+			used += (size_t)snprintf(buf + used, size - used, " %c none", "XYZ"[i]);
+		else
+			used += (size_t)snprintf(buf + used, size - used,
+						 " %c %s %.6g Hz damping %.6g", "XYZ"[i],
+						 names[a->type], a -> freq_hz, a -> damping_ratio);
+	}
+}
+
+static void extrude_text(const struct dump *d, const struct flight_rec *r, char *buf, size_t size)
+{
+	const struct extrude_param *p = &r->extrude.param;
+	char source[32] = "no extruder";
+
+	if (p->source != EXTRUDE_NONE)
+		snprintf(source, sizeof(source), "extruder %d", p->source);
+	snprintf(buf, size, "%s: follows %s, pressure advance %.6g s, smooth time %.6g s",
+		 dump_stepper_name(&d->view, r->index), source, p->advance_s, 2 * p->half_s);
+}
+
 static void fault_words(const struct dump *d, const struct flight_rec *r, char *buf, size_t size)
 {
 	const struct flight_fault *f = &r->fault;
@@ -111,6 +140,12 @@ bool dump_event_text(const struct dump *d, const struct dump_event *e, char *buf
 		return true;
 	case FLIGHT_PARAM:
 		param_text(d, r, buf, size);
+		return true;
+	case FLIGHT_SHAPER:
+		shaper_text(&e->shaper.shaper, buf, size);
+		return true;
+	case FLIGHT_EXTRUDE:
+		extrude_text(d, r, buf, size);
 		return true;
 	case FLIGHT_POSITION:
 		position_text(e, buf, size);
