@@ -259,6 +259,9 @@ static void check_runs(struct dump_view *v, struct dump_check *c, int stepper)
 		if (r->stepper != stepper)
 			continue;
 		barrier = last_break(v, &event, stepper, r->number, barrier);
+		/* What was dropped may have lasted for long: it would stand before all that came. */
+		while (m.at < m.count && m.seg[m.at]->number < barrier)
+			m.at++;
 		check_clocks(c, before && before->number > barrier ? before : NULL, r);
 		check_run(v, c, &m, r);
 		before = r;
