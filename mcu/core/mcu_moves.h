@@ -17,13 +17,14 @@ struct mcu;
 struct mcu_move {
 	struct mcu_move *next;
 	union {
-		uint32_t interval_ticks; /* step */
-		uint32_t clock;          /* outputs */
+		uint32_t interval; /* step */
+		uint32_t clock;    /* outputs */
 	};
 	union {
 		struct {
+			int32_t add; /* in 2^-(2 shift) ticks; the interval in 2^-shift */
 			uint16_t count;
-			int16_t add_ticks;
+			uint8_t shift;
 			bool dir;
 		} step;
 		uint32_t value; /* outputs: on_ticks or duty */

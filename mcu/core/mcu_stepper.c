@@ -2,7 +2,9 @@
 /* mcu_stepper.c - step pulses from queued (interval, count, add) runs.
  *
  * The first step of a run comes `interval` after the previous step, and the interval grows by `add`
- * after each. Steps keep to their clocks; one that would come before the driver's minimum pulse
+ * after each. Both may have a fraction (queue_step_frac): they are added up with 32 bits of it, from the
+ * whole clock of the step before the run on, and each step comes at the clock nearest to the sum.
+ * Steps keep to their clocks; one that would come before the driver's minimum pulse
  * and pause have passed is delayed, and the following ones catch up, unless they are over 1 ms late.
  */
 #include "board.h"
@@ -11,11 +13,11 @@
 
 struct mcu_stepper {
 	struct mcu_timer timer; /* queued exactly while count > 0 or a pulse is active */
-	uint32_t step_clock;    /* of the next step, as commanded */
-	uint32_t interval_ticks;
+	/* Of the next step, as commanded, plus half a tick; in 2^-32 ticks, as the next two are: */
+	uint64_t step_clock;
+	uint64_t interval, add; /* modulo 2^64 */
 	uint32_t pulse_ticks;
 	uint16_t count; /* steps of this run that are still to come */
-	int16_t add_ticks;
 	uint16_t step_pin, dir_pin;
 	uint8_t oid;
 	bool both_edges;
@@ -31,10 +33,26 @@ struct mcu_stepper {
 
 static bool pulse_start(struct mcu *m, struct mcu_timer *timer);
 
-/* An interval after the change by add, modulo 2^32. */
-static inline uint32_t grown(uint32_t interval_ticks, int32_t add_ticks)
+enum {
+	SHIFT_MAX = 16, /* of queue_step_frac: the add's unit is then 2^-32 ticks */
+};
+
+static inline uint32_t clock_of(const struct mcu_stepper *s)
 {
-	return interval_ticks + (uint32_t)add_ticks;
+	return (uint32_t)(s->step_clock >> 32);
+}
+
+/* The step clock is this one, and all that came before it is done. */
+static inline void set_clock(struct mcu_stepper *s, uint32_t clock)
+{
+	s->step_clock = (uint64_t)clock << 32 | UINT32_C(1) << 31;
+}
+
+/* The next step of the same run. */
+static inline void advance(struct mcu_stepper *s)
+{
+	s->step_clock += s->interval;
+	s->interval += s->add;
 }
 
 /* Make the first queued run current. Returns: false if there is none, and then count is 0. */
@@ -44,9 +62,10 @@ static bool load_next(struct mcu *m, struct mcu_stepper *s)
 
 	if (!move)
 		return false;
-	s->step_clock += move->interval_ticks;
-	s->add_ticks = move->step.add_ticks;
-	s->interval_ticks = grown(move->interval_ticks, s->add_ticks);
+	s->interval = (uint64_t)move->interval << (32 - move->step.shift);
+	s->add = (uint64_t)move->step.add << (32 - 2 * move->step.shift);
+	set_clock(s, clock_of(s));
+	advance(s);
 	s->count = move->step.count;
 	if (s->dir != move->step.dir) {
 		s->dir = move->step.dir;
@@ -63,14 +82,13 @@ static inline bool plan_next(struct mcu *m, struct mcu_stepper *s, uint32_t cloc
 	int32_t lag;
 
 	if (s->count) {
-		s->step_clock += s->interval_ticks;
-		s->interval_ticks = grown(s->interval_ticks, s->add_ticks);
+		advance(s);
 	} else if (!load_next(m, s)) {
 		return false;
 	}
-	lag = mcu_clock_diff(clock_min, s->step_clock);
+	lag = mcu_clock_diff(clock_min, clock_of(s));
 	if (lag <= 0) {
-		s->timer.clock = s->step_clock;
+		s->timer.clock = clock_of(s);
 	} else if ((uint32_t)lag <= s->lag_max_ticks) {
 		s->timer.clock = clock_min;
 	} else {
@@ -175,7 +193,7 @@ void mcu_cmd_reset_step_clock(struct mcu *m, const struct msg_reset_step_clock *
 		mcu_shutdown(m, MCU_REASON_STEPPER_ACTIVE);
 		return;
 	}
-	s->step_clock = msg->clock;
+	set_clock(s, msg->clock);
 	s->need_reset = false;
 }
 
@@ -191,11 +209,11 @@ void mcu_cmd_set_next_step_dir(struct mcu *m, const struct msg_set_next_step_dir
 static void start(struct mcu *m, struct mcu_stepper *s)
 {
 	(void)load_next(m, s);
-	s->timer.clock = s->step_clock;
+	s->timer.clock = clock_of(s);
 	mcu_sched_add(m, &s->timer);
 }
 
-void mcu_cmd_queue_step(struct mcu *m, const struct msg_queue_step *msg)
+void mcu_cmd_queue_step_frac(struct mcu *m, const struct msg_queue_step_frac *msg)
 {
 	struct mcu_stepper *s = mcu_oid_get(m, msg->oid, MCU_OID_STEPPER);
 	struct mcu_move *move;
@@ -206,18 +224,32 @@ void mcu_cmd_queue_step(struct mcu *m, const struct msg_queue_step *msg)
 		mcu_shutdown(m, MCU_REASON_STEP_COUNT);
 		return;
 	}
+	if (msg->shift > SHIFT_MAX) {
+		mcu_shutdown(m, MCU_REASON_COMMAND_PARSER);
+		return;
+	}
 	if (s->need_reset)
 		return;
 	move = mcu_moves_take(m);
 	if (!move)
 		return;
-	move->interval_ticks = msg->interval;
+	move->interval = msg->interval;
 	move->step.count = msg->count;
-	move->step.add_ticks = msg->add;
+	move->step.add = msg->add;
+	move->step.shift = msg->shift;
 	move->step.dir = s->next_dir;
 	mcu_moveq_push(&s->queue, move);
 	if (!s->count && s->timer.fn != pulse_end)
 		start(m, s);
+}
+
+void mcu_cmd_queue_step(struct mcu *m, const struct msg_queue_step *msg)
+{
+	struct msg_queue_step_frac whole = {
+		.oid = msg->oid, .interval = msg->interval, .count = msg->count, .add = msg->add
+	};
+
+	mcu_cmd_queue_step_frac(m, &whole);
 }
 
 void mcu_cmd_stepper_get_position(struct mcu *m, const struct msg_stepper_get_position *msg)
