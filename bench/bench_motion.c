@@ -6,7 +6,9 @@
  * trapezoid queue's own share measured apart and taken off; percentiles over repeats. The joint's
  * pieces alone, without steps, are measured apart too. Beside it, in
  * the same run: the bare closed-form step times of the same motion, one for each step, without any
- * compression; and the exact optimum of commands (tests/oracle/optrun.h).
+ * compression; and the exact optimum of commands (tests/oracle/optrun.h), with integer and with real
+ * interval and add; over: more than the one that the row's commands can reach. "frac" rows are runs with
+ * fractions (queue_step_frac).
  *
  * The rows of shaped joints have MZV at 50.6 Hz on X and 41.8 Hz on Y, those of the advanced extruder 0.04 s
  * with a smooth time of 0.04 s (the bare times are those of the same joint without).
@@ -14,7 +16,8 @@
  * Usage: bench_motion [FILE.gcode[.gz] | tiny]; default $STEPD_GCODE/benchy_fast.gcode.gz or
  * ../shared/gcode/benchy_fast.gcode.gz; without a file, moves from a generator. tiny: curves in
  * segments of 0.08 mm.
- * BENCH_REPEATS (default 9), BENCH_ORACLE_STEPS (default 30000, 0: none), BENCH_ONLY=row number.
+ * BENCH_REPEATS (default 9), BENCH_ORACLE_STEPS (default 30000, 0: none), BENCH_ONLY=row number,
+ * BENCH_TOLERANCE_US (default 12.5).
  */
 #include <math.h>
 #include <stdio.h>
@@ -192,6 +195,11 @@ struct result {
 
 enum what { QUEUE, PIECES, STEPS }; /* each with those before it */
 
+static struct {
+	double tol_s;
+	bool fractional;
+} mode;
+
 static int vlq_bytes(int64_t v)
 {
 	return v >= -(1 << 5) && v < 3 << 5     ? 1
@@ -210,7 +218,9 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 	static struct stepgen sg;
 	static struct extrude ex;
 	struct clockmap map = { 0.0, 0, freq_hz };
-	struct stepgen_config cfg = { .shaper = sh };
+	struct stepgen_config cfg = { .shaper = sh,
+				      .tol_s = mode.tol_s,
+				      .fractional = mode.fractional };
 	struct result res = { 0 };
 	struct trapq tq;
 	size_t fed = 0;
@@ -250,7 +260,7 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 				res.bytes += !bytes ? 0
 						    : 2 + vlq_bytes(run.interval) +
 							      vlq_bytes(run.count) +
-							      vlq_bytes(run.add) +
+							      vlq_bytes(run.add) + (run.shift > 0) +
 							      (run.dir != dir ? 3 : 0);
 				dir = run.dir;
 				res.steps += run.count;
@@ -375,8 +385,8 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 	double base = q[repeats / 2], ns = 1e9 * (t[repeats / 2] - base);
 	double barens = 1e9 * b[repeats / 2] / (double)n;
 
-	printf("%-9s %4d %4.0f  %6.2f %6.2f %6.2f  %6.0f  %6.2f %5.2f  %6.2f %6.2f  %6.0f %6.2f",
-	       name, micro, freq_hz / 1e6, ns / (double)res.steps,
+	printf("%-10s %-4s %4d %4.0f  %6.2f %6.2f %6.2f  %6.0f  %6.2f %5.2f  %6.2f %6.2f  %6.0f %6.2f",
+	       name, mode.fractional ? "frac" : "", micro, freq_hz / 1e6, ns / (double)res.steps,
 	       1e9 * (t[repeats * 9 / 10] - base) / (double)res.steps,
 	       1e9 * (t[repeats - 1] - base) / (double)res.steps, ns / (double)res.commands, barens,
 	       ns / (double)res.steps / barens, 1e3 * (double)res.commands / (double)res.steps,
@@ -395,11 +405,11 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 		if (res.steps != ref.n)
 			printf(" (steps %lld != %lld)", (long long)res.steps, (long long)ref.n);
 		for (int k = 0; k < 2; k++)
-			opt[k] = (double)optrun_commands(ref.steps, ref.n, freq_hz, STEPGEN_TOL_S,
+			opt[k] = (double)optrun_commands(ref.steps, ref.n, freq_hz, mode.tol_s,
 							 k == 0);
 		printf("  %6.2f %6.2f %6.2f  %+5.1f %%", 1e3 * (double)res.commands / (double)ref.n,
 		       1e3 * opt[0] / (double)ref.n, 1e3 * opt[1] / (double)ref.n,
-		       100.0 * ((double)res.commands / opt[0] - 1.0));
+		       100.0 * ((double)res.commands / opt[mode.fractional] - 1.0));
 		ref_joint_free(&ref);
 	}
 	printf("\n");
@@ -419,9 +429,12 @@ int main(int argc, char **argv)
 	static const struct extrude_param none, advance = { 0, 0.04, 0.02 };
 	static struct shaper plain, shaped, late;
 	struct shaper_set set;
+	const char *tolerance = getenv("BENCH_TOLERANCE_US");
 	char path[4096];
 	struct moves mv;
 	int r = 0;
+
+	mode.tol_s = tolerance ? 1e-6 * atof(tolerance) : STEPGEN_TOL_S;
 
 	repeats = repeats < 1 ? 1 : repeats > REPEATS_MAX ? REPEATS_MAX : repeats;
 	snprintf(path, sizeof(path), "%s/benchy_fast.gcode.gz", dir ? dir : "../shared/gcode");
@@ -429,7 +442,7 @@ int main(int argc, char **argv)
 	printf("# %zu moves, %.1f s; ns: thread CPU, median, 90 %% and max of %d repeats; bare: closed-form\n"
 	       "# times of all steps, nothing else; the last columns are for %lld steps from the middle\n",
 	       mv.n, mv.end_s - 1.0, repeats, (long long)oracle);
-	printf("joint     micr  MHz  ns/step    p90    max  ns/cmd    bare ratio  cmd/1k   B/1k  pcs/1k ns/pce  "
+	printf("joint           micr  MHz  ns/step    p90    max  ns/cmd    bare ratio  cmd/1k   B/1k  pcs/1k ns/pce  "
 	       "cmd/1k  integ.   real  over\n");
 	shaper_init(&plain);
 	shaper_init(&shaped);
@@ -440,7 +453,10 @@ int main(int argc, char **argv)
 	shaper_set_make(&(struct plan_shaper){ .delay_s = 0.02 }, &set);
 	shaper_append(&late, &set, 0.0, 0.0);
 	shaper_settle(&late);
-	for (int joint = 0; joint < 5; joint++) {
+	for (int block = 0; block < 8; block++) {
+		int joint = block % 5; /* 0 .. 2 once more with fractions */
+
+		mode.fractional = block >= 5;
 		for (int micro = 16; micro <= 128; micro *= 8) {
 			for (int f = 0; f < 3; f++) {
 				double s = micro == 16 ? 80.0 : 640.0, w[MOVE_AXES] = { 0 };

@@ -132,6 +132,8 @@ static bool configure_motor(struct machine *m, struct session *s, size_t i)
 	rec.stepper.mcu = motor->mcu;
 	rec.stepper.oid = motor->oid;
 	rec.stepper.invert_dir = cfg->dir_pin.invert;
+	rec.stepper.fractional = wire_dict_wire_id(&s->dict.ids, MSG_ID_queue_step_frac) !=
+				 WIRE_ID_NONE;
 	rec.stepper.tolerance_s = m->mc->stepd.step_tolerance_s;
 	rec.stepper.reversal_filter_s = m->mc->stepd.reversal_filter_s;
 	rec.stepper.min_interval_s = 2 * cfg->step_pulse_s;

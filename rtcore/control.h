@@ -59,6 +59,7 @@ struct ctl_stepper {
 	uint8_t mcu;
 	uint8_t oid;
 	bool invert_dir;
+	bool fractional;                /* the MCU has queue_step_frac */
 	double steps_per_mm[MOVE_AXES]; /* weights of the axes in this joint */
 	double tolerance_s;
 	double reversal_filter_s;

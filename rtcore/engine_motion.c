@@ -229,9 +229,15 @@ static bool send_run(struct engine *e, struct engine_stepper *s, const struct st
 {
 	struct engine_mcu *m = &e->mcu[s->mcu];
 	uint8_t buf[WIRE_QUEUE_STEP_MAX];
-	struct msg_queue_step step = {
-		.oid = s->oid, .interval = run->interval, .count = run->count, .add = run->add
-	};
+	struct msg_queue_step step = { .oid = s->oid,
+				       .interval = run->interval,
+				       .count = run->count,
+				       .add = (int16_t)run->add };
+	struct msg_queue_step_frac frac = { .oid = s->oid,
+					    .interval = run->interval,
+					    .count = run->count,
+					    .add = run->add,
+					    .shift = run->shift };
 	size_t len;
 
 	if (run->rebase) {
@@ -249,6 +255,8 @@ static bool send_run(struct engine *e, struct engine_stepper *s, const struct st
 			return false;
 		s->dir = (int8_t)run->dir;
 	}
+	if (run->shift > 0)
+		return engine_send(e, s->mcu, MSG_ID_queue_step_frac, &frac, due_ns);
 	len = wire_encode_queue_step(buf, wire_dict_wire_id(&m->dict, MSG_ID_queue_step), &step);
 	m->commands++;
 	return link_push(&m->link, buf, len, due_ns, NULL);
@@ -436,7 +444,8 @@ void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
 	struct engine_stepper *s;
 	struct stepgen_config cfg = { .tol_s = c->tolerance_s,
 				      .reversal_filter_s = c->reversal_filter_s,
-				      .min_interval_s = c->min_interval_s };
+				      .min_interval_s = c->min_interval_s,
+				      .fractional = c->fractional };
 
 	if (c->stepper >= ENGINE_STEPPERS || c->mcu >= ENGINE_MCUS)
 		return;

@@ -5,8 +5,8 @@
 #include "vec2.h"
 #include "vec4.h"
 
-#define STEPCOMPRESS_ADD_MIN (-32768.0F)
-#define STEPCOMPRESS_ADD_MAX 32767.0F
+#define STEPCOMPRESS_ADD_MAX 32767.0F       /* of queue_step */
+#define STEPCOMPRESS_FRAC_MAX 0x1.fffffcp30 /* of queue_step_frac, in units */
 
 /* No slope; and the distance that gives one. */
 #define STEPCOMPRESS_NONE 1e30F
@@ -58,10 +58,13 @@ static const float stepcompress_off[2 * STEPCOMPRESS_LANES] = {
 	STEPCOMPRESS_NONE,
 };
 
-/* The integer at or below v (nearly one: the next), without a branch or a call: |v| < 2^22. */
-static inline vec4 stepcompress_floor(vec4 v)
+/* The multiple of unit at or below v (nearly one: the next), without a branch or a call: |v| < 2^22 units,
+ * beyond it v or the float beside it. */
+static inline vec4 stepcompress_floor(vec4 v, float unit)
 {
-	return ((v - 0.4999F) + 0x1.8p23F) - 0x1.8p23F;
+	const vec4 half = vec4_set(0.4999F * unit), magic = vec4_set(0x1.8p23F * unit);
+
+	return ((v - half) + magic) - magic;
 }
 
 /* Bounds of slopes, in ticks per distance of two neighbours: max and -min. */
@@ -76,6 +79,7 @@ static inline uint32_t stepcompress_block(struct stepcompress *sc, int b, float 
 {
 	const float *slope = stepcompress_slope + STEPCOMPRESS_ZERO + STEPCOMPRESS_LANES * b;
 	const float *lo = sc->lo, *hi = sc->hi;
+	const float unit = (float)sc->add_unit;
 	vec4 l = vec4_load(lo + STEPCOMPRESS_LANES * b), h = vec4_load(hi + STEPCOMPRESS_LANES * b);
 	vec4 max = carry->max, min = carry->min;
 
@@ -103,7 +107,7 @@ static inline uint32_t stepcompress_block(struct stepcompress *sc, int b, float 
 	min *= -add;
 	vec4_store(sc->add_max + STEPCOMPRESS_LANES * b, max);
 	vec4_store(sc->add_min + STEPCOMPRESS_LANES * b, min);
-	return vec4_less(stepcompress_floor(max), -stepcompress_floor(-min));
+	return vec4_less(stepcompress_floor(max, unit), -stepcompress_floor(-min, unit));
 }
 
 /* Slots from .. to - 1 are closed. */
@@ -137,11 +141,22 @@ static inline void stepcompress_slots(struct stepcompress *sc, int from)
 	stepcompress_close(sc, sc->n, from + STEPCOMPRESS_HALF);
 }
 
+void stepcompress_unit(struct stepcompress *sc, int32_t shift)
+{
+	sc->unit = 1.0 / (double)(UINT32_C(1) << shift);
+	sc->add_unit = sc->unit * sc->unit;
+	sc->round = 0x1.8p52 * sc->unit;
+	sc->add_round = 0x1.8p52 * sc->add_unit;
+	sc->most = (float)(STEPCOMPRESS_FRAC_MAX * sc->add_unit);
+	if (sc->most > STEPCOMPRESS_ADD_MAX)
+		sc->most = STEPCOMPRESS_ADD_MAX;
+}
+
 int32_t stepcompress_longest(struct stepcompress *sc)
 {
 	float half = 0.5F * (float)sc->stride, add = 2.0F / (float)sc->stride;
-	struct stepcompress_bounds carry = { vec4_set(STEPCOMPRESS_ADD_MAX * half),
-					     vec4_set(-STEPCOMPRESS_ADD_MIN * half) };
+	vec4 most = vec4_set(sc->most * half);
+	struct stepcompress_bounds carry = { most, most };
 	int32_t middle = (sc->n - 1) / 2;
 	uint32_t bad;
 
@@ -185,6 +200,7 @@ void stepcompress_fit(const struct stepcompress *sc, int32_t count, bool reach,
 		      struct stepcompress_fit *fit)
 {
 	double min = sc->add_min[count - 1], max = sc->add_max[count - 1], add;
+	double unit = sc->add_unit;
 	vec2 lo = vec2_set(-0x1p60), hi = -lo;
 
 	fit->share = 0.5;
@@ -195,10 +211,10 @@ void stepcompress_fit(const struct stepcompress *sc, int32_t count, bool reach,
 	}
 	add = count > 1 ? min + fit->share * (max - min) : 0.0;
 
-	/* The nearest integer, which may be just outside. */
-	add = (add + 0x1.8p52) - 0x1.8p52;
-	add += (double)(add + 1e-3 < min);
-	add -= (double)(add - 1e-3 > max);
+	/* The nearest multiple, which may be just outside. */
+	add = (add + sc->add_round) - sc->add_round;
+	add += add + 1e-3 * unit < min ? unit : 0.0;
+	add -= add - 1e-3 * unit > max ? unit : 0.0;
 	for (int32_t i = 0; i < count; i += STEPCOMPRESS_HALF)
 		stepcompress_range(sc, add, i, count, &lo, &hi);
 	fit->add = add;

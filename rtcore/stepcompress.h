@@ -26,6 +26,10 @@ struct stepcompress {
 	int32_t n;      /* slots, 1 .. 16; of tau up to 8 or 16 are read: numbers, too */
 	int32_t stride; /* steps, >= 1 */
 	double tol;
+	/* By stepcompress_unit(): */
+	double unit, add_unit;   /* of interval and add */
+	double round, add_round; /* added and taken off again, they round to that */
+	float most;              /* a larger add has no place in the command */
 	/* Of each slot: */
 	double mid[STEPCOMPRESS_SLOTS];                                 /* exact time / j */
 	float lo[STEPCOMPRESS_SLOTS], hi[STEPCOMPRESS_SLOTS];           /* its ends, less level */
@@ -33,13 +37,16 @@ struct stepcompress {
 	double level;
 };
 
-/* An integer add, and the intervals lo .. hi (real) with which it passes a prefix of the slots. */
+/* A whole multiple of add_unit for the add, and the intervals lo .. hi (real) with which it passes a prefix of the slots. */
 struct stepcompress_fit {
 	double add, lo, hi;
 	double share; /* of lo .. hi that is best left below the interval */
 };
 
-/* How many slots a line with an integer add and some real interval passes: 1 .. n.
+/* The add is to be a multiple of 4^-shift ticks, the interval of 2^-shift; 0: both whole. 0 <= shift <= 16. */
+void stepcompress_unit(struct stepcompress *sc, int32_t shift);
+
+/* How many slots a line with such an add and some real interval passes: 1 .. n.
  * Cost: about 10 ns where that is up to 8 slots, 30 ns else. */
 int32_t stepcompress_longest(struct stepcompress *sc);
 

@@ -28,6 +28,9 @@ void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const st
 	sg->min_interval_s = cfg->min_interval_s > 0.0 ? cfg->min_interval_s : 0.0;
 	if (cfg->extrude) /* what its pieces may be off */
 		sg->tol_s -= STEPGEN_EXTRUDE_S;
+	sg->fractional = cfg->fractional;
+	sg->shift = 0;
+	stepcompress_unit(&sg->fit, 0);
 	joint_init(&sg->joint, cfg->weight, cfg->shaper, cfg->extrude, tq);
 	stepgen_resync(sg, 0);
 }

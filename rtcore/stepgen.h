@@ -36,20 +36,32 @@ struct stepgen_config {
 	double tol_s;                /* largest step-time error; 0: STEPGEN_TOL_S */
 	double reversal_filter_s;    /* 0: STEPGEN_REVERSAL_FILTER_S; negative: no filter */
 	double min_interval_s;       /* steps are never closer; 0: only > 0 ticks */
+	bool fractional;             /* runs may have a shift */
 };
 
-/* One queue_step. Step j = 1 .. count is at c0 + j * interval + add * j * (j - 1) / 2 with c0 =
- * the clock of the last step before it, or base_clock. */
+/* One queue_step, or with a shift queue_step_frac. Step j = 1 .. count is at c0 + step_run_ticks() with
+ * c0 = the clock of the last step before it, or base_clock. */
 struct step_run {
 	uint64_t base_clock;  /* if rebase: what reset_step_clock has to be sent first */
 	uint64_t first_clock; /* of step 1 */
 	uint64_t last_clock;  /* of step count */
-	uint32_t interval;
+	uint32_t interval;    /* in 2^-shift ticks */
+	int32_t add;          /* in 4^-shift ticks; 16 bits if shift is 0 */
 	uint16_t count;
-	int16_t add;
-	bool dir;    /* true: the counter goes up */
-	bool rebase; /* first run, or 2^28 ticks or more since the last step */
+	uint8_t shift; /* 0 .. 16 */
+	bool dir;      /* true: the counter goes up */
+	bool rebase;   /* first run, or 2^28 ticks or more since the last step */
 };
+
+/* From c0 to step j: what the firmware does, to the tick (docs/PROTOCOL.md section 6). */
+static inline int64_t step_run_ticks(const struct step_run *run, int64_t j)
+{
+	int64_t unit = INT64_C(1) << 2 * run->shift;
+
+	return (j * (int64_t)run->interval * (INT64_C(1) << run->shift) +
+		j * (j - 1) / 2 * run->add + unit / 2) >>
+	       2 * run->shift;
+}
 
 enum stepgen_result {
 	STEPGEN_NONE = 0,      /* nothing (more) due */
@@ -88,6 +100,8 @@ struct stepgen {
 	int32_t list_k;      /* ... with this number */
 	int32_t list_at, list_end, list_dir;
 	int32_t error; /* enum stepgen_result, sticky */
+	int32_t shift; /* of the fit at hand; 0 unless fractional */
+	bool fractional;
 	bool long_run; /* the last run was not a short one: the next may be long, too */
 	bool has_last; /* last_clock is valid: the MCU's queue ends there */
 	bool changed;  /* pieces were appended or a step cancelled */

@@ -190,7 +190,7 @@ bool steplong_fit(struct stepgen *sg, const struct steprun *w, int32_t stride,
 
 	l.n = 0;
 	fit->n = fit->slots = 0;
-	sc->stride = stride;
+	steprun_stride(sg, w, stride);
 	most = steplong_points(sg, w, &l, (struct steplong_place){ sg->piece_tail, 0 }, 0,
 			       (STEPCOMPRESS_SLOTS + 1) * stride - 1, stride);
 	if (most < 4 * stride)

@@ -50,16 +50,19 @@ static bool steprun_begin(struct stepgen *sg, struct steprun *w, const struct cl
 	/* What times of 1e7 s in double and their sums can be off. */
 	w->rounding = 4e-9 * map->freq_hz + 1e-3;
 	w->tol = sg->tol_s * map->freq_hz - w->rounding;
+	w->slack = w->rounding;
 	w->least = steprun_max(1.0, sg->min_interval_s * map->freq_hz);
 	w->base_clock = sg->last_clock;
 	w->base_s = clockmap_time_s(map, sg->last_clock);
 	w->rebase = false;
+	if (sg->fractional)
+		stepfrac_begin(w);
 	gap = steprun_ticks(w, w->t_s[0]);
 	if (!sg->has_last || gap + w->tol >= STEPRUN_TICKS_MAX) {
 		w->rebase = true;
 		return steprun_rebase(sg, w, map);
 	}
-	w->first = steprun_max(w->least, 0.5 * (w->t_s[0] - sg->last_s) * w->freq_hz + w->rounding);
+	w->first = steprun_max(w->least, 0.5 * (w->t_s[0] - sg->last_s) * w->freq_hz + w->slack);
 	return gap + w->tol >= 1.0 && w->base_clock < UINT64_C(1) << 62;
 }
 
@@ -73,7 +76,8 @@ static void steprun_limit(const struct stepgen *sg, struct steprun *w)
 }
 
 /* The steps from number from on that a run passes: the number of the first one that it doesn't, or to.
- * Apart from how the run was found: all clocks are integers below 2^53, times as they are listed. */
+ * Apart from how the run was found: all clocks are below 2^28 and have at most 32 bits behind the point,
+ * times are as they are listed. */
 static int32_t steprun_passed(const struct steprun *w, double interval, double add, int32_t from,
 			      int32_t to)
 {
@@ -108,7 +112,7 @@ double steprun_last(struct stepgen *sg, const struct steprun *w, int32_t n)
 	double exact_s = n <= w->n ? w->t_s[n - 1] - w->t_s[n - 2]
 				   : steplist_time_s(sg, n) - steplist_time_s(sg, n - 1);
 
-	return steprun_max(0.5 * exact_s * w->freq_hz + w->rounding, w->least);
+	return steprun_max(0.5 * exact_s * w->freq_hz + w->slack, w->least);
 }
 
 void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots,
@@ -119,6 +123,7 @@ void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots,
 	bool reach = sc->stride > 1 && slots < sc->n;
 
 	fit->n = fit->slots = 0;
+	fit->shift = sg->shift;
 	for (; slots > 0; slots--) {
 		struct stepcompress_fit f;
 		int32_t n = stepcompress_step(sc, slots);
@@ -129,9 +134,10 @@ void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots,
 		if (n <= w->n) /* farther on it hardly ever matters */
 			f.lo = steprun_max(f.lo, steprun_last(sg, w, n) - f.add * (double)(n - 1));
 		f.hi = steprun_min(f.hi, first + w->tol);
-		interval = steprun_round(f.lo + f.share * (f.hi - f.lo));
-		interval -= (double)(interval > f.hi);
-		interval += (double)(interval < f.lo);
+		interval = f.lo + f.share * (f.hi - f.lo);
+		interval = (interval + sc->round) - sc->round;
+		interval -= interval > f.hi ? sc->unit : 0.0;
+		interval += interval < f.lo ? sc->unit : 0.0;
 		if (interval <= f.hi && interval < STEPRUN_TICKS_MAX) {
 			fit->interval = interval;
 			fit->add = f.add;
@@ -154,7 +160,7 @@ static int32_t steprun_slots(struct stepgen *sg, const struct steprun *w, int32_
 {
 	struct stepcompress *sc = &sg->fit;
 
-	sc->stride = stride;
+	steprun_stride(sg, w, stride);
 	sc->n = w->n / stride < STEPCOMPRESS_SLOTS ? w->n / stride : STEPCOMPRESS_SLOTS;
 	if (stride == 1) {
 		sc->tol = w->tol;
@@ -275,19 +281,23 @@ enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_
 		return (enum stepgen_result)sg->error;
 	if (fit.n == 0)
 		return STEPGEN_TOO_FAST;
+	if (fit.n == 1)
+		fit.add = 0.0;
 	if (!steprun_sound(&w, &fit))
 		return STEPGEN_BROKEN;
 	*out = (struct step_run){
 		.base_clock = w.base_clock,
 		.first_clock = w.base_clock + (uint64_t)fit.interval,
 		.interval = (uint32_t)fit.interval,
+		.add = (int32_t)fit.add,
 		.count = (uint16_t)fit.n,
-		.add = (int16_t)(fit.n > 1 ? fit.add : 0.0),
 		.dir = sg->list_dir > 0,
 		.rebase = w.rebase,
 	};
 	out->last_clock = (uint64_t)((int64_t)w.base_clock + (int64_t)fit.n * out->interval +
 				     (int64_t)fit.n * (fit.n - 1) / 2 * out->add);
+	if (fit.shift > 0 && !stepfrac_finish(&fit, out))
+		return STEPGEN_BROKEN;
 	sg->last_s = fit.last_s;
 	sg->last_clock = out->last_clock;
 	sg->has_last = true;

@@ -52,14 +52,19 @@ struct steprun {
 	double base_s; /* machine time of the base clock */
 	uint64_t base_clock;
 	double tol, rounding;  /* of times; ticks */
+	double slack;          /* of a distance between steps */
 	double first;          /* least first interval */
 	double least;          /* least interval anywhere */
 	double due_s, limit_s; /* as in stepgen_next(), the latter also within reach of the base */
+	/* With fractions only: */
+	double units;      /* per tick that a run needs, for each of its steps */
+	int32_t shift_max; /* so that the first interval fits */
 };
 
 /* interval, add and count of a run that may still be cut short. */
 struct steprun_fit {
 	double interval, add;
+	int32_t shift; /* interval is a multiple of 2^-shift, add of 4^-shift */
 	int32_t n;     /* steps */
 	int32_t slots; /* steps that the slots let pass: more than n if one between them doesn't */
 	double last_s; /* exact time of the last one */
@@ -85,7 +90,29 @@ static inline double steprun_ticks(const struct steprun *w, double t_s)
 enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_s,
 				 const struct clockmap *map, struct step_run *out);
 
-/* An integer interval, add and count for as many of the first slots as possible. */
+/* ---- stepfrac.c: only if the stepper's runs may have fractions ---- */
+
+/* Tolerance and limits of the run, whose base is known. */
+void stepfrac_begin(struct steprun *w);
+
+/* The units of interval and add for runs of about 16 strides. */
+void stepfrac_units(struct stepgen *sg, const struct steprun *w);
+
+/* The run, whose base clock is known, in the units of its command. False: they don't fit, or not all sums of
+ * step_run_ticks() have room. */
+bool stepfrac_finish(const struct steprun_fit *fit, struct step_run *out);
+
+/* ---- steprun.c ---- */
+
+/* The next fit has this stride. */
+static inline void steprun_stride(struct stepgen *sg, const struct steprun *w, int32_t stride)
+{
+	sg->fit.stride = stride;
+	if (sg->fractional)
+		stepfrac_units(sg, w);
+}
+
+/* Interval, add and count for as many of the first slots as possible. */
 void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots,
 		    struct steprun_fit *fit);
 

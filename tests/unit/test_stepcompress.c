@@ -4,8 +4,9 @@
  * Shown: on random curves (smooth, kinked, noisy; slots at every step or far apart; wide and narrow
  * tolerances) the prefix found is no longer than the exact longest one with a real interval and, but
  * for rounding, no shorter than the exact longest integer one; the fit for every prefix passes its
- * slots; and a whole file's worth of motion needs at most 5 % more commands than the greedy exact
- * optimum.
+ * slots; the same with fractions, against the real optimum within what rounding leaves of the
+ * tolerance; and a whole file's worth of motion needs at most 5 % more commands than the greedy exact
+ * optimum, integer or, with fractions, real, at 12.5 us and at 1 us.
  * How: tests/oracle/optrun.c clips half-planes and looks for integer points; slow, exact.
  * Repeat: STEPD_SEED=<printed> build/tests/unit/test_stepcompress
  */
@@ -67,14 +68,18 @@ static int32_t exact(const struct stepcompress *sc, bool integer, double tol)
 }
 
 /* Every prefix of what was found has a fit that passes it. */
-static void check_fits(const struct stepcompress *sc, int32_t found, int64_t *fits, int64_t *empty)
+static void check_fits(const struct stepcompress *sc, int shift, int32_t found, int64_t *fits,
+		       int64_t *empty)
 {
 	for (int32_t c = 1; c <= found; c++) {
 		struct stepcompress_fit f;
 
 		stepcompress_fit(sc, c, c == found && c < sc->n && c % 2, &f);
 		assert_true(f.share > 0.0 && f.share < 1.0);
-		assert_true(f.add == floor(f.add) && f.add >= -32768.0 && f.add <= 32767.0);
+		double add = ldexp(f.add, 2 * shift);
+
+		assert_true(f.add >= -32768.0 && f.add <= 32767.0);
+		assert_true(add == floor(add) && fabs(add) <= INT32_MAX);
 		++*fits;
 		*empty += f.lo > f.hi;
 		for (int32_t i = 1; i <= c && f.lo <= f.hi; i++) {
@@ -87,16 +92,16 @@ static void check_fits(const struct stepcompress *sc, int32_t found, int64_t *fi
 	}
 }
 
-static void test_curves(void **state)
+static void curves(bool fractional)
 {
 	static const int strides[] = { 1, 1, 2, 3, 5, 9, 16, 96 };
 	static struct stepcompress sc;
 	static double t[STEPCOMPRESS_SLOTS * 96];
-	uint64_t rng = ref_seed("curves");
+	uint64_t rng = ref_seed(fractional ? "curves with fractions" : "curves");
 	int64_t ours = 0, best = 0, shorter = 0, empty = 0, fits = 0;
 
-	(void)state;
 	for (int k = 0; k < CURVES; k++) {
+		int shift = fractional ? 1 + (int)(ref_random(&rng) % 16) : 0;
 		int32_t stride = strides[ref_random(&rng) % 8], found, len;
 		int32_t slots = 1 + (int32_t)(ref_random(&rng) % STEPCOMPRESS_SLOTS);
 		int32_t n = make_curve(&rng, &sc, t, slots * stride);
@@ -107,22 +112,36 @@ static void test_curves(void **state)
 		sc.n = n / stride;
 		for (int i = 0; i < STEPCOMPRESS_SLOTS; i++) /* others are read, of no effect */
 			sc.tau[i] = i < sc.n ? t[(i + 1) * stride - 1] : 1e6;
+		stepcompress_unit(&sc, shift);
 		found = stepcompress_longest(&sc);
-		len = exact(&sc, true, sc.tol);
+		/* Rounding the add moves step j by at most a quarter of j^2 units. Above a shift of 8 not
+		 * every add has room. */
+		double j = sc.n * stride, lost = fractional ? ldexp(0.25 * j * j, -2 * shift) : 0.0;
+
+		len = 0;
+		if (lost < sc.tol && shift <= 8)
+			len = exact(&sc, !fractional, sc.tol - lost);
 		assert_true(found >= 1 && found <= sc.n);
 		/* In single precision: 1e-3 of the tolerance is rounding. */
 		assert_true(found <= exact(&sc, false, 1.001 * sc.tol));
-		check_fits(&sc, found, &fits, &empty);
+		check_fits(&sc, shift, found, &fits, &empty);
 		ours += found;
 		best += len;
 		shorter += found < len;
 	}
-	print_message("%d curves: %lld slots, best integer runs %lld, %lld shorter; "
+	print_message("%d curves: %lld slots, best %s runs %lld, %lld shorter; "
 		      "%lld of %lld fits without an interval\n",
-		      CURVES, (long long)ours, (long long)best, (long long)shorter,
-		      (long long)empty, (long long)fits);
-	assert_true(shorter <= CURVES / 200);
+		      CURVES, (long long)ours, fractional ? "real" : "integer", (long long)best,
+		      (long long)shorter, (long long)empty, (long long)fits);
+	assert_true(shorter <= CURVES / 200 && best > ours / 4);
 	assert_true(empty <= fits / 100);
+}
+
+static void test_curves(void **state)
+{
+	(void)state;
+	curves(false);
+	curves(true);
 }
 
 /* Print-like motion of one axis: perimeters of short segments, infill, travel. */
@@ -152,39 +171,45 @@ static void make_moves(uint64_t *rng, struct move *moves, double *start_s, int c
 	}
 }
 
-static void count_commands(uint64_t *rng, double steps_mm, double freq_hz)
+static void count_commands(uint64_t *rng, double steps_mm, double freq_hz, double tol_s)
 {
 	static struct move moves[MOVES];
 	static double start_s[MOVES];
 	static struct trapq_phase ph[2048];
 	static struct stepgen sg;
-	struct stepgen_config cfg = { .weight = { steps_mm } };
+	struct stepgen_config cfg = { .weight = { steps_mm }, .tol_s = tol_s };
 	struct clockmap map = { 0.0, 0, freq_hz };
 	struct ref_joint ref;
 	struct step_run run;
 	struct trapq tq;
-	int64_t ours = 0, integer, real;
+	int64_t ours[2] = { 0 }, integer, real;
 	int n = steps_mm < 100.0 ? MOVES : MOVES / 8;
 
 	make_moves(rng, moves, start_s, n);
-	trapq_init(&tq, ph, 2048);
-	stepgen_init(&sg, &cfg, &tq);
 	ref_joint_init(&ref, cfg.weight);
-	for (int k = 0; k < n; k++) {
-		assert_int_equal(trapq_append(&tq, &moves[k], start_s[k]), TRAPQ_OK);
-		ref_joint_move(&ref, &moves[k], start_s[k]);
+	for (int k = 0; k < 2; k++) {
+		cfg.fractional = k;
+		trapq_init(&tq, ph, 2048);
+		stepgen_init(&sg, &cfg, &tq);
+		for (int i = 0; i < n; i++)
+			assert_int_equal(trapq_append(&tq, &moves[i], start_s[i]), TRAPQ_OK);
+		while (stepgen_next(&sg, trapq_end_s(&tq) + 1.0, trapq_end_s(&tq) + 1.0, &map,
+				    &run) == STEPGEN_RUN)
+			ours[k]++;
 	}
+	for (int i = 0; i < n; i++)
+		ref_joint_move(&ref, &moves[i], start_s[i]);
 	ref_joint_filter(&ref, STEPGEN_REVERSAL_FILTER_S);
-	while (stepgen_next(&sg, trapq_end_s(&tq) + 1.0, trapq_end_s(&tq) + 1.0, &map, &run) ==
-	       STEPGEN_RUN)
-		ours++;
-	integer = optrun_commands(ref.steps, ref.n, freq_hz, STEPGEN_TOL_S, true);
-	real = optrun_commands(ref.steps, ref.n, freq_hz, STEPGEN_TOL_S, false);
+	integer = optrun_commands(ref.steps, ref.n, freq_hz, tol_s, true);
+	real = optrun_commands(ref.steps, ref.n, freq_hz, tol_s, false);
 	print_message(
-		"%3.0f steps/mm %3.0f MHz: %lld steps, %lld commands, optimum %lld integer %lld real, %+.1f %%\n",
-		steps_mm, freq_hz / 1e6, (long long)ref.n, (long long)ours, (long long)integer,
-		(long long)real, 100.0 * ((double)ours / (double)integer - 1.0));
-	assert_true((double)ours <= 1.05 * (double)integer + 10.0);
+		"%3.0f steps/mm %3.0f MHz %4.1f us: %lld steps, %lld commands, optimum %lld integer, %+.1f %%; "
+		"with fractions %lld, optimum %lld real, %+.1f %%\n",
+		steps_mm, freq_hz / 1e6, 1e6 * tol_s, (long long)ref.n, (long long)ours[0],
+		(long long)integer, 100.0 * ((double)ours[0] / (double)integer - 1.0),
+		(long long)ours[1], (long long)real, 100.0 * ((double)ours[1] / (double)real - 1.0));
+	assert_true((double)ours[0] <= 1.05 * (double)integer + 10.0);
+	assert_true((double)ours[1] <= 1.05 * (double)real + 10.0);
 	ref_joint_free(&ref);
 }
 
@@ -193,11 +218,13 @@ static void test_commands(void **state)
 	uint64_t rng = ref_seed("commands");
 
 	(void)state;
-	count_commands(&rng, 80.0, 16e6);
-	count_commands(&rng, 80.0, 180e6);
-	count_commands(&rng, 640.0, 16e6);
-	count_commands(&rng, 640.0, 50e6);
-	count_commands(&rng, 640.0, 180e6);
+	count_commands(&rng, 80.0, 16e6, STEPGEN_TOL_S);
+	count_commands(&rng, 80.0, 180e6, STEPGEN_TOL_S);
+	count_commands(&rng, 640.0, 16e6, STEPGEN_TOL_S);
+	count_commands(&rng, 640.0, 50e6, STEPGEN_TOL_S);
+	count_commands(&rng, 640.0, 180e6, STEPGEN_TOL_S);
+	count_commands(&rng, 640.0, 16e6, 1e-6);
+	count_commands(&rng, 640.0, 180e6, 1e-6);
 }
 
 int main(void)

@@ -32,6 +32,8 @@ struct scene {
 	bool rename[MOVES];
 	double weight[MOVE_AXES];
 	double freq_hz, steps_mm;
+	double tol_s;
+	bool fractional;
 	int n;
 	/* Shapers change before these moves are known, in force some time later. */
 	int changes, change_move[REF_SETS];
@@ -223,9 +225,10 @@ static bool scene_shaped_reference(const struct scene *sc, struct ref_joint *ref
 struct checker {
 	const struct ref_joint *ref;
 	struct clockmap map;
+	long double tol_s;
 	int64_t next;   /* reference step expected */
 	uint64_t clock; /* of the last step */
-	uint64_t commands, rebases;
+	uint64_t commands, rebases, fractional;
 	long double worst_s;
 	bool any;
 };
@@ -236,10 +239,21 @@ static long double exact_clock(const struct checker *ck, int64_t i)
 	       (ck->ref->steps[i].t_s - (long double)ck->map.t0_s) * ck->map.freq_hz;
 }
 
+/* Clock of step j after its base: as docs/PROTOCOL.md section 6 has it. */
+static uint64_t run_ticks(const struct step_run *run, int64_t j)
+{
+	__int128 unit = (__int128)1 << 2 * run->shift;
+	__int128 sum = (__int128)j * run->interval * ((__int128)1 << run->shift) +
+		       (__int128)run->add * (j * (j - 1) / 2) + unit / 2;
+
+	assert_true(sum > 0 && sum / unit < (__int128)1 << 30);
+	return (uint64_t)(sum / unit);
+}
+
 static void check_run(struct checker *ck, const struct step_run *run, double due_s, double limit_s)
 {
-	int64_t first = ck->next, interval = run->interval;
-	uint64_t clock = run->rebase ? run->base_clock : ck->clock;
+	int64_t first = ck->next;
+	uint64_t base = run->rebase ? run->base_clock : ck->clock, clock = base;
 
 	assert_true(run->count >= 1);
 	assert_true(first + run->count <= ck->ref->n);
@@ -251,12 +265,14 @@ static void check_run(struct checker *ck, const struct step_run *run, double due
 		assert_true(run->base_clock > ck->clock);
 		assert_true(run->first_clock - ck->clock >= (1u << 28) - 10000u);
 	}
-	for (int64_t j = 0; j < run->count; j++, interval += run->add) {
+	assert_true(run->shift ? run->shift <= 16 : run->add == (int16_t)run->add);
+	for (int64_t j = 0; j < run->count; j++) {
 		const struct ref_step *s = &ck->ref->steps[first + j];
 		uint64_t before = ck->clock;
 
-		assert_true(interval > 0 && interval < 1 << 29);
-		clock += (uint64_t)interval;
+		assert_true(base + run_ticks(run, j + 1) > clock);
+		assert_true(base + run_ticks(run, j + 1) < clock + (1 << 29));
+		clock = base + run_ticks(run, j + 1);
 		if (s->dir != (run->dir ? 1 : -1)) {
 			print_message("step %lld at %.9Lf: direction %d, exact %d\n",
 				      (long long)(first + j), s->t_s, run->dir ? 1 : -1, s->dir);
@@ -267,7 +283,7 @@ static void check_run(struct checker *ck, const struct step_run *run, double due
 
 		if (fabsl(err) > ck->worst_s)
 			ck->worst_s = fabsl(err);
-		if (fabsl(err) > (long double)STEPGEN_TOL_S) {
+		if (fabsl(err) > ck->tol_s) {
 			print_message("step %lld at %.9Lf off by %.9Lg us\n",
 				      (long long)(first + j), s->t_s, err * 1e6L);
 			fail();
@@ -294,6 +310,7 @@ static void check_run(struct checker *ck, const struct step_run *run, double due
 	ck->next += run->count;
 	ck->commands++;
 	ck->rebases += run->rebase;
+	ck->fractional += run->shift > 0;
 }
 
 /* Feed the moves a little ahead of the time that is asked for, as the engine does. */
@@ -303,7 +320,7 @@ static void scene_run(struct scene *sc, const struct ref_joint *ref, struct step
 	static struct trapq_phase phases[SHAPED_PHASES];
 	static struct shaper sh;
 	struct trapq tq;
-	struct stepgen_config cfg = { 0 };
+	struct stepgen_config cfg = { .tol_s = sc->tol_s, .fractional = sc->fractional };
 	double now = sc->start_s[0] - 0.01;
 	int fed = 0, changed = 0;
 
@@ -312,7 +329,9 @@ static void scene_run(struct scene *sc, const struct ref_joint *ref, struct step
 	cfg.shaper = sc->changes ? &sh : NULL;
 	memcpy(cfg.weight, sc->weight, sizeof(cfg.weight));
 	stepgen_init(sg, &cfg, &tq);
-	*ck = (struct checker){ .ref = ref, .map = { 0.0, 12345, sc->freq_hz } };
+	*ck = (struct checker){ .ref = ref,
+				.map = { 0.0, 12345, sc->freq_hz },
+				.tol_s = (long double)sc->tol_s };
 	if (now > 1e6)
 		ck->map = (struct clockmap){ now - 50.0, (uint64_t)(now * sc->freq_hz),
 					     sc->freq_hz };
@@ -369,13 +388,14 @@ static void scene_run(struct scene *sc, const struct ref_joint *ref, struct step
 	assert_int_equal(stepgen_count(sg), ref->count);
 }
 
-static void scenes_run(const char *what, bool shaped)
+static void scenes_run(const char *what, bool shaped, bool fractional)
 {
+	static const double tols[] = { STEPGEN_TOL_S, 1e-6, 3e-7 };
 	static struct scene sc;
 	static struct stepgen sg;
 	uint64_t seed = ref_seed(what);
 	long double worst = 0.0L;
-	uint64_t commands = 0, steps = 0, rebases = 0;
+	uint64_t commands = 0, steps = 0, rebases = 0, fractions = 0;
 	int done = 0, n = getenv("STEPD_SCENES") ? atoi(getenv("STEPD_SCENES")) : 150;
 
 	for (int k = 0; k < 2 * n && done < n; k++) {
@@ -384,6 +404,8 @@ static void scenes_run(const char *what, bool shaped)
 		bool sure;
 
 		scene_make(&sc, seed * 1000003u + (uint64_t)k);
+		sc.fractional = fractional;
+		sc.tol_s = fractional ? tols[k % 3] : STEPGEN_TOL_S;
 		if (shaped)
 			scene_shape(&sc);
 		sure = shaped ? scene_shaped_reference(&sc, &ref) : scene_reference(&sc, &ref);
@@ -394,27 +416,36 @@ static void scenes_run(const char *what, bool shaped)
 			worst = fmaxl(worst, ck.worst_s);
 			commands += ck.commands;
 			rebases += ck.rebases;
+			fractions += ck.fractional;
 			steps += (uint64_t)ref.n;
 			done++;
 		}
 		ref_joint_free(&ref);
 	}
-	print_message("%d scenes, %llu steps, %llu commands, %llu rebases, worst %.3Lf us\n", done,
-		      (unsigned long long)steps, (unsigned long long)commands,
-		      (unsigned long long)rebases, worst * 1e6L);
+	print_message("%d scenes, %llu steps, %llu commands, %llu with fractions, %llu rebases, "
+		      "worst %.3Lf us\n",
+		      done, (unsigned long long)steps, (unsigned long long)commands,
+		      (unsigned long long)fractions, (unsigned long long)rebases, worst * 1e6L);
 	assert_true(done >= n / 2 && rebases > 0);
+	assert_true(fractional ? fractions > commands / 4 : fractions == 0);
 }
 
 static void test_random(void **state)
 {
 	(void)state;
-	scenes_run("random motion", false);
+	scenes_run("random motion", false, false);
+}
+
+static void test_random_fractions(void **state)
+{
+	(void)state;
+	scenes_run("random motion, fractions", false, true);
 }
 
 static void test_shaped(void **state)
 {
 	(void)state;
-	scenes_run("shaped motion", true);
+	scenes_run("shaped motion", true, false);
 }
 
 /* On a threshold at rest, up, down, again and again: nothing is lost, nothing doubled. */
@@ -539,7 +570,8 @@ static void test_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),    cmocka_unit_test(test_shaped),
+		cmocka_unit_test(test_random),    cmocka_unit_test(test_random_fractions),
+		cmocka_unit_test(test_shaped),
 		cmocka_unit_test(test_threshold), cmocka_unit_test(test_resync),
 		cmocka_unit_test(test_errors),
 	};

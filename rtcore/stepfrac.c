@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* stepfrac.c - what runs with a fractional interval and add need beyond others. See steprun.h.
+ *
+ * Such a run's steps come at the ticks nearest to what is fitted: off by half a tick at most, their
+ * distances by less than one. Rounding the fit to units of 2^-s and 4^-s can make y + y^2 ticks over n
+ * steps, y = n / 2^(s+1): s is the least that keeps this within a share of the tolerance.
+ */
+#include "steprun.h"
+
+enum {
+	STEPFRAC_SHIFT_MAX = 16, /* of queue_step_frac */
+};
+
+/* Share of the tolerance. That much is hardly ever lost, since what is rounded is the middle of what passes; a
+ * hundredth of it saves no more commands, and makes them longer. */
+#define STEPFRAC_ROUNDING 1.0
+
+void stepfrac_begin(struct steprun *w)
+{
+	double first;
+
+	w->tol -= 0.5;
+	w->slack += 1.0;
+	w->least = ceil(w->least);
+	w->units = 1.0 / (sqrt(1.0 + 4.0 * STEPFRAC_ROUNDING * steprun_max(w->tol, 0.01)) - 1.0);
+	first = (w->t_s[0] - w->base_s) * w->freq_hz + w->tol;
+	for (w->shift_max = STEPFRAC_SHIFT_MAX; w->shift_max > 0; w->shift_max--)
+		if (first * (double)(UINT32_C(1) << w->shift_max) < 0x1p32)
+			break;
+}
+
+void stepfrac_units(struct stepgen *sg, const struct steprun *w)
+{
+	double units = w->units * (double)(STEPCOMPRESS_SLOTS * sg->fit.stride);
+
+	sg->shift = 0;
+	while (sg->shift < w->shift_max && (double)(UINT32_C(1) << sg->shift) < units)
+		sg->shift++;
+	stepcompress_unit(&sg->fit, sg->shift);
+}
+
+bool stepfrac_finish(const struct steprun_fit *fit, struct step_run *out)
+{
+	double scale, n = (double)fit->n, last = fit->interval + fit->add * (n - 1.0);
+
+	/* A single step comes at the same clock without a fraction. */
+	out->shift = (uint8_t)(fit->n > 1 ? fit->shift : 0);
+	scale = (double)(UINT32_C(1) << out->shift);
+	if (!(fit->interval * scale < 0x1p32 - 1.0 && fabs(fit->add) * scale * scale < INT32_MAX &&
+	      n * fit->interval < 0x1p30 && n * last < 0x1p30))
+		return false;
+	out->interval = (uint32_t)(fit->interval * scale + 0.5);
+	out->add = (int32_t)(fit->add * scale * scale);
+	out->first_clock = out->base_clock + (uint64_t)step_run_ticks(out, 1);
+	out->last_clock = out->base_clock + (uint64_t)step_run_ticks(out, fit->n);
+	return true;
+}
