@@ -109,6 +109,24 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 
 /* ---- the configuration of one MCU ---- */
 
+/* Tolerance, and whether runs may have fractions. */
+static bool stepping_of(const struct machine *m, struct session *s, double freq_hz,
+			struct ctl_stepper *c)
+{
+	double tol_s = m->mc->stepd.step_tolerance_s, least_s = stepgen_tol_least_s(freq_hz, false);
+
+	c->tolerance_s = tol_s;
+	c->fractional = m->mc->stepd.step_fractions &&
+			wire_dict_wire_id(&s->dict.ids, MSG_ID_queue_step_frac) != WIRE_ID_NONE &&
+			tol_s >= stepgen_tol_least_s(freq_hz, true);
+	if (tol_s >= least_s)
+		return true;
+	snprintf(s->error, sizeof(s->error),
+		 "mcu '%s': step_tolerance_us is %g, but its clock of %g MHz can only keep %.3f or more",
+		 s->name, 1e6 * tol_s, 1e-6 * freq_hz, 1e6 * least_s);
+	return false;
+}
+
 static bool configure_motor(struct machine *m, struct session *s, size_t i)
 {
 	struct machine_motor *motor = &m->motor[i];
@@ -132,9 +150,8 @@ static bool configure_motor(struct machine *m, struct session *s, size_t i)
 	rec.stepper.mcu = motor->mcu;
 	rec.stepper.oid = motor->oid;
 	rec.stepper.invert_dir = cfg->dir_pin.invert;
-	rec.stepper.fractional = wire_dict_wire_id(&s->dict.ids, MSG_ID_queue_step_frac) !=
-				 WIRE_ID_NONE;
-	rec.stepper.tolerance_s = m->mc->stepd.step_tolerance_s;
+	if (!stepping_of(m, s, freq_hz, &rec.stepper))
+		return false;
 	rec.stepper.reversal_filter_s = m->mc->stepd.reversal_filter_s;
 	rec.stepper.min_interval_s = 2 * cfg->step_pulse_s;
 	memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));

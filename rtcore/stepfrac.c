@@ -11,9 +11,10 @@ enum {
 	STEPFRAC_SHIFT_MAX = 16, /* of queue_step_frac */
 };
 
-/* Share of the tolerance. That much is hardly ever lost, since what is rounded is the middle of what passes; a
- * hundredth of it saves no more commands, and makes them longer. */
-#define STEPFRAC_ROUNDING 1.0
+/* Share of the tolerance. Little of it is lost, since what is rounded is the middle of what passes, and most
+ * runs are shorter than they could be. At 128 microsteps and 16 MHz, Benchy, per 1000 steps: 0.03 needs 7.62
+ * commands and 74 bytes, 1 7.63 and 60, 3 7.65 and 57, 12 7.83 and 55. */
+#define STEPFRAC_ROUNDING 3.0
 
 void stepfrac_begin(struct steprun *w)
 {

@@ -18,6 +18,12 @@ static int64_t stepgen_floor(double v)
 	return r - ((double)r > v);
 }
 
+double stepgen_tol_least_s(double freq_hz, bool fractional)
+{
+	/* Half a tick, as much again to choose from, and what stepfrac_begin() sets aside. */
+	return (1.0 + (fractional ? 0.5 : 0.0) + steprun_rounding(freq_hz)) / freq_hz;
+}
+
 void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const struct trapq *tq)
 {
 	sg->tq = tq;

@@ -111,6 +111,9 @@ struct stepgen {
 	double list_s[STEPGEN_LIST + 16]; /* exact times of the steps list_at .. list_end - 1 */
 };
 
+/* The least tolerance that runs can keep, since a step comes at a whole tick. */
+double stepgen_tol_least_s(double freq_hz, bool fractional);
+
 /* At the queue's end position with the counter at 0, nothing sent yet. */
 void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const struct trapq *tq);
 

@@ -47,8 +47,7 @@ static bool steprun_begin(struct stepgen *sg, struct steprun *w, const struct cl
 	double gap;
 
 	w->freq_hz = map->freq_hz;
-	/* What times of 1e7 s in double and their sums can be off. */
-	w->rounding = 4e-9 * map->freq_hz + 1e-3;
+	w->rounding = steprun_rounding(map->freq_hz);
 	w->tol = sg->tol_s * map->freq_hz - w->rounding;
 	w->slack = w->rounding;
 	w->least = steprun_max(1.0, sg->min_interval_s * map->freq_hz);

@@ -70,6 +70,12 @@ struct steprun_fit {
 	double last_s; /* exact time of the last one */
 };
 
+/* What times of 1e7 s in double and their sums can be off; ticks. */
+static inline double steprun_rounding(double freq_hz)
+{
+	return 4e-9 * freq_hz + 1e-3;
+}
+
 static inline double steprun_max(double a, double b)
 {
 	return a > b ? a : b;

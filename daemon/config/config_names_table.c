@@ -59,8 +59,8 @@
 const struct config_kind config_kinds[] = {
 	/* stepd's own */
 	{ "stepd", "gcode_fifo gcode_fifo_mode reply_fifo reply_file out_of_band_fifo gcode_ack "
-		   "horizon_ms low_water_ms lookahead_s step_tolerance_us reversal_filter_us "
-		   "arc_tolerance_um "
+		   "horizon_ms low_water_ms lookahead_s step_tolerance_us step_fractions "
+		   "reversal_filter_us arc_tolerance_um "
 		   "rt_priority rt_cpu unknown_option startup_gcode require_homing "
 		   "flight_file flight_mib flight_keep " },
 	{ "stepd_sim?", "clock_hz clock_ppm move_count seed " },

@@ -147,6 +147,7 @@ struct machine_stepd {
 	double horizon_s, low_water_s; /* how far ahead steps are sent; when to top up */
 	double lookahead_s;            /* the planner's window */
 	double step_tolerance_s;       /* each step within ± this of its exact time */
+	bool step_fractions;           /* use queue_step_frac where the firmware has it */
 	double reversal_filter_s;      /* a reversal back within this may be left out */
 	double arc_tolerance_mm;       /* an arc's straight pieces are within this of the circle */
 	int rt_priority;               /* SCHED_FIFO 1..99; 0: don't ask for it */

@@ -31,6 +31,7 @@ static const struct field stepd_fields[] = {
 	  .fallback = 1, .unit = "s" },
 	{ "step_tolerance_us", FIELD_DOUBLE, 0, AT(machine_stepd, step_tolerance_s), .lo = 0.1,
 	  .hi = 100, .fallback = 12.5, .scale = 1e-6, .unit = "µs" },
+	{ "step_fractions", FIELD_BOOL, 0, AT(machine_stepd, step_fractions), .fallback = 1 },
 	{ "reversal_filter_us", FIELD_DOUBLE, 0, AT(machine_stepd, reversal_filter_s), .lo = 0,
 	  .hi = 1000, .fallback = 100, .scale = 1e-6, .unit = "µs" },
 	{ "arc_tolerance_um", FIELD_DOUBLE, 0, AT(machine_stepd, arc_tolerance_mm), .lo = 0.1,

@@ -172,6 +172,7 @@ static void defaults(void **state)
 	assert_near(d->horizon_s, 0.1);
 	assert_near(d->low_water_s, 0.05);
 	assert_near(d->step_tolerance_s, 12.5e-6);
+	assert_true(d->step_fractions);
 	assert_near(d->reversal_filter_s, 100e-6);
 	assert_int_equal(d->rt_cpu, -1);
 	assert_string_equal(d->startup_gcode, "");
