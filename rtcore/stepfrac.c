@@ -18,25 +18,21 @@ enum {
 
 void stepfrac_begin(struct steprun *w)
 {
-	double first;
-
 	w->tol -= 0.5;
 	w->slack += 1.0;
 	w->least = ceil(w->least);
 	w->units = 1.0 / (sqrt(1.0 + 4.0 * STEPFRAC_ROUNDING * steprun_max(w->tol, 0.01)) - 1.0);
-	first = (w->t_s[0] - w->base_s) * w->freq_hz + w->tol;
-	for (w->shift_max = STEPFRAC_SHIFT_MAX; w->shift_max > 0; w->shift_max--)
-		if (first * (double)(UINT32_C(1) << w->shift_max) < 0x1p32)
-			break;
 }
 
 void stepfrac_units(struct stepgen *sg, const struct steprun *w)
 {
 	double units = w->units * (double)(STEPCOMPRESS_SLOTS * sg->fit.stride);
+	double first = steprun_ticks(w, w->t_s[0]) + w->tol; /* has to fit, too */
 
 	sg->shift = 0;
-	while (sg->shift < w->shift_max && (double)(UINT32_C(1) << sg->shift) < units)
-		sg->shift++;
+	for (double scale = 1.0; scale < units && 2.0 * scale * first < 0x1p32; scale *= 2.0)
+		if (++sg->shift == STEPFRAC_SHIFT_MAX)
+			break;
 	stepcompress_unit(&sg->fit, sg->shift);
 }
 

@@ -56,9 +56,7 @@ struct steprun {
 	double first;          /* least first interval */
 	double least;          /* least interval anywhere */
 	double due_s, limit_s; /* as in stepgen_next(), the latter also within reach of the base */
-	/* With fractions only: */
-	double units;      /* per tick that a run needs, for each of its steps */
-	int32_t shift_max; /* so that the first interval fits */
+	double units; /* with fractions: per tick that a run needs, for each of its steps */
 };
 
 /* interval, add and count of a run that may still be cut short. */
@@ -98,10 +96,10 @@ enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_
 
 /* ---- stepfrac.c: only if the stepper's runs may have fractions ---- */
 
-/* Tolerance and limits of the run, whose base is known. */
+/* Tolerance and limits of the run. */
 void stepfrac_begin(struct steprun *w);
 
-/* The units of interval and add for runs of about 16 strides. */
+/* The units of interval and add for runs of about 16 strides from the base. */
 void stepfrac_units(struct stepgen *sg, const struct steprun *w);
 
 /* The run, whose base clock is known, in the units of its command. False: they don't fit, or not all sums of
