@@ -82,7 +82,7 @@ static void on_run(void *ctx, int stepper, const struct step_run *run, double fi
 				.last_clock = run->last_clock,
 				.interval = run->interval,
 				.count = run->count,
-				.add = run->add,
+				.shift = run->shift,
 				.first_s = first_s,
 				.now_s = f->now_s,
 				.count_steps = count };
@@ -90,7 +90,8 @@ static void on_run(void *ctx, int stepper, const struct step_run *run, double fi
 	f->runs++;
 	flight_put(f,
 		   flight_tag(FLIGHT_RUN, stepper,
-			      (run->dir ? FLIGHT_UP : 0u) | (run->rebase ? FLIGHT_REBASE : 0u), 0),
+			      (run->dir ? FLIGHT_UP : 0u) | (run->rebase ? FLIGHT_REBASE : 0u),
+			      (uint32_t)run->add),
 		   &p, 1);
 }
 

@@ -77,12 +77,11 @@ struct flight_segment {
 	double start_s, dur_s, p, v, a, j;
 };
 
-/* .index: stepper; FLIGHT_UP, FLIGHT_REBASE. */
+/* .index: stepper; .id: add, see struct step_run; FLIGHT_UP, FLIGHT_REBASE. */
 struct flight_run {
 	uint64_t first_clock, last_clock;
 	uint32_t interval;
-	uint16_t count;
-	int16_t add;
+	uint16_t count, shift;
 	double first_s;      /* machine time of the first step */
 	double now_s;        /* when it was handed out */
 	int64_t count_steps; /* the counter after it */

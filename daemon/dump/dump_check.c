@@ -155,23 +155,22 @@ static void check_segments(const struct dump_view *v, struct dump_check *c, int 
 
 static void check_clocks(struct dump_check *c, const struct dump_run *a, const struct dump_run *b)
 {
-	int64_t last = (int64_t)b->r.interval + (int64_t)b->r.add * (b->r.count - 1);
-	int64_t n = b->r.count;
-	uint64_t end = b->r.first_clock + (uint64_t)(n - 1) * b->r.interval +
-		       (uint64_t)(n * (n - 1) / 2 * b->r.add); /* modulo 2^64 */
+	int64_t n = b->r.count, first = dump_run_ticks(b, 1);
+	int64_t last = dump_run_ticks(b, n) - dump_run_ticks(b, n - 1);
+	uint64_t end = b->r.first_clock + (uint64_t)(dump_run_ticks(b, n) - first);
 
 	if (a && b->r.first_clock <= a->r.last_clock)
 		add(c, b->r.first_s, b->number, b->stepper,
 		    "a run starts %llu ticks before the last step of the one before it",
 		    (unsigned long long)(a->r.last_clock - b->r.first_clock));
-	else if (a && !b->rebase && b->r.first_clock - a->r.last_clock != b->r.interval)
+	else if (a && !b->rebase && b->r.first_clock - a->r.last_clock != (uint64_t)first)
 		add(c, b->r.first_s, b->number, b->stepper,
-		    "a run starts %llu ticks after the one before it, with an interval of %u",
-		    (unsigned long long)(b->r.first_clock - a->r.last_clock), b->r.interval);
-	if (last <= 0 || b->r.interval == 0 || end != b->r.last_clock)
+		    "a run starts %llu ticks after the one before it, with an interval of %lld",
+		    (unsigned long long)(b->r.first_clock - a->r.last_clock), (long long)first);
+	if (last <= 0 || first <= 0 || end != b->r.last_clock)
 		add(c, b->r.first_s, b->number, b->stepper,
 		    "a run of %u steps, interval %u, add %d doesn't end at its last step",
-		    b->r.count, b->r.interval, b->r.add);
+		    b->r.count, b->r.interval, b->add);
 }
 
 /* A stepper's segments, and the first that may hold the next step. */

@@ -137,7 +137,8 @@ static struct json_object *run(const struct dump_run *r)
 	put_whole(o, "last_clock", (int64_t)r->r.last_clock);
 	put_whole(o, "interval", r->r.interval);
 	put_whole(o, "count", r->r.count);
-	put_whole(o, "add", r->r.add);
+	put_whole(o, "add", r->add);
+	put_whole(o, "shift", r->r.shift);
 	put(o, "up", json_object_new_boolean(r->up));
 	put(o, "rebase", json_object_new_boolean(r->rebase));
 	put_whole(o, "counter", r->r.count_steps);

@@ -236,8 +236,10 @@ static void put_runs(const struct dump *d, FILE *out, int stepper)
 			fputs("  ...\n", out);
 			break;
 		}
-		fprintf(out, "  %.6f .. %.6f s  %c%u x %u %+d%s  -> %lld  %.1f ms", r->r.first_s,
-			r->last_s, r->up ? '+' : '-', r->r.count, r->r.interval, r->r.add,
+		/* Fractions as such: a unit of the interval is 2^-shift ticks, one of add 4^-shift. */
+		fprintf(out, "  %.6f .. %.6f s  %c%u x %.10g %+.10g%s  -> %lld  %.1f ms",
+			r->r.first_s, r->last_s, r->up ? '+' : '-', r->r.count,
+			ldexp(r->r.interval, -r->r.shift), ldexp(r->add, -2 * r->r.shift),
 			r->rebase ? " rebased" : "", (long long)r->r.count_steps,
 			(r->r.first_s - r->r.now_s) * 1e3);
 		if (r->compared)

@@ -62,8 +62,9 @@ static bool run_ok(const struct flight_run *r)
 {
 	const double t[] = { r->first_s, r->now_s };
 
-	return times_ok(t, 2) && r->count > 0 && r->first_clock < (uint64_t)1 << 62 &&
-	       r->last_clock < (uint64_t)1 << 62 && llabs(r->count_steps / 2) < (int64_t)1 << 52;
+	return times_ok(t, 2) && r->count > 0 && r->shift <= 16 &&
+	       r->first_clock < (uint64_t)1 << 62 && r->last_clock < (uint64_t)1 << 62 &&
+	       llabs(r->count_steps / 2) < (int64_t)1 << 52;
 }
 
 /* The times of an event, if all that it holds makes sense. */
@@ -209,6 +210,7 @@ static void add_run(struct maker *k, const struct flight_entry *e)
 	r->up = (e->rec.flags & FLIGHT_UP) != 0;
 	r->rebase = (e->rec.flags & FLIGHT_REBASE) != 0;
 	r->r = e->rec.run;
+	r->add = (int32_t)e->rec.id;
 	r->tick_s = freq_hz > 0 ? 1 / freq_hz : 0;
 	r->last_s = r->r.first_s + dump_run_step_s(r, r->r.count);
 	k->v->runs++;
@@ -418,12 +420,20 @@ double dump_segment_when(const struct flight_segment *s, double x)
 	return 0.5 * (lo + hi);
 }
 
+int64_t dump_run_ticks(const struct dump_run *r, int64_t k)
+{
+	/* See struct step_run; modulo 2^64, a hostile file has any numbers. */
+	uint64_t interval = (uint64_t)r->r.interval << r->r.shift,
+		 half = UINT64_C(1) << 2 * r->r.shift >> 1;
+	uint64_t sum = (uint64_t)k * interval +
+		       (uint64_t)(k * (k - 1) / 2) * (uint64_t)(int64_t)r->add + half;
+
+	return (int64_t)sum >> 2 * r->r.shift;
+}
+
 double dump_run_step_s(const struct dump_run *r, unsigned k)
 {
-	double n = k - 1.0;
-
-	/* See struct step_run. */
-	return (n * r->r.interval + 0.5 * n * k * r->r.add) * r->tick_s;
+	return (double)(dump_run_ticks(r, k) - dump_run_ticks(r, 1)) * r->tick_s;
 }
 
 ptrdiff_t dump_move_at(const struct dump_view *v, double t_s)

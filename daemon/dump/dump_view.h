@@ -43,6 +43,7 @@ struct dump_run {
 	int stepper;
 	bool up, rebase;
 	struct flight_run r;
+	int32_t add;
 	double tick_s; /* of the clock map in force; 0: not known */
 	double last_s;
 	bool compared;            /* with the segments, some of its steps: */
@@ -96,6 +97,9 @@ double dump_segment_speed(const struct flight_segment *s, double t);
 
 /* When the segment comes to x steps (after its start); negative: never. */
 double dump_segment_when(const struct flight_segment *s, double x);
+
+/* Ticks from a run's base, one interval before its first step, to its step k = 0 .. count. */
+int64_t dump_run_ticks(const struct dump_run *r, int64_t k);
 
 /* Seconds from a run's first step to its step k = 1 .. count. */
 double dump_run_step_s(const struct dump_run *r, unsigned k);

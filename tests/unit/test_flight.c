@@ -278,7 +278,8 @@ static void told(void **state)
 	assert_true(r.segment.p == 2 && r.segment.v == 0 && r.segment.a == 4);
 	r = next(&cursor, FLIGHT_RUN);
 	assert_int_equal(r.flags, FLIGHT_UP | FLIGHT_REBASE);
-	assert_true(r.run.interval == 400 && r.run.count == 11 && r.run.add == -3);
+	assert_true(r.run.interval == 400 && r.run.count == 11 && (int32_t)r.id == -3 &&
+		    r.run.shift == 0);
 	assert_true(r.run.count_steps == -1234567890123 && r.run.now_s == 9.251);
 	r = next(&cursor, FLIGHT_PARAM);
 	assert_true(r.id == 8 && r.param.from == 3000 && r.param.to == 7000 && r.param.at_s == 9.4);

@@ -570,10 +570,9 @@ static void test_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),    cmocka_unit_test(test_random_fractions),
-		cmocka_unit_test(test_shaped),
-		cmocka_unit_test(test_threshold), cmocka_unit_test(test_resync),
-		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_random), cmocka_unit_test(test_random_fractions),
+		cmocka_unit_test(test_shaped), cmocka_unit_test(test_threshold),
+		cmocka_unit_test(test_resync), cmocka_unit_test(test_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
