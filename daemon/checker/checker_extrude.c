@@ -32,6 +32,7 @@ struct filament_phase {
 struct extrude_change {
 	long double at, advance, half;
 	int source;
+	uint64_t floor; /* told after all cuts below this item, before all others */
 };
 
 struct extruder {
@@ -432,14 +433,14 @@ long double extruder_at(const struct stepper *s)
 	return s->extruder->now.y;
 }
 
-void extruder_stop(const struct checker *c, struct stepper *s, uint64_t item, long double at,
-		   uint32_t set)
+void extruder_stop(struct stepper *s, uint64_t item, long double at, uint32_t set)
 {
 	struct extruder *x = s->extruder;
 	struct crossing *g = &s->gen;
 
-	(void)c;
-	x->param = x->changes - 1;
+	/* The stepper may come to the cut much later than it was told: what was told since isn't meant. */
+	while (x->param + 1 < x->changes && x->change[x->param + 1].floor < item)
+		x->param++;
 	x->item = item;
 	x->phase = 0;
 	x->cur.ok = x->peek.ok = x->joined = false;
@@ -465,7 +466,7 @@ int extruder_new(struct stepper *s)
 		return -ENOMEM;
 	x->changes = 1;
 	x->change[0] = (struct extrude_change){ -HUGE_VALL, s->cfg.advance_s, s->cfg.half_s,
-						s->cfg.source };
+						s->cfg.source, 0 };
 	if (s->cfg.advance_s > 0)
 		x->change[0].half = wider(x->change[0].half, HALF_MIN_S);
 	x->u = -1e15L;
@@ -495,14 +496,15 @@ int checker_extrude(struct checker *c, uint32_t stepper, double at_s, int source
 	    !checker_sane(half_s, 0, (double)HALF_MAX_S))
 		return -EINVAL;
 	x = c->stepper[stepper].extruder;
-	if (x->changes - 1 > x->param && x->change[x->changes - 1].at == at_s)
+	e = &x->change[x->changes - 1];
+	if (x->changes - 1 > x->param && e->at == at_s && e->floor == c->floor)
 		x->changes--;
 	grown = realloc(x->change, (x->changes + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	x->change = grown;
 	e = &x->change[x->changes++];
-	*e = (struct extrude_change){ at_s, advance_s, half_s, source };
+	*e = (struct extrude_change){ at_s, advance_s, half_s, source, c->floor };
 	if (e->advance > 0 && e->half < HALF_MIN_S)
 		e->half = HALF_MIN_S;
 	return 0;
