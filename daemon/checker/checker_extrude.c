@@ -433,7 +433,8 @@ long double extruder_at(const struct stepper *s)
 	return s->extruder->now.y;
 }
 
-void extruder_stop(struct stepper *s, uint64_t item, long double at, uint32_t set)
+void extruder_stop(const struct checker *c, struct stepper *s, uint64_t item, long double at,
+		   uint32_t set)
 {
 	struct extruder *x = s->extruder;
 	struct crossing *g = &s->gen;
@@ -449,7 +450,7 @@ void extruder_stop(struct stepper *s, uint64_t item, long double at, uint32_t se
 	x->u = at;
 	flow_rest(x, at, g->offset + (long double)g->k);
 	x->done = x->now;
-	g->t = at;
+	g->t = at + c->shape[set].set.delay; /* until then it rests, whatever else is cut */
 }
 
 int extruder_new(struct stepper *s)

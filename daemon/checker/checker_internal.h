@@ -239,7 +239,8 @@ long double tap_at(const struct tap *tap, long double t);
 int extruder_new(struct stepper *s);
 void extruder_free(struct stepper *s);
 enum taps_next extruder_next(const struct checker *c, struct stepper *s, long double stop);
-void extruder_stop(struct stepper *s, uint64_t item, long double at, uint32_t set);
+void extruder_stop(const struct checker *c, struct stepper *s, uint64_t item, long double at,
+		   uint32_t set);
 uint64_t extruder_item(const struct stepper *s);
 long double extruder_at(const struct stepper *s); /* where it has come to */
 

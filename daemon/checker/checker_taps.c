@@ -197,7 +197,7 @@ void taps_cut(const struct checker *c, struct stepper *s, uint64_t seq)
 
 	s->gen.special = s->gen.floor = seq + 1;
 	if (s->extruder)
-		extruder_stop(s, seq + 1, it->start, it->pos.stepper);
+		extruder_stop(c, s, seq + 1, it->start, it->pos.stepper);
 	else
 		taps_restart(c, s, it->pos.stepper, it->start);
 }
