@@ -5,7 +5,9 @@
  * microsteps; SET_PRESSURE_ADVANCE and SMOOTH_TIME every few moves in mid-print; two extruders in
  * turn (ACTIVATE_EXTRUDER) and an extruder_stepper that is moved between them (SYNC_EXTRUDER_MOTION)
  * between any two moves, without a stop: no violation, no position error, no step farther than 12.5 us
- * from its exact time, by a checker with an account of its own. Errors are named, homing still works.
+ * from its exact time, by a checker with an account of its own. The same where a machine without it
+ * homes first, and it is switched on, off, on and its smooth time changed, from rest and at speed.
+ * Errors are named, homing still works.
  * How: `stepd batch` on a piece of etc/demo/demo.gcode; tests/simlib/scene.h.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_extruders; the seed is printed.
  */
@@ -151,6 +153,65 @@ static void test_several(void **state)
 	print("corexy", 16, 2, true, true);
 }
 
+/* Home, perhaps switch it on, print at speed with the commands in between, home once more, go on. */
+static void switched_write(const char *path, uint64_t rng, bool at_start)
+{
+	static const char *const commands[] = { "ADVANCE=0.04",
+						"ADVANCE=0",
+						"ADVANCE=0.08 SMOOTH_TIME=0.02",
+						"SMOOTH_TIME=0.1",
+						"ADVANCE=0",
+						"SMOOTH_TIME=0.04",
+						"ADVANCE=0.06 SMOOTH_TIME=0.1",
+						"ADVANCE=0.03 SMOOTH_TIME=0.02" };
+	const int n = sizeof(commands) / sizeof(*commands);
+	FILE *f = simrun_create(path);
+
+	fprintf(f, "G28\nM83\n");
+	if (at_start)
+		fprintf(f, "SET_PRESSURE_ADVANCE ADVANCE=0.04\n");
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 15 * n; i++) {
+			if (i % 15 == 7)
+				fprintf(f, "SET_PRESSURE_ADVANCE %s\n", commands[i / 15]);
+			fprintf(f, "G1 X%.3f Y%.3f E%.4f F%.0f\n",
+				ref_uniform(&rng, 20, 90) + i % 2 * 100, ref_uniform(&rng, 20, 200),
+				ref_uniform(&rng, 0.1, 2), ref_uniform(&rng, 3000, 12000));
+		}
+		fprintf(f, "G1 E-0.8003 F2400\n%s", round ? "" : "G28\n");
+	}
+	fclose(f);
+}
+
+static void test_switched_on(void **state)
+{
+	static const char *const kinematics[] = { "cartesian", "corexy" };
+	const char *gcode = simrun_path("switched.gcode");
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		struct simconfig c = { .kinematics = kinematics[i % 2],
+				       .microsteps = 16,
+				       .clock_hz = 50e6 };
+		bool shapers = i / 2 % 2, at_start = i / 4;
+		struct simrun_args a = { 0 };
+		struct simrun r;
+		char text[256];
+
+		switched_write(gcode, seed * 1000 + (unsigned)i, at_start);
+		snprintf(text, sizeof(text), "%s: switched on at run time%s%s", simconfig_text(&c),
+			 at_start ? ", at the start" : "", shapers ? ", shapers" : "");
+		simconfig_args(&c, &a);
+		if (shapers) {
+			simrun_override(&a, "input_shaper.shaper_freq_x=50.6");
+			simrun_override(&a, "input_shaper.shaper_freq_y=41.8");
+		}
+		simrun_add(&a, "%s", gcode);
+		simrun(&r, &a, CPU_S);
+		assert_true(simrun_exact(&r, text, TOLERANCE_US));
+	}
+}
+
 static void test_commands(void **state)
 {
 	struct scene *s = scene_open(machine_write("cartesian"), NULL);
@@ -209,7 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),         cmocka_unit_test(test_homing),
 		cmocka_unit_test(test_pressure_advance), cmocka_unit_test(test_changes),
-		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_several),          cmocka_unit_test(test_switched_on),
 	};
 	int failed;
 
