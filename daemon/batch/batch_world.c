@@ -160,6 +160,7 @@ static bool make_mcu(struct batch *b, int i)
 	const struct machine_mcu *cfg = &b->mc->mcu[i];
 	struct sim_cfg sc = { .freq_hz = (uint32_t)cfg->sim_clock_hz,
 			      .move_count = (uint16_t)cfg->sim_move_count,
+			      .no_extensions = !cfg->sim_extensions,
 			      .start_clock = (b->opt.seed * 7919 + (uint64_t)i * 104729) << 20,
 			      .printer = &b->printer,
 			      .mcu_index = (uint8_t)i,

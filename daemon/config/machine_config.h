@@ -51,6 +51,7 @@ struct machine_mcu {
 	double sim_clock_hz;     /* nominal clock frequency */
 	double sim_clock_ppm;    /* deviation of the true from the nominal frequency */
 	unsigned sim_move_count; /* slots in the simulated firmware's move queue */
+	bool sim_extensions;     /* the simulated firmware has stepd's own messages */
 };
 
 /* One motor. [stepper_x], [stepper_z1], [extruder]. */

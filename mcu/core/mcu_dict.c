@@ -68,13 +68,16 @@ static void put_int(struct text *t, const char *key, uint32_t value)
 	put_number(t, value);
 }
 
-static void put_messages(struct text *t, const char *key, enum msg_kind kind)
+static void put_messages(struct text *t, const char *key, enum msg_kind kind,
+			 const struct mcu_dict_info *info)
 {
 	open_object(t, key);
 	for (uint32_t id = 0; id < MSG_ID_COUNT; id++) {
 		if (msg_table[id].kind != kind)
 			continue;
 		if (kind == MSG_COMMAND && !mcu_handlers[id])
+			continue;
+		if (info->no_extensions && msg_table[id].flags & MSG_EXTENSION)
 			continue;
 		put_int(t, msg_table[id].format, id);
 	}
@@ -121,8 +124,8 @@ size_t mcu_dict_json(char *buf, size_t cap, const struct mcu_dict_info *info)
 	put_string(&t, "version", info->version);
 	put_string(&t, "build_versions", info->build_versions);
 	put_string(&t, "license", "GPL-2.0-or-later");
-	put_messages(&t, "commands", MSG_COMMAND);
-	put_messages(&t, "responses", MSG_RESPONSE);
+	put_messages(&t, "commands", MSG_COMMAND, info);
+	put_messages(&t, "responses", MSG_RESPONSE, info);
 	put_enumerations(&t, info);
 	open_object(&t, "config");
 	put_string(&t, "MCU", info->mcu_name);

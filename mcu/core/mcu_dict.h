@@ -8,6 +8,7 @@
 #ifndef MCU_DICT_H
 #define MCU_DICT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct mcu_dict_info {
 	uint32_t adc_max, pwm_max;
 	const struct mcu_dict_pins *pins;
 	size_t pin_count;
+	bool no_extensions; /* leave out what only stepd's own firmware has */
 };
 
 /* Write the text into buf[0..cap), with a final NUL. Returns: its length, or 0 if it does not fit. */

@@ -7,7 +7,7 @@
  * no step errs by more, at each clock and on two MCUs with different ones. A tolerance that a clock
  * can't keep is refused with the figure that it can.
  * How: `stepd batch` on the first layers of etc/demo/demo.gcode and on a file of everything that is hard
- * (tests/simlib/nasty.h); the option step_fractions is the firmware that has the message or not.
+ * (tests/simlib/nasty.h); with firmware that has the message or not, or the option step_fractions off.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_step_fractions; the seed is printed.
  */
 #include <setjmp.h>
@@ -113,6 +113,45 @@ static void test_tight(void **state)
 	}
 }
 
+static double commands_with(const char *override)
+{
+	struct simconfig c = { .kinematics = "cartesian",
+			       .microsteps = 128,
+			       .clock_hz = 16e6,
+			       .two_mcus = true,
+			       .second_clock_hz = 16e6 };
+	struct simrun_args a = { 0 };
+	struct simrun r;
+
+	arguments(&a, &c, 1, strcmp(override, "step_fractions") != 0);
+	if (strncmp(override, "stepd_sim", 9) == 0)
+		simrun_override(&a, "%s.extensions=false", override);
+	simrun_add(&a, "%s", simrun_path("demo.gcode"));
+	simrun(&r, &a, CPU_S);
+	assert_true(simrun_exact(&r, override, 1));
+	return simrun_number(&r, "queue_steps");
+}
+
+/* Each MCU by what its own dictionary has. */
+static void test_negotiated(void **state)
+{
+	double both, off, none, second;
+
+	(void)state;
+	assert_true(simrun_head("etc/demo/demo.gcode", simrun_path("demo.gcode"), DEMO_LINES / 4) >
+		    0);
+	both = commands_with("");
+	off = commands_with("step_fractions");
+	none = commands_with("stepd_sim");
+	second = commands_with("stepd_sim second");
+	printf("commands: both MCUs %.0f, one %.0f, none %.0f, switched off %.0f\n", both, second,
+	       none, off);
+	/* Another dictionary takes another time to read: the start differs. */
+	assert_true(none > 0.99 * off && none < 1.01 * off);
+	assert_true(both < 0.8 * none);
+	assert_true(both < 0.95 * second && second < 0.95 * none);
+}
+
 static void test_refused(void **state)
 {
 	struct simconfig c = { .kinematics = "cartesian", .microsteps = 16, .clock_hz = 4e6 };
@@ -142,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fewer_commands),
+		cmocka_unit_test(test_negotiated),
 		cmocka_unit_test(test_tight),
 		cmocka_unit_test(test_refused),
 	};

@@ -45,6 +45,7 @@ struct sim_cfg {
 	uint16_t move_count;  /* move slots, 1..1024; 0: 1024 */
 	uint16_t adc_max;     /* 0: 4095 */
 	uint16_t pwm_max;     /* 0: 32768 */
+	bool no_extensions;   /* a dictionary as other firmware has it */
 	uint64_t start_clock; /* the clock at power-on; also what the firmware's clock starts from */
 	struct printer *printer; /* NULL: nothing is connected */
 	uint8_t mcu_index;       /* this MCU's number in the printer */

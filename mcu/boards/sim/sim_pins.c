@@ -97,6 +97,7 @@ int sim_dict_build(struct sim *s)
 		.pwm_max = s->cfg.pwm_max,
 		.pins = pins,
 		.pin_count = ALWAYS_COUNT,
+		.no_extensions = s->cfg.no_extensions,
 	};
 	size_t len;
 
