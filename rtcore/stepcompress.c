@@ -5,8 +5,9 @@
 #include "vec2.h"
 #include "vec4.h"
 
-#define STEPCOMPRESS_ADD_MAX 32767.0F       /* of queue_step */
-#define STEPCOMPRESS_FRAC_MAX 0x1.fffffcp30 /* of queue_step_frac, in units */
+#define STEPCOMPRESS_ADD_MAX 32767.0F /* of queue_step */
+#define STEPCOMPRESS_FRAC_MAX \
+	0x1.fffp30 /* of queue_step_frac, in units; single precision may add some */
 
 /* No slope; and the distance that gives one. */
 #define STEPCOMPRESS_NONE 1e30F
@@ -60,10 +61,8 @@ static const float stepcompress_off[2 * STEPCOMPRESS_LANES] = {
 
 /* The multiple of unit at or below v (nearly one: the next), without a branch or a call: |v| < 2^22 units,
  * beyond it v or the float beside it. */
-static inline vec4 stepcompress_floor(vec4 v, float unit)
+static inline vec4 stepcompress_floor(vec4 v, vec4 half, vec4 magic)
 {
-	const vec4 half = vec4_set(0.4999F * unit), magic = vec4_set(0x1.8p23F * unit);
-
 	return ((v - half) + magic) - magic;
 }
 
@@ -79,7 +78,7 @@ static inline uint32_t stepcompress_block(struct stepcompress *sc, int b, float 
 {
 	const float *slope = stepcompress_slope + STEPCOMPRESS_ZERO + STEPCOMPRESS_LANES * b;
 	const float *lo = sc->lo, *hi = sc->hi;
-	const float unit = (float)sc->add_unit;
+	const vec4 half = vec4_set(sc->floor_half), magic = vec4_set(sc->floor_magic);
 	vec4 l = vec4_load(lo + STEPCOMPRESS_LANES * b), h = vec4_load(hi + STEPCOMPRESS_LANES * b);
 	vec4 max = carry->max, min = carry->min;
 
@@ -107,7 +106,8 @@ static inline uint32_t stepcompress_block(struct stepcompress *sc, int b, float 
 	min *= -add;
 	vec4_store(sc->add_max + STEPCOMPRESS_LANES * b, max);
 	vec4_store(sc->add_min + STEPCOMPRESS_LANES * b, min);
-	return vec4_less(stepcompress_floor(max, unit), -stepcompress_floor(-min, unit));
+	return vec4_less(stepcompress_floor(max, half, magic),
+			 -stepcompress_floor(-min, half, magic));
 }
 
 /* Slots from .. to - 1 are closed. */
@@ -147,6 +147,8 @@ void stepcompress_unit(struct stepcompress *sc, int32_t shift)
 	sc->add_unit = sc->unit * sc->unit;
 	sc->round = 0x1.8p52 * sc->unit;
 	sc->add_round = 0x1.8p52 * sc->add_unit;
+	sc->floor_half = 0.4999F * (float)sc->add_unit;
+	sc->floor_magic = 0x1.8p23F * (float)sc->add_unit;
 	sc->most = (float)(STEPCOMPRESS_FRAC_MAX * sc->add_unit);
 	if (sc->most > STEPCOMPRESS_ADD_MAX)
 		sc->most = STEPCOMPRESS_ADD_MAX;

@@ -26,15 +26,16 @@ struct stepcompress {
 	int32_t n;      /* slots, 1 .. 16; of tau up to 8 or 16 are read: numbers, too */
 	int32_t stride; /* steps, >= 1 */
 	double tol;
-	/* By stepcompress_unit(): */
-	double unit, add_unit;   /* of interval and add */
-	double round, add_round; /* added and taken off again, they round to that */
-	float most;              /* a larger add has no place in the command */
 	/* Of each slot: */
 	double mid[STEPCOMPRESS_SLOTS];                                 /* exact time / j */
 	float lo[STEPCOMPRESS_SLOTS], hi[STEPCOMPRESS_SLOTS];           /* its ends, less level */
 	float add_min[STEPCOMPRESS_SLOTS], add_max[STEPCOMPRESS_SLOTS]; /* bounds for each prefix */
 	double level;
+	/* By stepcompress_unit(): */
+	double unit, add_unit;         /* of interval and add */
+	double round, add_round;       /* added and taken off again, they round to that */
+	float floor_half, floor_magic; /* the same in single precision, for the floor */
+	float most;                    /* a larger add has no place in the command */
 };
 
 /* A whole multiple of add_unit for the add, and the intervals lo .. hi (real) with which it passes a prefix of the slots. */

@@ -36,12 +36,12 @@ void stepfrac_units(struct stepgen *sg, const struct steprun *w)
 	stepcompress_unit(&sg->fit, sg->shift);
 }
 
-bool stepfrac_finish(const struct steprun_fit *fit, struct step_run *out)
+bool stepfrac_finish(const struct steprun_fit *fit, int32_t shift, struct step_run *out)
 {
 	double scale, n = (double)fit->n, last = fit->interval + fit->add * (n - 1.0);
 
 	/* A single step comes at the same clock without a fraction. */
-	out->shift = (uint8_t)(fit->n > 1 ? fit->shift : 0);
+	out->shift = (uint8_t)(fit->n > 1 ? shift : 0);
 	scale = (double)(UINT32_C(1) << out->shift);
 	if (!(fit->interval * scale < 0x1p32 - 1.0 && fabs(fit->add) * scale * scale < INT32_MAX &&
 	      n * fit->interval < 0x1p30 && n * last < 0x1p30))

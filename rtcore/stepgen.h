@@ -100,8 +100,6 @@ struct stepgen {
 	int32_t list_k;      /* ... with this number */
 	int32_t list_at, list_end, list_dir;
 	int32_t error; /* enum stepgen_result, sticky */
-	int32_t shift; /* of the fit at hand; 0 unless fractional */
-	bool fractional;
 	bool long_run; /* the last run was not a short one: the next may be long, too */
 	bool has_last; /* last_clock is valid: the MCU's queue ends there */
 	bool changed;  /* pieces were appended or a step cancelled */
@@ -109,6 +107,8 @@ struct stepgen {
 	struct stepgen_piece pieces[STEPGEN_PIECES];
 	struct stepcompress fit;          /* scratch */
 	double list_s[STEPGEN_LIST + 16]; /* exact times of the steps list_at .. list_end - 1 */
+	int32_t shift;                    /* of the fit at hand; 0 unless fractional */
+	bool fractional;
 };
 
 /* The least tolerance that runs can keep, since a step comes at a whole tick. */

@@ -122,7 +122,6 @@ void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots,
 	bool reach = sc->stride > 1 && slots < sc->n;
 
 	fit->n = fit->slots = 0;
-	fit->shift = sg->shift;
 	for (; slots > 0; slots--) {
 		struct stepcompress_fit f;
 		int32_t n = stepcompress_step(sc, slots);
@@ -225,8 +224,14 @@ static void steprun_search(struct stepgen *sg, struct steprun *w, struct steprun
 		more = stride <= STEPRUN_LISTED ? steprun_fit(sg, w, stride, &fit)
 						: steplong_fit(sg, w, stride, &fit);
 		stride = sg->fit.stride;
-		if (fit.n > best->n)
-			*best = fit;
+		if (fit.n > best->n) {
+			/* One by one: as a whole it would wait for what was just stored. */
+			best->interval = fit.interval;
+			best->add = fit.add;
+			best->n = fit.n;
+			best->last_s = fit.last_s;
+			w->shift = sg->shift;
+		}
 		if (more) {
 			int32_t next = stride * steprun_longer(&sg->fit);
 
@@ -295,7 +300,7 @@ enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_
 	};
 	out->last_clock = (uint64_t)((int64_t)w.base_clock + (int64_t)fit.n * out->interval +
 				     (int64_t)fit.n * (fit.n - 1) / 2 * out->add);
-	if (fit.shift > 0 && !stepfrac_finish(&fit, out))
+	if (w.shift > 0 && !stepfrac_finish(&fit, w.shift, out))
 		return STEPGEN_BROKEN;
 	sg->last_s = fit.last_s;
 	sg->last_clock = out->last_clock;

@@ -56,13 +56,13 @@ struct steprun {
 	double first;          /* least first interval */
 	double least;          /* least interval anywhere */
 	double due_s, limit_s; /* as in stepgen_next(), the latter also within reach of the base */
-	double units; /* with fractions: per tick that a run needs, for each of its steps */
+	int32_t shift; /* the run's interval is a multiple of 2^-shift, its add of 4^-shift */
+	double units;  /* with fractions: per tick that a run needs, for each of its steps */
 };
 
 /* interval, add and count of a run that may still be cut short. */
 struct steprun_fit {
 	double interval, add;
-	int32_t shift; /* interval is a multiple of 2^-shift, add of 4^-shift */
 	int32_t n;     /* steps */
 	int32_t slots; /* steps that the slots let pass: more than n if one between them doesn't */
 	double last_s; /* exact time of the last one */
@@ -104,7 +104,7 @@ void stepfrac_units(struct stepgen *sg, const struct steprun *w);
 
 /* The run, whose base clock is known, in the units of its command. False: they don't fit, or not all sums of
  * step_run_ticks() have room. */
-bool stepfrac_finish(const struct steprun_fit *fit, struct step_run *out);
+bool stepfrac_finish(const struct steprun_fit *fit, int32_t shift, struct step_run *out);
 
 /* ---- steprun.c ---- */
 
