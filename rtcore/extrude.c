@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* extrude.c - boundaries of an extruder's motion, their windows, quartics into quadratics.
- * See extrude.h. */
-#include "extrude.h"
-
+/* extrude.c - boundaries of an extruder's motion and their windows. See extrude.h. */
 #include <math.h>
+
+#include "extrude_private.h"
 
 #define EXTRUDE_STILL 1e-12 /* see joint.c */
 #define EXTRUDE_TOUCH_S 1e-9
 
 enum { EXTRUDE_SUM_EVENTS = 32 };
-
-static inline struct extrude_jump *extrude_jump(struct extrude *ex, uint64_t i)
-{
-	return &ex->jump[i & (EXTRUDE_JUMPS - 1)];
-}
-
-static inline const struct extrude_change *extrude_change(const struct extrude *ex, uint64_t i)
-{
-	return &ex->changes[i & (EXTRUDE_CHANGES - 1)];
-}
 
 /* ---- parameters ---- */
 
@@ -37,7 +26,7 @@ static void extrude_widest(struct extrude *ex)
 	if (ex->change + 1 < ex->change_head && ex->wide_s < EXTRUDE_HALF_MIN_S)
 		ex->wide_s = EXTRUDE_HALF_MIN_S;
 	for (uint64_t i = ex->change + 1; i < ex->change_head; i++)
-		ex->wide_s = fmax(ex->wide_s, extrude_change(ex, i)->param.half_s);
+		ex->wide_s = extrude_max(ex->wide_s, extrude_change(ex, i)->param.half_s);
 }
 
 bool extrude_append(struct extrude *ex, const struct extrude_param *param, double at_s)
@@ -53,6 +42,7 @@ bool extrude_append(struct extrude *ex, const struct extrude_param *param, doubl
 		.at_s = at_s > last->at_s ? at_s : last->at_s, .param = extrude_allowed(*param)
 	};
 	ex->change_head = at + 1;
+	ex->ahead = false;
 	extrude_widest(ex);
 	return true;
 }
@@ -60,12 +50,12 @@ bool extrude_append(struct extrude *ex, const struct extrude_param *param, doubl
 double extrude_earliest_s(const struct extrude *ex, const struct extrude_param *param,
 			  double horizon_s)
 {
-	double wider_s = fmax(extrude_allowed(*param).half_s, EXTRUDE_HALF_MIN_S);
+	double wider_s = extrude_max(extrude_allowed(*param).half_s, EXTRUDE_HALF_MIN_S);
 	double least_s = extrude_change(ex, ex->change)->param.half_s;
 
 	for (uint64_t i = ex->change + 1; i < ex->change_head; i++)
-		least_s = fmin(least_s, extrude_change(ex, i)->param.half_s);
-	return horizon_s + fmax(wider_s - least_s, 0.0);
+		least_s = extrude_min(least_s, extrude_change(ex, i)->param.half_s);
+	return horizon_s + extrude_max(wider_s - least_s, 0.0);
 }
 
 void extrude_init(struct extrude *ex, double weight, const struct extrude_param *param,
@@ -128,7 +118,7 @@ void extrude_skip(struct extrude *ex, const struct trapq *tq)
 	ex->cursor = tq->head;
 	extrude_rest(&ex->now, tq->end_s, extrude_end(ex));
 	ex->now.half_s = ex->changes[0].param.half_s;
-	ex->moving = ex->joined = false;
+	ex->moving = ex->joined = ex->ahead = false;
 	ex->head = ex->tail = ex->begin = ex->mid = ex->mixed = 0;
 	ex->done = ex->now;
 	ex->u_s = ex->until_s = tq->end_s;
@@ -166,17 +156,10 @@ static double extrude_phase_end(const struct trapq *tq, uint64_t i, bool *touche
 	return *touches ? next_s : end_s;
 }
 
-struct extrude_boundary {
-	double at_s; /* … or nothing is known from here on */
-	bool known;
-	bool change;  /* of parameters; else of phases */
-	bool touches; /* phase cursor begins there */
-};
-
 /* What comes next where boundaries are read. Phases that don't move it are passed over, up to limit_s:
  * beyond it, parameters may still change. */
-static bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,
-			 struct extrude_boundary *b)
+bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,
+		  struct extrude_boundary *b)
 {
 	double change_s = INFINITY;
 	bool touches;
@@ -189,6 +172,7 @@ static bool extrude_look(struct extrude *ex, const struct trapq *tq, double limi
 			return false;
 		b->at_s = extrude_phase_end(tq, ex->cursor - 1, &b->touches);
 		b->known = ex->cursor < tq->head || tq->known_s > b->at_s;
+		b->touches = b->touches && ex->cursor < tq->head;
 	} else {
 		if (ex->cursor < tq->tail)
 			return false;
@@ -200,7 +184,8 @@ static bool extrude_look(struct extrude *ex, const struct trapq *tq, double limi
 				b->known = b->touches = true;
 				break;
 			}
-			if (extrude_phase_end(tq, ex->cursor, &touches) > fmin(change_s, limit_s))
+			if (extrude_phase_end(tq, ex->cursor, &touches) >
+			    extrude_min(change_s, limit_s))
 				break; /* by then it may */
 			if (ph->dir[AXIS_E] != 0.0)
 				ex->joined = false;
@@ -237,8 +222,7 @@ static void extrude_enter(struct extrude *ex, const struct trapq *tq, uint64_t i
 }
 
 /* Pass the boundary: what it is in from there on. */
-static void extrude_pass(struct extrude *ex, const struct trapq *tq,
-			 const struct extrude_boundary *b)
+void extrude_pass(struct extrude *ex, const struct trapq *tq, const struct extrude_boundary *b)
 {
 	double y = extrude_y(&ex->now, b->at_s);
 	bool was_moving = ex->moving;
@@ -282,8 +266,7 @@ static void extrude_pass(struct extrude *ex, const struct trapq *tq,
 /* ---- jumps ---- */
 
 /* Read one boundary. False: no room. */
-static bool extrude_read(struct extrude *ex, const struct trapq *tq,
-			 const struct extrude_boundary *b)
+bool extrude_read(struct extrude *ex, const struct trapq *tq, const struct extrude_boundary *b)
 {
 	const struct extrude_motion old = ex->now;
 	struct extrude_jump *j = extrude_jump(ex, ex->head);
@@ -306,8 +289,12 @@ static bool extrude_read(struct extrude *ex, const struct trapq *tq,
 	if (w != w0 || w != w1)
 		j->j0 += (w1 * w1 * ex->now.ah - w0 * w0 * old.ah - w * w * j->j2) / 6.0;
 	j->state = 0;
+	w = w > 0.0 ? 1.0 / (w * w) : 0.0;
+	j->k2 = j->j0 * w * (1.0 / 2.0);
+	j->k3 = j->j1 * w * (1.0 / 6.0);
+	j->k4 = j->j2 * w * (1.0 / 12.0);
 	j->after = ex->now;
-	if (ex->head > ex->tail && extrude_jump(ex, ex->head - 1)->half_s != w)
+	if (ex->head > ex->tail && extrude_jump(ex, ex->head - 1)->half_s != j->half_s)
 		ex->mixed = ex->head + 1;
 	ex->head++;
 	return true;
@@ -319,7 +306,7 @@ static inline double extrude_event_s(const struct extrude_jump *j)
 }
 
 /* The next event of the jumps at hand; INFINITY: none. */
-static double extrude_event(struct extrude *ex, uint64_t *which)
+double extrude_event(struct extrude *ex, uint64_t *which)
 {
 	double least_s = INFINITY, at_s;
 
@@ -355,11 +342,11 @@ static double extrude_event(struct extrude *ex, uint64_t *which)
 	return least_s;
 }
 
-/* Add times * (j0 s^2 / 2 + j1 s^3 / 6 + j2 s^4 / 12) / half^2, s = t + since_s. */
-static void extrude_add(double c[5], const struct extrude_jump *j, double times, double since_s)
+/* Add times * (k2 s^2 + k3 s^3 + k4 s^4), s = t + since_s. */
+static inline void extrude_add(double c[5], const struct extrude_jump *j, double times,
+			       double since_s)
 {
-	double f = times / (j->half_s * j->half_s), s = since_s;
-	double k2 = f * j->j0 / 2.0, k3 = f * j->j1 / 6.0, k4 = f * j->j2 / 12.0;
+	double k2 = times * j->k2, k3 = times * j->k3, k4 = times * j->k4, s = since_s;
 
 	c[0] += ((k4 * s + k3) * s + k2) * s * s;
 	c[1] += ((4.0 * k4 * s + 3.0 * k3) * s + 2.0 * k2) * s;
@@ -377,7 +364,7 @@ static void extrude_add_whole(double c[5], const struct extrude_jump *j, double 
 }
 
 /* Sum up anew, at u_s. */
-static void extrude_sum(struct extrude *ex)
+void extrude_sum(struct extrude *ex)
 {
 	extrude_smooth(&ex->done, ex->u_s, ex->c);
 	for (uint64_t i = ex->tail; i < ex->head; i++) {
@@ -397,7 +384,7 @@ static void extrude_sum(struct extrude *ex)
 }
 
 /* The event of jump i is at u_s. */
-static void extrude_apply(struct extrude *ex, uint64_t i)
+void extrude_apply(struct extrude *ex, uint64_t i)
 {
 	static const double times[] = { 1.0, -2.0, 1.0 };
 	struct extrude_jump *j = extrude_jump(ex, i);
@@ -423,169 +410,4 @@ static void extrude_apply(struct extrude *ex, uint64_t i)
 	if (ex->tail == ex->head ||
 	    (ex->events >= EXTRUDE_SUM_EVENTS && (uint64_t)ex->events >= ex->head - ex->tail))
 		extrude_sum(ex);
-}
-
-/* ---- machine time ---- */
-
-/* From u_s on, how does machine time go? */
-static void extrude_clock(struct extrude *ex)
-{
-	const struct shaper_change *c;
-	double delay0_s, delay_s, from_s, until_s;
-
-	ex->end_s = INFINITY;
-	if (!ex->shaper || ex->shape + 1 == ex->shaper->head)
-		return;
-	c = shaper_at_index(ex->shaper, ex->shape + 1);
-	delay0_s = shaper_at_index(ex->shaper, ex->shape)->set.delay_s;
-	if (ex->slice < 0 && ex->u_s < c->at_s - delay0_s) {
-		ex->end_s = c->at_s - delay0_s;
-		return;
-	}
-	ex->slice++;
-	if (ex->slice == SHAPER_SLICES || c->end_s <= c->at_s) {
-		ex->slice = -1;
-		ex->shape++;
-		ex->u0_s = ex->u_s;
-		ex->t0_s = ex->u_s + c->set.delay_s;
-		ex->stretch = 1.0;
-		extrude_clock(ex);
-		return;
-	}
-	delay_s = c->set.delay_s - delay0_s;
-	from_s = shaper_slice_s(c, ex->slice);
-	until_s = shaper_slice_s(c, ex->slice + 1);
-	ex->t0_s = from_s;
-	ex->u0_s = from_s - (delay0_s + shaper_share(ex->slice) * delay_s);
-	ex->end_s = until_s - (delay0_s + shaper_share(ex->slice + 1) * delay_s);
-	ex->stretch = (until_s - from_s) / (ex->end_s - ex->u0_s);
-}
-
-static inline double extrude_time_s(const struct extrude *ex, double u_s)
-{
-	return ex->t0_s + (u_s - ex->u0_s) * ex->stretch;
-}
-
-/* ---- pieces ---- */
-
-/* How long a quadratic may stand for the quartic from u_s on, at most most_s. */
-static double extrude_step_s(const struct extrude *ex, double most_s)
-{
-	const double *c = ex->c;
-	double t = most_s;
-
-	for (int i = 0; i < 8; i++) {
-		double bend = 6.0 * fabs(c[3]) + 24.0 * fabs(c[4]) * t;
-		double v0 = c[1], v1 = c[1] + (2.0 * c[2] + (3.0 * c[3] + 4.0 * c[4] * t) * t) * t;
-		double slow = v0 * v1 > 0.0 ? fmin(fabs(v0), fabs(v1)) - bend * t * t / 8.0 : 0.0;
-		double error = fmax(EXTRUDE_ERROR_STEPS, slow * EXTRUDE_ERROR_S), room;
-
-		if (bend * t * t * t <= 124.0 * error)
-			return t;
-		/* the middle of what is left and what fits: few tries */
-		room = cbrt(124.0 * error / bend);
-		t = room < 0.9 * t ? room : 0.9 * t;
-	}
-	return cbrt(124.0 * EXTRUDE_ERROR_STEPS / (6.0 * fabs(c[3]) + 24.0 * fabs(c[4]) * most_s));
-}
-
-/* Go on by dur_s, to u_s: the polynomial from there. */
-static inline void extrude_shift(struct extrude *ex, double dur_s, double u_s)
-{
-	double *c = ex->c, t = dur_s;
-
-	c[0] += (c[1] + (c[2] + (c[3] + c[4] * t) * t) * t) * t;
-	c[1] += (2.0 * c[2] + (3.0 * c[3] + 4.0 * c[4] * t) * t) * t;
-	c[2] += (3.0 * c[3] + 6.0 * c[4] * t) * t;
-	c[3] += 4.0 * c[4] * t;
-	ex->u_s = u_s;
-}
-
-/* From u_s to until_s or as far as one piece can go. False: it rests there. */
-static bool extrude_piece(struct extrude *ex, struct joint_piece *out)
-{
-	const double *c = ex->c;
-	double dur_s = ex->until_s - ex->u_s, u_s = ex->until_s, mid, inv = 1.0 / ex->stretch;
-	bool moves = c[1] != 0.0 || c[2] != 0.0 || c[3] != 0.0 || c[4] != 0.0;
-
-	out->start_s = extrude_time_s(ex, ex->u_s);
-	out->p = c[0];
-	if (moves && (c[3] != 0.0 || c[4] != 0.0)) {
-		double t = extrude_step_s(ex, dur_s);
-
-		if (t < dur_s) {
-			dur_s = 2.0 * t < dur_s ? t : 0.5 * dur_s;
-			u_s = ex->u_s + dur_s;
-			dur_s = u_s - ex->u_s; /* as rounded */
-		}
-		t = 0.5 * dur_s;
-		mid = (c[1] + (c[2] + (c[3] + c[4] * t) * t) * t) * t;
-		t = dur_s;
-		t = (c[1] + (c[2] + (c[3] + c[4] * t) * t) * t) * t;
-		out->v = (4.0 * mid - t) / dur_s;
-		out->a = 4.0 * (t - 2.0 * mid) / (dur_s * dur_s);
-	} else {
-		out->v = c[1];
-		out->a = 2.0 * c[2];
-	}
-	out->dur_s = dur_s * ex->stretch;
-	out->v *= inv;
-	out->a *= inv * inv;
-	extrude_shift(ex, dur_s, u_s);
-	out->p_end = ex->c[0];
-	return moves && out->dur_s > 0.0;
-}
-
-/* Set until_s: the next event, the end of what is known (drained), the horizon, a change of the clock.
- * Nothing beyond the horizon is decided: parameters may change there. */
-static enum joint_result extrude_until(struct extrude *ex, const struct trapq *tq, double horizon_s)
-{
-	struct extrude_boundary b;
-	uint64_t which = 0;
-	double event_s, half_s, limit_s;
-
-	for (;;) {
-		if (ex->u_s >= ex->end_s || ex->end_s == INFINITY)
-			extrude_clock(ex);
-		limit_s = ex->u0_s + (horizon_s - ex->t0_s) / ex->stretch;
-		limit_s = limit_s < ex->end_s ? limit_s : ex->end_s;
-		event_s = extrude_event(ex, &which);
-		half_s = ex->wide_s;
-		if (!extrude_look(ex, tq, limit_s + half_s, &b))
-			return JOINT_LOST;
-		while (b.known && b.at_s - half_s <= (event_s < limit_s ? event_s : limit_s)) {
-			if (!extrude_read(ex, tq, &b))
-				return JOINT_LOST;
-			event_s = extrude_event(ex, &which);
-			half_s = ex->wide_s;
-			if (!extrude_look(ex, tq, limit_s + half_s, &b))
-				return JOINT_LOST;
-		}
-		if (event_s <= ex->u_s) {
-			extrude_apply(ex, which);
-			continue;
-		}
-		ex->until_s = event_s < limit_s ? event_s : limit_s;
-		if (!b.known && b.at_s - half_s < ex->until_s)
-			ex->until_s = b.at_s - half_s;
-		if (ex->until_s > ex->u_s && ex->until_s < INFINITY)
-			return JOINT_PIECE;
-		return ex->until_s == limit_s && limit_s < ex->end_s ? JOINT_HORIZON : JOINT_DRAINED;
-	}
-}
-
-enum joint_result extrude_next(struct extrude *ex, const struct trapq *tq, double horizon_s,
-			       struct joint_piece *out)
-{
-	while (extrude_time_s(ex, ex->u_s) < horizon_s) {
-		if (ex->u_s >= ex->until_s) {
-			enum joint_result r = extrude_until(ex, tq, horizon_s);
-
-			if (r != JOINT_PIECE)
-				return r;
-		}
-		if (extrude_piece(ex, out))
-			return JOINT_PIECE;
-	}
-	return JOINT_HORIZON;
 }

@@ -7,7 +7,7 @@
  * averaged with a triangular window of half width `half` (the smooth time is twice that): a window
  * turns each jump of z and its derivatives into three of higher ones, half before, at and half after
  * it, so the output is a chain of quartics. They are handed on as quadratics that meet them at both
- * ends and in the middle, within EXTRUDE_ERROR_S or EXTRUDE_ERROR_STEPS.
+ * ends, parts of one or several at a time, within EXTRUDE_ERROR_S or EXTRUDE_ERROR_STEPS.
  * A change of source, advance or window at u = T is one more jump of z there, smoothed by the wider of
  * the two windows, at least EXTRUDE_HALF_MIN_S; so the output has no jump, not even of speed. With
  * that jump goes the step (w2^2 z2'' - w1^2 z1'' - w^2 (z2'' - z1'')) / 12, after which it is the new
@@ -34,7 +34,7 @@ enum {
 
 #define EXTRUDE_HALF_S_MAX 0.1
 #define EXTRUDE_HALF_MIN_S 0.005
-#define EXTRUDE_ERROR_S 50e-9      /* of the time of a step; or … */
+#define EXTRUDE_ERROR_S 200e-9     /* of the time of a step; or … */
 #define EXTRUDE_ERROR_STEPS 0.4e-6 /* … of position, whichever is more */
 
 struct extrude_change {
@@ -51,8 +51,16 @@ struct extrude_motion {
 struct extrude_jump {
 	double at_s, half_s;
 	double j0, j1, j2; /* of z, from at_s on */
+	double k2, k3, k4; /* times what of t^2, t^3, t^4 the events add once, twice, once */
 	int32_t state;     /* events passed: 3: complete */
 	struct extrude_motion after;
+};
+
+struct extrude_boundary {
+	double at_s; /* … or nothing is known from here on */
+	bool known;
+	bool change;  /* of parameters; else of phases */
+	bool touches; /* phase cursor begins there */
 };
 
 struct extrude {
@@ -65,7 +73,9 @@ struct extrude {
 	/* boundaries read: where y has come to */
 	uint64_t cursor; /* next phase */
 	struct extrude_motion now;
-	double shift;        /* weight * E less y while it moves */
+	double shift; /* weight * E less y while it moves */
+	struct extrude_boundary next;
+	bool ahead;          /* next is the boundary that comes */
 	bool moving, joined; /* in phase cursor - 1; no E motion was passed over since */
 	/* jumps whose window is not over */
 	uint64_t head, tail, begin, mid;

@@ -329,7 +329,7 @@ static void test_hand_over(void **state)
 					v = 0.0; /* it rested */
 				assert_true(fabs(q.p - p) < 1e-7);
 				if (q.start_s > 1.15 && q.start_s < 2.0)
-					assert_true(fabs(q.v - v) < 0.001 * cruise);
+					assert_true(fabs(q.v - v) < 0.01 * cruise);
 				p = q.p_end;
 				v = q.v + q.a * q.dur_s;
 				end = q.start_s + q.dur_s;
