@@ -181,7 +181,8 @@ enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s)
 		}
 		stepgen_split(sg, &q);
 	}
-	return STEPRUN_PULLED;
+	/* Behind an error there is nothing: who pulls until it ends must see one. */
+	return sg->error ? STEPRUN_DRAINED : STEPRUN_PULLED;
 }
 
 enum stepgen_result stepgen_next(struct stepgen *sg, double due_s, double limit_s,
