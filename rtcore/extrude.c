@@ -62,6 +62,7 @@ void extrude_init(struct extrude *ex, double weight, const struct extrude_param 
 		  const struct shaper *shaper, const struct trapq *tq)
 {
 	ex->weight = weight;
+	ex->error_s = EXTRUDE_ERROR_S;
 	ex->shaper = shaper;
 	ex->change = 0;
 	ex->change_head = 1;

@@ -7,7 +7,7 @@
  * averaged with a triangular window of half width `half` (the smooth time is twice that): a window
  * turns each jump of z and its derivatives into three of higher ones, half before, at and half after
  * it, so the output is a chain of quartics. They are handed on as quadratics that meet them at both
- * ends, parts of one or several at a time, within EXTRUDE_ERROR_S or EXTRUDE_ERROR_STEPS.
+ * ends, parts of one or several at a time, within error_s or EXTRUDE_ERROR_STEPS.
  * A change of source, advance or window at u = T is one more jump of z there, smoothed by the wider of
  * the two windows, at least EXTRUDE_HALF_MIN_S; so the output has no jump, not even of speed. With
  * that jump goes the step (w2^2 z2'' - w1^2 z1'' - w^2 (z2'' - z1'')) / 12, after which it is the new
@@ -34,7 +34,7 @@ enum {
 
 #define EXTRUDE_HALF_S_MAX 0.1
 #define EXTRUDE_HALF_MIN_S 0.005
-#define EXTRUDE_ERROR_S 200e-9     /* of the time of a step; or … */
+#define EXTRUDE_ERROR_S 200e-9     /* of the time of a step, unless error_s is less; or … */
 #define EXTRUDE_ERROR_STEPS 0.4e-6 /* … of position, whichever is more */
 
 struct extrude_change {
@@ -64,7 +64,8 @@ struct extrude_boundary {
 };
 
 struct extrude {
-	double weight; /* steps per mm of filament */
+	double weight;  /* steps per mm of filament */
+	double error_s; /* of a step's time, at most; set before the first piece is read */
 	const struct shaper *shaper;
 	/* changes; change[c & mask] is in force where boundaries are read */
 	uint64_t change, change_head;

@@ -58,7 +58,7 @@ static double extrude_step_s(const struct extrude *ex, double most_s)
 		double v0 = c[1], v1 = c[1] + (2.0 * c[2] + (3.0 * c[3] + 4.0 * c[4] * t) * t) * t;
 		double slow = v0 * v1 > 0.0 ? extrude_min(fabs(v0), fabs(v1)) - bend * t * t / 8.0
 					    : 0.0;
-		double error = extrude_max(EXTRUDE_ERROR_STEPS, slow * EXTRUDE_ERROR_S), room;
+		double error = extrude_max(EXTRUDE_ERROR_STEPS, slow * ex->error_s), room;
 
 		if (bend * t * t * t <= 124.0 * error)
 			return t;
@@ -120,7 +120,7 @@ static bool extrude_take(struct extrude *ex, struct extrude_sum *sum, struct joi
 	if (sum->parts > 0 && fabs(c[1] - sum->v_end) * all > EXTRUDE_ERROR_STEPS)
 		return false; /* without smoothing the speed jumps */
 	if (0.046 * (hi - lo) * all * all >
-	    extrude_max(EXTRUDE_ERROR_STEPS, 0.5 * slow * EXTRUDE_ERROR_S))
+	    extrude_max(EXTRUDE_ERROR_STEPS, 0.5 * slow * ex->error_s))
 		return false;
 	if (sum->parts == 0)
 		extrude_fit(ex, t, out);

@@ -8,7 +8,8 @@
 #include "steprun.h"
 
 #define STEPGEN_POSITION_MAX 0x1p52
-#define STEPGEN_EXTRUDE_S (1.2 * EXTRUDE_ERROR_S)
+#define STEPGEN_EXTRUDE_SHARE 0.2 /* of the tolerance, at most, for an extruder's pieces */
+#define STEPGEN_EXTRUDE_SLACK 1.2
 
 /* floor() as arithmetic; |v| < 2^62. */
 static int64_t stepgen_floor(double v)
@@ -32,8 +33,10 @@ void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const st
 	if (!(sg->filter_s > 0.0))
 		sg->filter_s = cfg->reversal_filter_s < 0.0 ? 0.0 : STEPGEN_REVERSAL_FILTER_S;
 	sg->min_interval_s = cfg->min_interval_s > 0.0 ? cfg->min_interval_s : 0.0;
-	if (cfg->extrude) /* what its pieces may be off */
-		sg->tol_s -= STEPGEN_EXTRUDE_S;
+	if (cfg->extrude) { /* what its pieces may be off */
+		cfg->extrude->error_s = fmin(EXTRUDE_ERROR_S, STEPGEN_EXTRUDE_SHARE * sg->tol_s);
+		sg->tol_s -= STEPGEN_EXTRUDE_SLACK * cfg->extrude->error_s;
+	}
 	sg->fractional = cfg->fractional;
 	sg->shift = 0;
 	stepcompress_unit(&sg->fit, 0);
