@@ -213,7 +213,7 @@ clean:
 ## help: this list
 help:
 	@sed -n 's/^## \([a-z-]*\): \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
-	@echo 'Variables: BUILD=dir OPT=-O2 SAN=address,undefined WERROR=-Werror SIZE=n FUZZ_S=s CROSS=prefix- V=1'
+	@echo 'Variables: BUILD=dir OPT=-O2 SAN=address,undefined WERROR=-Werror SIZE=n SEED=n FUZZ_S=s CROSS=prefix- V=1'
 
 # For scripts: `make -s print-TEST_BIN`.
 print-%:

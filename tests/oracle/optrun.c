@@ -157,13 +157,18 @@ bool optrun_end(const struct optrun *o, int64_t j, long double last_min, long do
 
 	optrun_copy(&c, o);
 	optrun_clip(&c, (long double)(j - 1), last_min, 1);
-	if (!c.n)
+	if (!c.n && !o->integer)
 		return false;
 	if (o->integer) {
 		int64_t i, a;
 
-		if (!optrun_integer(&c, &i, &a))
-			return false;
+		if (!c.n || !optrun_integer(&c, &i, &a)) {
+			/* Vertices are merged: the polygon may miss the one point that is known to fit. */
+			i = o->interval;
+			a = o->add;
+			if (!o->known || (long double)(i + a * (j - 1)) < last_min)
+				return false;
+		}
 		*interval = (long double)i;
 		*add = (long double)a;
 		return true;
