@@ -36,7 +36,7 @@ static int send_motor(struct machine *m, size_t motor)
 void extruders_send(struct machine *m)
 {
 	for (size_t i = 0; i < m->motors; i++)
-		if (m->motor[i].axis == AXIS_E)
+		if (m->motor[i].axes == 1u << AXIS_E)
 			send_motor(m, i); /* the planner is empty: there is room */
 }
 
@@ -82,7 +82,7 @@ static int find_motor(struct gcode *g, const struct machine *m, const struct gco
 		len = p->value_len;
 	}
 	for (size_t i = 0; i < m->motors; i++)
-		if (m->motor[i].axis == AXIS_E && strlen(m->motor[i].cfg->name) == len &&
+		if (m->motor[i].axes == 1u << AXIS_E && strlen(m->motor[i].cfg->name) == len &&
 		    !memcmp(m->motor[i].cfg->name, name, len))
 			return (int)i;
 	gcode_quote(shown, sizeof(shown), name, len);

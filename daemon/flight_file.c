@@ -245,8 +245,7 @@ void flight_file_identify(struct flight_file *f, const struct machine *m, const 
 	if (id.started_unix_s == 0)
 		id.started_unix_s = (int64_t)time(NULL);
 	snprintf(id.config, sizeof(id.config), "%s", config);
-	snprintf(id.kinematics, sizeof(id.kinematics), "%s",
-		 m->mc->kinematics == KINEMATICS_COREXY ? "corexy" : "cartesian");
+	snprintf(id.kinematics, sizeof(id.kinematics), "%s", m->mc->kinematics->name);
 	for (size_t i = 0; i < m->mcus; i++) {
 		snprintf(id.mcu[i].name, sizeof(id.mcu[i].name), "%s", m->mc->mcu[i].name);
 		if (m->session[i].state == SESSION_READY)

@@ -12,33 +12,22 @@
 /* The reasons given to trsync_trigger and friends: numbers of the host's own choice. */
 enum { REASON_HIT = 1, REASON_HOST = 2, REASON_END = 3, REASON_SILENCE = 4 };
 
+/* With several endstops the move waits until word of those that are closed already has come: a motor
+ * that its endstop has stopped must not get a new step clock. */
+#define ARMED_NS ((int64_t)50 * 1000 * 1000)
 #define ARM_LEAD_S 0.03        /* sampling starts this long after now: motion starts later */
 #define TIMEOUT_ONE_S 0.25     /* all on one MCU */
 #define TIMEOUT_SEVERAL_S 0.05 /* silence of one MCU stops the others within this */
 #define REPORT_SHARE 0.3
 #define SAMPLE_S 15e-6
-#define OVERTRAVEL 1.5 /* times the axis' range, from anywhere */
 #define READ_TIMEOUT_NS ((int64_t)2 * 1000 * 1000 * 1000)
 #define RETRY_NS ((int64_t)200 * 1000 * 1000) /* an answer may be lost on the wire */
 
 enum { SAMPLES = 4 };
 
-static const char axis_letter[] = "XYZE";
-
-static const struct machine_axis *axis_cfg(const struct machine *m)
-{
-	return &m->mc->axes[m->homing.axis];
-}
-
-static double direction(const struct machine *m)
-{
-	return axis_cfg(m)->homing_positive ? 1 : -1;
-}
-
 static void finish(struct machine *m, const char *error)
 {
 	m->homing.state = HOMING_IDLE;
-	m->homing.mask = 0;
 	gcode_resume(&m->gcode, error);
 }
 
@@ -55,49 +44,108 @@ void homing_abort(struct machine *m, const char *reason)
 		session_send(&m->session[m->homing.watch.trsync[i].mcu], MSG_ID_trsync_trigger, &t);
 	}
 	for (size_t i = 0; i < m->motors; i++)
-		for (int axis = 0; axis < MACHINE_AXES; axis++)
-			if (m->homing.motors & 1u << i && m->motor[i].steps_per_mm[axis] != 0)
-				m->homed &= ~(1u << axis);
+		if (m->homing.motors & 1u << i)
+			m->homed &= ~m->motor[i].axes;
 	machine_resume_motion(m, NULL);
 	finish(m, reason);
 }
 
 static void fail(struct machine *m, const char *what)
 {
-	char text[160];
+	const struct kinematics_homing *step = &m->homing.step[m->homing.at];
+	char text[160], axes[MACHINE_AXES + 1];
+	int n = 0;
 
-	snprintf(text, sizeof(text), "homing %c: %s", axis_letter[m->homing.axis], what);
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (step->axes & 1u << axis)
+			axes[n++] = "XYZ"[axis];
+	axes[n] = 0;
+	snprintf(text, sizeof(text), "homing %s: %s", axes, what);
 	homing_abort(m, text);
 }
 
 /* ---- arming ---- */
 
-/* The motors that turn when the axis moves, and the MCUs they are on, the endstop's first. */
+/* Whether the approach turns the motor. */
+static bool turns(const struct machine *m, size_t i)
+{
+	const struct machine_motor *motor = &m->motor[i];
+
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (motor->steps_per_mm[axis] * m->homing.back[axis] != 0)
+			return true;
+	return false;
+}
+
+/* The switches and which motors stop with each. The first one takes all that turn and have none of
+ * their own. */
 static void choose_motors(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	uint8_t first = (uint8_t)axis_cfg(m)->endstop_pin.mcu;
+	const struct machine_config *mc = m->mc;
+	uint32_t rails = h->step[h->at].rails;
 
-	memset(&h->watch, 0, sizeof(h->watch));
+	h->endstops = 0;
 	h->motors = 0;
-	h->watch.trsync[0].mcu = first;
-	h->watch.trsync[0].oid = m->trsync_oid[first];
-	h->watch.count = 1;
-	for (size_t i = 0; i < m->motors; i++) {
-		int at = 0;
+	for (size_t r = 0; r < mc->rail_count; r++)
+		for (size_t i = 0; rails & 1u << r && i < mc->rails[r].endstop_count; i++) {
+			const struct machine_endstop *e = &mc->rails[r].endstop[i];
+			const struct machine_input *input = m->endstop;
+			size_t k = 0;
 
-		if (m->motor[i].steps_per_mm[h->axis] == 0)
-			continue;
-		h->motors |= 1u << i;
-		while (at < h->watch.count && h->watch.trsync[at].mcu != m->motor[i].mcu)
-			at++;
-		if (at == h->watch.count) {
-			h->watch.trsync[at].mcu = m->motor[i].mcu;
-			h->watch.trsync[at].oid = m->trsync_oid[m->motor[i].mcu];
-			h->watch.count++;
+			while (!pin_same(input->pin, &e->pin))
+				input++;
+			while (k < h->endstops && h->endstop[k].input != input)
+				k++;
+			if (k == h->endstops)
+				h->endstop[h->endstops++] =
+					(struct homing_endstop){ .input = input };
+			h->endstop[k].motors |= e->steppers;
+			h->motors |= e->steppers;
+		}
+	for (size_t i = 0; i < m->motors; i++)
+		if (!(h->motors & 1u << i) && turns(m, i)) {
+			h->endstop[0].motors |= 1u << i;
+			h->motors |= 1u << i;
+		}
+}
+
+/* One trsync for each MCU of each switch, its own first. False if there are too many. */
+static bool choose_trsyncs(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	struct ctl_homing *w = &h->watch;
+
+	memset(w, 0, sizeof(*w));
+	w->hit = REASON_HIT;
+	w->timeout_s = TIMEOUT_ONE_S;
+	for (size_t k = 0; k < h->endstops; k++) {
+		int first = w->count;
+
+		w->motors[k] = h->endstop[k].motors;
+
+		for (size_t i = 0; i <= m->motors; i++) {
+			uint8_t mcu = i ? m->motor[i - 1].mcu
+					: (uint8_t)h->endstop[k].input->pin->mcu;
+			int at = first;
+
+			if (i && !(h->endstop[k].motors & 1u << (i - 1)))
+				continue;
+			while (at < w->count && w->trsync[at].mcu != mcu)
+				at++;
+			if (at < w->count)
+				continue;
+			if (at == ENGINE_TRSYNCS)
+				return false;
+			w->trsync[at].mcu = mcu;
+			w->trsync[at].oid = m->trsync_oid[mcu][k];
+			w->trsync[at].group = (uint8_t)k;
+			w->count++;
+			if (at > first)
+				w->timeout_s = TIMEOUT_SEVERAL_S;
 		}
 	}
-	h->watch.timeout_s = h->watch.count == 1 ? TIMEOUT_ONE_S : TIMEOUT_SEVERAL_S;
+	return true;
 }
 
 static bool clock_at(const struct machine *m, int mcu, double at_s, uint32_t *clock)
@@ -131,115 +179,254 @@ static bool arm_trsync(struct machine *m, int i, double at_s)
 		return false;
 	for (size_t k = 0; k < m->motors; k++) {
 		stop.oid = m->motor[k].oid;
-		if (h->motors & 1u << k && m->motor[k].mcu == s->mcu &&
+		if (h->endstop[h->watch.trsync[i].group].motors & 1u << k &&
+		    m->motor[k].mcu == s->mcu &&
 		    !session_send(s, MSG_ID_stepper_stop_on_trigger, &stop))
 			return false;
 	}
 	return session_send(s, MSG_ID_trsync_set_timeout, &timeout);
 }
 
-static bool arm(struct machine *m, double speed_mm_s)
+/* Steps per mm on the way to the switch, of the finest motor that stops with it. */
+static double steps_per_mm(const struct machine *m, uint32_t motors)
 {
-	struct homing *h = &m->homing;
-	const struct pin *pin = &axis_cfg(m)->endstop_pin;
-	const struct machine_motor *motor = NULL;
+	const struct homing *h = &m->homing;
+	double off_mm[MOVE_AXES], most = 0;
+
+	for (int axis = 0; axis < MOVE_AXES; axis++)
+		off_mm[axis] = h->home_mm[axis] + 0.1 * h->back[axis];
+	for (size_t i = 0; i < m->motors; i++)
+		if (motors & 1u << i)
+			most = fmax(most, fabs(machine_motor_steps(m, i, off_mm) -
+					       machine_motor_steps(m, i, h->home_mm)) /
+						  0.1);
+	return most > 0 ? most : 1;
+}
+
+/* Sampling once a step. */
+static bool arm_endstop(struct machine *m, size_t k, double at_s, double speed_mm_s)
+{
+	struct homing_endstop *e = &m->homing.endstop[k];
+	const struct pin *pin = e->input->pin;
 	double freq_hz = m->status.mcu[pin->mcu].map.freq_hz;
-	double at_s = machine_now_s(m) + ARM_LEAD_S;
-	struct ctl_rec watch = { .kind = CTL_HOMING };
-	struct msg_endstop_home home = { .oid = h->endstop_oid[h->axis],
+	double rest_ticks = freq_hz / (speed_mm_s * steps_per_mm(m, e->motors));
+	struct msg_endstop_home home = { .oid = e->input->oid,
 					 .sample_ticks = (uint32_t)(SAMPLE_S * freq_hz),
 					 .sample_count = SAMPLES,
 					 .pin_value = !pin->invert,
-					 .trsync_oid = m->trsync_oid[pin->mcu],
+					 .trsync_oid = m->trsync_oid[pin->mcu][k],
 					 .trigger_reason = REASON_HIT };
 
-	for (size_t i = 0; i < m->motors && !motor; i++)
-		if (h->motors & 1u << i)
-			motor = &m->motor[i];
-	if (!motor || !clock_at(m, pin->mcu, at_s, &home.clock))
-		return false;
-	home.rest_ticks = h->rest_ticks =
-		(uint32_t)fmax(1, freq_hz * motor->cfg->step_distance_mm / speed_mm_s);
+	e->trigger_s = 0;
+	e->rest_ticks = home.rest_ticks = (uint32_t)fmin(fmax(1, rest_ticks), 1e-2 * freq_hz);
+	return clock_at(m, pin->mcu, at_s, &home.clock) &&
+	       session_send(&m->session[pin->mcu], MSG_ID_endstop_home, &home);
+}
+
+static bool arm(struct machine *m, double speed_mm_s)
+{
+	struct homing *h = &m->homing;
+	double at_s = machine_now_s(m) + ARM_LEAD_S;
+	struct ctl_rec watch = { .kind = CTL_HOMING };
+
 	for (int i = 0; i < h->watch.count; i++)
 		if (!arm_trsync(m, i, at_s))
 			return false;
+	for (size_t k = 0; k < h->endstops; k++)
+		if (!arm_endstop(m, k, at_s, speed_mm_s))
+			return false;
+	h->watch.start_s = at_s;
 	watch.homing = h->watch;
-	return session_send(&m->session[pin->mcu], MSG_ID_endstop_home, &home) &&
-	       machine_control(m, &watch);
+	return machine_control(m, &watch);
 }
 
 /* ---- moving ---- */
 
-/* Queue a move of the axis alone and a sync behind it. */
-static bool move_axis(struct machine *m, double to_mm, double speed_mm_s)
+/* Queue a move and a sync behind it. */
+static bool move_to(struct machine *m, const double to_mm[MOVE_AXES], double speed_mm_s)
 {
-	double target_mm[MOVE_AXES];
-
-	memcpy(target_mm, planner_position(m->planner), sizeof(target_mm));
-	target_mm[m->homing.axis] = to_mm;
-	if (planner_move(m->planner, target_mm, speed_mm_s, 0) < 0)
+	if (planner_move(m->planner, to_mm, speed_mm_s, 0) < 0)
 		return false;
 	m->homing.sync = machine_sync(m);
 	return m->homing.sync != 0;
 }
 
+/* The switches, or a place that far before them. */
+static void place(const struct machine *m, double back_mm, double to_mm[MOVE_AXES])
+{
+	const struct homing *h = &m->homing;
+
+	for (int axis = 0; axis < MOVE_AXES; axis++)
+		to_mm[axis] = h->home_mm[axis] + h->back[axis] * back_mm;
+}
+
+/* The approach begins once its time has come. */
+static void go(struct machine *m)
+{
+	struct homing *h = &m->homing;
+
+	if (m->now_ns < h->go_ns)
+		return;
+	h->state = HOMING_PROBE;
+	if (!move_to(m, h->home_mm,
+		     h->pass == 0 ? h->rail->homing_speed_mm_s : h->rail->second_homing_speed_mm_s))
+		fail(m, "the machine has no room for the move; try again");
+}
+
 static void approach(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	const struct machine_axis *a = axis_cfg(m);
-	double range_mm = a->position_max_mm - a->position_min_mm;
-	double travel_mm = h->pass == 0 ? OVERTRAVEL * range_mm : 2 * a->homing_retract_mm;
-	double speed = h->pass == 0 ? a->homing_speed_mm_s : a->second_homing_speed_mm_s;
+	const struct kinematics_homing *step = &h->step[h->at];
+	const struct machine_rail *r = h->rail;
+	double speed = h->pass == 0 ? r->homing_speed_mm_s : r->second_homing_speed_mm_s;
 	double from_mm[MOVE_AXES];
 
 	h->hit = false;
 	h->deadline_ns = 0;
-	h->state = HOMING_PROBE;
-	memcpy(from_mm, planner_position(m->planner), sizeof(from_mm));
-	memcpy(h->before_mm, from_mm, sizeof(from_mm));
+	h->path.speed_mm_s = 0;
 	/* Called this far away that the endstop comes before the end of the move. */
-	from_mm[h->axis] = a->position_endstop_mm - direction(m) * travel_mm;
-	if (planner_set_position(m->planner, from_mm) < 0 || !arm(m, speed) ||
-	    !move_axis(m, a->position_endstop_mm, speed))
+	place(m, 2 * r->homing_retract_mm, from_mm);
+	for (int axis = 0; axis < MACHINE_AXES && h->pass == 0; axis++)
+		if (step->far_mm[axis] == step->far_mm[axis])
+			from_mm[axis] = step->far_mm[axis];
+	if (planner_set_position(m->planner, from_mm) < 0 || !arm(m, speed)) {
 		fail(m, "the machine has no room for the move; try again");
+		return;
+	}
+	h->state = HOMING_ARMED;
+	h->go_ns = h->endstops > 1 ? m->now_ns + ARMED_NS : m->now_ns;
+	go(m);
 }
 
-static void next_axis(struct machine *m)
+/* Where the step leads, and from which side. */
+static void aim(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	const struct kinematics_homing *step = &h->step[h->at];
+	double length = 0;
+
+	memcpy(h->home_mm, planner_position(m->planner), sizeof(h->home_mm));
+	memset(h->back, 0, sizeof(h->back));
+	for (int axis = 0; axis < MACHINE_AXES; axis++) {
+		if (step->home_mm[axis] != step->home_mm[axis])
+			continue; /* stays */
+		h->home_mm[axis] = step->home_mm[axis];
+		h->back[axis] = step->far_mm[axis] - step->home_mm[axis];
+		length = hypot(length, h->back[axis]);
+	}
+	for (int axis = 0; axis < MACHINE_AXES && length > 0; axis++)
+		h->back[axis] /= length;
+}
+
+/* Nothing moves: the axes are where they are said to be. */
+static bool name_only(struct machine *m)
 {
 	struct homing *h = &m->homing;
 
-	for (h->axis = 0; h->axis < MACHINE_AXES; h->axis++)
-		if (h->mask & 1u << h->axis)
-			break;
-	if (h->axis == MACHINE_AXES) {
-		finish(m, NULL);
-		return;
+	if (planner_set_position(m->planner, h->home_mm) < 0)
+		return false;
+	gcode_set_position(&m->gcode, GCODE_MASK_ALL, h->home_mm);
+	m->homed |= h->step[h->at].axes;
+	return true;
+}
+
+/* The first carriages again. */
+static bool restore_duals(struct machine *m, char *err)
+{
+	for (size_t i = 0; i < m->dual.pairs; i++) {
+		const struct dual_pair *p = &m->dual.pair[i];
+
+		if ((p->mode[0] != DUAL_PRIMARY || p->mode[1] != DUAL_RESTS) &&
+		    dual_set(m, p->rail[0], DUAL_PRIMARY, err) < 0)
+			return false;
 	}
+	return true;
+}
+
+static void next_step(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	char err[GCODE_ERR_MAX] = "the machine has no room for it; try again";
+
+	for (;; h->at++) {
+		const struct kinematics_homing *step = &h->step[h->at];
+
+		if (h->at == h->steps) {
+			finish(m, restore_duals(m, err) ? NULL : err);
+			return;
+		}
+		h->motors = 0;
+		if (step->dual >= 0 && dual_set(m, step->dual, DUAL_PRIMARY, err) < 0) {
+			fail(m, err);
+			return;
+		}
+		aim(m);
+		if (step->rails)
+			break;
+		if (!name_only(m)) {
+			fail(m, err);
+			return;
+		}
+	}
+	for (size_t r = m->mc->rail_count; r-- > 0;)
+		if (h->step[h->at].rails & 1u << r)
+			h->rail = &m->mc->rails[r];
 	h->pass = 0;
 	choose_motors(m);
+	if (!choose_trsyncs(m)) {
+		fail(m, "its motors and endstops are on more MCUs than can be watched");
+		return;
+	}
 	approach(m);
+}
+
+/* Carriages one by one, in the order X, Y, Z, the second one of a pair behind the first. */
+static size_t carriage_steps(const struct machine *m, uint32_t mask, struct kinematics_homing *step)
+{
+	size_t n = 0;
+
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		for (size_t r = 0; r < m->mc->rail_count && n < KINEMATICS_HOMING_MAX; r++)
+			if (m->mc->rails[r].axis == axis && mask & 1u << axis)
+				kinematics_home_rail(m->mc, r, &step[n++]);
+	return n;
+}
+
+/* Whether all of a step's rails have switches that an MCU can watch. */
+static int check_endstops(const struct machine *m, const struct kinematics_homing *step, char *err)
+{
+	for (size_t r = 0; r < m->mc->rail_count; r++) {
+		const struct machine_rail *rail = &m->mc->rails[r];
+		bool missing = rail->endstop_count == 0;
+
+		for (size_t i = 0; i < rail->endstop_count; i++)
+			missing |= rail->endstop[i].pin.mcu < 0;
+		if (!missing || !(step->rails & 1u << r))
+			continue;
+		return kinematics_refuse(err, GCODE_ERR_MAX,
+					 "axis %c cannot home; expected an endstop_pin in [%s]",
+					 "XYZ"[__builtin_ctz(step->axes)], rail -> name);
+	}
+	return 0;
 }
 
 int homing_start(struct machine *m, uint32_t mask, char *err)
 {
 	struct homing *h = &m->homing;
 
-	for (int i = 0; i < MACHINE_AXES; i++) {
-		if (mask & 1u << i &&
-		    (!m->mc->axes[i].endstop_pin.set || m->mc->axes[i].endstop_pin.mcu < 0)) {
-			snprintf(err, GCODE_ERR_MAX,
-				 "axis %c cannot home; expected an endstop_pin in [stepper_%c]",
-				 axis_letter[i], axis_letter[i] - 'A' + 'a');
+	h->steps = m->mc->kinematics->homing ? m->mc->kinematics->homing(m->mc, mask, h->step)
+					     : carriage_steps(m, mask, h->step);
+	for (size_t i = 0; i < h->steps; i++)
+		if (check_endstops(m, &h->step[i], err) < 0)
 			return -EINVAL;
-		}
-	}
 	if (machine_motors_on(m) < 0)
 		return -EAGAIN;
 	h->sync = machine_sync(m);
 	if (h->sync == 0)
 		return -EAGAIN;
-	h->mask = mask;
+	h->at = 0;
 	h->watch.count = 0;
+	h->motors = 0;
 	h->state = HOMING_SETTLE;
 	return -EINPROGRESS;
 }
@@ -249,12 +436,15 @@ int homing_start(struct machine *m, uint32_t mask, char *err)
 static void ask_unread(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	struct msg_endstop_query_state query = { .oid = h->endstop_oid[h->axis] };
+	struct msg_endstop_query_state query;
 	struct msg_stepper_get_position ask;
 
-	if (h->endstop_unread)
-		session_send(&m->session[axis_cfg(m)->endstop_pin.mcu], MSG_ID_endstop_query_state,
-			     &query);
+	for (size_t k = 0; k < h->endstops; k++) {
+		query.oid = h->endstop[k].input->oid;
+		if (h->endstop[k].unread)
+			session_send(&m->session[h->endstop[k].input->pin->mcu],
+				     MSG_ID_endstop_query_state, &query);
+	}
 	for (size_t i = 0; i < m->motors; i++) {
 		ask.oid = m->motor[i].oid;
 		if (h->motors_unread & 1u << i)
@@ -269,20 +459,31 @@ static void ask_unread(struct machine *m)
 static void ask_counters(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	const struct pin *pin = &axis_cfg(m)->endstop_pin;
-	struct msg_endstop_home off = { .oid = h->endstop_oid[h->axis] };
 	struct msg_trsync_trigger t = { .reason = REASON_HOST };
 
-	session_send(&m->session[pin->mcu], MSG_ID_endstop_home, &off);
+	for (size_t k = 0; k < h->endstops; k++) {
+		struct msg_endstop_home off = { .oid = h->endstop[k].input->oid };
+
+		session_send(&m->session[h->endstop[k].input->pin->mcu], MSG_ID_endstop_home, &off);
+		h->endstop[k].unread = true;
+		h->endstop[k].trigger_s = machine_now_s(m); /* until its state tells better */
+	}
 	for (int i = 0; i < h->watch.count; i++) {
 		t.oid = h->watch.trsync[i].oid;
 		session_send(&m->session[h->watch.trsync[i].mcu], MSG_ID_trsync_trigger, &t);
 	}
 	h->motors_unread = h->motors;
-	h->endstop_unread = true;
 	ask_unread(m);
 	h->state = HOMING_READ;
 	h->deadline_ns = m->now_ns + READ_TIMEOUT_NS;
+}
+
+static double trigger_of(const struct homing *h, size_t motor)
+{
+	for (size_t k = 0; k < h->endstops; k++)
+		if (h->endstop[k].motors & 1u << motor)
+			return h->endstop[k].trigger_s;
+	return 0;
 }
 
 /* All counters are back: the engine goes on from them. */
@@ -295,70 +496,69 @@ static void take_counters(struct machine *m)
 		if (!(h->motors & 1u << i))
 			continue;
 		if (m->hooks.halted)
-			m->hooks.halted(m->hooks.ctx, (int)i, h->trigger_s);
+			m->hooks.halted(m->hooks.ctx, (int)i, trigger_of(h, i));
 		rec.resync.stepper = (uint8_t)i;
 		rec.resync.count = h->count[i];
 		machine_control(m, &rec);
 	}
 }
 
-/* The axis was at its endstop when that triggered. */
-static void name_position(struct machine *m)
-{
-	struct homing *h = &m->homing;
-	double at_mm[MOVE_AXES], by_mm[MOVE_AXES];
-
-	homing_overrun(m, by_mm);
-	memcpy(at_mm, h->before_mm, sizeof(at_mm));
-	at_mm[h->axis] = axis_cfg(m)->position_endstop_mm;
-	for (int axis = 0; axis < MACHINE_AXES; axis++)
-		at_mm[axis] += by_mm[axis];
-	machine_resume_motion(m, at_mm);
-	m->homed |= 1u << h->axis;
-}
-
-static double retracted_mm(const struct machine *m)
-{
-	return axis_cfg(m)->position_endstop_mm - direction(m) * axis_cfg(m)->homing_retract_mm;
-}
-
 /* Where the counters will be after the retract: the second approach has to move them on. */
-static void expect_retract(struct machine *m)
+static void expect_retract(struct machine *m, const double to_mm[MOVE_AXES])
 {
 	struct homing *h = &m->homing;
-	double by_mm = retracted_mm(m) - planner_position(m->planner)[h->axis];
+	const double *at_mm = planner_position(m->planner);
 
 	for (size_t i = 0; i < m->motors; i++) {
-		int64_t steps = llround(by_mm * m->motor[i].steps_per_mm[h->axis]);
+		int64_t steps = llround(machine_motor_steps(m, i, to_mm) -
+					machine_motor_steps(m, i, at_mm));
 
 		h->count_before[i] = h->count[i] +
 				     (m->motor[i].cfg->dir_pin.invert ? -steps : steps);
 	}
 }
 
+/* Whether each switch let its motors move before it was closed (again). */
+static bool all_moved(const struct machine *m)
+{
+	const struct homing *h = &m->homing;
+
+	for (size_t k = 0; k < h->endstops; k++) {
+		bool moved = h->pass == 0;
+
+		for (size_t i = 0; i < m->motors; i++)
+			if (h->endstop[k].motors & 1u << i &&
+			    llabs(h->count[i] - h->count_before[i]) > 1)
+				moved = true;
+		if (!moved)
+			return false;
+	}
+	return true;
+}
+
 static void counters_read(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	const struct machine_axis *a = axis_cfg(m);
-	bool moved = h->pass == 0;
+	double at_mm[MOVE_AXES], retract_mm = h->rail->homing_retract_mm;
 
 	take_counters(m);
-	for (size_t i = 0; i < m->motors; i++)
-		if (h->motors & 1u << i && llabs(h->count[i] - h->count_before[i]) > 1)
-			moved = true;
-	if (!moved) {
+	if (!all_moved(m)) {
 		fail(m, "the endstop is still triggered after the retract");
 		return;
 	}
-	name_position(m);
-	if (a->homing_retract_mm <= 0 || h->pass == 1) {
-		h->mask &= ~(1u << h->axis);
-		next_axis(m);
+	/* The axes were at home when the endstops triggered. */
+	homing_found(m, at_mm);
+	machine_resume_motion(m, at_mm);
+	m->homed |= h->step[h->at].axes;
+	if (retract_mm <= 0 || h->pass == 1) {
+		h->at++;
+		next_step(m);
 		return;
 	}
-	expect_retract(m);
+	place(m, retract_mm, at_mm);
+	expect_retract(m, at_mm);
 	h->state = HOMING_RETRACT;
-	if (!move_axis(m, retracted_mm(m), a->homing_retract_speed_mm_s))
+	if (!move_to(m, at_mm, h->rail->homing_retract_speed_mm_s))
 		fail(m, "the machine has no room for the move; try again");
 }
 
@@ -375,19 +575,33 @@ static void position_read(struct machine *m, int mcu, const struct msg_stepper_p
 }
 
 /* The trigger's time: the sample before the one that would come next. */
-static void endstop_read(struct machine *m, int mcu, const struct msg_endstop_state *e)
+static void endstop_read(struct machine *m, int mcu, const struct msg_endstop_state *msg)
 {
 	const struct clockmap *map = &m->status.mcu[mcu].map;
-	uint64_t now_clock;
+	struct homing *h = &m->homing;
 
-	if (mcu != axis_cfg(m)->endstop_pin.mcu || e->oid != m->homing.endstop_oid[m->homing.axis])
-		return;
-	m->homing.endstop_unread = false;
-	if (!clockmap_clock(map, machine_now_s(m), &now_clock))
-		return;
-	now_clock += (uint64_t)(int64_t)(int32_t)(e->next_clock - m->homing.rest_ticks -
-						  (uint32_t)now_clock);
-	m->homing.trigger_s = clockmap_time_s(map, now_clock);
+	for (size_t k = 0; k < h->endstops; k++) {
+		struct homing_endstop *e = &h->endstop[k];
+		uint64_t now_clock;
+
+		if (mcu != e->input->pin->mcu || msg->oid != e->input->oid)
+			continue;
+		e->unread = false;
+		if (!clockmap_clock(map, machine_now_s(m), &now_clock))
+			continue;
+		now_clock += (uint64_t)(int64_t)(int32_t)(msg->next_clock - e->rest_ticks -
+							  (uint32_t)now_clock);
+		e->trigger_s = clockmap_time_s(map, now_clock);
+	}
+}
+
+static bool all_read(const struct homing *h)
+{
+	bool read = h->motors_unread == 0;
+
+	for (size_t k = 0; k < h->endstops; k++)
+		read &= !h->endstop[k].unread;
+	return read;
 }
 
 static bool read_message(struct machine *m, const struct ev_message *msg)
@@ -405,7 +619,7 @@ static bool read_message(struct machine *m, const struct ev_message *msg)
 		endstop_read(m, msg->mcu, &any.endstop_state);
 	else
 		position_read(m, msg->mcu, &any.stepper_position);
-	if (m->homing.motors_unread == 0 && !m->homing.endstop_unread)
+	if (all_read(&m->homing))
 		counters_read(m);
 	return true;
 }
@@ -424,18 +638,22 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 		fail(m, "the endstop did not trigger before the end of the move");
 		return;
 	}
-	h->trigger_s = machine_now_s(m); /* until the endstop's state tells better */
 	ask_counters(m);
 }
 
 /* The move is over and no trigger was heard of: either there was none, or word of it was lost. The
- * trsync fires now, if it has not yet, and says why it did. */
+ * trsyncs fire now, if they have not yet, and say why they did. */
 static void ask_reason(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	struct msg_trsync_trigger t = { .oid = h->watch.trsync[0].oid, .reason = REASON_END };
+	struct msg_trsync_trigger t = { .reason = REASON_END };
 
-	session_send(&m->session[h->watch.trsync[0].mcu], MSG_ID_trsync_trigger, &t);
+	for (int i = 0; i < h->watch.count; i++) {
+		if (i && h->watch.trsync[i].group == h->watch.trsync[i - 1].group)
+			continue;
+		t.oid = h->watch.trsync[i].oid;
+		session_send(&m->session[h->watch.trsync[i].mcu], MSG_ID_trsync_trigger, &t);
+	}
 	h->retry_ns = m->now_ns + RETRY_NS;
 }
 
@@ -445,7 +663,7 @@ static void sync_reached(struct machine *m)
 
 	switch (h->state) {
 	case HOMING_SETTLE:
-		next_axis(m);
+		next_step(m);
 		break;
 	case HOMING_PROBE:
 		ask_reason(m);
@@ -474,7 +692,7 @@ bool homing_event(struct machine *m, const struct ev_rec *ev)
 		sync_reached(m);
 		return true;
 	case EV_HOMING_STOP:
-		if (h->state == HOMING_PROBE)
+		if (h->state == HOMING_PROBE || h->state == HOMING_ARMED)
 			stopped(m, &ev->homing_stop);
 		return true;
 	case EV_MESSAGE:
@@ -490,6 +708,8 @@ void homing_tick(struct machine *m)
 	struct homing *h = &m->homing;
 	bool asked = h->state == HOMING_READ || (h->state == HOMING_PROBE && h->deadline_ns != 0);
 
+	if (h->state == HOMING_ARMED)
+		go(m);
 	if (h->state == HOMING_PROBE)
 		homing_look(m);
 	if (!asked)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "control.h"
+#include "daemon/kinematics/kinematics.h"
 
 struct machine;
 struct ev_rec;
@@ -18,7 +19,8 @@ struct ev_rec;
 enum homing_state {
 	HOMING_IDLE,
 	HOMING_SETTLE,  /* waits until earlier motion has been executed */
-	HOMING_PROBE,   /* moves towards the endstop */
+	HOMING_ARMED,   /* the endstops are watched; which are closed already is heard of now */
+	HOMING_PROBE,   /* moves towards the endstops */
 	HOMING_READ,    /* stopped: reads the steppers' counters back */
 	HOMING_RETRACT, /* moves away, before the second approach */
 };
@@ -32,25 +34,35 @@ struct homing_path {
 	int64_t stepper_count[ENGINE_STEPPERS];
 };
 
+/* A switch of the approach: a group of the rt core's watch. */
+struct homing_endstop {
+	const struct machine_input *input;
+	uint32_t motors;     /* mask of those that stop with it */
+	uint32_t rest_ticks; /* between two samples */
+	bool unread;         /* its state has not come back */
+	double trigger_s;    /* machine time */
+};
+
 struct homing {
 	enum homing_state state;
-	uint32_t mask; /* axes still to be homed, the one under way included */
-	int axis;      /* AXIS_X .. AXIS_Z */
-	int pass;      /* 0 first approach, 1 second */
-	uint32_t sync; /* the sync that is waited for */
+	struct kinematics_homing step[KINEMATICS_HOMING_MAX];
+	size_t steps, at;                /* number of them, the one under way */
+	const struct machine_rail *rail; /* the first one of it: how fast, how far back */
+	int pass;                        /* 0 first approach, 1 second */
+	uint32_t sync;                   /* the sync that is waited for */
 	bool hit;
 	uint8_t reason;
 	struct ctl_homing watch;
-	uint32_t motors;                       /* mask of the motors that stop with the axis */
+	struct homing_endstop endstop[MACHINE_ENDSTOP_MAX];
+	size_t endstops;
+	uint32_t motors;                       /* mask of all motors that turn */
 	uint32_t motors_unread;                /* of these, whose counter has not come back */
-	bool endstop_unread;                   /* its state has not come back */
 	int64_t count[ENGINE_STEPPERS];        /* as the MCUs say */
 	int64_t count_before[ENGINE_STEPPERS]; /* where the second approach starts */
-	double before_mm[MOVE_AXES];           /* the axes before the approach */
-	uint8_t endstop_oid[MOVE_AXES];        /* on the endstop's MCU */
-	uint32_t rest_ticks;                   /* between two samples of the endstop */
-	double trigger_s;                      /* machine time */
+	double home_mm[MOVE_AXES];             /* the axes when the switches are closed */
+	double back[MOVE_AXES];                /* unit vector away from them */
 	struct homing_path path;
+	int64_t go_ns;                 /* the move starts then */
 	int64_t deadline_ns, retry_ns; /* of the questions asked; 0: none is open */
 };
 
@@ -68,8 +80,8 @@ void homing_abort(struct machine *m, const char *reason);
 
 /* homing_path.c: keep the latest state of the approach. At each poll while it lasts. */
 void homing_look(struct machine *m);
-/* How far the axes have come since the trigger. Motors on the endstop's own MCU stopped with it; word
- * to others went through the host, and they need not have stopped at the same time. */
-void homing_overrun(const struct machine *m, double by_mm[MOVE_AXES]);
+/* Where the axes are at rest. Motors on their endstop's own MCU stopped with it; word to others went
+ * through the host, and they went on a little. */
+void homing_found(const struct machine *m, double at_mm[MOVE_AXES]);
 
 #endif

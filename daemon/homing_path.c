@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Where an approach was when its endstop triggered, and where the axes have come to rest. */
+/* Where an approach was when its endstops triggered, and where the axes have come to rest. */
 #include <string.h>
 
 #include "daemon/homing.h"
@@ -16,25 +16,40 @@ void homing_look(struct machine *m)
 	memcpy(p->stepper_count, m->status.stepper_count, sizeof(p->stepper_count));
 }
 
-void homing_overrun(const struct machine *m, double by_mm[MOVE_AXES])
+/* How far motor i has gone on since the switch it stops with was closed, steps. */
+static double overrun_steps(const struct machine *m, size_t i, const struct homing_endstop *e)
 {
 	const struct homing *h = &m->homing;
 	const struct homing_path *p = &h->path;
-	const struct machine_axis *a = &m->mc->axes[h->axis];
-	double steps[ENGINE_STEPPERS] = { 0 }, at_mm[MOVE_AXES];
+	const struct machine_motor *motor = &m->motor[i];
+	int64_t count = motor->cfg->dir_pin.invert ? -h->count[i] : h->count[i];
+	double at_mm[MOVE_AXES];
 
-	memcpy(at_mm, p->position_mm, sizeof(at_mm));
-	at_mm[h->axis] += (a->homing_positive ? 1 : -1) * p->speed_mm_s * (h->trigger_s - p->at_s);
-	for (size_t i = 0; i < m->motors; i++) {
-		const struct machine_motor *motor = &m->motor[i];
-		int64_t count = motor->cfg->dir_pin.invert ? -h->count[i] : h->count[i];
+	/* Not seen moving: it stood on its endstop. */
+	if (motor->mcu == e->input->pin->mcu || p->speed_mm_s <= 0)
+		return 0;
+	for (int axis = 0; axis < MOVE_AXES; axis++)
+		at_mm[axis] = p->position_mm[axis] -
+			      h->back[axis] * p->speed_mm_s * (e->trigger_s - p->at_s);
+	return p->stepper_at_steps[i] + (double)(count - p->stepper_count[i]) -
+	       machine_motor_steps(m, i, at_mm);
+}
 
-		/* Not seen moving: it stood on its endstop. */
-		if (!(h->motors & 1u << i) || motor->mcu == a->endstop_pin.mcu || p->speed_mm_s <= 0)
-			continue;
-		steps[i] = p->stepper_at_steps[i] + (double)(count - p->stepper_count[i]);
-		for (int axis = 0; axis < MOVE_AXES; axis++)
-			steps[i] -= motor->steps_per_mm[axis] * at_mm[axis];
-	}
-	machine_steppers_to_axes(m, steps, by_mm);
+void homing_found(const struct machine *m, double at_mm[MOVE_AXES])
+{
+	const struct homing *h = &m->homing;
+	double steps[ENGINE_STEPPERS], found_mm[MOVE_AXES];
+
+	for (size_t i = 0; i < m->motors; i++)
+		steps[i] = machine_motor_steps(m, i, h->home_mm);
+	for (size_t k = 0; k < h->endstops; k++)
+		for (size_t i = 0; i < m->motors; i++)
+			if (h->endstop[k].motors & 1u << i)
+				steps[i] += overrun_steps(m, i, &h->endstop[k]);
+	memcpy(at_mm, h->home_mm, MOVE_AXES * sizeof(*at_mm));
+	memcpy(found_mm, h->home_mm, sizeof(found_mm));
+	machine_steppers_to_axes(m, steps, found_mm);
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (found_mm[axis] == found_mm[axis])
+			at_mm[axis] = found_mm[axis];
 }

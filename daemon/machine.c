@@ -314,13 +314,19 @@ static void limit_step_rates(struct machine *m, struct planner_limits *l)
 		const struct machine_motor *motor = &m->motor[i];
 		double rate_hz = STEP_RATE_SHARE / (2 * motor->cfg->step_pulse_s), norm = 0;
 
-		for (int k = 0; k < MOVE_AXES; k++)
-			norm = hypot(norm, motor->steps_per_mm[k]);
-		if (norm > fabs(motor->steps_per_mm[motor->axis]))
+		/* Also a second carriage's, which rests at first. */
+		for (size_t r = 0; r < m->mc->rail_count; r++)
+			norm = hypot(norm, motor->cfg->carriage[r] / motor->cfg->step_distance_mm);
+		if (motor->axes & 1u << AXIS_E)
+			norm = motor->steps_per_mm[AXIS_E];
+		if (!(norm > 0) || motor->cfg->joint.kind != KIN_LINEAR)
+			continue; /* of joints that are no sums: machine_move() */
+		if (motor->axes & (motor->axes - 1))
 			lower(&m->velocity_mm_s_cap, rate_hz / norm);
 		else
-			lower(&l->axis_velocity_mm_s_max[motor->axis], rate_hz / norm);
-		if (motor->axis == AXIS_E)
+			lower(&l->axis_velocity_mm_s_max[__builtin_ctz(motor->axes)],
+			      rate_hz / norm);
+		if (motor->axes & 1u << AXIS_E)
 			lower(&l->extrude_velocity_mm_s_max, rate_hz / norm);
 	}
 	lower(&l->velocity_mm_s_max, m->velocity_mm_s_cap);
@@ -419,6 +425,8 @@ struct machine *machine_new(const struct machine_config *mc,
 	machine_gcode_init(m);
 	shapers_init(m);
 	extruders_init(m);
+	if (m->dual.pairs)
+		dual_attach(&m->gcode, m);
 	return m;
 }
 

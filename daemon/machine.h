@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/checker/checker.h"
 #include "daemon/config/machine_config.h"
+#include "daemon/dual.h"
 #include "daemon/gcode/gcode.h"
 #include "daemon/gcode/gcode_objects.h"
 #include "daemon/homing.h"
@@ -27,6 +29,7 @@ enum {
 	MACHINE_CONTROL_RECORDS = 1024,
 	MACHINE_EVENT_RECORDS = 1024,
 	MACHINE_TEXT_MAX = 512,
+	MACHINE_ENDSTOPS = 16,
 };
 
 enum machine_state {
@@ -42,11 +45,17 @@ struct machine_motor {
 	const struct machine_stepper *cfg;
 	double steps_per_mm[MOVE_AXES]; /* weights of the axes */
 	uint8_t mcu, oid;
-	int axis;          /* AXIS_X .. AXIS_E: whose section it is in */
+	uint32_t axes;     /* mask of those it may move */
 	int enable_output; /* index in outputs, -1: none */
 	bool configured;
 	struct extrude_param extrude; /* axis E: as last set */
 	double smooth_s;              /* also while there is no advance */
+};
+
+/* A switch's input. */
+struct machine_input {
+	const struct pin *pin;
+	uint8_t oid;
 };
 
 struct machine_output {
@@ -93,7 +102,12 @@ struct machine {
 	struct machine_shaper shaper[SHAPER_AXES]; /* as last set */
 	int extruder;                              /* whose filament E is; 0 also without any */
 	double half_s; /* half of the longest smooth time so far: the delay is never less */
-	uint8_t trsync_oid[ENGINE_MCUS];
+	struct machine_input endstop[MACHINE_ENDSTOPS];
+	size_t endstops;
+	size_t trsyncs; /* on each MCU: as many as switches in one approach */
+	uint8_t trsync_oid[ENGINE_MCUS][MACHINE_ENDSTOP_MAX];
+	struct dual dual;
+	bool linear; /* all joints are sums of the axes */
 	struct homing homing;
 	enum machine_state state;
 	char reason[MACHINE_TEXT_MAX]; /* of FAULT, SHUTDOWN, FAILED */
@@ -153,8 +167,24 @@ int machine_motors_on(struct machine *m);
  * machine_new(). */
 void machine_reset_mcus(struct machine *m);
 
+/* machine_joints.c */
+
+/* How many steps a mm of each axis gives the motor, with carriages as they are. */
+void machine_motor_weights(const struct machine *m, const struct machine_motor *motor,
+			   double steps_per_mm[MOVE_AXES]);
+/* Where motor i's joint is with the axes there, in steps. */
+double machine_motor_steps(const struct machine *m, size_t i, const double at_mm[MOVE_AXES]);
+/* The motor's joint as the checker wants it. */
+void machine_checker_joint(const struct machine_stepper *cfg, struct checker_joint *out);
+/* Whether a straight move from the planned position may be made: 0, or -EINVAL with a text in err. */
+int machine_check_move(const struct machine *m, const double to_mm[MOVE_AXES], char *err);
+/* The same for a place on the way of moves to come, wherever they come from. */
+int machine_check_place(const struct machine *m, const double at_mm[MOVE_AXES], char *err);
+/* As planner_move(), within what the joints can do. */
+int machine_move(struct machine *m, const double to_mm[MOVE_AXES], double feed_mm_s, uint32_t line);
+
 /* Forward kinematics: where the axes are with the steppers' joints there. An axis without a motor
- * stays at 0. */
+ * stays at 0; not a number where no place fits. */
 void machine_steppers_to_axes(const struct machine *m, const double at_steps[ENGINE_STEPPERS],
 			      double mm[MOVE_AXES]);
 

@@ -7,8 +7,6 @@
 
 #include "daemon/machine.h"
 
-static const char axis_letter[] = "XYZE";
-
 static int refuse(char *err, const char *why)
 {
 	snprintf(err, GCODE_ERR_MAX, "%s", why);
@@ -21,33 +19,6 @@ static int check_state(const struct machine *m, char *err)
 	if (m->state == MACHINE_READY)
 		return 0;
 	return refuse(err, m->reason[0] ? m->reason : "the machine is not ready");
-}
-
-static int check_target(const struct machine *m, const double target_mm[MOVE_AXES], char *err)
-{
-	const double *from_mm = planner_position(m->planner);
-
-	for (int i = 0; i < MACHINE_AXES; i++) {
-		const struct machine_axis *axis = &m->mc->axes[i];
-
-		if (fabs(target_mm[i] - from_mm[i]) < 1e-9)
-			continue;
-		if (m->mc->stepd.require_homing && !(m->homed & 1u << i)) {
-			snprintf(err, GCODE_ERR_MAX,
-				 "axis %c has no known position; expected G28 %c or "
-				 "SET_KINEMATIC_POSITION before it moves",
-				 axis_letter[i], axis_letter[i]);
-			return -EINVAL;
-		}
-		if (target_mm[i] < axis->position_min_mm - 1e-9 ||
-		    target_mm[i] > axis->position_max_mm + 1e-9) {
-			snprintf(err, GCODE_ERR_MAX,
-				 "%c=%.4f mm is out of reach; expected %.4f .. %.4f", axis_letter[i],
-				 target_mm[i], axis->position_min_mm, axis->position_max_mm);
-			return -EINVAL;
-		}
-	}
-	return 0;
 }
 
 /* A planner result, with the planner's own words for an error. */
@@ -64,12 +35,12 @@ static int op_move(void *ctx, const struct gcode_target *t, char *err)
 	int rc = check_state(m, err);
 
 	if (rc == 0)
-		rc = check_target(m, t->position_mm, err);
+		rc = machine_check_move(m, t->position_mm, err);
 	if (rc == 0)
 		rc = machine_motors_on(m);
 	if (rc < 0)
 		return rc;
-	return planned(m, planner_move(m->planner, t->position_mm, t->feed_mm_s, t->line), err);
+	return planned(m, machine_move(m, t->position_mm, t->feed_mm_s, t->line), err);
 }
 
 static int op_check(void *ctx, const struct gcode_target *t, char *err)
@@ -77,7 +48,7 @@ static int op_check(void *ctx, const struct gcode_target *t, char *err)
 	struct machine *m = ctx;
 	int rc = check_state(m, err);
 
-	return rc < 0 ? rc : check_target(m, t->position_mm, err);
+	return rc < 0 ? rc : machine_check_place(m, t->position_mm, err);
 }
 
 static int op_dwell(void *ctx, double dwell_s, char *err)
@@ -183,6 +154,7 @@ static int op_motors_off(void *ctx, uint32_t mask, char *err)
 {
 	struct machine *m = ctx;
 	int rc = check_state(m, err);
+	uint32_t off = 0;
 
 	if (rc < 0)
 		return rc;
@@ -191,15 +163,16 @@ static int op_motors_off(void *ctx, uint32_t mask, char *err)
 	for (size_t i = 0; i < m->motors; i++) {
 		int out = m->motor[i].enable_output;
 
-		if (out < 0 || !(mask & 1u << m->motor[i].axis))
+		if (out < 0 || !(mask & m->motor[i].axes))
 			continue;
+		off |= m->motor[i].axes;
 		/* Come to rest before the motors lose their hold. */
 		if (planner_dwell(m->planner, 0.1) < 0 ||
 		    planner_output(m->planner, (uint16_t)out, 0) < 0)
 			return -EAGAIN;
 	}
 	m->motors_on = false;
-	m->homed &= ~mask;
+	m->homed &= ~(mask | off);
 	return 0;
 }
 
@@ -230,33 +203,6 @@ static int op_restart(void *ctx, bool firmware, char *err)
 	m->restart_wanted = true;
 	m->restart_firmware = firmware;
 	return 0;
-}
-
-/* The first motor of an axis' sections, or -1. */
-static int motor_of(const struct machine *m, int axis)
-{
-	for (size_t i = 0; i < m->motors; i++)
-		if (m->motor[i].axis == axis)
-			return (int)i;
-	return -1;
-}
-
-void machine_steppers_to_axes(const struct machine *m, const double at_steps[ENGINE_STEPPERS],
-			      double mm[MOVE_AXES])
-{
-	double joint_mm[MOVE_AXES] = { 0 };
-
-	for (int axis = 0; axis < MOVE_AXES; axis++) {
-		int i = motor_of(m, axis);
-
-		if (i >= 0)
-			joint_mm[axis] = at_steps[i] * m->motor[i].cfg->step_distance_mm;
-	}
-	memcpy(mm, joint_mm, sizeof(joint_mm));
-	if (m->mc->kinematics == KINEMATICS_COREXY) { /* X+Y and X-Y, see machine_setup.c */
-		mm[AXIS_X] = 0.5 * (joint_mm[AXIS_X] + joint_mm[AXIS_Y]);
-		mm[AXIS_Y] = 0.5 * (joint_mm[AXIS_X] - joint_mm[AXIS_Y]);
-	}
 }
 
 static bool op_position(void *ctx, struct gcode_position *out)

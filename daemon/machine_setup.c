@@ -5,23 +5,31 @@
 #include <string.h>
 
 #include "daemon/extruders.h"
+#include "daemon/kinematics/kinematics.h"
 #include "daemon/machine.h"
 
 /* ---- which motors and outputs there are ---- */
 
-/* Weights of a motor's joint: how many steps a mm of each axis gives it. */
-static void set_weights(const struct machine *m, struct machine_motor *motor)
+/* The axes that a motor's joint depends on. */
+static uint32_t axes_of(const struct machine_config *mc, const struct machine_stepper *cfg)
 {
-	double per_mm = 1 / motor->cfg->step_distance_mm;
-	bool corexy = m->mc->kinematics == KINEMATICS_COREXY;
+	uint32_t axes = 0;
 
-	motor->steps_per_mm[motor->axis] = per_mm;
-	if (corexy && motor->axis == AXIS_X) {
-		motor->steps_per_mm[AXIS_Y] = per_mm;
-	} else if (corexy && motor->axis == AXIS_Y) {
-		motor->steps_per_mm[AXIS_X] = per_mm;
-		motor->steps_per_mm[AXIS_Y] = -per_mm;
+	switch (cfg->joint.kind) {
+	case KIN_ROD:
+		return cfg->joint.flat ? 1u << AXIS_X | 1u << AXIS_Z : 7;
+	case KIN_RADIUS:
+	case KIN_ANGLE:
+		return 1u << AXIS_X | 1u << AXIS_Y;
+	case KIN_LINEAR:
+		break;
+	default:
+		return 7;
 	}
+	for (size_t r = 0; r < mc->rail_count; r++)
+		if (cfg->carriage[r] != 0 && mc->rails[r].axis >= 0)
+			axes |= 1u << mc->rails[r].axis;
+	return axes;
 }
 
 /* Index of the output on that pin, added if it is new; -1 if there are too many. */
@@ -37,8 +45,8 @@ static int add_output(struct machine *m, const struct pin *pin)
 	return (int)m->outputs++;
 }
 
-static bool add_motor(struct machine *m, const struct machine_stepper *cfg, int axis, char *err,
-		      size_t err_size)
+static bool add_motor(struct machine *m, const struct machine_stepper *cfg, uint32_t axes,
+		      char *err, size_t err_size)
 {
 	struct machine_motor *motor = &m->motor[m->motors];
 
@@ -47,10 +55,10 @@ static bool add_motor(struct machine *m, const struct machine_stepper *cfg, int 
 		return false;
 	}
 	motor->cfg = cfg;
-	motor->axis = axis;
+	motor->axes = axes;
 	motor->mcu = (uint8_t)cfg->step_pin.mcu;
 	motor->enable_output = -1;
-	set_weights(m, motor);
+	machine_motor_weights(m, motor, motor->steps_per_mm);
 	if (cfg->enable_pin.set) {
 		motor->enable_output = add_output(m, &cfg->enable_pin);
 		if (motor->enable_output < 0) {
@@ -60,6 +68,70 @@ static bool add_motor(struct machine *m, const struct machine_stepper *cfg, int 
 		}
 	}
 	m->motors++;
+	return true;
+}
+
+static bool add_endstop(struct machine *m, const struct pin *pin, char *err, size_t err_size)
+{
+	for (size_t i = 0; i < m->endstops; i++)
+		if (pin_same(m->endstop[i].pin, pin))
+			return true; /* rails may share one */
+	if (m->endstops == MACHINE_ENDSTOPS) {
+		snprintf(err, err_size, "more than %d endstops", MACHINE_ENDSTOPS);
+		return false;
+	}
+	m->endstop[m->endstops++].pin = pin;
+	return true;
+}
+
+/* The switches, and how many of them one approach has. */
+static bool add_endstops(struct machine *m, char *err, size_t err_size)
+{
+	const struct machine_config *mc = m->mc;
+	size_t joints = 0;
+
+	m->trsyncs = 1;
+	for (size_t r = 0; r < mc->rail_count; r++) {
+		const struct machine_rail *rail = &mc->rails[r];
+
+		for (size_t i = 0; i < rail->endstop_count; i++)
+			if (!add_endstop(m, &rail->endstop[i].pin, err, err_size))
+				return false;
+		if (rail->axis < 0) /* joints home together */
+			joints += rail->endstop_count;
+		if (rail->endstop_count > m->trsyncs)
+			m->trsyncs = rail->endstop_count;
+	}
+	m->trsyncs = joints > m->trsyncs ? joints : m->trsyncs;
+	if (m->trsyncs <= MACHINE_ENDSTOP_MAX)
+		return true;
+	snprintf(err, err_size, "more than %d endstops that home together", MACHINE_ENDSTOP_MAX);
+	return false;
+}
+
+/* Steppers of extruders, and those that follow one. */
+static bool add_extruders(struct machine *m, char *err, size_t err_size)
+{
+	const struct machine_config *mc = m->mc;
+
+	for (size_t i = 0; i < mc->extruder_count; i++) {
+		const struct machine_extruder *e = &mc->extruders[i];
+
+		if (!e->has_stepper)
+			continue;
+		if (!add_motor(m, &e->stepper, 1u << AXIS_E, err, err_size))
+			return false;
+		extruders_motor(m, m->motors - 1, (int)i, e->pressure_advance_s,
+				e->pressure_advance_smooth_s);
+	}
+	for (size_t i = 0; i < mc->extruder_stepper_count; i++) {
+		const struct machine_extruder_stepper *e = &mc->extruder_steppers[i];
+
+		if (!add_motor(m, &e->stepper, 1u << AXIS_E, err, err_size))
+			return false;
+		extruders_motor(m, m->motors - 1, e->extruder, e->pressure_advance_s,
+				e->pressure_advance_smooth_s);
+	}
 	return true;
 }
 
@@ -73,29 +145,13 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 		return false;
 	}
 	m->mcus = mc->mcu_count;
-	for (int axis = 0; axis < MACHINE_AXES; axis++)
-		for (size_t i = 0; i < mc->axes[axis].stepper_count; i++)
-			if (!add_motor(m, &mc->steppers[mc->axes[axis].stepper[i]], axis, err,
-				       err_size))
-				return false;
-	for (size_t i = 0; i < mc->extruder_count; i++) {
-		const struct machine_extruder *e = &mc->extruders[i];
-
-		if (!e->has_stepper)
-			continue;
-		if (!add_motor(m, &e->stepper, AXIS_E, err, err_size))
+	m->linear = kinematics_linear(mc);
+	dual_init(&m->dual, mc);
+	for (size_t i = 0; i < mc->stepper_count; i++)
+		if (!add_motor(m, &mc->steppers[i], axes_of(mc, &mc->steppers[i]), err, err_size))
 			return false;
-		extruders_motor(m, m->motors - 1, (int)i, e->pressure_advance_s,
-				e->pressure_advance_smooth_s);
-	}
-	for (size_t i = 0; i < mc->extruder_stepper_count; i++) {
-		const struct machine_extruder_stepper *e = &mc->extruder_steppers[i];
-
-		if (!add_motor(m, &e->stepper, AXIS_E, err, err_size))
-			return false;
-		extruders_motor(m, m->motors - 1, e->extruder, e->pressure_advance_s,
-				e->pressure_advance_smooth_s);
-	}
+	if (!add_endstops(m, err, err_size) || !add_extruders(m, err, err_size))
+		return false;
 	m->fan_output = -1;
 	if (mc->fan.pin.set) {
 		m->fan_output = add_output(m, &mc->fan.pin);
@@ -155,8 +211,10 @@ static bool configure_motor(struct machine *m, struct session *s, size_t i)
 	rec.stepper.reversal_filter_s = m->mc->stepd.reversal_filter_s;
 	rec.stepper.min_interval_s = 2 * cfg->step_pulse_s;
 	memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));
-	rec.stepper.extruder = motor->axis == AXIS_E;
+	rec.stepper.extruder = motor->axes == 1u << AXIS_E;
 	rec.stepper.extrude = motor->extrude;
+	rec.stepper.kin = cfg->joint;
+	rec.stepper.steps_per_unit = 1 / cfg->step_distance_mm;
 	motor->configured = true;
 	return machine_control(m, &rec);
 }
@@ -213,34 +271,33 @@ static bool configure_output(struct machine *m, struct session *s, size_t i)
 	return machine_control(m, &rec);
 }
 
-static bool configure_endstop(struct machine *m, struct session *s, int axis)
+static bool configure_endstop(struct machine *m, struct session *s, struct machine_input *in)
 {
-	const struct pin *pin = &m->mc->axes[axis].endstop_pin;
+	const struct pin *pin = in->pin;
 	struct msg_config_endstop c = { .pull_up = pin->pull == PIN_PULL_UP };
 	struct msg_endstop_home off = { .sample_count = 0 };
 	uint32_t number;
 
 	if (!pin->set || pin->mcu != s->mcu)
 		return true;
-	if (!session_oid(s, &m->homing.endstop_oid[axis]) ||
-	    !session_pin(s, pin->name, UINT8_MAX, &number))
+	if (!session_oid(s, &in->oid) || !session_pin(s, pin->name, UINT8_MAX, &number))
 		return false;
-	c.oid = m->homing.endstop_oid[axis];
+	c.oid = in->oid;
 	c.pin = (uint8_t)number;
 	off.oid = c.oid;
-	off.trsync_oid = m->trsync_oid[s->mcu];
+	off.trsync_oid = m->trsync_oid[s->mcu][0];
 	return session_config(s, MSG_ID_config_endstop, &c) &&
 	       session_rearm(s, MSG_ID_endstop_home, &off);
 }
 
-static bool configure_trsync(struct machine *m, struct session *s)
+static bool configure_trsync(struct session *s, uint8_t *oid)
 {
 	struct msg_config_trsync c;
 	struct msg_trsync_start stop = { .report_ticks = 0 };
 
-	if (!session_oid(s, &m->trsync_oid[s->mcu]))
+	if (!session_oid(s, oid))
 		return false;
-	c.oid = m->trsync_oid[s->mcu];
+	c.oid = *oid;
 	stop.oid = c.oid;
 	return session_config(s, MSG_ID_config_trsync, &c) &&
 	       session_rearm(s, MSG_ID_trsync_start, &stop);
@@ -256,8 +313,11 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 	for (size_t i = 0; i < m->outputs; i++)
 		if (m->output[i].mcu == s->mcu && !configure_output(m, s, i))
 			return false;
-	for (int axis = 0; axis < MACHINE_AXES; axis++)
-		if (!configure_endstop(m, s, axis))
+	for (size_t i = 0; i < m->endstops; i++)
+		if (!configure_endstop(m, s, &m->endstop[i]))
 			return false;
-	return configure_trsync(m, s);
+	for (size_t i = 0; i < m->trsyncs; i++)
+		if (!configure_trsync(s, &m->trsync_oid[s->mcu][i]))
+			return false;
+	return true;
 }

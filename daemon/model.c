@@ -5,45 +5,43 @@
 #include <stdio.h>
 
 #include "daemon/config/machine_config.h"
+#include "daemon/kinematics/kinematics.h"
 #include "daemon/overrides.h"
 
-static const char axis_letter[] = "xyze";
+static const char axis_letter[] = "xyzeuvwabcdf";
 
-static void put_stepper(const struct machine_stepper *s, int axis)
+static void put_stepper(const struct machine_stepper *s, const double weight[KINEMATICS_MODEL_AXES])
 {
-	printf("stepper axis=%c step=%s dir=%s steps_per_mm=%.17g mcu=%d name=%s invert_dir=%d "
+	printf("stepper");
+	for (int axis = 0; axis < KINEMATICS_MODEL_AXES; axis++)
+		if (weight[axis] != 0)
+			printf(" %c=%.17g", axis_letter[axis], weight[axis]);
+	printf(" step=%s dir=%s steps_per_mm=%.17g mcu=%d name=%s invert_dir=%d "
 	       "invert_step=%d\n",
-	       axis_letter[axis], s->step_pin.name, s->dir_pin.name, 1 / s->step_distance_mm,
-	       s->step_pin.mcu, s->name, s->dir_pin.invert, s->step_pin.invert);
-}
-
-static void put_endstop(const struct machine_axis *a, int axis)
-{
-	if (a->endstop_pin.set && a->endstop_pin.mcu >= 0)
-		printf("endstop axis=%c pin=%s trigger=%.17g mcu=%d at_max=%d invert=%d\n",
-		       axis_letter[axis], a->endstop_pin.name, a->position_endstop_mm,
-		       a->endstop_pin.mcu, a->homing_positive, a->endstop_pin.invert);
+	       s->step_pin.name, s->dir_pin.name, 1 / s->step_distance_mm, s->step_pin.mcu, s->name,
+	       s->dir_pin.invert, s->step_pin.invert);
 }
 
 static void put_model(const struct machine_config *mc)
 {
-	const struct machine_axis *a = mc->axes;
+	static const double extruder[KINEMATICS_MODEL_AXES] = { [AXIS_E] = 1 };
+	struct kinematics_model model;
 
-	printf("# written by stepd model\nkinematics %s\n",
-	       mc->kinematics == KINEMATICS_COREXY ? "corexy" : "cartesian");
-	/* Somewhere on the bed, so that homing has a way to go. */
-	printf("start");
-	for (int i = 0; i < MACHINE_AXES; i++)
-		printf(" %c=%.17g", axis_letter[i],
-		       a[i].position_min_mm + 0.1 * (a[i].position_max_mm - a[i].position_min_mm));
+	kinematics_model(mc, &model);
+	printf("# written by stepd model: %s\nstart", mc->kinematics->name);
+	for (int axis = 0; axis < KINEMATICS_MODEL_AXES; axis++)
+		if (model.start_mm[axis] != 0)
+			printf(" %c=%.17g", axis_letter[axis], model.start_mm[axis]);
 	printf("\n");
-	for (int axis = 0; axis < MACHINE_AXES; axis++) {
-		for (size_t i = 0; i < a[axis].stepper_count; i++)
-			put_stepper(&mc->steppers[a[axis].stepper[i]], axis);
-		put_endstop(&a[axis], axis);
-	}
+	for (size_t i = 0; i < mc->stepper_count; i++)
+		put_stepper(&mc->steppers[i], model.weight[i]);
+	for (size_t i = 0; i < model.endstops; i++)
+		printf("endstop axis=%c pin=%s trigger=%.17g mcu=%d at_max=%d invert=%d\n",
+		       axis_letter[model.endstop[i].axis], model.endstop[i].pin->name,
+		       model.endstop[i].trigger_mm, model.endstop[i].pin->mcu,
+		       model.endstop[i].at_max, model.endstop[i].pin->invert);
 	if (mc->extruder_count > 0 && mc->extruders[0].has_stepper)
-		put_stepper(&mc->extruders[0].stepper, MACHINE_AXES);
+		put_stepper(&mc->extruders[0].stepper, extruder);
 }
 
 int model_main(int argc, char **argv)

@@ -353,14 +353,14 @@ int planner_output(struct planner *p, uint16_t output, uint16_t value)
 	return add_aside(p, &rec, false);
 }
 
-int planner_shaper(struct planner *p, const struct plan_shaper *shaper)
+int planner_shaper(struct planner *p, const struct plan_shaper *shaper, bool stop)
 {
 	struct plan_rec rec;
 
 	memset(&rec, 0, sizeof(rec));
 	rec.kind = PLAN_SHAPER;
 	rec.shaper = *shaper;
-	return add_aside(p, &rec, false);
+	return add_aside(p, &rec, stop);
 }
 
 int planner_extrude(struct planner *p, const struct plan_extrude *extrude)
@@ -420,10 +420,43 @@ int planner_limits_set(struct planner *p, const struct planner_limits *to)
 	return rc;
 }
 
+int planner_weights(struct planner *p, uint8_t stepper, const double steps_per_mm[MOVE_AXES])
+{
+	struct plan_rec rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = PLAN_WEIGHTS;
+	rec.weights.stepper = stepper;
+	memcpy(rec.weights.steps_per_mm, steps_per_mm, sizeof(rec.weights.steps_per_mm));
+	return add_aside(p, &rec, true);
+}
+
+uint32_t planner_asides_room(const struct planner *p)
+{
+	return p->mask + 1 - (p->aside_tail - p->aside_head);
+}
+
+/* Of the records that wait, those that are no motion stay. */
+static void keep_weights(struct planner *p)
+{
+	uint32_t kept = p->aside_head;
+
+	for (uint32_t i = p->aside_head; i != p->aside_tail; i++) {
+		struct aside *a = &p->aside[i & p->mask];
+
+		if (a->rec.kind != PLAN_WEIGHTS)
+			continue;
+		p->aside[kept & p->mask] = *a;
+		p->aside[kept & p->mask].before = p->la.head;
+		kept++;
+	}
+	p->aside_tail = kept;
+}
+
 void planner_drop(struct planner *p, const double position_mm[MOVE_AXES])
 {
 	lookahead_clear(&p->la);
-	p->aside_head = p->aside_tail;
+	keep_weights(p);
 	p->refuses = false;
 	if (position_mm)
 		memcpy(p->sent_mm, position_mm, sizeof(p->sent_mm));

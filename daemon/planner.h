@@ -89,7 +89,7 @@ int planner_sync(struct planner *p, uint32_t sync_id);
 /* Set an output between the move before and the move after; motion runs through. */
 int planner_output(struct planner *p, uint16_t output, uint16_t value);
 /* From the move after it on the axes are shaped like this; motion runs through. */
-int planner_shaper(struct planner *p, const struct plan_shaper *shaper);
+int planner_shaper(struct planner *p, const struct plan_shaper *shaper, bool stop);
 /* Likewise for an extruder's stepper. */
 int planner_extrude(struct planner *p, const struct plan_extrude *extrude);
 /* Come to rest; E of the moves after is that extruder's filament. */
@@ -109,7 +109,12 @@ bool planner_flush(struct planner *p);
 /* Parameters change for the moves to come: for the flight recorder; motion runs through. */
 int planner_note(struct planner *p, const struct plan_notes *notes);
 
-/* Forget all that has not been handed over. The position becomes position_mm, or, if that is
+/* Come to rest; from then on that stepper's joint follows the axes with these weights. */
+int planner_weights(struct planner *p, uint8_t stepper, const double steps_per_mm[MOVE_AXES]);
+/* How many of the records above surely fit. */
+uint32_t planner_asides_room(const struct planner *p);
+
+/* Forget all motion that has not been handed over (weights stay). The position becomes position_mm, or, if that is
  * NULL, the end of the last move that was handed over. The next move starts from rest: the
  * caller stops the consumer too. */
 void planner_drop(struct planner *p, const double position_mm[MOVE_AXES]);

@@ -39,7 +39,6 @@ void recorder_setup(struct recorder *r, const struct machine *m)
 		return;
 	rec.setup.tolerance_s = m->mc->stepd.step_tolerance_s;
 	rec.setup.reversal_filter_s = m->mc->stepd.reversal_filter_s;
-	rec.setup.corexy = m->mc->kinematics == KINEMATICS_COREXY;
 	put(r, &rec);
 	for (size_t i = 0; i < m->mcus; i++) {
 		memset(&rec, 0, sizeof(rec));
@@ -56,11 +55,12 @@ void recorder_setup(struct recorder *r, const struct machine *m)
 		rec.kind = PLAN_TRACE_STEPPER;
 		snprintf(rec.stepper.name, sizeof(rec.stepper.name), "%.31s", motor->cfg->name);
 		rec.stepper.mcu = motor->mcu;
-		rec.stepper.extruder = motor->axis == AXIS_E;
+		rec.stepper.extruder = motor->axes == 1u << AXIS_E;
 		rec.stepper.extrude = motor->extrude;
 		rec.stepper.dir_sign = motor->cfg->dir_pin.invert ? -1 : 1;
 		rec.stepper.step_invert = motor->cfg->step_pin.invert;
 		memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));
+		machine_checker_joint(motor->cfg, &rec.stepper.joint);
 		rec.stepper.min_distance_clock = (uint64_t)(2 * motor->cfg->step_pulse_s *
 							    dictionary_number(d, "CLOCK_FREQ", 0));
 		snprintf(rec.stepper.step_pin, sizeof(rec.stepper.step_pin), "%.31s",
@@ -139,6 +139,13 @@ static void translate(const struct recorder *r, struct plan_trace_rec *out)
 		out->extrude.at_s = rec->extrude.at_s;
 		out->extrude.extrude.stepper = rec->index;
 		out->extrude.extrude.param = rec->extrude.param;
+		break;
+	case FLIGHT_WEIGHTS:
+		out->kind = PLAN_TRACE_WEIGHTS;
+		out->weights.at_s = rec->weights.at_s;
+		out->weights.stepper = rec->index;
+		memcpy(out->weights.steps_per_mm, rec->weights.steps_per_mm,
+		       sizeof(rec->weights.steps_per_mm));
 		break;
 	case FLIGHT_HOLD:
 		if (rec->index == ENGINE_RESUMED)

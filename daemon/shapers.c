@@ -9,6 +9,11 @@
 #include "daemon/machine.h"
 #include "shaper.h"
 
+bool shapers_shapes(const struct machine_shaper *s)
+{
+	return s->freq_hz > 0 && s->type != SHAPER_NONE;
+}
+
 bool shapers_plan(const struct machine_shaper shaper[SHAPER_AXES], struct plan_shaper *out,
 		  char err[SHAPERS_ERROR_MAX])
 {
@@ -40,7 +45,7 @@ int shapers_send(struct machine *m)
 
 	shapers_plan(m->shaper, &plan, err); /* checked where it came from */
 	plan.delay_s = m->half_s;
-	return planner_shaper(m->planner, &plan);
+	return planner_shaper(m->planner, &plan, !m->linear);
 }
 
 /* The n-th word of SHAPERS_TYPES, or NULL. */
@@ -141,6 +146,12 @@ static enum gcode_result set_input_shaper(struct gcode *g, const struct gcode_li
 		report(g, m);
 		return GCODE_OK;
 	}
+	for (int i = 0; i < SHAPER_AXES && !m->linear; i++)
+		if (shapers_shapes(&set[i]))
+			return gcode_fail(g,
+					  "%c can't be shaped: expected none, as motors of these "
+					  "kinematics are no sums of the axes",
+					  'X' + i);
 	if (!shapers_plan(set, &plan, err))
 		return gcode_fail(g, "%s", err);
 	if (m->state != MACHINE_READY)

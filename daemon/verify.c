@@ -124,6 +124,7 @@ static int setup_record(struct verify *v, const struct plan_trace_rec *rec)
 		s->mcu = rec->stepper.mcu;
 		s->dir_sign = rec->stepper.dir_sign;
 		memcpy(s->steps_per_mm, rec->stepper.steps_per_mm, sizeof(s->steps_per_mm));
+		s->joint = rec->stepper.joint;
 		s->min_distance_clock = rec->stepper.min_distance_clock;
 		s->extruder = rec->stepper.extruder;
 		s->source = rec->stepper.extrude.source;
@@ -282,6 +283,10 @@ static int motion_record(struct verify *v, const struct plan_trace_rec *rec)
 		break;
 	case PLAN_TRACE_STOP:
 		ret = checker_stop(c, rec->halt.at_s);
+		break;
+	case PLAN_TRACE_WEIGHTS:
+		ret = checker_weights(c, rec->weights.stepper, rec->weights.at_s,
+				      rec->weights.steps_per_mm);
 		break;
 	case PLAN_TRACE_RESYNC:
 		ret = checker_resync(c, rec->resync.stepper, rec->resync.at_s, rec->resync.count);

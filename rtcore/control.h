@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kin.h"
 #include "move.h"
 #include "wire.h"
 
@@ -19,19 +20,20 @@ enum {
 	ENGINE_STEPPERS = 16,
 	ENGINE_EXTRUDERS = 8, /* steppers of extruders among them */
 	ENGINE_OUTPUTS = 32,
-	ENGINE_ENDSTOPS = 8,
+	ENGINE_TRSYNCS = 16,
+	ENGINE_HOMING_GROUPS = 8,
 };
 
 enum ctl_kind {
-	CTL_SEND,      /* .send: a command for one MCU, as soon as the link allows */
-	CTL_MCU_IDS,   /* .mcu_ids: the MCU's dictionary is known */
-	CTL_MCU_READY, /* .mcu_ready: it is configured and may get motion */
-	CTL_STEPPER,   /* .stepper: a joint and where its steps go */
-	CTL_OUTPUT,    /* .output: a queued output */
-	CTL_RESYNC,    /* .resync: at rest; a stepper's counter as read back from its MCU */
-	CTL_POSITION,  /* .position_mm: name the axes' position; at rest */
-	CTL_HOMING, /* .homing: watch these trsyncs, stop everything when one fires; count 0: none */
-	CTL_ABORT,  /* forget all motion that has not been handed out, until PLAN_RESUME */
+	CTL_SEND,       /* .send: a command for one MCU, as soon as the link allows */
+	CTL_MCU_IDS,    /* .mcu_ids: the MCU's dictionary is known */
+	CTL_MCU_READY,  /* .mcu_ready: it is configured and may get motion */
+	CTL_STEPPER,    /* .stepper: a joint and where its steps go */
+	CTL_OUTPUT,     /* .output: a queued output */
+	CTL_RESYNC,     /* .resync: at rest; a stepper's counter as read back from its MCU */
+	CTL_POSITION,   /* .position_mm: name the axes' position; at rest */
+	CTL_HOMING,     /* .homing: watch these trsyncs, stop when they fire; count 0: none */
+	CTL_ABORT,      /* forget all motion that has not been handed out, until PLAN_RESUME */
 	CTL_EMERGENCY,  /* emergency_stop to every MCU, forget all motion; final */
 	CTL_LINK_RESET, /* .mcu: the link starts over (reset or reconnect) */
 };
@@ -61,6 +63,8 @@ struct ctl_stepper {
 	bool invert_dir;
 	bool fractional;                /* the MCU has queue_step_frac */
 	double steps_per_mm[MOVE_AXES]; /* weights of the axes in this joint */
+	struct kin kin;                 /* kind not KIN_LINEAR: it follows this instead */
+	double steps_per_unit;
 	double tolerance_s;
 	double reversal_filter_s;
 	double min_interval_s;        /* never closer than this */
@@ -82,13 +86,19 @@ struct ctl_resync {
 	int64_t count; /* steps, in the MCU's sign */
 };
 
+/* The trsyncs of a group fire together. A group that fires because of its switch (reason hit) is done;
+ * with the last one, or with a group that fires for another reason, everything stops. */
 struct ctl_homing {
 	uint8_t count;
-	double timeout_s; /* the MCUs stop by themselves after this much silence */
+	uint8_t hit;      /* trigger_reason of a switch */
+	double start_s;   /* machine time: the trsyncs report from then on, */
+	double timeout_s; /* and the MCUs stop by themselves after this much silence */
 	struct {
 		uint8_t mcu;
 		uint8_t oid;
-	} trsync[ENGINE_MCUS];
+		uint8_t group; /* below ENGINE_HOMING_GROUPS */
+	} trsync[ENGINE_TRSYNCS];
+	uint32_t motors[ENGINE_HOMING_GROUPS]; /* mask of the steppers that stop with the group */
 };
 
 struct ctl_rec {

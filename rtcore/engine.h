@@ -177,9 +177,11 @@ struct engine {
 	uint32_t sync_head, sync_tail, outq_head, outq_tail;
 	double output_s; /* time of the last one taken */
 	struct ctl_homing homing;
-	double homing_seen_s[ENGINE_MCUS];     /* confirmed by that trsync's MCU */
-	double homing_deadline_s[ENGINE_MCUS]; /* told to it */
-	bool homing_active;                    /* a trsync may stop everything */
+	double homing_seen_s[ENGINE_TRSYNCS];     /* confirmed by that trsync's MCU */
+	double homing_deadline_s[ENGINE_TRSYNCS]; /* told to it */
+	uint32_t homing_fired;                    /* mask of groups */
+	uint32_t homing_stopped; /* mask of their steppers: nothing more goes out to them */
+	bool homing_active;      /* a trsync may stop everything */
 	bool held;      /* stopped by a trsync, a fault or an abort: take no motion until told */
 	bool emergency; /* final */
 	struct engine_status status;

@@ -89,6 +89,15 @@ static bool take_move(struct engine *e, const struct move *m)
 	return true;
 }
 
+/* Joints that are no sums change their delay at rest only. */
+static bool has_kinematic(const struct engine *e)
+{
+	for (int i = 0; i < e->steppers; i++)
+		if (e->stepper[i].present && e->stepper[i].gen.kinematic)
+			return true;
+	return false;
+}
+
 /* Every joint may have been read up to where the motion and its rest are known plus its least delay,
  * which is at most the machine's. At rest there is nothing to go over slowly from; motion then
  * waits for it. */
@@ -114,6 +123,9 @@ static bool take_shaper(struct engine *e, const struct plan_shaper *s)
 		if (!shaper_append_at_rest(&e->shaper, &set, at_s))
 			return false;
 		e->rest_until_s = engine_later_s(e->rest_until_s, at_s);
+	} else if (has_kinematic(e)) {
+		e->moving = true; /* until it rests */
+		return false;
 	} else if (!shaper_append(&e->shaper, &set, at_s, e->limit_s + ENGINE_RESTART_GAP_S)) {
 		return false;
 	}
@@ -141,6 +153,20 @@ static bool take_extrude(struct engine *e, const struct plan_extrude *x)
 	return true;
 }
 
+/* At rest: all motion before it has been executed, or dropped. */
+static void take_weights(struct engine *e, const struct plan_weights *w)
+{
+	struct engine_stepper *s;
+
+	if (w->stepper >= ENGINE_STEPPERS || !e->stepper[w->stepper].present)
+		return;
+	s = &e->stepper[w->stepper];
+	engine_tell_weights(e, w);
+	memcpy(s->steps_per_mm, w->steps_per_mm, sizeof(s->steps_per_mm));
+	stepgen_set_weights(&s->gen, w->steps_per_mm);
+	engine_tell_restart(e, w->stepper);
+}
+
 static bool take_record(struct engine *e, const struct plan_rec *rec)
 {
 	switch (rec->kind) {
@@ -153,6 +179,11 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 	case PLAN_POSITION:
 		engine_tell_position(e, rec->position_mm);
 		trapq_set_position(&e->trapq, rec->position_mm);
+		return true;
+	case PLAN_WEIGHTS:
+		if (e->moving)
+			return false;
+		take_weights(e, &rec->weights);
 		return true;
 	case PLAN_SYNC:
 		return engine_take_sync(e, rec->sync_id);
@@ -180,6 +211,8 @@ static bool void_record(struct engine *e, const struct plan_rec *rec, int64_t no
 		e->status.consumed_s += rec->dwell_s;
 	else if (rec->kind == PLAN_NOTE)
 		engine_tell_notes(e, &rec->notes);
+	else if (rec->kind == PLAN_WEIGHTS) /* it is no motion */
+		take_weights(e, &rec->weights);
 	if (rec->kind != PLAN_RESUME)
 		return true;
 	/* What the planner said about the new position was pushed before this record; a command for
@@ -275,6 +308,12 @@ static bool hand_out(struct engine *e, int i, uint16_t keep, int64_t now_ns)
 	struct engine_mcu *m = &e->mcu[s->mcu];
 	const struct step_run *run = &s->pending;
 	double first_s = engine_time_s(m, run->first_clock), lead_s = first_s - e->now_s;
+
+	if (e->homing_stopped & 1u << i) { /* by its switch, while others go on */
+		s->last_clock = run->last_clock;
+		s->has_pending = false;
+		return true;
+	}
 
 	if (lead_s < e->status.lead_min_s)
 		e->status.lead_min_s = lead_s;
@@ -469,6 +508,8 @@ void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
 		cfg.extrude = s->extrude;
 	}
 	memcpy(cfg.weight, c->steps_per_mm, sizeof(cfg.weight));
+	cfg.kin = c->kin.kind == KIN_LINEAR ? NULL : &c->kin;
+	cfg.steps_per_unit = c->steps_per_unit;
 	memcpy(s->steps_per_mm, c->steps_per_mm, sizeof(s->steps_per_mm));
 	stepgen_init(&s->gen, &cfg, &e->trapq);
 }
@@ -546,7 +587,7 @@ void engine_motion_status(const struct engine *e, struct engine_status *out)
 		if (s->has_pending)
 			count -= s->pending.dir ? (int64_t)s->pending.count
 						: -(int64_t)s->pending.count;
-		at = s->gen.offset + (double)count;
+		at = stepgen_position(&s->gen, count);
 		for (int k = 0; k < MOVE_AXES; k++)
 			at += s->steps_per_mm[k] * e->trapq.shift_mm[k];
 		out->stepper_count[i] = count;

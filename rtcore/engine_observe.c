@@ -48,6 +48,12 @@ void engine_tell_extrude(const struct engine *e, double at_s, const struct plan_
 	TELL(e, extrude, at_s, x);
 }
 
+void engine_tell_weights(const struct engine *e, const struct plan_weights *w)
+{
+	TELL(e, weights, engine_later_s(trapq_end_s(&e->trapq), e->now_s), w->stepper,
+	     w->steps_per_mm);
+}
+
 /* ---- segments: stepgen's pieces, as polynomials of the stepper's counter ---- */
 
 static const struct stepgen_piece *piece(const struct stepgen *sg, uint32_t i)

@@ -70,6 +70,8 @@ struct engine_observer {
 	/* An extruder's stepper from at_s, less the delay, on. One told before for the same time is
 	 * not made. */
 	void (*extrude)(void *ctx, double at_s, const struct plan_extrude *x);
+	/* From at_s on, at rest, the stepper's joint follows the axes with these weights. */
+	void (*weights)(void *ctx, double at_s, int stepper, const double steps_per_mm[MOVE_AXES]);
 	/* All motion after at_s that has not been handed out is dropped, and none is taken until
 	 * ENGINE_RESUMED; the axes rest where their shapers have them then, and changes of these
 	 * are complete. */

@@ -90,6 +90,8 @@ void engine_tell_position(const struct engine *e, const double to_mm[MOVE_AXES])
 void engine_tell_shaper(const struct engine *e, double at_s, double end_s,
 			const struct plan_shaper *s);
 void engine_tell_extrude(const struct engine *e, double at_s, const struct plan_extrude *x);
+/* Before a stepper's weights change, at rest. */
+void engine_tell_weights(const struct engine *e, const struct plan_weights *w);
 void engine_tell_map(const struct engine *e, int mcu, double from_s);
 /* The pieces that stepgen_next() has made since the last time. */
 void engine_tell_segments(struct engine *e, int stepper);

@@ -132,6 +132,15 @@ static void on_extrude(void *ctx, double at_s, const struct plan_extrude *x)
 	flight_put(f, flight_tag(FLIGHT_EXTRUDE, (int)x->stepper, 0, 0), &p, 1);
 }
 
+static void on_weights(void *ctx, double at_s, int stepper, const double steps_per_mm[MOVE_AXES])
+{
+	struct flight *f = ctx;
+	struct flight_weights p = { .at_s = at_s, .now_s = f->now_s };
+
+	memcpy(p.steps_per_mm, steps_per_mm, sizeof(p.steps_per_mm));
+	flight_put(f, flight_tag(FLIGHT_WEIGHTS, stepper, 0, 0), &p, 1);
+}
+
 static void freeze(struct flight *f, enum flight_frozen why)
 {
 	if (!f->frozen)
@@ -237,6 +246,7 @@ void flight_observer(struct flight *f, struct engine_observer *o)
 				       .param = on_param,
 				       .shaper = on_shaper,
 				       .extrude = on_extrude,
+				       .weights = on_weights,
 				       .hold = on_hold,
 				       .fault = on_fault,
 				       .link = on_link,

@@ -47,6 +47,7 @@ enum flight_kind {
 	FLIGHT_MARK,     /* .mark: a sign of life, every 0.1 s */
 	FLIGHT_SHAPER,   /* 2 parts of flight_shaper: input shapers change */
 	FLIGHT_EXTRUDE,  /* .extrude: what an extruder's stepper does */
+	FLIGHT_WEIGHTS,  /* .weights: a stepper's joint follows the axes otherwise */
 	FLIGHT_KINDS,
 
 	FLIGHT_PARTS_MAX = 3,
@@ -129,6 +130,11 @@ struct flight_extrude { /* .index: stepper; one told before for the same at_s is
 	uint64_t reserved;
 };
 
+struct flight_weights { /* .index: stepper */
+	double at_s, now_s;
+	double steps_per_mm[MOVE_AXES];
+};
+
 struct flight_resync { /* .index: stepper */
 	double at_s, now_s;
 	int64_t from_steps, to_steps;
@@ -175,6 +181,7 @@ struct flight_rec {
 		struct flight_link link;
 		struct flight_param param;
 		struct flight_extrude extrude;
+		struct flight_weights weights;
 		struct flight_resync resync;
 		struct flight_hold hold;
 		struct flight_fault fault;
@@ -190,6 +197,7 @@ FLIGHT_ONE_PART(flight_map);
 FLIGHT_ONE_PART(flight_link);
 FLIGHT_ONE_PART(flight_param);
 FLIGHT_ONE_PART(flight_extrude);
+FLIGHT_ONE_PART(flight_weights);
 FLIGHT_ONE_PART(flight_resync);
 FLIGHT_ONE_PART(flight_hold);
 FLIGHT_ONE_PART(flight_fault);
@@ -211,7 +219,7 @@ struct flight_mcu {
 
 struct flight_stepper {
 	char name[FLIGHT_NAME_MAX];
-	double steps_per_mm[MOVE_AXES]; /* weights of the axes */
+	double steps_per_mm[MOVE_AXES]; /* weights of the axes; all 0: the joint is no sum of them */
 	double tolerance_s, min_interval_s;
 	uint32_t mcu, oid;
 };

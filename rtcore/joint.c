@@ -256,17 +256,14 @@ static void joint_eval(struct joint *j, double t_s)
 	j->a = p.a + f * (q.a - p.a);
 }
 
-void joint_skip(struct joint *j, const struct trapq *tq)
+/* It rests at the queue's end, and has since t_s at the latest. */
+static void joint_rest(struct joint *j, const struct trapq *tq, double t_s)
 {
 	static const struct shaper_set none = { .n = 1, .tap = { { 0.0, { 1, 1, 1, 1 } } } };
 
-	if (j->extrude) {
-		extrude_skip(j->extrude, tq);
-		return;
-	}
 	j->change = j->shaper ? j->shaper->head - 1 : 0;
 	while (j->shaper && j->change > j->shaper->tail &&
-	       shaper_at_index(j->shaper, j->change)->at_s > tq->end_s)
+	       shaper_at_index(j->shaper, j->change)->at_s > t_s)
 		j->change--; /* still to come */
 	j->n = joint_add_taps(j, j->shaper ? &shaper_at_index(j->shaper, j->change)->set : &none, 0);
 	j->n_old = 0;
@@ -276,7 +273,22 @@ void joint_skip(struct joint *j, const struct trapq *tq)
 		joint_drain(j, tq, i);
 	j->single = j->n == 1;
 	j->change_s = INFINITY;
-	joint_eval(j, tq->end_s);
+	joint_eval(j, t_s);
+}
+
+void joint_skip(struct joint *j, const struct trapq *tq)
+{
+	if (j->extrude)
+		extrude_skip(j->extrude, tq);
+	else
+		joint_rest(j, tq, tq->end_s);
+}
+
+void joint_set_weights(struct joint *j, const double weight[MOVE_AXES], const struct trapq *tq)
+{
+	for (int k = 0; k < MOVE_AXES; k++)
+		j->weight[k] = weight[k];
+	joint_rest(j, tq, tq->known_s);
 }
 
 /* ---- changes ---- */

@@ -70,6 +70,9 @@ double joint_end(const struct joint *j, const struct trapq *tq);
 /* Skip all there is: it rests at the queue's end. */
 void joint_skip(struct joint *j, const struct trapq *tq);
 
+/* At rest, all motion and changes of shapers before known_s executed: other weights. No extruder's. */
+void joint_set_weights(struct joint *j, const double weight[MOVE_AXES], const struct trapq *tq);
+
 /* The next piece that starts before horizon_s. With delays, known are the queue's motion and its rest
  * up to known_s, each plus the least delay. Cost: one tap 1 to 2 ns for a phase in which the joint
  * stands still, 5 ns else; several taps, see bench_motion. */

@@ -43,6 +43,7 @@ enum plan_kind {
 	PLAN_OUTPUT,   /* .output: set an MCU output when the motion before it ends */
 	PLAN_SHAPER,   /* .shaper: input shapers from here on; motion runs through */
 	PLAN_EXTRUDE,  /* .extrude: an extruder's stepper from here on; motion runs through */
+	PLAN_WEIGHTS,  /* .weights: a stepper's joint follows the axes otherwise; only at rest */
 	PLAN_RESUME,   /* after a stop (trigger, fault, abort): what came before it is void */
 	PLAN_NOTE, /* .notes: parameters of the moves that follow were changed; for the record only */
 };
@@ -113,6 +114,11 @@ struct plan_extrude {
 	struct extrude_param param;
 };
 
+struct plan_weights {
+	double steps_per_mm[MOVE_AXES]; /* of the axes in this joint */
+	uint8_t stepper;                /* index in the engine */
+};
+
 struct plan_rec {
 	uint32_t kind; /* enum plan_kind */
 	uint32_t reserved;
@@ -125,6 +131,7 @@ struct plan_rec {
 		struct plan_shaper shaper;
 		struct plan_extrude extrude;
 		struct plan_notes notes;
+		struct plan_weights weights;
 	};
 };
 

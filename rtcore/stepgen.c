@@ -25,6 +25,18 @@ double stepgen_tol_least_s(double freq_hz, bool fractional)
 	return (1.0 + (fractional ? 0.5 : 0.0) + steprun_rounding(freq_hz)) / freq_hz;
 }
 
+static double stepgen_joint_end(const struct stepgen *sg)
+{
+	return sg->kinematic ? kinjoint_end(&sg->kinjoint, sg->tq) : joint_end(&sg->joint, sg->tq);
+}
+
+double stepgen_position(const struct stepgen *sg, int64_t count)
+{
+	double at = sg->offset + (double)count;
+
+	return sg->kinematic ? kinjoint_named(&sg->kinjoint, sg->tq, at) : at;
+}
+
 void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const struct trapq *tq)
 {
 	sg->tq = tq;
@@ -40,7 +52,14 @@ void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const st
 	sg->fractional = cfg->fractional;
 	sg->shift = 0;
 	stepcompress_unit(&sg->fit, 0);
-	joint_init(&sg->joint, cfg->weight, cfg->shaper, cfg->extrude, tq);
+	sg->kinematic = !!cfg->kin;
+	if (sg->kinematic) {
+		kinjoint_init(&sg->kinjoint, cfg->kin, cfg->steps_per_unit, sg->tol_s, cfg->shaper,
+			      tq);
+		sg->tol_s *= 1.0 - KIN_CUT_SHARE;
+	} else {
+		joint_init(&sg->joint, cfg->weight, cfg->shaper, cfg->extrude, tq);
+	}
 	stepgen_resync(sg, 0);
 }
 
@@ -51,26 +70,45 @@ void stepgen_restart(struct stepgen *sg)
 	stepgen_resync(sg, sg->count);
 	/* Rounding to whole steps accounts for at most half a step of the difference. An extruder has no
 	 * position but where it stands. */
-	if (!sg->joint.extrude && fabs(sg->offset - offset) <= 0.5 + 1e-6)
+	if ((sg->kinematic || !sg->joint.extrude) && fabs(sg->offset - offset) <= 0.5 + 1e-6)
 		sg->offset = offset;
+}
+
+/* The pieces and what was listed of them. */
+static void stepgen_forget(struct stepgen *sg)
+{
+	sg->piece_head = sg->piece_tail = 0;
+	sg->list_piece = 0;
+	sg->list_k = sg->list_at = sg->list_end = 0;
+	sg->sealed = false;
+	sg->next_s = -INFINITY;
 }
 
 void stepgen_resync(struct stepgen *sg, int64_t count)
 {
 	double at_s = trapq_end_s(sg->tq);
 
-	joint_skip(&sg->joint, sg->tq);
-	sg->offset = joint_end(&sg->joint, sg->tq) - (double)count;
+	if (sg->kinematic)
+		kinjoint_skip(&sg->kinjoint, sg->tq);
+	else
+		joint_skip(&sg->joint, sg->tq);
+	sg->offset = stepgen_joint_end(sg) - (double)count;
 	sg->count = sg->made = count;
-	sg->piece_head = sg->piece_tail = 0;
-	sg->list_piece = 0;
-	sg->list_k = sg->list_at = sg->list_end = 0;
+	stepgen_forget(sg);
 	sg->has_last = false;
-	sg->sealed = false;
 	sg->last_s = -INFINITY;
-	sg->next_s = -INFINITY;
 	sg->frontier_s = at_s;
 	sg->error = STEPGEN_NONE;
+}
+
+void stepgen_set_weights(struct stepgen *sg, const double weight[MOVE_AXES])
+{
+	double before = joint_end(&sg->joint, sg->tq);
+
+	joint_set_weights(&sg->joint, weight, sg->tq);
+	sg->offset += joint_end(&sg->joint, sg->tq) - before;
+	sg->made = sg->count;
+	stepgen_forget(sg);
 }
 
 /* Leave out the last step of the last piece and the first of this one, which goes back over the same
@@ -165,7 +203,8 @@ enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s)
 	while (!sg->changed && !sg->error) {
 		struct joint_piece q;
 
-		switch (joint_next(&sg->joint, sg->tq, horizon_s, &q)) {
+		switch (sg->kinematic ? kinjoint_next(&sg->kinjoint, sg->tq, horizon_s, &q)
+				      : joint_next(&sg->joint, sg->tq, horizon_s, &q)) {
 		case JOINT_PIECE:
 			break;
 		case JOINT_DRAINED:

@@ -18,6 +18,7 @@
 
 #include "clockmap.h"
 #include "joint.h"
+#include "kinjoint.h"
 #include "stepcompress.h"
 #include "trapq.h"
 
@@ -37,6 +38,9 @@ struct stepgen_config {
 	double reversal_filter_s;    /* 0: STEPGEN_REVERSAL_FILTER_S; negative: no filter */
 	double min_interval_s;       /* steps are never closer; 0: only > 0 ticks */
 	bool fractional;             /* runs may have a shift */
+	/* A joint that is no weighted sum, instead of weight; NULL: none. Of shapers it has the delay. */
+	const struct kin *kin;
+	double steps_per_unit; /* of it; the sign is the direction */
 };
 
 /* One queue_step, or with a shift queue_step_frac. Step j = 1 .. count is at c0 + step_run_ticks() with
@@ -89,6 +93,8 @@ struct stepgen {
 	double frontier_s;
 	const struct trapq *tq;
 	struct joint joint;
+	struct kinjoint kinjoint; /* instead of joint, if kinematic */
+	bool kinematic;
 	double offset; /* of the counter: joint position - offset = count at a step's centre */
 	int64_t count; /* after the last step handed out */
 	int64_t made;  /* after the last step in the pieces */
@@ -147,5 +153,13 @@ void stepgen_resync(struct stepgen *sg, int64_t count);
 /* The same for a stepper that a stop did not touch: it stands where it was sent, and keeps its
  * fraction of a step if that agrees with the queue's end position. */
 void stepgen_restart(struct stepgen *sg);
+
+/* The joint's position with the stepper where it was last sent to, in steps, as the axes are named there (of a
+ * weighted sum: in the queue's frame). */
+double stepgen_position(const struct stepgen *sg, int64_t count);
+
+/* From now on the joint follows the axes with these weights; the stepper stays where it is, with its
+ * fraction of a step. Only at rest: every step of the queue's motion has been handed out. */
+void stepgen_set_weights(struct stepgen *sg, const double weight[MOVE_AXES]);
 
 #endif

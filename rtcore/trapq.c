@@ -68,6 +68,8 @@ static void trapq_phase_put(struct trapq *tq, const struct move *m, double start
 		ph->pos_mm[i] = m->start_mm[i] - tq->shift_mm[i] + m->dir[i] * dist_mm;
 		ph->dir[i] = m->dir[i];
 	}
+	for (int i = 0; i < 3; i++)
+		ph->shift_mm[i] = tq->shift_mm[i];
 	ph->id = m->id;
 	ph->line = m->line;
 	ph->extruder = m->extruder;

@@ -22,7 +22,8 @@ struct trapq_phase {
 	double v_mm_s, a_mm_s2;   /* speed at the start; never negative within the phase */
 	double pos_mm[MOVE_AXES]; /* at the start, queue's frame */
 	double dir[MOVE_AXES];
-	uint32_t id, line; /* of the move */
+	double shift_mm[3]; /* X, Y, Z as they are named, minus queue's frame */
+	uint32_t id, line;  /* of the move */
 	int32_t extruder;
 };
 

@@ -108,6 +108,16 @@ static void on_extrude(void *ctx, double at_s, const struct plan_extrude *x)
 				x->param.half_s);
 }
 
+static void on_weights(void *ctx, double at_s, int motor, const double steps_per_mm[MOVE_AXES])
+{
+	struct batch *b = ctx;
+
+	if (!b->checker)
+		return;
+	tell_stop(b);
+	checker_weights(b->checker, (uint32_t)motor, at_s, steps_per_mm);
+}
+
 static void on_map(void *ctx, int mcu, double from_s, const struct clockmap *map)
 {
 	struct batch *b = ctx;
@@ -121,6 +131,7 @@ void batch_check_observer(struct batch *b, struct engine_observer *o)
 	*o = (struct engine_observer){ .ctx = b,
 				       .move = on_move,
 				       .position = on_position,
+				       .weights = on_weights,
 				       .map = on_map,
 				       .shaper = on_shaper,
 				       .extrude = on_extrude,
@@ -145,10 +156,11 @@ bool batch_check_start(struct batch *b)
 		s->mcu = motor->mcu;
 		s->dir_sign = motor->cfg->dir_pin.invert ? -1 : 1;
 		memcpy(s->steps_per_mm, motor->steps_per_mm, sizeof(s->steps_per_mm));
-		s->extruder = motor->axis == AXIS_E;
+		s->extruder = motor->axes == 1u << AXIS_E;
 		s->source = motor->extrude.source;
 		s->advance_s = motor->extrude.advance_s;
 		s->half_s = motor->extrude.half_s;
+		machine_checker_joint(motor->cfg, &s->joint);
 		s->min_distance_clock =
 			(uint64_t)(2 * motor->cfg->step_pulse_s * b->mcu[motor->mcu].nominal_hz);
 		b->mcu[motor->mcu].motor_of_oid[motor->oid] = (int8_t)i;

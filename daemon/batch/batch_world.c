@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/batch/batch.h"
+#include "daemon/kinematics/kinematics.h"
 
 enum {
 	WIRE_LATENCY_NS = 100 * 1000, /* each way; a USB serial adapter is about so */
@@ -67,39 +68,37 @@ static int pin_of(struct batch *b, const struct pin *pin)
 	return n;
 }
 
-static bool add_motor(struct batch *b, const struct machine_motor *motor)
+static bool add_motor(struct batch *b, const struct machine_motor *motor, const double *weight)
 {
 	const struct machine_stepper *cfg = motor->cfg;
 	int step = pin_of(b, &cfg->step_pin), dir = pin_of(b, &cfg->dir_pin);
 	struct printer_stepper s = { .mcu = motor->mcu,
-				     .axis = (enum printer_axis)motor->axis,
+				     .axis = PRINTER_E,
 				     .steps_per_mm = 1 / cfg->step_distance_mm,
 				     .invert_dir = cfg->dir_pin.invert,
 				     .invert_step = cfg->step_pin.invert };
 
 	if (step < 0 || dir < 0)
 		return false;
+	if (weight)
+		memcpy(s.weight, weight, sizeof(s.weight));
 	s.step_pin = (uint8_t)step;
 	s.dir_pin = (uint8_t)dir;
 	snprintf(s.name, sizeof(s.name), "%.20s", cfg->name);
 	return printer_add_stepper(&b->printer, &s) >= 0;
 }
 
-static bool add_endstop(struct batch *b, int axis)
+static bool add_endstop(struct batch *b, const struct kinematics_model_endstop *from)
 {
-	const struct machine_axis *a = &b->mc->axes[axis];
-	struct printer_endstop e = { .axis = (enum printer_axis)axis,
-				     .trigger_mm = a->position_endstop_mm,
-				     .at_max = a->homing_positive,
-				     .invert = a->endstop_pin.invert };
-	int pin;
+	struct printer_endstop e = { .mcu = (uint8_t)from->pin->mcu,
+				     .axis = (enum printer_axis)from->axis,
+				     .trigger_mm = from->trigger_mm,
+				     .at_max = from->at_max,
+				     .invert = from->pin->invert };
+	int pin = pin_of(b, from->pin);
 
-	if (!a->endstop_pin.set || a->endstop_pin.mcu < 0)
-		return true;
-	pin = pin_of(b, &a->endstop_pin);
 	if (pin < 0)
 		return false;
-	e.mcu = (uint8_t)a->endstop_pin.mcu;
 	e.pin = (uint8_t)pin;
 	return printer_add_endstop(&b->printer, &e) >= 0;
 }
@@ -107,27 +106,25 @@ static bool add_endstop(struct batch *b, int axis)
 static bool build_printer(struct batch *b)
 {
 	struct machine *m = b->m;
+	struct kinematics_model model;
+	_Static_assert(sizeof(model.start_mm) == sizeof(b->printer.start_mm), "the same axes");
 
-	printer_init(&b->printer,
-		     b->mc->kinematics == KINEMATICS_COREXY ? PRINTER_COREXY : PRINTER_CARTESIAN,
-		     b->opt.seed);
-	for (int i = 0; i < MACHINE_AXES; i++) /* somewhere on the bed, for homing */
-		b->printer.start_mm[i] =
-			b->mc->axes[i].position_min_mm +
-			0.1 * (b->mc->axes[i].position_max_mm - b->mc->axes[i].position_min_mm);
+	kinematics_model(b->mc, &model);
+	printer_init(&b->printer, PRINTER_CARTESIAN, b->opt.seed);
+	memcpy(b->printer.start_mm, model.start_mm, sizeof(b->printer.start_mm));
 	for (size_t i = 0; i < m->motors; i++)
-		if (!add_motor(b, &m->motor[i])) {
+		if (!add_motor(b, &m->motor[i], i < b->mc->stepper_count ? model.weight[i] : NULL)) {
 			if (!b->error[0])
 				snprintf(b->error, sizeof(b->error),
 					 "[%s] cannot be connected to the simulated printer",
 					 m->motor[i].cfg->name);
 			return false;
 		}
-	for (int axis = 0; axis < MACHINE_AXES; axis++)
-		if (!add_endstop(b, axis)) {
+	for (size_t i = 0; i < model.endstops; i++)
+		if (!add_endstop(b, &model.endstop[i])) {
 			if (!b->error[0])
 				snprintf(b->error, sizeof(b->error),
-					 "the endstop of axis %d cannot be connected", axis);
+					 "endstop %zu cannot be connected", i);
 			return false;
 		}
 	for (size_t i = 0; i < m->outputs; i++)

@@ -34,6 +34,14 @@ static int config_check(const struct checker_config *cfg, char *err, size_t n)
 		if (s->dir_sign != 1 && s->dir_sign != -1)
 			return snprintf(err, n, "stepper %u: dir_sign is %d, expected 1 or -1", i,
 					s->dir_sign);
+		if (s->joint.kind >= CHECKER_JOINT_KINDS ||
+		    (s->joint.kind != CHECKER_SUM &&
+		     !(fabs(s->joint.steps_per_unit) > 0 && fabs(s->joint.steps_per_unit) <= 1e7)))
+			return snprintf(
+				err, n,
+				"stepper %u: joint of kind %u with %g steps a unit, expected a "
+				"known kind and at most 1e7",
+				i, s->joint.kind, s->joint.steps_per_unit);
 		for (int a = 0; a < MOVE_AXES; a++)
 			if (!(fabs(s->steps_per_mm[a]) <= 1e7))
 				return snprintf(err, n,

@@ -43,6 +43,26 @@
 #define CHECKER_TOLERANCE_S 12.5e-6
 #define CHECKER_REVERSAL_FILTER_S 100e-6
 
+enum checker_joint_kind {
+	CHECKER_SUM,      /* steps_per_mm */
+	CHECKER_ROD,      /* height of a carriage at x_mm, y_mm, its rod rod_mm long */
+	CHECKER_ROD_FLAT, /* the same with a rod in the X-Z plane */
+	CHECKER_CABLE,    /* distance from x_mm, y_mm, z_mm */
+	CHECKER_RADIUS,   /* distance from the Z axis */
+	CHECKER_ANGLE,    /* around the Z axis, rad */
+	CHECKER_ELBOW, /* rad over the horizontal, of an arm of arm_mm in the direction direction_rad, whose
+			   * shoulder is x_mm from the Z axis at z_mm; the rod is rod_mm long */
+	CHECKER_JOINT_KINDS
+};
+
+struct checker_joint {
+	uint32_t kind, reserved;
+	double x_mm, y_mm, z_mm;
+	double direction_rad;
+	double arm_mm, rod_mm;
+	double steps_per_unit; /* of all but CHECKER_SUM */
+};
+
 struct checker_stepper {
 	char name[CHECKER_NAME_MAX];
 	uint32_t mcu;
@@ -50,6 +70,7 @@ struct checker_stepper {
 	/* Joint position in steps = sum of weight[i] * axis_mm[i]. CoreXY at 80 steps/mm: A has
 	 * {80, 80, 0, 0}, B {80, -80, 0, 0}; a cartesian X {80, 0, 0, 0}. */
 	double steps_per_mm[MOVE_AXES];
+	struct checker_joint joint;
 	uint64_t min_distance_clock; /* smallest allowed distance of two steps; 0: just increasing */
 	/* An extruder's stepper has weight on E alone and follows, at first, this extruder (-1: none) with
 	 * this pressure advance and half smooth time; see rtcore/extrude.h. */
@@ -129,6 +150,11 @@ int checker_move(struct checker *c, const struct move *m, double start_s);
 
 /* The axes are called this from the end of the last move on; nothing moves, fractions are kept. */
 int checker_position(struct checker *c, const double position_mm[MOVE_AXES]);
+
+/* From at_s on, at rest, this stepper follows the axes with these weights; it does not move and keeps its
+ * fraction of a step. All motion and changes of shapers have been executed by then. */
+int checker_weights(struct checker *c, uint32_t stepper, double at_s,
+		    const double steps_per_mm[MOVE_AXES]);
 
 /* From from_s on, the steppers of this MCU follow clock = clock0 + (t - t0_s) * freq_hz. Call it
  * before steps at or after from_s; from_s does not decrease. */

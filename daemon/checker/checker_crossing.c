@@ -12,8 +12,14 @@
 
 long double crossing_joint(const struct stepper *s, const long double mm[MOVE_AXES])
 {
+	const struct checker_joint *j = &s->cfg.joint;
+	const long double at[3] = { mm[0], mm[1], mm[2] };
 	long double p = 0;
 
+	if (j->kind != CHECKER_SUM) {
+		p = joint_position(s, at);
+		return p == p ? p * j->steps_per_unit : 0; /* names where it can't be */
+	}
 	for (int i = 0; i < MOVE_AXES; i++)
 		p += (long double)s->cfg.steps_per_mm[i] * mm[i];
 	return p;
@@ -21,7 +27,12 @@ long double crossing_joint(const struct stepper *s, const long double mm[MOVE_AX
 
 void crossing_init(const struct checker *c, struct stepper *s)
 {
-	s->gen = (struct crossing){ .offset = crossing_joint(s, c->end_mm) };
+	s->gen = (struct crossing){ 0 };
+	if (curve_is(s)) {
+		curve_init(c, s);
+		return;
+	}
+	s->gen.offset = crossing_joint(s, c->end_mm);
 	taps_init(c, s);
 }
 
@@ -53,14 +64,17 @@ static long double piece_time_curved(const struct piece *p, long double q, doubl
 }
 
 /* When the stretch reaches q, and how fast it is there. */
-static inline long double piece_time(const struct piece *p, long double q, double *speed)
+static inline long double piece_time(const struct stepper *s, long double q, double *speed)
 {
+	const struct piece *p = &s->gen.piece;
 	long double x = q - p->q0, w2, w, tau;
 
 	if (x <= 0) {
 		*speed = (double)p->v;
 		return p->t0;
 	}
+	if (p->curved)
+		return curve_reach(s, p, q, speed);
 	if (p->c3 != 0 || p->c4 != 0)
 		return piece_time_curved(p, q, speed);
 	if (p->a2 == 0) {
@@ -199,8 +213,9 @@ static void visit_open(struct crossing *g, int64_t visit_k, long double t)
 }
 
 /* The visit goes on, or this stretch ends it. */
-static bool piece_visit(struct crossing *g, struct event *ev)
+static bool piece_visit(struct stepper *s, struct event *ev)
 {
+	struct crossing *g = &s->gen;
 	const struct piece *p = &g->piece;
 	int64_t above = p->sign > 0 ? g->visit_k + 1 : g->visit_k;
 	int64_t below = p->sign > 0 ? g->visit_k : g->visit_k + 1;
@@ -208,7 +223,7 @@ static bool piece_visit(struct crossing *g, struct event *ev)
 	double speed;
 
 	if (p->q1 > q + CHECKER_BAND_STEPS) {
-		*ev = visit_close(g, piece_time(p, q + CHECKER_BAND_STEPS, &speed), above);
+		*ev = visit_close(g, piece_time(s, q + CHECKER_BAND_STEPS, &speed), above);
 		return true;
 	}
 	g->piece.loaded = false;
@@ -220,23 +235,24 @@ static bool piece_visit(struct crossing *g, struct event *ev)
 }
 
 /* The next event in the loaded stretch; false and unloaded when it has none left. */
-static bool piece_event(struct crossing *g, struct event *ev)
+static bool piece_event(struct stepper *s, struct event *ev)
 {
+	struct crossing *g = &s->gen;
 	struct piece *p = &g->piece;
 	int64_t k = p->sign * g->k; /* counter in the mirror */
 	long double q = (long double)k + 0.5L;
 	double speed;
 
 	if (g->visit)
-		return piece_visit(g, ev);
+		return piece_visit(s, ev);
 	if (p->q1 > q + CHECKER_BAND_STEPS) {
 		if (fabsl(p->q0 - q) <= CHECKER_BAND_STEPS) {
 			visit_open(g, p->sign > 0 ? g->k : g->k - 1, p->t0);
-			return piece_visit(g, ev);
+			return piece_visit(s, ev);
 		}
 		ev->kind = EVENT_STEP;
 		ev->dir = (int8_t)p->sign;
-		ev->t = ev->lo = ev->hi = piece_time(p, q, &speed);
+		ev->t = ev->lo = ev->hi = piece_time(s, q, &speed);
 		ev->speed = speed;
 		if (speed < 100) { /* slow: the band takes a noticeable time */
 			long double slack = CHECKER_BAND_STEPS / (speed > 1e-9 ? speed : 1e-9);
@@ -250,7 +266,7 @@ static bool piece_event(struct crossing *g, struct event *ev)
 	p->loaded = false;
 	if (p->q1 >= q - CHECKER_BAND_STEPS)
 		visit_open(g, p->sign > 0 ? g->k : g->k - 1,
-			   piece_time(p, q - CHECKER_BAND_STEPS, &speed));
+			   piece_time(s, q - CHECKER_BAND_STEPS, &speed));
 	return false;
 }
 
@@ -269,7 +285,7 @@ static void visit_end(struct crossing *g, long double t, struct event *ev)
 	g->visit = false;
 }
 
-static void resync_event(const struct stepper *s, struct crossing *g, const struct item *it,
+static void resync_event(struct stepper *s, struct crossing *g, const struct item *it,
 			 struct event *ev)
 {
 	if (g->visit) {
@@ -278,11 +294,15 @@ static void resync_event(const struct stepper *s, struct crossing *g, const stru
 		return; /* and come back for the resync */
 	}
 	g->k = it->pos.count;
-	g->offset = s->extruder ? extruder_at(s) : crossing_joint(s, it->start_mm);
-	g->offset -= (long double)g->k;
 	*ev = (struct event){
 		.kind = EVENT_RESYNC, .t = it->start, .lo = it->start, .hi = it->start, .k = g->k
 	};
+	if (curve_is(s)) {
+		curve_resync(s, it);
+		return;
+	}
+	g->offset = s->extruder ? extruder_at(s) : crossing_joint(s, it->start_mm);
+	g->offset -= (long double)g->k;
 	g->special++;
 }
 
@@ -295,7 +315,7 @@ bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev,
 		enum taps_next next;
 
 		if (g->piece.loaded) {
-			if (piece_event(g, ev))
+			if (piece_event(s, ev))
 				return true;
 			continue;
 		}
@@ -303,7 +323,7 @@ bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev,
 			piece_load(g);
 			continue;
 		}
-		next = taps_next(c, s, &it);
+		next = curve_is(s) ? curve_next(c, s, &it) : taps_next(c, s, &it);
 		if (next == TAPS_RESYNC) {
 			resync_event(s, g, it, ev);
 			return true;
@@ -330,7 +350,9 @@ void crossing_cut(struct stepper *s, long double at)
 	struct piece *p = &g->piece;
 	struct stretch *st = &g->stretch;
 
-	if (p->loaded && p->t0 >= at)
+	if (curve_is(s))
+		curve_cut(s, at);
+	else if (p->loaded && p->t0 >= at)
 		p->loaded = false;
 	else if (p->loaded && p->t0 + p->dur > at)
 		piece_end(p, at - p->t0);

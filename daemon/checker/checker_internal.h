@@ -2,8 +2,9 @@
 /* checker_internal.h - what the checker's source files share: its time line and steppers.
  *
  * checker.c takes calls in; checker_timeline.c keeps moves and stops, checker_shape.c the shapers;
- * checker_taps.c makes one joint's motion of them, checker_crossing.c its events (crossings of
- * thresholds); checker_due.c settles which of them count; checker_match.c pairs them with executed
+ * checker_taps.c makes one joint's motion of them, checker_curve.c that of joints that are no sums
+ * (formulas in checker_joint.c), checker_crossing.c its events (crossings of thresholds);
+ * checker_due.c settles which of them count; checker_match.c pairs them with executed
  * steps; checker_stats.c keeps the figures and the list of violations.
  * Positions of axes in long double are continuous: no renaming shifts them.
  * Units: t = machine time in s; p, q = joint position in steps minus the offset; speeds per s.
@@ -19,7 +20,7 @@
 
 enum { CHECKER_EXPECTS = 128, CHECKER_CLUSTER = 32, CHECKER_HALTS = 8 };
 
-enum item_kind { ITEM_MOVE, ITEM_CUT, ITEM_RESYNC };
+enum item_kind { ITEM_MOVE, ITEM_CUT, ITEM_RESYNC, ITEM_WEIGHTS };
 
 /* One entry of the time line. */
 struct item {
@@ -27,11 +28,15 @@ struct item {
 	long double start, end;
 	bool cut; /* of a move: it goes only as far as end */
 	long double start_mm[MOVE_AXES], end_mm[MOVE_AXES];
+	long double named_mm[MOVE_AXES]; /* what X, Y, Z are called at start_mm */
+	uint32_t names;                  /* number of the naming */
+	long double delay;               /* of the machine's, of a move */
 	union {
 		struct move move;
 		struct {
-			int64_t count;    /* of a resync: the counter of … */
-			uint32_t stepper; /* … this stepper; of a cut: index of the shapers */
+			int64_t count; /* of a resync: the counter of … */
+			uint32_t stepper; /* … this stepper, or whose weights they are; of a cut: index of the shapers */
+			double steps_per_mm[MOVE_AXES];
 		} pos;
 	};
 };
@@ -95,8 +100,24 @@ struct piece {
 	long double t0, dur, q0, q1;
 	long double v, v2, a2, inv_v; /* a2 = 2a; inv_v for a2 == 0 */
 	long double c3, c4;           /* of t^3, t^4 */
+	long double s0, s1;           /* of a curved one: from and to, along the move */
 	int sign;
-	bool loaded;
+	bool loaded, curved;
+};
+
+/* A joint that is no sum, and the phase of a move that it reads. Distances from the move's start; times with
+ * the delay. */
+struct curve {
+	uint64_t item;  /* sequence number of the item that comes next, or is being read */
+	unsigned phase; /* of that item: the next to load */
+	uint32_t names; /* the naming that the offset belongs to */
+	long double s_next, t_next; /* of the next phase */
+	long double p_last;         /* where it is at the end of what was read, less the offset */
+	bool active;                /* there is more of it, from s on */
+	long double start[3], dir[3];
+	long double angle; /* of CHECKER_ANGLE at the move's start, or where it was last, with all its turns */
+	long double s, s_end;
+	long double s_from, t_from, v, a; /* the phase's start, speed and acceleration there */
 };
 
 /* A stepper was stopped. open: by a fault, nobody read back where. Otherwise by a trigger at that time. */
@@ -135,6 +156,7 @@ struct crossing {
 	bool given_up;
 	struct stretch stretch; /* not yet made pieces */
 	struct piece piece;
+	struct curve curve;
 	int64_t k;  /* the counter by the rule; in a visit, what it came from */
 	bool visit; /* p is within the band around threshold visit_k + 0.5 */
 	int64_t visit_k;
@@ -153,6 +175,7 @@ struct stats {
 struct stepper {
 	struct checker_stepper cfg;
 	uint32_t index;
+	long double plane[2]; /* CHECKER_ELBOW: unit vector outward in the arm's plane */
 	/* executed and not yet compared: ring of capacity x_mask + 1 */
 	struct executed *x;
 	uint32_t x_head, x_count, x_mask;
@@ -200,6 +223,7 @@ struct checker {
 	uint32_t settled;       /* at the last cut these came into force, whatever was under way */
 	long double change_end; /* of the last change of shapers */
 	double end_mm_s;
+	uint32_t names; /* how often the axes have been named anew */
 	bool finishing;
 	struct checker_result *result; /* figures and list collect here */
 };
@@ -245,11 +269,40 @@ uint64_t extruder_item(const struct stepper *s);
 long double extruder_at(const struct stepper *s); /* where it has come to */
 
 /* checker_shape.c */
+/* The last change that begins at t or before. */
+const struct shape_change *shape_at(const struct checker *c, long double t);
 void shape_set(struct shape_set *set, const struct plan_shaper *s);
 long double shape_slice(const struct shape_change *ch, int k);
 long double shape_share(int k);
 /* Where the shapers have the axes at t. */
 void shape_axes(const struct checker *c, long double t, long double mm[MOVE_AXES]);
+
+/* checker_joint.c */
+/* Steps less the offset, s mm along the line. */
+long double curve_at(const struct stepper *st, const struct curve *c, long double s);
+/* In the joint's unit; an angle between -pi and pi. */
+long double joint_position(const struct stepper *st, const long double at[3]);
+/* Load the next stretch of the phase; false if there is none. */
+bool curve_load(struct stepper *st);
+/* When the stretch reaches q, and how fast it is there, steps/s. */
+long double curve_reach(const struct stepper *st, const struct piece *p, long double q,
+			double *speed);
+long double curve_time(const struct curve *c, long double s);
+
+/* checker_curve.c: as checker_taps.c, of joints that are no sums. */
+static inline bool curve_is(const struct stepper *s)
+{
+	return s->cfg.joint.kind != CHECKER_SUM;
+}
+void curve_init(const struct checker *c, struct stepper *s);
+/* Of a stretch, its first piece is loaded. */
+enum taps_next curve_next(const struct checker *c, struct stepper *s, const struct item **it);
+/* Its counter is known at that item. */
+void curve_resync(struct stepper *s, const struct item *it);
+/* Item number seq is a cut: forget what was read behind it. */
+void curve_rewind(struct stepper *s, uint64_t seq);
+/* The stretch ends at a time. */
+void curve_cut(struct stepper *s, long double at);
 
 /* checker_match.c: compare what can be compared. force: don't wait for more executed steps. */
 void match_run(struct checker *c, struct stepper *s, bool force);

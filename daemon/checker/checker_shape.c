@@ -101,6 +101,15 @@ void shape_set(struct shape_set *set, const struct plan_shaper *s)
 	}
 }
 
+const struct shape_change *shape_at(const struct checker *c, long double t)
+{
+	uint32_t i = c->shapes - 1;
+
+	while (i > c->settled && c->shape[i].at > t)
+		i--;
+	return &c->shape[i];
+}
+
 static bool shaper_sane(const struct plan_shaper *s)
 {
 	for (int k = 0; k < SHAPER_AXES; k++) {
@@ -141,7 +150,7 @@ int checker_shaper(struct checker *c, double at_s, double end_s, const struct pl
 	last->end = end_s;
 	shape_set(&last->set, s);
 	for (uint32_t i = 0; i < c->cfg.steppers; i++)
-		if (c->stepper[i].gen.t > at_s)
+		if (c->stepper[i].gen.t > at_s && !curve_is(&c->stepper[i]))
 			taps_rewind(c, &c->stepper[i], c->shapes - 2, at_s);
 	return 0;
 }
@@ -175,14 +184,11 @@ void shape_axes(const struct checker *c, long double t, long double mm[MOVE_AXES
 {
 	long double p[MOVE_AXES], gap[MOVE_AXES], f, rest, width;
 	const struct shape_change *ch;
-	uint32_t i = c->shapes - 1;
 	int k = 0;
 
-	while (i > c->settled && c->shape[i].at > t)
-		i--;
-	ch = &c->shape[i];
+	ch = shape_at(c, t);
 	set_at(c, &ch->set, t, mm);
-	if (i == c->settled || t >= ch->end)
+	if (ch == &c->shape[c->settled] || t >= ch->end)
 		return;
 	while (k < SHAPE_SLICES - 1 && shape_slice(ch, k + 1) <= t)
 		k++;

@@ -191,10 +191,24 @@ static void taps_restart(const struct checker *c, struct stepper *s, uint32_t se
 	g->taps[0] = taps_load(c, s, g->tap[0], &c->shape[set].set);
 }
 
+/* It stands where it stood, and what that is called follows the new weights. */
+static void take_weights(struct stepper *s, const struct item *it)
+{
+	s->gen.offset -= crossing_joint(s, it->start_mm);
+	for (int i = 0; i < MOVE_AXES; i++)
+		s->cfg.steps_per_mm[i] = it->pos.steps_per_mm[i];
+	s->gen.offset += crossing_joint(s, it->start_mm);
+}
+
 void taps_cut(const struct checker *c, struct stepper *s, uint64_t seq)
 {
-	const struct item *it = checker_item(c, seq);
+	const struct item *it = checker_item(c, seq), *w;
 
+	for (; s->gen.special < seq; s->gen.special++) {
+		w = checker_item(c, s->gen.special);
+		if (w->kind == ITEM_WEIGHTS && w->pos.stepper == s->index)
+			take_weights(s, w);
+	}
 	s->gen.special = s->gen.floor = seq + 1;
 	if (s->extruder)
 		extruder_stop(c, s, seq + 1, it->start, it->pos.stepper);
@@ -239,7 +253,7 @@ static long double change_next(const struct checker *c, const struct crossing *g
 			    : shape_slice(&c->shape[g->set + 1], g->slice + 1);
 }
 
-/* The next cut, or resync of this stepper. */
+/* The next cut, or resync or weights of this stepper. */
 static const struct item *special_next(const struct checker *c, struct stepper *s)
 {
 	struct crossing *g = &s->gen;
@@ -247,7 +261,7 @@ static const struct item *special_next(const struct checker *c, struct stepper *
 	for (; g->special < c->item_first + c->item_count; g->special++) {
 		const struct item *it = checker_item(c, g->special);
 
-		if (it->kind == ITEM_CUT || (it->kind == ITEM_RESYNC && it->pos.stepper == s->index))
+		if (it->kind == ITEM_CUT || (it->kind != ITEM_MOVE && it->pos.stepper == s->index))
 			return it;
 	}
 	return NULL;
@@ -280,10 +294,16 @@ enum taps_next taps_next(const struct checker *c, struct stepper *s, const struc
 	*it = special_next(c, s);
 	if (g->given_up)
 		return TAPS_UNKNOWN;
-	if (*it && g->t >= (*it)->start) {
+	while (*it && g->t >= (*it)->start) {
 		if ((*it)->kind == ITEM_RESYNC)
 			return TAPS_RESYNC;
-		taps_cut(c, s, g->special);
+		if ((*it)->kind == ITEM_WEIGHTS) {
+			take_weights(s, *it);
+			g->special++;
+			taps_restart(c, s, g->set, g->t);
+		} else {
+			taps_cut(c, s, g->special);
+		}
 		*it = special_next(c, s);
 	}
 	if (s->extruder)
@@ -330,6 +350,8 @@ uint64_t taps_item(const struct stepper *s)
 	const struct crossing *g = &s->gen;
 	uint64_t seq = g->special;
 
+	if (curve_is(s))
+		return g->curve.item;
 	if (s->extruder && extruder_item(s) < seq)
 		seq = extruder_item(s);
 	for (int k = 0; k < 2; k++)

@@ -68,6 +68,14 @@ static struct item *item_append(struct checker *c)
 	return item_push(c);
 }
 
+/* What the axes are called now. */
+static void item_names(const struct checker *c, struct item *it)
+{
+	for (int i = 0; i < MOVE_AXES; i++)
+		it->named_mm[i] = c->cmd_mm[i];
+	it->names = c->names;
+}
+
 /* Does the move keep its own promises (see move.h)? */
 static void move_check(struct checker *c, const struct move *m, double start_s)
 {
@@ -136,6 +144,14 @@ static long double move_distance(const struct move *m, long double t)
 	return s + (m->cruise_mm_s - a * td / 2) * td;
 }
 
+/* About how many steps a mm of the move is. */
+static long double steps_a_mm(const struct stepper *s, const long double dir[MOVE_AXES])
+{
+	if (curve_is(s))
+		return s->cfg.joint.steps_per_unit;
+	return crossing_joint(s, dir);
+}
+
 /* Fields that the arithmetic can be trusted with, whatever wrote them. */
 static bool move_sane(const struct checker *c, const struct move *m, double start_s)
 {
@@ -153,7 +169,7 @@ static bool move_sane(const struct checker *c, const struct move *m, double star
 	for (int i = 0; i < MOVE_AXES; i++)
 		dir[i] = m->dir[i];
 	for (uint32_t i = 0; ok && i < c->cfg.steppers; i++)
-		ok = fabsl(crossing_joint(&c->stepper[i], dir) * move_distance(m, total)) <
+		ok = fabsl(steps_a_mm(&c->stepper[i], dir) * move_distance(m, total)) <
 		     STEPS_A_MOVE_MAX;
 	return ok;
 }
@@ -177,6 +193,8 @@ int checker_move(struct checker *c, const struct move *m, double start_s)
 	it->move = *m;
 	it->cut = false;
 	it->end = it->start + m->accel_s + m->cruise_s + m->decel_s;
+	it->delay = shape_at(c, it->start)->set.delay;
+	it->names = c->names;
 	c->end = it->end;
 	c->end_mm_s = m->end_mm_s;
 	c->moves++;
@@ -184,6 +202,7 @@ int checker_move(struct checker *c, const struct move *m, double start_s)
 		long double shift = c->cmd_mm[i] - c->end_mm[i]; /* names less positions */
 
 		c->cmd_mm[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
+		it->named_mm[i] = m->start_mm[i];
 		it->start_mm[i] = m->start_mm[i] - shift;
 		it->end_mm[i] = c->end_mm[i] = c->cmd_mm[i] - shift;
 	}
@@ -203,6 +222,31 @@ int checker_position(struct checker *c, const double position_mm[MOVE_AXES])
 		checker_report(c, CHECKER_CONTINUITY, -1, 0, c->end,
 			       "position set while moving at %.6g mm/s", c->end_mm_s);
 	memcpy(c->cmd_mm, position_mm, sizeof(c->cmd_mm));
+	c->names++;
+	return 0;
+}
+
+int checker_weights(struct checker *c, uint32_t stepper, double at_s,
+		    const double steps_per_mm[MOVE_AXES])
+{
+	struct item *it;
+
+	if (stepper >= c->cfg.steppers || !checker_sane(at_s, -1e12, 1e12))
+		return -EINVAL;
+	for (int i = 0; i < MOVE_AXES; i++)
+		if (!checker_sane(steps_per_mm[i], -1e7, 1e7))
+			return -EINVAL;
+	it = item_append(c);
+	if (!it)
+		return -ENOMEM;
+	if (c->end < at_s)
+		c->end = at_s;
+	it->kind = ITEM_WEIGHTS;
+	it->start = it->end = c->end;
+	memcpy(it->start_mm, c->end_mm, sizeof(it->start_mm));
+	memcpy(it->end_mm, c->end_mm, sizeof(it->end_mm));
+	memcpy(it->pos.steps_per_mm, steps_per_mm, sizeof(it->pos.steps_per_mm));
+	it->pos.stepper = stepper;
 	return 0;
 }
 
@@ -259,15 +303,18 @@ int checker_cut(struct checker *c, double at_s)
 		c->cmd_mm[i] += (double)(mm[i] - c->end_mm[i]);
 		c->end_mm[i] = it->start_mm[i] = it->end_mm[i] = mm[i];
 	}
+	item_names(c, it);
 	it->pos.stepper = c->settled = c->shapes - 1;
 	c->change_end = at_s;
 	for (uint32_t i = 0; i < c->cfg.steppers; i++) {
 		struct crossing *g = &c->stepper[i].gen;
 
 		match_cut(&c->stepper[i], at_s);
-		if (g->special > seq)
+		if (curve_is(&c->stepper[i]))
+			curve_rewind(&c->stepper[i], seq);
+		else if (g->special > seq)
 			g->special = seq;
-		if (g->t > at_s)
+		if (g->t > at_s && !curve_is(&c->stepper[i]))
 			taps_cut(c, &c->stepper[i], seq);
 	}
 	return 0;
@@ -286,6 +333,7 @@ int checker_resync(struct checker *c, uint32_t stepper, double at_s, int64_t cou
 	it->kind = ITEM_RESYNC;
 	it->start = it->end = at_s;
 	memcpy(it->start_mm, c->end_mm, sizeof(it->start_mm));
+	item_names(c, it);
 	it->pos.stepper = stepper;
 	it->pos.count = count;
 	if (c->end < at_s)

@@ -33,6 +33,8 @@ static long payload_size(uint32_t kind)
 		return sizeof(struct plan_trace_shaper);
 	case PLAN_TRACE_EXTRUDE:
 		return sizeof(struct plan_trace_extrude);
+	case PLAN_TRACE_WEIGHTS:
+		return sizeof(struct plan_trace_weights);
 	case PLAN_TRACE_END:
 		return 0;
 	default:

@@ -44,13 +44,12 @@ enum plan_trace_kind {
 	PLAN_TRACE_STOP,     /* struct plan_trace_halt, stepper unused: checker_stop() */
 	PLAN_TRACE_SHAPER,   /* struct plan_trace_shaper */
 	PLAN_TRACE_EXTRUDE,  /* struct plan_trace_extrude */
+	PLAN_TRACE_WEIGHTS,  /* struct plan_trace_weights */
 };
 
 struct plan_trace_setup {
 	double start_mm[MOVE_AXES];
 	double tolerance_s, reversal_filter_s;
-	uint32_t corexy; /* 0 cartesian, 1 CoreXY: only for the picture */
-	uint32_t reserved;
 };
 struct plan_trace_mcu {
 	char name[CHECKER_NAME_MAX];
@@ -62,6 +61,7 @@ struct plan_trace_stepper {
 	uint32_t mcu;
 	int32_t dir_sign; /* level 1 on the dir pin counts by dir_sign */
 	double steps_per_mm[MOVE_AXES];
+	struct checker_joint joint;
 	uint64_t min_distance_clock;
 	char step_pin[CHECKER_NAME_MAX], dir_pin[CHECKER_NAME_MAX];
 	int32_t step_invert; /* 0: a rising edge steps; 1: a falling one; -1: both */
@@ -100,6 +100,12 @@ struct plan_trace_extrude {
 	struct plan_extrude extrude;
 };
 
+struct plan_trace_weights {
+	double at_s;
+	uint32_t stepper, reserved;
+	double steps_per_mm[MOVE_AXES];
+};
+
 struct plan_trace_rec {
 	enum plan_trace_kind kind;
 	union {
@@ -113,6 +119,7 @@ struct plan_trace_rec {
 		struct plan_trace_resync resync;
 		struct plan_trace_shaper shaper;
 		struct plan_trace_extrude extrude;
+		struct plan_trace_weights weights;
 	};
 };
 

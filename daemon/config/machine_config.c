@@ -11,6 +11,7 @@
 #include "daemon/config/config_names.h"
 #include "daemon/config/config_util.h"
 #include "daemon/config/machine_load.h"
+#include "daemon/kinematics/kinematics.h"
 
 #define AT(type, member) offsetof(struct type, member)
 
@@ -138,37 +139,26 @@ static void mcus_load(struct machine_load *l)
 	}
 }
 
-/* Returns true if the kinematics is one that stepd can drive. */
-static bool kinematics_load(struct machine_load *l, struct config_section *s)
+static void kinematics_load(struct machine_load *l, struct config_section *s)
 {
-	static const char *const supported[] = { "cartesian", "corexy" };
-	static const char *const known[] = { "corexz", "hybrid_corexy", "hybrid_corexz",
-					     "delta",  "deltesian",     "rotary_delta",
-					     "polar",  "winch",         "generic_cartesian",
-					     "none" };
 	struct config_option *o = config_option(s, "kinematics");
+	char names[200];
 
+	kinematics_names(names, sizeof(names));
 	if (!o) {
 		config_report(l->c, CONFIG_ERROR, s->place,
-			      "[printer] kinematics: missing: expected cartesian or corexy");
-		return false;
+			      "[printer] kinematics: missing: expected %s", names);
+		return;
 	}
 	o->used = true;
-	for (size_t i = 0; i < sizeof(supported) / sizeof(*supported); i++) {
-		if (!strcmp(o->value, supported[i])) {
-			l->mc->kinematics = (enum machine_kinematics)i;
-			return true;
-		}
+	l->mc->kinematics = kinematics_find(o->value);
+	if (!l->mc->kinematics) {
+		value_error(l, s, "kinematics", "expected %s", names);
+		return;
 	}
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-		if (!strcmp(o->value, known[i])) {
-			value_error(l, s, "kinematics",
-				    "not supported yet: expected cartesian or corexy");
-			return false;
-		}
-	}
-	value_error(l, s, "kinematics", "expected cartesian or corexy");
-	return false;
+	kinematics_dual_refused(l);
+	l->mc->kinematics->load(l, s);
+	check_step_rates(l);
 }
 
 /* The older way to say minimum_cruise_ratio. */
@@ -295,8 +285,7 @@ static void load_sections(struct machine_load *l)
 	stepd_load(l);
 	if (printer) {
 		printer_load(l, printer);
-		if (kinematics_load(l, printer))
-			axes_load(l);
+		kinematics_load(l, printer);
 	} else {
 		config_report(l->c, CONFIG_ERROR, (struct config_place){ 0 },
 			      "[printer] missing: expected this section");
@@ -375,7 +364,6 @@ void machine_config_free(struct machine_config *mc)
 int config_check(const char *const *paths, size_t path_count, const char *const *overrides,
 		 size_t override_count, FILE *out)
 {
-	static const char *const kinematics[] = { "cartesian", "corexy" };
 	struct config n = { 0 };
 	struct machine_config *mc = load(paths, path_count, overrides, override_count, out, &n);
 
@@ -385,7 +373,7 @@ int config_check(const char *const *paths, size_t path_count, const char *const 
 		n.notes == 1 ? "" : "s");
 	if (mc)
 		fprintf(out, "ok, %s, %zu MCU%s, %zu steppers, %zu extruder%s\n",
-			kinematics[mc->kinematics], mc->mcu_count, mc->mcu_count == 1 ? "" : "s",
+			mc->kinematics->name, mc->mcu_count, mc->mcu_count == 1 ? "" : "s",
 			mc->stepper_count, mc->extruder_count, mc->extruder_count == 1 ? "" : "s");
 	else
 		fputs("can't be used\n", out);

@@ -19,8 +19,10 @@
 #include "daemon/gcode/skew.h"
 #include "daemon/pins.h"
 #include "move.h"
+#include "kin.h"
 
 struct config;
+struct kinematics_ops;
 
 enum {
 	MACHINE_NAME_MAX = 64, /* section and MCU names, with the terminating 0 */
@@ -29,9 +31,9 @@ enum {
 	MACHINE_EXTRUDER_MAX = 8,
 	MACHINE_SKEW_MAX = 16, /* profiles */
 	MACHINE_AXES = 3,      /* X, Y, Z: index as enum move_axis */
+	MACHINE_RAIL_MAX = 6,
+	MACHINE_ENDSTOP_MAX = 8, /* of a rail */
 };
-
-enum machine_kinematics { KINEMATICS_CARTESIAN, KINEMATICS_COREXY };
 
 enum machine_restart {
 	RESTART_AUTO,    /* not configured: by the kind of device */
@@ -59,25 +61,54 @@ struct machine_stepper {
 	char name[MACHINE_NAME_MAX]; /* its section: "stepper_x", "extruder" */
 	struct pin step_pin, dir_pin, enable_pin;
 	struct pin endstop_pin; /* of a second, third … stepper of an axis too, if it has one */
-	double rotation_distance_mm; /* travel per turn of the output, after gear_ratio */
+	/* Where its joint is: with KIN_LINEAR the sum of carriage[i] times the position of rail i,
+	 * else by the formula. Not of an extruder's. */
+	struct kin joint;
+	double carriage[MACHINE_RAIL_MAX];
+	double rotation_distance_mm; /* travel per turn of the output, after gear_ratio; or 2 pi rad */
 	int microsteps, full_steps_per_rotation;
 	double gear_ratio;          /* motor turns per output turn; 1 without gears */
-	double step_distance_mm;    /* travel of one microstep; derived from the above */
+	double step_distance_mm;    /* travel (or angle, rad) of one microstep; derived */
 	double step_pulse_s;        /* the shortest time between two edges of the step pin */
 	bool step_pulse_configured; /* false: step_pulse_s is a default */
 };
 
-/* One axis: its motors, its range and how it homes. The axis' homing options come from the first
- * stepper's section. On CoreXY, axes[X] and axes[Y] give the ranges of X and Y while their
- * steppers drive the joints X+Y and X-Y. */
-struct machine_axis {
+/* A switch, and the motors that stop with it. */
+struct machine_endstop {
+	struct pin pin;
+	uint32_t steppers; /* mask of indices in machine_config.steppers[]; with the rail's first
+			    * switch also all other motors that turn */
+};
+
+/* A carriage along an axis, or a joint's own (a tower, an arm): its motors, its range, how it homes.
+ * Homing options come from the first stepper's section. On CoreXY, rails 0 and 1 are X and Y, while
+ * their motors drive X+Y and X-Y. Machines with an X, Y and Z carriage have them as rails 0 to 2. */
+struct machine_rail {
+	char name[MACHINE_NAME_MAX]; /* its section */
+	int axis;                    /* AXIS_X .. AXIS_Z; -1: a joint */
 	size_t stepper_count;
 	size_t stepper[MACHINE_STEPPER_MAX]; /* indices in machine_config.steppers[] */
-	struct pin endstop_pin; /* of the first stepper; .set is false if the axis can't home */
+	size_t endstop_count;                /* 0: it can't home */
+	struct machine_endstop endstop[MACHINE_ENDSTOP_MAX];
 	double position_min_mm, position_endstop_mm, position_max_mm;
 	double homing_speed_mm_s, second_homing_speed_mm_s;
 	double homing_retract_mm, homing_retract_speed_mm_s;
-	bool homing_positive; /* homes toward position_max */
+	bool homing_positive;    /* homes toward position_max */
+	int partner;             /* the other rail on the axis, of dual carriages; -1: none */
+	double safe_distance_mm; /* of a second carriage: it keeps this distance to its partner */
+};
+
+/* What the kinematics needs to know beside the rails. */
+struct machine_geometry {
+	double radius_mm;             /* delta_radius, shoulder_radius, arm_x_length */
+	double print_radius_mm;       /* or half of print_width: how far out the nozzle may go */
+	double height_mm;             /* shoulder_height */
+	double min_z_mm, max_z_mm;    /* minimum_z_position; max: derived */
+	double min_up_mm[2];          /* deltesian: least height of a carriage above the nozzle */
+	double slow_ratio;            /* a carriage may be this much faster than max_velocity */
+	double endstop[MACHINE_AXES]; /* joints where their switches are, derived */
+	double home_mm[MACHINE_AXES]; /* and the nozzle then */
+	double box_min_mm[MACHINE_AXES], box_max_mm[MACHINE_AXES]; /* winch: around the anchors */
 };
 
 struct machine_extruder {
@@ -162,7 +193,8 @@ struct machine_stepd {
 };
 
 struct machine_config {
-	enum machine_kinematics kinematics;
+	const struct kinematics_ops *kinematics; /* daemon/kinematics/ */
+	struct machine_geometry geometry;
 	double max_velocity_mm_s, max_accel_mm_s2;
 	double max_z_velocity_mm_s, max_z_accel_mm_s2;
 	double square_corner_velocity_mm_s;
@@ -171,7 +203,8 @@ struct machine_config {
 	size_t mcu_count; /* >= 1; mcu[0] is [mcu] */
 	struct machine_mcu mcu[MACHINE_MCU_MAX];
 
-	struct machine_axis axes[MACHINE_AXES];
+	size_t rail_count;
+	struct machine_rail rails[MACHINE_RAIL_MAX];
 	size_t stepper_count;
 	struct machine_stepper steppers[MACHINE_STEPPER_MAX];
 	size_t extruder_count; /* may be 0 */

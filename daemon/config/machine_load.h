@@ -89,8 +89,49 @@ void pin_load(struct machine_load *l, struct config_section *section, const char
 /* Claim the pins of sections that nobody acts on yet, so that a clash with them shows. */
 void pins_claim_unused(struct machine_load *l);
 
-/* machine_axes.c: [stepper_…], [extruder…]. After [printer]. */
-void axes_load(struct machine_load *l);
+/* machine_rails.c, for daemon/kinematics/ */
+
+enum rail_flags {
+	RAIL_ENDSTOP = 1,    /* the motor's section needs an endstop_pin */
+	RAIL_NO_ENDSTOP = 2, /* it may not have one */
+	RAIL_NO_RANGE = 4,   /* no position_min and position_max: homes upward */
+	RAIL_TURNS = 8,      /* the joint is an angle */
+};
+
+/* What every motor has, of that section, into *m. */
+void motor_load(struct machine_load *l, struct config_section *s, unsigned flags,
+		struct machine_stepper *m);
+
+/* The section, marked as used; NULL and an error if there is none. */
+struct config_section *section_need(struct machine_load *l, const char *name);
+
+/* A motor of an axis or joint; NULL and an error if there are too many. */
+struct machine_stepper *stepper_add(struct machine_load *l, struct config_section *s,
+				    unsigned flags);
+
+/* A rail without anything; NULL and an error if there are too many. */
+struct machine_rail *rail_add(struct machine_load *l, const struct config_section *s, int axis);
+
+/* These motors stop with a switch on that pin. False and an error if there are too many. */
+bool rail_endstop(struct machine_load *l, const struct config_section *s, struct machine_rail *a,
+		  const struct pin *pin, uint32_t steppers);
+
+/* position_min, _max and _endstop; homing_… */
+void rail_range(struct machine_load *l, struct config_section *s, struct machine_rail *a);
+void rail_homing(struct machine_load *l, struct config_section *s, struct machine_rail *a);
+
+/* All of a rail, from [BASE], [BASE1] …; each motor moves it by its own distance. like: whose
+ * position_endstop is the default, or NULL. NULL if there is no usable section. */
+struct machine_rail *rail_load(struct machine_load *l, const char *base, int axis, unsigned flags,
+			       const struct machine_rail *like);
+
+/* Warn of motors whose pulses don't fit at full speed. After the kinematics. */
+void check_step_rates(struct machine_load *l);
+
+/* Sections [BASE2] … that don't follow on those loaded. */
+void report_gaps(struct machine_load *l, const char *base, size_t count);
+
+/* machine_extruders.c: [extruder…]. After [printer]. */
 void extruders_load(struct machine_load *l);
 void extruder_steppers_load(struct machine_load *l); /* after the extruders */
 

@@ -160,6 +160,7 @@ static struct json_object *event(const struct dump *d, const struct dump_event *
 		[FLIGHT_FAULT] = "fault",
 		[FLIGHT_SHAPER] = "input shaper",
 		[FLIGHT_EXTRUDE] = "extruder stepper",
+		[FLIGHT_WEIGHTS] = "joint weights",
 	};
 	struct json_object *o;
 	char text[512];

@@ -112,6 +112,12 @@ static bool event_times(struct dump_event *e)
 		if (r->index >= ENGINE_STEPPERS)
 			return false;
 		break;
+	case FLIGHT_WEIGHTS:
+		e->now_s = r->weights.now_s;
+		e->at_s = r->weights.at_s;
+		if (!numbers_ok(r->weights.steps_per_mm, MOVE_AXES) || r->index >= ENGINE_STEPPERS)
+			return false;
+		break;
 	case FLIGHT_RESYNC:
 		e->now_s = r->resync.now_s;
 		e->at_s = r->resync.at_s;

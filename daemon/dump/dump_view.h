@@ -66,7 +66,7 @@ struct dump_event {
 static inline bool dump_event_is_param(const struct dump_event *e)
 {
 	return e->rec->kind == FLIGHT_PARAM || e->rec->kind == FLIGHT_SHAPER ||
-	       e->rec->kind == FLIGHT_EXTRUDE;
+	       e->rec->kind == FLIGHT_EXTRUDE || e->rec->kind == FLIGHT_WEIGHTS;
 }
 
 struct dump_view {

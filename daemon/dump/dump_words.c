@@ -110,6 +110,14 @@ static void extrude_text(const struct dump *d, const struct flight_rec *r, char 
 		 dump_stepper_name(&d->view, r->index), source, p->advance_s, 2 * p->half_s);
 }
 
+static void weights_text(const struct dump *d, const struct flight_rec *r, char *buf, size_t size)
+{
+	const double *w = r->weights.steps_per_mm;
+
+	snprintf(buf, size, "%s: steps per mm of the axes: X %.6g Y %.6g Z %.6g E %.6g",
+		 dump_stepper_name(&d->view, r->index), w[AXIS_X], w[AXIS_Y], w[AXIS_Z], w[AXIS_E]);
+}
+
 static void fault_words(const struct dump *d, const struct flight_rec *r, char *buf, size_t size)
 {
 	const struct flight_fault *f = &r->fault;
@@ -146,6 +154,9 @@ bool dump_event_text(const struct dump *d, const struct dump_event *e, char *buf
 		return true;
 	case FLIGHT_EXTRUDE:
 		extrude_text(d, r, buf, size);
+		return true;
+	case FLIGHT_WEIGHTS:
+		weights_text(d, r, buf, size);
 		return true;
 	case FLIGHT_POSITION:
 		position_text(e, buf, size);

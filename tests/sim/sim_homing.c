@@ -27,7 +27,10 @@
 /* From the switch: the way on until motors on another MCU have stopped, too. */
 #define NEAR_MM 0.25
 
-static const char *const kinematics[] = { "etc/sim-cartesian.cfg", "etc/sim-corexy.cfg" };
+static const char *const kinematics[] = { "etc/sim-cartesian.cfg",     "etc/sim-corexy.cfg",
+					  "etc/sim-corexz.cfg",        "etc/sim-hybrid_corexy.cfg",
+					  "etc/sim-hybrid_corexz.cfg", "etc/sim-dual_carriage.cfg" };
+enum { KINEMATICS = sizeof(kinematics) / sizeof(*kinematics) };
 
 /* Home by these lines, move, home again, move: belief and truth agree all along. */
 static void home_and_move(const char *config, const char *const *overrides, const char *lines)
@@ -42,7 +45,7 @@ static void home_and_move(const char *config, const char *const *overrides, cons
 		assert_true(scene_agrees(s, MICROSTEPS));
 		for (int axis = 0; axis < MACHINE_AXES; axis++)
 			assert_true(fabs(scene_truth_mm(s, axis) -
-					 s->b.mc->axes[axis].position_endstop_mm) < NEAR_MM);
+					 s->b.mc->rails[axis].position_endstop_mm) < NEAR_MM);
 		assert_true(scene_run(s, MOVES));
 		assert_int_equal(s->errors, 0);
 		assert_true(scene_agrees(s, MICROSTEPS));
@@ -67,7 +70,7 @@ static void test_orders(void **state)
 	static const char *const o[] = { NO_START, NULL };
 
 	(void)state;
-	for (size_t k = 0; k < 2; k++)
+	for (size_t k = 0; k < KINEMATICS; k++)
 		for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
 			home_and_move(kinematics[k], o, orders[i]);
 }
@@ -80,7 +83,7 @@ static void test_to_the_maximum(void **state)
 					      "stepper_x.homing_positive_dir=true", NULL };
 
 	(void)state;
-	for (size_t k = 0; k < 2; k++) {
+	for (size_t k = 0; k < KINEMATICS; k++) {
 		home_and_move(kinematics[k], o, "G28");
 		home_and_move(kinematics[k], forced, "G28");
 	}
@@ -100,7 +103,7 @@ static void test_inverted_pins(void **state)
 					 NULL };
 
 	(void)state;
-	for (size_t k = 0; k < 2; k++)
+	for (size_t k = 0; k < KINEMATICS; k++)
 		home_and_move(kinematics[k], o, "G28");
 }
 
@@ -127,7 +130,7 @@ static void test_128_microsteps(void **state)
 	struct scene *s;
 
 	(void)state;
-	for (size_t k = 0; k < 2; k++) {
+	for (size_t k = 0; k < KINEMATICS; k++) {
 		s = scene_open(kinematics[k], o);
 		assert_non_null(s);
 		assert_true(scene_run(s, "G28\n" MOVES));
@@ -150,7 +153,7 @@ static void test_endstops_on_the_other_mcu(void **state)
 					 NULL };
 
 	(void)state;
-	for (size_t k = 0; k < 2; k++)
+	for (size_t k = 0; k < KINEMATICS; k++)
 		home_and_move(kinematics[k], o, "G28");
 }
 
@@ -169,7 +172,7 @@ static void test_motors_on_both_mcus(void **state)
 					 NULL };
 
 	(void)state;
-	for (size_t k = 0; k < 2; k++)
+	for (size_t k = 0; k < KINEMATICS; k++)
 		home_and_move(kinematics[k], o, "G28 Y\nG28 X Z");
 }
 
@@ -179,7 +182,7 @@ static void test_pressed_at_the_start(void **state)
 	static const char *const o[] = { NO_START, NULL };
 
 	(void)state;
-	for (size_t k = 0; k < 2; k++)
+	for (size_t k = 0; k < KINEMATICS; k++)
 		for (int axis = 0; axis < MACHINE_AXES; axis++) {
 			struct scene *s = scene_open(kinematics[k], o);
 
@@ -208,7 +211,7 @@ static void fails_then_works(struct scene *s, int axis, const char *text, double
 	assert_int_equal(s->errors, 0);
 	e->trigger_mm = trigger_mm;
 	e->hysteresis_mm = hysteresis_mm;
-	s->b.printer.watch_axis[axis] = hysteresis_mm > 0;
+	s->b.printer.watched = hysteresis_mm > 0;
 	snprintf(line, sizeof(line), "G28 %c\n", letter);
 	assert_true(scene_run(s, line));
 	assert_int_equal(s->errors, 1);
@@ -235,7 +238,7 @@ static void fails_then_works(struct scene *s, int axis, const char *text, double
 static void each_axis_fails(const char *const *o, const char *text, double hysteresis_mm,
 			    double trigger_mm)
 {
-	for (size_t k = 0; k < 2; k++)
+	for (size_t k = 0; k < KINEMATICS; k++)
 		for (int axis = 0; axis < MACHINE_AXES; axis++) {
 			struct scene *s = scene_open(kinematics[k], o);
 

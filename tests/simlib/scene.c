@@ -93,17 +93,29 @@ double scene_believed_mm(const struct scene *s, int axis)
 	return s->b.m->status.position_mm[axis];
 }
 
+/* A microstep of the axis: of a motor on its own, or of those together that fix it. */
+static double microstep_mm(const struct printer *p, int axis)
+{
+	double mm = 0, alone_mm = 0;
+
+	for (int i = 0; i < p->stepper_count; i++) {
+		double step_mm = 1 / p->steppers[i].steps_per_mm;
+
+		if (p->inverse[axis][i] != 0)
+			alone_mm = fmax(alone_mm, step_mm);
+		mm += fabs(p->inverse[axis][i]) * step_mm;
+	}
+	return fmax(mm, alone_mm);
+}
+
 bool scene_agrees(const struct scene *s, double microsteps)
 {
 	bool ok = true;
 
 	for (int axis = 0; axis < MACHINE_AXES; axis++) {
-		const struct machine_motor *motor = &s->b.m->motor[0];
 		double truth = scene_truth_mm(s, axis), believed = scene_believed_mm(s, axis);
 
-		while (motor->axis != axis)
-			motor++;
-		if (fabs(truth - believed) <= microsteps * motor->cfg->step_distance_mm + 1e-9)
+		if (fabs(truth - believed) <= microsteps * microstep_mm(&s->b.printer, axis) + 1e-9)
 			continue;
 		printf("axis %c is at %.5f mm, believed at %.5f mm\n", "XYZ"[axis], truth, believed);
 		ok = false;

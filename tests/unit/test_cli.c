@@ -156,7 +156,7 @@ static const struct {
 	{ "model", 2, "usage: stepd model" },
 	{ "model -c @ surplus", 2, "usage: stepd model" },
 	{ "model -c missing.cfg", 1, "missing.cfg" },
-	{ "model -c @", 0, ">stepper axis=x" },
+	{ "model -c @", 0, ">stepper x=1" },
 	/* batch */
 	{ "batch --help", 0, ">usage: stepd batch" },
 	{ "batch", 2, "expected -c CONFIG" },

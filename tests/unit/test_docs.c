@@ -22,6 +22,7 @@
 #include "daemon/shapers.h"
 #include "daemon/config/config_names.h"
 #include "daemon/config/machine_config.h"
+#include "daemon/dual.h"
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_objects.h"
 #include "tests/simlib/simrun.h"
@@ -172,6 +173,7 @@ static void commands(void **state)
 	gcode_objects_attach(&g, &objects);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
 	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
+	dual_attach(&g, NULL);
 	for (unsigned t = 0; t < g.table_count; t++) {
 		for (unsigned i = 0; i < g.tables[t].count; i++, count++)
 			check_command(text, &g.tables[t].commands[i]);
@@ -186,9 +188,8 @@ static void commands(void **state)
 
 /* Whether the program acts on the option: it does not say that it doesn't. The section is one that the
  * base configuration has, or has with the override. */
-static bool acted_on(const char *section, const char *option)
+static bool acted_on_by(const char *path, const char *section, const char *option)
 {
-	const char *path = "etc/sim-cartesian.cfg";
 	char override[256], *out = NULL;
 	const char *const overrides[] = { override };
 	size_t size = 0;
@@ -208,6 +209,24 @@ static bool acted_on(const char *section, const char *option)
 	used = used && !strstr(out, override);
 	free(out);
 	return used;
+}
+
+/* By any kind of machine. */
+static bool acted_on(const char *section, const char *option)
+{
+	static const char *const kinds[] = {
+		"cartesian", "delta",        "deltesian",         "polar",
+		"winch",     "rotary_delta", "generic_cartesian", "dual_carriage"
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "etc/sim-%s.cfg", kinds[i]);
+		if (acted_on_by(path, section, option))
+			return true;
+	}
+	return false;
 }
 
 /* Whether a heading is about this section: "### [mcu], [mcu NAME]". */
@@ -235,12 +254,12 @@ static bool documented(const char *text, const char *section, const char *option
 	return false;
 }
 
-/* Options of a motor stand once, with the first one. */
+/* Options of a motor or a carriage stand once, with the first one. */
 static bool documented_somewhere(const char *text, const char *section, const char *option)
 {
 	return documented(text, section, option) ||
-	       ((strcmp(section, "extruder") == 0 || strncmp(section, "stepper_", 8) == 0 ||
-		 strncmp(section, "extruder_stepper", 16) == 0) &&
+	       ((strcmp(section, "extruder") == 0 || strncmp(section, "stepper", 7) == 0 ||
+		 strncmp(section, "extruder_stepper", 16) == 0 || strstr(section, "carriage")) &&
 		documented(text, "stepper_x", option));
 }
 

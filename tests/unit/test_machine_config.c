@@ -19,6 +19,7 @@
 
 #include "daemon/config/config.h"
 #include "daemon/config/machine_config.h"
+#include "daemon/kinematics/kinematics.h"
 
 static const char base[] = "[mcu]\n"
 			   "serial: /dev/ttyACM0\n"
@@ -118,12 +119,12 @@ static void defaults(void **state)
 {
 	struct machine_config *mc = load("");
 	const struct machine_stepper *x = &mc->steppers[0];
-	const struct machine_axis *y = &mc->axes[1];
+	const struct machine_rail *y = &mc->rails[1];
 	const struct machine_extruder *e = &mc->extruders[0];
 	const struct machine_stepd *d = &mc->stepd;
 
 	(void)state;
-	assert_int_equal(mc->kinematics, KINEMATICS_CARTESIAN);
+	assert_string_equal(mc->kinematics->name, "cartesian");
 	assert_near(mc->max_z_velocity_mm_s, 300.0);
 	assert_near(mc->max_z_accel_mm_s2, 3000.0);
 	assert_near(mc->square_corner_velocity_mm_s, 5.0);
@@ -149,7 +150,7 @@ static void defaults(void **state)
 	assert_int_equal(y->stepper_count, 1);
 	assert_int_equal(y->stepper[0], 1);
 	assert_true(y->homing_positive);
-	assert_false(mc->axes[0].homing_positive);
+	assert_false(mc->rails[0].homing_positive);
 	assert_near(y->homing_speed_mm_s, 5.0);
 	assert_near(y->second_homing_speed_mm_s, 2.5);
 	assert_near(y->homing_retract_mm, 5.0);
@@ -201,7 +202,7 @@ static void everything_set(void **state)
 	const struct machine_stepper *z1 = &mc->steppers[3];
 
 	(void)state;
-	assert_int_equal(mc->kinematics, KINEMATICS_COREXY);
+	assert_string_equal(mc->kinematics->name, "corexy");
 	assert_near(mc->max_z_velocity_mm_s, 20.0);
 	assert_true(mc->minimum_cruise_ratio == 0);
 	assert_int_equal(mc->mcu_count, 2);
@@ -215,8 +216,8 @@ static void everything_set(void **state)
 	assert_int_equal(mc->mcu[1].sim_move_count, 500);
 	assert_true(mc->stepd.sim_seed == UINT64_MAX);
 
-	assert_int_equal(mc->axes[2].stepper_count, 2);
-	assert_int_equal(mc->axes[2].stepper[1], 3);
+	assert_int_equal(mc->rails[2].stepper_count, 2);
+	assert_int_equal(mc->rails[2].stepper[1], 3);
 	assert_string_equal(z1->step_pin.name, "PE1");
 	assert_int_equal(z1->step_pin.mcu, 1);
 	assert_near(z1->gear_ratio, 6.0);
@@ -266,7 +267,10 @@ static const struct message messages[] = {
 	{ "", ": [printer] missing: expected this section", 0, "[printer]" },
 	{ "", ": [mcu] missing: expected this section", 0, "[mcu]" },
 	{ "", ": [stepper_y] missing: expected this section", 0, "[stepper_y]" },
-	{ "", "@3: [printer] kinematics: missing: expected cartesian or corexy", 0, "kinematics" },
+	{ "",
+	  "@3: [printer] kinematics: missing: expected cartesian, corexy, corexz, hybrid_corexy, "
+	  "hybrid_corexz, generic_cartesian, delta, deltesian, polar, rotary_delta, winch or none",
+	  0, "kinematics" },
 	{ "",
 	  "@3: [printer] max_accel: missing: expected a number above 0 and at most 1000000 mm/s²",
 	  0, "max_accel" },
@@ -330,11 +334,9 @@ static const struct message messages[] = {
 	  "command",
 	  0, 0 },
 	/* kinematics */
-	{ "[printer]\nkinematics: delta\n",
-	  "+2: [printer] kinematics: value 'delta': not supported yet: expected cartesian or corexy",
-	  0, 0 },
 	{ "[printer]\nkinematics: cubic\n",
-	  "+2: [printer] kinematics: value 'cubic': expected cartesian or corexy", 0, 0 },
+	  "+2: [printer] kinematics: value 'cubic': expected cartesian, corexy, corexz, hybrid_corexy, ",
+	  0, 0 },
 	{ "[printer]\nmax_accel_to_decel: 600\n",
 	  "+2: warning: [printer] max_accel_to_decel: deprecated, write minimum_cruise_ratio: 0.8",
 	  0, 0 },
@@ -609,22 +611,22 @@ static void existing_files(void **state)
 		assert_non_null(mc[i]);
 		assert_true(mc[i]->stepper_count >= 3);
 	}
-	assert_int_equal(mc[0]->axes[2].stepper_count, 4);
+	assert_int_equal(mc[0]->rails[2].stepper_count, 4);
 	assert_string_equal(mc[0]->steppers[0].step_pin.name, "PF13");
-	assert_near(mc[0]->axes[2].position_endstop_mm, -1.485); /* from the save block */
-	assert_false(mc[0]->axes[2].homing_positive);
+	assert_near(mc[0]->rails[2].position_endstop_mm, -1.485); /* from the save block */
+	assert_false(mc[0]->rails[2].homing_positive);
 	assert_int_equal(mc[0]->extruders[0].stepper.step_pin.mcu, 1);
-	assert_near(mc[1]->axes[2].position_endstop_mm, 3.25);
+	assert_near(mc[1]->rails[2].position_endstop_mm, 3.25);
 	assert_near(mc[1]->minimum_cruise_ratio, 0.5);
 	for (int i = 2; i < 4; i++) {
 		assert_near(mc[i]->steppers[0].step_distance_mm, 1 / 80.0);
 		assert_near(mc[i]->mcu[0].sim_clock_hz, 50e6);
-		assert_true(mc[i]->axes[0].position_max_mm == 300);
+		assert_true(mc[i]->rails[0].position_max_mm == 300);
 		assert_false(mc[i]->stepd.require_homing);
 		assert_int_equal(mc[i]->store->notes + mc[i]->store->warnings, 0);
 	}
-	assert_int_equal(mc[2]->kinematics, KINEMATICS_CARTESIAN);
-	assert_int_equal(mc[3]->kinematics, KINEMATICS_COREXY);
+	assert_string_equal(mc[2]->kinematics->name, "cartesian");
+	assert_string_equal(mc[3]->kinematics->name, "corexy");
 	const struct config_option *gcode =
 		config_option(config_section(mc[0]->store, "gcode_macro PRINT_START"), "gcode");
 

@@ -2,6 +2,7 @@
 #include "printer.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 /* roles[][]: what is connected in the upper byte, its index in the lower. */
@@ -17,15 +18,103 @@ void printer_init(struct printer *p, enum printer_kinematics kinematics, uint64_
 	memset(p, 0, sizeof(*p));
 	p->kinematics = kinematics;
 	p->rng = seed ? seed : 1;
-	memset(p->axis_stepper, -1, sizeof(p->axis_stepper));
+}
+
+/* ---- axes from motors ---- */
+
+static void weights_of(const struct printer *p, const struct printer_stepper *s,
+		       double weight[PRINTER_AXES])
+{
+	bool any = false;
+
+	memcpy(weight, s->weight, sizeof(s->weight));
+	for (int k = 0; k < PRINTER_AXES; k++)
+		any |= weight[k] != 0;
+	if (any)
+		return;
+	weight[s->axis] = 1;
+	if (p->kinematics != PRINTER_COREXY || s->axis > PRINTER_Y)
+		return;
+	weight[PRINTER_X] = 1;
+	weight[PRINTER_Y] = s->axis == PRINTER_X ? 1 : -1;
+}
+
+/* One row of the elimination: weights of the axes, and which motors' sum it is. */
+struct row {
+	double weight[PRINTER_AXES], motor[PRINTER_STEPPERS_MAX];
+	int pivot;
+};
+
+static void row_take(struct row *r, const struct row *from, double factor)
+{
+	for (int k = 0; k < PRINTER_AXES; k++)
+		r->weight[k] -= factor * from->weight[k];
+	for (int i = 0; i < PRINTER_STEPPERS_MAX; i++)
+		r->motor[i] -= factor * from->motor[i];
+}
+
+/* Gauss-Jordan over the motors in order; those that add nothing new are left out. */
+static int eliminate(const struct printer *p, struct row rows[PRINTER_AXES])
+{
+	int n = 0;
+
+	for (int i = 0; i < p->stepper_count && n < PRINTER_AXES; i++) {
+		struct row *r = &rows[n];
+		double top = 0;
+
+		memset(r, 0, sizeof(*r));
+		weights_of(p, &p->steppers[i], r->weight);
+		r->motor[i] = 1;
+		for (int j = 0; j < n; j++)
+			row_take(r, &rows[j], r->weight[rows[j].pivot]);
+		for (int k = 0; k < PRINTER_AXES; k++)
+			if (fabs(r->weight[k]) > top) {
+				top = fabs(r->weight[k]);
+				r->pivot = k;
+			}
+		if (top < 1e-9)
+			continue;
+		row_take(r, r, 1 - 1 / r->weight[r->pivot]);
+		for (int j = 0; j < n; j++)
+			row_take(&rows[j], r, rows[j].weight[r->pivot]);
+		n++;
+	}
+	return n;
+}
+
+static void solve(struct printer *p)
+{
+	struct row rows[PRINTER_AXES];
+	int n = eliminate(p, rows);
+
+	memset(p->inverse, 0, sizeof(p->inverse));
+	for (int j = 0; j < n; j++)
+		memcpy(p->inverse[rows[j].pivot], rows[j].motor, sizeof(rows[j].motor));
+}
+
+void printer_set_kinematics(struct printer *p, enum printer_kinematics kinematics)
+{
+	p->kinematics = kinematics;
+	solve(p);
+}
+
+double printer_axis_mm(const struct printer *p, enum printer_axis axis)
+{
+	double mm = p->start_mm[axis];
+
+	for (int i = 0; i < p->stepper_count; i++)
+		if (p->inverse[axis][i] != 0)
+			mm += p->inverse[axis][i] *
+			      ((double)p->steppers[i].pos_steps / p->steppers[i].steps_per_mm);
+	return mm;
 }
 
 int printer_add_stepper(struct printer *p, const struct printer_stepper *s)
 {
 	int index = p->stepper_count;
 
-	if (s->mcu >= PRINTER_MCUS_MAX || s->axis >= PRINTER_AXES || !(s->steps_per_mm > 0) ||
-	    s->step_pin == s->dir_pin)
+	if (s->mcu >= PRINTER_MCUS_MAX || (unsigned int)s->axis >= PRINTER_AXES ||
+	    !(s->steps_per_mm > 0) || s->step_pin == s->dir_pin)
 		return -EINVAL;
 	if (index == PRINTER_STEPPERS_MAX)
 		return -ENOSPC;
@@ -37,9 +126,8 @@ int printer_add_stepper(struct printer *p, const struct printer_stepper *s)
 	p->steppers[index].edge_count = 0;
 	p->roles[s->mcu][s->step_pin] = role(ROLE_STEP, (unsigned int)index);
 	p->roles[s->mcu][s->dir_pin] = role(ROLE_DIR, (unsigned int)index);
-	if (p->axis_stepper[s->axis] < 0)
-		p->axis_stepper[s->axis] = (int8_t)index;
 	p->stepper_count++;
+	solve(p);
 	return index;
 }
 
@@ -47,7 +135,8 @@ int printer_add_endstop(struct printer *p, const struct printer_endstop *e)
 {
 	int index = p->endstop_count;
 
-	if (e->mcu >= PRINTER_MCUS_MAX || e->axis >= PRINTER_AXES || !(e->hysteresis_mm >= 0))
+	if (e->mcu >= PRINTER_MCUS_MAX || (unsigned int)e->axis >= PRINTER_AXES ||
+	    !(e->hysteresis_mm >= 0))
 		return -EINVAL;
 	if (index == PRINTER_ENDSTOPS_MAX)
 		return -ENOSPC;
@@ -57,7 +146,7 @@ int printer_add_endstop(struct printer *p, const struct printer_endstop *e)
 	p->endstops[index].pressed = false;
 	p->roles[e->mcu][e->pin] = role(ROLE_ENDSTOP, (unsigned int)index);
 	if (e->hysteresis_mm > 0)
-		p->watch_axis[e->axis] = true;
+		p->watched = true;
 	p->endstop_count++;
 	return index;
 }
@@ -90,27 +179,6 @@ int printer_set_sensor(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t val
 	return printer_add_sensor(p, &s) < 0 ? -EINVAL : 0;
 }
 
-static inline double motor_mm(const struct printer *p, enum printer_axis axis)
-{
-	const struct printer_stepper *s;
-
-	if (p->axis_stepper[axis] < 0)
-		return 0;
-	s = &p->steppers[p->axis_stepper[axis]];
-	return (double)s->pos_steps / s->steps_per_mm;
-}
-
-double printer_axis_mm(const struct printer *p, enum printer_axis axis)
-{
-	double mm = p->start_mm[axis];
-
-	if (p->kinematics == PRINTER_COREXY && axis == PRINTER_X)
-		return mm + (motor_mm(p, PRINTER_X) + motor_mm(p, PRINTER_Y)) / 2;
-	if (p->kinematics == PRINTER_COREXY && axis == PRINTER_Y)
-		return mm + (motor_mm(p, PRINTER_X) - motor_mm(p, PRINTER_Y)) / 2;
-	return mm + motor_mm(p, axis);
-}
-
 /* Bring a switch up to date with its axis. */
 static void update_endstop(const struct printer *p, struct printer_endstop *e)
 {
@@ -125,21 +193,13 @@ static void update_endstop(const struct printer *p, struct printer_endstop *e)
 		e->pressed = false;
 }
 
-/* Does a motor of this name-giving axis move the other axis too? */
-static bool motor_moves(const struct printer *p, enum printer_axis motor, enum printer_axis axis)
-{
-	if (p->kinematics == PRINTER_COREXY && motor <= PRINTER_Y && axis <= PRINTER_Y)
-		return true;
-	return motor == axis;
-}
-
 /* A switch with hysteresis remembers, so that it must follow each step. */
-static void follow_step(struct printer *p, enum printer_axis motor)
+static void follow_step(struct printer *p, int motor)
 {
 	for (int i = 0; i < p->endstop_count; i++) {
 		struct printer_endstop *e = &p->endstops[i];
 
-		if (e->hysteresis_mm > 0 && motor_moves(p, motor, e->axis))
+		if (e->hysteresis_mm > 0 && p->inverse[e->axis][motor] != 0)
 			update_endstop(p, e);
 	}
 }
@@ -160,9 +220,8 @@ void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level)
 		return;
 	s->edge_count++;
 	s->pos_steps += s->dir_level != s->invert_dir ? 1 : -1;
-	if (p->watch_axis[s->axis] || (p->kinematics == PRINTER_COREXY && s->axis <= PRINTER_Y &&
-				       (p->watch_axis[PRINTER_X] || p->watch_axis[PRINTER_Y])))
-		follow_step(p, s->axis);
+	if (p->watched)
+		follow_step(p, r & 0xff);
 }
 
 int printer_read(struct printer *p, uint8_t mcu, uint8_t pin)

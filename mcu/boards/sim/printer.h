@@ -23,15 +23,18 @@ enum {
 };
 
 enum printer_kinematics { PRINTER_CARTESIAN, PRINTER_COREXY };
-enum printer_axis { PRINTER_X, PRINTER_Y, PRINTER_Z, PRINTER_E, PRINTER_AXES };
+/* Beside X, Y, Z and E there are numbered axes: second carriages, or whatever else moves by itself. */
+enum printer_axis { PRINTER_X, PRINTER_Y, PRINTER_Z, PRINTER_E, PRINTER_AXES = 12 };
 
-/* A motor. axis: with CoreXY, PRINTER_X is motor A (x + y) and PRINTER_Y motor B (x - y). Several
- * motors may drive one axis; the first of them gives the axis its position. */
+/* A motor: its position is the sum of weight times axis. Without weights they follow from axis: with
+ * CoreXY, PRINTER_X is motor A (x + y) and PRINTER_Y motor B (x - y). The first motors that fix an
+ * axis give it its position. */
 struct printer_stepper {
 	char name[PRINTER_NAME_MAX];
 	uint8_t mcu;
 	uint8_t step_pin, dir_pin;
 	enum printer_axis axis;
+	double weight[PRINTER_AXES];
 	double steps_per_mm;
 	bool invert_dir;  /* dir level 1 moves in the negative direction */
 	bool invert_step; /* the step is the falling edge */
@@ -72,13 +75,17 @@ struct printer {
 	struct printer_endstop endstops[PRINTER_ENDSTOPS_MAX];
 	struct printer_sensor sensors[PRINTER_SENSORS_MAX];
 	uint8_t stepper_count, endstop_count, sensor_count;
-	int8_t axis_stepper[PRINTER_AXES];              /* first motor of each axis, -1: none */
+	/* mm of the axis per mm of the motor, of those that fix it */
+	double inverse[PRINTER_AXES][PRINTER_STEPPERS_MAX];
 	uint16_t roles[PRINTER_MCUS_MAX][PRINTER_PINS]; /* what a pin does; see printer.c */
-	bool watch_axis[PRINTER_AXES]; /* an endstop with hysteresis follows this axis */
+	bool watched;                                   /* there is an endstop with hysteresis */
 };
 
 /* Start an empty printer. seed: of the sensors' noise. */
 void printer_init(struct printer *p, enum printer_kinematics kinematics, uint64_t seed);
+
+/* Change how motors without weights follow the axes. */
+void printer_set_kinematics(struct printer *p, enum printer_kinematics kinematics);
 
 /* Add a part; the state members of the argument are ignored. Returns its index, -ENOSPC, or -EINVAL
  * for a bad pin, axis, MCU index or steps_per_mm; a pin that has a role already is -EBUSY. */

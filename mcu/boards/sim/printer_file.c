@@ -41,17 +41,21 @@ static int __attribute__((format(printf, 2, 3))) complain(struct file *f, const 
 struct part {
 	char name[PRINTER_NAME_MAX];
 	const char *pin, *step, *dir;
-	int axis; /* -1: not given */
-	double start_mm[PRINTER_AXES];
+	int axis;                     /* -1: not given */
+	double of_axis[PRINTER_AXES]; /* start position; weight of a stepper */
+	bool weighted;
 	double mcu, steps_per_mm, trigger, hysteresis, at_max, invert, invert_dir, invert_step;
 	double both_edges, value, noise;
 };
 
+static const char axis_letters[] = "xyzeuvwabcdf";
+_Static_assert(sizeof(axis_letters) == PRINTER_AXES + 1, "a letter for each axis");
+
 static int axis_of(const char *text)
 {
-	const char *axis = strlen(text) == 1 ? strchr("xyze", text[0]) : NULL;
+	const char *axis = strlen(text) == 1 ? strchr(axis_letters, text[0]) : NULL;
 
-	return axis ? (int)(axis - "xyze") : -1;
+	return axis ? (int)(axis - axis_letters) : -1;
 }
 
 static int set_number(struct file *f, double *to, const char *key, const char *text, double max)
@@ -72,10 +76,6 @@ static int set_value(struct file *f, struct part *part, const char *key, const c
 		double *to;
 		double max;
 	} numbers[] = {
-		{ "x", &part->start_mm[PRINTER_X], 1e6 },
-		{ "y", &part->start_mm[PRINTER_Y], 1e6 },
-		{ "z", &part->start_mm[PRINTER_Z], 1e6 },
-		{ "e", &part->start_mm[PRINTER_E], 1e6 },
 		{ "mcu", &part->mcu, PRINTER_MCUS_MAX - 1 },
 		{ "steps_per_mm", &part->steps_per_mm, 1e6 },
 		{ "trigger", &part->trigger, 1e6 },
@@ -98,6 +98,10 @@ static int set_value(struct file *f, struct part *part, const char *key, const c
 	if (!strcmp(key, "pin") || !strcmp(key, "step") || !strcmp(key, "dir")) {
 		*(key[0] == 'p' ? &part->pin : key[0] == 's' ? &part->step : &part->dir) = text;
 		return 0;
+	}
+	if (axis_of(key) >= 0) {
+		part->weighted = true;
+		return set_number(f, &part->of_axis[axis_of(key)], key, text, 1e6);
 	}
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (!strcmp(key, numbers[i].key))
@@ -169,8 +173,11 @@ static int add_stepper(struct file *f, const struct part *part)
 
 	if (dir < 0)
 		return dir;
-	if (part->axis < 0)
+	if (part->axis < 0 && !part->weighted)
 		return complain(f, "axis= is missing");
+	if (part->axis < 0)
+		s.axis = PRINTER_X;
+	memcpy(s.weight, part->of_axis, sizeof(s.weight));
 	if (!(part->steps_per_mm > 0))
 		return complain(f, "steps_per_mm= is missing or not positive");
 	memcpy(s.name, part->name, sizeof(s.name));
@@ -227,14 +234,15 @@ static int read_line(struct file *f, char *line)
 		if (!value || (strcmp(value, "cartesian") && strcmp(value, "corexy")))
 			return complain(f, "kinematics %s: expected cartesian or corexy",
 					value ? value : "");
-		f->printer->kinematics = value[1] == 'o' ? PRINTER_COREXY : PRINTER_CARTESIAN;
+		printer_set_kinematics(f->printer,
+				       value[1] == 'o' ? PRINTER_COREXY : PRINTER_CARTESIAN);
 		return 0;
 	}
 	err = read_part(f, &part);
 	if (err)
 		return err;
 	if (!strcmp(kind, "start")) {
-		memcpy(f->printer->start_mm, part.start_mm, sizeof(part.start_mm));
+		memcpy(f->printer->start_mm, part.of_axis, sizeof(part.of_axis));
 		return 0;
 	}
 	if (strcmp(kind, "stepper") && strcmp(kind, "endstop") && strcmp(kind, "sensor"))

@@ -4,6 +4,7 @@
  * One part a line, "#" starts a comment, values as key=value without spaces:
  *   kinematics cartesian|corexy
  *   start x=0 y=0 z=0 e=0                     physical position at the start, mm
+ *   (further axes are u v w a b c d f; a stepper that several axes move has x=1 y=-1 … for axis=)
  *   stepper axis=x step=PA0 dir=PA1 steps_per_mm=80 [name= mcu=0 invert_dir=0 invert_step=0 both_edges=0]
  *   endstop axis=x pin=PA3 trigger=0 [name= mcu=0 at_max=0 hysteresis=0 invert=0]
  *   sensor pin=PA4 value=2000 [mcu=0 noise=0]

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kinjoint.h - a joint of kin.h that follows the trapezoid queue, as quadratic pieces like joint.h.
+ *
+ * The formula needs the axes as they are named; the counter must not notice when they are named anew. So the
+ * joint keeps what all namings so far have made of its position: `jump`. What it gives out is
+ * continuous: position by the formula less that.
+ * Of input shapers it has the machine's delay only: shaped axes are refused where there is such a joint. The
+ * delay changes at rest: a phase has that of the change before it.
+ * Owner:   whoever owns the struct; the queue outlives it.
+ * Threads: RT only. Units: _s machine time; positions in steps.
+ */
+#ifndef RTCORE_KINJOINT_H
+#define RTCORE_KINJOINT_H
+
+#include "joint.h"
+#include "kin_cut.h"
+#include "shaper.h"
+#include "trapq.h"
+
+struct kinjoint {
+	struct kin kin;
+	double steps_per_unit;
+	double tol_s;
+	const struct shaper *shaper;
+	struct kin_cut cut;
+	double start_s; /* machine time of the path that is being cut, with the delay */
+	bool cutting;
+	uint64_t cursor;    /* next phase to read */
+	double at;          /* joint by the formula at the end of what was read, units */
+	double jump;        /* units */
+	double shift_mm[3]; /* names minus queue's frame, of what was read */
+};
+
+/* Reading starts at the queue's end. tol_s: of steps; KIN_CUT_SHARE of it is used up here. shaper
+ * outlives it; NULL: none. */
+void kinjoint_init(struct kinjoint *j, const struct kin *kin, double steps_per_unit, double tol_s,
+		   const struct shaper *shaper, const struct trapq *tq);
+
+/* The joint's position at the queue's end, continuous. */
+double kinjoint_end(const struct kinjoint *j, const struct trapq *tq);
+
+/* Skip all there is. */
+void kinjoint_skip(struct kinjoint *j, const struct trapq *tq);
+
+/* What the formula says where the continuous position is this, with the axes as they are named at the end of
+ * what was read; at the queue's end, as they are named there. */
+double kinjoint_named(const struct kinjoint *j, const struct trapq *tq, double position);
+
+/* As joint_next(). Where the joint can't follow, the position is not a number. */
+enum joint_result kinjoint_next(struct kinjoint *j, const struct trapq *tq, double horizon_s,
+				struct joint_piece *out);
+
+#endif
