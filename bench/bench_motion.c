@@ -28,6 +28,7 @@
 #include <zlib.h>
 
 #include "daemon/planner.h"
+#include "kin.h"
 #include "stepgen.h"
 #include "tests/oracle/optrun.h"
 #include "tests/oracle/refshape.h"
@@ -209,16 +210,25 @@ static int vlq_bytes(int64_t v)
 						: 5;
 }
 
+/* What is measured: a weighted sum, or the joint of a formula. */
+struct subject {
+	const char *name;
+	double weight[MOVE_AXES];
+	struct kin kin;
+	double steps_per_unit;
+	const struct shaper *shaper;
+	const struct extrude_param *param; /* NULL: no extruder */
+};
+
 /* One pass over the whole file, as the engine does it. bytes: count them, which takes time. */
-static struct result pass(const struct moves *mv, const double weight[MOVE_AXES],
-			  const struct shaper *sh, const struct extrude_param *param,
-			  double freq_hz, enum what what, bool bytes)
+static struct result pass(const struct moves *mv, const struct subject *subject, double freq_hz,
+			  enum what what, bool bytes)
 {
 	static struct trapq_phase phases[PHASES];
 	static struct stepgen sg;
 	static struct extrude ex;
 	struct clockmap map = { 0.0, 0, freq_hz };
-	struct stepgen_config cfg = { .shaper = sh,
+	struct stepgen_config cfg = { .shaper = subject->shaper,
 				      .tol_s = mode.tol_s,
 				      .fractional = mode.fractional };
 	struct result res = { 0 };
@@ -227,11 +237,13 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 	double t0;
 	bool dir = false;
 
-	memcpy(cfg.weight, weight, sizeof(cfg.weight));
+	memcpy(cfg.weight, subject->weight, sizeof(cfg.weight));
+	cfg.kin = subject->kin.kind == KIN_LINEAR ? NULL : &subject->kin;
+	cfg.steps_per_unit = subject->steps_per_unit;
 	trapq_init(&tq, phases, PHASES);
 	trapq_set_position(&tq, mv->m[0].start_mm);
-	if (param) {
-		extrude_init(&ex, weight[AXIS_E], param, sh, &tq);
+	if (subject->param) {
+		extrude_init(&ex, subject->weight[AXIS_E], subject->param, subject->shaper, &tq);
 		cfg.extrude = &ex;
 	}
 	stepgen_init(&sg, &cfg, &tq);
@@ -270,7 +282,7 @@ static struct result pass(const struct moves *mv, const double weight[MOVE_AXES]
 				exit(1);
 			}
 		}
-		trapq_retire(&tq, now - 2.0 * shaper_newest(sh)->span_s);
+		trapq_retire(&tq, now - 2.0 * shaper_newest(subject->shaper)->span_s);
 	}
 	res.cpu_s = cpu_s() - t0;
 	return res;
@@ -335,14 +347,18 @@ static int compare(const void *a, const void *b)
 }
 
 /* The exact steps of a part of the moves, at most n_max, and how much that is. */
-static void exact_steps(struct moves *part, size_t left, const double weight[MOVE_AXES],
-			const struct shaper_set *set, int64_t n_max, struct ref_joint *ref)
+static void exact_steps(struct moves *part, size_t left, const struct subject *subject,
+			int64_t n_max, struct ref_joint *ref)
 {
+	const struct shaper_set *set = shaper_newest(subject->shaper);
 	struct ref_shape shape = { .sets = 1 };
 
-	ref_joint_init(ref, weight);
+	ref_joint_init(ref, subject->weight);
 	for (int i = 0; i < MOVE_AXES; i++)
-		ref->offset += (long double)weight[i] * part->m[0].start_mm[i];
+		ref->offset += (long double)subject->weight[i] * part->m[0].start_mm[i];
+	if (subject->kin.kind != KIN_LINEAR)
+		ref_joint_init_kin(ref, &subject->kin, subject->steps_per_unit,
+				   part->m[0].start_mm);
 	for (part->n = 0; part->n < left && ref->n < n_max; part->n++) {
 		ref_joint_move(ref, &part->m[part->n], part->start_s[part->n]);
 		ref_shape_move(&shape, &part->m[part->n], part->start_s[part->n]);
@@ -360,23 +376,23 @@ static void exact_steps(struct moves *part, size_t left, const double weight[MOV
 	ref_joint_filter(ref, STEPGEN_REVERSAL_FILTER_S);
 }
 
-static void row(const struct moves *mv, const char *name, const double weight[MOVE_AXES],
-		const struct shaper *sh, const struct extrude_param *param, int micro,
-		double freq_hz, int repeats, int64_t oracle_steps)
+static void row(const struct moves *mv, const struct subject *subject, int micro, double freq_hz,
+		int repeats, int64_t oracle_steps)
 {
 	double t[REPEATS_MAX], b[REPEATS_MAX], q[REPEATS_MAX], p[REPEATS_MAX], sum;
 	struct result res = { 0 }, pieces = { 0 };
 	struct ref_joint ref;
-	int64_t n, byte_sum = 0;
+	bool linear = subject->kin.kind == KIN_LINEAR;
+	int64_t n = 1, byte_sum = 0;
 
 	for (int i = 0; i < repeats; i++) {
-		q[i] = pass(mv, weight, sh, param, freq_hz, QUEUE, false).cpu_s;
-		pieces = pass(mv, weight, sh, param, freq_hz, PIECES, false);
+		q[i] = pass(mv, subject, freq_hz, QUEUE, false).cpu_s;
+		pieces = pass(mv, subject, freq_hz, linear ? PIECES : QUEUE, false);
 		p[i] = pieces.cpu_s;
-		res = pass(mv, weight, sh, param, freq_hz, STEPS, i == 0);
+		res = pass(mv, subject, freq_hz, STEPS, i == 0);
 		byte_sum += res.bytes;
 		t[i] = res.cpu_s;
-		b[i] = bare(mv, weight, &n, &sum);
+		b[i] = linear ? bare(mv, subject->weight, &n, &sum) : NAN;
 	}
 	qsort(q, (size_t)repeats, sizeof(*q), compare);
 	qsort(p, (size_t)repeats, sizeof(*p), compare);
@@ -386,7 +402,7 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 	double barens = 1e9 * b[repeats / 2] / (double)n;
 
 	printf("%-10s %-4s %4d %4.0f  %6.2f %6.2f %6.2f  %6.0f  %6.2f %5.2f  %6.2f %6.2f  %6.0f %6.2f",
-	       name, mode.fractional ? "frac" : "", micro, freq_hz / 1e6, ns / (double)res.steps,
+	       subject->name, mode.fractional ? "frac" : "", micro, freq_hz / 1e6, ns / (double)res.steps,
 	       1e9 * (t[repeats * 9 / 10] - base) / (double)res.steps,
 	       1e9 * (t[repeats - 1] - base) / (double)res.steps, ns / (double)res.commands, barens,
 	       ns / (double)res.steps / barens, 1e3 * (double)res.commands / (double)res.steps,
@@ -399,9 +415,9 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 		size_t left = mv->n - mv->n / 2;
 		double opt[2];
 
-		exact_steps(&part, left, weight, shaper_newest(sh), oracle_steps, &ref);
+		exact_steps(&part, left, subject, oracle_steps, &ref);
 		part.end_s = part.n < left ? part.start_s[part.n] : mv->end_s;
-		res = pass(&part, weight, sh, param, freq_hz, STEPS, false);
+		res = pass(&part, subject, freq_hz, STEPS, false);
 		if (res.steps != ref.n)
 			printf(" (steps %lld != %lld)", (long long)res.steps, (long long)ref.n);
 		for (int k = 0; k < 2; k++)
@@ -416,6 +432,22 @@ static void row(const struct moves *mv, const char *name, const double weight[MO
 	fflush(stdout);
 }
 
+/* Of where it is printed. */
+static void find_middle(const struct moves *mv, double middle[2])
+{
+	for (int i = 0; i < 2; i++) {
+		double lo = INFINITY, hi = -INFINITY;
+
+		for (size_t k = 0; k < mv->n; k++) {
+			if (!(mv->m[k].dir[AXIS_E] > 0.0))
+				continue;
+			lo = fmin(lo, mv->m[k].start_mm[i]);
+			hi = fmax(hi, mv->m[k].start_mm[i]);
+		}
+		middle[i] = 0.5 * (lo + hi);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *dir = getenv("STEPD_GCODE"), *only = getenv("BENCH_ONLY");
@@ -423,7 +455,7 @@ int main(int argc, char **argv)
 	int64_t oracle = getenv("BENCH_ORACLE_STEPS") ? atoll(getenv("BENCH_ORACLE_STEPS")) : 30000;
 	static const double freqs[] = { 16e6, 50e6, 180e6 };
 	static const char *const names[] = { "cartesian", "corexy", "extruder", "corexymzv",
-					     "extruderpa" };
+					     "extruderpa", "delta" };
 	static const struct plan_shaper mzv = { .axis = { { SHAPER_MZV, 0, 50.6, 0.1 },
 							  { SHAPER_MZV, 0, 41.8, 0.1 } } };
 	static const struct extrude_param none, advance = { 0, 0.04, 0.02 };
@@ -432,6 +464,7 @@ int main(int argc, char **argv)
 	const char *tolerance = getenv("BENCH_TOLERANCE_US");
 	char path[4096];
 	struct moves mv;
+	double middle[2];
 	int r = 0;
 
 	mode.tol_s = tolerance ? 1e-6 * atof(tolerance) : STEPGEN_TOL_S;
@@ -442,6 +475,7 @@ int main(int argc, char **argv)
 	printf("# %zu moves, %.1f s; ns: thread CPU, median, 90 %% and max of %d repeats; bare: closed-form\n"
 	       "# times of all steps, nothing else; the last columns are for %lld steps from the middle\n",
 	       mv.n, mv.end_s - 1.0, repeats, (long long)oracle);
+	find_middle(&mv, middle);
 	printf("joint           micr  MHz  ns/step    p90    max  ns/cmd    bare ratio  cmd/1k   B/1k  pcs/1k ns/pce  "
 	       "cmd/1k  integ.   real  over\n");
 	shaper_init(&plain);
@@ -453,28 +487,31 @@ int main(int argc, char **argv)
 	shaper_set_make(&(struct plan_shaper){ .delay_s = 0.02 }, &set);
 	shaper_append(&late, &set, 0.0, 0.0);
 	shaper_settle(&late);
-	for (int block = 0; block < 8; block++) {
-		int joint = block % 5; /* 0 .. 2 once more with fractions */
+	for (int block = 0; block < 9; block++) {
+		int joint = block % 6; /* 0 .. 2 once more with fractions */
+		bool e = joint == 2 || joint == 4;
 
-		mode.fractional = block >= 5;
+		mode.fractional = block >= 6;
 		for (int micro = 16; micro <= 128; micro *= 8) {
 			for (int f = 0; f < 3; f++) {
-				double s = micro == 16 ? 80.0 : 640.0, w[MOVE_AXES] = { 0 };
+				double s = micro == 16 ? 80.0 : 640.0;
+				struct subject subject = { .name = names[joint],
+							   .steps_per_unit = s };
 
-				bool e = joint == 2 || joint == 4;
-
-				w[AXIS_X] = e ? 0.0 : s;
-				w[AXIS_Y] = joint % 2 ? s : 0.0;
-				w[AXIS_E] = e ? 5.0 * s : 0.0;
+				subject.weight[AXIS_X] = e ? 0.0 : s;
+				subject.weight[AXIS_Y] = joint == 1 || joint == 3 ? s : 0.0;
+				subject.weight[AXIS_E] = e ? 5.0 * s : 0.0;
+				subject.shaper = joint == 3 ? &shaped : joint == 4 ? &late : &plain;
+				subject.param = joint == 4 ? &advance : joint == 2 ? &none : NULL;
+				/* A tower 140 mm from the middle of the print, a rod of 300 mm. */
+				if (joint == 5)
+					subject.kin = (struct kin){ .kind = KIN_ROD,
+								    .x = middle[0] - 121.2,
+								    .y = middle[1] - 70.0,
+								    .rod = 300.0 };
 				if (!only || atoi(only) == r)
-					row(&mv, names[joint], w,
-					    joint == 3   ? &shaped
-					    : joint == 4 ? &late
-							 : &plain,
-					    joint == 4   ? &advance
-					    : joint == 2 ? &none
-							 : NULL,
-					    micro, freqs[f], repeats, joint == 4 ? 0 : oracle);
+					row(&mv, &subject, micro, freqs[f], repeats,
+					    joint == 4 ? 0 : oracle);
 				r++;
 			}
 		}

@@ -27,6 +27,17 @@ void kin_along(const struct kin *k, const struct kin_path *path, double t, struc
 	}
 }
 
+void kin_quarters(const struct kin *k, const struct kin_path *path, double at, double h,
+		  struct kin_point out[4])
+{
+	if (k->kind == KIN_ROD) {
+		kin_rod_quarters(k, path, at, h, out);
+		return;
+	}
+	for (int i = 0; i < 4; i++)
+		kin_along(k, path, at + 0.25 * (i + 1) * h, &out[i]);
+}
+
 double kin_position(const struct kin *k, const double xyz[3])
 {
 	struct kin_path path = { .p = { xyz[0], xyz[1], xyz[2] } };

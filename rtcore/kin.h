@@ -48,7 +48,13 @@ double kin_position(const struct kin *k, const double xyz[3]);
 /* The joint t s along the path. Cost: 5 to 30 ns. */
 void kin_along(const struct kin *k, const struct kin_path *path, double t, struct kin_point *out);
 
+/* The joint's positions and speeds (no accelerations) after at + h/4, h/2, 3h/4 and h. Cost: 15 to 100 ns. */
+void kin_quarters(const struct kin *k, const struct kin_path *path, double at, double h,
+		  struct kin_point out[4]);
+
 /* The kinds, one file each. */
+void kin_rod_quarters(const struct kin *k, const struct kin_path *path, double at, double h,
+		      struct kin_point out[4]);
 void kin_rod_along(const struct kin *k, const struct kin_path *path, double t,
 		   struct kin_point *out);
 void kin_cable_along(const struct kin *k, const struct kin_path *path, double t,

@@ -16,11 +16,12 @@ enum {
 
 /* Of KIN_CUT_SHARE: the error as measured, against the largest there can be between. */
 #define KIN_CUT_MEASURED 0.25
+/* Shorter pieces than this, s, are not looked at: up to a turning point just ahead, or to the end of the
+ * reach. */
+#define KIN_CUT_SHORTEST 1e-9
 /* Speeds below this share of the fastest are zero but for rounding, and below that of the axes'. */
 #define KIN_CUT_REST 1e-9
 #define KIN_CUT_REST_AXES 1e-12
-/* Over less than this, differences of positions are rounding: no length to start from. */
-#define KIN_CUT_LEAST_S 1e-9
 
 void kin_cut_begin(struct kin_cut *c, const struct kin *k, const struct kin_path *path, double dur_s)
 {
@@ -145,10 +146,10 @@ static void kin_cut_advance(struct kin_cut *c, double h, const struct kin_point 
 /* The joint after each quarter of h, and whether it turns: h then ends there. */
 static bool kin_cut_look(struct kin_cut *c, struct kin_point at[5], double *h, bool *turned)
 {
+	double to_s;
 	int turn;
 
-	for (int k = 1; k < 5; k++)
-		kin_along(c->kin, &c->path, c->at_s + 0.25 * k * *h, &at[k]);
+	kin_quarters(c->kin, &c->path, c->at_s, *h, &at[1]);
 	if (*turned)
 		at[4].v = 0.0;
 	c->rest = KIN_CUT_REST * kin_cut_fastest(at);
@@ -157,24 +158,48 @@ static bool kin_cut_look(struct kin_cut *c, struct kin_point at[5], double *h, b
 	*turned = turn != 0;
 	if (!turn)
 		return false;
-	*h = kin_cut_turn(c->kin, &c->path, c->at_s + 0.25 * (turn - 1) * *h,
-			  c->at_s + 0.25 * turn * *h) -
-	     c->at_s;
+	to_s = kin_cut_turn(c->kin, &c->path, c->at_s + 0.25 * (turn - 1) * *h,
+			    c->at_s + 0.25 * turn * *h);
+	if (to_s - c->at_s < 0.1 * KIN_CUT_SHORTEST) { /* it turns right here */
+		at[0].v = 0.0;
+		*turned = false;
+	} else {
+		*h = to_s - c->at_s;
+	}
 	return true;
+}
+
+/* A quadratic over h that is good enough, or h as it should be instead. */
+static bool kin_cut_try(struct kin_cut *c, const struct kin_point at[5], double share_s,
+			double left, double *h, struct kin_piece *out)
+{
+	double worst;
+
+	if (!kin_cut_fit(at, *h, c->rest, out)) {
+		*h *= 0.5;
+		return false;
+	}
+	worst = kin_cut_error(out, at, share_s);
+	if (worst <= 1.0) {
+		if (*h < left) /* else nothing was learned of how long a piece may be */
+			c->step_s = *h * (worst > 0.01 ? 0.9 / cbrt(worst) : 4.0);
+		return true;
+	}
+	worst = 0.85 / cbrt(worst);
+	*h *= worst > 0.05 ? worst : 0.05;
+	return false;
 }
 
 bool kin_cut_next(struct kin_cut *c, double tol_s, struct kin_piece *out, bool *fine)
 {
 	double share_s = KIN_CUT_SHARE * KIN_CUT_MEASURED * tol_s, left = c->dur_s - c->at_s;
-	double h = c->step_s > 0.0 && c->step_s < left ? c->step_s : left, worst;
-	double least = left < KIN_CUT_LEAST_S ? left : KIN_CUT_LEAST_S;
+	double h = c->step_s > 0.0 && c->step_s < left ? c->step_s : left;
 	struct kin_point at[5];
 	bool turned = false;
 
 	*fine = true;
 	if (!(left > 0.0))
 		return false;
-	h = h > least ? h : least;
 	if (left - h < 0.25 * h)
 		h = left;
 	at[0] = c->here;
@@ -183,27 +208,19 @@ bool kin_cut_next(struct kin_cut *c, double tol_s, struct kin_piece *out, bool *
 		if (kin_cut_look(c, at, &h, &turned))
 			continue;
 		if (!(kin_cut_fastest(at) > c->slow))
+			break; /* it stands still; or it can't be there */
+		if (h < KIN_CUT_SHORTEST && !(at[4].v == 0.0)) {
+			h = left < KIN_CUT_SHORTEST ? left : KIN_CUT_SHORTEST;
+			kin_quarters(c->kin, &c->path, c->at_s, h, &at[1]);
+			c->step_s = 4.0 * h;
 			break;
-		if (!kin_cut_fit(at, h, c->rest, out)) {
-			if (h <= least) {
-				kin_cut_line(c, h, &at[4], out);
-				kin_cut_advance(c, h, &at[4]);
-				return true;
-			}
-			h *= 0.5;
-			continue;
 		}
-		worst = kin_cut_error(out, at, share_s);
-		if (worst <= 1.0) {
-			c->step_s = h * (worst > 0.01 ? 0.9 / cbrt(worst) : 4.0);
+		if (kin_cut_try(c, at, share_s, left, &h, out)) {
 			kin_cut_advance(c, h, &at[4]);
 			return true;
 		}
-		worst = 0.85 / cbrt(worst);
-		h *= worst > 0.05 ? worst : 0.05;
 	}
-	/* It stands still; or it can't be there. */
-	*fine = kin_cut_fastest(at) <= c->slow;
+	*fine = kin_cut_fastest(at) >= 0.0;
 	kin_cut_line(c, h, &at[4], out);
 	kin_cut_advance(c, h, &at[4]);
 	return true;

@@ -65,7 +65,7 @@ long double refkin_time(const struct kin *k, const struct kin_path *path, long d
 {
 	int up = refkin_along(k, path, hi_s) > refkin_along(k, path, lo_s);
 
-	for (int i = 0; i < 100 && hi_s - lo_s > 1e-16L; i++) {
+	for (int i = 0; i < 100 && hi_s - lo_s > 1e-13L; i++) {
 		long double t = (lo_s + hi_s) / 2;
 
 		if ((refkin_along(k, path, t) >= target) == up)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* refmotion.c - exact step times in long double. See refmotion.h. */
+#include "refkin.h"
 #include "refmotion.h"
 
 #include <math.h>
@@ -81,6 +82,19 @@ void ref_joint_init(struct ref_joint *j, const double weight[MOVE_AXES])
 	j->close_steps = 1.0L;
 }
 
+void ref_joint_init_kin(struct ref_joint *j, const struct kin *kin, double steps_per_unit,
+			const double start_mm[MOVE_AXES])
+{
+	const long double at[3] = { start_mm[0], start_mm[1], start_mm[2] };
+
+	memset(j, 0, sizeof(*j));
+	j->kin = *kin;
+	j->steps_per_unit = steps_per_unit;
+	j->angle = refkin_position(kin, at);
+	j->offset = j->angle * steps_per_unit;
+	j->close_steps = 1.0L;
+}
+
 void ref_joint_free(struct ref_joint *j)
 {
 	free(j->steps);
@@ -131,8 +145,111 @@ void ref_joint_phase(struct ref_joint *j, long double start_s, long double p0, l
 		ref_put(j, start_s + ref_root(v, a, (long double)j->count - 0.5L - p0, dur), -1);
 }
 
+static long double ref_kin_at(const struct ref_joint *j, const struct kin_path *path, long double t)
+{
+	return refkin_along(&j->kin, path, t) * j->steps_per_unit - j->offset;
+}
+
+static bool ref_kin_up(const struct ref_joint *j, const struct kin_path *path, long double t,
+		       long double h)
+{
+	return ref_kin_at(j, path, t + h) > ref_kin_at(j, path, t - h);
+}
+
+/* From lo_s on the joint goes one way until this time, hi_s at the latest: looked for at 64 places, by the
+ * sign of differences, then by halving. */
+static long double ref_kin_turn(const struct ref_joint *j, const struct kin_path *path,
+				long double lo_s, long double hi_s)
+{
+	long double part = (hi_s - lo_s) / 64, h = part / 1000;
+	bool up = ref_kin_up(j, path, lo_s + 2 * h, h);
+
+	for (int i = 1; i <= 64; i++) {
+		long double a = lo_s + part * (i - 1), b = lo_s + part * i;
+
+		if (ref_kin_up(j, path, i < 64 ? b : b - 2 * h, h) == up)
+			continue;
+		for (int k = 0; k < 60; k++) {
+			long double mid = (a + b) / 2;
+
+			if (ref_kin_up(j, path, mid, h) == up)
+				a = mid;
+			else
+				b = mid;
+		}
+		return b;
+	}
+	return hi_s;
+}
+
+static void ref_kin_phase(struct ref_joint *j, struct kin_path *path, long double start_s,
+			  long double dur)
+{
+	long double from = 0.0L;
+
+	while (from < dur) {
+		long double to = ref_kin_turn(j, path, from, dur);
+		long double p0 = ref_kin_at(j, path, from), p1 = ref_kin_at(j, path, to);
+		long double near = fabsl(p1 + 0.5L - roundl(p1 + 0.5L));
+		int dir = p1 > p0 ? 1 : -1;
+
+		if (near < j->close_steps && fabsl(p1 - p0) > 1e-9L)
+			j->close_steps = near;
+		for (;;) {
+			long double x = (long double)j->count + 0.5L * dir;
+
+			if (dir * (p1 - x) < 0.0L || dir * (x - p0) < 0.0L)
+				break;
+			ref_put(j,
+				start_s + refkin_time(&j->kin, path,
+						      (x + j->offset) / j->steps_per_unit, from, to),
+				dir);
+		}
+		from = to;
+	}
+}
+
+static void ref_kin_move(struct ref_joint *j, const struct move *m, double start_s)
+{
+	const long double dur[3] = { m->accel_s, m->cruise_s, m->decel_s };
+	const long double v[3] = { m->start_mm_s, m->cruise_mm_s, m->cruise_mm_s };
+	const long double a[3] = { m->accel_mm_s2, 0.0L, -(long double)m->accel_mm_s2 };
+	long double s = 0.0L, t = start_s;
+
+	for (int n = 0; n < 3; n++) {
+		struct kin_path path;
+		long double at[3];
+
+		for (int i = 0; i < 3; i++) {
+			at[i] = m->start_mm[i] + m->dir[i] * s;
+			path.p[i] = (double)at[i];
+			path.v[i] = (double)(m->dir[i] * v[n]);
+			path.a[i] = (double)(m->dir[i] * a[n]);
+		}
+		path.base = 0.0;
+		if (j->kin.kind == KIN_ANGLE) {
+			long double now = refkin_position(&j->kin, at);
+
+			j->angle = now + 2 * M_PIl * roundl((j->angle - now) / (2 * M_PIl));
+			path.base = (double)j->angle;
+		}
+		if (dur[n] > 0.0L)
+			ref_kin_phase(j, &path, t, dur[n]);
+		if (j->kin.kind == KIN_ANGLE)
+			j->angle = refkin_along(&j->kin, &path, dur[n]);
+		s += (v[n] + 0.5L * a[n] * dur[n]) * dur[n];
+		t += dur[n];
+	}
+}
+
 void ref_joint_move(struct ref_joint *j, const struct move *m, double start_s)
 {
+	if (j->kin.kind != KIN_LINEAR) {
+		if (m->dir[0] != 0.0 || m->dir[1] != 0.0 || m->dir[2] != 0.0)
+			ref_kin_move(j, m, start_s);
+		return;
+	}
+
 	long double w = 0.0L, p = -j->offset, t = start_s;
 	long double v0 = m->start_mm_s, vc = m->cruise_mm_s, a = m->accel_mm_s2;
 
@@ -152,8 +269,20 @@ void ref_joint_move(struct ref_joint *j, const struct move *m, double start_s)
 void ref_joint_rename(struct ref_joint *j, const double old_mm[MOVE_AXES],
 		      const double new_mm[MOVE_AXES])
 {
+	const long double at[3] = { new_mm[0], new_mm[1], new_mm[2] };
+	const long double was[3] = { old_mm[0], old_mm[1], old_mm[2] };
+
 	for (int i = 0; i < MOVE_AXES; i++)
 		j->shift_mm[i] += (long double)new_mm[i] - old_mm[i];
+	if (j->kin.kind == KIN_LINEAR)
+		return;
+	long double now = refkin_position(&j->kin, at), before = refkin_position(&j->kin, was);
+
+	if (j->kin.kind == KIN_ANGLE) {
+		before += 2 * M_PIl * roundl((j->angle - before) / (2 * M_PIl));
+		j->angle = now;
+	}
+	j->offset += (now - before) * j->steps_per_unit;
 }
 
 long double ref_joint_filter(struct ref_joint *j, long double filter_s)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kin.h"
 #include "move.h"
 
 /* xorshift64*; state must not be 0. */
@@ -34,6 +35,9 @@ struct ref_step {
 /* A joint's exact steps. */
 struct ref_joint {
 	double weight[MOVE_AXES];
+	struct kin kin; /* kind not KIN_LINEAR: it follows this instead */
+	double steps_per_unit;
+	long double angle;               /* of KIN_ANGLE: where it was last, with all its turns */
 	long double shift_mm[MOVE_AXES]; /* named position minus continuous position */
 	long double offset;
 	long double close_steps; /* least distance of a turning or end point to a threshold */
@@ -43,6 +47,9 @@ struct ref_joint {
 };
 
 void ref_joint_init(struct ref_joint *j, const double weight[MOVE_AXES]);
+/* A joint that is no weighted sum; the counter is 0 while the axes are at start_mm. */
+void ref_joint_init_kin(struct ref_joint *j, const struct kin *kin, double steps_per_unit,
+			const double start_mm[MOVE_AXES]);
 void ref_joint_free(struct ref_joint *j);
 /* One monotone stretch p0 + v t + a t^2 / 2, less the offset. */
 void ref_joint_phase(struct ref_joint *j, long double start_s, long double p0, long double v,

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_kinjoint.c - steps of the non-linear joints against an exact reference.
+ *
+ * Shown: over random motion within reach, with rests and with axes that are named anew, the runs of every
+ * kind of joint expand to exactly the reference's steps, each within the tolerance, in order, whatever the
+ * microsteps; a stop, a restart and a position read back lose nothing; a path out of reach is an error.
+ * How: the engine's cycle (5 ms, 50 ms due, 100 ms horizon) on one stepgen; the reference is in long double,
+ * by halving (tests/oracle). Draws with a turning point or a reversal too close to call are left out.
+ * Repeat: STEPD_SEED=<printed> build/tests/unit/test_kinjoint
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "stepgen.h"
+#include "tests/oracle/refkin.h"
+#include "tests/oracle/refmotion.h"
+
+enum { PHASES = 1024, MOVES = 24, STEPS = 400000 };
+
+static uint64_t rng;
+
+struct rig {
+	struct trapq tq;
+	struct trapq_phase phases[PHASES];
+	struct stepgen sg;
+	struct ref_joint ref;
+	double at_mm[MOVE_AXES]; /* as named */
+	double centre_mm[3];
+	double end_s, speed_mm_s;
+	uint64_t *clock; /* expanded */
+	int8_t *dir;
+	int64_t steps;
+	uint64_t last_clock;
+};
+
+static const struct clockmap map = { 0.0, 1000, 50e6 };
+
+/* Nothing of it leaves the middle of the reach, or comes near the Z axis. */
+static bool inside(const struct rig *r, const double to_mm[3])
+{
+	double dx = to_mm[0] - r->at_mm[0], dy = to_mm[1] - r->at_mm[1], l2 = dx * dx + dy * dy;
+	double s = l2 > 0 ? -(r->at_mm[0] * dx + r->at_mm[1] * dy) / l2 : 0;
+
+	s = fmin(fmax(s, 0), 1);
+	return hypot(to_mm[0], to_mm[1]) < 90 && to_mm[2] > 0 && to_mm[2] < 100 &&
+	       hypot(r->at_mm[0] + s * dx, r->at_mm[1] + s * dy) > 0.5;
+}
+
+/* One more move, or none. */
+static void add_move(struct rig *r, bool stop)
+{
+	double dir[MOVE_AXES] = { 0 }, to_mm[3], n = 0, length = ref_loguniform(&rng, 0.02, 60);
+	struct move m;
+
+	for (int i = 0; i < 3; i++) {
+		dir[i] = ref_uniform(&rng, -1, 1) * (i == 2 && ref_random(&rng) >> 63 ? 0 : 1);
+		n = hypot(n, dir[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		dir[i] /= n;
+		to_mm[i] = r->at_mm[i] + dir[i] * length;
+	}
+	if (!inside(r, to_mm) ||
+	    !ref_move(&rng, &m, r->at_mm, dir, length, ref_loguniform(&rng, 500, 20000),
+		      r->speed_mm_s, 300, stop))
+		return;
+	if (r->speed_mm_s == 0)
+		r->end_s += ref_uniform(&rng, 1e-3, 0.2);
+	assert_int_equal(trapq_append(&r->tq, &m, r->end_s), TRAPQ_OK);
+	ref_joint_move(&r->ref, &m, r->end_s);
+	r->end_s = trapq_end_s(&r->tq);
+	r->speed_mm_s = m.end_mm_s;
+	for (int i = 0; i < MOVE_AXES; i++)
+		r->at_mm[i] = m.start_mm[i] + m.dir[i] * m.length_mm;
+}
+
+/* Somewhere else by name; the joint stays. */
+static void rename_axes(struct rig *r)
+{
+	double named_mm[MOVE_AXES] = { 0 };
+
+	do
+		for (int i = 0; i < 3; i++)
+			named_mm[i] = ref_uniform(&rng, i == 2 ? 1 : -60, 60);
+	while (hypot(named_mm[0], named_mm[1]) < 1);
+	trapq_set_position(&r->tq, named_mm);
+	ref_joint_rename(&r->ref, r->at_mm, named_mm);
+	memcpy(r->at_mm, named_mm, sizeof(named_mm));
+}
+
+static void expand(struct rig *r, const struct step_run *run)
+{
+	uint64_t clock = run->rebase ? run->base_clock : r->last_clock;
+
+	for (int64_t j = 0; j < run->count; j++) {
+		clock += (uint64_t)((int64_t)run->interval + (int64_t)run->add * j);
+		assert_true(r->steps < STEPS);
+		r->clock[r->steps] = clock;
+		r->dir[r->steps++] = run->dir ? 1 : -1;
+	}
+	assert_true(clock == run->last_clock);
+	r->last_clock = clock;
+}
+
+static void make_steps(struct rig *r, double from_s, double until_s)
+{
+	for (double now = from_s; now < until_s; now += 0.005) {
+		struct step_run run;
+		enum stepgen_result rc;
+
+		while ((rc = stepgen_next(&r->sg, now + 0.05, now + 0.1, &map, &run)) == STEPGEN_RUN)
+			expand(r, &run);
+		if (rc != STEPGEN_NONE)
+			fail_msg("kind %u: result %d at %.6f", r->ref.kin.kind, rc, now);
+	}
+}
+
+static double steps_per_unit(enum kin_kind kind, int micro)
+{
+	double scale = micro / 16.0;
+
+	return kind == KIN_ANGLE ? 2546.5 * scale : kind == KIN_ELBOW ? 12800 * scale : 80 * scale;
+}
+
+static void start(struct rig *r, enum kin_kind kind, int micro)
+{
+	struct stepgen_config cfg = { .min_interval_s = 0 };
+	struct kin k;
+	double xyz[3];
+
+	refkin_random(&rng, kind, &k, xyz);
+	r->steps = 0;
+	r->last_clock = 0;
+	r->end_s = 1.0;
+	r->speed_mm_s = 0;
+	r->at_mm[0] = 30;
+	r->at_mm[1] = -20;
+	r->at_mm[2] = 10;
+	r->at_mm[3] = 0;
+	trapq_init(&r->tq, r->phases, PHASES);
+	trapq_set_position(&r->tq, r->at_mm);
+	cfg.kin = &k;
+	cfg.steps_per_unit = steps_per_unit(kind, micro) * (ref_random(&rng) >> 63 ? 1 : -1);
+	stepgen_init(&r->sg, &cfg, &r->tq);
+	ref_joint_init_kin(&r->ref, &k, cfg.steps_per_unit, r->at_mm);
+}
+
+/* Whether each step is there, in time. */
+static void compare(struct rig *r)
+{
+	assert_true(r->steps == r->ref.n);
+	for (int64_t i = 0; i < r->steps; i++) {
+		long double due = 1000.0L + r->ref.steps[i].t_s * 50e6L;
+		long double e = ((long double)r->clock[i] - due) / 50.0L;
+
+		assert_int_equal(r->dir[i], r->ref.steps[i].dir);
+		if (i)
+			assert_true(r->clock[i] > r->clock[i - 1]);
+		if (fabsl(e) > 12.5L)
+			fail_msg("kind %u: step %lld is %.3Lf us off", r->ref.kin.kind,
+				 (long long)i, e);
+	}
+}
+
+static struct rig *rig_new(void)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+
+	assert_non_null(r);
+	r->clock = calloc(STEPS, sizeof(*r->clock));
+	r->dir = calloc(STEPS, sizeof(*r->dir));
+	assert_true(r->clock && r->dir);
+	return r;
+}
+
+static void rig_free(struct rig *r)
+{
+	free(r->clock);
+	free(r->dir);
+	free(r);
+}
+
+static void test_random_motion(void **state)
+{
+	struct rig *r = rig_new();
+	const char *env = getenv("SIZE");
+	int draws = 40 * (env && atoi(env) > 0 ? atoi(env) : 1), compared = 0;
+	int64_t steps = 0;
+
+	(void)state;
+	for (int d = 0; d < draws; d++) {
+		start(r, (enum kin_kind)(1 + d % (KIN_KINDS - 1)), d % 8 ? 16 : 128);
+		for (int i = 0; i < MOVES && r->ref.n < STEPS / 2; i++) {
+			bool stop = i % 12 == 11;
+
+			add_move(r, stop);
+			if (r->speed_mm_s == 0 && stop)
+				rename_axes(r);
+		}
+		for (int i = 0; i < 500 && r->speed_mm_s > 0; i++)
+			add_move(r, true); /* to rest */
+		/* A reversal as long as the filter, or a turn on a threshold, may go either way. */
+		if (r->speed_mm_s == 0 &&
+		    ref_joint_filter(&r->ref, STEPGEN_REVERSAL_FILTER_S) > 1e-7L &&
+		    r->ref.close_steps > 1e-6L) {
+			make_steps(r, 0.8, r->end_s + 0.2);
+			compare(r);
+			compared++;
+			steps += r->steps;
+		}
+		ref_joint_free(&r->ref);
+	}
+	printf("%d of %d draws compared, %lld steps\n", compared, draws, (long long)steps);
+	assert_true(compared > draws / 3);
+	rig_free(r);
+}
+
+/* Motion is dropped at a random instant, the counter kept or read back; names say where it is. */
+static void test_stops(void **state)
+{
+	struct rig *r = rig_new();
+
+	(void)state;
+	for (int d = 0; d < 30; d++) {
+		enum kin_kind kind = (enum kin_kind)(1 + d % (KIN_KINDS - 1));
+		double stop_s, end_mm[MOVE_AXES];
+		long double at;
+		int64_t count;
+
+		start(r, kind, 16);
+		for (int i = 0; i < 20; i++)
+			add_move(r, false);
+		stop_s = ref_uniform(&rng, 1.1, r->end_s + 0.1);
+		make_steps(r, 0.8, stop_s - 0.1);
+		stop_s = fmax(stop_s, stepgen_frontier_s(&r->sg));
+		/* what was handed out was due before; the rest is forgotten */
+		trapq_clear(&r->tq, stop_s);
+		stepgen_restart(&r->sg);
+		trapq_end_position(&r->tq, end_mm);
+		count = stepgen_count(&r->sg);
+		const long double xyz[3] = { end_mm[0], end_mm[1], end_mm[2] };
+
+		at = refkin_position(&r->ref.kin, xyz) * r->ref.steps_per_unit;
+		if (kind == KIN_ANGLE) {
+			long double turn = 2 * M_PIl * r->ref.steps_per_unit;
+
+			at += turn * roundl((stepgen_position(&r->sg, count) - at) / turn);
+		}
+		assert_true(fabsl(stepgen_position(&r->sg, count) - at) < 1.01L);
+		/* read back: it slipped by 7 steps; the axes are called something else */
+		stepgen_resync(&r->sg, count + 7);
+		memcpy(r->at_mm, end_mm, sizeof(end_mm));
+		rename_axes(r);
+		ref_joint_free(&r->ref);
+		ref_joint_init_kin(&r->ref, &r->sg.kinjoint.kin, r->sg.kinjoint.steps_per_unit,
+				   r->at_mm);
+		r->ref.count = count + 7;
+		r->ref.offset -= (long double)(count + 7);
+		r->steps = 0;
+		r->end_s = stop_s + 0.2;
+		r->speed_mm_s = 0;
+		for (int i = 0; i < 200 && (i < 10 || r->speed_mm_s > 0); i++)
+			add_move(r, i > 8);
+		if (r->speed_mm_s == 0 &&
+		    ref_joint_filter(&r->ref, STEPGEN_REVERSAL_FILTER_S) > 1e-7L &&
+		    r->ref.close_steps > 1e-6L) {
+			make_steps(r, stop_s, r->end_s + 0.2);
+			compare(r);
+		}
+		ref_joint_free(&r->ref);
+	}
+	rig_free(r);
+}
+
+static void test_out_of_reach(void **state)
+{
+	struct rig *r = rig_new();
+	struct kin k = { .kind = KIN_ROD, .rod = 100 };
+	struct stepgen_config cfg = { .kin = &k, .steps_per_unit = 80 };
+	struct move m = { .dir = { 1 },
+			  .length_mm = 150,
+			  .accel_mm_s2 = 1000,
+			  .cruise_mm_s = 100,
+			  .accel_s = 0.1,
+			  .cruise_s = 1.4,
+			  .decel_s = 0.1 };
+	struct step_run run;
+	enum stepgen_result rc = STEPGEN_RUN;
+
+	(void)state;
+	trapq_init(&r->tq, r->phases, PHASES);
+	stepgen_init(&r->sg, &cfg, &r->tq);
+	assert_int_equal(trapq_append(&r->tq, &m, 1.0), TRAPQ_OK);
+	for (double now = 0.9; now < 3 && rc >= 0; now += 0.005)
+		while ((rc = stepgen_next(&r->sg, now + 0.05, now + 0.1, &map, &run)) == STEPGEN_RUN)
+			;
+	assert_true(rc == STEPGEN_RANGE || rc == STEPGEN_TOO_FAST || rc == STEPGEN_CLOCK);
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random_motion),
+		cmocka_unit_test(test_stops),
+		cmocka_unit_test(test_out_of_reach),
+	};
+
+	rng = ref_seed("kinjoint");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
