@@ -180,6 +180,8 @@ void machine_checker_joint(const struct machine_stepper *cfg, struct checker_joi
 int machine_check_move(const struct machine *m, const double to_mm[MOVE_AXES], char *err);
 /* The same for a place on the way of moves to come, wherever they come from. */
 int machine_check_place(const struct machine *m, const double at_mm[MOVE_AXES], char *err);
+/* Whether the joints can be where the axes are to be called this: 0, or -EINVAL with a text in err. */
+int machine_check_name(const struct machine *m, const double at_mm[MOVE_AXES], char *err);
 /* As planner_move(), within what the joints can do. */
 int machine_move(struct machine *m, const double to_mm[MOVE_AXES], double feed_mm_s, uint32_t line);
 

@@ -154,6 +154,22 @@ int machine_check_place(const struct machine *m, const double at_mm[MOVE_AXES], 
 	return check_reach(m, at_mm, at_mm, err);
 }
 
+int machine_check_name(const struct machine *m, const double at_mm[MOVE_AXES], char *err)
+{
+	for (size_t i = 0; i < m->mc->stepper_count; i++) {
+		double steps = machine_motor_steps(m, i, at_mm);
+
+		if (steps == steps)
+			continue;
+		return kinematics_refuse(
+			err, GCODE_ERR_MAX,
+			"X=%.4f Y=%.4f Z=%.4f is where [%s] cannot be; expected a place "
+			"within reach",
+			at_mm[AXIS_X], at_mm[AXIS_Y], at_mm[AXIS_Z], m->motor[i].cfg->name);
+	}
+	return 0;
+}
+
 int machine_move(struct machine *m, const double to_mm[MOVE_AXES], double feed_mm_s, uint32_t line)
 {
 	struct planner_limits usual = *planner_limits_get(m->planner), lower = usual;

@@ -71,7 +71,9 @@ static int op_set_position(void *ctx, uint32_t mask, const double position_mm[MO
 	for (int i = 0; i < MOVE_AXES; i++)
 		if (mask & 1u << i)
 			to_mm[i] = position_mm[i];
-	rc = planned(m, planner_set_position(m->planner, to_mm), err);
+	rc = machine_check_name(m, to_mm, err);
+	if (rc == 0)
+		rc = planned(m, planner_set_position(m->planner, to_mm), err);
 	if (rc == 0)
 		m->homed |= mask & GCODE_MASK_XYZ;
 	return rc;
