@@ -190,6 +190,40 @@ static void test_own_endstops(void **state)
 	}
 }
 
+#define FURTHER(stepper, port, mm) \
+	stepper ".step_pin=" port "0", stepper ".dir_pin=" port "1", \
+		stepper ".endstop_pin=^" port "3", stepper ".rotation_distance=" mm, \
+		stepper ".microsteps=16"
+
+/* The same by [stepper_z1] and, where X turns two motors, [stepper_x1]. */
+static void test_further_motors(void **state)
+{
+	static const char *const o[] = { NO_START, FURTHER("stepper_z1", "PF", "8"),
+					 FURTHER("stepper_x1", "PG", "40"), NULL };
+	static const char *const kinds_of[] = { "cartesian", "corexy", "hybrid_corexy" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds_of) / sizeof(*kinds_of); i++) {
+		struct scene *s = scene_of(kinds_of[i], o);
+		const struct machine_config *mc = s->b.mc;
+		struct kinematics_model model;
+
+		assert_int_equal(mc->rails[2].endstop_count, 2);
+		assert_int_equal(mc->rails[0].endstop_count, 2);
+		run_ok(s, "G28\nG1 X70 Y50 Z20 F6000\nG28 Z\nG1 X60 Y40 Z7 F3000");
+		/* the gantry is straight, and all are where they are believed to be */
+		near(model_mm(s, AXIS_Z), 7, 0.006);
+		kinematics_model(mc, &model);
+		for (int a = AXIS_E + 1; a < KINEMATICS_MODEL_AXES; a++)
+			if (model.weight[4][a] != 0) /* stepper_z1's own */
+				near(model_mm(s, a), 7, 0.006);
+		near(model_mm(s, AXIS_X), 60, 0.03);
+		near(model_mm(s, AXIS_Y), 40, 0.03);
+		assert_true(scene_exact(s));
+		scene_close(s);
+	}
+}
+
 static void test_one_switch_never_triggers(void **state)
 {
 	static const char *const o[] = { NO_START, NULL };
@@ -459,6 +493,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prints),
 		cmocka_unit_test(test_own_endstops),
+		cmocka_unit_test(test_further_motors),
 		cmocka_unit_test(test_one_switch_never_triggers),
 		cmocka_unit_test(test_dual_modes),
 		cmocka_unit_test(test_dual_limits),

@@ -50,7 +50,8 @@ static void inverse(const struct machine_config *mc, const double xyz[3], double
 
 		joint[i] = 0;
 		for (size_t r = 0; r < mc->rail_count && m->joint.kind == KIN_LINEAR; r++)
-			joint[i] += m->carriage[r] * xyz[mc->rails[r].axis];
+			if (mc->rails[r].axis >= 0)
+				joint[i] += m->carriage[r] * xyz[mc->rails[r].axis];
 		if (m->joint.kind != KIN_LINEAR)
 			joint[i] = (double)refkin_position(&m->joint, at);
 	}
