@@ -357,8 +357,7 @@ static void exact_steps(struct moves *part, size_t left, const struct subject *s
 	for (int i = 0; i < MOVE_AXES; i++)
 		ref->offset += (long double)subject->weight[i] * part->m[0].start_mm[i];
 	if (subject->kin.kind != KIN_LINEAR)
-		ref_joint_init_kin(ref, &subject->kin, subject->steps_per_unit,
-				   part->m[0].start_mm);
+		ref_joint_init_kin(ref, &subject->kin, subject->steps_per_unit, part->m[0].start_mm);
 	for (part->n = 0; part->n < left && ref->n < n_max; part->n++) {
 		ref_joint_move(ref, &part->m[part->n], part->start_s[part->n]);
 		ref_shape_move(&shape, &part->m[part->n], part->start_s[part->n]);
@@ -402,8 +401,8 @@ static void row(const struct moves *mv, const struct subject *subject, int micro
 	double barens = 1e9 * b[repeats / 2] / (double)n;
 
 	printf("%-10s %-4s %4d %4.0f  %6.2f %6.2f %6.2f  %6.0f  %6.2f %5.2f  %6.2f %6.2f  %6.0f %6.2f",
-	       subject->name, mode.fractional ? "frac" : "", micro, freq_hz / 1e6, ns / (double)res.steps,
-	       1e9 * (t[repeats * 9 / 10] - base) / (double)res.steps,
+	       subject->name, mode.fractional ? "frac" : "", micro, freq_hz / 1e6,
+	       ns / (double)res.steps, 1e9 * (t[repeats * 9 / 10] - base) / (double)res.steps,
 	       1e9 * (t[repeats - 1] - base) / (double)res.steps, ns / (double)res.commands, barens,
 	       ns / (double)res.steps / barens, 1e3 * (double)res.commands / (double)res.steps,
 	       1e3 * (double)byte_sum / (double)res.steps,
@@ -454,8 +453,8 @@ int main(int argc, char **argv)
 	int repeats = getenv("BENCH_REPEATS") ? atoi(getenv("BENCH_REPEATS")) : 9;
 	int64_t oracle = getenv("BENCH_ORACLE_STEPS") ? atoll(getenv("BENCH_ORACLE_STEPS")) : 30000;
 	static const double freqs[] = { 16e6, 50e6, 180e6 };
-	static const char *const names[] = { "cartesian", "corexy", "extruder", "corexymzv",
-					     "extruderpa", "delta" };
+	static const char *const names[] = { "cartesian", "corexy",     "extruder",
+					     "corexymzv", "extruderpa", "delta" };
 	static const struct plan_shaper mzv = { .axis = { { SHAPER_MZV, 0, 50.6, 0.1 },
 							  { SHAPER_MZV, 0, 41.8, 0.1 } } };
 	static const struct extrude_param none, advance = { 0, 0.04, 0.02 };

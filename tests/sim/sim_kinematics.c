@@ -81,7 +81,7 @@ static void print(const struct kind *k, int microsteps, bool homed)
 			    .far_mm = k->far_mm,
 			    .low_mm = k->low_mm,
 			    .high_mm = k->high_mm,
-			    .pieces = simrun_size() > 1 ? PIECES : PIECES_FEW,
+			    .pieces = PIECES,
 			    .axes = 2 };
 	struct simrun_args a = { 0 };
 	struct simrun r;

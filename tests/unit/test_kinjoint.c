@@ -232,6 +232,7 @@ static void test_stops(void **state)
 	for (int d = 0; d < 30; d++) {
 		enum kin_kind kind = (enum kin_kind)(1 + d % (KIN_KINDS - 1));
 		double stop_s, end_mm[MOVE_AXES];
+		struct trapq_point there;
 		long double at;
 		int64_t count;
 
@@ -242,7 +243,10 @@ static void test_stops(void **state)
 		make_steps(r, 0.8, stop_s - 0.1);
 		stop_s = fmax(stop_s, stepgen_frontier_s(&r->sg));
 		/* what was handed out was due before; the rest is forgotten */
-		trapq_clear(&r->tq, stop_s);
+		trapq_at(&r->tq, stop_s, &there);
+		for (int i = 0; i < MOVE_AXES; i++)
+			there.pos_mm[i] -= r->tq.shift_mm[i]; /* the queue's frame */
+		trapq_clear(&r->tq, stop_s, there.pos_mm);
 		stepgen_restart(&r->sg);
 		trapq_end_position(&r->tq, end_mm);
 		count = stepgen_count(&r->sg);
