@@ -400,7 +400,7 @@ static void test_tails(void **state)
 		uint64_t before = r.link.stats.bytes_sent;
 		int64_t start_ns = r.now_ns;
 
-		for (int t = 0; t < 60000; t++) {
+		for (int t = 0; t < 480000; t++) {
 			int n = t % 333 < 100 ? 1 : t % 4 == 0;
 
 			while (n-- > 0)
