@@ -17,6 +17,8 @@ _Static_assert((int)READ_BYTES >= (int)LINK_SYNC_MAX + (LINK_UNACKED_MAX + 1) * 
 
 /* A delayed byte: what a busy USB host or hub does now and then. */
 #define FAULT_DELAY_NS ((int64_t)10 * 1000 * 1000)
+/* A simulated MCU has run for a time of its seed below this, s: times stay exact to 2 ns. */
+#define UPTIME_MAX_S (100.0 * 86400.0)
 
 static uint64_t clock_at(const struct batch_mcu *u, int64_t ns)
 {
@@ -158,7 +160,8 @@ static bool make_mcu(struct batch *b, int i)
 	struct sim_cfg sc = { .freq_hz = (uint32_t)cfg->sim_clock_hz,
 			      .move_count = (uint16_t)cfg->sim_move_count,
 			      .no_extensions = !cfg->sim_extensions,
-			      .start_clock = (b->opt.seed * 7919 + (uint64_t)i * 104729) << 20,
+			      .start_clock = ((b->opt.seed * 7919 + (uint64_t)i * 104729) << 20) %
+					     (uint64_t)(UPTIME_MAX_S * cfg->sim_clock_hz),
 			      .printer = &b->printer,
 			      .mcu_index = (uint8_t)i,
 			      .hooks = { .ctx = u, .step = on_step, .tx = on_tx } };
