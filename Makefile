@@ -31,6 +31,7 @@ FUZZ_S ?= 60
 # V=1 shows the commands.
 V ?=
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
 DESTDIR ?=
 
 PKGS = liburing inih json-c zlib libseccomp
@@ -200,11 +201,19 @@ compdb:
 		'$(CURDIR)' "$$f" '$(CC) $(CPPFLAGS) $(CFLAGS)' "$$f"; sep=,; done; echo ']'; \
 	} >$(BUILD)/compile_commands.json
 
-## install: programs to PREFIX/bin, configurations to PREFIX/share/stepd (DESTDIR is honoured)
+## install: programs to PREFIX/bin, unit, rules and limits below SYSCONFDIR, samples and docs to PREFIX/share (DESTDIR is honoured)
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/stepd
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard etc/*.cfg) $(DESTDIR)$(PREFIX)/share/stepd
+	install -d $(addprefix $(DESTDIR)$(SYSCONFDIR)/,systemd/system udev/rules.d sysctl.d tmpfiles.d sysusers.d stepd)
+	sed 's|@PREFIX@|$(PREFIX)|g' etc/systemd/stepd.service >$(DESTDIR)$(SYSCONFDIR)/systemd/system/stepd.service
+	install -m 644 etc/udev/60-stepd.rules $(DESTDIR)$(SYSCONFDIR)/udev/rules.d
+	install -m 644 etc/sysctl/stepd.conf $(DESTDIR)$(SYSCONFDIR)/sysctl.d/stepd.conf
+	install -m 644 etc/tmpfiles/stepd.conf $(DESTDIR)$(SYSCONFDIR)/tmpfiles.d/stepd.conf
+	install -m 644 etc/sysusers/stepd.conf $(DESTDIR)$(SYSCONFDIR)/sysusers.d/stepd.conf
+	install -d $(DESTDIR)$(PREFIX)/share/doc/stepd
+	install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/stepd
 
 ## clean: remove build/
 clean:

@@ -4,6 +4,7 @@
 
 #include "daemon/batch/batch.h"
 #include "daemon/check.h"
+#include "daemon/doctor/doctor.h"
 #include "daemon/dump/dump.h"
 #include "daemon/model.h"
 #include "daemon/run.h"
@@ -16,6 +17,7 @@ static const char usage_text[] =
 	"       stepd batch -c CONFIG FILE.gcode [--json …]   run a file under a virtual clock\n"
 	"       stepd model -c CONFIG [-o …]                  the printer as mcu-sim --printer reads it\n"
 	"       stepd verify PLAN EDGES… [--json] [--plot P]  check a recorded run\n"
+	"       stepd doctor [-c CONFIG] [--json]             is this machine fit for real time?\n"
 	"       stepd dump FILE [--json] [--plot OUT.svg …]   what the flight recorder holds\n"
 	"       stepd --version\n"
 	"Each command says more with --help.\n";
@@ -26,8 +28,9 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*main)(int argc, char **argv);
 	} commands[] = {
-		{ "run", run_main },     { "check", check_main },   { "model", model_main },
-		{ "batch", batch_main }, { "verify", verify_main }, { "dump", dump_main },
+		{ "run", run_main },       { "check", check_main },   { "model", model_main },
+		{ "batch", batch_main },   { "verify", verify_main }, { "dump", dump_main },
+		{ "doctor", doctor_main },
 	};
 
 	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
