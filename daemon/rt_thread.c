@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <liburing.h>
-#include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdarg.h>
@@ -19,27 +18,30 @@
 #include <unistd.h>
 
 #include "daemon/prefault.h"
+#include "daemon/rt_reader.h"
 
 enum {
 	RT_STACK_BYTES = 512 * 1024,
 	RT_STACK_TOUCH = 256 * 1024,
 	RT_RING_ENTRIES = 64,
-	RT_READ_BYTES = 4096,
 	RT_WRITE_BYTES = 4096,
 	RT_SLEEP_MAX_NS = 50 * 1000 * 1000,
-	RT_STATS_EVERY = 64, /* cycles between two snapshots of the statistics */
+	RT_RETRY_NS = 1000 * 1000, /* a device whose buffer is full is tried again after this */
+	RT_STATS_EVERY = 64,       /* cycles between two snapshots of the statistics */
 };
 
 enum { STATE_STARTING, STATE_RUNNING, STATE_FAILED };
 
 /* What a completion belongs to: operation in the low byte, MCU number above. */
-enum rt_op { OP_POLL = 1, OP_READ, OP_WRITE, OP_POLL_OUT, OP_WAKE, OP_NOTIFY };
+enum rt_op { OP_WRITE = 1, OP_RETRY, OP_WAKE, OP_NOTIFY };
 
 struct rt_port {
-	uint8_t in[RT_READ_BYTES];
+	struct rt_reader reader;
+	bool has_reader;
 	uint8_t out[RT_WRITE_BYTES];
 	uint32_t out_len, out_done;
 	bool writing, closed;
+	struct __kernel_timespec retry;
 };
 
 /* Everything the loop touches, in one block that is faulted in before it starts. */
@@ -203,29 +205,18 @@ static RUNS_ON(role_rt) void close_port(struct rt_loop *l, int mcu)
 	engine_line_closed(l->t->cfg.engine, mcu);
 }
 
-/* Wait until the device has something, or (OP_POLL_OUT) takes something. */
-static RUNS_ON(role_rt) void arm_poll(struct rt_loop *l, int mcu, enum rt_op op)
+/* Try to write again in a while. Not by polling: that may wait (rt_reader.h). */
+static RUNS_ON(role_rt) void arm_retry(struct rt_loop *l, int mcu)
 {
-	struct io_uring_sqe *sqe = get_sqe(l, op, mcu);
+	struct io_uring_sqe *sqe = get_sqe(l, OP_RETRY, mcu);
 
 	if (!sqe) {
 		close_port(l, mcu);
 		return;
 	}
-	io_uring_prep_poll_add(sqe, l->t->cfg.mcu_fd[mcu], op == OP_POLL ? POLLIN : POLLOUT);
-	io_uring_sqe_set_data64(sqe, (uint64_t)op | (uint64_t)mcu << 8);
-}
-
-static RUNS_ON(role_rt) void arm_read(struct rt_loop *l, int mcu)
-{
-	struct io_uring_sqe *sqe = get_sqe(l, OP_READ, mcu);
-
-	if (!sqe) {
-		close_port(l, mcu);
-		return;
-	}
-	io_uring_prep_read(sqe, l->t->cfg.mcu_fd[mcu], l->port[mcu].in, RT_READ_BYTES, (uint64_t)-1);
-	io_uring_sqe_set_data64(sqe, OP_READ | (uint64_t)mcu << 8);
+	l->port[mcu].retry = (struct __kernel_timespec){ .tv_nsec = RT_RETRY_NS };
+	io_uring_prep_timeout(sqe, &l->port[mcu].retry, 0, 0);
+	io_uring_sqe_set_data64(sqe, OP_RETRY | (uint64_t)mcu << 8);
 }
 
 static void arm_wake(struct rt_loop *l)
@@ -291,7 +282,7 @@ static RUNS_ON(role_rt) void written(struct rt_loop *l, int mcu, int res)
 	p->writing = false;
 	if (res == -EAGAIN) { /* the device's buffer is full */
 		p->writing = true;
-		arm_poll(l, mcu, OP_POLL_OUT);
+		arm_retry(l, mcu);
 		return;
 	}
 	if (res < 0 && res != -EINTR) {
@@ -304,40 +295,27 @@ static RUNS_ON(role_rt) void written(struct rt_loop *l, int mcu, int res)
 	engine_line_busy(l->t->cfg.engine, mcu, p->writing);
 }
 
-static RUNS_ON(role_rt) void received(struct rt_loop *l, int mcu, int res, int64_t now_ns)
+/* What the readers have brought. */
+static RUNS_ON(role_rt) void receive(struct rt_loop *l, int mcu)
 {
-	struct rt_port *p = &l->port[mcu];
+	const struct rt_reader_chunk *c;
 
-	if (res > 0)
-		engine_receive(l->t->cfg.engine, mcu, p->in, (uint32_t)res, now_ns);
-	if (res == RT_READ_BYTES) {
-		arm_read(l, mcu);
-	} else if (res > 0 || res == -EAGAIN || res == -EINTR) {
-		arm_poll(l, mcu, OP_POLL);
-	} else { /* end of file or error */
-		close_port(l, mcu);
+	while ((c = ring_peek(&l->port[mcu].reader.ring))) {
+		if (c->len > 0)
+			engine_receive(l->t->cfg.engine, mcu, c->data, (uint32_t)c->len, c->at_ns);
+		else
+			close_port(l, mcu);
+		ring_drop(&l->port[mcu].reader.ring);
 	}
 }
 
-static RUNS_ON(role_rt) void completed(struct rt_loop *l, uint64_t data, int res, int64_t now_ns)
+static RUNS_ON(role_rt) void completed(struct rt_loop *l, uint64_t data, int res)
 {
 	int mcu = (int)(data >> 8);
 
 	switch ((enum rt_op)(data & 0xff)) {
-	case OP_POLL:
-		if (res > 0)
-			arm_read(l, mcu);
-		else
-			close_port(l, mcu);
-		break;
-	case OP_POLL_OUT:
-		if (res > 0)
-			write_more(l, mcu);
-		else
-			close_port(l, mcu);
-		break;
-	case OP_READ:
-		received(l, mcu, res, now_ns);
+	case OP_RETRY:
+		write_more(l, mcu);
 		break;
 	case OP_WRITE:
 		written(l, mcu, res);
@@ -355,25 +333,31 @@ static RUNS_ON(role_rt) void completed(struct rt_loop *l, uint64_t data, int res
 	}
 }
 
-static RUNS_ON(role_rt) void reap(struct rt_loop *l, int64_t now_ns)
+static RUNS_ON(role_rt) void reap(struct rt_loop *l)
 {
 	struct io_uring_cqe *cqe;
 	unsigned int head, count = 0;
 
 	io_uring_for_each_cqe(&l->ring, head, cqe)
 	{
-		completed(l, io_uring_cqe_get_data64(cqe), cqe->res, now_ns);
+		completed(l, io_uring_cqe_get_data64(cqe), cqe->res);
 		count++;
 	}
 	io_uring_cq_advance(&l->ring, count);
 }
 
-static void sleep_until(struct rt_loop *l, int64_t deadline_ns, int64_t now_ns)
+static void sleep_until(struct rt_loop *l, int64_t deadline_ns)
 {
 	struct __kernel_timespec ts = { 0, 0 };
 	struct io_uring_cqe *cqe = NULL;
-	int64_t wait_ns = deadline_ns - now_ns;
+	int64_t wait_ns;
 
+	/* The wait is relative: a write to a tty takes its 20 us inside the submission, before it begins. */
+	if (io_uring_sq_ready(&l->ring)) {
+		io_uring_submit(&l->ring);
+		l->stats.enters++;
+	}
+	wait_ns = deadline_ns - clock_now_ns();
 	if (wait_ns > RT_SLEEP_MAX_NS)
 		wait_ns = RT_SLEEP_MAX_NS;
 	if (wait_ns < 0)
@@ -390,8 +374,7 @@ static void note_wake(struct rt_loop *l, int64_t deadline_ns, int64_t now_ns)
 	if (now_ns <= deadline_ns)
 		return;
 	late_ns = (uint64_t)(now_ns - deadline_ns);
-	if (late_ns > l->stats.wake_max_ns)
-		l->stats.wake_max_ns = late_ns;
+	histogram_add(&l->stats.wake, late_ns);
 	if (late_ns > 1000000)
 		l->stats.wake_late++;
 }
@@ -420,12 +403,13 @@ static RUNS_ON(role_rt) void loop(struct rt_loop *l)
 		if (++l->stats.cycles % RT_STATS_EVERY == 0)
 			snapshot_write(&t->stats, &l->stats, sizeof(l->stats));
 		now_ns = clock_now_ns();
-		if ((uint64_t)(now_ns - start_ns) > l->stats.cycle_max_ns)
-			l->stats.cycle_max_ns = (uint64_t)(now_ns - start_ns);
-		sleep_until(l, deadline_ns, now_ns);
+		histogram_add(&l->stats.cycle, (uint64_t)(now_ns - start_ns));
+		sleep_until(l, deadline_ns);
 		now_ns = clock_now_ns();
 		note_wake(l, deadline_ns > start_ns ? deadline_ns : start_ns, now_ns);
-		reap(l, now_ns);
+		reap(l);
+		for (int i = 0; i < t->cfg.mcu_count; i++)
+			receive(l, i);
 	}
 }
 
@@ -453,8 +437,6 @@ static void *rt_main(void *arg)
 		atomic_store(&t->state, STATE_FAILED);
 		return NULL;
 	}
-	for (int i = 0; i < t->cfg.mcu_count; i++)
-		arm_poll(l, i, OP_POLL);
 	arm_wake(l);
 	if (t->cfg.seccomp)
 		t->grants.seccomp = forbid_syscalls(t);
@@ -482,9 +464,24 @@ static int start_thread(struct rt_thread *t, struct rt_loop *l)
 	return -rc;
 }
 
+/* Their priority is below the rt thread's: they only wait for bytes. */
+static int start_readers(struct rt_thread *t, struct rt_loop *l)
+{
+	int priority = t->cfg.priority > 1 ? t->cfg.priority - 1 : t->cfg.priority, rc = 0;
+
+	for (int i = 0; i < t->cfg.mcu_count && !rc; i++) {
+		rc = rt_reader_start(&l->port[i].reader, t->cfg.mcu_fd[i], t->wake_fd, priority);
+		l->port[i].has_reader = rc == 0;
+	}
+	return rc;
+}
+
 /* After the thread has ended, or if it never was. */
 static void release(struct rt_thread *t)
 {
+	for (int i = 0; t->loop && i < t->cfg.mcu_count; i++)
+		if (t->loop->port[i].has_reader)
+			rt_reader_stop(&t->loop->port[i].reader);
 	if (atomic_load(&t->state) == STATE_RUNNING)
 		io_uring_queue_exit(&t->loop->ring);
 	free(t->loop);
@@ -514,8 +511,10 @@ int rt_thread_start(struct rt_thread *t, const struct rt_thread_config *cfg)
 	if (!rc) {
 		memset(t->loop, 0, sizeof(*t->loop));
 		t->loop->t = t;
-		rc = start_thread(t, t->loop);
+		rc = start_readers(t, t->loop);
 	}
+	if (!rc)
+		rc = start_thread(t, t->loop);
 	if (rc) {
 		release(t);
 		return rc;

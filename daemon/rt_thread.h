@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/histogram.h"
 #include "engine.h"
 
 struct rt_thread_config {
@@ -32,12 +33,15 @@ struct rt_thread_grants {
 
 struct rt_thread_stats {
 	uint64_t cycles;
-	uint64_t enters;       /* io_uring_enter calls */
-	uint64_t wake_max_ns;  /* latest wake-up after the asked-for deadline */
-	uint64_t wake_late;    /* wake-ups more than 1 ms late */
-	uint64_t cycle_max_ns; /* longest engine cycle */
+	uint64_t enters;    /* io_uring_enter calls */
+	uint64_t wake_late; /* wake-ups more than 1 ms late */
 	uint64_t io_errors;
+	struct histogram wake; /* how long after the asked-for deadline it ran; sleeps that ended early for
+				 * input are not in it */
+	struct histogram cycle; /* engine cycles */
 };
+_Static_assert(sizeof(struct rt_thread_stats) <= 8 * SNAPSHOT_WORDS, "fits a snapshot");
+_Static_assert(sizeof(struct rt_thread_stats) % 8 == 0, "whole words");
 
 struct rt_thread {
 	struct rt_thread_config cfg;

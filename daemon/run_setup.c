@@ -81,8 +81,8 @@ static void rt_status(void *ctx, char *buf, size_t cap)
 		r->rt.grants.pinned ? "pinned" : "not pinned",
 		r->rt.grants.locked ? "locked" : "not locked",
 		r->rt.grants.seccomp ? "system calls filtered" : "no filter",
-		(unsigned long long)st.cycles, (double)st.cycle_max_ns / 1e3,
-		(double)st.wake_max_ns / 1e3, (unsigned long long)st.wake_late,
+		(unsigned long long)st.cycles, (double)st.cycle.max_ns / 1e3,
+		(double)st.wake.max_ns / 1e3, (unsigned long long)st.wake_late,
 		(unsigned long long)(now.minor_faults + now.major_faults -
 				     r->at_start.minor_faults - r->at_start.major_faults),
 		(unsigned long long)st.io_errors);
@@ -318,8 +318,10 @@ bool run_start(struct run *r, char *err, size_t err_size)
 
 void run_stop(struct run *r)
 {
-	if (r->has_rt)
+	if (r->has_rt) {
+		run_report(r);
 		rt_thread_stop(&r->rt);
+	}
 	if (r->has_recorder) {
 		uint64_t lost = recorder_close(&r->recorder);
 

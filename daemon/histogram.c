@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/histogram.h"
+
+uint64_t histogram_upper_ns(unsigned int i)
+{
+	unsigned int octave = HISTOGRAM_LOW_BITS + (i - 1) / 8;
+
+	if (i == 0)
+		return 1u << HISTOGRAM_LOW_BITS;
+	if (i >= HISTOGRAM_BUCKETS - 1)
+		return UINT64_MAX;
+	return (uint64_t)(8 + (i - 1) % 8 + 1) << (octave - 3);
+}
+
+uint64_t histogram_total(const struct histogram *h)
+{
+	uint64_t total = 0;
+
+	for (unsigned int i = 0; i < HISTOGRAM_BUCKETS; i++)
+		total += h->count[i];
+	return total;
+}
+
+uint64_t histogram_share_ns(const struct histogram *h, double share)
+{
+	double want = share * (double)histogram_total(h);
+	uint64_t below = 0;
+
+	for (unsigned int i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		below += h->count[i];
+		if (h->count[i] && (double)below >= want) {
+			uint64_t upper = histogram_upper_ns(i);
+
+			return upper < h->max_ns ? upper : h->max_ns;
+		}
+	}
+	return h->max_ns;
+}
