@@ -185,6 +185,10 @@ check-arm:
 bench: all bench-build
 	@for b in $(BENCH_BIN); do echo "== $$b"; STEPD_BUILD=$(BUILD) $$b || exit 1; done
 
+## bench-rt: wake-ups of the rt thread beside cyclictest's, alone and under load; writes report.html
+bench-rt: all
+	@STEPD_BUILD=$(BUILD) bench/bench-rt
+
 ## demo: print a sliced file on the simulated machine; FAST=1 under the virtual clock
 demo:
 	@BUILD=$(BUILD) FAST=$(FAST) etc/demo/run-demo

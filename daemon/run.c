@@ -28,6 +28,7 @@ static const char usage_text[] =
 	"  -c CONFIG                the printer's configuration\n"
 	"  -o SECTION.OPTION=VALUE  override an option (may be repeated)\n"
 	"  --trace FILE             record the placed moves, for `stepd verify`\n"
+	"  --rt-report FILE         at the end, the rt thread's wake-ups, cycles and page faults, as JSON\n"
 	"  --seccomp                any system call of the rt thread but io_uring_enter is fatal\n"
 	"  --help                   this text\n";
 
@@ -167,6 +168,7 @@ static int parse_options(struct run_options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "trace", required_argument, NULL, 't' },
+		{ "rt-report", required_argument, NULL, 'r' },
 		{ "seccomp", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -183,6 +185,8 @@ static int parse_options(struct run_options *o, int argc, char **argv)
 			o->config = optarg;
 		else if (c == 't')
 			o->trace = optarg;
+		else if (c == 'r')
+			o->rt_report = optarg;
 		else if (c == 's')
 			o->seccomp = true;
 		else if (c != 'o' || !overrides_add(&o->overrides, optarg))

@@ -20,7 +20,7 @@
 #include "daemon/rt_thread.h"
 
 struct run_options {
-	const char *config, *trace;
+	const char *config, *trace, *rt_report;
 	struct overrides overrides;
 	bool seccomp;
 	bool restarted;  /* not the first start of this process */
@@ -51,6 +51,9 @@ bool run_start(struct run *r, char *err, size_t err_size);
 
 /* Release all that run_start() got, in whatever state. */
 void run_stop(struct run *r);
+
+/* What the rt thread's time went to, as JSON into opt.rt_report, if that was asked for. While the thread runs. */
+void run_report(struct run *r);
 
 /* A line to standard error. */
 void run_log(const char *text);

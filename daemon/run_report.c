@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/run_private.h"
+
+static void add_u64(struct json_object *root, const char *key, uint64_t v)
+{
+	json_object_object_add(root, key, json_object_new_int64((int64_t)v));
+}
+
+/* Percentiles, and the buckets that have something: [end in ns, count]. */
+static struct json_object *histogram_json(const struct histogram *h)
+{
+	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+
+	add_u64(o, "count", histogram_total(h));
+	add_u64(o, "p50_ns", histogram_share_ns(h, 0.5));
+	add_u64(o, "p99_ns", histogram_share_ns(h, 0.99));
+	add_u64(o, "p999_ns", histogram_share_ns(h, 0.999));
+	add_u64(o, "max_ns", h->max_ns);
+	for (unsigned int i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		uint64_t upper = histogram_upper_ns(i);
+		struct json_object *pair;
+
+		if (!h->count[i])
+			continue;
+		pair = json_object_new_array();
+		json_object_array_add(
+			pair,
+			json_object_new_int64((int64_t)(upper < h->max_ns ? upper : h->max_ns)));
+		json_object_array_add(pair, json_object_new_int64(h->count[i]));
+		json_object_array_add(list, pair);
+	}
+	json_object_object_add(o, "buckets", list);
+	return o;
+}
+
+void run_report(struct run *r)
+{
+	struct rt_thread_stats st;
+	struct rt_thread_proc now;
+	struct json_object *root;
+
+	if (!r->opt.rt_report)
+		return;
+	if (!rt_thread_stats_read(&r->rt, &st) || !rt_thread_proc_read(&r->rt, &now)) {
+		run_log("no report of the rt thread: its figures can't be read");
+		return;
+	}
+	root = json_object_new_object();
+	json_object_object_add(root, "fifo", json_object_new_boolean(r->rt.grants.fifo));
+	json_object_object_add(root, "priority",
+			       json_object_new_int(r->rt.grants.fifo ? r->rt.cfg.priority : 0));
+	json_object_object_add(root, "cpu",
+			       json_object_new_int(r->rt.grants.pinned ? r->rt.cfg.cpu : -1));
+	json_object_object_add(root, "locked", json_object_new_boolean(r->rt.grants.locked));
+	json_object_object_add(root, "filtered", json_object_new_boolean(r->rt.grants.seccomp));
+	add_u64(root, "cycles", st.cycles);
+	add_u64(root, "io_uring_enter", st.enters);
+	add_u64(root, "io_errors", st.io_errors);
+	add_u64(root, "page_faults",
+		now.minor_faults + now.major_faults - r->at_start.minor_faults -
+			r->at_start.major_faults);
+	add_u64(root, "voluntary_switches", now.voluntary_switches - r->at_start.voluntary_switches);
+	add_u64(root, "involuntary_switches",
+		now.involuntary_switches - r->at_start.involuntary_switches);
+	json_object_object_add(root, "wake", histogram_json(&st.wake));
+	json_object_object_add(root, "cycle", histogram_json(&st.cycle));
+	if (json_object_to_file_ext(r->opt.rt_report, root, JSON_C_TO_STRING_PRETTY) < 0)
+		fprintf(stderr, "stepd: --rt-report %s: %s\n", r->opt.rt_report, strerror(errno));
+	json_object_put(root);
+}
