@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-	READER_STACK_BYTES = 64 * 1024,
+	READER_STACK_BYTES = 256 * 1024,
 	READER_FULL_NS = 1000000, /* the rt thread takes all there is in each of its cycles */
 };
 
