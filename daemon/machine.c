@@ -436,6 +436,7 @@ void machine_free(struct machine *m)
 		return;
 	for (size_t i = 0; i < m->mcus; i++)
 		session_free(&m->session[i]);
+	gcode_mesh_detach(&m->gcode);
 	planner_free(m->planner);
 	free(m->engine);
 	free(m->plan_mem);

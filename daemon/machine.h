@@ -91,6 +91,7 @@ struct machine {
 	struct planner *planner;
 	struct gcode gcode;
 	struct gcode_objects objects;
+	struct gcode_meshes meshes;
 	struct gcode_ops ops;
 	struct session session[ENGINE_MCUS];
 	size_t mcus;

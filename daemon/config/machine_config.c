@@ -295,6 +295,7 @@ static void load_sections(struct machine_load *l)
 	shapers_load(l);
 	fan_load(l);
 	gcode_load(l);
+	mesh_load(l);
 	pins_claim_unused(l);
 	note_unused(l);
 	pins_free(l);
@@ -357,6 +358,7 @@ void machine_config_free(struct machine_config *mc)
 	free(mc->stepd.out_of_band_fifo);
 	free(mc->stepd.startup_gcode);
 	free(mc->stepd.flight_file);
+	mesh_free(&mc->gcode);
 	config_free(mc->store);
 	free(mc);
 }

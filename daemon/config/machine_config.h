@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "daemon/gcode/bedmesh.h"
 #include "daemon/gcode/skew.h"
 #include "daemon/pins.h"
 #include "move.h"
@@ -30,7 +31,8 @@ enum {
 	MACHINE_STEPPER_MAX = 16, /* of the axes; the extruders' steppers come on top */
 	MACHINE_EXTRUDER_MAX = 8,
 	MACHINE_SKEW_MAX = 16, /* profiles */
-	MACHINE_AXES = 3,      /* X, Y, Z: index as enum move_axis */
+	MACHINE_MESH_MAX = 16,
+	MACHINE_AXES = 3, /* X, Y, Z: index as enum move_axis */
 	MACHINE_RAIL_MAX = 6,
 	MACHINE_ENDSTOP_MAX = 8, /* of a rail */
 };
@@ -155,6 +157,14 @@ struct machine_skew {
 	struct skew factor;
 };
 
+/* [bed_mesh NAME] */
+struct machine_mesh {
+	char name[MACHINE_NAME_MAX];                   /* NAME alone */
+	int x_count, y_count, x_pps, y_pps, algorithm; /* as written; in points as used */
+	double *z;                                     /* what points.z is */
+	struct bedmesh_points points;
+};
+
 /* What G-code can do. */
 struct machine_gcode {
 	double arc_piece_mm_max;  /* [gcode_arcs] resolution; 0 without that section: no limit */
@@ -163,6 +173,12 @@ struct machine_gcode {
 	double retract_speed_mm_s, unretract_speed_mm_s;
 	size_t skew_count;
 	struct machine_skew skew[MACHINE_SKEW_MAX];
+	bool bed_mesh;                         /* [bed_mesh] is there */
+	double mesh_fade_start, mesh_fade_end; /* end 0: no fade */
+	double mesh_fade_target;
+	bool mesh_target_mean; /* no fade_target: the mean of the mesh */
+	size_t mesh_count;
+	struct machine_mesh mesh[MACHINE_MESH_MAX];
 };
 
 /* Which lines of G-code are answered with `ok`; same order as enum gcode_ack. */

@@ -138,6 +138,10 @@ void extruder_steppers_load(struct machine_load *l); /* after the extruders */
 /* machine_gcode.c: [gcode_arcs], [firmware_retraction], [skew_correction …], [exclude_object]. */
 void gcode_load(struct machine_load *l);
 
+/* machine_mesh.c: [bed_mesh], [bed_mesh NAME]. */
+void mesh_load(struct machine_load *l);
+void mesh_free(struct machine_gcode *g);
+
 /* machine_shaper.c: [input_shaper]. */
 void shapers_load(struct machine_load *l);
 

@@ -61,6 +61,7 @@ struct gcode {
 	struct gcode_arcs arcs;
 	struct gcode_retract retract;
 	struct gcode_skews skews;
+	struct gcode_meshes *meshes; /* NULL: BED_MESH_… are unknown */
 	struct gcode_saved saved[GCODE_SAVED_MAX];
 	uint32_t saved_count;
 	struct gcode_objects *objects; /* NULL: EXCLUDE_OBJECT and kin are unknown */
@@ -80,6 +81,11 @@ struct gcode {
 
 /* Zero position, G21 G90 M82, feed 25 mm/s. version may be NULL. */
 void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *version);
+
+/* Bed meshes: g gets BED_MESH_…, meshes (profiles and fade filled in) outlives that. Detach releases what was
+ * loaded. */
+void gcode_mesh_attach(struct gcode *g, struct gcode_meshes *meshes);
+void gcode_mesh_detach(struct gcode *g);
 
 /* More commands (machine modules); the table outlives g. Returns false if there is no room. */
 bool gcode_add_table(struct gcode *g, const struct gcode_command *commands, unsigned count,

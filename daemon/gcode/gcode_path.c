@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "daemon/gcode/bedmesh.h"
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_objects.h"
 
@@ -26,6 +27,34 @@ static int send(struct gcode *g, const double mm[MOVE_AXES], double feed_mm_s, u
 
 	make_target(g, mm, feed_mm_s, line, &t);
 	return g->ops->move(g->ops->ctx, &t, err);
+}
+
+/* Over a bed mesh: a chord is off the surface by this at most, mm. */
+#define MESH_TOLERANCE_MM 0.001
+
+static const struct bedmesh_link *mesh_of(const struct gcode *g)
+{
+	return g->chain.link[TRANSFORM_MESH].ctx;
+}
+
+/* On the straight move from from to to, of which `done` has been made: how far the next one goes, and to
+ * where. The whole way, but over a bed mesh. */
+static double next_stop(const struct gcode *g, const double from[MOVE_AXES],
+			const double to[MOVE_AXES], double done, double mm[MOVE_AXES])
+{
+	const struct bedmesh_link *mesh = mesh_of(g);
+	double a[MOVE_AXES], b[MOVE_AXES], t = 1;
+
+	if (mesh) {
+		memcpy(a, from, sizeof(a));
+		memcpy(b, to, sizeof(b));
+		transform_forward_before(&g->chain, TRANSFORM_MESH, a);
+		transform_forward_before(&g->chain, TRANSFORM_MESH, b);
+		t = bedmesh_split(mesh, a, b, done, MESH_TOLERANCE_MM);
+	}
+	for (int i = 0; i < MOVE_AXES; i++)
+		mm[i] = t < 1 ? from[i] + t * (to[i] - from[i]) : to[i];
+	return t;
 }
 
 static void sums_hi(const struct gcode_sum sum[MOVE_AXES], double mm[MOVE_AXES])
@@ -66,14 +95,21 @@ static int send_leads(struct gcode *g, struct gcode_path *p, char *err)
 {
 	struct gcode_objects *o = g->objects;
 
-	for (; p->leads_done < p->leads; p->leads_done++) {
+	while (p->leads_done < p->leads) {
 		const struct gcode_lead *lead = &p->lead[p->leads_done];
-		int rc = send(g, lead->mm, lead->feed_mm_s, p->line, err);
+		double mm[MOVE_AXES], share;
+		int rc;
 
+		if (p->done == 0)
+			memcpy(p->from_mm, o->at_mm, sizeof(p->from_mm));
+		share = next_stop(g, p->from_mm, lead->mm, p->done, mm);
+		rc = send(g, mm, lead->feed_mm_s, p->line, err);
 		if (rc < 0)
 			return rc;
-		note_front(g, o->at_mm, lead->mm);
-		memcpy(o->at_mm, lead->mm, sizeof(o->at_mm));
+		note_front(g, o->at_mm, mm);
+		memcpy(o->at_mm, mm, sizeof(o->at_mm));
+		p->done = share < 1 ? share : 0;
+		p->leads_done += share >= 1;
 	}
 	if (p->pieces > 0 && o)
 		o->away = false; /* they have led to where the line begins */
@@ -87,16 +123,21 @@ static int pump(struct gcode *g, char *err)
 	struct gcode_objects *o = g->objects;
 	int rc = send_leads(g, p, err);
 
-	for (; rc == 0 && p->pieces_done < p->pieces; p->pieces_done++) {
-		double from_mm[MOVE_AXES], mm[MOVE_AXES];
+	while (rc == 0 && p->pieces_done < p->pieces) {
+		double from_mm[MOVE_AXES], to_mm[MOVE_AXES], mm[MOVE_AXES], share;
 
-		piece_end(p, p->pieces_done + 1, mm);
+		sums_hi(g->position_mm, from_mm);
+		if (p->done == 0)
+			memcpy(p->from_mm, from_mm, sizeof(p->from_mm));
+		piece_end(p, p->pieces_done + 1, to_mm);
+		share = next_stop(g, p->from_mm, to_mm, p->done, mm);
 		rc = send(g, mm, p->feed_mm_s, p->line, err);
 		if (rc < 0)
 			break;
-		sums_hi(g->position_mm, from_mm);
 		note_front(g, from_mm, mm);
 		set_position(g, mm);
+		p->done = share < 1 ? share : 0;
+		p->pieces_done += share >= 1;
 	}
 	if (rc < 0)
 		return rc;
@@ -111,23 +152,40 @@ static int pump(struct gcode *g, char *err)
 	return 0;
 }
 
+/* Whether a straight move may be made; at_mm: from there, and it ends there. */
+static int check_straight(struct gcode *g, double at_mm[MOVE_AXES], const double to_mm[MOVE_AXES],
+			  double feed_mm_s, uint32_t line, char *err)
+{
+	int rc = 0;
+
+	for (double done = 0; rc == 0 && done < 1;) {
+		struct gcode_target t;
+		double mm[MOVE_AXES];
+
+		done = next_stop(g, at_mm, to_mm, done, mm);
+		make_target(g, mm, feed_mm_s, line, &t);
+		rc = g->ops->check(g->ops->ctx, &t, err);
+	}
+	memcpy(at_mm, to_mm, MOVE_AXES * sizeof(*at_mm));
+	return rc;
+}
+
 /* Whether all moves of the path may be made. */
 static int check(struct gcode *g, const struct gcode_path *p, char *err)
 {
-	struct gcode_target t;
-	double mm[MOVE_AXES];
+	double at_mm[MOVE_AXES], mm[MOVE_AXES];
 	int rc = 0;
 
 	if (!g->ops->check)
 		return 0;
-	for (uint32_t i = 0; i < p->leads && rc == 0; i++) {
-		make_target(g, p->lead[i].mm, p->lead[i].feed_mm_s, p->line, &t);
-		rc = g->ops->check(g->ops->ctx, &t, err);
-	}
+	if (p->leads)
+		memcpy(at_mm, g->objects->at_mm, sizeof(at_mm));
+	for (uint32_t i = 0; i < p->leads && rc == 0; i++)
+		rc = check_straight(g, at_mm, p->lead[i].mm, p->lead[i].feed_mm_s, p->line, err);
+	sums_hi(g->position_mm, at_mm);
 	for (uint32_t k = 1; k <= p->pieces && rc == 0; k++) {
 		piece_end(p, k, mm);
-		make_target(g, mm, p->feed_mm_s, p->line, &t);
-		rc = g->ops->check(g->ops->ctx, &t, err);
+		rc = check_straight(g, at_mm, mm, p->feed_mm_s, p->line, err);
 	}
 	return rc;
 }
@@ -164,6 +222,7 @@ static struct gcode_path *new_path(struct gcode *g, const struct gcode_sum next[
 	struct gcode_path *p = &g->path;
 
 	p->leads = p->leads_done = p->pieces_done = 0;
+	p->done = 0;
 	p->pieces = pieces;
 	memcpy(p->end, next, sizeof(p->end));
 	p->feed_mm_s = feed_mm_s;
@@ -180,6 +239,10 @@ static enum gcode_result straight(struct gcode *g, const struct gcode_sum next[M
 	double from_mm[MOVE_AXES], to_mm[MOVE_AXES];
 	int rc;
 
+	if (mesh_of(g)) {
+		new_path(g, next, 1, feed_mm_s);
+		return start(g);
+	}
 	sums_hi(g->position_mm, from_mm);
 	sums_hi(next, to_mm);
 	rc = send(g, to_mm, feed_mm_s, g->line, err);

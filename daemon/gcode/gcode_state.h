@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* gcode_state.h - parts of struct gcode: what arcs, retraction, skew and saved states remember.
+/* gcode_state.h - parts of struct gcode: what arcs, retraction, skew, meshes and saved states remember.
  *
  * Only data; whose it is stands with each struct. Owner: struct gcode. Threads: PLAN only.
  * Units: _mm in the interpreter's frame (G92 and offset applied, before the transforms), _mm_s.
@@ -11,11 +11,13 @@
 #include <stdint.h>
 
 #include "daemon/gcode/arc.h"
+#include "daemon/gcode/bedmesh.h"
 #include "daemon/gcode/skew.h"
 
 enum {
 	GCODE_LEADS_MAX = 6,
 	GCODE_SKEW_PROFILES = 16,
+	GCODE_MESH_PROFILES = 16,
 	GCODE_SAVED_MAX = 32, /* states of SAVE_GCODE_STATE */
 	GCODE_LABEL_MAX = 64, /* names of states and profiles, with the terminating 0 */
 };
@@ -44,6 +46,8 @@ struct gcode_path {
 	struct gcode_lead lead[GCODE_LEADS_MAX];
 	uint32_t leads, leads_done;
 	uint32_t pieces, pieces_done; /* of the arc; 1 is a line, 0: the leads are all there is */
+	double from_mm[MOVE_AXES];    /* where the lead or piece under way began */
+	double done; /* share of it that has been handed on; only over a bed mesh not 0 */
 	struct arc arc;
 	struct gcode_sum end[MOVE_AXES]; /* the position when all is done */
 	double feed_mm_s;                /* of the pieces */
@@ -75,6 +79,23 @@ struct gcode_skew_profile {
 struct gcode_skews {
 	struct skew now; /* in the chain unless all are 0 */
 	struct gcode_skew_profile profile[GCODE_SKEW_PROFILES];
+	uint32_t count;
+};
+
+/* gcode_mesh.c */
+struct gcode_mesh_profile {
+	char name[GCODE_LABEL_MAX];
+	struct bedmesh_points points; /* its values belong to the configuration */
+};
+
+struct gcode_meshes {
+	double fade_start, fade_end, fade_target;
+	bool target_mean;    /* fade_target is the mesh's mean */
+	struct bedmesh mesh; /* in the chain unless empty */
+	struct bedmesh_link link;
+	char name[GCODE_LABEL_MAX]; /* of what is in use */
+	struct bedmesh_points points;
+	struct gcode_mesh_profile profile[GCODE_MESH_PROFILES];
 	uint32_t count;
 };
 

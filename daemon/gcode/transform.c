@@ -12,12 +12,18 @@ void transform_chain_set(struct transform_chain *c, enum transform_place place,
 		c->active |= c->link[i].forward != NULL;
 }
 
-void transform_forward(const struct transform_chain *c, double mm[MOVE_AXES])
+void transform_forward_before(const struct transform_chain *c, enum transform_place place,
+			      double mm[MOVE_AXES])
 {
-	for (int i = 0; i < TRANSFORM_PLACES; i++) {
+	for (int i = 0; i < (int)place; i++) {
 		if (c->link[i].forward)
 			c->link[i].forward(c->link[i].ctx, mm);
 	}
+}
+
+void transform_forward(const struct transform_chain *c, double mm[MOVE_AXES])
+{
+	transform_forward_before(c, TRANSFORM_PLACES, mm);
 }
 
 void transform_inverse(const struct transform_chain *c, double mm[MOVE_AXES])

@@ -4,7 +4,7 @@
  * Each link maps a position in place, forward toward the machine and back. Links have fixed places:
  * offsets and G92 come before the chain, in the interpreter; then each link in the order of enum
  * transform_place; then the machine, whose limits and positions are those behind the chain. A further
- * link (bed mesh, axis twist) is a further place and a struct transform.
+ * link (axis twist) is a further place and a struct transform.
  * Owner:   the caller; a link's ctx outlives its time in the chain.
  * Threads: PLAN only.
  * Units:   _mm.
@@ -18,6 +18,7 @@
 
 enum transform_place {
 	TRANSFORM_SKEW, /* the axes' angles: what is behind it is no longer square */
+	TRANSFORM_MESH, /* the bed's surface: moves are cut where it bends (gcode_path.c) */
 	TRANSFORM_PLACES,
 };
 
@@ -41,5 +42,9 @@ void transform_chain_set(struct transform_chain *c, enum transform_place place,
 /* In place: from what G-code commands to the machine, and back. */
 void transform_forward(const struct transform_chain *c, double mm[MOVE_AXES]);
 void transform_inverse(const struct transform_chain *c, double mm[MOVE_AXES]);
+
+/* Only the links before that place. */
+void transform_forward_before(const struct transform_chain *c, enum transform_place place,
+			      double mm[MOVE_AXES]);
 
 #endif

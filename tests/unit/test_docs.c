@@ -163,6 +163,7 @@ static void commands(void **state)
 {
 	static const struct gcode_ops ops = { .reply = no_reply };
 	static struct gcode_objects objects;
+	static struct gcode_meshes meshes;
 	static struct gcode g;
 	char *text = page("docs/GCODE.md");
 	unsigned count = 0;
@@ -171,6 +172,7 @@ static void commands(void **state)
 	problems = 0;
 	gcode_init(&g, &ops, NULL);
 	gcode_objects_attach(&g, &objects);
+	gcode_mesh_attach(&g, &meshes);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
 	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
 	dual_attach(&g, NULL);
