@@ -208,12 +208,27 @@ static void scan(struct fifo *f, size_t at)
 	f->scan = (uint8_t)state;
 }
 
+/* Nothing but blanks and bytes that have been acted on: no line. */
+static void forget_blanks(struct linebuf *b)
+{
+	while (b->end > b->start && b->buf[b->end - 1] != '\n')
+		b->end--;
+	if (b->scanned > b->end)
+		b->scanned = b->end;
+}
+
 /* The last writer has gone in mid-line: close that line with a mark. False: no room yet. */
 static bool mark_end(struct fifo *f)
 {
 	size_t room;
-	char *space = linebuf_space(&f->lines, &room);
+	char *space;
 
+	if (f->scan == SCAN_START) {
+		forget_blanks(&f->lines);
+		f->partial = f->end_due = false;
+		return true;
+	}
+	space = linebuf_space(&f->lines, &room);
 	f->end_due = room < END_MARK;
 	if (f->end_due)
 		return false;

@@ -41,7 +41,8 @@ double machine_lead_s(const struct machine *m)
 	const struct engine_status *st = &m->status;
 	double rest_s = st->motion_end_s - machine_now_s(m);
 
-	return m->pushed_s - st->consumed_s + (rest_s > 0 ? rest_s : 0);
+	return (m->pushed_s - st->consumed_s) / (st->consumed_s < m->rush_until_s ? m->rush : 1) +
+	       (rest_s > 0 ? rest_s : 0);
 }
 
 /* The planner's sink. */
@@ -76,6 +77,38 @@ bool machine_control(struct machine *m, const struct ctl_rec *rec)
 
 	wake(m);
 	return ok;
+}
+
+/* What the time warp is to do. Both go together: the last word counts. */
+static void send_warp(struct machine *m)
+{
+	struct ctl_rec feed = { .kind = CTL_FEED_RATE, .feed = m->feed };
+	struct ctl_rec hold = { .kind = m->hold ? CTL_HOLD : CTL_UNHOLD };
+
+	m->warp_owed = !machine_control(m, &feed) || !machine_control(m, &hold);
+}
+
+void machine_hold(struct machine *m, bool on)
+{
+	if (m->hold != on)
+		machine_say(m, REPLY_INFO, "%s",
+			    on ? "hold: coming to rest; RESUME to go on"
+			       : "going on after the hold");
+	m->hold = on;
+	send_warp(m);
+}
+
+void machine_set_feed(struct machine *m, double feed)
+{
+	double faster = feed / m->feed;
+
+	/* Moves planned with the old factor will run faster, so less time is ahead than it seems. */
+	if (m->status.consumed_s < m->rush_until_s)
+		faster *= m->rush;
+	m->rush = faster > 1 ? faster : 1;
+	m->rush_until_s = m->pushed_s + planner_queued_s(m->planner);
+	m->feed = feed;
+	send_warp(m);
 }
 
 uint32_t machine_sync(struct machine *m)
@@ -270,6 +303,8 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 	m->now_ns = now_ns;
 	if (m->emergency_owed)
 		m->emergency_owed = !machine_control(m, &(struct ctl_rec){ .kind = CTL_EMERGENCY });
+	if (m->warp_owed)
+		send_warp(m);
 	if (snapshot_sequence(&m->engine->snapshot) != m->status_sequence) {
 		m->status_sequence = snapshot_sequence(&m->engine->snapshot);
 		engine_status_read(m->engine, &m->status);
@@ -417,6 +452,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	memset(m, 0, sizeof(*m));
 	m->mc = mc;
 	m->hooks = *hooks;
+	m->feed = m->rush = 1;
 	if (!machine_setup(m, err, err_size) || !make_parts(m, err, err_size)) {
 		machine_free(m);
 		return NULL;

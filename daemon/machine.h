@@ -116,9 +116,14 @@ struct machine {
 	bool motors_on;
 	bool restart_wanted, restart_firmware;
 	bool emergency_owed;              /* a CTL_EMERGENCY that the ring had no room for */
+	bool hold;                        /* feed hold is on */
+	bool warp_owed;                   /* hold or feed rate: the ring had no room */
 	bool resume_owed;                 /* a PLAN_RESUME that the ring had no room for */
 	uint32_t sync_last, sync_waiting; /* sync ids; 0: not waiting */
 	double velocity_mm_s_cap;         /* what the steppers' pulses allow along any path */
+	double feed;                      /* M220 */
+	double rush;                      /* what was planned before M220 went up is faster so */
+	double rush_until_s;              /* in terms of pushed_s, that ends here */
 	double pushed_s;                  /* durations of all moves and dwells given to the ring */
 	struct engine_status status;      /* as last read */
 	uint32_t status_sequence;         /* of the snapshot then */
@@ -161,6 +166,10 @@ void machine_say(struct machine *m, enum reply_kind kind, const char *fmt, ...)
 void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES]);
 /* m->reason, that of a fault or an emergency stop, and where the flight record of it is. */
 void machine_say_reason(struct machine *m);
+/* Feed hold on or off: motion comes to rest on its path, and goes on from there. At any time. */
+void machine_hold(struct machine *m, bool on);
+/* The feed rate (M220), also of moves planned before. */
+void machine_set_feed(struct machine *m, double feed);
 /* Switch the motors' enable lines on if they are off. Returns 0 or -EAGAIN. */
 int machine_motors_on(struct machine *m);
 

@@ -40,6 +40,7 @@ static int op_move(void *ctx, const struct gcode_target *t, char *err)
 		rc = machine_motors_on(m);
 	if (rc < 0)
 		return rc;
+	planner_set_feed_factor(m->planner, t->feed_factor);
 	return planned(m, machine_move(m, t->position_mm, t->feed_mm_s, t->line), err);
 }
 
@@ -49,6 +50,20 @@ static int op_check(void *ctx, const struct gcode_target *t, char *err)
 	int rc = check_state(m, err);
 
 	return rc < 0 ? rc : machine_check_place(m, t->position_mm, err);
+}
+
+static void op_speed_factor(void *ctx, double factor)
+{
+	machine_set_feed(ctx, factor);
+}
+
+static int op_hold(void *ctx, bool on, char *err)
+{
+	int rc = check_state(ctx, err);
+
+	if (rc == 0)
+		machine_hold(ctx, on);
+	return rc;
 }
 
 static int op_dwell(void *ctx, double dwell_s, char *err)
@@ -241,6 +256,8 @@ void machine_ops_init(struct machine *m)
 		.ctx = m,
 		.move = op_move,
 		.check = op_check,
+		.speed_factor = op_speed_factor,
+		.hold = op_hold,
 		.dwell = op_dwell,
 		.set_position = op_set_position,
 		.set_limits = op_set_limits,

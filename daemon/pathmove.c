@@ -162,11 +162,11 @@ int pathmove_init(struct pathmove *m, const double start_mm[MOVE_AXES],
 		return rc;
 	if (!lay_out(m, start_mm, target_mm, delta_mm))
 		return 0;
-	m->cruise_mm_s_max = feed_mm_s;
+	m->cruise_mm_s_max = 1e9;
 	/* E alone has limits of its own, set below. */
 	m->accel_mm_s2 = m->extrude_only ? l->extrude_accel_mm_s2_max : l->accel_mm_s2_max;
 	if (!m->extrude_only)
-		m->cruise_mm_s_max = min2(feed_mm_s, l->velocity_mm_s_max);
+		m->cruise_mm_s_max = l->velocity_mm_s_max;
 	if (delta_mm[AXIS_E] != 0) {
 		rc = limit_extruder(m, delta_mm[AXIS_E], l, err, size);
 		if (rc)
@@ -174,6 +174,8 @@ int pathmove_init(struct pathmove *m, const double start_mm[MOVE_AXES],
 	}
 	for (int i = 0; i < MOVE_AXES; i++)
 		limit_share(m, m->dir[i], l->axis_velocity_mm_s_max[i], l->axis_accel_mm_s2_max[i]);
+	m->limit_mm_s = m->cruise_mm_s_max;
+	m->cruise_mm_s_max = min2(m->limit_mm_s, feed_mm_s);
 	/* Junction deviation is scv² (√2 − 1) / accel, with the acceleration that was asked for;
 	 * a move that must be gentler takes its corners more gently, too. */
 	m->corner_mm_s2 = l->corner_mm_s * l->corner_mm_s * (M_SQRT2 - 1) * m->accel_mm_s2 /
@@ -252,6 +254,8 @@ void pathmove_trapezoid(const struct pathmove *p, double start_mm_s, double crui
 	m->length_mm = p->length_mm;
 	m->line = p->line;
 	m->extruder = p->extruder;
+	m->feed_factor = p->feed_factor;
+	m->limit_mm_s = p->limit_mm_s;
 	m->start_mm_s = start_mm_s;
 	m->cruise_mm_s = cruise_mm_s;
 	m->end_mm_s = end_mm_s;

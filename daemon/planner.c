@@ -34,7 +34,8 @@ struct planner {
 	uint32_t aside_head, aside_tail;
 	uint32_t mask; /* all three rings are of the same size */
 	uint32_t next_id;
-	int32_t extruder;          /* of the moves to come */
+	int32_t extruder; /* of the moves to come */
+	double feed_factor;
 	bool refuses;              /* see planner_refuses() */
 	double sent_mm[MOVE_AXES]; /* end of the last move handed over */
 	double position_mm[MOVE_AXES];
@@ -101,6 +102,7 @@ struct planner *planner_new(const struct planner_config *cfg, const struct plann
 	p->sink = *sink;
 	p->mask = size - 1;
 	p->next_id = 1;
+	p->feed_factor = 1;
 	lookahead_init(&p->la, p->la_ring, size,
 		       cfg->window_s > 0 ? cfg->window_s : WINDOW_S_DEFAULT);
 	return p;
@@ -120,6 +122,11 @@ void planner_free(struct planner *p)
 	free(p->aside);
 	free(p->la_ring);
 	free(p);
+}
+
+void planner_set_feed_factor(struct planner *p, double factor)
+{
+	p->feed_factor = factor;
 }
 
 const struct planner_limits *planner_limits_get(const struct planner *p)
@@ -253,6 +260,7 @@ int planner_move(struct planner *p, const double target_mm[MOVE_AXES], double fe
 	assert(!lookahead_full(la));
 	next.line = line;
 	next.extruder = p->extruder;
+	next.feed_factor = p->feed_factor;
 	m.length_mm = next.length_mm;
 	m.accel_mm_s2 = next.accel_mm_s2;
 	m.smooth_mm_s2 = next.accel_mm_s2 * (1 - next.cruise_ratio_min);

@@ -74,6 +74,10 @@ void planner_free(struct planner *p);
 int planner_limits_set(struct planner *p, const struct planner_limits *limits);
 const struct planner_limits *planner_limits_get(const struct planner *p);
 
+/* What the feeds of the moves to come have been multiplied with (M220), > 0: the rt core is told, so that
+ * it can do the same to moves planned before. 0: no feed rate is to concern them. At first 1. */
+void planner_set_feed_factor(struct planner *p, double factor);
+
 /* Move in a straight line to target_mm at feed_mm_s: along XYZ, or along E if only E moves.
  * A move of less than a nanometre (1e-6 mm) vanishes; the next one starts where the last one
  * ended. line: number in the G-code, for the record only. Cost: amortised O(1). */

@@ -95,8 +95,15 @@ static void put_stop(struct recorder *r)
 	r->cut_waits = false;
 }
 
+static void put_move(struct recorder *r)
+{
+	if (r->move_waits)
+		put(r, &r->move);
+	r->move_waits = false;
+}
+
 /* A record that has all its parts. Kinds that say nothing of the plan: PLAN_TRACE_END. */
-static void translate(const struct recorder *r, struct plan_trace_rec *out)
+static void translate(struct recorder *r, struct plan_trace_rec *out)
 {
 	const struct flight_rec *rec = &r->rec;
 	union {
@@ -113,6 +120,11 @@ static void translate(const struct recorder *r, struct plan_trace_rec *out)
 		out->kind = PLAN_TRACE_MOVE;
 		out->move.start_s = p.move.start_s;
 		flight_move_get(&p.move, rec->id, &out->move.move);
+		break;
+	case FLIGHT_CUT:
+		if (rec->index == FLIGHT_CUT_MOVE && r->move_waits)
+			r->move_waits = warp_shorten(&r->move.move.move,
+						     rec->cut.at_s - r->move.move.start_s);
 		break;
 	case FLIGHT_POSITION:
 		out->kind = PLAN_TRACE_POSITION;
@@ -189,7 +201,12 @@ void recorder_drain(struct recorder *r)
 		/* The planner has heard of a stop before any motion can follow it; clocks go on. */
 		if (r->cut_waits && rec.kind != PLAN_TRACE_MAP)
 			put_stop(r);
-		if (rec.kind == PLAN_TRACE_CUT) {
+		if (rec.kind != PLAN_TRACE_MAP)
+			put_move(r);
+		if (rec.kind == PLAN_TRACE_MOVE) {
+			r->move = rec;
+			r->move_waits = true;
+		} else if (rec.kind == PLAN_TRACE_CUT) {
 			r->cut = rec;
 			r->cut_waits = true;
 		} else {
@@ -205,6 +222,7 @@ uint64_t recorder_close(struct recorder *r)
 	if (!r->file)
 		return 0;
 	recorder_drain(r);
+	put_move(r);
 	if (r->cut_waits)
 		put_stop(r);
 	put(r, &end);

@@ -22,6 +22,8 @@ struct recorder {
 	uint64_t lost;
 	struct flight_rec rec;                                    /* the latest one ... */
 	uint64_t payload[FLIGHT_PARTS_MAX][FLIGHT_PAYLOAD_WORDS]; /* ... and all its parts so far */
+	struct plan_trace_rec move; /* the last one: some of it may still be taken back */
+	bool move_waits;
 	/* A trigger's stop is written as halts, cut, resyncs: the cut waits for the halts. */
 	struct plan_trace_rec cut;
 	bool cut_waits;

@@ -98,6 +98,14 @@ static void emergency(void *ctx, uint32_t dropped)
 	gcode_exec_now(&r->m->gcode, "M112", 4, 0);
 }
 
+/* Feed hold and resume, out of band. */
+static void signal_byte(void *ctx, char byte)
+{
+	struct run *r = ctx;
+
+	gcode_exec_now(&r->m->gcode, byte == '!' ? "HOLD" : "RESUME", byte == '!' ? 4 : 6, 0);
+}
+
 /* ---- start ---- */
 
 /* After a restart the device may still be on its way back. */
@@ -160,6 +168,7 @@ static bool open_front_ends(struct run *r, char *err, size_t err_size)
 	struct fifo_config fc = { .path = cfg->gcode_fifo,
 				  .mode = cfg->gcode_fifo_mode,
 				  .emergency = emergency,
+				  .signal_byte = signal_byte,
 				  .ctx = r };
 
 	if (!make_folder_of(cfg->gcode_fifo, err, err_size) ||

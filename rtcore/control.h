@@ -36,6 +36,9 @@ enum ctl_kind {
 	CTL_ABORT,      /* forget all motion that has not been handed out, until PLAN_RESUME */
 	CTL_EMERGENCY,  /* emergency_stop to every MCU, forget all motion; final */
 	CTL_LINK_RESET, /* .mcu: the link starts over (reset or reconnect) */
+	CTL_HOLD,       /* come to rest on the path and stay there until ... */
+	CTL_UNHOLD,     /* ... go on (not PLAN_RESUME, which ends a stop) */
+	CTL_FEED_RATE,  /* .feed: from now on, 1 as commanded; see warp.h */
 };
 
 struct ctl_send {
@@ -113,6 +116,7 @@ struct ctl_rec {
 		struct ctl_resync resync;
 		double position_mm[MOVE_AXES];
 		struct ctl_homing homing;
+		double feed;
 	};
 };
 

@@ -18,6 +18,7 @@ void engine_init(struct engine *e, const struct engine_config *cfg)
 	e->cfg = *cfg;
 	trapq_init(&e->trapq, e->phases, ENGINE_PHASES);
 	shaper_init(&e->shaper);
+	warp_init(&e->warp);
 	e->status.lead_min_s = cfg->horizon_s;
 }
 
@@ -156,6 +157,15 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 	case CTL_EMERGENCY:
 		emergency(e);
 		break;
+	case CTL_HOLD:
+	case CTL_UNHOLD:
+		engine_tell_param(e, PLAN_PARAM_FEED_HOLD, e->warp.hold, rec->kind == CTL_HOLD);
+		warp_set_hold(&e->warp, rec->kind == CTL_HOLD);
+		break;
+	case CTL_FEED_RATE:
+		engine_tell_param(e, PLAN_PARAM_FEED_RATE, e->warp.feed, rec->feed);
+		warp_set_feed(&e->warp, rec->feed);
+		break;
 	case CTL_LINK_RESET:
 		/* The command before it must have been acknowledged or at least sent. */
 		if (rec->mcu < ENGINE_MCUS && e->mcu[rec->mcu].present) {
@@ -198,6 +208,15 @@ static uint32_t status_size(const struct engine *e)
 			  (size_t)e->mcus * sizeof(struct engine_mcu_status));
 }
 
+static enum engine_feed_hold hold_state(const struct engine *e)
+{
+	if (!e->warp.hold)
+		return ENGINE_HOLD_NONE;
+	if (e->warp.paused && trapq_end_s(&e->trapq) + engine_span_s(e) <= e->now_s)
+		return ENGINE_HOLD_REST;
+	return ENGINE_HOLD_STOPPING;
+}
+
 static void publish(struct engine *e, int64_t now_ns)
 {
 	struct engine_status *st = &e->status;
@@ -209,7 +228,9 @@ static void publish(struct engine *e, int64_t now_ns)
 	trapq_at(&e->trapq, e->now_s - shaper_newest(&e->shaper)->delay_s, &at);
 	st->now_ns = now_ns;
 	st->now_s = e->now_s;
-	st->motion_end_s = engine_later_s(trapq_end_s(&e->trapq), e->rest_until_s);
+	st->motion_end_s = engine_planned_end_s(e);
+	st->feed = e->warp.feed;
+	st->hold = hold_state(e);
 	memcpy(st->position_mm, at.pos_mm, sizeof(st->position_mm));
 	st->speed_mm_s = at.speed_mm_s;
 	st->move_id = at.id;

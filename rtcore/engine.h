@@ -26,6 +26,7 @@
 #include "snapshot.h"
 #include "stepgen.h"
 #include "trapq.h"
+#include "warp.h"
 
 enum {
 	ENGINE_PHASES = 8192, /* constant-acceleration phases known ahead */
@@ -36,7 +37,7 @@ enum {
 	ENGINE_MCU_READY = 2,    /* configured */
 	ENGINE_MCU_SHUTDOWN = 4, /* it said so */
 	ENGINE_MCU_LOST = 8,     /* no answer */
-	ENGINE_PULL_MAX = 256,   /* plan records taken a cycle at most */
+	ENGINE_PULL_MAX = 1024,  /* plan records taken a cycle at most */
 	ENGINE_EVENTS_KEPT = 8,  /* this share of the event ring is not for mere messages: 1/8 */
 };
 
@@ -58,6 +59,13 @@ struct engine_config {
 	struct engine_observer recorder; /* another one: the flight recorder */
 };
 
+/* Feed hold; enum engine_hold is about motion that is dropped. */
+enum engine_feed_hold {
+	ENGINE_HOLD_NONE,
+	ENGINE_HOLD_STOPPING, /* asked for, the motors still run */
+	ENGINE_HOLD_REST,     /* at rest */
+};
+
 /* Link figures of one MCU, for STATUS. */
 struct engine_mcu_status {
 	struct clockmap map;   /* machine time to its clock, now; valid with ENGINE_MCU_CLOCK */
@@ -75,7 +83,7 @@ struct engine_mcu_status {
 struct engine_status {
 	int64_t now_ns;
 	double now_s;
-	double motion_end_s; /* where the planned motion in the trapezoid queue ends */
+	double motion_end_s; /* where what was taken from the plan ring ends, at the planned speed */
 	double consumed_s;   /* sum of the durations of all plan records taken from the ring */
 	double position_mm[MOVE_AXES]; /* commanded (but for shapers), now */
 	double speed_mm_s;             /* along the path, now */
@@ -85,6 +93,9 @@ struct engine_status {
 	double lead_min_s; /* smallest lead of a run over its first step since the start */
 	uint32_t fault;    /* enum engine_fault, latched */
 	uint32_t mcus;
+	double feed;   /* feed rate asked for, 1: as commanded */
+	uint32_t hold; /* enum engine_feed_hold */
+	uint32_t reserved;
 	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
 	 * MCU's own counter, in motion up to a horizon ahead of it. Below it the joint's position
 	 * that this makes, in steps, with the axes as they are named at the end of the queue. */
@@ -162,9 +173,9 @@ struct engine {
 	struct extrude extrude[ENGINE_EXTRUDERS];
 	double now_s;   /* machine time of this cycle, never goes back */
 	double limit_s; /* no step after this has been handed out, none before it will be added */
-	double rest_until_s;   /* end of a dwell: the next move starts no earlier */
-	double end_speed_mm_s; /* of the last move taken */
-	int64_t make_next_ns;  /* when steps are looked for next */
+	double rest_until_s;  /* after a stop: the next move starts no earlier */
+	struct warp warp;     /* what was taken from the plan ring and is not in trapq yet */
+	int64_t make_next_ns; /* when steps are looked for next */
 	int64_t publish_next_ns;
 	bool blocked;      /* a run waits for a move slot or room on its link */
 	bool moving;       /* motion not handed out, or not executed */

@@ -14,6 +14,16 @@
 
 /* ---- taking records ---- */
 
+/* Motion has to be known so far beyond the last step that may be handed out: joints look ahead by the
+ * reversal filter, and what follows at once must be known a restart gap before its time. */
+#define KNOWN_AHEAD_S 3e-3
+
+/* Of what was taken, motion this far beyond it may be taken back: more than the longest reversal filter, and
+ * within KNOWN_AHEAD_S. */
+#define TAKEN_BACK_S 2e-3
+
+#define READ_SLACK_S 1e-6
+
 /* Where motion from rest may start: after all that was handed out, and with the start lead. */
 static double rest_start_s(const struct engine *e)
 {
@@ -21,16 +31,17 @@ static double rest_start_s(const struct engine *e)
 
 	start_s = engine_later_s(start_s, e->limit_s);
 	start_s = engine_later_s(start_s, trapq_end_s(&e->trapq) + ENGINE_RESTART_GAP_S);
+	start_s = engine_later_s(start_s, e->warp.at_s);
 	return engine_later_s(start_s, e->rest_until_s);
 }
 
 /* End of all motion and dwells that were taken so far. */
 double engine_planned_end_s(const struct engine *e)
 {
-	return engine_later_s(trapq_end_s(&e->trapq), e->rest_until_s);
+	return engine_later_s(e->warp.at_s, e->rest_until_s) + warp_left_s(&e->warp);
 }
 
-double engine_executed_s(const struct engine *e)
+double engine_span_s(const struct engine *e)
 {
 	double delay_s = shaper_newest(&e->shaper)->delay_s, span_s = shaper_span_s(&e->shaper);
 
@@ -38,21 +49,27 @@ double engine_executed_s(const struct engine *e)
 		if (e->stepper[i].extrude)
 			span_s = engine_later_s(span_s,
 						delay_s + extrude_half_s(e->stepper[i].extrude));
-	return engine_planned_end_s(e) + span_s;
+	return span_s;
+}
+
+double engine_executed_s(const struct engine *e)
+{
+	return engine_planned_end_s(e) + engine_span_s(e);
 }
 
 static double place_move(struct engine *e, const struct move *m)
 {
-	double end_s = trapq_end_s(&e->trapq);
+	double motion_end_s = trapq_end_s(&e->trapq), end_s = e->warp.at_s;
 	struct ev_fault fault = { .fault = FAULT_UNDERRUN, .stepper = UINT8_MAX, .at_s = end_s };
 
 	/* Steps near the queue's end were made only up to limit_s: beyond it, motion goes on; at speed
 	 * in any case (the move before may be shorter than the gap). */
 	if (end_s > e->limit_s + ENGINE_RESTART_GAP_S ||
 	    (m->start_mm_s > 0 && end_s >= e->limit_s)) {
-		if (e->rest_until_s <= end_s)
+		end_s = engine_later_s(end_s, e->rest_until_s);
+		if (end_s <= motion_end_s)
 			return end_s;
-		return engine_later_s(e->rest_until_s, end_s + ENGINE_RESTART_GAP_S);
+		return engine_later_s(end_s, motion_end_s + ENGINE_RESTART_GAP_S);
 	}
 	if (m->start_mm_s > 0) { /* the planner was too late to go on at speed */
 		fault.value_s = m->start_mm_s;
@@ -62,30 +79,28 @@ static double place_move(struct engine *e, const struct move *m)
 	return rest_start_s(e);
 }
 
+static void trapq_fault(struct engine *e, enum trapq_result rc, double at_s)
+{
+	struct ev_fault fault = {
+		.fault = FAULT_STEPGEN, .stepper = 0xff, .detail = (uint16_t)rc, .at_s = at_s
+	};
+
+	engine_fault(e, &fault);
+}
+
 static bool take_move(struct engine *e, const struct move *m)
 {
-	double start_s;
-	struct ev_fault fault = { .fault = FAULT_STEPGEN, .stepper = 0xff };
-	uint64_t phase = e->trapq.head;
-	enum trapq_result rc;
+	double start_s = place_move(e, m);
 
-	if (trapq_room(&e->trapq) == 0)
-		return false;
-	start_s = place_move(e, m);
 	if (e->held)
 		return false;
-	rc = trapq_append(&e->trapq, m, start_s);
-	if (rc != TRAPQ_OK) {
-		fault.detail = (uint16_t)rc;
-		fault.at_s = start_s;
-		engine_fault(e, &fault);
+	if (!trapq_sound(m)) {
+		trapq_fault(e, TRAPQ_INVALID, start_s);
 		return false;
 	}
-	e->end_speed_mm_s = m->end_mm_s;
+	warp_move(&e->warp, m, start_s);
 	e->moving = true;
 	e->status.consumed_s += m->accel_s + m->cruise_s + m->decel_s;
-	engine_tell_move(e, m, start_s);
-	engine_tell_phases(e, phase);
 	return true;
 }
 
@@ -118,7 +133,7 @@ static bool take_shaper(struct engine *e, const struct plan_shaper *s)
 		return false;
 	}
 	at_s = known_s + shaper_newest(&e->shaper)->delay_s;
-	if (e->end_speed_mm_s == 0 && engine_executed_s(e) <= known_s &&
+	if (e->warp.v_mm_s == 0 && engine_executed_s(e) <= known_s &&
 	    trapq_end_s(&e->trapq) + set.span_s <= known_s && shaper_end_s(&e->shaper) <= known_s) {
 		if (!shaper_append_at_rest(&e->shaper, &set, at_s))
 			return false;
@@ -167,13 +182,62 @@ static void take_weights(struct engine *e, const struct plan_weights *w)
 	engine_tell_restart(e, w->stepper);
 }
 
+/* Motion of what was taken, up to then. True: that is all of it, and there is time for more. */
+static bool extend_motion(struct engine *e, double until_s)
+{
+	while (trapq_room(&e->trapq) > 0) {
+		enum warp_result next = warp_next(&e->warp, until_s);
+		const struct move *part = &e->warp.part;
+		uint64_t phase = e->trapq.head;
+		enum trapq_result rc;
+
+		e->moving |= e->warp.paused; /* time goes on */
+		if (next != WARP_PART)
+			return next == WARP_DONE;
+		rc = trapq_append(&e->trapq, part, e->warp.part_s);
+		if (rc != TRAPQ_OK) {
+			trapq_fault(e, rc, e->warp.part_s);
+			return false;
+		}
+		engine_tell_move(e, part, e->warp.part_s);
+		engine_tell_phases(e, phase);
+	}
+	return false;
+}
+
+/* Hold or feed rate have changed: motion that no step was handed out for is made anew. */
+static void change_motion(struct engine *e)
+{
+	double at_s = e->limit_s + TAKEN_BACK_S;
+
+	/* An extruder whose window becomes wider than the delay reads farther ahead meanwhile. */
+	for (int i = 0; i < e->steppers; i++)
+		if (e->stepper[i].extrude)
+			at_s = engine_later_s(at_s, e->stepper[i].extrude->read_s + READ_SLACK_S);
+	if (trapq_room(&e->trapq) == 0 || !warp_take_back(&e->warp, at_s, &at_s))
+		return;
+	trapq_cut(&e->trapq, at_s);
+	engine_tell_cut(e, -1, at_s);
+	for (int i = 0; i < e->steppers; i++) {
+		double from_s;
+
+		if (!e->stepper[i].present)
+			continue;
+		from_s = stepgen_cut(&e->stepper[i].gen, at_s);
+		if (from_s < INFINITY)
+			engine_tell_cut(e, i, from_s);
+	}
+}
+
 static bool take_record(struct engine *e, const struct plan_rec *rec)
 {
 	switch (rec->kind) {
 	case PLAN_MOVE:
 		return take_move(e, &rec->move);
 	case PLAN_DWELL:
-		e->rest_until_s = engine_later_s(engine_planned_end_s(e), e->now_s) + rec->dwell_s;
+		warp_dwell(&e->warp, engine_later_s(engine_planned_end_s(e), e->now_s),
+			   rec->dwell_s);
+		e->moving = true;
 		e->status.consumed_s += rec->dwell_s;
 		return true;
 	case PLAN_POSITION:
@@ -226,13 +290,27 @@ static bool void_record(struct engine *e, const struct plan_rec *rec, int64_t no
 	return true;
 }
 
+/* Between two turns of the low-water clock nothing new falls due; bytes that come in then need no
+ * look at the steppers, unless one waits for the room they make. */
+static bool motion_due(const struct engine *e, int64_t now_ns)
+{
+	return e->blocked || now_ns >= e->make_next_ns;
+}
+
 void engine_take_plan(struct engine *e, int64_t now_ns)
 {
-	if (!e->motion_ready)
-		return;
-	for (int i = 0; i < ENGINE_PULL_MAX; i++) {
-		const struct plan_rec *rec = ring_peek(e->cfg.plan);
+	double until_s = engine_later_s(e->now_s + e->cfg.horizon_s, e->limit_s) + KNOWN_AHEAD_S;
 
+	if (!e->motion_ready || (e->moving && !e->held && !motion_due(e, now_ns)))
+		return;
+	if (!e->held)
+		change_motion(e);
+	for (int i = 0; i < ENGINE_PULL_MAX; i++) {
+		const struct plan_rec *rec;
+
+		if (!e->held && !extend_motion(e, until_s))
+			return;
+		rec = ring_peek(e->cfg.plan);
 		if (!rec)
 			return;
 		if (e->held ? !void_record(e, rec, now_ns) : !take_record(e, rec))
@@ -420,12 +498,11 @@ static void check_underrun(struct engine *e, double limit_s)
 {
 	struct ev_fault fault = { .fault = FAULT_UNDERRUN, .stepper = UINT8_MAX };
 
-	if (trapq_end_s(&e->trapq) >= limit_s || e->end_speed_mm_s == 0)
+	if (warp_busy(&e->warp) || e->warp.at_s >= limit_s || e->warp.v_mm_s == 0)
 		return;
-	fault.at_s = trapq_end_s(&e->trapq);
-	fault.value_s = e->end_speed_mm_s;
+	fault.at_s = e->warp.at_s;
+	fault.value_s = e->warp.v_mm_s;
 	e->status.underruns++;
-	e->end_speed_mm_s = 0;
 	engine_fault(e, &fault);
 }
 
@@ -444,9 +521,7 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 	double due_s = e->now_s + e->cfg.low_water_s, limit_s = e->now_s + e->cfg.horizon_s, done_s;
 
 	engine_make_outputs(e, now_ns);
-	/* Between two turns of the low-water clock nothing new falls due; bytes that come in then
-	 * need no look at the steppers, unless one waits for the room they make. */
-	if (!e->moving || e->held || (now_ns < e->make_next_ns && !e->blocked))
+	if (!e->moving || e->held || !motion_due(e, now_ns))
 		return;
 	e->make_next_ns = now_ns + engine_period_ns(e);
 	for (int i = 0; i < e->mcus; i++)
@@ -556,7 +631,7 @@ void engine_drop_motion(struct engine *e, enum engine_hold why)
 	/* Steps handed out may still be executed: every stepper must have come to rest before its
 	 * step clock is set anew. */
 	e->rest_until_s = at_s + e->cfg.horizon_s;
-	e->end_speed_mm_s = 0;
+	warp_drop(&e->warp, at_s);
 	e->outq_head = e->outq_tail;
 	e->output_s = 0;
 	e->sync_head = e->sync_tail;

@@ -24,6 +24,20 @@ void engine_tell_phases(const struct engine *e, uint64_t from)
 		TELL(e, phase, &e->trapq.phases[from & e->trapq.mask]);
 }
 
+void engine_tell_cut(struct engine *e, int stepper, double at_s)
+{
+	TELL(e, cut, stepper, at_s);
+	if (stepper >= 0) {
+		struct engine_stepper *s = &e->stepper[stepper];
+		uint32_t head = s->gen.piece_head;
+
+		if ((int32_t)(s->told.head - head) > 0)
+			s->told.head = head;
+		if (head != 0)
+			s->told.dir = s->gen.pieces[(head - 1) & (STEPGEN_PIECES - 1)].dir;
+	}
+}
+
 void engine_tell_position(const struct engine *e, const double to_mm[MOVE_AXES])
 {
 	double from_mm[MOVE_AXES];
@@ -128,6 +142,16 @@ void engine_tell_run(const struct engine *e, int stepper, const struct step_run 
 void engine_tell_resync(const struct engine *e, int stepper, int64_t to)
 {
 	TELL(e, resync, stepper, e->limit_s, stepgen_count(&e->stepper[stepper].gen), to);
+}
+
+void engine_tell_param(const struct engine *e, enum plan_param what, double from, double to)
+{
+	struct plan_note note = {
+		.what = (uint16_t)what, .index = PLAN_NOTE_ALL, .from = from, .to = to
+	};
+
+	if (from != to)
+		TELL(e, param, &note, engine_later_s(e->now_s, e->limit_s));
 }
 
 void engine_tell_notes(const struct engine *e, const struct plan_notes *notes)

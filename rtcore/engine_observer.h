@@ -49,9 +49,14 @@ struct engine_link_news {
  * told before their effects; engine_observe.c tells them. */
 struct engine_observer {
 	void *ctx;
+	/* Motion was placed: a whole move or, where it is held, slowed or sped up, a part of one, which is
+	 * then told as a move of the same id. */
 	void (*move)(void *ctx, const struct move *m, double start_s);
 	/* A phase of the move before, as the joints read it. */
 	void (*phase)(void *ctx, const struct trapq_phase *phase);
+	/* Motion after at_s is void, and what comes instead is told anew. stepper -1: of the last move, which is
+	 * not over by then, and its phases; else segments of that stepper. No step after it was handed out. */
+	void (*cut)(void *ctx, int stepper, double at_s);
 	/* The axes, so far called from_mm, are called to_mm from at_s on; nothing moved. */
 	void (*position)(void *ctx, double at_s, const double from_mm[MOVE_AXES],
 			 const double to_mm[MOVE_AXES]);

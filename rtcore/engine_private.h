@@ -52,6 +52,8 @@ void engine_make_steps(struct engine *e, int64_t now_ns);
  * delay later, on average, and have come to rest when all of it has been executed. */
 double engine_planned_end_s(const struct engine *e);
 double engine_executed_s(const struct engine *e);
+/* How long after motion is planned the last joint has made it. */
+double engine_span_s(const struct engine *e);
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *s);
 void engine_resync(struct engine *e, const struct ctl_resync *r);
 void engine_motion_status(const struct engine *e, struct engine_status *out);
@@ -85,6 +87,8 @@ static inline void engine_break(struct engine *e, int stepper)
 void engine_tell_move(const struct engine *e, const struct move *m, double start_s);
 /* The phases in the trapezoid queue from number from on. */
 void engine_tell_phases(const struct engine *e, uint64_t from);
+/* After motion was taken back; stepper -1: of the axes. */
+void engine_tell_cut(struct engine *e, int stepper, double at_s);
 /* Before the axes are renamed. */
 void engine_tell_position(const struct engine *e, const double to_mm[MOVE_AXES]);
 void engine_tell_shaper(const struct engine *e, double at_s, double end_s,
@@ -103,6 +107,8 @@ void engine_tell_run(const struct engine *e, int stepper, const struct step_run 
 		     double first_s);
 /* Before stepgen_resync(). to: in the host's sign. */
 void engine_tell_resync(const struct engine *e, int stepper, int64_t to);
+/* Of all that has not been handed out. */
+void engine_tell_param(const struct engine *e, enum plan_param what, double from, double to);
 void engine_tell_notes(const struct engine *e, const struct plan_notes *notes);
 void engine_tell_hold(const struct engine *e, enum engine_hold why, double at_s);
 void engine_tell_fault(const struct engine *e, const struct ev_fault *fault);

@@ -122,7 +122,7 @@ void extrude_skip(struct extrude *ex, const struct trapq *tq)
 	ex->moving = ex->joined = ex->ahead = false;
 	ex->head = ex->tail = ex->begin = ex->mid = ex->mixed = 0;
 	ex->done = ex->now;
-	ex->u_s = ex->until_s = tq->end_s;
+	ex->u_s = ex->until_s = ex->read_s = tq->end_s;
 	extrude_smooth(&ex->done, ex->u_s, ex->c);
 	ex->events = 0;
 	ex->shape = ex->shaper ? ex->shaper->head - 1 : 0;

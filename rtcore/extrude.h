@@ -74,7 +74,8 @@ struct extrude {
 	/* boundaries read: where y has come to */
 	uint64_t cursor; /* next phase */
 	struct extrude_motion now;
-	double shift; /* weight * E less y while it moves */
+	double shift;  /* weight * E less y while it moves */
+	double read_s; /* boundaries before this, in the queue's time, have been read */
 	struct extrude_boundary next;
 	bool ahead;          /* next is the boundary that comes */
 	bool moving, joined; /* in phase cursor - 1; no E motion was passed over since */
@@ -122,6 +123,12 @@ double extrude_end(const struct extrude *ex);
 
 /* Forget all motion; it rests, with the newest parameters. */
 void extrude_skip(struct extrude *ex, const struct trapq *tq);
+
+/* The queue's motion beyond what has been asked for was taken back. */
+static inline void extrude_cut(struct extrude *ex)
+{
+	ex->ahead = false;
+}
 
 /* As joint_next(). */
 enum joint_result extrude_next(struct extrude *ex, const struct trapq *tq, double horizon_s,

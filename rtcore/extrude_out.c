@@ -175,6 +175,7 @@ static enum joint_result extrude_until(struct extrude *ex, const struct trapq *t
 		event_s = extrude_event(ex, &which);
 		for (;;) {
 			b = &ex->next;
+			ex->read_s = extrude_max(ex->read_s, limit_s + ex->wide_s);
 			if (!ex->ahead && !extrude_look(ex, tq, limit_s + ex->wide_s, b))
 				return JOINT_LOST;
 			ex->ahead = b->known && !b->change && ex->cursor < tq->head;

@@ -35,6 +35,14 @@ static void on_phase(void *ctx, const struct trapq_phase *ph)
 	flight_put(ctx, flight_tag(FLIGHT_PHASE, 0, 0, ph->id), &p, 2);
 }
 
+static void on_cut(void *ctx, int stepper, double at_s)
+{
+	struct flight *f = ctx;
+	struct flight_cut p = { .at_s = at_s, .now_s = f->now_s };
+
+	flight_put(f, flight_tag(FLIGHT_CUT, stepper < 0 ? FLIGHT_CUT_MOVE : stepper, 0, 0), &p, 1);
+}
+
 static void on_position(void *ctx, double at_s, const double from_mm[MOVE_AXES],
 			const double to_mm[MOVE_AXES])
 {
@@ -238,6 +246,7 @@ void flight_observer(struct flight *f, struct engine_observer *o)
 	*o = (struct engine_observer){ .ctx = f,
 				       .move = on_move,
 				       .phase = on_phase,
+				       .cut = on_cut,
 				       .position = on_position,
 				       .map = on_map,
 				       .segment = on_segment,

@@ -48,6 +48,7 @@ enum flight_kind {
 	FLIGHT_SHAPER,   /* 2 parts of flight_shaper: input shapers change */
 	FLIGHT_EXTRUDE,  /* .extrude: what an extruder's stepper does */
 	FLIGHT_WEIGHTS,  /* .weights: a stepper's joint follows the axes otherwise */
+	FLIGHT_CUT,      /* .cut: motion is taken back, other motion follows */
 	FLIGHT_KINDS,
 
 	FLIGHT_PARTS_MAX = 3,
@@ -135,6 +136,12 @@ struct flight_weights { /* .index: stepper */
 	double steps_per_mm[MOVE_AXES];
 };
 
+struct flight_cut { /* .index: stepper whose segments are void from then on, FLIGHT_CUT_MOVE: the last move */
+	double at_s; /* no step after it was handed out */
+	double now_s;
+	uint64_t reserved[4];
+};
+
 struct flight_resync { /* .index: stepper */
 	double at_s, now_s;
 	int64_t from_steps, to_steps;
@@ -165,6 +172,7 @@ struct flight_mark {
 enum { FLIGHT_UP = 1, FLIGHT_REBASE = 2 };                                  /* run */
 enum { FLIGHT_AT_FAULT = 1 };                                               /* segment */
 enum { FLIGHT_AGAIN = 1 };                                                  /* map */
+enum { FLIGHT_CUT_MOVE = 0xff };                                            /* cut: index */
 enum { FLIGHT_LINK_LOST = 1, FLIGHT_LINK_BACK = 2, FLIGHT_LINK_RESET = 4 }; /* link */
 
 struct flight_rec {
@@ -182,6 +190,7 @@ struct flight_rec {
 		struct flight_param param;
 		struct flight_extrude extrude;
 		struct flight_weights weights;
+		struct flight_cut cut;
 		struct flight_resync resync;
 		struct flight_hold hold;
 		struct flight_fault fault;
@@ -198,6 +207,7 @@ FLIGHT_ONE_PART(flight_link);
 FLIGHT_ONE_PART(flight_param);
 FLIGHT_ONE_PART(flight_extrude);
 FLIGHT_ONE_PART(flight_weights);
+FLIGHT_ONE_PART(flight_cut);
 FLIGHT_ONE_PART(flight_resync);
 FLIGHT_ONE_PART(flight_hold);
 FLIGHT_ONE_PART(flight_fault);

@@ -364,6 +364,43 @@ static bool joint_step_change(struct joint *j, const struct trapq *tq)
 	return true;
 }
 
+/* ---- motion taken back ---- */
+
+/* The tap in use after tap i: of both sets while they fade. */
+static int32_t joint_next_tap(const struct joint *j, int32_t i)
+{
+	return j->slice >= 0 && i + 1 == j->n_old ? JOINT_HALF : i + 1;
+}
+
+double joint_cut(struct joint *j, const struct trapq *tq, double at_s, double read_s,
+		 double *position)
+{
+	double least_s = INFINITY, from_s;
+
+	if (j->extrude) {
+		extrude_cut(j->extrude);
+		return read_s;
+	}
+	for (int32_t i = 0; i < j->n; i = joint_next_tap(j, i))
+		least_s = j->delay_s[i] < least_s ? j->delay_s[i] : least_s;
+	from_s = at_s + least_s;
+	if (j->single && read_s <= from_s) {
+		j->cursor[0] = j->cursor[0] < tq->head ? j->cursor[0] : tq->head;
+		return read_s;
+	}
+	/* Changes and slices are begun when what comes after them is asked for: they are as they were at the
+	 * start of the last piece, so from_s is in them. */
+	if (!j->single && j->t_s < from_s)
+		from_s = j->t_s;
+	j->single = false;
+	j->drained = 0;
+	for (int32_t i = 0; i < j->n; i = joint_next_tap(j, i))
+		joint_seek(j, tq, i, from_s);
+	joint_eval(j, from_s);
+	*position = j->p;
+	return from_s;
+}
+
 /* ---- pieces ---- */
 
 static enum joint_result joint_next_single(struct joint *j, const struct trapq *tq,

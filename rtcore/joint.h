@@ -73,6 +73,12 @@ void joint_skip(struct joint *j, const struct trapq *tq);
 /* At rest, all motion and changes of shapers before known_s executed: other weights. No extruder's. */
 void joint_set_weights(struct joint *j, const double weight[MOVE_AXES], const struct trapq *tq);
 
+/* The queue's motion from at_s on was taken back (trapq_cut). read_s: the end of the last piece that was
+ * handed on, whose start has been asked for. Returns from when on pieces come anew, read_s at the latest, and
+ * in *position where the joint is then; all that was handed on before stays. */
+double joint_cut(struct joint *j, const struct trapq *tq, double at_s, double read_s,
+		 double *position);
+
 /* The next piece that starts before horizon_s. With delays, known are the queue's motion and its rest
  * up to known_s, each plus the least delay. Cost: one tap 1 to 2 ns for a phase in which the joint
  * stands still, 5 ns else; several taps, see bench_motion. */

@@ -88,25 +88,50 @@ static double kinjoint_start_s(const struct kinjoint *j, const struct trapq_phas
 	return ph->start_s + shaper_at_index(j->shaper, i)->set.delay_s;
 }
 
-static void kinjoint_begin(struct kinjoint *j, const struct trapq_phase *ph, double start_s)
+/* From so long after its start on, which is at start_s. */
+static void kinjoint_begin(struct kinjoint *j, const struct trapq_phase *ph, double start_s,
+			   double after_s)
 {
+	double way_mm = (ph->v_mm_s + 0.5 * ph->a_mm_s2 * after_s) * after_s;
+	double v_mm_s = ph->v_mm_s + ph->a_mm_s2 * after_s;
 	struct kin_path path;
 
 	if (!kinjoint_same_names(j, ph->shift_mm))
 		kinjoint_rename(j, ph->pos_mm, ph->shift_mm);
 	for (int i = 0; i < 3; i++) {
-		path.p[i] = ph->pos_mm[i] + ph->shift_mm[i];
-		path.v[i] = ph->dir[i] * ph->v_mm_s;
+		path.p[i] = ph->pos_mm[i] + ph->dir[i] * way_mm + ph->shift_mm[i];
+		path.v[i] = ph->dir[i] * v_mm_s;
 		path.a[i] = ph->dir[i] * ph->a_mm_s2;
 	}
 	path.base = j->kin.kind == KIN_ANGLE ? kinjoint_near(j, kin_position(&j->kin, path.p)) : 0.0;
-	j->start_s = start_s;
+	j->start_s = start_s + after_s;
 	j->cutting = true;
-	kin_cut_begin(&j->cut, &j->kin, &path, ph->dur_s);
+	kin_cut_begin(&j->cut, &j->kin, &path, ph->dur_s - after_s);
+}
+
+double kinjoint_cut(struct kinjoint *j, const struct trapq *tq, double at_s, double read_s,
+		    double *position)
+{
+	const struct trapq_phase *ph = &tq->phases[(tq->head - 1) & tq->mask];
+	double start_s, end_s, from_s;
+
+	if (j->cursor < tq->head || tq->head == tq->tail)
+		return read_s; /* not there yet */
+	j->cursor = tq->head;
+	start_s = kinjoint_start_s(j, ph);
+	end_s = start_s + (at_s - ph->start_s);
+	from_s = j->cutting ? j->start_s + j->cut.at_s : read_s;
+	from_s = from_s < end_s ? from_s : end_s;
+	if (j->start_s + j->cut.dur_s <= end_s || !(from_s >= j->start_s))
+		return read_s; /* it ends before that by itself */
+	kinjoint_begin(j, ph, start_s, from_s - start_s);
+	j->cutting = from_s < end_s;
+	*position = (j->cut.here.p - j->jump) * j->steps_per_unit;
+	return from_s;
 }
 
 /* The next piece of the path in which the joint moves; false at its end. */
-static bool kinjoint_cut(struct kinjoint *j, struct joint_piece *out)
+static bool kinjoint_piece(struct kinjoint *j, struct joint_piece *out)
 {
 	struct kin_piece q;
 	bool fine;
@@ -137,7 +162,7 @@ enum joint_result kinjoint_next(struct kinjoint *j, const struct trapq *tq, doub
 		if (j->cutting) {
 			if (j->start_s + j->cut.at_s >= horizon_s)
 				return JOINT_HORIZON;
-			if (kinjoint_cut(j, out))
+			if (kinjoint_piece(j, out))
 				return JOINT_PIECE;
 		}
 		if (j->cursor < tq->tail)
@@ -150,6 +175,6 @@ enum joint_result kinjoint_next(struct kinjoint *j, const struct trapq *tq, doub
 			return JOINT_HORIZON;
 		j->cursor++;
 		if (ph->dir[0] != 0.0 || ph->dir[1] != 0.0 || ph->dir[2] != 0.0)
-			kinjoint_begin(j, ph, start_s);
+			kinjoint_begin(j, ph, start_s, 0.0);
 	}
 }

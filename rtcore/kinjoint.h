@@ -46,6 +46,10 @@ void kinjoint_skip(struct kinjoint *j, const struct trapq *tq);
  * what was read; at the queue's end, as they are named there. */
 double kinjoint_named(const struct kinjoint *j, const struct trapq *tq, double position);
 
+/* As joint_cut(). */
+double kinjoint_cut(struct kinjoint *j, const struct trapq *tq, double at_s, double read_s,
+		    double *position);
+
 /* As joint_next(). Where the joint can't follow, the position is not a number. */
 enum joint_result kinjoint_next(struct kinjoint *j, const struct trapq *tq, double horizon_s,
 				struct joint_piece *out);

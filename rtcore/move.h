@@ -29,9 +29,11 @@ struct move {
 	double accel_mm_s2;
 	double start_mm_s, cruise_mm_s, end_mm_s;
 	double accel_s, cruise_s, decel_s;
-	uint32_t id;      /* counts up from 1; wraps */
-	uint32_t line;    /* number of the G-code line it came from, 0 if none */
-	int32_t extruder; /* the one whose filament E is, counting from 0 */
+	double feed_factor; /* its speed was planned with this one (M220); 0: none concerns it */
+	double limit_mm_s;  /* no feed rate takes it above this, or cruise_mm_s if that is more */
+	uint32_t id;        /* counts up from 1; wraps */
+	uint32_t line;      /* number of the G-code line it came from, 0 if none */
+	int32_t extruder;   /* the one whose filament E is, counting from 0 */
 	uint32_t reserved;
 };
 

@@ -4,6 +4,7 @@
 #include "stepgen.h"
 
 #include <math.h>
+#include <stddef.h>
 
 #include "steprun.h"
 
@@ -81,7 +82,7 @@ static void stepgen_forget(struct stepgen *sg)
 	sg->list_piece = 0;
 	sg->list_k = sg->list_at = sg->list_end = 0;
 	sg->sealed = false;
-	sg->next_s = -INFINITY;
+	sg->next_s = sg->read_s = -INFINITY;
 }
 
 void stepgen_resync(struct stepgen *sg, int64_t count)
@@ -215,6 +216,7 @@ enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s)
 			sg->error = STEPGEN_LOST;
 			return STEPRUN_DRAINED;
 		}
+		sg->read_s = q.start_s + q.dur_s;
 		q.p -= sg->offset;
 		q.p_end -= sg->offset;
 		if (!(fabs(q.p) < STEPGEN_POSITION_MAX && fabs(q.p_end) < STEPGEN_POSITION_MAX)) {
@@ -225,6 +227,67 @@ enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s)
 	}
 	/* Behind an error there is nothing: who pulls until it ends must see one. */
 	return sg->error ? STEPRUN_DRAINED : STEPRUN_PULLED;
+}
+
+/* ---- motion taken back ---- */
+
+/* How many thresholds the piece crosses in its first t_s. */
+static int32_t stepgen_crossed(const struct stepgen_piece *p, double t_s)
+{
+	double t = t_s < p->dur_s ? t_s : p->dur_s;
+	double x = (p->v + 0.5 * p->a * t) * t - p->x0;
+
+	if (!(t > 0.0 && x >= 0.0))
+		return 0;
+	return x < p->steps ? (int32_t)x + 1 : p->steps;
+}
+
+/* Steps from from_s on are forgotten; the joint is at position then, less the offset. */
+static void stepgen_shorten(struct stepgen *sg, double from_s, double position)
+{
+	struct stepgen_piece *p = NULL;
+
+	while (sg->piece_head != sg->piece_tail) {
+		int32_t steps;
+
+		p = steprun_piece(sg, sg->piece_head - 1);
+		if (p->start_s + p->dur_s <= from_s)
+			break;
+		steps = stepgen_crossed(p, from_s - p->start_s);
+		steps = steps > p->first ? steps : p->first;
+		sg->made -= p->dir * (int64_t)(p->steps - steps);
+		p->steps = steps;
+		p->dur_s = from_s > p->start_s ? from_s - p->start_s : 0.0;
+		sg->sealed = false;
+		if (steps > p->first)
+			break;
+		sg->piece_head--;
+		p = NULL;
+	}
+	/* A step that was left out because of one of those. */
+	if (p && p->dir * (position - (double)sg->made) > 0.5) {
+		p->steps++;
+		sg->made += p->dir;
+	}
+	sg->list_at = sg->list_end = 0;
+	sg->list_piece = sg->piece_tail;
+	sg->list_k = p ? steprun_piece(sg, sg->piece_tail)->first : 0;
+	sg->next_s = -INFINITY;
+	sg->read_s = from_s;
+}
+
+double stepgen_cut(struct stepgen *sg, double at_s)
+{
+	double position = 0.0, from_s;
+
+	if (sg->kinematic)
+		from_s = kinjoint_cut(&sg->kinjoint, sg->tq, at_s, sg->read_s, &position);
+	else
+		from_s = joint_cut(&sg->joint, sg->tq, at_s, sg->read_s, &position);
+	if (from_s >= sg->read_s)
+		return INFINITY;
+	stepgen_shorten(sg, from_s, position - sg->offset);
+	return from_s;
 }
 
 enum stepgen_result stepgen_next(struct stepgen *sg, double due_s, double limit_s,

@@ -90,6 +90,7 @@ struct stepgen_piece {
 
 struct stepgen {
 	double next_s; /* no step is due before this */
+	double read_s; /* the end of the last piece that was read */
 	double frontier_s;
 	const struct trapq *tq;
 	struct joint joint;
@@ -149,6 +150,10 @@ static inline int64_t stepgen_count(const struct stepgen *sg)
  * homing, abort). Motion up to there that has not been handed out is forgotten; the next run
  * is a rebase. Naming the axes' position at rest needs no call here, see trapq_set_position(). */
 void stepgen_resync(struct stepgen *sg, int64_t count);
+
+/* The queue's motion from at_s on was taken back (trapq_cut), later than anything that stepgen_next() was asked for
+ * by more than reversal_filter_s. Returns from when on its steps are forgotten: INFINITY if none were made. */
+double stepgen_cut(struct stepgen *sg, double at_s);
 
 /* The same for a stepper that a stop did not touch: it stands where it was sent, and keeps its
  * fraction of a step if that agrees with the queue's end position. */

@@ -3,7 +3,6 @@
 #include "trapq.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 /* The planner keeps struct move's invariants to 1e-9; more than this is a defect, not rounding. */
 #define TRAPQ_SLACK 1e-6
@@ -19,13 +18,13 @@ static double trapq_distance(double v_mm_s, double a_mm_s2, double t_s)
 }
 
 /* Written so that a NaN anywhere fails. */
-static bool trapq_valid(const struct move *m, double start_s)
+bool trapq_sound(const struct move *m)
 {
-	double sum = start_s, speed = m->start_mm_s + m->cruise_mm_s + m->end_mm_s;
+	double sum = 0.0, speed = m->start_mm_s + m->cruise_mm_s + m->end_mm_s;
 
 	for (int i = 0; i < MOVE_AXES; i++)
 		sum += fabs(m->start_mm[i]) + fabs(m->dir[i]);
-	if (!(fabs(sum) < 1e15) || !(m->length_mm > 0.0 && m->length_mm < 1e9))
+	if (!(sum < 1e15) || !(m->length_mm > 0.0 && m->length_mm < 1e9))
 		return false;
 	if (!(m->accel_s >= 0.0 && m->cruise_s >= 0.0 && m->decel_s >= 0.0))
 		return false;
@@ -78,7 +77,7 @@ static void trapq_phase_put(struct trapq *tq, const struct move *m, double start
 
 enum trapq_result trapq_append(struct trapq *tq, const struct move *m, double start_s)
 {
-	if (!trapq_valid(m, start_s))
+	if (!(fabs(start_s) < 1e15) || !trapq_sound(m))
 		return TRAPQ_INVALID;
 	if (start_s < tq->end_s || (start_s > tq->end_s && start_s < tq->known_s))
 		return TRAPQ_EARLY;
@@ -173,6 +172,25 @@ void trapq_at(const struct trapq *tq, double t_s, struct trapq_point *out)
 	trapq_at_frame(tq, t_s, out);
 	for (int i = 0; i < MOVE_AXES; i++)
 		out->pos_mm[i] += tq->shift_mm[i];
+}
+
+void trapq_cut(struct trapq *tq, double at_s)
+{
+	struct trapq_point pt;
+
+	trapq_at_frame(tq, at_s, &pt);
+	for (int i = 0; i < MOVE_AXES; i++)
+		tq->end_mm[i] = pt.pos_mm[i];
+	while (tq->head > tq->tail) {
+		struct trapq_phase *ph = &tq->phases[(tq->head - 1) & tq->mask];
+
+		if (ph->start_s < at_s) {
+			ph->dur_s = ph->start_s + ph->dur_s > at_s ? at_s - ph->start_s : ph->dur_s;
+			break;
+		}
+		tq->head--;
+	}
+	tq->end_s = tq->known_s = at_s;
 }
 
 void trapq_clear(struct trapq *tq, double at_s, const double end_mm[MOVE_AXES])

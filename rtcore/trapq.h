@@ -12,6 +12,7 @@
 #ifndef RTCORE_TRAPQ_H
 #define RTCORE_TRAPQ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "move.h"
@@ -64,6 +65,13 @@ static inline uint32_t trapq_room(const struct trapq *tq)
 /* Append a move that starts at start_s >= trapq_end_s(); equal means without a stop, later means
  * at rest in between. On an error nothing has changed. Cost: O(1). */
 enum trapq_result trapq_append(struct trapq *tq, const struct move *m, double start_s);
+
+/* Whether a move keeps the invariants of struct move. */
+bool trapq_sound(const struct move *m);
+
+/* Take back the motion after at_s >= known_s - what the last move lasts: it ends there, at speed. No joint may
+ * have had steps of it; all have to be told (stepgen_cut). */
+void trapq_cut(struct trapq *tq, double at_s);
 
 /* Where the known motion ends (the end of the last move). Exactly what the next contiguous move
  * has to be appended with. */

@@ -75,6 +75,9 @@ struct batch {
 	uint64_t lines, errors;
 	double first_move_s, last_move_s; /* start of the first, end of the last; first < 0: none */
 	uint64_t moves;
+	struct move move; /* the last one: some of it may still be taken back */
+	double move_s;    /* when it starts */
+	bool move_waits;  /* to be told to the checker */
 	bool stopping; /* by a trigger or a fault: the checker hears of it when something follows */
 	struct plan_shaper shaper; /* at first, from shaper_s on */
 	double shaper_s;

@@ -26,38 +26,63 @@ static void tell_stop(struct batch *b)
 	b->stopping = false;
 }
 
-static void on_hold(void *ctx, enum engine_hold why, double at_s)
+/* The last move goes as it was told, now that nothing of it can be taken back. */
+static void tell_move(struct batch *b)
 {
-	struct batch *b = ctx;
+	const struct move *m = &b->move;
 
-	if (!b->checker || why == ENGINE_RESUMED)
+	if (!b->move_waits)
 		return;
-	tell_stop(b);
-	b->stopping = true;
-	b->stop_s = at_s;
+	b->move_waits = false;
+	b->last_move_s = b->move_s + m->accel_s + m->cruise_s + m->decel_s;
+	for (int i = 0; i < MOVE_AXES; i++)
+		b->named_mm[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
+	if (b->checker) {
+		tell_stop(b);
+		checker_move(b->checker, m, b->move_s);
+	}
+	if (b->plot)
+		plot_planned_move(b->plot, m, b->move_s);
 }
 
 static void on_move(void *ctx, const struct move *m, double start_s)
 {
 	struct batch *b = ctx;
 
-	if (b->moves++ == 0)
+	tell_move(b);
+	if (b->moves == 0)
 		b->first_move_s = start_s;
-	b->last_move_s = start_s + m->accel_s + m->cruise_s + m->decel_s;
-	for (int i = 0; i < MOVE_AXES; i++)
-		b->named_mm[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
-	if (b->checker) {
-		tell_stop(b);
-		checker_move(b->checker, m, start_s);
-	}
-	if (b->plot)
-		plot_planned_move(b->plot, m, start_s);
+	b->moves += b->moves == 0 || m->id != b->move.id; /* it may come in parts */
+	b->move = *m;
+	b->move_s = start_s;
+	b->move_waits = true;
+}
+
+static void on_cut(void *ctx, int stepper, double at_s)
+{
+	struct batch *b = ctx;
+
+	if (stepper < 0 && b->move_waits)
+		b->move_waits = warp_shorten(&b->move, at_s - b->move_s);
+}
+
+static void on_hold(void *ctx, enum engine_hold why, double at_s)
+{
+	struct batch *b = ctx;
+
+	if (!b->checker || why == ENGINE_RESUMED)
+		return;
+	tell_move(b);
+	tell_stop(b);
+	b->stopping = true;
+	b->stop_s = at_s;
 }
 
 static void on_shaper(void *ctx, double at_s, double end_s, const struct plan_shaper *s)
 {
 	struct batch *b = ctx;
 
+	tell_move(b);
 	if (b->checker) {
 		checker_shaper(b->checker, at_s, end_s, s);
 	} else { /* from the configuration, before anything moves */
@@ -79,6 +104,7 @@ static void on_resync(void *ctx, int motor, double at_s, int64_t from, int64_t t
 	struct batch *b = ctx;
 
 	(void)from;
+	tell_move(b);
 	if (!b->checker)
 		return;
 	tell_stop(b);
@@ -91,6 +117,7 @@ static void on_position(void *ctx, double at_s, const double from_mm[MOVE_AXES],
 	struct batch *b = ctx;
 
 	(void)at_s, (void)from_mm;
+	tell_move(b);
 	path_recon_position(&b->recon, b->named_mm, to_mm);
 	memcpy(b->named_mm, to_mm, sizeof(b->named_mm));
 	if (b->checker) {
@@ -103,6 +130,7 @@ static void on_extrude(void *ctx, double at_s, const struct plan_extrude *x)
 {
 	struct batch *b = ctx;
 
+	tell_move(b);
 	if (b->checker)
 		checker_extrude(b->checker, x->stepper, at_s, x->param.source, x->param.advance_s,
 				x->param.half_s);
@@ -112,6 +140,7 @@ static void on_weights(void *ctx, double at_s, int motor, const double steps_per
 {
 	struct batch *b = ctx;
 
+	tell_move(b);
 	if (!b->checker)
 		return;
 	tell_stop(b);
@@ -130,6 +159,7 @@ void batch_check_observer(struct batch *b, struct engine_observer *o)
 {
 	*o = (struct engine_observer){ .ctx = b,
 				       .move = on_move,
+				       .cut = on_cut,
 				       .position = on_position,
 				       .weights = on_weights,
 				       .map = on_map,
@@ -199,6 +229,7 @@ void batch_check_finish(struct batch *b)
 {
 	char msg[512];
 
+	tell_move(b);
 	if (b->checker) {
 		tell_stop(b);
 		checker_finish(b->checker, &b->result);

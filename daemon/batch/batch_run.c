@@ -124,11 +124,22 @@ static bool settled(struct batch *b, int64_t *settle_ns)
 	return b->now_ns >= *settle_ns;
 }
 
+/* In a file nobody says RESUME but the file, and that is not read on. */
+static bool held_for_good(struct batch *b, bool more)
+{
+	if (!b->m->hold || b->m->status.hold != ENGINE_HOLD_REST || (more && machine_accepts(b->m)))
+		return false;
+	snprintf(b->error, sizeof(b->error),
+		 "the machine is held; expected RESUME before the lines that wait for motion");
+	return true;
+}
+
 bool batch_settle(struct batch *b)
 {
 	int64_t settle_ns = 0, limit_ns = b->now_ns + PRINT_LIMIT_NS;
 
-	while (b->m->state == MACHINE_READY && !settled(b, &settle_ns) && b->now_ns < limit_ns)
+	while (b->m->state == MACHINE_READY && !settled(b, &settle_ns) && b->now_ns < limit_ns &&
+	       !held_for_good(b, false))
 		batch_turn(b, false);
 	return b->m->state == MACHINE_READY;
 }
@@ -141,7 +152,8 @@ bool batch_print(struct batch *b)
 	gcode_numbering_init(&b->numbering, GCODE_ACK_NONE);
 	if (gcode_file_open(&f, b->opt.gcode, b->error, sizeof(b->error)) < 0)
 		return false;
-	while (b->m->state == MACHINE_READY && b->now_ns < PRINT_LIMIT_NS) {
+	while (b->m->state == MACHINE_READY && b->now_ns < PRINT_LIMIT_NS &&
+	       !held_for_good(b, more)) {
 		if (more)
 			more = feed(b, &f);
 		batch_turn(b, more);

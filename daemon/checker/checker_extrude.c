@@ -180,7 +180,7 @@ static enum look look(const struct checker *c, const struct stepper *s, struct e
 				what = LOOK_PHASE;
 				break;
 			}
-			if (x->peek.end > change || x->peek.end > limit)
+			if (x->peek.end > change + CHECKER_TIME_SLACK_S || x->peek.end > limit)
 				break;
 			if (x->peek.dir != 0)
 				x->joined = false;

@@ -47,7 +47,8 @@ static void check_moves(const struct dump_view *v, struct dump_check *c)
 	for (size_t i = 1; i < v->moves; i++) {
 		const struct dump_move *a = &v->move[i - 1], *b = &v->move[i];
 
-		if (a->cut || b->move.id != a->move.id + 1) /* a stop or a gap is between them */
+		/* Parts of one move have its id. Else a stop or a gap is between them. */
+		if (a->cut || b->move.id - a->move.id > 1)
 			continue;
 		if (b->start_s < a->end_s - TIME_SLACK_S)
 			add(c, b->start_s, b->number, -1,

@@ -161,6 +161,7 @@ static struct json_object *event(const struct dump *d, const struct dump_event *
 		[FLIGHT_SHAPER] = "input shaper",
 		[FLIGHT_EXTRUDE] = "extruder stepper",
 		[FLIGHT_WEIGHTS] = "joint weights",
+		[FLIGHT_CUT] = "motion taken back",
 	};
 	struct json_object *o;
 	char text[512];

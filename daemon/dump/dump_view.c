@@ -6,10 +6,14 @@
 #include <string.h>
 
 #include "engine_observer.h"
+#include "warp.h"
 
 /* What a machine can have: far beyond, and near enough that sums and products stay finite. */
 #define TIME_MAX_S 1e10
 #define NUMBER_MAX 1e15
+
+/* Segments that may have been made beyond a time at which motion was taken back, of all steppers. */
+enum { LATE_SEGMENTS_MAX = 4096 };
 
 /* A step may be due at the very end of its segment. */
 #define ROUNDING_STEPS 1e-5
@@ -118,6 +122,12 @@ static bool event_times(struct dump_event *e)
 		if (!numbers_ok(r->weights.steps_per_mm, MOVE_AXES) || r->index >= ENGINE_STEPPERS)
 			return false;
 		break;
+	case FLIGHT_CUT:
+		e->now_s = r->cut.now_s;
+		e->at_s = r->cut.at_s;
+		if (r->index >= ENGINE_STEPPERS && r->index != FLIGHT_CUT_MOVE)
+			return false;
+		break;
 	case FLIGHT_RESYNC:
 		e->now_s = r->resync.now_s;
 		e->at_s = r->resync.at_s;
@@ -222,6 +232,44 @@ static void add_run(struct maker *k, const struct flight_entry *e)
 	k->v->runs++;
 }
 
+/* The last move and its phases end then. */
+static void shorten_move(struct dump_view *v, double at_s)
+{
+	struct dump_move *m = v->moves ? &v->move[v->moves - 1] : NULL;
+
+	if (m && m->end_s > at_s) {
+		m->end_s = at_s;
+		v->moves -= !warp_shorten(&m->move, at_s - m->start_s);
+	}
+	while (v->phases && v->phase[v->phases - 1].p.start_s >= at_s)
+		v->phases--;
+	if (v->phases) {
+		struct flight_phase *p = &v->phase[v->phases - 1].p;
+
+		p->dur_s = fmin(p->dur_s, at_s - p->start_s);
+	}
+}
+
+/* The stepper's last segments end then. */
+static void shorten_segments(struct dump_view *v, int stepper, double at_s)
+{
+	for (size_t n = 0; n < v->segments && n < LATE_SEGMENTS_MAX; n++) {
+		struct dump_segment *s = &v->segment[v->segments - 1 - n];
+
+		if (s->stepper != stepper || s->at_fault)
+			continue;
+		if (s->p.start_s + s->p.dur_s <= at_s)
+			return;
+		if (s->p.start_s < at_s) {
+			s->p.dur_s = at_s - s->p.start_s;
+			return;
+		}
+		memmove(s, s + 1, n * sizeof(*s));
+		v->segments--;
+		n--;
+	}
+}
+
 static void add_event(struct maker *k, const struct flight_entry *e)
 {
 	struct dump_event *ev = &k->v->event[k->v->events];
@@ -237,6 +285,10 @@ static void add_event(struct maker *k, const struct flight_entry *e)
 		k->v->senseless++;
 		return;
 	}
+	if (e->rec.kind == FLIGHT_CUT && e->rec.index == FLIGHT_CUT_MOVE)
+		shorten_move(k->v, ev->at_s);
+	else if (e->rec.kind == FLIGHT_CUT)
+		shorten_segments(k->v, e->rec.index, ev->at_s);
 	if (e->rec.kind == FLIGHT_MAP)
 		k->freq_hz[e->rec.index] = e->rec.map.freq_hz;
 	k->v->events++;

@@ -158,6 +158,11 @@ bool dump_event_text(const struct dump *d, const struct dump_event *e, char *buf
 	case FLIGHT_WEIGHTS:
 		weights_text(d, r, buf, size);
 		return true;
+	case FLIGHT_CUT:
+		if (r->index != FLIGHT_CUT_MOVE)
+			return false;
+		snprintf(buf, size, "what was planned from here on is made anew");
+		return true;
 	case FLIGHT_POSITION:
 		position_text(e, buf, size);
 		return true;

@@ -128,6 +128,15 @@ void gcode_user_position(const struct gcode *g, double user_mm[MOVE_AXES])
 	user_mm[AXIS_E] /= g->extrude_factor;
 }
 
+void gcode_set_speed_factor(struct gcode *g, double factor)
+{
+	bool changed = factor != g->speed_factor;
+
+	g->speed_factor = factor;
+	if (changed && g->ops->speed_factor)
+		g->ops->speed_factor(g->ops->ctx, factor);
+}
+
 /* Why G0/G1 can't have these parameters. */
 __attribute__((cold)) static enum gcode_result move_refuse(struct gcode *g,
 							   const struct gcode_line *l)
@@ -171,6 +180,7 @@ static enum gcode_result move_run(struct gcode *g, const struct gcode_line *l)
 		for (int i = 0; i < MOVE_AXES; i++)
 			target.position_mm[i] = next[i].hi;
 		target.feed_mm_s = feed_mm_s * g->speed_factor;
+		target.feed_factor = g->speed_factor;
 		target.line = g->line;
 		err[0] = '\0';
 		if (!g->ops->move)

@@ -181,6 +181,17 @@ static enum gcode_result restart(struct gcode *g, const struct gcode_line *l, vo
 	return gcode_finish(g, g->ops->restart(g->ops->ctx, firmware, err), err);
 }
 
+static enum gcode_result hold(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	bool on = gcode_name_is(l->text, l->text_len, "HOLD");
+	char err[GCODE_ERR_MAX] = "";
+
+	(void)ctx;
+	if (!g->ops->hold)
+		return gcode_absent(g);
+	return gcode_finish(g, g->ops->hold(g->ops->ctx, on, err), err);
+}
+
 const struct gcode_command gcode_ext_commands[] = {
 	{ "SET_VELOCITY_LIMIT", GCODE_EXTENDED, 0, set_velocity_limit,
 	  "[VELOCITY=<mm/s>] [ACCEL=<mm/s2>] [MINIMUM_CRUISE_RATIO=<0..1>] "
@@ -190,6 +201,8 @@ const struct gcode_command gcode_ext_commands[] = {
 	  "[X=<mm>] [Y=<mm>] [Z=<mm>]", "the machine is here, and homed; nothing moves" },
 	{ "GET_POSITION", GCODE_EXTENDED, GCODE_NOW, get_position, "",
 	  "positions from the steppers to the G-code" },
+	{ "HOLD", GCODE_EXTENDED, GCODE_NOW, hold, "", "come to rest on the path, as '!'" },
+	{ "RESUME", GCODE_EXTENDED, GCODE_NOW, hold, "", "go on after HOLD, as '~'" },
 	{ "STATUS", GCODE_EXTENDED, GCODE_NOW, status, "", "what the machine is doing" },
 	{ "HELP", GCODE_EXTENDED, GCODE_NOW, help, "[COMMAND]", "this list, or one command" },
 	{ "RESTART", GCODE_EXTENDED, GCODE_NOW, restart, "", "read the configuration again" },

@@ -137,7 +137,7 @@ static enum gcode_result speed_factor(struct gcode *g, const struct gcode_line *
 	}
 	if (!(percent >= 1 && percent <= 1000))
 		return gcode_fail(g, "S=%g: expected 1 to 1000 percent", percent);
-	g->speed_factor = percent / 100;
+	gcode_set_speed_factor(g, percent / 100);
 	return GCODE_OK;
 }
 
@@ -196,6 +196,7 @@ static enum gcode_result nothing(struct gcode *g, const struct gcode_line *l, vo
 
 #define G(n) "G" #n, GCODE_CODE('G', n), 0
 #define M(n) "M" #n, GCODE_CODE('M', n), 0
+#define M_NOW(n) "M" #n, GCODE_CODE('M', n), GCODE_NOW
 #define MOVE "[X<mm>] [Y<mm>] [Z<mm>] [E<mm>] [F<mm/min>]"
 
 /* Commands that slicers write often come first. */
@@ -218,7 +219,7 @@ const struct gcode_command gcode_motion_commands[] = {
 	{ M(82), relative_e, "", "E is absolute, with G90" },
 	{ M(83), relative_e, "", "E is relative" },
 	{ M(110), nothing, "[N<line>]", "set the line number: N + 1 is next" },
-	{ M(220), speed_factor, "[S<percent>]", "speed factor; alone: report it" },
+	{ M_NOW(220), speed_factor, "[S<percent>]", "speed factor, at once; alone: report it" },
 	{ M(221), extrude_factor, "[S<percent>]", "extrusion factor; alone: report it" },
 	{ M(400), wait_moves, "", "wait until all motion has been executed" },
 };

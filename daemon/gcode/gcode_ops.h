@@ -28,6 +28,7 @@ enum {
 struct gcode_target {
 	double position_mm[MOVE_AXES]; /* absolute machine coordinates, transforms applied */
 	double feed_mm_s;              /* along the path as the user asked, M220 applied; > 0 */
+	double feed_factor;            /* M220 as it was in that feed */
 	uint32_t line;                 /* number of the line in its source */
 };
 
@@ -68,6 +69,10 @@ struct gcode_ops {
 	int (*move)(void *ctx, const struct gcode_target *t, char *err);
 	/* Whether move() would be allowed to go there; nothing moves. 0 or an error. NULL: always. */
 	int (*check)(void *ctx, const struct gcode_target *t, char *err);
+	/* M220 is now factor: for what has been handed over, too. NULL: only for what follows. */
+	void (*speed_factor)(void *ctx, double factor);
+	/* Feed hold on or off, in the middle of a move. At any time. */
+	int (*hold)(void *ctx, bool on, char *err);
 	int (*dwell)(void *ctx, double dwell_s, char *err); /* dwell_s > 0 */
 	/* Axes in mask are now called position_mm[]; nothing moves, the axes count as homed. */
 	int (*set_position)(void *ctx, uint32_t mask, const double position_mm[MOVE_AXES],

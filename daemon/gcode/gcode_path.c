@@ -17,6 +17,7 @@ static void make_target(const struct gcode *g, const double mm[MOVE_AXES], doubl
 	memcpy(t->position_mm, mm, sizeof(t->position_mm));
 	transform_forward(&g->chain, t->position_mm);
 	t->feed_mm_s = feed_mm_s;
+	t->feed_factor = g->path.feed_factor;
 	t->line = line;
 }
 
@@ -226,6 +227,7 @@ static struct gcode_path *new_path(struct gcode *g, const struct gcode_sum next[
 	p->pieces = pieces;
 	memcpy(p->end, next, sizeof(p->end));
 	p->feed_mm_s = feed_mm_s;
+	p->feed_factor = g->speed_factor;
 	p->line = g->line;
 	return p;
 }
@@ -245,6 +247,7 @@ static enum gcode_result straight(struct gcode *g, const struct gcode_sum next[M
 	}
 	sums_hi(g->position_mm, from_mm);
 	sums_hi(next, to_mm);
+	g->path.feed_factor = g->speed_factor;
 	rc = send(g, to_mm, feed_mm_s, g->line, err);
 	if (rc < 0)
 		return gcode_finish(g, rc, err);

@@ -120,7 +120,7 @@ static void take_back(struct gcode *g, const struct gcode_saved *s, const struct
 					   gcode_sum_minus(*e, s->position_mm[AXIS_E]));
 	memcpy(g->offset_mm, s->offset_mm, sizeof(g->offset_mm));
 	g->feed_mm_s = s->feed_mm_s;
-	g->speed_factor = s->speed_factor;
+	gcode_set_speed_factor(g, s->speed_factor);
 	g->extrude_factor = s->extrude_factor;
 	g->unit_mm = s->unit_mm;
 	g->arcs.plane = s->plane;

@@ -3,7 +3,8 @@
 # An MCU that outlives the daemon, and the other way round: the real stepd and mcu-sim over a pty.
 # Shown: a new daemon takes over a firmware that is configured already, also with another
 # configuration (reset) and after M112 (RESTART, FIRMWARE_RESTART); a daemon whose MCU goes away says
-# so, refuses motion, and works again after RESTART. At most 30 s.
+# so, refuses motion, and works again after RESTART; and a hold in the middle of a move by a byte on either
+# FIFO. At most 40 s.
 #
 #   STEPD_BUILD=build tests/live/restart.sh
 set -uo pipefail
@@ -67,11 +68,36 @@ print() {
 	grep -q 'stepper: X:20.0000.* Y:30.0000' "$dir/replies" || fail "the steppers are elsewhere"
 }
 
-await_state() { # WORD
+# hold FIFO FIFO: in the middle of a move, by a byte on the one; and on by a byte on the other.
+hold() {
+	local at
 	: >"$dir/replies"
-	echo STATUS >"$dir/now"
+	: >"$dir/all"
+	printf 'G1 X80 F1200\nM118 arrived\n' >"$dir/gcode"
+	sleep 0.7
+	printf '!' >"$1"
+	await 3 await_reply STATUS 'hold: at rest' || fail "no hold by $1"
+	at=$(grep '^// position' "$dir/replies" | tail -n 1)
+	sleep 0.5
+	await 3 await_reply STATUS 'hold: at rest' || fail "the hold does not last"
+	[ "$at" = "$(grep '^// position' "$dir/replies" | tail -n 1)" ] || fail "it moves in a hold"
+	[[ $at != *X:80.0* ]] || fail "held at the end: $at"
+	printf '~' >"$2"
+	await 10 await_reply GET_POSITION 'stepper: X:80.0000' || fail "not there after the hold"
+	! grep '^!!' "$dir/all" || fail "errors"
+	printf 'G1 X20\nM400\n' >"$dir/gcode"
+}
+
+await_reply() { # COMMAND TEXT
+	cat "$dir/replies" >>"$dir/all"
+	: >"$dir/replies"
+	echo "$1" >"$dir/now"
 	sleep 0.1
-	grep -q "state: $1" "$dir/replies"
+	grep -q "$2" "$dir/replies"
+}
+
+await_state() { # WORD
+	await_reply STATUS "state: $1"
 }
 
 # restart COMMAND: and wait until it is ready again.
@@ -87,6 +113,8 @@ start_mcu
 
 start_stepd
 print 'first'
+hold "$dir/gcode" "$dir/now"
+hold "$dir/now" "$dir/gcode"
 kill -KILL "$stepd_pid"
 { wait "$stepd_pid"; } 2>/dev/null
 

@@ -88,6 +88,9 @@ struct rig {
 	double pos_mm[MOVE_AXES]; /* end of the last move pushed */
 	uint32_t next_id;
 	int moves_placed, turns;
+	struct move move; /* the last one placed: some of it may still be taken back */
+	double move_s;
+	bool move_waits;
 };
 
 static uint64_t rig_clock(const struct rig_mcu *u, int64_t ns)
@@ -124,13 +127,30 @@ static void rig_on_tx(void *ctx, const uint8_t *frame, size_t len, uint64_t cloc
 		   u->base_ns + (int64_t)ceil(((double)clock - u->base_clock) / u->ticks_per_ns));
 }
 
+static void rig_take_move(struct rig *r)
+{
+	for (int i = 0; r->move_waits && i < RIG_STEPPERS; i++)
+		ref_joint_move(&r->joint[i], &r->move, r->move_s);
+	r->move_waits = false;
+}
+
 static void rig_on_move(void *ctx, const struct move *m, double start_s)
 {
 	struct rig *r = ctx;
 
 	r->moves_placed++;
-	for (int i = 0; i < RIG_STEPPERS; i++)
-		ref_joint_move(&r->joint[i], m, start_s);
+	rig_take_move(r);
+	r->move = *m;
+	r->move_s = start_s;
+	r->move_waits = true;
+}
+
+static void rig_on_cut(void *ctx, int stepper, double at_s)
+{
+	struct rig *r = ctx;
+
+	if (stepper < 0)
+		r->move_waits = warp_shorten(&r->move, at_s - r->move_s);
 }
 
 static void rig_on_map(void *ctx, int mcu, double from_s, const struct clockmap *map)
@@ -367,6 +387,7 @@ static struct rig *rig_new(const struct rig_cfg *cfg)
 	ec.events = &r->events;
 	ec.observer.ctx = r;
 	ec.observer.move = rig_on_move;
+	ec.observer.cut = rig_on_cut;
 	ec.observer.map = rig_on_map;
 	engine_init(&r->e, &ec);
 	for (int i = 0; i < RIG_STEPPERS; i++) {
@@ -431,6 +452,7 @@ static bool rig_move(struct rig *r, const double by_mm[MOVE_AXES], double start_
 	down_mm = (cruise_mm_s * cruise_mm_s - end_mm_s * end_mm_s) / (2 * accel);
 	assert_true(up_mm + down_mm <= m->length_mm);
 	m->accel_mm_s2 = accel;
+	m->feed_factor = 1;
 	m->start_mm_s = start_mm_s;
 	m->cruise_mm_s = cruise_mm_s;
 	m->end_mm_s = end_mm_s;
@@ -498,6 +520,7 @@ static double rig_off_s(const struct rig_mcu *u, uint64_t clock, long double t_s
  * whole: and none is missing. */
 static RIG_UNUSED void rig_check(struct rig *r, bool whole)
 {
+	rig_take_move(r);
 	for (int i = 0; i < RIG_STEPPERS; i++) {
 		struct ref_joint *j = &r->joint[i];
 		const struct rig_mcu *u = &r->mcu[rig_mcu_of(r, i)];

@@ -274,6 +274,17 @@ static void signal_bytes(void **state)
 	expect_line("G1!~", 0);
 	assert_string_equal(signals, "!~!");
 	close(fd);
+	expect_nothing(); /* that was no line that is cut short */
+	fd = writer();
+	put(fd, "~");
+	close(fd);
+	expect_nothing();
+	assert_string_equal(signals, "!~!~");
+	fd = writer();
+	put(fd, "G2\n!");
+	expect_line("G2", 0);
+	close(fd);
+	expect_nothing();
 }
 
 enum { FLOOD_LINES = 40000, FLOOD_WRITERS = 3 };

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sim_hold.c - feed hold and feed rate on the whole machine, measured at the pins.
+ *
+ * Shown: in the middle of a 280 mm move HOLD and M220 act within the horizon and 10 ms, at horizons of
+ * 100 and 20 ms; a hold rests within the time that the speed takes to end besides, and for as long as it
+ * is left so; after RESUME every step is exact, and the print ends where it should. The same for
+ * hundreds of holds and feed rates at random instants of a print, with homing, dwells, M400 and M112.
+ * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies; repeat random
+ * instants with STEPD_SEED=<printed seed>; STEPD_TEST_SIZE for more.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/simlib/random.h"
+#include "tests/simlib/sample.h"
+#include "tests/simlib/scene.h"
+#include "tests/simlib/simrun.h"
+
+#define CONFIG "etc/sim-cartesian.cfg"
+#define DEMO "etc/demo/demo.gcode"
+#define MICROSTEP_MM 0.0125
+#define MARGIN_S 0.010
+
+enum { DEMO_LINES = 6000 };
+
+/* Out of band, as from '!', '~' and the second FIFO. */
+static void now(struct scene *s, const char *line)
+{
+	assert_int_equal(gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
+}
+
+/* The same, and the machine time at which the rt core hears of it. */
+static double now_s(struct scene *s, const char *line)
+{
+	now(s, line);
+	batch_turn(&s->b, false);
+	return s->b.m->engine->now_s;
+}
+
+static double machine_s(const struct scene *s)
+{
+	return clocksync_machine_s(&s->b.m->engine->mcu[0].sync, s->b.now_ns);
+}
+
+/* The machine, where it believes to be. */
+static struct scene *open_scene(const char *const *overrides)
+{
+	struct scene *s = scene_open(CONFIG, overrides);
+
+	assert_non_null(s);
+	assert_true(batch_settle(&s->b));
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		scene_push_mm(s, axis, 0);
+	return s;
+}
+
+/* In the middle of 280 mm at v. */
+static struct scene *under_way(double horizon_s, double v, double accel)
+{
+	char horizon[64], low_water[64], lines[200];
+	const char *overrides[] = { horizon, low_water, NULL };
+	struct scene *s;
+
+	snprintf(horizon, sizeof(horizon), "stepd.horizon_ms=%g", horizon_s * 1e3);
+	snprintf(low_water, sizeof(low_water), "stepd.low_water_ms=%g", horizon_s * 500);
+	s = open_scene(overrides);
+	snprintf(lines, sizeof(lines), "M204 S%g\nG1 X5 Y5 F6000\nM400\n", accel);
+	assert_true(scene_run(s, lines));
+	snprintf(lines, sizeof(lines), "G1 X285 F%g\n", v * 60);
+	batch_lines(&s->b, lines);
+	scene_pass(s, 0.7);
+	assert_true(scene_truth_mm(s, 0) > 20 && scene_truth_mm(s, 0) < 200);
+	return s;
+}
+
+static void ends_exact(struct scene *s)
+{
+	const double *end_mm = planner_position(s->b.m->planner);
+
+	assert_true(batch_settle(&s->b));
+	assert_int_equal(s->errors, 0);
+	for (int i = 0; i < MOVE_AXES; i++)
+		assert_true(fabs(s->b.m->status.position_mm[i] - end_mm[i]) < 1e-9);
+	assert_true(scene_agrees(s, 1));
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+static void hold_long_move(double horizon_s, double v, double accel)
+{
+	struct scene *s = under_way(horizon_s, v, accel);
+	double from_mm = scene_truth_mm(s, 0), rest_mm, acts_s;
+	double told_s = now_s(s, "HOLD");
+
+	now(s, "STATUS");
+	scene_pass(s, horizon_s + MARGIN_S + v / accel + 0.1);
+	rest_mm = scene_truth_mm(s, 0);
+	/* At speed for so long, then down. */
+	acts_s = (rest_mm - from_mm - v * v / (2 * accel)) / v;
+	printf("horizon %.0f ms: hold acts after %.1f ms, rests after %.1f ms\n", horizon_s * 1e3,
+	       acts_s * 1e3, (checker_last_s(s->b.checker, 0) - told_s) * 1e3);
+	assert_true(acts_s > 0 && acts_s < horizon_s + MARGIN_S);
+	assert_true(checker_last_s(s->b.checker, 0) - told_s < horizon_s + MARGIN_S + v / accel);
+	scene_hush(s);
+	scene_pass(s, 100);
+	now(s, "STATUS");
+	assert_true(scene_said(s, "hold: at rest"));
+	assert_true(scene_truth_mm(s, 0) == rest_mm);
+	assert_true(fabs(scene_believed_mm(s, 0) - rest_mm) <= MICROSTEP_MM + 1e-9);
+	now(s, "RESUME");
+	assert_true(batch_settle(&s->b));
+	assert_true(fabs(scene_truth_mm(s, 0) - 285) < MICROSTEP_MM);
+	scene_hush(s);
+	now(s, "STATUS");
+	assert_true(scene_said(s, "hold: no"));
+	ends_exact(s);
+}
+
+static void test_hold(void **state)
+{
+	(void)state;
+	hold_long_move(0.1, 100, 1000);
+	hold_long_move(0.1, 200, 3000);
+	hold_long_move(0.02, 100, 1000);
+	hold_long_move(0.02, 100, 10000);
+}
+
+static void feed_long_move(double horizon_s, double v, double accel, double factor)
+{
+	struct scene *s = under_way(horizon_s, v, accel);
+	double from_mm = scene_truth_mm(s, 0), to = v * factor, ramp_s = fabs(to - v) / accel;
+	char line[40];
+	double told_s, way_mm, acts_s;
+
+	snprintf(line, sizeof(line), "M220 S%g", factor * 100);
+	told_s = now_s(s, line);
+	scene_pass(s, horizon_s + MARGIN_S + ramp_s + 0.05);
+	/* v for acts_s, the ramp, and then the new speed up to this moment. */
+	way_mm = scene_truth_mm(s, 0) - from_mm;
+	acts_s = (way_mm - (v + to) / 2 * ramp_s - to * (machine_s(s) - told_s - ramp_s)) / (v - to);
+	printf("horizon %.0f ms: %s acts after %.1f ms\n", horizon_s * 1e3, line, acts_s * 1e3);
+	assert_true(acts_s > 0 && acts_s < horizon_s + MARGIN_S);
+	/* What follows is planned with the new factor, and needs no rate any more. */
+	batch_lines(&s->b, "G1 X250 Y20\nG1 X260\n");
+	ends_exact(s);
+}
+
+static void test_feed(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		double horizon_s = i ? 0.02 : 0.1;
+
+		feed_long_move(horizon_s, 100, 1000, 0.5);
+		feed_long_move(horizon_s, 100, 3000, 0.1);
+		feed_long_move(horizon_s, 100, 3000, 1.5);
+	}
+}
+
+/* Whoever waits for motion waits for the hold; a dwell does not pass in it; homing goes on. */
+static void test_waits(void **state)
+{
+	struct scene *s = under_way(0.1, 100, 1000);
+	double from_s;
+
+	(void)state;
+	now(s, "HOLD");
+	assert_int_equal(gcode_exec(&s->b.m->gcode, "M400", 4, 1), GCODE_WAIT);
+	scene_pass(s, 20);
+	assert_true(gcode_busy(&s->b.m->gcode));
+	now(s, "RESUME");
+	assert_true(batch_settle(&s->b));
+	assert_false(gcode_busy(&s->b.m->gcode));
+	from_s = machine_s(s);
+	batch_lines(&s->b, "G4 P2000\nG1 X280\n");
+	scene_pass(s, 1);
+	now(s, "HOLD");
+	scene_pass(s, 10);
+	assert_true(fabs(scene_truth_mm(s, 0) - 285) < MICROSTEP_MM);
+	now(s, "RESUME");
+	assert_true(batch_settle(&s->b));
+	assert_true(fabs(scene_truth_mm(s, 0) - 280) < MICROSTEP_MM);
+	assert_true(checker_last_s(s->b.checker, 0) - from_s > 2 + 10 - 0.2);
+	batch_lines(&s->b, "G28 X\n");
+	for (int i = 0; i < 12; i++) {
+		scene_pass(s, 0.31);
+		now(s, i % 2 ? "RESUME" : "HOLD");
+	}
+	assert_true(batch_settle(&s->b));
+	assert_true(fabs(scene_truth_mm(s, 0)) < 0.25);
+	/* Held with nothing to do: what comes waits. */
+	now(s, "HOLD");
+	scene_pass(s, 1);
+	batch_lines(&s->b, "G1 X10 F6000\n");
+	scene_pass(s, 5);
+	assert_true(scene_truth_mm(s, 0) < 1);
+	now(s, "RESUME");
+	ends_exact(s);
+}
+
+static void test_stop_in_hold(void **state)
+{
+	struct scene *s = under_way(0.1, 100, 1000);
+
+	(void)state;
+	now(s, "HOLD");
+	scene_pass(s, 1);
+	now(s, "M112");
+	scene_pass(s, 1);
+	assert_int_equal(s->b.m->state, MACHINE_SHUTDOWN);
+	assert_int_equal(scene_violations(s), 0);
+	scene_close(s);
+}
+
+/* ---- prints ---- */
+
+struct print {
+	const char *config;
+	const char *overrides[8];
+	struct sample sample;        /* pieces 0: the demo instead */
+	const char *const *commands; /* in between, at random */
+	int holds;
+};
+
+static const char *const feeds[] = { "M220 S%.0f", NULL };
+static const char *const parameters[] = {
+	"M220 S%.0f",
+	"SET_PRESSURE_ADVANCE ADVANCE=0.0%.0f",
+	"SET_PRESSURE_ADVANCE SMOOTH_TIME=0.0%.0f",
+	"SET_INPUT_SHAPER SHAPER_FREQ_X=1%.0f",
+	"SET_INPUT_SHAPER SHAPER_TYPE_X=ei",
+	"SET_INPUT_SHAPER SHAPER_TYPE_X=zv",
+	NULL,
+};
+
+/* One of them, out of band if it is a feed rate, else as a line of the file. */
+static void random_command(struct scene *s, const char *const *commands, uint64_t *seed)
+{
+	char line[80];
+	int n = 0;
+
+	while (commands[n])
+		n++;
+	n = (int)(random_uniform(seed, 0, 1) * n);
+	snprintf(line, sizeof(line), commands[n], random_uniform(seed, 20, 99));
+	if (n == 0)
+		now(s, line);
+	else
+		assert_int_equal(gcode_exec(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
+}
+
+/* As many lines as the machine takes. Returns false at the end of the file. */
+static bool feed(struct scene *s, FILE *f, char line[512], bool *have, int *lines)
+{
+	while (s->b.m->state == MACHINE_READY && machine_accepts(s->b.m)) {
+		if (!*have && (++*lines > DEMO_LINES || !fgets(line, 512, f)))
+			return false;
+		*have = gcode_exec(&s->b.m->gcode, line, strlen(line), (uint32_t)*lines) ==
+			GCODE_AGAIN;
+		if (*have)
+			return true;
+	}
+	return true;
+}
+
+/* The file, held and changed at random. */
+static void print_with_holds(const struct print *p, uint64_t seed)
+{
+	const char *path = p->sample.pieces ? simrun_path("sample.gcode") : DEMO;
+	struct scene *s = scene_open(p->config, p->overrides);
+	struct sample sample = p->sample;
+	char line[512];
+	bool more = true, have = false;
+	int holds = 0, lines = 0;
+	int64_t next_ns;
+	FILE *f;
+
+	assert_non_null(s);
+	if (sample.pieces) {
+		sample.seed = seed;
+		f = simrun_create(path);
+		sample_write(f, &sample);
+		fclose(f);
+	}
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_true(batch_settle(&s->b));
+	next_ns = s->b.now_ns + 100000000;
+	for (int i = 0; more || holds % 2; i++) {
+		assert_true(i < 10000000);
+		if (more)
+			more = feed(s, f, line, &have, &lines);
+		batch_turn(&s->b, more);
+		if (s->b.m->state != MACHINE_READY)
+			fail_msg("%s, seed %llu: %s", p->config, (unsigned long long)seed,
+				 s->b.m->reason);
+		if (s->b.now_ns < next_ns)
+			continue;
+		next_ns = s->b.now_ns + (int64_t)(random_uniform(&seed, 0.005, 0.6) * 1e9);
+		if (random_uniform(&seed, 0, 1) < 0.3) {
+			if (!have && machine_accepts(s->b.m))
+				random_command(s, p->commands, &seed);
+		} else if (holds < 2 * p->holds || holds % 2) {
+			now(s, holds++ % 2 ? "RESUME" : "HOLD");
+		}
+	}
+	fclose(f);
+	printf("%s: %d holds, %.0f s\n", p->config, holds / 2, machine_s(s));
+	assert_true(holds >= p->holds);
+	assert_true(batch_settle(&s->b));
+	assert_int_equal(s->errors, 0);
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+#define SHAPERS \
+	"input_shaper.shaper_freq_x=50.6", "input_shaper.shaper_freq_y=41.8", \
+		"extruder.pressure_advance=0.04"
+
+static const struct print prints[] = {
+	{ .config = CONFIG, .commands = feeds, .holds = 300 },
+	{ .config = "etc/sim-corexy.cfg", .overrides = { SHAPERS }, .commands = feeds, .holds = 300 },
+	{ .config = "etc/sim-corexy.cfg",
+	  .overrides = { SHAPERS },
+	  .commands = parameters,
+	  .holds = 300 },
+	{ .config = CONFIG,
+	  .overrides = { SHAPERS, "stepd.horizon_ms=20", "stepd.low_water_ms=10" },
+	  .commands = parameters,
+	  .holds = 300 },
+	{ .config = "etc/sim-delta.cfg",
+	  .sample = { .far_mm = 129, .low_mm = 0, .high_mm = 120, .pieces = 150, .axes = 2 },
+	  .overrides = { "extruder.pressure_advance=0.04" },
+	  .commands = feeds,
+	  .holds = 50 },
+	{ .config = "etc/sim-polar.cfg",
+	  .sample = { .least_mm = 0.3, .far_mm = 149, .high_mm = 100, .pieces = 150, .axes = 2 },
+	  .commands = feeds,
+	  .holds = 50 },
+	{ .config = "etc/sim-rotary_delta.cfg",
+	  .sample = { .far_mm = 120, .low_mm = 10, .high_mm = 100, .pieces = 150, .axes = 2 },
+	  .commands = feeds,
+	  .holds = 50 },
+	{ .config = "etc/sim-winch.cfg",
+	  .sample = { .far_mm = 900, .high_mm = 900, .pieces = 80, .axes = 2 },
+	  .commands = feeds,
+	  .holds = 50 },
+};
+
+static void test_print(void **state)
+{
+	unsigned long seed = simrun_seed(1);
+
+	(void)state;
+	for (unsigned n = 0; n < simrun_size(); n++)
+		for (size_t i = 0; i < sizeof(prints) / sizeof(*prints); i++)
+			print_with_holds(&prints[i], seed + n);
+}
+
+/* A file that holds and does not resume in time ends with an error, not never. */
+static void test_held_file(void **state)
+{
+	struct scene *s = under_way(0.1, 100, 1000);
+
+	(void)state;
+	batch_lines(&s->b, "HOLD\n");
+	batch_settle(&s->b);
+	assert_non_null(strstr(s->b.error, "held"));
+	scene_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hold),      cmocka_unit_test(test_feed),
+		cmocka_unit_test(test_waits),     cmocka_unit_test(test_stop_in_hold),
+		cmocka_unit_test(test_held_file), cmocka_unit_test(test_print),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
