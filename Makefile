@@ -60,7 +60,7 @@ DAEMON_SRC = $(filter-out daemon/main.c,$(wildcard daemon/*.c daemon/*/*.c))
 # Code that tests and benches share: every other folder of tests/.
 TESTLIB_SRC = $(filter-out $(addprefix tests/,$(addsuffix /%,unit sim stress live fuzz guest)), \
 	$(wildcard tests/*/*.c))
-MAIN_SRC = $(wildcard daemon/main.c mcu/boards/sim/main.c)
+MAIN_SRC = $(wildcard daemon/main.c mcu/boards/sim/main.c mcu/tools/*.c)
 TEST_SRC = $(wildcard tests/unit/test_*.c tests/sim/sim_*.c)
 STRESS_SRC = $(wildcard tests/stress/*.c)
 LIVE_SRC = $(wildcard tests/live/*.c)
@@ -145,6 +145,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BUILD)/libtest.a $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD) $(link) $(LDLIBS)
 
+include mcu/firmware.mk
+
 ## packages: install the Debian packages that building and testing need
 packages:
 	@etc/install-packages build test lint
@@ -225,7 +227,7 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## \([a-z-]*\): \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^## \([a-z-]*\): \(.*\)/  \1\t\2/p' Makefile mcu/firmware.mk | expand -t 14
 	@echo 'Variables: BUILD=dir OPT=-O2 SAN=address,undefined WERROR=-Werror SIZE=n SEED=n FUZZ_S=s CROSS=prefix- V=1'
 
 # For scripts: `make -s print-TEST_BIN`.
@@ -233,7 +235,7 @@ print-%:
 	@printf '%s\n' $($*)
 
 export SIZE
-.PHONY: all tests-build stress-build live-build fuzz-build bench-build rtcore-build packages check unit \
+.PHONY: all firmware tests-build stress-build live-build fuzz-build bench-build rtcore-build packages check unit \
 	sim asan stress tsan live fuzz lint tidy check-arm bench demo fmt compdb install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -9,7 +9,7 @@
  */
 static inline bool vlq_fits(uint32_t v, unsigned int shift)
 {
-	return v + (32u << shift) < 128u << shift;
+	return v + (UINT32_C(32) << shift) < UINT32_C(128) << shift;
 }
 
 static inline uint8_t *vlq_put(uint8_t *p, uint32_t v)
@@ -82,7 +82,7 @@ static uint32_t field_value(uint8_t type, const void *field)
 	}
 }
 
-size_t wire_encode(uint8_t *buf, size_t cap, int16_t wire_id, const struct msg_desc *desc,
+size_t wire_encode(uint8_t *buf, size_t cap, int16_t wire_id, const WIRE_ROM struct msg_desc *desc,
 		   const void *msg)
 {
 	uint8_t small[WIRE_VLQ_MAX];
@@ -163,7 +163,7 @@ static const uint8_t *field_get(uint8_t type, const uint8_t *p, const uint8_t *e
 	return p;
 }
 
-int wire_decode(const struct msg_desc *desc, const uint8_t *bytes, size_t len, void *msg)
+int wire_decode(const WIRE_ROM struct msg_desc *desc, const uint8_t *bytes, size_t len, void *msg)
 {
 	const uint8_t *p = bytes, *end = bytes + len;
 

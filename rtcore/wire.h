@@ -32,6 +32,15 @@ enum {
 	WIRE_QUEUE_STEP_MAX = 15,
 };
 
+/* Tables of constants: where flash is an address space of its own, they stay there, and the names of
+ * messages, which only hosts need, are left out. */
+#ifdef __AVR__
+#define WIRE_ROM __flash
+#else
+#define WIRE_ROM
+#define WIRE_NAMES
+#endif
+
 /* ---- messages: generated from messages.def ---- */
 
 enum msg_kind { MSG_COMMAND, MSG_RESPONSE };
@@ -75,10 +84,12 @@ union msg_any {
 };
 
 struct msg_desc {
+#ifdef WIRE_NAMES
 	const char *name;   /* "queue_step" */
 	const char *format; /* "queue_step oid=%c interval=%u count=%hu add=%hi", exact */
-	uint8_t kind;       /* enum msg_kind */
-	uint8_t flags;      /* MSG_IN_SHUTDOWN, MSG_EXTENSION */
+#endif
+	uint8_t kind;  /* enum msg_kind */
+	uint8_t flags; /* MSG_IN_SHUTDOWN, MSG_EXTENSION */
 	uint8_t field_count;
 	uint8_t size;                     /* of struct msg_<name> */
 	uint8_t types[WIRE_FIELDS_MAX];   /* enum msg_field_type */
@@ -86,7 +97,7 @@ struct msg_desc {
 };
 
 /* Indexed by enum msg_id. */
-extern const struct msg_desc msg_table[MSG_ID_COUNT];
+extern const WIRE_ROM struct msg_desc msg_table[MSG_ID_COUNT];
 
 /* The message with exactly this format string, or with this name: enum msg_id, or -1. Linear. */
 int wire_find_format(const char *format);
@@ -108,7 +119,7 @@ const uint8_t *wire_get_id(const uint8_t *p, const uint8_t *end, int16_t *wire_i
 
 /* Encode id and fields of *msg (a struct msg_<name> that fits desc) into buf[0..cap).
  * Returns: bytes written, or 0 if they do not fit. */
-size_t wire_encode(uint8_t *buf, size_t cap, int16_t wire_id, const struct msg_desc *desc,
+size_t wire_encode(uint8_t *buf, size_t cap, int16_t wire_id, const WIRE_ROM struct msg_desc *desc,
 		   const void *msg);
 
 /* The same for the message that is nearly all of the traffic. buf has WIRE_QUEUE_STEP_MAX bytes.
@@ -118,7 +129,7 @@ size_t wire_encode_queue_step(uint8_t *buf, int16_t wire_id, const struct msg_qu
 /* Decode the fields that follow an id. Integers are truncated to their type; strings point into
  * bytes. Returns: bytes read, 0..len, or -1 if they are cut off or malformed (then *msg is
  * partly written). */
-int wire_decode(const struct msg_desc *desc, const uint8_t *bytes, size_t len, void *msg);
+int wire_decode(const WIRE_ROM struct msg_desc *desc, const uint8_t *bytes, size_t len, void *msg);
 
 /* ---- frames ---- */
 

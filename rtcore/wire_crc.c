@@ -58,7 +58,7 @@ uint16_t wire_crc(const uint8_t *bytes, size_t len)
 #else
 
 /* Entry i is i shifted out, four bits, through the reflected polynomial 0x8408. */
-static const uint16_t crc_nibble[16] = {
+static const WIRE_ROM uint16_t crc_nibble[16] = {
 	0x0000, 0x1081, 0x2102, 0x3183, 0x4204, 0x5285, 0x6306, 0x7387,
 	0x8408, 0x9489, 0xa50a, 0xb58b, 0xc60c, 0xd68d, 0xe70e, 0xf78f,
 };

@@ -43,11 +43,14 @@
 #define FIELD_OFFSET(m, f) offsetof(m, NAME_OF f),
 #define FIELD_ONE(m, f) +1
 
+#ifdef WIRE_NAMES
+#define NAMES(msg, ...) .name = #msg, .format = #msg MAP(FIELD_FORMAT, __VA_ARGS__),
+#else
+#define NAMES(msg, ...)
+#endif
 #define MSG(msg, msg_kind, msg_flags, fields) \
 	[MSG_ID_##msg] = { \
-		.name = #msg, \
-		.format = #msg MAP(FIELD_FORMAT, struct msg_##msg fields), \
-		.kind = MSG_##msg_kind, \
+		NAMES(msg, struct msg_##msg fields).kind = MSG_##msg_kind, \
 		.flags = msg_flags, \
 		.field_count = 0 MAP(FIELD_ONE, struct msg_##msg fields), \
 		.size = sizeof(struct msg_##msg), \
@@ -56,13 +59,14 @@
 	},
 #define F(type, name) , (type, name)
 
-const struct msg_desc msg_table[MSG_ID_COUNT] = {
+const WIRE_ROM struct msg_desc msg_table[MSG_ID_COUNT] = {
 #include "messages.def"
 };
 
 /* stepd's own ids are enum msg_id: the two fixed ones must come out right. */
 _Static_assert(MSG_ID_identify_response == 0 && MSG_ID_identify == 1, "fixed message ids");
 
+#ifdef WIRE_NAMES
 int wire_find_format(const char *format)
 {
 	for (int i = 0; i < MSG_ID_COUNT; i++)
@@ -78,6 +82,7 @@ int wire_find_name(const char *name)
 			return i;
 	return -1;
 }
+#endif
 
 void wire_dict_init(struct wire_dict *dict)
 {

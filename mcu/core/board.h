@@ -4,6 +4,7 @@
  * A board implements these functions, calls mcu_init(), feeds received bytes to mcu_receive(), runs
  * due timers (mcu_run(), or mcu_sched_run() from its timer interrupt) and mcu_task() from its main
  * loop. struct board is the board's own; a chip with one instance may ignore the pointer.
+ * The core calls all but board_send() locked (board_lock()), or from a timer.
  * Pins are numbered as in the board's dictionary ("pin" enumeration). The core calls set-up
  * functions before anything else on a pin; a false return becomes an orderly shutdown.
  * Units: clock = ticks of CLOCK_FREQ, low 32 bits.
@@ -33,6 +34,28 @@ bool board_gpio_setup_out(struct board *b, uint16_t pin, bool level);
 bool board_gpio_setup_in(struct board *b, uint16_t pin, int8_t pull_up);
 void board_gpio_write(struct board *b, uint16_t pin, bool level);
 bool board_gpio_read(struct board *b, uint16_t pin);
+
+#ifdef MCU_BOARD_FAST
+/* A header of the board's, for chips: in place of what follows, board_lock(), board_unlock() and
+ * board_timers_changed() as here and what mcu_step_fast.h asks for, all inline. */
+#include MCU_BOARD_FAST
+#else
+/* Between these two no timer runs; not nested. A board in virtual time is never interrupted. */
+static inline void board_lock(struct board *b)
+{
+	(void)b;
+}
+static inline void board_unlock(struct board *b)
+{
+	(void)b;
+}
+
+/* The first timer in the list is a new one. Locked, or from a timer. */
+static inline void board_timers_changed(struct board *b)
+{
+	(void)b;
+}
+#endif
 
 /* A step of a stepper: like board_gpio_write() of its step pin. For observers the stepper and the
  * direction (as in set_next_step_dir) are there too. The end of the pulse, where it has one, is a

@@ -29,11 +29,13 @@ static void send_empty(struct mcu *m)
 void mcu_send(struct mcu *m, enum msg_id id, const void *msg)
 {
 	uint8_t frame[WIRE_FRAME_MAX];
-	size_t len = wire_encode(frame + WIRE_HEADER, WIRE_PAYLOAD_MAX, (int16_t)id, &msg_table[id],
-				 msg);
+	size_t len;
 
+	board_unlock(m->board);
+	len = wire_encode(frame + WIRE_HEADER, WIRE_PAYLOAD_MAX, (int16_t)id, &msg_table[id], msg);
 	if (len)
 		board_send(m->board, frame, wire_frame_finish(frame, m->rx_seq, len));
+	board_lock(m->board);
 }
 
 /* ---- shutdown ---- */
@@ -70,6 +72,7 @@ static void carry_out_shutdown(struct mcu *m)
 
 void mcu_task(struct mcu *m)
 {
+	board_lock(m->board);
 	if (m->attention & MCU_ATTN_SHUTDOWN)
 		carry_out_shutdown(m);
 	if (m->attention & MCU_ATTN_TRSYNC) {
@@ -84,12 +87,13 @@ void mcu_task(struct mcu *m)
 		m->attention &= (uint8_t)~MCU_ATTN_STATS;
 		mcu_stats_task(m);
 	}
+	board_unlock(m->board);
 }
 
 void mcu_run(struct mcu *m, uint32_t until)
 {
 	for (;;) {
-		mcu_sched_run(m, until);
+		mcu_sched_run(m, until, UINT8_MAX);
 		if (!(m->attention & (uint8_t)~MCU_ATTN_BOARD))
 			break;
 		mcu_task(m);
@@ -100,34 +104,43 @@ void mcu_run(struct mcu *m, uint32_t until)
 
 /* ---- receiving ---- */
 
+/* Do what a command says; locked. */
+static void execute(struct mcu *m, int16_t id, const union msg_any *msg)
+{
+	if (m->is_shutdown && !(msg_table[id].flags & MSG_IN_SHUTDOWN)) {
+		struct msg_is_shutdown answer = { .static_string_id = m->reason };
+
+		mcu_send(m, MSG_ID_is_shutdown, &answer);
+		return;
+	}
+	mcu_handlers[id](m, msg);
+}
+
 /* Run one command. Returns: the byte after it, or NULL after a shutdown or reset: nothing more
  * of this frame is to be run. */
 static const uint8_t *run_command(struct mcu *m, const uint8_t *p, const uint8_t *end)
 {
 	union msg_any msg;
 	int16_t id = -1;
-	int len;
+	enum mcu_reason wrong = MCU_REASON_NONE;
+	int len = 0;
+	bool stop;
 
 	p = wire_get_id(p, end, &id);
-	if (!p || id < 0 || id >= MSG_ID_COUNT || !mcu_handlers[id]) {
-		mcu_shutdown(m, p ? MCU_REASON_COMMAND_UNKNOWN : MCU_REASON_COMMAND_PARSER);
-		return NULL;
-	}
-	len = wire_decode(&msg_table[id], p, (size_t)(end - p), &msg);
-	if (len < 0) {
-		mcu_shutdown(m, MCU_REASON_COMMAND_PARSER);
-		return NULL;
-	}
-	if (m->is_shutdown && !(msg_table[id].flags & MSG_IN_SHUTDOWN)) {
-		struct msg_is_shutdown answer = { .static_string_id = m->reason };
-
-		mcu_send(m, MSG_ID_is_shutdown, &answer);
-		return p + len;
-	}
-	mcu_handlers[id](m, &msg);
-	if (m->halted || (m->attention & MCU_ATTN_SHUTDOWN))
-		return NULL;
-	return p + len;
+	if (!p)
+		wrong = MCU_REASON_COMMAND_PARSER;
+	else if (id < 0 || id >= MSG_ID_COUNT || !mcu_handlers[id])
+		wrong = MCU_REASON_COMMAND_UNKNOWN;
+	else if ((len = wire_decode(&msg_table[id], p, (size_t)(end - p), &msg)) < 0)
+		wrong = MCU_REASON_COMMAND_PARSER;
+	board_lock(m->board);
+	if (wrong)
+		mcu_shutdown(m, wrong);
+	else
+		execute(m, id, &msg);
+	stop = wrong || m->halted || (m->attention & MCU_ATTN_SHUTDOWN);
+	board_unlock(m->board);
+	return stop ? NULL : p + len;
 }
 
 /* A valid frame: with the n that is expected it is run and acknowledged, otherwise only answered
@@ -136,6 +149,7 @@ static void take_frame(struct mcu *m, const struct wire_frame *frame)
 {
 	const uint8_t *p = frame->payload;
 	const uint8_t *end = p + frame->payload_len;
+	bool shut;
 
 	m->nak_sent = false;
 	if (frame->seq != m->rx_seq) {
@@ -145,12 +159,10 @@ static void take_frame(struct mcu *m, const struct wire_frame *frame)
 	m->rx_seq = (m->rx_seq + 1) & WIRE_SEQ_MASK;
 	while (p && p < end)
 		p = run_command(m, p, end);
-	if (m->attention & MCU_ATTN_SHUTDOWN) {
-		mcu_task(m); /* the shutdown message stands in for the acknowledgement */
-		return;
-	}
+	/* the shutdown message stands in for the acknowledgement */
+	shut = m->attention & MCU_ATTN_SHUTDOWN;
 	mcu_task(m);
-	if (!m->halted)
+	if (!shut && !m->halted)
 		send_empty(m);
 }
 
@@ -183,8 +195,10 @@ void mcu_init(struct mcu *m, const struct mcu_cfg *cfg)
 	memset(&starting, 0, sizeof(starting));
 	m->cfg = *cfg;
 	m->board = cfg->board;
+	board_lock(m->board);
 	wire_rx_init(&m->rx);
 	m->sched.clock = (uint32_t)cfg->clock;
 	mcu_stats_init(m);
 	mcu_send(m, MSG_ID_starting, &starting);
+	board_unlock(m->board);
 }

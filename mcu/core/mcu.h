@@ -5,7 +5,8 @@
  * in one process. No malloc, no globals, no clock but the board's.
  * Owner:   the board places struct mcu, the arena and the dictionary; they outlive the instance.
  * Threads: one at a time. On a chip, timers run in an interrupt: they never send, they set a bit
- *          of attention, and mcu_task() sends from the main loop.
+ *          of attention, and mcu_task() sends from the main loop. Commands and tasks run locked
+ *          (board_lock()), but for decoding, encoding and sending.
  * Errors:  whatever the host sends wrong ends in mcu_shutdown() with a reason, as hosts expect.
  */
 #ifndef MCU_MCU_H
@@ -69,7 +70,7 @@ struct mcu_cfg {
 	struct board *board;
 	void *arena; /* oids, their objects, move slots; aligned for anything */
 	size_t arena_size;
-	const uint8_t *dict; /* compressed dictionary, as identify serves it */
+	const WIRE_ROM uint8_t *dict; /* compressed dictionary, as identify serves it */
 	size_t dict_len;
 	uint32_t freq_hz;
 	uint16_t move_count_max; /* 1..MCU_MOVES_MAX */
@@ -105,12 +106,11 @@ struct mcu {
 	/* 64-bit clock and load statistics; see mcu_stats.c */
 	struct mcu_timer stats_timer;
 	uint32_t clock_high, clock_low;
-	uint32_t stats_clock; /* of the last pass */
-	uint64_t stats_ticks; /* since the last report */
 	uint32_t stats_count, stats_sum, stats_sumsq;
+	uint8_t stats_passes; /* of the timer, since the last report */
 };
 
-/* Start the firmware: everything forgotten, `starting` is sent. cfg is copied. */
+/* Start the firmware: everything forgotten, `starting` is sent. cfg is copied. Leaves unlocked. */
 void mcu_init(struct mcu *m, const struct mcu_cfg *cfg);
 
 /* Bytes from the host, any content. Commands run at once and answers go to board_send(). */
@@ -127,7 +127,8 @@ void mcu_run(struct mcu *m, uint32_t until);
  * the running timer or command has returned. */
 void mcu_shutdown(struct mcu *m, enum mcu_reason reason);
 
-/* Send one response. msg: struct msg_<name> of id. From commands and tasks only. */
+/* Send one response. msg: struct msg_<name> of id. From commands and tasks only: timers may run
+ * meanwhile. */
 void mcu_send(struct mcu *m, enum msg_id id, const void *msg);
 
 /* The 64-bit clock now. */
@@ -159,7 +160,7 @@ void *mcu_oid_next(const struct mcu *m, uint16_t *oid, enum mcu_oid_type type);
 typedef void mcu_handler_fn(struct mcu *m, const union msg_any *msg);
 
 /* The handler of each command that this firmware has, NULL for any other id. */
-extern mcu_handler_fn *const mcu_handlers[MSG_ID_COUNT];
+extern mcu_handler_fn *const WIRE_ROM mcu_handlers[MSG_ID_COUNT];
 
 /* Every handler: void mcu_cmd_<name>(struct mcu *m, const struct msg_<name> *msg). */
 #define HANDLER(name) void mcu_cmd_##name(struct mcu *m, const struct msg_##name *msg);

@@ -118,9 +118,10 @@ void mcu_cmd_config_analog_in(struct mcu *m, const struct msg_config_analog_in *
 /* Sums fit 16 bits by the host's choice; times must move on, and a sample must end before the next. */
 static bool query_valid(const struct msg_query_analog_in *q)
 {
-	uint64_t busy_ticks = (uint64_t)q->sample_ticks * (q->sample_count - 1u);
+	uint8_t gaps = (uint8_t)(q->sample_count - 1);
 
-	return q->rest_ticks && q->rest_ticks <= INT32_MAX && busy_ticks < q->rest_ticks &&
+	return q->rest_ticks && q->rest_ticks <= INT32_MAX &&
+	       (!gaps || q->sample_ticks <= (q->rest_ticks - 1) / gaps) &&
 	       q->bytes_per_report >= 2 && q->bytes_per_report <= ADC_REPORT_MAX &&
 	       q->bytes_per_report % 2 == 0;
 }

@@ -11,9 +11,12 @@ void mcu_cmd_identify(struct mcu *m, const struct msg_identify *msg)
 	size_t left = msg->offset < m->cfg.dict_len ? m->cfg.dict_len - msg->offset : 0;
 	uint8_t count = msg->count < IDENTIFY_DATA_MAX ? msg->count : IDENTIFY_DATA_MAX;
 	struct msg_identify_response answer = { .offset = msg->offset };
+	uint8_t data[IDENTIFY_DATA_MAX]; /* the dictionary may be in another address space */
 
 	answer.data.len = left < count ? (uint8_t)left : count;
-	answer.data.data = m->cfg.dict + (answer.data.len ? msg->offset : 0);
+	answer.data.data = data;
+	for (uint8_t i = 0; i < answer.data.len; i++)
+		data[i] = m->cfg.dict[(size_t)msg->offset + i];
 	mcu_send(m, MSG_ID_identify_response, &answer);
 }
 

@@ -115,6 +115,20 @@ static void put_enumerations(struct text *t, const struct mcu_dict_info *info)
 	close_object(t);
 }
 
+/* "bus:PA0,PA1" becomes "RESERVE_PINS_bus":"PA0,PA1". */
+static void put_reserve(struct text *t, const char *reserve)
+{
+	char key[32] = "RESERVE_PINS_";
+	const char *pins = strchr(reserve, ':');
+	size_t n = strlen(key), len = pins ? (size_t)(pins - reserve) : 0;
+
+	if (!pins || n + len >= sizeof(key))
+		return;
+	memcpy(key + n, reserve, len);
+	key[n + len] = '\0';
+	put_string(t, key, pins + 1);
+}
+
 size_t mcu_dict_json(char *buf, size_t cap, const struct mcu_dict_info *info)
 {
 	struct text t = { .buf = buf, .cap = cap };
@@ -135,6 +149,10 @@ size_t mcu_dict_json(char *buf, size_t cap, const struct mcu_dict_info *info)
 	put_int(&t, "STATS_SUMSQ_BASE", MCU_STATS_SUMSQ_BASE);
 	put_int(&t, "RECEIVE_WINDOW", MCU_RECEIVE_WINDOW);
 	put_int(&t, "STEPPER_STEP_BOTH_EDGE", 1);
+	if (info->serial_baud)
+		put_int(&t, "SERIAL_BAUD", info->serial_baud);
+	if (info->reserve)
+		put_reserve(&t, info->reserve);
 	close_object(&t);
 	put(&t, "}");
 	if (t.len >= cap)

@@ -28,7 +28,9 @@ struct mcu_dict_info {
 	uint32_t adc_max, pwm_max;
 	const struct mcu_dict_pins *pins;
 	size_t pin_count;
-	bool no_extensions; /* leave out what only stepd's own firmware has */
+	uint32_t serial_baud; /* 0: not a serial line */
+	const char *reserve;  /* "serial:PD0,PD1": pins that the link needs; or NULL */
+	bool no_extensions;   /* leave out what only stepd's own firmware has */
 };
 
 /* Write the text into buf[0..cap), with a final NUL. Returns: its length, or 0 if it does not fit. */

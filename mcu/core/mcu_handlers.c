@@ -9,7 +9,7 @@
 	}
 #include "mcu_handlers.def"
 
-mcu_handler_fn *const mcu_handlers[MSG_ID_COUNT] = {
+mcu_handler_fn *const WIRE_ROM mcu_handlers[MSG_ID_COUNT] = {
 #define HANDLER(name) [MSG_ID_##name] = call_##name,
 #include "mcu_handlers.def"
 };

@@ -3,16 +3,9 @@
 
 #include "board.h"
 #include "mcu.h"
-
-static inline void insert(struct mcu_sched *s, struct mcu_timer *timer)
-{
-	struct mcu_timer **at = &s->head;
-
-	while (*at && mcu_clock_diff((*at)->clock, timer->clock) <= 0)
-		at = &(*at)->next;
-	timer->next = *at;
-	*at = timer;
-}
+#ifdef MCU_BOARD_FAST
+#include "mcu_step_fast.h"
+#endif
 
 void mcu_sched_add(struct mcu *m, struct mcu_timer *timer)
 {
@@ -20,7 +13,9 @@ void mcu_sched_add(struct mcu *m, struct mcu_timer *timer)
 		mcu_shutdown(m, MCU_REASON_TIMER_TOO_CLOSE);
 		return;
 	}
-	insert(&m->sched, timer);
+	mcu_sched_insert(&m->sched.head, timer);
+	if (m->sched.head == timer)
+		board_timers_changed(m->board);
 }
 
 void mcu_sched_del(struct mcu *m, struct mcu_timer *timer)
@@ -33,15 +28,21 @@ void mcu_sched_del(struct mcu *m, struct mcu_timer *timer)
 		*at = timer->next;
 }
 
-void mcu_sched_run(struct mcu *m, uint32_t until)
+void mcu_sched_run(struct mcu *m, uint32_t until, uint8_t stop)
 {
 	struct mcu_sched *s = &m->sched;
 
-	while (!m->attention) {
+	while (!(m->attention & stop)) {
 		struct mcu_timer *timer = s->head;
 
 		if (!timer || mcu_clock_diff(timer->clock, until) > 0)
 			break;
+#ifdef MCU_BOARD_FAST
+		if (timer->fn == MCU_STEP_FAST) {
+			mcu_step_pass(m, until);
+			continue;
+		}
+#endif
 		s->head = timer->next;
 		s->clock = timer->clock;
 		if (!timer->fn(m, timer))
@@ -50,6 +51,6 @@ void mcu_sched_run(struct mcu *m, uint32_t until)
 			mcu_shutdown(m, MCU_REASON_TIMER_IN_PAST);
 			break;
 		}
-		insert(s, timer);
+		mcu_sched_insert(&s->head, timer);
 	}
 }

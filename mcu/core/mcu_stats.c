@@ -2,7 +2,7 @@
 /* mcu_stats.c - the upper half of the clock, and the load report about every 5 s.
  *
  * One timer serves both: it must run at least once in 2^31 ticks, so that the low half is never
- * seen to wrap twice. */
+ * seen to wrap twice. Above 214 MHz it runs more often than every 5 s. */
 #include "board.h"
 #include "mcu.h"
 
@@ -24,7 +24,6 @@ void mcu_stats_init(struct mcu *m)
 
 	m->clock_high = (uint32_t)(m->cfg.clock >> 32);
 	m->clock_low = now;
-	m->stats_clock = now;
 	m->stats_timer.fn = stats_event;
 	m->stats_timer.clock = now;
 	(void)stats_event(m, &m->stats_timer); /* sets the first time */
@@ -45,28 +44,26 @@ uint64_t mcu_clock64(struct mcu *m)
 /* One pass of the main loop took this long, from a task's start. */
 static void account(struct mcu *m, uint32_t ticks)
 {
-	uint64_t square = (uint64_t)ticks * ticks / MCU_STATS_SUMSQ_BASE;
-	uint64_t sumsq = m->stats_sumsq + square;
+	/* ticks² / 256 */
+	uint32_t base = ticks / 16;
+	uint32_t square = base <= UINT16_MAX ? base * base : UINT32_MAX;
+	uint32_t room = UINT32_MAX - m->stats_sumsq;
 
 	m->stats_count++;
 	m->stats_sum += ticks;
-	m->stats_sumsq = sumsq < UINT32_MAX ? (uint32_t)sumsq : UINT32_MAX;
+	m->stats_sumsq += square < room ? square : room;
 }
 
 void mcu_stats_task(struct mcu *m)
 {
 	uint32_t start = board_clock(m->board);
-	uint64_t due = (uint64_t)m->cfg.freq_hz * STATS_PERIOD_S;
 	struct msg_stats msg;
 
 	(void)mcu_clock64(m);
 	account(m, board_clock(m->board) - start);
-	/* above 214 MHz the timer runs more often than the report is due */
-	m->stats_ticks += start - m->stats_clock;
-	m->stats_clock = start;
-	if (m->stats_ticks < due)
+	if (m->stats_passes++ < m->cfg.freq_hz / (PERIOD_TICKS_MAX / STATS_PERIOD_S))
 		return;
-	m->stats_ticks = 0;
+	m->stats_passes = 0;
 	msg = (struct msg_stats){
 		.count = m->stats_count,
 		.sum = m->stats_sum,

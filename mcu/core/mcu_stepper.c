@@ -4,68 +4,46 @@
  * The first step of a run comes `interval` after the previous step, and the interval grows by `add`
  * after each. Both may have a fraction (queue_step_frac): they are added up with 32 bits of it, from the
  * whole clock of the step before the run on, and each step comes at the clock nearest to the sum.
+ * On a chip most steppers step in batches instead (mcu_step_fast.h).
  * Steps keep to their clocks; one that would come before the driver's minimum pulse
  * and pause have passed is delayed, and the following ones catch up, unless they are over 1 ms late.
  */
-#include "board.h"
-#include "mcu.h"
-#include "mcu_trsync.h"
-
-struct mcu_stepper {
-	struct mcu_timer timer; /* queued exactly while count > 0 or a pulse is active */
-	/* Of the next step, as commanded, plus half a tick; in 2^-32 ticks, as the next two are: */
-	uint64_t step_clock;
-	uint64_t interval, add; /* modulo 2^64 */
-	uint32_t pulse_ticks;
-	uint16_t count; /* steps of this run that are still to come */
-	uint16_t step_pin, dir_pin;
-	uint8_t oid;
-	bool both_edges;
-	bool level;      /* of the step pin; the active level if !both_edges */
-	bool dir;        /* of the pin and of this run */
-	bool next_dir;   /* of runs that are queued from now on */
-	bool need_reset; /* stopped: drop runs until reset_step_clock */
-	uint32_t lag_max_ticks;
-	uint32_t position; /* after this run, modulo 2^32 */
-	struct mcu_moveq queue;
-	struct mcu_signal stop_signal;
-};
-
-static bool pulse_start(struct mcu *m, struct mcu_timer *timer);
+#ifdef MCU_BOARD_FAST
+#include "mcu_step_fast.h"
+#else
+#include "mcu_stepper.h"
+#endif
 
 enum {
 	SHIFT_MAX = 16, /* of queue_step_frac: the add's unit is then 2^-32 ticks */
 };
 
-static inline uint32_t clock_of(const struct mcu_stepper *s)
+/* v 2^-shift, shift 1 to 32: the integer part and, in *frac, what is behind the point. */
+static uint32_t split(uint32_t v, uint8_t shift, bool negative, uint32_t *frac)
 {
-	return (uint32_t)(s->step_clock >> 32);
+	uint32_t sign = negative ? UINT32_MAX : 0;
+
+	*frac = v << (32 - shift);
+	return shift < 32 ? v >> shift | (sign << (32 - shift)) : sign;
 }
 
-/* The step clock is this one, and all that came before it is done. */
-static inline void set_clock(struct mcu_stepper *s, uint32_t clock)
-{
-	s->step_clock = (uint64_t)clock << 32 | UINT32_C(1) << 31;
-}
-
-/* The next step of the same run. */
-static inline void advance(struct mcu_stepper *s)
-{
-	s->step_clock += s->interval;
-	s->interval += s->add;
-}
-
-/* Make the first queued run current. Returns: false if there is none, and then count is 0. */
-static bool load_next(struct mcu *m, struct mcu_stepper *s)
+bool mcu_stepper_load(struct mcu *m, struct mcu_stepper *s)
 {
 	struct mcu_move *move = mcu_moveq_pop(&s->queue);
+	uint8_t shift;
 
 	if (!move)
 		return false;
-	s->interval = (uint64_t)move->interval << (32 - move->step.shift);
-	s->add = (uint64_t)move->step.add << (32 - 2 * move->step.shift);
-	set_clock(s, clock_of(s));
-	advance(s);
+	shift = move->step.shift;
+	s->frac = shift;
+	s->interval = move->interval;
+	s->add = (uint32_t)move->step.add;
+	if (shift) {
+		s->interval = split(s->interval, shift, false, &s->interval_frac);
+		s->add = split(s->add, (uint8_t)(2 * shift), move->step.add < 0, &s->add_frac);
+		s->clock_frac = UINT32_C(1) << 31; /* rounds to the nearest clock */
+	}
+	mcu_stepper_advance(s, &s->clock);
 	s->count = move->step.count;
 	if (s->dir != move->step.dir) {
 		s->dir = move->step.dir;
@@ -76,19 +54,18 @@ static bool load_next(struct mcu *m, struct mcu_stepper *s)
 	return true;
 }
 
-/* After a step, with clock as the earliest for the next one. Returns: false if there is none. */
+/* After a step, with clock_min as the earliest for the next one. Returns: false if there is none. */
 static inline bool plan_next(struct mcu *m, struct mcu_stepper *s, uint32_t clock_min)
 {
 	int32_t lag;
 
-	if (s->count) {
-		advance(s);
-	} else if (!load_next(m, s)) {
+	if (s->count)
+		mcu_stepper_advance(s, &s->clock);
+	else if (!mcu_stepper_load(m, s))
 		return false;
-	}
-	lag = mcu_clock_diff(clock_min, clock_of(s));
+	lag = mcu_clock_diff(clock_min, s->clock);
 	if (lag <= 0) {
-		s->timer.clock = clock_of(s);
+		s->timer.clock = s->clock;
 	} else if ((uint32_t)lag <= s->lag_max_ticks) {
 		s->timer.clock = clock_min;
 	} else {
@@ -105,8 +82,10 @@ static bool edge_event(struct mcu *m, struct mcu_timer *timer)
 	s->level = !s->level;
 	board_step(m->board, s->step_pin, s->level, s->oid, s->dir);
 	s->count--;
-	return plan_next(m, s, timer->clock + s->pulse_ticks);
+	return plan_next(m, s, board_clock(m->board) + s->pulse_ticks);
 }
+
+static bool pulse_start(struct mcu *m, struct mcu_timer *timer);
 
 static bool pulse_end(struct mcu *m, struct mcu_timer *timer)
 {
@@ -114,7 +93,7 @@ static bool pulse_end(struct mcu *m, struct mcu_timer *timer)
 
 	board_gpio_write(m->board, s->step_pin, !s->level);
 	timer->fn = pulse_start;
-	return plan_next(m, s, timer->clock + s->pulse_ticks);
+	return plan_next(m, s, board_clock(m->board) + s->pulse_ticks);
 }
 
 static bool pulse_start(struct mcu *m, struct mcu_timer *timer)
@@ -124,7 +103,7 @@ static bool pulse_start(struct mcu *m, struct mcu_timer *timer)
 	board_step(m->board, s->step_pin, s->level, s->oid, s->dir);
 	s->count--;
 	timer->fn = pulse_end;
-	timer->clock += s->pulse_ticks;
+	timer->clock = board_clock(m->board) + s->pulse_ticks;
 	return true;
 }
 
@@ -145,7 +124,8 @@ static void stop(struct mcu *m, struct mcu_stepper *s)
 	board_gpio_write(m->board, s->dir_pin, false);
 	if (s->both_edges)
 		return;
-	s->timer.fn = pulse_start;
+	if (s->timer.fn == pulse_end)
+		s->timer.fn = pulse_start;
 	board_gpio_write(m->board, s->step_pin, !s->level);
 }
 
@@ -179,8 +159,16 @@ void mcu_cmd_config_stepper(struct mcu *m, const struct msg_config_stepper *msg)
 	s->level = !s->both_edges && !invert;
 	s->timer.fn = s->both_edges ? edge_event : pulse_start;
 	if (!board_gpio_setup_out(m->board, s->step_pin, invert) ||
-	    !board_gpio_setup_out(m->board, s->dir_pin, false))
+	    !board_gpio_setup_out(m->board, s->dir_pin, false)) {
 		mcu_oid_fail(m, msg->oid, MCU_REASON_NOT_A_PIN);
+		return;
+	}
+#ifdef MCU_BOARD_FAST
+	if (s->pulse_ticks > BOARD_STEP_TICKS)
+		return;
+	s->timer.fn = MCU_STEP_FAST;
+	board_line_init(&s->line, s->step_pin, s->both_edges);
+#endif
 }
 
 void mcu_cmd_reset_step_clock(struct mcu *m, const struct msg_reset_step_clock *msg)
@@ -193,7 +181,7 @@ void mcu_cmd_reset_step_clock(struct mcu *m, const struct msg_reset_step_clock *
 		mcu_shutdown(m, MCU_REASON_STEPPER_ACTIVE);
 		return;
 	}
-	set_clock(s, msg->clock);
+	s->clock = msg->clock;
 	s->need_reset = false;
 }
 
@@ -208,8 +196,8 @@ void mcu_cmd_set_next_step_dir(struct mcu *m, const struct msg_set_next_step_dir
 /* Nothing runs and no pulse is active: the run starts the timer. */
 static void start(struct mcu *m, struct mcu_stepper *s)
 {
-	(void)load_next(m, s);
-	s->timer.clock = clock_of(s);
+	(void)mcu_stepper_load(m, s);
+	s->timer.clock = s->clock;
 	mcu_sched_add(m, &s->timer);
 }
 

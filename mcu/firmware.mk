@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Firmware images: `make firmware BOARD=avr-atmega644p`; included by the Makefile.
+#
+# A board is FAMILY-CHIP. Each family sets, for its chips: the compiler's prefix, flags, sources, and
+# what its dictionary says. The image is the core, what it needs of rtcore/, and mcu/boards/FAMILY/.
+
+BOARD ?= avr-atmega644p
+FW_BOARDS = avr-atmega644p avr-atmega1284p avr-atmega2560
+FW_FAMILY = $(firstword $(subst -, ,$(BOARD)))
+FW_CHIP = $(patsubst $(FW_FAMILY)-%,%,$(BOARD))
+FW = $(BUILD)/firmware/$(BOARD)
+FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c,$(MCU_SRC)) \
+	$(wildcard mcu/boards/$(FW_FAMILY)/*.c)
+FW_OBJ = $(patsubst %.c,$(FW)/%.o,$(FW_SRC)) $(FW)/dict.o
+FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+# Warnings about the width of int are for the hosts' builds of the same code.
+FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
+	$(WERROR) -ffunction-sections -fdata-sections -Irtcore -Imcu/core -Imcu/boards/$(FW_FAMILY) \
+	-DMCU_BOARD_FAST='"$(FW_FAMILY)_fast.h"' $(FW_CHIP_FLAGS)
+
+avr_CROSS = avr-
+avr_FLAGS = -mmcu=$(FW_CHIP) -DF_CPU=16000000UL
+avr_SMALL = -mcall-prologues -mrelax
+avr_DICT = name=$(FW_CHIP) freq=16000000 adc_max=1023 pwm_max=255 baud=250000 \
+	$(if $(filter atmega2560,$(FW_CHIP)),reserve=serial:PE0$(comma)PE1 $(avr_PINS_BIG),reserve=serial:PD0$(comma)PD1 \
+	pins=PA0:0:8 pins=PB0:8:8 pins=PC0:16:8 pins=PD0:24:8)
+avr_PINS_BIG = pins=PA0:0:8 pins=PB0:8:8 pins=PC0:16:8 pins=PD0:24:8 pins=PE0:32:8 pins=PF0:40:8 \
+	pins=PG0:48:6 pins=PH0:56:8 pins=PJ0:72:8 pins=PK0:80:8 pins=PL0:88:8
+comma := ,
+
+FW_CROSS = $($(FW_FAMILY)_CROSS)
+FW_CHIP_FLAGS = $($(FW_FAMILY)_FLAGS)
+FW_OPT = -Os $($(FW_FAMILY)_SMALL)
+$(FW)/mcu/core/mcu_sched.o: FW_OPT = -O2
+
+## firmware: build the image for BOARD=avr-atmega644p|avr-atmega1284p|avr-atmega2560, print its size
+firmware: $(FW).elf $(FW).hex
+	@$(FW_CROSS)size $(FW).elf | awk 'NR == 2 { \
+		printf "%s: flash %d, RAM %d bytes without arena and stack\n", "$(BOARD)", $$1 + $$2, $$2 + $$3 }'
+
+$(FW)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FW_CROSS)gcc $(FW_CFLAGS) $(FW_SRC) $($(FW_FAMILY)_DICT)' | cmp -s - $@ || \
+		echo '$(FW_CROSS)gcc $(FW_CFLAGS) $(FW_SRC) $($(FW_FAMILY)_DICT)' >$@
+$(FW)/dict.c: $(BUILD)/mkdict $(FW)/flags
+	$(call say,GEN) $(BUILD)/mkdict $(FW_FAMILY)_dict version="stepd $(FW_VERSION)" \
+		build="gcc: $$($(FW_CROSS)gcc -dumpversion)" $($(FW_FAMILY)_DICT) >$@
+$(FW)/dict.o: $(FW)/dict.c
+	$(call say,CC) $(FW_CROSS)gcc $(FW_CFLAGS) -c -o $@ $<
+$(FW)/%.o: %.c $(FW)/flags
+	@mkdir -p $(@D)
+	$(call say,CC) $(FW_CROSS)gcc $(FW_CFLAGS) -MMD -MP -c -o $@ $<
+$(FW).elf: $(FW_OBJ)
+	$(call say,LD) $(FW_CROSS)gcc $(FW_CFLAGS) -Wl,--gc-sections -Wl,-Map=$(FW).map -o $@ $(FW_OBJ)
+$(FW).hex: $(FW).elf
+	$(call say,HEX) $(FW_CROSS)objcopy -O ihex -R .eeprom $< $@
+
+# Runs on the host: the core's own list of messages and handlers, hence all of the simulated board.
+$(BUILD)/mkdict: $(call obj,mcu/tools/mkdict.c) $(addprefix $(BUILD)/,libsim.a libmcu.a librtcore.a)
+	$(call say,LD) $(link) $(LDLIBS)
+-include $(shell find $(BUILD)/firmware -name '*.d' 2>/dev/null)

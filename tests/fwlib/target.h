@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* target.h - a firmware under test with a machine around it: the simulated board, or an image in simavr.
+ *
+ * Virtual time: only target_run() lets it pass, and the same calls have the same result. Steppers,
+ * endstops and sensors are a struct printer (MCU index 0), which reads and drives the chip's pins.
+ * Owner:   made by one of target_…_new(), released by target_free().
+ * Units:   clock = ticks of the target's clock since it was made.
+ */
+#ifndef TESTS_TARGET_H
+#define TESTS_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mcu/boards/sim/printer.h"
+
+struct target;
+
+struct target_ops {
+	void (*send)(struct target *t, const uint8_t *bytes, size_t len);
+	void (*run)(struct target *t, uint64_t ticks);
+	uint64_t (*clock)(const struct target *t);
+	void (*free)(struct target *t);
+};
+
+/* What a test wants to know; any may be NULL. */
+struct target_hooks {
+	void *ctx;
+	void (*bytes)(void *ctx, const uint8_t *bytes, size_t len);
+	void (*edge)(void *ctx, uint16_t pin, bool level, uint64_t clock);
+	void (*pwm)(void *ctx, uint16_t pin, uint16_t value); /* a hardware PWM has a new duty */
+};
+
+struct target {
+	const struct target_ops *ops;
+	const char *name;
+	struct target_hooks hooks;
+	struct printer printer;
+	uint32_t freq_hz;
+	bool exact; /* events happen at their very clock */
+};
+
+/* A board that exists in memory only. NULL if memory is short. */
+struct target *target_sim_new(const struct target_hooks *hooks);
+
+/* An image on an AVR of this name ("atmega644p") at 16 MHz. NULL with a word on stderr if it can't be
+ * loaded, or if simavr was not there at build time (target_has_simavr() tells). */
+struct target *target_simavr_new(const char *chip, const char *elf, const struct target_hooks *hooks);
+bool target_has_simavr(void);
+
+static inline void target_send(struct target *t, const uint8_t *bytes, size_t len)
+{
+	t->ops->send(t, bytes, len);
+}
+
+static inline void target_run(struct target *t, uint64_t ticks)
+{
+	t->ops->run(t, ticks);
+}
+
+static inline uint64_t target_clock(const struct target *t)
+{
+	return t->ops->clock(t);
+}
+
+static inline void target_free(struct target *t)
+{
+	if (t)
+		t->ops->free(t);
+}
+#endif

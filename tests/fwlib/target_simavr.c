@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* target_simavr.c - an image in simavr (libsimavr 1.6), one instruction after the other.
+ *
+ * Its timers run at CPU speed, so that cycles are the firmware's ticks. Known to differ from the chip:
+ * after sei two instructions run before an interrupt, interrupts are entered in no time, and a byte
+ * on the serial line takes 11 bits.
+ */
+#include "target.h"
+
+#ifndef HAVE_SIMAVR
+
+bool target_has_simavr(void)
+{
+	return false;
+}
+
+struct target *target_simavr_new(const char *chip, const char *elf, const struct target_hooks *hooks)
+{
+	(void)chip;
+	(void)elf;
+	(void)hooks;
+	return NULL;
+}
+
+#else
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <simavr/avr_adc.h>
+#include <simavr/avr_ioport.h>
+#include <simavr/avr_timer.h>
+#include <simavr/avr_uart.h>
+#include <simavr/sim_avr.h>
+#include <simavr/sim_elf.h>
+
+enum {
+	FREQ_HZ = 16000000,
+	ADC_STEPS = 1024,
+	SUPPLY_MV = 5000,
+	BYTE_CYCLES = 11 * 64, /* at 250 kbaud */
+	RX_MAX = 4096,
+	PORTS = 12,
+};
+
+struct pin {
+	struct target_simavr *owner;
+	uint16_t number;
+};
+
+struct target_simavr {
+	struct target t;
+	avr_t *avr;
+	uint8_t rx[RX_MAX]; /* to the chip */
+	unsigned int rx_in, rx_out;
+	bool rx_busy;
+	avr_cycle_count_t stop_at;
+	struct pin pins[PORTS * 8], pwm_pins[4];
+	uint8_t levels[PORTS * 8];
+};
+
+bool target_has_simavr(void)
+{
+	return true;
+}
+
+static inline struct target_simavr *of(const struct target *t)
+{
+	return (struct target_simavr *)t;
+}
+
+static avr_irq_t *port_irq(struct target_simavr *s, uint16_t pin)
+{
+	return avr_io_getirq(s->avr, AVR_IOCTL_IOPORT_GETIRQ('A' + pin / 8), pin % 8);
+}
+
+/* What the machine does to the chip's inputs. */
+static void drive_inputs(struct target_simavr *s)
+{
+	const struct printer *p = &s->t.printer;
+
+	for (int i = 0; i < p->endstop_count; i++) {
+		uint8_t pin = p->endstops[i].pin;
+		int level = printer_read(&s->t.printer, 0, pin);
+
+		if (level >= 0 && level != s->levels[pin])
+			avr_raise_irq(port_irq(s, pin), (uint32_t)level);
+	}
+}
+
+static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param)
+{
+	struct pin *pin = param;
+	struct target_simavr *s = pin->owner;
+
+	(void)irq;
+	value &= 1;
+	if (s->levels[pin->number] == value)
+		return;
+	s->levels[pin->number] = (uint8_t)value;
+	printer_edge(&s->t.printer, 0, (uint8_t)pin->number, value);
+	if (s->t.hooks.edge)
+		s->t.hooks.edge(s->t.hooks.ctx, pin->number, value, s->avr->cycle);
+	drive_inputs(s);
+}
+
+static void on_pwm(struct avr_irq_t *irq, uint32_t value, void *param)
+{
+	struct pin *pin = param;
+	struct target *t = &pin->owner->t;
+
+	(void)irq;
+	if (t->hooks.pwm)
+		t->hooks.pwm(t->hooks.ctx, pin->number, (uint16_t)value);
+}
+
+static void on_adc(struct avr_irq_t *irq, uint32_t value, void *param)
+{
+	struct target_simavr *s = param;
+	union {
+		avr_adc_mux_t mux;
+		uint32_t v;
+	} e = { .v = value };
+	uint16_t reading = printer_adc(&s->t.printer, 0, e.mux.src, ADC_STEPS - 1);
+
+	(void)irq;
+	/* half a step up, against rounding */
+	avr_raise_irq(avr_io_getirq(s->avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0 + e.mux.src),
+		      (reading * 2u + 1) * SUPPLY_MV / (2 * ADC_STEPS));
+}
+
+static void on_byte(struct avr_irq_t *irq, uint32_t value, void *param)
+{
+	struct target *t = param;
+	uint8_t byte = (uint8_t)value;
+
+	(void)irq;
+	if (t->hooks.bytes)
+		t->hooks.bytes(t->hooks.ctx, &byte, 1);
+}
+
+/* The next byte arrives; again as long as there are more. */
+static avr_cycle_count_t feed(struct avr_t *avr, avr_cycle_count_t when, void *param)
+{
+	struct target_simavr *s = param;
+
+	(void)when;
+	if (s->rx_out == s->rx_in) {
+		s->rx_busy = false;
+		return 0;
+	}
+	avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_INPUT),
+		      s->rx[s->rx_out++ % RX_MAX]);
+	return when + BYTE_CYCLES;
+}
+
+static void simavr_send(struct target *t, const uint8_t *bytes, size_t len)
+{
+	struct target_simavr *s = of(t);
+
+	if (s->rx_in - s->rx_out + len > RX_MAX)
+		abort();
+	for (; len; len--)
+		s->rx[s->rx_in++ % RX_MAX] = *bytes++;
+	if (!s->rx_busy)
+		avr_cycle_timer_register(s->avr, BYTE_CYCLES, feed, s);
+	s->rx_busy = true;
+}
+
+/* A sleeping chip is moved on to its next event: this is one. */
+static avr_cycle_count_t stop_here(struct avr_t *avr, avr_cycle_count_t when, void *param)
+{
+	(void)avr;
+	(void)when;
+	(void)param;
+	return 0;
+}
+
+static void simavr_run(struct target *t, uint64_t ticks)
+{
+	avr_t *avr = of(t)->avr;
+	avr_cycle_count_t end = avr->cycle + ticks;
+
+	avr_cycle_timer_register(avr, ticks, stop_here, t);
+	while (avr->cycle < end) {
+		int state = avr_run(avr);
+
+		if (state == cpu_Done || state == cpu_Crashed) {
+			fprintf(stderr, "%s: the chip has crashed at pc 0x%x\n", t->name, avr->pc);
+			abort();
+		}
+	}
+	avr_cycle_timer_cancel(avr, stop_here, t);
+}
+
+static uint64_t simavr_clock(const struct target *t)
+{
+	return of(t)->avr->cycle;
+}
+
+static void simavr_free(struct target *t)
+{
+	avr_terminate(of(t)->avr);
+	free(of(t)->avr);
+	free(t);
+}
+
+/* Virtual time passes by itself. */
+static void no_sleep(avr_t *avr, avr_cycle_count_t cycles)
+{
+	(void)avr;
+	(void)cycles;
+}
+
+static void connect_pwm(struct target_simavr *s, int i, char timer, int output, uint16_t pin)
+{
+	s->pwm_pins[i] = (struct pin){ s, pin };
+	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_TIMER_GETIRQ(timer),
+					      TIMER_IRQ_OUT_PWM0 + output),
+				on_pwm, &s->pwm_pins[i]);
+}
+
+static void connect(struct target_simavr *s)
+{
+	uint32_t flags = 0;
+
+	avr_ioctl(s->avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
+	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT),
+				on_byte, s);
+	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_OUT_TRIGGER),
+				on_adc, s);
+	for (uint16_t pin = 0; pin < PORTS * 8; pin++) {
+		avr_irq_t *irq = port_irq(s, pin);
+
+		s->pins[pin] = (struct pin){ s, pin };
+		if (irq)
+			avr_irq_register_notify(irq, on_pin, &s->pins[pin]);
+	}
+	/* of the 40-pin chips: OC0A PB3, OC0B PB4, OC2A PD7, OC2B PD6 */
+	connect_pwm(s, 0, '0', 0, 11);
+	connect_pwm(s, 1, '0', 1, 12);
+	connect_pwm(s, 2, '2', 0, 31);
+	connect_pwm(s, 3, '2', 1, 30);
+}
+
+struct target *target_simavr_new(const char *chip, const char *elf, const struct target_hooks *hooks)
+{
+	static const struct target_ops ops = { simavr_send, simavr_run, simavr_clock, simavr_free };
+	struct target_simavr *s = calloc(1, sizeof(*s));
+	elf_firmware_t image;
+
+	memset(&image, 0, sizeof(image));
+	if (!s)
+		return NULL;
+	if (elf_read_firmware(elf, &image) || !(s->avr = avr_make_mcu_by_name(chip))) {
+		fprintf(stderr, "simavr: can't load %s for %s\n", elf, chip);
+		free(s);
+		return NULL;
+	}
+	s->t = (struct target){ .ops = &ops, .name = chip, .hooks = *hooks, .freq_hz = FREQ_HZ };
+	printer_init(&s->t.printer, PRINTER_CARTESIAN, 1);
+	avr_init(s->avr);
+	strcpy(image.mmcu, chip);
+	image.frequency = FREQ_HZ;
+	image.vcc = image.avcc = image.aref = SUPPLY_MV;
+	avr_load_firmware(s->avr, &image);
+	s->avr->sleep = no_sleep;
+	s->avr->log = 1; /* errors */
+	connect(s);
+	return &s->t;
+}
+#endif
