@@ -60,6 +60,8 @@ DAEMON_SRC = $(filter-out daemon/main.c,$(wildcard daemon/*.c daemon/*/*.c))
 # Code that tests and benches share: every other folder of tests/.
 TESTLIB_SRC = $(filter-out $(addprefix tests/,$(addsuffix /%,unit sim stress live fuzz guest)), \
 	$(wildcard tests/*/*.c))
+# libsimavr, where it is: firmware images run in the tests.
+SIMAVR_LIBS := $(if $(CROSS),,$(if $(wildcard /usr/include/simavr/sim_avr.h),-lsimavr))
 MAIN_SRC = $(wildcard daemon/main.c mcu/boards/sim/main.c mcu/tools/*.c)
 TEST_SRC = $(wildcard tests/unit/test_*.c tests/sim/sim_*.c)
 STRESS_SRC = $(wildcard tests/stress/*.c)
@@ -129,6 +131,12 @@ $(BUILD)/%.a: $(BUILD)/members
 $(BUILD)/obj/tests/broken/engine_motion.o: rtcore/engine_motion.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -DSTEPD_BREAK_TIMELINE -MMD -MP -c -o $@ $<
+# Firmware that tests run, where there are compilers for it.
+TEST_IMAGES = $(if $(SIMAVR_LIBS),$(if $(shell command -v avr-gcc),$(BUILD)/firmware/avr-atmega644p.elf))
+$(BUILD)/obj/tests/fwlib/target_simavr.o: CPPFLAGS += $(if $(SIMAVR_LIBS),-DHAVE_SIMAVR)
+WITH_IMAGES = $(BUILD)/tests/sim/sim_conversation $(BUILD)/bench/bench_mcu
+$(WITH_IMAGES): LDLIBS += $(SIMAVR_LIBS)
+$(WITH_IMAGES): | $(TEST_IMAGES)
 $(BUILD)/tests/sim/sim_diagnose: $(BUILD)/obj/tests/broken/engine_motion.o
 
 $(BUILD)/stepd: $(call obj,daemon/main.c) $(LIBS)
@@ -149,7 +157,7 @@ include mcu/firmware.mk
 
 ## packages: install the Debian packages that building and testing need
 packages:
-	@etc/install-packages build test lint
+	@etc/install-packages build test lint firmware
 
 ## check: everything: packages, build, unit and sim tests, sanitizers, stress, live, fuzz, lint
 check:
@@ -190,6 +198,9 @@ bench: all bench-build
 ## bench-rt: wake-ups of the rt thread beside cyclictest's, alone and under load; writes report.html
 bench-rt: all
 	@STEPD_BUILD=$(BUILD) bench/bench-rt
+## bench-mcu: the firmware's lowest step intervals, in simavr
+bench-mcu: $(BUILD)/bench/bench_mcu
+	@STEPD_BUILD=$(BUILD) $<
 
 ## demo: print a sliced file on the simulated machine; FAST=1 under the virtual clock
 demo:
@@ -235,8 +246,8 @@ print-%:
 	@printf '%s\n' $($*)
 
 export SIZE
-.PHONY: all firmware tests-build stress-build live-build fuzz-build bench-build rtcore-build packages check unit \
-	sim asan stress tsan live fuzz lint tidy check-arm bench demo fmt compdb install clean help FORCE
+.PHONY: all firmware firmware-build tests-build stress-build live-build fuzz-build bench-build rtcore-build packages check unit \
+	sim asan stress tsan live fuzz lint tidy check-arm bench bench-mcu demo fmt compdb install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

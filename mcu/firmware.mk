@@ -27,16 +27,26 @@ avr_DICT = name=$(FW_CHIP) freq=16000000 adc_max=1023 pwm_max=255 baud=250000 \
 avr_PINS_BIG = pins=PA0:0:8 pins=PB0:8:8 pins=PC0:16:8 pins=PD0:24:8 pins=PE0:32:8 pins=PF0:40:8 \
 	pins=PG0:48:6 pins=PH0:56:8 pins=PJ0:72:8 pins=PK0:80:8 pins=PL0:88:8
 comma := ,
+# No image may be larger.
+FW_FLASH_MAX = 20480
+FW_RAM_MAX = 3072
 
 FW_CROSS = $($(FW_FAMILY)_CROSS)
 FW_CHIP_FLAGS = $($(FW_FAMILY)_FLAGS)
 FW_OPT = -Os $($(FW_FAMILY)_SMALL)
-$(FW)/mcu/core/mcu_sched.o: FW_OPT = -O2
+# What runs in the timer interrupt is built for speed.
+$(addprefix $(FW)/mcu/,core/mcu_sched.o core/mcu_step_fast.o boards/avr/avr_timer.o): FW_OPT = -O2
 
 ## firmware: build the image for BOARD=avr-atmega644p|avr-atmega1284p|avr-atmega2560, print its size
 firmware: $(FW).elf $(FW).hex
 	@$(FW_CROSS)size $(FW).elf | awk 'NR == 2 { \
-		printf "%s: flash %d, RAM %d bytes without arena and stack\n", "$(BOARD)", $$1 + $$2, $$2 + $$3 }'
+		printf "%s: flash %d, RAM %d bytes without arena and stack\n", "$(BOARD)", $$1 + $$2, $$2 + $$3; \
+		exit $$1 + $$2 > $(FW_FLASH_MAX) || $$2 + $$3 > $(FW_RAM_MAX) }'
+
+# All images, where there is a compiler.
+firmware-build:
+	@for board in $(if $(shell command -v avr-gcc),$(FW_BOARDS)); do \
+		$(MAKE) --no-print-directory BUILD=$(BUILD) firmware BOARD=$$board || exit 1; done
 
 $(FW)/flags: FORCE
 	@mkdir -p $(@D)

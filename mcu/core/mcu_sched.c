@@ -38,10 +38,8 @@ void mcu_sched_run(struct mcu *m, uint32_t until, uint8_t stop)
 		if (!timer || mcu_clock_diff(timer->clock, until) > 0)
 			break;
 #ifdef MCU_BOARD_FAST
-		if (timer->fn == MCU_STEP_FAST) {
-			mcu_step_pass(m, until);
-			continue;
-		}
+		if (timer->fn == MCU_STEP_FAST)
+			break;
 #endif
 		s->head = timer->next;
 		s->clock = timer->clock;

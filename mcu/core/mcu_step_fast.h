@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mcu_step_fast.h - steps on a chip: all steppers that are due in one pass of the timer interrupt.
  *
- * A stepper whose pulses are short (BOARD_STEP_TICKS) has no function in its timer: the scheduler
- * runs it here. A step keeps to its clock; one that is late is made at once. That a timer is too
+ * A stepper whose pulses are short (BOARD_STEP_TICKS) has no function in its timer: the board's
+ * interrupt runs it here, and mcu_sched_run() all others. A step keeps to its clock; one that is late is made at once. That a timer is too
  * late for good is for the board to find out, once in a while.
  * The board gives struct board_line and board_line_init(), _step() and _unstep(), inline.
  */
@@ -13,58 +13,41 @@
 
 #define MCU_STEP_FAST NULL
 
-/* One step. Returns: false if it was the last one that is queued. */
-static inline bool mcu_step_one(struct mcu *m, struct mcu_stepper *s)
-{
-	bool more = true;
+/* What a step has to do that is not in the short path: fractions, or the next run. Sets the timer's
+ * clock. Returns: false if there is none; count is 0 then. */
+bool mcu_step_next(struct mcu *m, struct mcu_stepper *s);
 
-	board_line_step(&s->line);
-	if (--s->count) {
-		mcu_stepper_advance(s, &s->timer.clock);
-	} else {
-		s->clock = s->timer.clock;
-		more = mcu_stepper_load(m, s);
-		s->timer.clock = s->clock;
-	}
-	board_line_unstep(&s->line);
-	return more;
-}
+/* The timers from the head of the list to end have new clocks: sort them in, but for steppers that
+ * have done all their steps. */
+void mcu_step_sort(struct mcu *m, struct mcu_timer *end);
 
-/* Run the steppers at the head of the list that are due. Most come back in the order in which they
- * went, so they are gathered first and put before or among the others at once. */
+/* Run the steppers at the head of the list that are due, of which there is one at least. As long as
+ * they come back in the order in which they went, nothing is moved in the list. It always ends in
+ * the timer of mcu_stats.c, which is none of these. */
 static inline void mcu_step_pass(struct mcu *m, uint32_t until)
 {
-	struct mcu_timer *t = m->sched.head, *first = NULL, *last = NULL;
+	struct mcu_timer *t = m->sched.head;
+	uint32_t before = until;
+	bool in_order = true;
 
 	do {
 		struct mcu_stepper *s = mcu_container(t, struct mcu_stepper, timer);
 
-		t = t->next;
-		if (!mcu_step_one(m, s))
-			continue;
-		if (!first) {
-			first = &s->timer;
-		} else if (mcu_clock_diff(s->timer.clock, last->clock) < 0) {
-			last->next = NULL;
-			mcu_sched_insert(&first, &s->timer);
-			continue;
-		} else {
-			last->next = &s->timer;
+		board_line_step(&s->line);
+		if (--s->count && s->mode != MCU_STEPPER_FRAC) {
+			t->clock += s->interval;
+			if (s->mode != MCU_STEPPER_STEADY)
+				s->interval += s->add;
+		} else if (!mcu_step_next(m, s)) {
+			in_order = false;
 		}
-		last = &s->timer;
-	} while (t && t->fn == MCU_STEP_FAST && mcu_clock_diff(t->clock, until) <= 0);
-	m->sched.head = t;
-	if (!first)
-		return;
-	if (!t || mcu_clock_diff(t->clock, last->clock) >= 0) {
-		last->next = t;
-		m->sched.head = first;
-		return;
-	}
-	last->next = NULL;
-	while ((t = first)) {
-		first = t->next;
-		mcu_sched_insert(&m->sched.head, t);
-	}
+		board_line_unstep(&s->line);
+		if (mcu_clock_diff(t->clock, before) < 0)
+			in_order = false;
+		before = t->clock;
+		t = t->next;
+	} while (t->fn == MCU_STEP_FAST && mcu_clock_diff(t->clock, until) <= 0);
+	if (!in_order || mcu_clock_diff(t->clock, before) < 0)
+		mcu_step_sort(m, t);
 }
 #endif

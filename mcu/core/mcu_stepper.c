@@ -35,10 +35,11 @@ bool mcu_stepper_load(struct mcu *m, struct mcu_stepper *s)
 	if (!move)
 		return false;
 	shift = move->step.shift;
-	s->frac = shift;
+	s->mode = move->step.add ? MCU_STEPPER_PLAIN : MCU_STEPPER_STEADY;
 	s->interval = move->interval;
 	s->add = (uint32_t)move->step.add;
 	if (shift) {
+		s->mode = MCU_STEPPER_FRAC;
 		s->interval = split(s->interval, shift, false, &s->interval_frac);
 		s->add = split(s->add, (uint8_t)(2 * shift), move->step.add < 0, &s->add_frac);
 		s->clock_frac = UINT32_C(1) << 31; /* rounds to the nearest clock */

@@ -12,6 +12,12 @@
 #include "mcu.h"
 #include "mcu_trsync.h"
 
+enum mcu_stepper_mode {
+	MCU_STEPPER_STEADY, /* add is 0 */
+	MCU_STEPPER_PLAIN,  /* whole ticks */
+	MCU_STEPPER_FRAC,   /* fractions of ticks */
+};
+
 struct mcu_stepper {
 	struct mcu_timer timer; /* queued exactly while count > 0 or a pulse is active */
 	uint16_t count;         /* steps of this run that are still to come */
@@ -19,9 +25,9 @@ struct mcu_stepper {
 #ifdef MCU_BOARD_FAST
 	struct board_line line;
 #endif
-	bool frac;       /* the next three are in use */
-	bool both_edges; /* each edge is a step */
-	uint32_t clock_frac, interval_frac, add_frac;
+	uint8_t mode;                                 /* enum mcu_stepper_mode, of this run */
+	bool both_edges;                              /* each edge is a step */
+	uint32_t clock_frac, interval_frac, add_frac; /* MCU_STEPPER_FRAC only */
 
 	uint32_t clock; /* of the next step, as commanded */
 	uint32_t pulse_ticks;
@@ -44,7 +50,7 @@ bool mcu_stepper_load(struct mcu *m, struct mcu_stepper *s);
 /* Go on by one step of the same run: *clock, from where it is. */
 static inline void mcu_stepper_advance(struct mcu_stepper *s, uint32_t *clock)
 {
-	if (s->frac) {
+	if (s->mode == MCU_STEPPER_FRAC) {
 		s->clock_frac += s->interval_frac;
 		*clock += s->clock_frac < s->interval_frac;
 		*clock += s->interval;

@@ -21,6 +21,7 @@ struct target_ops {
 	void (*send)(struct target *t, const uint8_t *bytes, size_t len);
 	void (*run)(struct target *t, uint64_t ticks);
 	uint64_t (*clock)(const struct target *t);
+	uint16_t (*pwm)(const struct target *t, uint16_t pin);
 	void (*free)(struct target *t);
 };
 
@@ -29,7 +30,6 @@ struct target_hooks {
 	void *ctx;
 	void (*bytes)(void *ctx, const uint8_t *bytes, size_t len);
 	void (*edge)(void *ctx, uint16_t pin, bool level, uint64_t clock);
-	void (*pwm)(void *ctx, uint16_t pin, uint16_t value); /* a hardware PWM has a new duty */
 };
 
 struct target {
@@ -46,7 +46,8 @@ struct target *target_sim_new(const struct target_hooks *hooks);
 
 /* An image on an AVR of this name ("atmega644p") at 16 MHz. NULL with a word on stderr if it can't be
  * loaded, or if simavr was not there at build time (target_has_simavr() tells). */
-struct target *target_simavr_new(const char *chip, const char *elf, const struct target_hooks *hooks);
+struct target *target_simavr_new(const char *chip, const char *elf,
+				 const struct target_hooks *hooks);
 bool target_has_simavr(void);
 
 static inline void target_send(struct target *t, const uint8_t *bytes, size_t len)
@@ -62,6 +63,12 @@ static inline void target_run(struct target *t, uint64_t ticks)
 static inline uint64_t target_clock(const struct target *t)
 {
 	return t->ops->clock(t);
+}
+
+/* The duty of a pin that is a hardware PWM, else 0. */
+static inline uint16_t target_pwm(const struct target *t, uint16_t pin)
+{
+	return t->ops->pwm(t, pin);
 }
 
 static inline void target_free(struct target *t)

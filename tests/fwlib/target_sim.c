@@ -7,6 +7,7 @@
 struct target_sim {
 	struct target t;
 	struct sim *sim;
+	uint16_t pwm[SIM_PINS_MAX];
 };
 
 static void on_tx(void *ctx, const uint8_t *frame, size_t len, uint64_t clock)
@@ -28,11 +29,10 @@ static void on_edge(void *ctx, uint16_t pin, uint8_t level, uint64_t clock)
 
 static void on_pwm(void *ctx, uint16_t pin, uint16_t value, uint64_t clock)
 {
-	struct target *t = ctx;
+	struct target_sim *s = ctx;
 
 	(void)clock;
-	if (t->hooks.pwm)
-		t->hooks.pwm(t->hooks.ctx, pin, value);
+	s->pwm[pin] = value;
 }
 
 static void sim_target_send(struct target *t, const uint8_t *bytes, size_t len)
@@ -52,6 +52,11 @@ static uint64_t sim_target_clock(const struct target *t)
 	return sim_clock(((const struct target_sim *)t)->sim);
 }
 
+static uint16_t sim_target_pwm(const struct target *t, uint16_t pin)
+{
+	return ((const struct target_sim *)t)->pwm[pin];
+}
+
 static void sim_target_free(struct target *t)
 {
 	sim_free(((struct target_sim *)t)->sim);
@@ -61,7 +66,7 @@ static void sim_target_free(struct target *t)
 struct target *target_sim_new(const struct target_hooks *hooks)
 {
 	static const struct target_ops ops = { sim_target_send, sim_target_run, sim_target_clock,
-					       sim_target_free };
+					       sim_target_pwm, sim_target_free };
 	struct target_sim *s = calloc(1, sizeof(*s));
 	struct sim_cfg cfg = { .freq_hz = 16000000, .adc_max = 1023, .pwm_max = 255 };
 

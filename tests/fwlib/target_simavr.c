@@ -30,7 +30,6 @@ struct target *target_simavr_new(const char *chip, const char *elf, const struct
 
 #include <simavr/avr_adc.h>
 #include <simavr/avr_ioport.h>
-#include <simavr/avr_timer.h>
 #include <simavr/avr_uart.h>
 #include <simavr/sim_avr.h>
 #include <simavr/sim_elf.h>
@@ -55,9 +54,11 @@ struct target_simavr {
 	uint8_t rx[RX_MAX]; /* to the chip */
 	unsigned int rx_in, rx_out;
 	bool rx_busy;
+	bool moved; /* an edge: inputs may be different now */
 	avr_cycle_count_t stop_at;
-	struct pin pins[PORTS * 8], pwm_pins[4];
+	struct pin pins[PORTS * 8];
 	uint8_t levels[PORTS * 8];
+	avr_ioport_external_t outside[PORTS];
 };
 
 bool target_has_simavr(void)
@@ -72,20 +73,28 @@ static inline struct target_simavr *of(const struct target *t)
 
 static avr_irq_t *port_irq(struct target_simavr *s, uint16_t pin)
 {
-	return avr_io_getirq(s->avr, AVR_IOCTL_IOPORT_GETIRQ('A' + pin / 8), pin % 8);
+	return avr_io_getirq(s->avr, (uint32_t)AVR_IOCTL_IOPORT_GETIRQ('A' + pin / 8), pin % 8);
 }
 
-/* What the machine does to the chip's inputs. */
+/* What the machine does to the chip's inputs. simavr lets a pull-up win over a pin's level whenever
+ * the port is written, unless it knows the level as that of the port's outside. */
 static void drive_inputs(struct target_simavr *s)
 {
 	const struct printer *p = &s->t.printer;
 
+	s->moved = false;
 	for (int i = 0; i < p->endstop_count; i++) {
-		uint8_t pin = p->endstops[i].pin;
+		uint8_t pin = p->endstops[i].pin, port = pin / 8;
 		int level = printer_read(&s->t.printer, 0, pin);
+		avr_ioport_external_t *e = &s->outside[port];
+		uint8_t mask = (uint8_t)(1 << pin % 8);
 
-		if (level >= 0 && level != s->levels[pin])
-			avr_raise_irq(port_irq(s, pin), (uint32_t)level);
+		if (level < 0 || ((e->mask & mask) && level == s->levels[pin]))
+			continue;
+		e->mask |= mask;
+		e->value = level ? e->value | mask : e->value & ~mask;
+		avr_ioctl(s->avr, (uint32_t)AVR_IOCTL_IOPORT_SET_EXTERNAL('A' + port), e);
+		avr_raise_irq(port_irq(s, pin), (uint32_t)level);
 	}
 }
 
@@ -102,17 +111,7 @@ static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param)
 	printer_edge(&s->t.printer, 0, (uint8_t)pin->number, value);
 	if (s->t.hooks.edge)
 		s->t.hooks.edge(s->t.hooks.ctx, pin->number, value, s->avr->cycle);
-	drive_inputs(s);
-}
-
-static void on_pwm(struct avr_irq_t *irq, uint32_t value, void *param)
-{
-	struct pin *pin = param;
-	struct target *t = &pin->owner->t;
-
-	(void)irq;
-	if (t->hooks.pwm)
-		t->hooks.pwm(t->hooks.ctx, pin->number, (uint16_t)value);
+	s->moved = true;
 }
 
 static void on_adc(struct avr_irq_t *irq, uint32_t value, void *param)
@@ -122,7 +121,7 @@ static void on_adc(struct avr_irq_t *irq, uint32_t value, void *param)
 		avr_adc_mux_t mux;
 		uint32_t v;
 	} e = { .v = value };
-	uint16_t reading = printer_adc(&s->t.printer, 0, e.mux.src, ADC_STEPS - 1);
+	uint16_t reading = printer_adc(&s->t.printer, 0, (uint8_t)e.mux.src, ADC_STEPS - 1);
 
 	(void)irq;
 	/* half a step up, against rounding */
@@ -183,6 +182,7 @@ static void simavr_run(struct target *t, uint64_t ticks)
 	avr_cycle_count_t end = avr->cycle + ticks;
 
 	avr_cycle_timer_register(avr, ticks, stop_here, t);
+	of(t)->moved = true;
 	while (avr->cycle < end) {
 		int state = avr_run(avr);
 
@@ -190,6 +190,8 @@ static void simavr_run(struct target *t, uint64_t ticks)
 			fprintf(stderr, "%s: the chip has crashed at pc 0x%x\n", t->name, avr->pc);
 			abort();
 		}
+		if (of(t)->moved)
+			drive_inputs(of(t));
 	}
 	avr_cycle_timer_cancel(avr, stop_here, t);
 }
@@ -197,6 +199,23 @@ static void simavr_run(struct target *t, uint64_t ticks)
 static uint64_t simavr_clock(const struct target *t)
 {
 	return of(t)->avr->cycle;
+}
+
+/* simavr does not know this mode of the timers: the registers of the 40-pin chips. */
+static uint16_t simavr_pwm(const struct target *t, uint16_t pin)
+{
+	static const struct {
+		uint8_t pin, control, com, compare;
+	} channels[] = { { 11, 0x44, 0x80, 0x47 },
+			 { 12, 0x44, 0x20, 0x48 },
+			 { 31, 0xb0, 0x80, 0xb3 },
+			 { 30, 0xb0, 0x20, 0xb4 } };
+	const uint8_t *data = of(t)->avr->data;
+
+	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
+		if (channels[i].pin == pin && data[channels[i].control] & channels[i].com)
+			return data[channels[i].compare];
+	return 0;
 }
 
 static void simavr_free(struct target *t)
@@ -213,14 +232,6 @@ static void no_sleep(avr_t *avr, avr_cycle_count_t cycles)
 	(void)cycles;
 }
 
-static void connect_pwm(struct target_simavr *s, int i, char timer, int output, uint16_t pin)
-{
-	s->pwm_pins[i] = (struct pin){ s, pin };
-	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_TIMER_GETIRQ(timer),
-					      TIMER_IRQ_OUT_PWM0 + output),
-				on_pwm, &s->pwm_pins[i]);
-}
-
 static void connect(struct target_simavr *s)
 {
 	uint32_t flags = 0;
@@ -230,6 +241,8 @@ static void connect(struct target_simavr *s)
 				on_byte, s);
 	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_OUT_TRIGGER),
 				on_adc, s);
+	for (uint16_t port = 0; port < PORTS; port++)
+		s->outside[port].name = (unsigned int)('A' + port) & 0x7f;
 	for (uint16_t pin = 0; pin < PORTS * 8; pin++) {
 		avr_irq_t *irq = port_irq(s, pin);
 
@@ -237,16 +250,12 @@ static void connect(struct target_simavr *s)
 		if (irq)
 			avr_irq_register_notify(irq, on_pin, &s->pins[pin]);
 	}
-	/* of the 40-pin chips: OC0A PB3, OC0B PB4, OC2A PD7, OC2B PD6 */
-	connect_pwm(s, 0, '0', 0, 11);
-	connect_pwm(s, 1, '0', 1, 12);
-	connect_pwm(s, 2, '2', 0, 31);
-	connect_pwm(s, 3, '2', 1, 30);
 }
 
 struct target *target_simavr_new(const char *chip, const char *elf, const struct target_hooks *hooks)
 {
-	static const struct target_ops ops = { simavr_send, simavr_run, simavr_clock, simavr_free };
+	static const struct target_ops ops = { simavr_send, simavr_run, simavr_clock, simavr_pwm,
+					       simavr_free };
 	struct target_simavr *s = calloc(1, sizeof(*s));
 	elf_firmware_t image;
 

@@ -17,8 +17,8 @@ _Static_assert(MCU_RECEIVE_WINDOW < sizeof(rx), "the ring holds what a host may 
 
 void avr_serial_init(void)
 {
-	UBRR0 = F_CPU / 8 / AVR_BAUD - 1;
 	UCSR0A = 1 << U2X0;
+	UBRR0 = F_CPU / 8 / AVR_BAUD - 1;
 	UCSR0C = 1 << UCSZ01 | 1 << UCSZ00;
 	UCSR0B = 1 << RXEN0 | 1 << TXEN0 | 1 << RXCIE0;
 }

@@ -25,6 +25,7 @@ void board_reset(struct board *b)
 {
 	(void)b;
 	cli();
+	wdt_disable(); /* simavr takes a new time only so */
 	wdt_enable(WDTO_15MS);
 	for (;;)
 		;

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* bench_mcu.c - how fast the firmware steps on an atmega644p at 16 MHz, in simavr.
+ *
+ * The lowest interval at which 1 and 3 steppers make 60,000 steps each without a shutdown: the usual
+ * sequence of commands, a pulse of 32 ticks, by bisection; then the same with get_uptime every 10 ms,
+ * with a growing interval (add 1 from as much below), and with a step at each edge.
+ * Cycles are counted, not seconds: any machine has the same result.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/fwlib/target.h"
+#include "wire.h"
+
+enum { STEPS = 60000, STEPPERS = 3, TOO_MANY = 2000 };
+
+struct host {
+	struct target *t;
+	struct wire_rx rx;
+	uint8_t seq;
+	bool shut_down;
+	uint32_t clock;
+	uint32_t steps[STEPPERS];
+};
+
+struct variant {
+	const char *text;
+	uint8_t invert;
+	bool uptime;
+	int16_t add;
+};
+
+static const uint8_t pins[STEPPERS][2] = { { 5, 4 }, { 3, 2 }, { 23, 22 } };
+
+static void on_bytes(void *ctx, const uint8_t *bytes, size_t len)
+{
+	struct host *h = ctx;
+	struct wire_frame f;
+
+	while (wire_rx_next(&h->rx, &bytes, &len, &f) == WIRE_RX_FRAME) {
+		int16_t id = -1;
+		const uint8_t *end = f.payload + f.payload_len;
+		const uint8_t *fields = f.payload_len ? wire_get_id(f.payload, end, &id) : NULL;
+
+		h->shut_down |= id == MSG_ID_shutdown;
+		if (id == MSG_ID_clock && fields)
+			(void)wire_get_vlq(fields, end, &h->clock);
+	}
+}
+
+static void on_edge(void *ctx, uint16_t pin, bool level, uint64_t clock)
+{
+	struct host *h = ctx;
+
+	(void)level;
+	(void)clock;
+	for (int i = 0; i < STEPPERS; i++)
+		h->steps[i] += pins[i][0] == pin;
+}
+
+static void wait_ms(struct host *h, uint32_t ms)
+{
+	target_run(h->t, (uint64_t)ms * (h->t->freq_hz / 1000));
+}
+
+static void send(struct host *h, enum msg_id id, const void *msg)
+{
+	uint8_t frame[WIRE_FRAME_MAX];
+	size_t len = wire_encode(frame + WIRE_HEADER, WIRE_PAYLOAD_MAX, (int16_t)id, &msg_table[id],
+				 msg);
+
+	target_send(h->t, frame, wire_frame_finish(frame, h->seq++, len));
+	wait_ms(h, 3);
+}
+
+#define SEND(h, name, ...) send(h, MSG_ID_##name, &(struct msg_##name){ __VA_ARGS__ })
+
+/* Returns: all steps were made, and no shutdown. */
+static bool run(const char *elf, const struct variant *v, uint8_t steppers, uint32_t ticks)
+{
+	struct host h = { 0 };
+	struct target_hooks hooks = { &h, on_bytes, on_edge };
+	uint32_t start;
+	uint16_t first = v->add ? (uint16_t)(STEPS / 2) : (uint16_t)STEPS;
+	bool ok;
+
+	h.t = target_simavr_new("atmega644p", elf, &hooks);
+	if (!h.t)
+		exit(1);
+	wire_rx_init(&h.rx);
+	wait_ms(&h, 20);
+	SEND(&h, allocate_oids, steppers);
+	for (uint8_t i = 0; i < steppers; i++)
+		SEND(&h, config_stepper, i, pins[i][0], pins[i][1], v->invert, 32);
+	SEND(&h, finalize_config, 0);
+	SEND(&h, get_clock);
+	start = h.clock + h.t->freq_hz;
+	memset(h.steps, 0, sizeof(h.steps));
+	for (uint8_t i = 0; i < steppers; i++) {
+		SEND(&h, reset_step_clock, i, start);
+		SEND(&h, set_next_step_dir, i, 0);
+		SEND(&h, queue_step, i, ticks, first, v->add);
+		if (v->add) /* there and back, so that the mean is nearly what it says */
+			SEND(&h, queue_step, i, ticks + (uint32_t)(v->add * (first - 1)),
+			     (uint16_t)(STEPS - first), (int16_t)-v->add);
+		SEND(&h, set_next_step_dir, i, 1);
+		SEND(&h, queue_step, i, 3000, 1, 0);
+	}
+	for (uint32_t ms = 0; !h.shut_down && ms < 1000 + STEPS * ticks / 16000 + 100; ms += 10) {
+		if (v->uptime && ms > 900)
+			SEND(&h, get_uptime);
+		wait_ms(&h, v->uptime && ms > 900 ? 7 : 10);
+	}
+	ok = !h.shut_down;
+	for (uint8_t i = 0; i < steppers; i++)
+		ok &= h.steps[i] == (STEPS + 1u) * (v->invert == 0xff ? 1 : 2);
+	target_free(h.t);
+	return ok;
+}
+
+static uint32_t lowest(const char *elf, const struct variant *v, uint8_t steppers)
+{
+	uint32_t bad = 20, good = TOO_MANY;
+
+	while (good - bad > 1) {
+		uint32_t middle = (good + bad) / 2;
+
+		if (run(elf, v, steppers, middle))
+			good = middle;
+		else
+			bad = middle;
+	}
+	return good;
+}
+
+int main(void)
+{
+	static const struct variant variants[] = {
+		{ "pulses of 32 ticks", 0, false, 0 },
+		{ "get_uptime every 10 ms", 0, true, 0 },
+		{ "a step at each edge", 0xff, false, 0 },
+	};
+	const char *build = getenv("STEPD_BUILD");
+	char elf[512];
+
+	snprintf(elf, sizeof(elf), "%s/firmware/avr-atmega644p.elf", build ? build : "build");
+	if (!target_has_simavr()) {
+		printf("skipped: no libsimavr\n");
+		return 77;
+	}
+	printf("atmega644p, 16 MHz, lowest interval in ticks   1 stepper   3 steppers\n");
+	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		printf("%-44s", variants[i].text);
+		fflush(stdout);
+		printf("%12u", lowest(elf, &variants[i], 1));
+		fflush(stdout);
+		printf("%13u\n", lowest(elf, &variants[i], 3));
+	}
+	return 0;
+}
