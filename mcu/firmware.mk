@@ -10,8 +10,8 @@ FW_FAMILY = $(firstword $(subst -, ,$(BOARD)))
 FW_CHIP = $(patsubst $(FW_FAMILY)-%,%,$(BOARD))
 FW = $(BUILD)/firmware/$(BOARD)
 FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c,$(MCU_SRC)) \
-	$(wildcard mcu/boards/$(FW_FAMILY)/*.c)
-FW_OBJ = $(patsubst %.c,$(FW)/%.o,$(FW_SRC)) $(FW)/dict.o
+	$(wildcard mcu/boards/$(FW_FAMILY)/*.c mcu/boards/$(FW_FAMILY)/*.S)
+FW_OBJ = $(patsubst %,$(FW)/%.o,$(basename $(FW_SRC))) $(FW)/dict.o
 FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 # Warnings about the width of int are for the hosts' builds of the same code.
 FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
@@ -60,6 +60,9 @@ $(FW)/dict.o: $(FW)/dict.c
 $(FW)/%.o: %.c $(FW)/flags
 	@mkdir -p $(@D)
 	$(call say,CC) $(FW_CROSS)gcc $(FW_CFLAGS) -MMD -MP -c -o $@ $<
+$(FW)/%.o: %.S $(FW)/flags
+	@mkdir -p $(@D)
+	$(call say,AS) $(FW_CROSS)gcc $(FW_CFLAGS) -MMD -MP -c -o $@ $<
 $(FW).elf: $(FW_OBJ)
 	$(call say,LD) $(FW_CROSS)gcc $(FW_CFLAGS) -Wl,--gc-sections -Wl,-Map=$(FW).map -o $@ $(FW_OBJ)
 $(FW).hex: $(FW).elf

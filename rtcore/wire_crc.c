@@ -57,19 +57,17 @@ uint16_t wire_crc(const uint8_t *bytes, size_t len)
 
 #else
 
-/* Entry i is i shifted out, four bits, through the reflected polynomial 0x8408. */
-static const WIRE_ROM uint16_t crc_nibble[16] = {
-	0x0000, 0x1081, 0x2102, 0x3183, 0x4204, 0x5285, 0x6306, 0x7387,
-	0x8408, 0x9489, 0xa50a, 0xb58b, 0xc60c, 0xd68d, 0xe70e, 0xf78f,
-};
-
+/* A byte at a time without a table. The sum of one byte x is linear in its bits: with
+ * y = x ^ x << 4 (8 bits), its eight steps through 0x8408 leave y << 8 ^ y << 3 ^ y >> 4. */
 uint16_t wire_crc(const uint8_t *bytes, size_t len)
 {
 	uint16_t crc = 0xffff;
 
 	for (; len > 0; len--, bytes++) {
-		crc = (uint16_t)(crc >> 4 ^ crc_nibble[(crc ^ *bytes) & 15]);
-		crc = (uint16_t)(crc >> 4 ^ crc_nibble[(crc ^ *bytes >> 4) & 15]);
+		uint8_t y = (uint8_t)(crc ^ *bytes);
+
+		y ^= (uint8_t)(y << 4);
+		crc = (uint16_t)(crc >> 8 ^ (uint16_t)y << 8 ^ (uint16_t)y << 3 ^ y >> 4);
 	}
 	return crc;
 }

@@ -131,8 +131,8 @@ void mcu_shutdown(struct mcu *m, enum mcu_reason reason);
  * meanwhile. */
 void mcu_send(struct mcu *m, enum msg_id id, const void *msg);
 
-/* The 64-bit clock now. */
-uint64_t mcu_clock64(struct mcu *m);
+/* The 64-bit clock now, in two halves. Returns: the lower one; the upper one is m->clock_high. */
+uint32_t mcu_clock(struct mcu *m);
 
 /* ---- objects ---- */
 

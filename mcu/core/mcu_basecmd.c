@@ -22,10 +22,11 @@ void mcu_cmd_identify(struct mcu *m, const struct msg_identify *msg)
 
 void mcu_cmd_get_uptime(struct mcu *m, const struct msg_get_uptime *msg)
 {
-	uint64_t clock = mcu_clock64(m);
-	struct msg_uptime answer = { .high = (uint32_t)(clock >> 32), .clock = (uint32_t)clock };
+	struct msg_uptime answer;
 
 	(void)msg;
+	answer.clock = mcu_clock(m);
+	answer.high = m->clock_high;
 	mcu_send(m, MSG_ID_uptime, &answer);
 }
 

@@ -31,14 +31,14 @@ void mcu_stats_init(struct mcu *m)
 	mcu_sched_add(m, &m->stats_timer);
 }
 
-uint64_t mcu_clock64(struct mcu *m)
+uint32_t mcu_clock(struct mcu *m)
 {
 	uint32_t now = board_clock(m->board);
 
 	if (now < m->clock_low)
 		m->clock_high++;
 	m->clock_low = now;
-	return (uint64_t)m->clock_high << 32 | now;
+	return now;
 }
 
 /* One pass of the main loop took this long, from a task's start. */
@@ -59,7 +59,7 @@ void mcu_stats_task(struct mcu *m)
 	uint32_t start = board_clock(m->board);
 	struct msg_stats msg;
 
-	(void)mcu_clock64(m);
+	(void)mcu_clock(m);
 	account(m, board_clock(m->board) - start);
 	if (m->stats_passes++ < m->cfg.freq_hz / (PERIOD_TICKS_MAX / STATS_PERIOD_S))
 		return;

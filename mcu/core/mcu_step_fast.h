@@ -27,26 +27,29 @@ void mcu_step_sort(struct mcu *m, struct mcu_timer *end);
 static inline void mcu_step_pass(struct mcu *m, uint32_t until)
 {
 	struct mcu_timer *t = m->sched.head;
-	uint32_t before = until;
+	uint32_t before = t->clock; /* the clock that the next one must not be before */
 	bool in_order = true;
 
 	do {
 		struct mcu_stepper *s = mcu_container(t, struct mcu_stepper, timer);
+		uint32_t clock;
 
 		board_line_step(&s->line);
 		if (--s->count && s->mode != MCU_STEPPER_FRAC) {
-			t->clock += s->interval;
+			t->clock = clock = t->clock + s->interval;
 			if (s->mode != MCU_STEPPER_STEADY)
 				s->interval += s->add;
-		} else if (!mcu_step_next(m, s)) {
-			in_order = false;
+			board_line_unstep(&s->line);
+		} else {
+			in_order &= mcu_step_next(m, s);
+			board_line_unstep(&s->line);
+			clock = t->clock;
 		}
-		board_line_unstep(&s->line);
-		if (mcu_clock_diff(t->clock, before) < 0)
+		if (mcu_clock_diff(clock, before) < 0)
 			in_order = false;
-		before = t->clock;
+		before = clock;
 		t = t->next;
-	} while (t->fn == MCU_STEP_FAST && mcu_clock_diff(t->clock, until) <= 0);
+	} while (t->fn == MCU_STEP_FAST && mcu_clock_diff(until, t->clock) >= 0);
 	if (!in_order || mcu_clock_diff(t->clock, before) < 0)
 		mcu_step_sort(m, t);
 }

@@ -27,6 +27,20 @@ static uint32_t split(uint32_t v, uint8_t shift, bool negative, uint32_t *frac)
 	return shift < 32 ? v >> shift | (sign << (32 - shift)) : sign;
 }
 
+void mcu_stepper_advance(struct mcu_stepper *s, uint32_t *clock)
+{
+	if (s->mode == MCU_STEPPER_FRAC) {
+		s->clock_frac += s->interval_frac;
+		*clock += s->clock_frac < s->interval_frac;
+		*clock += s->interval;
+		s->interval_frac += s->add_frac;
+		s->interval += s->interval_frac < s->add_frac;
+	} else {
+		*clock += s->interval;
+	}
+	s->interval += s->add;
+}
+
 bool mcu_stepper_load(struct mcu *m, struct mcu_stepper *s)
 {
 	struct mcu_move *move = mcu_moveq_pop(&s->queue);

@@ -48,17 +48,5 @@ struct mcu_stepper {
 bool mcu_stepper_load(struct mcu *m, struct mcu_stepper *s);
 
 /* Go on by one step of the same run: *clock, from where it is. */
-static inline void mcu_stepper_advance(struct mcu_stepper *s, uint32_t *clock)
-{
-	if (s->mode == MCU_STEPPER_FRAC) {
-		s->clock_frac += s->interval_frac;
-		*clock += s->clock_frac < s->interval_frac;
-		*clock += s->interval;
-		s->interval_frac += s->add_frac;
-		s->interval += s->interval_frac < s->add_frac;
-	} else {
-		*clock += s->interval;
-	}
-	s->interval += s->add;
-}
+void mcu_stepper_advance(struct mcu_stepper *s, uint32_t *clock);
 #endif

@@ -281,7 +281,7 @@ static void test_move(void **state)
 	run(k, &e, X, 100000, 3, 0);
 	talk_wait(k, 0.5);
 	talk_expect_running(k);
-	late = compare(k, &e, X_STEP, 1, start, 350);
+	late = compare(k, &e, X_STEP, 1, start, 250);
 	pulse_times(k, X_STEP, &high, &low);
 	assert_true(high >= PULSE_TICKS && low >= PULSE_TICKS);
 	printf("%s: %d steps, late by up to %lu ticks, pulses of %lu\n", k->t->name, e.count,

@@ -29,7 +29,9 @@ extern const uint16_t avr_dict_len;
 void avr_timer_init(void);
 
 void avr_serial_init(void);
-/* Bytes that have come in, in one piece, and then: that so many of them are done with. */
+/* Bytes that have come in, in one piece, and then: that so many of them are done with. None before
+ * there may be a whole frame. */
+bool avr_serial_waiting(void);
 uint8_t avr_serial_peek(const uint8_t **bytes);
 void avr_serial_done(uint8_t count);
 

@@ -11,6 +11,7 @@
 /* Indices are 8 bits and wrap by themselves. One interrupt writes, the main loop reads, or the other
  * way round: no locking. */
 static volatile uint8_t rx_in, rx_out, tx_in, tx_out;
+static volatile bool frame_end; /* a byte came that may be the last of a frame */
 static uint8_t rx[256], tx[256];
 
 _Static_assert(MCU_RECEIVE_WINDOW < sizeof(rx), "the ring holds what a host may send");
@@ -38,6 +39,8 @@ ISR(USART0_RX_vect)
 		return;
 	rx[at] = byte;
 	rx_in = (uint8_t)(at + 1);
+	if (byte == WIRE_SYNC)
+		frame_end = true;
 }
 
 ISR(USART0_UDRE_vect)
@@ -52,11 +55,22 @@ ISR(USART0_UDRE_vect)
 	tx_out = (uint8_t)(at + 1);
 }
 
+bool avr_serial_waiting(void)
+{
+	return frame_end || (uint8_t)(rx_in - rx_out) >= WIRE_FRAME_MAX;
+}
+
 uint8_t avr_serial_peek(const uint8_t **bytes)
 {
-	uint8_t in = rx_in, out = rx_out;
+	uint8_t in, out = rx_out;
 
 	*bytes = rx + out;
+	if (!avr_serial_waiting())
+		return 0;
+	frame_end = false;
+	in = rx_in;
+	if (in < out)
+		frame_end = true; /* there is a second piece */
 	return (uint8_t)(in >= out ? in - out : 256 - out);
 }
 

@@ -2,27 +2,47 @@
 /* avr_timer.c - the clock, which is 16-bit timer 1 at CPU speed, and the interrupt that runs timers.
  *
  * The upper half of the clock is counted in software by whoever reads it; the interrupt comes at least
- * every 2^15 ticks. So no overflow interrupt is needed, and no flag is ever cleared by hand.
+ * every 2^15 ticks. So no overflow interrupt is needed.
  *
- * The interrupt stays as long as timers are due or soon will be, with a moment for the serial port
- * after each pass. After STAY_TICKS it leaves the main loop GIVE_TICKS; whatever is late by over
- * 1 ms then never catches up, and is a shutdown.
+ * The alarm is set LEAD_TICKS early, and the rest is waited for. The interrupt stays while timers are
+ * due or soon will be, with a moment for the serial port after each pass; the timer's own interrupt is
+ * off meanwhile. After STAY_TICKS it leaves the main loop GIVE_TICKS; whatever is late by over 1 ms then
+ * never catches up, and is a shutdown.
  */
 #include <avr/interrupt.h>
 #include <avr/io.h>
 
 #include "avr.h"
+#include "avr_step.h"
 #include "board.h"
 #include "mcu_step_fast.h"
 
 enum {
 	STAY_TICKS = 3000,
 	GIVE_TICKS = 200,
-	SOON_TICKS = 200, /* not worth leaving: what leaving and coming back takes */
+	LEAD_TICKS = 170, /* from the alarm to the first step, if nothing holds it up */
+	SOON_TICKS = LEAD_TICKS + 70 + 60, /* leaving takes that, and gives the main loop the rest */
+	FAR_TICKS = 0x7000,
 	LATE_TICKS = F_CPU / 1000,
+	BURST_TICKS = 256, /* intervals of bursts; up to this, leaving between steps gains little */
 };
 
 static uint16_t clock_high, clock_low;
+
+#define CHECK(name, type, member) \
+	_Static_assert(name == offsetof(type, member), "avr_step.h: " #member)
+CHECK(NEXT, struct mcu_stepper, timer.next);
+CHECK(FN, struct mcu_stepper, timer.fn);
+CHECK(CLOCK, struct mcu_stepper, timer.clock);
+CHECK(COUNT, struct mcu_stepper, count);
+CHECK(INTERVAL, struct mcu_stepper, interval);
+CHECK(ADD, struct mcu_stepper, add);
+CHECK(PIN_REG, struct mcu_stepper, line.pin_reg);
+CHECK(MASK, struct mcu_stepper, line.mask);
+CHECK(UNSTEP_MASK, struct mcu_stepper, line.unstep_mask);
+CHECK(MODE, struct mcu_stepper, mode);
+_Static_assert(MODE_STEADY == MCU_STEPPER_STEADY && MODE_PLAIN == MCU_STEPPER_PLAIN,
+	       "avr_step.h: modes");
 
 void avr_timer_init(void)
 {
@@ -62,60 +82,114 @@ static inline int16_t ticks_to(uint16_t low)
 	return (int16_t)(low - (uint16_t)TCNT1);
 }
 
-/* Come again at this time of the timer. Returns: false if that may have passed meanwhile. */
-static inline bool set_alarm(uint16_t low)
+/* Come again at this time of the timer, which is not nearer than it takes to leave. A match from
+ * before does not count. */
+static inline void set_alarm(uint16_t low)
 {
 	OCR1A = low;
-	return ticks_to(low) > 8;
+	TIFR1 = 1 << OCF1A;
+	TIMSK1 = 1 << OCIE1A;
 }
 
-/* The first timer is due far from now, or nothing is to run. Returns: false to stay. */
-static bool leave(int32_t left)
-{
-	uint16_t wait = left < 0x8000 ? (uint16_t)left : 0x8000;
-
-	if (avr_mcu.attention & MCU_ATTN_SHUTDOWN)
-		wait = GIVE_TICKS;
-	return set_alarm(clock_low + wait);
-}
-
-/* It is time for the main loop, whatever is due. Returns: false to stay. */
-static bool give_way(void)
+/* It is time for the main loop, whatever is due. */
+static void __attribute__((noinline)) give_way(void)
 {
 	if (mcu_clock_diff(read_clock(), avr_mcu.sched.head->clock) > LATE_TICKS)
 		mcu_shutdown(&avr_mcu, MCU_REASON_TIMER_IN_PAST);
-	return set_alarm(clock_low + GIVE_TICKS);
+	set_alarm(clock_low + GIVE_TICKS);
 }
 
-/* The list is never empty: one timer of the core's is always there. */
+/* Steps of one stepper that for a while is due before all other timers, and soon each time: what
+ * changes stays in registers. It stays the first in the list. Not the last step of a run, and for no
+ * more than STAY_TICKS. */
+static void __attribute__((noinline)) burst(struct mcu_timer *t)
+{
+	struct mcu_stepper *s = mcu_container(t, struct mcu_stepper, timer);
+	int32_t room = mcu_clock_diff(t->next->clock, t->clock);
+	uint16_t left = room < STAY_TICKS ? (uint16_t)room : STAY_TICKS;
+	uint16_t clock = (uint16_t)t->clock, interval = (uint16_t)s->interval, count = s->count;
+	int16_t add = (int16_t)s->add;
+	struct board_line line = s->line;
+
+	if (left < interval || count < 2 || s->mode == MCU_STEPPER_FRAC ||
+	    s->add + BURST_TICKS / 2 >= BURST_TICKS)
+		return;
+	do {
+		while (ticks_to(clock) > 0)
+			;
+		board_line_step(&line);
+		clock += interval;
+		left -= interval;
+		interval = (uint16_t)(interval + (uint16_t)add);
+		count--;
+		let_in();
+		__builtin_avr_delay_cycles(14);
+		board_line_unstep(&line);
+		__builtin_avr_delay_cycles(12);
+	} while (left >= interval && count > 1 && interval < BURST_TICKS);
+	s->count = count;
+	s->interval = (uint32_t)(int32_t)(int16_t)interval;
+	t->clock += (uint16_t)(clock - (uint16_t)t->clock);
+}
+
+/* The main loop has to see to it before anything else may run. */
+static inline bool shut_down(void)
+{
+	if (!(avr_mcu.attention & MCU_ATTN_SHUTDOWN))
+		return false;
+	set_alarm(TCNT1 + GIVE_TICKS);
+	return true;
+}
+
+static inline uint32_t interval_of(const struct mcu_timer *t)
+{
+	return mcu_container(t, const struct mcu_stepper, timer)->interval;
+}
+
+/* The list is never empty: one timer of the core's is always there. Unless it is far, 16 bits tell how
+ * far it is: from a little over LATE_TICKS ago to FAR_TICKS after end. */
 ISR(TIMER1_COMPA_vect)
 {
-	uint16_t entered = TCNT1;
+	uint32_t end = read_clock() + STAY_TICKS;
+
+	TIMSK1 = 0; /* let_in() is for others */
+	if (shut_down())
+		return;
 
 	for (;;) {
-		const struct mcu_timer *t = avr_mcu.sched.head;
-		uint32_t now = read_clock();
-		int32_t left = mcu_clock_diff(t->clock, now);
+		struct mcu_timer *t = avr_mcu.sched.head;
+		uint32_t clock = t->clock, now = clock;
+		uint16_t low = TCNT1;
+		int16_t left = (int16_t)((uint16_t)clock - low);
 
-		if (left > SOON_TICKS || (avr_mcu.attention & MCU_ATTN_SHUTDOWN)) {
-			if (leave(left))
-				return;
-			continue;
+		if ((int16_t)((uint16_t)end - low) < 0) {
+			give_way();
+			return;
 		}
-		if (left > 0) {
-			now = t->clock;
-			while (ticks_to((uint16_t)now) > 0)
+		if (mcu_clock_diff(clock, end) > FAR_TICKS) {
+			set_alarm(low + FAR_TICKS);
+			return;
+		}
+		if (left > SOON_TICKS) {
+			set_alarm((uint16_t)clock - LEAD_TICKS);
+			return;
+		}
+		if (left > 0)
+			while (ticks_to((uint16_t)clock) > 0)
 				let_in();
-		}
-		if (t->fn == MCU_STEP_FAST)
-			mcu_step_pass(&avr_mcu, now);
 		else
+			now -= (uint32_t)(int32_t)left;
+		if (t->fn == MCU_STEP_FAST) {
+			avr_step_pass(t, clock, now);
+			/* the upper bytes first: two of them tell in nearly all cases */
+			if (avr_mcu.sched.head == t && !(uint16_t)(interval_of(t) >> 8) &&
+			    interval_of(t) < BURST_TICKS)
+				burst(t);
+		} else {
 			mcu_sched_run(&avr_mcu, now, MCU_ATTN_SHUTDOWN);
-		let_in();
-		if ((uint16_t)(TCNT1 - entered) > STAY_TICKS) {
-			if (give_way())
+			if (shut_down())
 				return;
-			entered = TCNT1;
 		}
+		let_in();
 	}
 }

@@ -35,10 +35,8 @@ void board_reset(struct board *b)
  * sleeping wakes it, since no interrupt is taken right after sei. */
 static void idle(void)
 {
-	const uint8_t *bytes;
-
 	cli();
-	if (!avr_serial_peek(&bytes) && !avr_mcu.attention) {
+	if (!avr_serial_waiting() && !avr_mcu.attention) {
 		sleep_enable();
 		sei();
 		sleep_cpu();
@@ -67,9 +65,13 @@ int main(void)
 		uint8_t count = avr_serial_peek(&bytes);
 
 		wdt_reset();
-		mcu_receive(&avr_mcu, bytes, count);
-		avr_serial_done(count);
-		mcu_task(&avr_mcu);
-		idle();
+		if (count) {
+			mcu_receive(&avr_mcu, bytes, count);
+			avr_serial_done(count);
+		}
+		if (avr_mcu.attention)
+			mcu_task(&avr_mcu);
+		else if (!count)
+			idle();
 	}
 }

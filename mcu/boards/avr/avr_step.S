@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* avr_step.S - all steppers that are due, in one pass (mcu_step_fast.h says what that is).
+ *
+ * Budget, in cycles: 79 a step, 118 where the interval changes; about 110 more for a pass with all
+ * around it, so 348 for three steppers at once; 360 more each 3000, for the main loop (avr_timer.c).
+ * A stepper that is alone takes 63 (burst() there). Measured by `make bench-mcu`: 60,000 steps at 76
+ * ticks each with one stepper, at 389 with three.
+ *
+ * Registers: r22-25 until, r14-17 the clock that the next one must not be before, Z the stepper,
+ * r18-21 its clock, X its PINx register, T set: no longer in order. Called with until, Z and its clock;
+ * all these may be changed, and r0 (see avr_step_pass() in avr_step.h).
+ * From the edge to the one that ends the pulse 34 cycles pass at least, and more to the next step.
+ */
+#include "avr_step.h"
+
+#define SREG 0x3f
+
+	.section .text.avr_step_pass, "ax", @progbits
+	.global avr_step_pass
+	.type avr_step_pass, @function
+to_slow:
+	rjmp	slow			; within a branch's reach
+avr_step_pass:
+	clt
+	movw	r14, r18
+	movw	r16, r20
+step:
+	ldd	r26, Z + COUNT
+	ldd	r27, Z + COUNT + 1
+	sbiw	r26, 1
+	std	Z + COUNT, r26
+	std	Z + COUNT + 1, r27
+	ldd	r26, Z + PIN_REG
+	ldd	r27, Z + PIN_REG + 1
+	ldd	r0, Z + MASK
+	st	X, r0
+	breq	to_slow			; of sbiw
+	ldd	r0, Z + MODE
+	cpse	r0, r1			; MODE_STEADY
+	rjmp	not_steady
+	ldd	r0, Z + INTERVAL
+	add	r18, r0
+	ldd	r0, Z + INTERVAL + 1
+	adc	r19, r0
+	ldd	r0, Z + INTERVAL + 2
+	adc	r20, r0
+	ldd	r0, Z + INTERVAL + 3
+	adc	r21, r0
+	std	Z + CLOCK, r18
+	std	Z + CLOCK + 1, r19
+	std	Z + CLOCK + 2, r20
+	std	Z + CLOCK + 3, r21
+made:
+	cp	r18, r14
+	cpc	r19, r15
+	cpc	r20, r16
+	cpc	r21, r17
+	brmi	disorder
+unstep:
+	ldd	r0, Z + UNSTEP_MASK
+	st	X, r0
+	movw	r14, r18
+	movw	r16, r20
+	ld	r0, Z			; NEXT
+	ldd	r31, Z + NEXT + 1
+	mov	r30, r0
+	ldd	r0, Z + FN
+	ldd	r26, Z + FN + 1
+	ldd	r18, Z + CLOCK
+	ldd	r19, Z + CLOCK + 1
+	ldd	r20, Z + CLOCK + 2
+	ldd	r21, Z + CLOCK + 3
+	or	r0, r26
+	brne	done
+	cp	r22, r18
+	cpc	r23, r19
+	cpc	r24, r20
+	cpc	r25, r21
+	brpl	step
+done:
+	brts	sort
+	cp	r18, r14
+	cpc	r19, r15
+	cpc	r20, r16
+	cpc	r21, r17
+	brmi	sort
+	ret
+
+	/* mcu_step_sort(&avr_mcu, Z) */
+sort:
+	movw	r22, r30
+	ldi	r24, lo8(avr_mcu)
+	ldi	r25, hi8(avr_mcu)
+	jmp	mcu_step_sort
+
+disorder:
+	set
+	rjmp	unstep
+
+not_steady:
+	ldd	r26, Z + MODE
+	cpi	r26, MODE_PLAIN
+	brne	slow
+	ldd	r26, Z + INTERVAL
+	ldd	r27, Z + ADD
+	add	r18, r26
+	ldd	r0, Z + INTERVAL + 1
+	adc	r19, r0
+	ldd	r0, Z + INTERVAL + 2
+	adc	r20, r0
+	ldd	r0, Z + INTERVAL + 3
+	adc	r21, r0
+	std	Z + CLOCK, r18
+	std	Z + CLOCK + 1, r19
+	std	Z + CLOCK + 2, r20
+	std	Z + CLOCK + 3, r21
+	add	r26, r27
+	std	Z + INTERVAL, r26
+	ldd	r26, Z + INTERVAL + 1
+	ldd	r27, Z + ADD + 1
+	adc	r26, r27
+	std	Z + INTERVAL + 1, r26
+	ldd	r26, Z + INTERVAL + 2
+	ldd	r27, Z + ADD + 2
+	adc	r26, r27
+	std	Z + INTERVAL + 2, r26
+	ldd	r26, Z + INTERVAL + 3
+	ldd	r27, Z + ADD + 3
+	adc	r26, r27
+	std	Z + INTERVAL + 3, r26
+	ldd	r26, Z + PIN_REG
+	ldd	r27, Z + PIN_REG + 1
+	rjmp	made
+
+	/* mcu_step_next(&avr_mcu, Z) */
+slow:
+	in	r0, SREG
+	push	r0
+	push	r22
+	push	r23
+	push	r24
+	push	r25
+	push	r30
+	push	r31
+	movw	r22, r30
+	ldi	r24, lo8(avr_mcu)
+	ldi	r25, hi8(avr_mcu)
+	call	mcu_step_next
+	mov	r0, r24
+	pop	r31
+	pop	r30
+	pop	r25
+	pop	r24
+	pop	r23
+	pop	r22
+	pop	r26
+	out	SREG, r26
+	tst	r0
+	brne	1f
+	set
+1:	ldd	r26, Z + PIN_REG
+	ldd	r27, Z + PIN_REG + 1
+	ldd	r18, Z + CLOCK
+	ldd	r19, Z + CLOCK + 1
+	ldd	r20, Z + CLOCK + 2
+	ldd	r21, Z + CLOCK + 3
+	rjmp	made
+	.size avr_step_pass, . - avr_step_pass
