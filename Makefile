@@ -66,10 +66,12 @@ MAIN_SRC = $(wildcard daemon/main.c mcu/boards/sim/main.c mcu/tools/*.c)
 TEST_SRC = $(wildcard tests/unit/test_*.c tests/sim/sim_*.c)
 STRESS_SRC = $(wildcard tests/stress/*.c)
 LIVE_SRC = $(wildcard tests/live/*.c)
+# Runners of firmware images, which tests start.
+GUEST_SRC = $(wildcard tests/guest/*.c)
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC = $(wildcard bench/*.c)
 ALL_SRC = $(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(TESTLIB_SRC) $(MAIN_SRC) \
-	$(TEST_SRC) $(STRESS_SRC) $(LIVE_SRC) $(FUZZ_SRC) $(BENCH_SRC)
+	$(TEST_SRC) $(STRESS_SRC) $(LIVE_SRC) $(GUEST_SRC) $(FUZZ_SRC) $(BENCH_SRC)
 
 bin = $(patsubst %.c,$(BUILD)/%,$(1))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -88,7 +90,7 @@ link = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^
 all: $(PROGRAMS)
 tests-build: $(TEST_BIN)
 stress-build: $(STRESS_BIN)
-live-build: $(LIVE_BIN)
+live-build: $(LIVE_BIN) $(call bin,$(GUEST_SRC))
 fuzz-build: $(FUZZ_BIN)
 bench-build: $(BENCH_BIN)
 rtcore-build: $(BUILD)/librtcore.a $(BUILD)/libmcu.a
@@ -134,7 +136,8 @@ $(BUILD)/obj/tests/broken/engine_motion.o: rtcore/engine_motion.c $(BUILD)/flags
 # Firmware that tests run, where there are compilers for it.
 TEST_IMAGES = $(if $(SIMAVR_LIBS),$(if $(shell command -v avr-gcc),$(BUILD)/firmware/avr-atmega644p.elf))
 $(BUILD)/obj/tests/fwlib/target_simavr.o: CPPFLAGS += $(if $(SIMAVR_LIBS),-DHAVE_SIMAVR)
-WITH_IMAGES = $(BUILD)/tests/sim/sim_conversation $(BUILD)/bench/bench_mcu
+WITH_IMAGES = $(BUILD)/tests/sim/sim_conversation $(BUILD)/bench/bench_mcu $(call bin,$(GUEST_SRC))
+$(BUILD)/tests/guest/stepd_avr: $(call obj,daemon/main.c)
 $(WITH_IMAGES): LDLIBS += $(SIMAVR_LIBS)
 $(WITH_IMAGES): | $(TEST_IMAGES)
 $(BUILD)/tests/sim/sim_diagnose: $(BUILD)/obj/tests/broken/engine_motion.o

@@ -35,7 +35,7 @@ FW_CROSS = $($(FW_FAMILY)_CROSS)
 FW_CHIP_FLAGS = $($(FW_FAMILY)_FLAGS)
 FW_OPT = -Os $($(FW_FAMILY)_SMALL)
 # What runs in the timer interrupt is built for speed.
-$(addprefix $(FW)/mcu/,core/mcu_sched.o core/mcu_step_fast.o boards/avr/avr_timer.o): FW_OPT = -O2
+$(addprefix $(FW)/mcu/,core/mcu_sched.o core/mcu_step_fast.o core/mcu_stepper_run.o boards/avr/avr_timer.o): FW_OPT = -O2
 
 ## firmware: build the image for BOARD=avr-atmega644p|avr-atmega1284p|avr-atmega2560, print its size
 firmware: $(FW).elf $(FW).hex

@@ -18,57 +18,6 @@ enum {
 	SHIFT_MAX = 16, /* of queue_step_frac: the add's unit is then 2^-32 ticks */
 };
 
-/* v 2^-shift, shift 1 to 32: the integer part and, in *frac, what is behind the point. */
-static uint32_t split(uint32_t v, uint8_t shift, bool negative, uint32_t *frac)
-{
-	uint32_t sign = negative ? UINT32_MAX : 0;
-
-	*frac = v << (32 - shift);
-	return shift < 32 ? v >> shift | (sign << (32 - shift)) : sign;
-}
-
-void mcu_stepper_advance(struct mcu_stepper *s, uint32_t *clock)
-{
-	if (s->mode == MCU_STEPPER_FRAC) {
-		s->clock_frac += s->interval_frac;
-		*clock += s->clock_frac < s->interval_frac;
-		*clock += s->interval;
-		s->interval_frac += s->add_frac;
-		s->interval += s->interval_frac < s->add_frac;
-	} else {
-		*clock += s->interval;
-	}
-	s->interval += s->add;
-}
-
-bool mcu_stepper_load(struct mcu *m, struct mcu_stepper *s)
-{
-	struct mcu_move *move = mcu_moveq_pop(&s->queue);
-	uint8_t shift;
-
-	if (!move)
-		return false;
-	shift = move->step.shift;
-	s->mode = move->step.add ? MCU_STEPPER_PLAIN : MCU_STEPPER_STEADY;
-	s->interval = move->interval;
-	s->add = (uint32_t)move->step.add;
-	if (shift) {
-		s->mode = MCU_STEPPER_FRAC;
-		s->interval = split(s->interval, shift, false, &s->interval_frac);
-		s->add = split(s->add, (uint8_t)(2 * shift), move->step.add < 0, &s->add_frac);
-		s->clock_frac = UINT32_C(1) << 31; /* rounds to the nearest clock */
-	}
-	mcu_stepper_advance(s, &s->clock);
-	s->count = move->step.count;
-	if (s->dir != move->step.dir) {
-		s->dir = move->step.dir;
-		board_gpio_write(m->board, s->dir_pin, s->dir);
-	}
-	s->position += s->dir ? s->count : (uint32_t) - (int32_t)s->count;
-	mcu_moves_put(&m->moves, move);
-	return true;
-}
-
 /* After a step, with clock_min as the earliest for the next one. Returns: false if there is none. */
 static inline bool plan_next(struct mcu *m, struct mcu_stepper *s, uint32_t clock_min)
 {

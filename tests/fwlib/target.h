@@ -4,7 +4,7 @@
  * Virtual time: only target_run() lets it pass, and the same calls have the same result. Steppers,
  * endstops and sensors are a struct printer (MCU index 0), which reads and drives the chip's pins.
  * Owner:   made by one of target_…_new(), released by target_free().
- * Units:   clock = ticks of the target's clock since it was made.
+ * Units:   clock = ticks of the firmware's clock, which runs from its start on.
  */
 #ifndef TESTS_TARGET_H
 #define TESTS_TARGET_H
@@ -36,7 +36,8 @@ struct target {
 	const struct target_ops *ops;
 	const char *name;
 	struct target_hooks hooks;
-	struct printer printer;
+	struct printer *printer; /* own_printer, unless a caller puts another in its place */
+	struct printer own_printer;
 	uint32_t freq_hz;
 	bool exact; /* events happen at their very clock */
 };

@@ -75,8 +75,9 @@ struct target *target_sim_new(const struct target_hooks *hooks)
 	s->t = (struct target){
 		.ops = &ops, .name = "sim", .hooks = *hooks, .freq_hz = cfg.freq_hz, .exact = true
 	};
-	printer_init(&s->t.printer, PRINTER_CARTESIAN, 1);
-	cfg.printer = &s->t.printer;
+	s->t.printer = &s->t.own_printer;
+	printer_init(s->t.printer, PRINTER_CARTESIAN, 1);
+	cfg.printer = s->t.printer;
 	cfg.hooks = (struct sim_hooks){ &s->t, on_edge, NULL, on_pwm, on_tx };
 	s->sim = sim_new(&cfg);
 	if (!s->sim || sim_start(s->sim)) {

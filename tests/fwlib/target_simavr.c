@@ -41,6 +41,7 @@ enum {
 	BYTE_CYCLES = 11 * 64, /* at 250 kbaud */
 	RX_MAX = 4096,
 	PORTS = 12,
+	TIMER1_CONTROL = 0x81, /* TCCR1B: not 0 once the firmware's clock runs */
 };
 
 struct pin {
@@ -53,9 +54,8 @@ struct target_simavr {
 	avr_t *avr;
 	uint8_t rx[RX_MAX]; /* to the chip */
 	unsigned int rx_in, rx_out;
-	bool rx_busy;
-	bool moved; /* an edge: inputs may be different now */
-	avr_cycle_count_t stop_at;
+	bool moved;                   /* an edge: inputs may be different now */
+	avr_cycle_count_t clock_zero; /* when the firmware's clock was 0 */
 	struct pin pins[PORTS * 8];
 	uint8_t levels[PORTS * 8];
 	avr_ioport_external_t outside[PORTS];
@@ -71,6 +71,11 @@ static inline struct target_simavr *of(const struct target *t)
 	return (struct target_simavr *)t;
 }
 
+static uint64_t simavr_clock(const struct target *t)
+{
+	return of(t)->avr->cycle - of(t)->clock_zero;
+}
+
 static avr_irq_t *port_irq(struct target_simavr *s, uint16_t pin)
 {
 	return avr_io_getirq(s->avr, (uint32_t)AVR_IOCTL_IOPORT_GETIRQ('A' + pin / 8), pin % 8);
@@ -80,12 +85,12 @@ static avr_irq_t *port_irq(struct target_simavr *s, uint16_t pin)
  * the port is written, unless it knows the level as that of the port's outside. */
 static void drive_inputs(struct target_simavr *s)
 {
-	const struct printer *p = &s->t.printer;
+	const struct printer *p = s->t.printer;
 
 	s->moved = false;
 	for (int i = 0; i < p->endstop_count; i++) {
 		uint8_t pin = p->endstops[i].pin, port = pin / 8;
-		int level = printer_read(&s->t.printer, 0, pin);
+		int level = printer_read(s->t.printer, 0, pin);
 		avr_ioport_external_t *e = &s->outside[port];
 		uint8_t mask = (uint8_t)(1 << pin % 8);
 
@@ -108,9 +113,9 @@ static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param)
 	if (s->levels[pin->number] == value)
 		return;
 	s->levels[pin->number] = (uint8_t)value;
-	printer_edge(&s->t.printer, 0, (uint8_t)pin->number, value);
+	printer_edge(s->t.printer, 0, (uint8_t)pin->number, value);
 	if (s->t.hooks.edge)
-		s->t.hooks.edge(s->t.hooks.ctx, pin->number, value, s->avr->cycle);
+		s->t.hooks.edge(s->t.hooks.ctx, pin->number, value, simavr_clock(&s->t));
 	s->moved = true;
 }
 
@@ -121,7 +126,7 @@ static void on_adc(struct avr_irq_t *irq, uint32_t value, void *param)
 		avr_adc_mux_t mux;
 		uint32_t v;
 	} e = { .v = value };
-	uint16_t reading = printer_adc(&s->t.printer, 0, (uint8_t)e.mux.src, ADC_STEPS - 1);
+	uint16_t reading = printer_adc(s->t.printer, 0, (uint8_t)e.mux.src, ADC_STEPS - 1);
 
 	(void)irq;
 	/* half a step up, against rounding */
@@ -145,10 +150,8 @@ static avr_cycle_count_t feed(struct avr_t *avr, avr_cycle_count_t when, void *p
 	struct target_simavr *s = param;
 
 	(void)when;
-	if (s->rx_out == s->rx_in) {
-		s->rx_busy = false;
+	if (s->rx_out == s->rx_in)
 		return 0;
-	}
 	avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_INPUT),
 		      s->rx[s->rx_out++ % RX_MAX]);
 	return when + BYTE_CYCLES;
@@ -162,9 +165,9 @@ static void simavr_send(struct target *t, const uint8_t *bytes, size_t len)
 		abort();
 	for (; len; len--)
 		s->rx[s->rx_in++ % RX_MAX] = *bytes++;
-	if (!s->rx_busy)
+	/* a reset of the chip has cancelled it */
+	if (!avr_cycle_timer_status(s->avr, feed, s))
 		avr_cycle_timer_register(s->avr, BYTE_CYCLES, feed, s);
-	s->rx_busy = true;
 }
 
 /* A sleeping chip is moved on to its next event: this is one. */
@@ -190,15 +193,12 @@ static void simavr_run(struct target *t, uint64_t ticks)
 			fprintf(stderr, "%s: the chip has crashed at pc 0x%x\n", t->name, avr->pc);
 			abort();
 		}
+		if (!avr->data[TIMER1_CONTROL])
+			of(t)->clock_zero = avr->cycle;
 		if (of(t)->moved)
 			drive_inputs(of(t));
 	}
 	avr_cycle_timer_cancel(avr, stop_here, t);
-}
-
-static uint64_t simavr_clock(const struct target *t)
-{
-	return of(t)->avr->cycle;
 }
 
 /* simavr does not know this mode of the timers: the registers of the 40-pin chips. */
@@ -268,7 +268,8 @@ struct target *target_simavr_new(const char *chip, const char *elf, const struct
 		return NULL;
 	}
 	s->t = (struct target){ .ops = &ops, .name = chip, .hooks = *hooks, .freq_hz = FREQ_HZ };
-	printer_init(&s->t.printer, PRINTER_CARTESIAN, 1);
+	s->t.printer = &s->t.own_printer;
+	printer_init(s->t.printer, PRINTER_CARTESIAN, 1);
 	avr_init(s->avr);
 	strcpy(image.mmcu, chip);
 	image.frequency = FREQ_HZ;

@@ -76,9 +76,9 @@ static void add_machine(struct talk *k)
 	};
 	struct printer_endstop stop = { .pin = STOP_PIN, .axis = PRINTER_X, .trigger_mm = -2 };
 
-	assert_true(printer_add_stepper(&k->t->printer, &motor) >= 0);
-	assert_true(printer_add_endstop(&k->t->printer, &stop) >= 0);
-	assert_int_equal(printer_set_sensor(&k->t->printer, 0, SENSOR_PIN, 300, 0), 0);
+	assert_true(printer_add_stepper(k->t->printer, &motor) >= 0);
+	assert_true(printer_add_endstop(k->t->printer, &stop) >= 0);
+	assert_int_equal(printer_set_sensor(k->t->printer, 0, SENSOR_PIN, 300, 0), 0);
 }
 
 static void configure(struct talk *k)
@@ -211,32 +211,23 @@ static void run(struct talk *k, struct expected *e, uint8_t oid, uint32_t interv
 	}
 }
 
-/* Steps came as expected, from start on; late_max of ticks. Returns: the greatest lateness. */
-static uint64_t compare(const struct talk *k, const struct expected *e, uint16_t pin, int level,
-			uint32_t start, uint64_t late_max)
+/* Steps came as expected, from start on: never early, and late by late_max at most. On a chip, the
+ * simulator's idea of when its clock started may be off by a few. Returns: the greatest lateness. */
+static int64_t compare(const struct talk *k, const struct expected *e, uint16_t pin, int level,
+		       uint32_t start, int64_t late_max)
 {
 	static uint64_t got[4096];
 	int n = edges_of(k, pin, level, got, 4096);
-	uint64_t first, worst = 0;
+	int64_t early_max = k->t->exact ? 0 : 8, worst = 0;
 
 	assert_int_equal(n, e->count);
-	/* The two clocks differ by a constant, which is under 2^31 here, and the firmware's has begun
-	 * later than the target's. The offset that makes no step early is the least difference. */
-	first = UINT64_MAX;
-	for (int i = 0; i < n; i++)
-		if (got[i] - (start + e->clocks[i]) < first)
-			first = got[i] - (start + e->clocks[i]);
 	for (int i = 0; i < n; i++) {
-		uint64_t late = got[i] - (start + e->clocks[i]) - first;
+		int64_t late = (int64_t)(got[i] - (start + e->clocks[i]));
 
+		if (late < -early_max || late > (k->t->exact ? 0 : late_max))
+			fail_msg("%s: step %d is %ld ticks late", k->t->name, i, (long)late);
 		worst = late > worst ? late : worst;
 	}
-	if (k->t->exact)
-		assert_int_equal(first, 0);
-	else
-		assert_in_range(first, 0, k->t->freq_hz / 1000); /* start-up of the chip */
-	if (worst > late_max)
-		fail_msg("%s: a step is %lu ticks late", k->t->name, (unsigned long)worst);
 	return worst;
 }
 
@@ -269,7 +260,8 @@ static void test_move(void **state)
 {
 	struct talk *k = open_configured(state);
 	struct expected e = { 0 };
-	uint64_t late, high, low;
+	uint64_t high, low;
+	int64_t late;
 	uint32_t start = talk_clock(k, 0.1);
 
 	TALK(k, reset_step_clock, X, start);
@@ -281,13 +273,14 @@ static void test_move(void **state)
 	run(k, &e, X, 100000, 3, 0);
 	talk_wait(k, 0.5);
 	talk_expect_running(k);
-	late = compare(k, &e, X_STEP, 1, start, 250);
+	/* 25 us apart: the next run's start and the main loop's share may come on top of each other */
+	late = compare(k, &e, X_STEP, 1, start, 700);
 	pulse_times(k, X_STEP, &high, &low);
 	assert_true(high >= PULSE_TICKS && low >= PULSE_TICKS);
-	printf("%s: %d steps, late by up to %lu ticks, pulses of %lu\n", k->t->name, e.count,
-	       (unsigned long)late, (unsigned long)high);
+	printf("%s: %d steps, late by up to %ld ticks, pulses of %lu\n", k->t->name, e.count,
+	       (long)late, (unsigned long)high);
 	assert_int_equal(position(k, X), 1797);
-	assert_int_equal(k->t->printer.steppers[0].pos_steps, 1797);
+	assert_int_equal(k->t->printer->steppers[0].pos_steps, 1797);
 	close_talk(k);
 }
 
@@ -403,7 +396,7 @@ static void test_home(void **state)
 	/* the switch is 160 steps away, looked at every 3200 ticks */
 	pos = position(k, X);
 	assert_in_range(-pos, 160, 163);
-	assert_int_equal(k->t->printer.steppers[0].pos_steps, pos);
+	assert_int_equal(k->t->printer->steppers[0].pos_steps, pos);
 	TALK(k, endstop_home, .oid = ENDSTOP);
 	TALK(k, endstop_query_state, ENDSTOP);
 	es = AWAIT(k, endstop_state, 0);
@@ -506,7 +499,7 @@ static void test_adc(void **state)
 	assert_in_range(a->next_clock - start, freq / 10, freq / 10 * 3);
 	assert_in_range(talk_count(k, MSG_ID_analog_in_state), 2, 3);
 	/* out of range twice */
-	printer_set_sensor(&k->t->printer, 0, SENSOR_PIN, 1000, 0);
+	printer_set_sensor(k->t->printer, 0, SENSOR_PIN, 1000, 0);
 	talk_wait(k, 0.2);
 	talk_expect_shutdown(k, "ADC out of range");
 	close_talk(k);
@@ -534,14 +527,14 @@ static void test_shutdown(void **state)
 	assert_int_equal(k->edges[k->edge_count - 1].pin, HEATER_PIN);
 	assert_int_equal(k->edges[k->edge_count - 1].level, 0);
 	/* nothing more moves, and commands are refused */
-	steps = k->t->printer.steppers[0].pos_steps;
+	steps = k->t->printer->steppers[0].pos_steps;
 	assert_in_range(steps, 100, 300);
 	TALK(k, stepper_get_position, X);
 	assert_int_equal(AWAIT(k, is_shutdown, 0)->static_string_id, MCU_REASON_COMMAND_REQUEST);
 	TALK(k, get_config);
 	assert_true(AWAIT(k, config, 0)->is_shutdown);
 	talk_wait(k, 0.1);
-	assert_int_equal(k->t->printer.steppers[0].pos_steps, steps);
+	assert_int_equal(k->t->printer->steppers[0].pos_steps, steps);
 	/* the configuration and the counters are still there */
 	TALK(k, clear_shutdown);
 	talk_clear(k);

@@ -22,6 +22,7 @@ enum {
 	GIVE_TICKS = 200,
 	LEAD_TICKS = 170, /* from the alarm to the first step, if nothing holds it up */
 	SOON_TICKS = LEAD_TICKS + 70 + 60, /* leaving takes that, and gives the main loop the rest */
+	EDGE_TICKS = 36, /* a step's edge comes at least so much after the wait for it */
 	FAR_TICKS = 0x7000,
 	LATE_TICKS = F_CPU / 1000,
 	BURST_TICKS = 256, /* intervals of bursts; up to this, leaving between steps gains little */
@@ -47,10 +48,10 @@ _Static_assert(MODE_STEADY == MCU_STEPPER_STEADY && MODE_PLAIN == MCU_STEPPER_PL
 void avr_timer_init(void)
 {
 	TCCR1A = 0;
-	TCCR1B = 1 << CS10;
-	TCNT1 = 0;
-	OCR1A = 0x8000;
+	OCR1A = FAR_TICKS;
 	TIMSK1 = 1 << OCIE1A;
+	TCNT1 = 0;
+	TCCR1B = 1 << CS10; /* runs from here on */
 }
 
 /* Locked, or in the interrupt. */
@@ -175,7 +176,7 @@ ISR(TIMER1_COMPA_vect)
 			return;
 		}
 		if (left > 0)
-			while (ticks_to((uint16_t)clock) > 0)
+			while (ticks_to((uint16_t)clock) > EDGE_TICKS)
 				let_in();
 		else
 			now -= (uint32_t)(int32_t)left;
