@@ -54,7 +54,14 @@ double engine_span_s(const struct engine *e)
 
 double engine_executed_s(const struct engine *e)
 {
-	return engine_planned_end_s(e) + engine_span_s(e);
+	double delay_s = shaper_newest(&e->shaper)->delay_s;
+	double executed_s = engine_planned_end_s(e) + engine_span_s(e);
+
+	for (int i = 0; i < e->steppers; i++)
+		if (e->stepper[i].extrude)
+			executed_s = engine_later_s(
+				executed_s, extrude_busy_s(e->stepper[i].extrude) + delay_s);
+	return executed_s;
 }
 
 static double place_move(struct engine *e, const struct move *m)

@@ -122,7 +122,7 @@ void extrude_skip(struct extrude *ex, const struct trapq *tq)
 	ex->moving = ex->joined = ex->ahead = false;
 	ex->head = ex->tail = ex->begin = ex->mid = ex->mixed = 0;
 	ex->done = ex->now;
-	ex->u_s = ex->until_s = ex->read_s = tq->end_s;
+	ex->u_s = ex->until_s = ex->read_s = ex->busy_s = tq->end_s;
 	extrude_smooth(&ex->done, ex->u_s, ex->c);
 	ex->events = 0;
 	ex->shape = ex->shaper ? ex->shaper->head - 1 : 0;
@@ -284,6 +284,7 @@ bool extrude_read(struct extrude *ex, const struct trapq *tq, const struct extru
 	v1 = extrude_v(&ex->now, b->at_s);
 	j->at_s = b->at_s;
 	j->half_s = w;
+	ex->busy_s = extrude_max(ex->busy_s, b->at_s + w);
 	j->j1 = (v1 + 2.0 * ex->now.advance_s * ex->now.ah) - (v0 + 2.0 * old.advance_s * old.ah);
 	j->j2 = ex->now.ah - old.ah;
 	j->j0 = ex->now.advance_s * v1 - old.advance_s * v0;

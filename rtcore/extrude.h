@@ -71,6 +71,7 @@ struct extrude {
 	uint64_t change, change_head;
 	struct extrude_change changes[EXTRUDE_CHANGES];
 	double wide_s; /* half of the widest window, in force or to come */
+	double busy_s; /* u: the windows of all boundaries read are over */
 	/* boundaries read: where y has come to */
 	uint64_t cursor; /* next phase */
 	struct extrude_motion now;
@@ -116,6 +117,12 @@ static inline const struct extrude_param *extrude_newest(const struct extrude *e
 static inline double extrude_half_s(const struct extrude *ex)
 {
 	return ex->wide_s;
+}
+
+/* When, in u, the last window ends of what has been read; one of a change that made it narrower, too. */
+static inline double extrude_busy_s(const struct extrude *ex)
+{
+	return ex->busy_s;
 }
 
 /* Its position where y has been read to: at rest, the output's. */

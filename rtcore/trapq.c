@@ -84,6 +84,7 @@ enum trapq_result trapq_append(struct trapq *tq, const struct move *m, double st
 	if (!trapq_room(tq))
 		return TRAPQ_FULL;
 
+	struct trapq_phase *last;
 	double t1 = m->accel_s, t2 = t1 + m->cruise_s;
 	double d1 = trapq_distance(m->start_mm_s, m->accel_mm_s2, m->accel_s);
 	double d2 = d1 + m->cruise_mm_s * m->cruise_s;
@@ -92,6 +93,10 @@ enum trapq_result trapq_append(struct trapq *tq, const struct move *m, double st
 	trapq_phase_put(tq, m, start_s, t1, d1, m->cruise_mm_s, 0.0, m->cruise_s);
 	trapq_phase_put(tq, m, start_s, t2, d2, m->cruise_mm_s, -m->accel_mm_s2, m->decel_s);
 	tq->end_s = start_s + (t2 + m->decel_s);
+	/* To the bit: what is to come at the queue's end does so for who reads only the phases, too. */
+	last = &tq->phases[(tq->head - 1) & tq->mask];
+	if (tq->end_s > last->start_s)
+		last->dur_s = tq->end_s - last->start_s;
 	trapq_rest(tq, tq->end_s);
 	for (int i = 0; i < MOVE_AXES; i++)
 		tq->end_mm[i] = m->start_mm[i] - tq->shift_mm[i] + m->dir[i] * m->length_mm;

@@ -265,12 +265,32 @@ static void test_homing(void **state)
 	scene_close(s);
 }
 
+/* A change to no smoothing just before the end: the wide window before it is still being executed, long
+ * after the horizon of 20 ms. */
+static void test_narrowed(void **state)
+{
+	static const char *const overrides[] = { "stepd.horizon_ms=20",
+						 "extruder.pressure_advance=0.05",
+						 "extruder.pressure_advance_smooth_time=0.2", NULL };
+	struct scene *s = scene_open("etc/sim-cartesian.cfg", overrides);
+
+	(void)state;
+	assert_non_null(s);
+	assert_true(scene_run(s, "G28\nM83\nG1 X50 Y60 Z5 F6000\nG1 X90 E2\n"
+				 "SET_PRESSURE_ADVANCE ADVANCE=0 SMOOTH_TIME=0\nG1 X90.5 E0.02\n"));
+	scene_pass(s, 2.0);
+	assert_true(scene_run(s, "G1 X50 E2\nM400\n"));
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),         cmocka_unit_test(test_homing),
 		cmocka_unit_test(test_pressure_advance), cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_several),          cmocka_unit_test(test_switched_on),
+		cmocka_unit_test(test_narrowed),
 	};
 	int failed;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* test_trapq.c - the trapezoid queue.
  *
- * Shown: a move's phases join and end where the move does; the ring refuses what it can't hold or
+ * Shown: a move's phases join and end where the move and the queue do; the ring refuses what it can't hold or
  * what is early or broken, unchanged; positions at random times agree with the moves; naming the
  * position moves nothing; clearing stops at the point reached.
  * Repeat: STEPD_SEED=<printed> build/tests/unit/test_trapq
@@ -211,13 +211,34 @@ static void test_names(void **state)
 	assert_true(fabs(pt.pos_mm[0] - 102.5) < 1e-9 && pt.speed_mm_s == 0.0 && pt.id == 0);
 }
 
+/* Whatever the time, the last phase ends exactly where the queue does. */
+static void test_end(void **state)
+{
+	uint64_t rng = ref_seed("trapq end");
+	const double no_mm[MOVE_AXES] = { 0 }, dir[MOVE_AXES] = { 1.0 };
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		struct trapq_phase ph[CAPACITY], *last;
+		struct trapq tq;
+		struct move m;
+
+		trapq_init(&tq, ph, CAPACITY);
+		if (!ref_move(&rng, &m, no_mm, dir, ref_loguniform(&rng, 0.1, 100.0),
+			      ref_loguniform(&rng, 100.0, 20000.0), 0.0, 200.0, true))
+			continue;
+		assert_int_equal(trapq_append(&tq, &m, ref_loguniform(&rng, 1.0, 1e7)), TRAPQ_OK);
+		last = &ph[tq.head - 1];
+		assert_true(last->start_s + last->dur_s == trapq_end_s(&tq));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_phases),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_at),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_phases), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_at),     cmocka_unit_test(test_names),
+		cmocka_unit_test(test_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
