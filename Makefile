@@ -174,6 +174,9 @@ sim:
 ## asan: unit and sim tests under AddressSanitizer and UBSan
 asan:
 	@BUILD=$(BUILD) tests/check asan
+## campaign: SIZE thousand random motion timelines in one process; SIZE=1000 takes an hour
+campaign: $(BUILD)/tests/unit/test_timelines
+	@STEPD_SEED=$${SEED:-20261125} STEPD_TEST_SIZE=$(SIZE) $<
 ## stress: two-thread stress tests under ThreadSanitizer
 stress tsan:
 	@BUILD=$(BUILD) tests/check stress
@@ -250,7 +253,7 @@ print-%:
 
 export SIZE
 .PHONY: all firmware firmware-build tests-build stress-build live-build fuzz-build bench-build rtcore-build packages check unit \
-	sim asan stress tsan live fuzz lint tidy check-arm bench bench-mcu demo fmt compdb install clean help FORCE
+	sim asan campaign stress tsan live fuzz lint tidy check-arm bench bench-mcu bench-rt demo fmt compdb install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -164,8 +164,11 @@ static enum look look(const struct checker *c, const struct stepper *s, struct e
 	if (x->moving) {
 		*u = x->cur.end;
 		peek_load(c, s, x);
+		/* one instant but for rounding */
 		if (x->peek.ok && fabsl(x->peek.start - *u) < CHECKER_TIME_SLACK_S)
-			*u = x->peek.start; /* one instant but for rounding */
+			*u = x->peek.start;
+		else if (fabsl(change - *u) < CHECKER_TIME_SLACK_S)
+			*u = change;
 		if (!x->peek.ok && !c->finishing && c->end <= *u)
 			what = LOOK_UNKNOWN;
 	} else {
@@ -180,6 +183,7 @@ static enum look look(const struct checker *c, const struct stepper *s, struct e
 				what = LOOK_PHASE;
 				break;
 			}
+			/* one that ends when they change, but for rounding, is over */
 			if (x->peek.end > change + CHECKER_TIME_SLACK_S || x->peek.end > limit)
 				break;
 			if (x->peek.dir != 0)
@@ -206,7 +210,8 @@ static void pass(const struct checker *c, const struct stepper *s, struct extrud
 		} else if (x->moving) {
 			x->joined = false;
 			flow_rest(x, u, y);
-		} else if (x->cur.ok && x->cur.end > u && follows(x, &x->cur)) {
+		} else if (x->cur.ok && x->cur.end > u + CHECKER_TIME_SLACK_S &&
+			   follows(x, &x->cur)) {
 			flow_enter(x, u, y); /* once more */
 		} else if (x->peek.ok && x->peek.start <= u && follows(x, &x->peek)) {
 			x->cur = x->peek;

@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Random plans: the machine, then its moves and what changes between them. See timeline_draw.h. */
+#include "tests/simlib/timeline_draw.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/kinematics/kinematics.h"
+#include "daemon/machine.h"
+#include "tests/oracle/refmotion.h"
+
+enum { KINDS = 13, SCALES = 2, TRIES = 20 };
+
+#define RATE_MAX 150e3  /* steps/s of a motor that is a sum */
+#define HALF_S_MAX 0.05 /* of smooth times */
+#define DAY_S 86400.0
+
+static const char *const kinds[KINDS] = {
+	"cartesian", "corexy",    "corexz", "hybrid_corexy", "hybrid_corexz", "generic_cartesian",
+	"delta",     "deltesian", "polar",  "rotary_delta",  "winch",         "dual_carriage",
+	"none",
+};
+
+enum { COREXY = 1, DUAL = 11 };
+
+static struct machine_config *machine[KINDS][SCALES]; /* 16 and 128 microsteps */
+
+/* The plan being drawn, and where it has come to. */
+struct draw {
+	struct timeline_plan *p;
+	const struct machine_config *mc;
+	uint64_t *rng;
+	double at_mm[MOVE_AXES], dir[MOVE_AXES], speed_mm_s;
+	int extruder, kind;
+	double length_mm, velocity_mm_s; /* of this plan's moves, about */
+	bool linear, moved;
+	uint32_t first_extruder;
+	uint32_t rested_n; /* records up to the last rest … */
+	double rested_mm[MOVE_AXES];
+};
+
+const char *timeline_theme_name(enum timeline_theme theme)
+{
+	static const char *const names[TIMELINE_THEMES] = {
+		"any",         "hand-over", "every 10 ms",   "mesh ripple",
+		"clock jumps", "hours",     "100 days idle",
+	};
+
+	return names[theme];
+}
+
+bool timeline_draw_open(void)
+{
+	for (int k = 0; k < KINDS; k++) {
+		for (int s = 0; s < SCALES; s++) {
+			char path[64];
+			const char *paths[1] = { path };
+
+			snprintf(path, sizeof(path), "etc/sim-%s.cfg", kinds[k]);
+			machine[k][s] = machine_config_load(paths, 1, NULL, 0, stdout);
+			if (!machine[k][s])
+				return false;
+			for (size_t i = 0; s && i < machine[k][s]->stepper_count; i++)
+				machine[k][s]->steppers[i].step_distance_mm /= 8;
+		}
+	}
+	return true;
+}
+
+void timeline_draw_close(void)
+{
+	for (int k = 0; k < KINDS; k++)
+		for (int s = 0; s < SCALES; s++)
+			machine_config_free(machine[k][s]);
+}
+
+static bool chance(struct draw *d, unsigned one_in)
+{
+	return ref_random(d->rng) % one_in == 0;
+}
+
+/* ---- the machine ---- */
+
+static void draw_motor(struct draw *d, const struct machine_stepper *cfg)
+{
+	struct timeline_stepper *s = &d->p->stepper[d->p->steppers++];
+
+	memset(s, 0, sizeof(*s));
+	s->mcu = (uint32_t)(ref_random(d->rng) % d->p->mcus);
+	s->min_interval_s = 2 * cfg->step_pulse_s;
+	s->kin = cfg->joint;
+	s->steps_per_unit = 1 / cfg->step_distance_mm;
+	machine_checker_joint(cfg, &s->joint);
+	for (size_t r = 0; r < d->mc->rail_count && cfg->joint.kind == KIN_LINEAR; r++)
+		if (d->mc->rails[r].axis >= 0)
+			s->steps_per_mm[d->mc->rails[r].axis] += cfg->carriage[r] /
+								 cfg->step_distance_mm;
+}
+
+static struct extrude_param draw_param(struct draw *d)
+{
+	struct extrude_param x = { .source = (int)(ref_random(d->rng) % 5) - 1 };
+
+	x.source = x.source > 1 ? 0 : x.source;
+	if (!chance(d, 3)) {
+		x.advance_s = chance(d, 2) ? 0.04 : ref_uniform(d->rng, 0.0, 0.1);
+		x.half_s = chance(d, 2) ? 0.02 : ref_uniform(d->rng, 0.005, HALF_S_MAX);
+	}
+	return x;
+}
+
+static void draw_extruder(struct draw *d)
+{
+	static const double steps[] = { 400.0, -709.0, 3200.0 };
+	struct timeline_stepper *s = &d->p->stepper[d->p->steppers++];
+
+	*s = (struct timeline_stepper){ .mcu = (uint32_t)(ref_random(d->rng) % d->p->mcus),
+					.min_interval_s = 1e-6,
+					.extruder = true };
+	s->steps_per_mm[AXIS_E] = steps[ref_random(d->rng) % 3];
+	s->param = draw_param(d);
+}
+
+static void draw_shaper(struct draw *d, struct plan_shaper *s)
+{
+	struct shaper_set set;
+
+	do {
+		*s = (struct plan_shaper){ .delay_s = HALF_S_MAX };
+		if (!d->linear) /* the delay alone */
+			s->delay_s += chance(d, 2) ? ref_uniform(d->rng, 0.0, 0.05) : 0.0;
+		for (int i = 0; d->linear && i < SHAPER_AXES; i++)
+			if (i < 2 || chance(d, 4))
+				s->axis[i] = (struct plan_shaper_axis){
+					.type = (uint32_t)(ref_random(d->rng) % SHAPER_TYPES),
+					.freq_hz = ref_uniform(d->rng, 20.0, 90.0),
+					.damping_ratio = ref_uniform(d->rng, 0.0, 0.2)
+				};
+	} while (!shaper_set_make(s, &set));
+}
+
+static bool draw_reached(const struct draw *d, const double from_mm[MOVE_AXES],
+			 const double to_mm[MOVE_AXES])
+{
+	char err[512];
+
+	if (!d->mc->kinematics->reach)
+		return fabs(to_mm[0]) < 150 && fabs(to_mm[1]) < 150 && fabs(to_mm[2]) < 150;
+	return d->mc->kinematics->reach(d->mc, from_mm, to_mm, err, sizeof(err)) == 0;
+}
+
+static void draw_place(struct draw *d, double mm[MOVE_AXES])
+{
+	do {
+		for (int i = 0; i < 3; i++)
+			mm[i] = ref_uniform(d->rng, i == 2 ? 1.0 : -80.0, 80.0);
+	} while (!draw_reached(d, mm, mm));
+}
+
+static void draw_machine(struct draw *d, enum timeline_theme theme)
+{
+	static const double freqs[] = { 16e6, 50e6, 72e6, 180e6 };
+	struct timeline_plan *p = d->p;
+	int extruders = 1 + (int)(ref_random(d->rng) % TIMELINE_EXTRUDERS);
+
+	d->kind = theme == TIMELINE_MESH ? COREXY : (int)(ref_random(d->rng) % KINDS);
+	d->linear = kinematics_linear(machine[d->kind][0]);
+	/* the exact steps of the other kinds take ten times as long: fewer of them */
+	d->mc = machine[d->kind][chance(d, d->linear ? 3 : 16)];
+	d->length_mm = chance(d, 3) || (!d->linear && !chance(d, 8)) ? 0.2 : 3.0;
+	p->mcus = 1 + (uint32_t)(ref_random(d->rng) % TIMELINE_MCUS);
+	if (theme == TIMELINE_CLOCK_JUMPS)
+		p->mcus = 2 + (uint32_t)(ref_random(d->rng) % (TIMELINE_MCUS - 1));
+	for (uint32_t i = 0; i < p->mcus; i++) {
+		p->freq_hz[i] = freqs[ref_random(d->rng) % 4];
+		p->ppm[i] = i ? ref_uniform(d->rng, -100.0, 100.0) : 0.0;
+	}
+	p->renew_s = theme == TIMELINE_CLOCK_JUMPS ? 0.2 : chance(d, 2) ? 1.0 : 0.0;
+	p->jump_s = theme == TIMELINE_CLOCK_JUMPS ? 500e-6 : chance(d, 2) ? 20e-6 : 500e-6;
+	p->fractional = chance(d, 3);
+	p->tolerance_s = p->fractional && chance(d, 2) ? 1e-6 : STEPGEN_TOL_S;
+	p->horizon_s = chance(d, 3) ? 0.02 : chance(d, 2) ? 0.1 : ref_uniform(d->rng, 0.02, 0.2);
+	p->start_s = chance(d, 6) && theme != TIMELINE_IDLE
+			     ? DAY_S * ref_uniform(d->rng, 1.0, 100.0)
+			     : 1.0;
+	for (size_t i = 0; i < d->mc->stepper_count; i++)
+		draw_motor(d, &d->mc->steppers[i]);
+	d->first_extruder = p->steppers;
+	for (int i = 0; i < extruders; i++)
+		draw_extruder(d);
+	draw_shaper(d, &p->shaper);
+	draw_place(d, d->at_mm);
+	d->at_mm[AXIS_E] = 0.0;
+	memcpy(p->start_mm, d->at_mm, sizeof(p->start_mm));
+}
+
+/* ---- moves ---- */
+
+static struct plan_rec *draw_rec(struct draw *d, enum plan_kind kind)
+{
+	struct plan_rec *rec = &d->p->rec[d->p->n++];
+
+	rec->kind = kind;
+	return rec;
+}
+
+/* Speed and acceleration that all motors can follow. */
+static void draw_limits(const struct draw *d, const double dir[MOVE_AXES],
+			const double to_mm[MOVE_AXES], double *velocity, double *accel)
+{
+	struct kinematics_limits own;
+
+	for (uint32_t i = 0; i < d->first_extruder; i++) {
+		double rate = 0.0;
+
+		for (int k = 0; k < 3; k++)
+			rate += fabs(d->p->stepper[i].steps_per_mm[k] * dir[k]);
+		*velocity = fmin(*velocity, RATE_MAX / fmax(rate, 1e-3));
+	}
+	if (d->linear)
+		return;
+	kinematics_limit(d->mc, d->at_mm, to_mm, &own);
+	*velocity = fmin(*velocity, own.velocity_mm_s);
+	*accel = fmin(*accel, own.accel_mm_s2);
+}
+
+static void draw_dir(struct draw *d, double dir[MOVE_AXES])
+{
+	double norm = 0.0, w = ref_uniform(d->rng, 0.0, 2.0 * M_PI);
+
+	memset(dir, 0, MOVE_AXES * sizeof(*dir));
+	switch (ref_random(d->rng) % 10) {
+	case 0: /* along an axis */
+		dir[ref_random(d->rng) % 3] = chance(d, 2) ? 1.0 : -1.0;
+		break;
+	case 1: /* back where it came from */
+		for (int i = 0; i < 3; i++)
+			dir[i] = -d->dir[i];
+		break;
+	case 2: /* a slight bend */
+		for (int i = 0; i < 3; i++)
+			dir[i] = d->dir[i] + (i < 2 ? ref_uniform(d->rng, -0.05, 0.05) : 0.0);
+		break;
+	case 3: /* in space */
+		for (int i = 0; i < 3; i++)
+			dir[i] = ref_uniform(d->rng, -1.0, 1.0);
+		break;
+	default:
+		break;
+	}
+	for (int i = 0; i < 3; i++)
+		norm += dir[i] * dir[i];
+	if (norm < 1e-6) {
+		dir[0] = cos(w);
+		dir[1] = sin(w);
+		dir[2] = 0.0;
+		norm = 1.0;
+	}
+	for (int i = 0; i < 3; i++)
+		dir[i] /= sqrt(norm);
+	dir[AXIS_E] = !chance(d, 4) ? ref_uniform(d->rng, 0.02, 0.06) : chance(d, 2) ? -0.01 : 0.0;
+}
+
+static bool draw_move_along(struct draw *d, const double dir[MOVE_AXES], double length_mm, bool stop)
+{
+	double velocity = d->velocity_mm_s, accel = ref_loguniform(d->rng, 300.0, 20000.0);
+	double to_mm[MOVE_AXES];
+	struct plan_rec *rec;
+	bool only = dir[0] == 0.0 && dir[1] == 0.0 && dir[2] == 0.0;
+	struct move m;
+
+	for (int i = 0; i < MOVE_AXES; i++)
+		to_mm[i] = d->at_mm[i] + dir[i] * length_mm;
+	if (d->p->n >= TIMELINE_RECORDS - 2 || (!only && !draw_reached(d, d->at_mm, to_mm)))
+		return false;
+	if (only)
+		velocity = fmin(velocity, 40.0);
+	else
+		draw_limits(d, dir, to_mm, &velocity, &accel);
+	accel = fmin(accel, velocity * 1e4); /* no phase shorter than time can be told */
+	if (!ref_move(d->rng, &m, d->at_mm, dir, length_mm, accel, d->speed_mm_s, velocity, stop))
+		return false;
+	m.extruder = d->extruder;
+	m.id = d->p->n + 1;
+	rec = draw_rec(d, PLAN_MOVE);
+	rec->move = m;
+	memcpy(d->at_mm, to_mm, sizeof(d->at_mm));
+	memcpy(d->dir, dir, sizeof(d->dir));
+	d->speed_mm_s = m.end_mm_s;
+	if (d->speed_mm_s == 0.0) {
+		d->rested_n = d->p->n;
+		memcpy(d->rested_mm, d->at_mm, sizeof(d->at_mm));
+	}
+	return true;
+}
+
+static bool draw_move(struct draw *d, bool stop)
+{
+	double dir[MOVE_AXES] = { 0 }, length = d->length_mm * ref_loguniform(d->rng, 0.05, 3.0);
+
+	if (chance(d, 12) && d->speed_mm_s == 0.0)
+		dir[AXIS_E] = chance(d, 2) ? 1.0 : -1.0;
+	else
+		draw_dir(d, dir);
+	return draw_move_along(d, dir, length, stop);
+}
+
+/* It has to end at rest: brake, or go back to where it last rested. */
+static void draw_rest(struct draw *d)
+{
+	for (int i = 0; i < TRIES && d->speed_mm_s > 0.0; i++)
+		draw_move_along(d, d->dir, d->length_mm * ref_loguniform(d->rng, 0.1, 10.0), true);
+	if (d->speed_mm_s == 0.0)
+		return;
+	d->p->n = d->rested_n;
+	memcpy(d->at_mm, d->rested_mm, sizeof(d->at_mm));
+	d->speed_mm_s = 0.0;
+}
+
+/* ---- what comes between moves ---- */
+
+static void draw_extrude(struct draw *d)
+{
+	struct plan_rec *rec = draw_rec(d, PLAN_EXTRUDE);
+	uint32_t extruders = d->p->steppers - d->first_extruder;
+
+	rec->extrude.stepper = d->first_extruder + (uint32_t)(ref_random(d->rng) % extruders);
+	rec->extrude.param = draw_param(d);
+}
+
+/* A carriage is parked, follows or mirrors: other weights of a motor. */
+static void draw_weights(struct draw *d)
+{
+	uint32_t i = (uint32_t)(ref_random(d->rng) % d->first_extruder);
+	double scale = (double)(ref_random(d->rng) % 3) - 1.0;
+	struct plan_rec *rec = draw_rec(d, PLAN_WEIGHTS);
+
+	rec->weights.stepper = (uint8_t)i;
+	for (int k = 0; k < MOVE_AXES; k++)
+		rec->weights.steps_per_mm[k] = scale * d->p->stepper[i].steps_per_mm[k];
+}
+
+static void draw_between(struct draw *d)
+{
+	if (chance(d, 8) && (d->linear || d->speed_mm_s == 0.0))
+		draw_shaper(d, &draw_rec(d, PLAN_SHAPER)->shaper);
+	if (chance(d, 3))
+		draw_extrude(d);
+	if (d->speed_mm_s > 0.0)
+		return;
+	if (chance(d, 3))
+		draw_rec(d, PLAN_DWELL)->dwell_s = chance(d, 20)
+							   ? ref_loguniform(d->rng, 1.0, 20000.0)
+							   : ref_loguniform(d->rng, 1e-3, 1.0);
+	if (chance(d, 4)) {
+		draw_place(d, d->at_mm);
+		memcpy(draw_rec(d, PLAN_POSITION)->position_mm, d->at_mm, sizeof(d->at_mm));
+		memcpy(d->rested_mm, d->at_mm, sizeof(d->at_mm));
+	}
+	if (d->linear && d->first_extruder && chance(d, d->kind == DUAL ? 2 : 20))
+		draw_weights(d);
+	if (chance(d, 4))
+		d->extruder = (int)(ref_random(d->rng) % 2);
+	d->rested_n = d->p->n;
+}
+
+static void draw_moves(struct draw *d, int moves)
+{
+	for (int i = 0; i < moves; i++) {
+		draw_between(d);
+		for (int k = 0; k < TRIES && !draw_move(d, chance(d, 6)); k++)
+			;
+	}
+	draw_rest(d);
+}
+
+/* Every so often, for the length of the plan, at any instant. */
+static void draw_timed(struct draw *d, double every_s)
+{
+	uint32_t extruders = d->p->steppers - d->first_extruder;
+	double end_s = 0.0;
+
+	for (uint32_t i = 0; i < d->p->n; i++) {
+		const struct plan_rec *rec = &d->p->rec[i];
+
+		d->moved |= rec->kind == PLAN_MOVE;
+		if (rec->kind == PLAN_MOVE)
+			end_s += rec->move.accel_s + rec->move.cruise_s + rec->move.decel_s;
+		else if (rec->kind == PLAN_DWELL)
+			end_s += rec->dwell_s;
+	}
+	for (double at_s = every_s; d->moved && at_s < end_s && d->p->timed_n < TIMELINE_TIMED;
+	     at_s += every_s)
+		d->p->timed[d->p->timed_n++] = (struct timeline_timed){
+			at_s,
+			{ d->first_extruder + (uint32_t)(ref_random(d->rng) % extruders),
+			  draw_param(d) }
+		};
+}
+
+/* ---- the themes ---- */
+
+static void theme_hand_over(struct draw *d)
+{
+	struct timeline_plan *p = d->p;
+	struct extrude_param here = { 0, 0.04, 0.02 }, there = { 1, 0.04, 0.02 };
+	double dir[MOVE_AXES] = { 0 }, leave_s, back_s;
+	const struct move *m;
+
+	draw_place(d, d->at_mm);
+	memcpy(p->start_mm, d->at_mm, sizeof(p->start_mm));
+	for (uint32_t i = d->first_extruder; i < p->steppers; i++)
+		p->stepper[i].param = here;
+	dir[0] = d->at_mm[0] > 0 ? -1.0 : 1.0;
+	dir[AXIS_E] = 0.04;
+	while (!draw_move_along(d, dir, 40.0 * ref_uniform(d->rng, 0.5, 1.0), true))
+		draw_place(d, p->start_mm), memcpy(d->at_mm, p->start_mm, sizeof(d->at_mm));
+	m = &p->rec[0].move;
+	leave_s = m->accel_s + m->cruise_s * ref_uniform(d->rng, 0.1, 0.5);
+	back_s = m->accel_s + m->cruise_s * ref_uniform(d->rng, 0.5, 0.9);
+	p->timed[p->timed_n++] = (struct timeline_timed){ leave_s, { d->first_extruder, there } };
+	p->timed[p->timed_n++] = (struct timeline_timed){ back_s, { d->first_extruder, here } };
+	draw_moves(d, 4);
+}
+
+/* One line over the bed, Z following the mesh in pieces of a few mm. */
+static void theme_mesh(struct draw *d)
+{
+	double wave_mm = ref_uniform(d->rng, 5.0, 40.0), high_mm = ref_uniform(d->rng, 0.02, 0.4);
+	double piece_mm = ref_loguniform(d->rng, 0.3, 5.0), way = ref_uniform(d->rng, 0.0, 6.3);
+	double z_mm = d->at_mm[2];
+
+	d->p->shaper = (struct plan_shaper){ .delay_s = HALF_S_MAX };
+	d->p->shaper.axis[0] = (struct plan_shaper_axis){ SHAPER_ZV, 0, ref_uniform(d->rng, 25, 90),
+							  0.1 };
+	d->p->shaper.axis[1] = (struct plan_shaper_axis){ SHAPER_MZV, 0,
+							  ref_uniform(d->rng, 25, 90), 0.1 };
+	for (int i = 0; i < 40; i++) {
+		double x = d->at_mm[0] + piece_mm * cos(way), y = d->at_mm[1] + piece_mm * sin(way);
+		double z = z_mm + high_mm * sin(x / wave_mm * 6.28) * sin(y / wave_mm * 6.28);
+		double dir[MOVE_AXES] = { x - d->at_mm[0], y - d->at_mm[1], z - d->at_mm[2] };
+		double length = sqrt(dir[0] * dir[0] + dir[1] * dir[1] + dir[2] * dir[2]);
+
+		for (int k = 0; k < 3; k++)
+			dir[k] /= length;
+		dir[AXIS_E] = 0.04;
+		if (!draw_move_along(d, dir, length, chance(d, 20)))
+			way += ref_uniform(d->rng, 1.0, 3.0);
+	}
+	draw_rest(d);
+}
+
+static void theme_slow(struct draw *d)
+{
+	double dir[MOVE_AXES] = { 0 }, velocity = d->velocity_mm_s;
+
+	draw_moves(d, 3);
+	d->velocity_mm_s = ref_loguniform(d->rng, 1e-7, 1e-5);
+	draw_dir(d, dir);
+	draw_move_along(d, dir, ref_uniform(d->rng, 0.01, 0.2), true);
+	d->velocity_mm_s = velocity;
+	draw_moves(d, 3);
+}
+
+static void theme_idle(struct draw *d)
+{
+	double dir[MOVE_AXES] = { 0 };
+
+	draw_moves(d, 3);
+	if (d->p->n && chance(d, 2)) { /* Z stands, X and Y go on once a day */
+		for (int i = 0; i < 100; i++) {
+			double a = ref_uniform(d->rng, 0.0, 6.3);
+
+			dir[0] = cos(a);
+			dir[1] = sin(a);
+			draw_rec(d, PLAN_DWELL)->dwell_s = DAY_S;
+			draw_move_along(d, dir, ref_uniform(d->rng, 0.1, 1.0), true);
+		}
+	} else {
+		draw_rec(d, PLAN_DWELL)->dwell_s = 100.0 * DAY_S;
+	}
+	draw_moves(d, 4);
+}
+
+static uint64_t draw_mix(uint64_t seed, uint64_t number)
+{
+	uint64_t x = seed * 0x9e3779b97f4a7c15u + number * 0xbf58476d1ce4e5b9u + 1;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	x ^= x >> 31;
+	return x ? x : 1;
+}
+
+static char drawn[200];
+
+const char *timeline_draw_text(void)
+{
+	return drawn;
+}
+
+void timeline_draw(enum timeline_theme theme, uint64_t seed, uint64_t number,
+		   struct timeline_plan *p, uint64_t *rng)
+{
+	struct draw d = { .p = p, .rng = rng };
+
+	*rng = draw_mix(seed, number * TIMELINE_THEMES + (uint64_t)theme);
+	memset(p, 0, offsetof(struct timeline_plan, rec));
+	draw_machine(&d, theme);
+	d.velocity_mm_s = ref_loguniform(rng, 5.0, 300.0);
+	memcpy(d.rested_mm, d.at_mm, sizeof(d.at_mm));
+	snprintf(drawn, sizeof(drawn), "%s, %u steppers, %u MCUs, tolerance %g us, horizon %.0f ms",
+		 kinds[d.kind], p->steppers, p->mcus, 1e6 * p->tolerance_s, 1e3 * p->horizon_s);
+	switch (theme) {
+	case TIMELINE_HAND_OVER:
+		theme_hand_over(&d);
+		break;
+	case TIMELINE_MESH:
+		theme_mesh(&d);
+		break;
+	case TIMELINE_SLOW:
+		theme_slow(&d);
+		break;
+	case TIMELINE_IDLE:
+		theme_idle(&d);
+		break;
+	default:
+		draw_moves(&d, 10);
+		if (theme == TIMELINE_EVERY_10_MS || chance(&d, 3))
+			draw_timed(&d, theme == TIMELINE_EVERY_10_MS ? 0.01 : 0.05);
+		break;
+	}
+}
