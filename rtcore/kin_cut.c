@@ -207,8 +207,10 @@ bool kin_cut_next(struct kin_cut *c, double tol_s, struct kin_piece *out, bool *
 	for (int i = 0; i < KIN_CUT_TRIES; i++) {
 		if (kin_cut_look(c, at, &h, &turned))
 			continue;
-		if (!(kin_cut_fastest(at) > c->slow))
-			break; /* it stands still; or it can't be there */
+		if (!(kin_cut_fastest(at) > c->slow)) { /* it stands still; or it can't be there */
+			c->step_s = 4.0 * h;
+			break;
+		}
 		if (h < KIN_CUT_SHORTEST && !(at[4].v == 0.0)) {
 			h = left < KIN_CUT_SHORTEST ? left : KIN_CUT_SHORTEST;
 			kin_quarters(c->kin, &c->path, c->at_s, h, &at[1]);

@@ -205,6 +205,25 @@ static void test_turn(void **state)
 	assert_true(fabs(100.0 * d / sqrt(250.0 * 250.0 - d * d - 9.0) + 4.0) < 1e-9);
 }
 
+/* An arm that Z does not move, whatever length the path before had suggested. */
+static void test_still(void **state)
+{
+	struct kin k = { .kind = KIN_RADIUS };
+	struct kin_path path = { .p = { 58.0, 17.0, 37.0 }, .v = { 0.0, 0.0, 2.27 } };
+	struct kin_cut c = { .step_s = 5e-11 };
+	struct kin_piece q;
+	bool fine = true;
+	int n = 0;
+
+	(void)state;
+	kin_cut_begin(&c, &k, &path, 1.35);
+	while (kin_cut_next(&c, 12.5e-6, &q, &fine)) {
+		assert_true(fine && q.p_end == q.p);
+		assert_true(n++ < 50);
+	}
+	assert_true(c.at_s == 1.35);
+}
+
 static void test_beyond(void **state)
 {
 	struct kin k = { .kind = KIN_ROD, .rod = 250.0 };
@@ -228,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_derivatives),
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_turn),
+		cmocka_unit_test(test_still),
 		cmocka_unit_test(test_beyond),
 	};
 
