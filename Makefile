@@ -174,9 +174,10 @@ sim:
 ## asan: unit and sim tests under AddressSanitizer and UBSan
 asan:
 	@BUILD=$(BUILD) tests/check asan
-## campaign: SIZE thousand random motion timelines in one process; SIZE=1000 takes an hour
-campaign: $(BUILD)/tests/unit/test_timelines
-	@STEPD_SEED=$${SEED:-20261125} STEPD_TEST_SIZE=$(SIZE) $<
+## campaign: SIZE thousand random motion timelines, SIZE thousand limits changed in a print; SIZE=1000 takes an hour
+campaign: all $(BUILD)/tests/unit/test_timelines $(BUILD)/tests/sim/sim_corner_velocity
+	@for t in sim/sim_corner_velocity unit/test_timelines; do STEPD_BUILD=$(BUILD) STEPD_TEST_SIZE=$(SIZE) \
+		STEPD_SEED=$${SEED:-20261125} $(BUILD)/tests/$$t || exit 1; done
 ## stress: two-thread stress tests under ThreadSanitizer
 stress tsan:
 	@BUILD=$(BUILD) tests/check stress

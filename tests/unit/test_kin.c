@@ -244,10 +244,8 @@ static void test_beyond(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_derivatives),
-		cmocka_unit_test(test_pieces),
-		cmocka_unit_test(test_turn),
-		cmocka_unit_test(test_still),
+		cmocka_unit_test(test_derivatives), cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_turn),        cmocka_unit_test(test_still),
 		cmocka_unit_test(test_beyond),
 	};
 
