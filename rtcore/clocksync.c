@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define S_PER_NS 1e-9
-#define MEMORY 30.0 /* samples */
+#define MEMORY 12.0 /* samples */
 #define DECAY (1.0 / MEMORY)
 #define ERROR_START_S 0.001 /* standard deviation before anything is known */
 #define OUTLIER_S 0.0005    /* smaller errors are never outliers */

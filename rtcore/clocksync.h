@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* clocksync.h - the estimate of one MCU's clock, and the mapping from machine time to it.
  *
- * Regression over (time the request left, clock in the reply), forgetting 1/30 a sample and
+ * Regression over (time the request left, clock in the reply), forgetting 1/12 a sample and
  * weighted toward the shortest round trips. Machine time is the primary MCU's clock divided by its
  * nominal frequency; a secondary MCU gets a line that is slewed, never stepped.
  * Owner:   the caller places struct clocksync, one per MCU. Threads: one at a time (RT).
