@@ -18,10 +18,13 @@
 /* This much planned motion is kept ahead of the machine: enough for a planner that is not
  * scheduled for a while, little enough that M220 and a stop by the planner act soon. */
 #define LEAD_FULL_S 1.5
-/* Below it, what is decided goes out at once; */
-#define LEAD_LOW_S 0.5
-/* below this, and with no line waiting, the planner lets the motion end at a stop. */
-#define LEAD_STOP_S 0.3
+/* The rt core runs out of motion when its end comes nearer than the low-water mark. This far from
+ * there, what is decided goes out at once; */
+#define LEAD_LOW_S 0.45
+/* this far, and with no line waiting, the planner lets the motion end at a stop; */
+#define LEAD_STOP_S 0.25
+/* this far, it does so even if there are lines. */
+#define LEAD_LAST_S 0.1
 /* ---- talking to the rt core ---- */
 
 static double record_s(const struct plan_rec *rec)
@@ -274,7 +277,7 @@ static void sessions_tick(struct machine *m)
 static void plan_tick(struct machine *m, bool input_waiting)
 {
 	bool more = gcode_moving(&m->gcode) || (input_waiting && !gcode_busy(&m->gcode));
-	double lead_s = machine_lead_s(m);
+	double lead_s = machine_lead_s(m), low_water_s = m->mc->stepd.low_water_s;
 	uint32_t had;
 
 	if (lead_s > LEAD_FULL_S && !m->resume_owed)
@@ -283,12 +286,11 @@ static void plan_tick(struct machine *m, bool input_waiting)
 	if (m->resume_owed && ring_push(&m->plan, &(struct plan_rec){ .kind = PLAN_RESUME }))
 		m->resume_owed = false;
 	planner_pump(m->planner);
-	lead_s = machine_lead_s(m);
+	lead_s = machine_lead_s(m) - low_water_s;
 	if (lead_s < LEAD_LOW_S && planner_queued(m->planner) > 0)
 		planner_decide(m->planner);
-	lead_s = machine_lead_s(m);
-	if (lead_s < LEAD_STOP_S && !planner_empty(m->planner) &&
-	    (!more || lead_s < LEAD_STOP_S / 2))
+	lead_s = machine_lead_s(m) - low_water_s;
+	if (lead_s < LEAD_STOP_S && !planner_empty(m->planner) && (!more || lead_s < LEAD_LAST_S))
 		planner_flush(m->planner);
 	if (ring_room(&m->plan) < had)
 		wake(m);
