@@ -6,6 +6,7 @@
 #   tests/*/*.c but the next ones             what tests and benches share (libtest.a)
 #   tests/unit/test_*.c  tests/sim/sim_*.c    one cmocka program each
 #   tests/stress/*.c  tests/live/*.c          one program each: exit 0 pass, 77 skip, else fail
+#   tests/guest/*.sh                          one guest under QEMU each
 #   tests/fuzz/fuzz_*.c                       one libFuzzer harness each
 #   bench/*.c                                 one program each
 # main.c of daemon/ and mcu/boards/sim/ are the programs stepd and mcu-sim.
@@ -96,7 +97,7 @@ bench-build: $(BENCH_BIN)
 rtcore-build: $(BUILD)/librtcore.a $(BUILD)/libmcu.a
 
 # Targets that build nothing themselves, or install what is missing first.
-NO_BUILD = packages check check-arm demo fmt clean help compdb unit sim asan stress tsan live fuzz lint tidy
+NO_BUILD = packages check check-arm demo fmt clean help compdb unit sim asan stress tsan live guest fuzz lint tidy
 ifneq ($(filter-out $(NO_BUILD) print-%,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(PKG_LIBS),)
 $(warning pkg-config does not find all of: $(PKGS). `make packages` installs what is missing.)
@@ -162,7 +163,7 @@ include mcu/firmware.mk
 packages:
 	@etc/install-packages build test lint firmware
 
-## check: everything: packages, build, unit and sim tests, sanitizers, stress, live, fuzz, lint
+## check: packages, build, unit and sim tests, sanitizers, stress, live, fuzz, lint
 check:
 	@BUILD=$(BUILD) tests/check all
 ## unit: unit tests only, no sanitizer
@@ -185,6 +186,9 @@ stress tsan:
 ## live: the real daemon, pty and simulated MCU in real time
 live:
 	@BUILD=$(BUILD) tests/check live
+## guest: the daemon on a PREEMPT_RT kernel under QEMU; PRINT_S seconds of print (60)
+guest:
+	@BUILD=$(BUILD) tests/check guest
 ## fuzz: each fuzzer for FUZZ_S seconds (60); `make check` gives them 5
 fuzz:
 	@BUILD=$(BUILD) FUZZ_S=$(FUZZ_S) tests/check fuzz
@@ -254,7 +258,7 @@ print-%:
 
 export SIZE
 .PHONY: all firmware firmware-build tests-build stress-build live-build fuzz-build bench-build rtcore-build packages check unit \
-	sim asan campaign stress tsan live fuzz lint tidy check-arm bench bench-mcu bench-rt demo fmt compdb install clean help FORCE
+	sim asan campaign stress tsan live guest fuzz lint tidy check-arm bench bench-mcu bench-rt demo fmt compdb install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
