@@ -154,7 +154,7 @@ int flight_log_parse(struct flight_log *log, const void *bytes, size_t size, cha
 		return -1;
 	records = (size - FLIGHT_HEAD_BYTES) / FLIGHT_REC_BYTES;
 	if (records > log->capacity)
-		records = log->capacity;
+		records = (size_t)log->capacity;
 	log->entry = calloc(records + 1, sizeof(log->entry[0]));
 	if (!log->entry) {
 		snprintf(err, err_size, "out of memory");

@@ -18,6 +18,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "tests/simlib/random.h"
 #include "tests/simlib/scene.h"
 #include "tests/simlib/simrun.h"
 
@@ -305,7 +306,7 @@ static void test_no_endstop(void **state)
 
 /* Moves by odd numbers of half steps end where a motor just steps or just does not, whatever the last bit
  * says. Homing from there, to a switch that is pressed already or not, is no violation either way. */
-static void half_steps(const char *config, const char *const *overrides, unsigned long *rng)
+static void half_steps(const char *config, const char *const *overrides, uint64_t *rng)
 {
 	static const int halves[] = { 1, 3, 5, 9, 41, 801 };
 	static const char *const homings[] = { "X", "Y", "X Y", "Z" };
@@ -319,7 +320,7 @@ static void half_steps(const char *config, const char *const *overrides, unsigne
 		size_t at = strlen(lines);
 		double by_mm;
 
-		*rng = *rng * 6364136223846793005ul + 1442695040888963407ul;
+		random_step(rng);
 		by_mm = halves[*rng >> 60 & 3] / 160.0 * (*rng >> 59 & 1 ? 1 : -1);
 		if (i == 3)
 			by_mm = halves[4 + (*rng >> 58 & 1)] / 160.0;
@@ -327,7 +328,7 @@ static void half_steps(const char *config, const char *const *overrides, unsigne
 		at += (size_t)snprintf(lines + at, 60, ways[(*rng >> 40) % 3], by_mm, by_mm);
 		at += (size_t)snprintf(lines + at, 40, " F%d\n", feeds[(*rng >> 32) % 3]);
 		if (*rng >> 50 & 1)
-			snprintf(lines + at, 60, "G4 P%lu\nG28 %s\n", *rng >> 45 & 3,
+			snprintf(lines + at, 60, "G4 P%d\nG28 %s\n", (int)(*rng >> 45 & 3),
 				 homings[*rng >> 47 & 3]);
 	}
 	scene_run(s, lines);
@@ -346,7 +347,7 @@ static void test_half_a_step_away(void **state)
 					   "stepper_y.enable_pin=!second:PB2",
 					   "stepper_x.endstop_pin=second:PA3",
 					   NULL };
-	unsigned long rng = simrun_seed(1);
+	uint64_t rng = simrun_seed(1);
 
 	(void)state;
 	for (unsigned i = 0; i < 100 * simrun_size(); i++)

@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "test_mcu_peer.h"
+#include "tests/oracle/refrun.h"
 
 enum { STEPPER = 0, TRSYNC = 1, START = 100000 };
 
@@ -47,14 +48,9 @@ static int32_t counter(struct peer *p)
 	return LAST(p, stepper_position)->pos;
 }
 
-/* The definition, in 128 bits. */
 static int64_t ticks(int64_t j, const struct msg_queue_step_frac *m)
 {
-	__int128 unit = (__int128)1 << 2 * m->shift;
-	__int128 sum = (__int128)m->interval * j * ((__int128)1 << m->shift) +
-		       (__int128)m->add * (j * (j - 1) / 2) + unit / 2;
-
-	return (int64_t)(sum >= 0 ? sum / unit : -((-sum + unit - 1) / unit));
+	return ref_run_ticks(j, m->interval, m->add, m->shift);
 }
 
 /* Some run that a stepper can do: all intervals from 100 ticks up. */

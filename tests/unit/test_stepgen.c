@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "stepgen.h"
+#include "tests/oracle/refrun.h"
 #include "tests/oracle/refshape.h"
 
 enum { MOVES = 120, PHASES = 64, SHAPED_PHASES = 1024 };
@@ -239,15 +240,13 @@ static long double exact_clock(const struct checker *ck, int64_t i)
 	       (ck->ref->steps[i].t_s - (long double)ck->map.t0_s) * ck->map.freq_hz;
 }
 
-/* Clock of step j after its base: as docs/PROTOCOL.md section 6 has it. */
+/* Clock of step j after its base. */
 static uint64_t run_ticks(const struct step_run *run, int64_t j)
 {
-	__int128 unit = (__int128)1 << 2 * run->shift;
-	__int128 sum = (__int128)j * run->interval * ((__int128)1 << run->shift) +
-		       (__int128)run->add * (j * (j - 1) / 2) + unit / 2;
+	int64_t ticks = ref_run_ticks(j, run->interval, run->add, run->shift);
 
-	assert_true(sum > 0 && sum / unit < (__int128)1 << 30);
-	return (uint64_t)(sum / unit);
+	assert_true(ticks >= 0 && ticks < INT64_C(1) << 30);
+	return (uint64_t)ticks;
 }
 
 static void check_run(struct checker *ck, const struct step_run *run, double due_s, double limit_s)
