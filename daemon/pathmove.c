@@ -15,11 +15,6 @@ static inline double min2(double a, double b)
 	return a < b ? a : b;
 }
 
-static inline double max2(double a, double b)
-{
-	return a > b ? a : b;
-}
-
 struct range {
 	const char *name;
 	double value, min, max;

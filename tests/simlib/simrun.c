@@ -20,7 +20,7 @@ enum { SHOWN_BYTES = 3000, FILES_MAX = 16, SIMRUN_EMULATOR_WORDS = 4, EMULATED_S
 static char folder[SIMRUN_PATH_MAX];
 static struct simrun last_run;
 
-static void give_up(const char *what, const char *which)
+static _Noreturn void give_up(const char *what, const char *which)
 {
 	fprintf(stderr, "the test cannot go on: %s %s\n", what, which);
 	simrun_cleanup();

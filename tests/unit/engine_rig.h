@@ -366,8 +366,8 @@ static void rig_bring_up(struct rig *r)
 static struct rig *rig_new(const struct rig_cfg *cfg)
 {
 	struct rig *r = aligned_alloc(RING_CACHE_LINE, (sizeof(*r) + 63) / 64 * 64);
-	struct engine_config ec = { .horizon_s = cfg->horizon_s ? cfg->horizon_s : 0.1,
-				    .low_water_s = cfg->low_water_s ? cfg->low_water_s : 0.05 };
+	struct engine_config ec = { .horizon_s = cfg->horizon_s > 0 ? cfg->horizon_s : 0.1,
+				    .low_water_s = cfg->low_water_s > 0 ? cfg->low_water_s : 0.05 };
 	uint32_t events = cfg->events ? cfg->events : RIG_EVENTS_MAX;
 
 	assert_non_null(r);

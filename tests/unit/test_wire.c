@@ -313,8 +313,8 @@ static void test_format_parse(void **state)
 		"x =%u",
 		"x=%u",
 		"x y=%uu",
-		"a b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c "
-		"b=%c b=%c",
+		("a b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c b=%c "
+		 "b=%c b=%c"),
 	};
 	struct wire_format f;
 
