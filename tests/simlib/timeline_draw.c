@@ -279,6 +279,8 @@ static bool draw_move_along(struct draw *d, const double dir[MOVE_AXES], double 
 	else
 		draw_limits(d, dir, to_mm, &velocity, &accel);
 	accel = fmin(accel, velocity * 1e4); /* no phase shorter than time can be told */
+	if (d->speed_mm_s > velocity)
+		return false;
 	if (!ref_move(d->rng, &m, d->at_mm, dir, length_mm, accel, d->speed_mm_s, velocity, stop))
 		return false;
 	m.extruder = d->extruder;
