@@ -6,7 +6,7 @@
 #   tests/*/*.c but the next ones             what tests and benches share (libtest.a)
 #   tests/unit/test_*.c  tests/sim/sim_*.c    one cmocka program each
 #   tests/stress/*.c  tests/live/*.c          one program each: exit 0 pass, 77 skip, else fail
-#   tests/guest/*.sh                          one guest under QEMU each
+#   tests/guest/*.c                           run inside the guests of tests/guest/*.sh
 #   tests/fuzz/fuzz_*.c                       one libFuzzer harness each
 #   bench/*.c                                 one program each
 # main.c of daemon/ and mcu/boards/sim/ are the programs stepd and mcu-sim.
@@ -67,7 +67,7 @@ MAIN_SRC = $(wildcard daemon/main.c mcu/boards/sim/main.c mcu/tools/*.c)
 TEST_SRC = $(wildcard tests/unit/test_*.c tests/sim/sim_*.c)
 STRESS_SRC = $(wildcard tests/stress/*.c)
 LIVE_SRC = $(wildcard tests/live/*.c)
-# Runners of firmware images, which tests start.
+# Runners of firmware images and what runs in the guest.
 GUEST_SRC = $(wildcard tests/guest/*.c)
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC = $(wildcard bench/*.c)
@@ -79,6 +79,9 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 TEST_BIN = $(call bin,$(TEST_SRC))
 STRESS_BIN = $(call bin,$(STRESS_SRC))
 LIVE_BIN = $(call bin,$(LIVE_SRC))
+GUEST_BIN = $(call bin,$(GUEST_SRC))
+# Of these, what runs firmware images for tests/live.
+IMAGE_RUNNERS = $(BUILD)/tests/guest/run_simavr $(BUILD)/tests/guest/stepd_avr
 FUZZ_BIN = $(call bin,$(FUZZ_SRC))
 BENCH_BIN = $(call bin,$(BENCH_SRC))
 PROGRAMS = $(if $(wildcard daemon/main.c),$(BUILD)/stepd) \
@@ -91,7 +94,8 @@ link = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^
 all: $(PROGRAMS)
 tests-build: $(TEST_BIN)
 stress-build: $(STRESS_BIN)
-live-build: $(LIVE_BIN) $(call bin,$(GUEST_SRC))
+live-build: $(LIVE_BIN) $(IMAGE_RUNNERS)
+guest-build: $(GUEST_BIN)
 fuzz-build: $(FUZZ_BIN)
 bench-build: $(BENCH_BIN)
 rtcore-build: $(BUILD)/librtcore.a $(BUILD)/libmcu.a
@@ -137,7 +141,7 @@ $(BUILD)/obj/tests/broken/engine_motion.o: rtcore/engine_motion.c $(BUILD)/flags
 # Firmware that tests run, where there are compilers for it.
 TEST_IMAGES = $(if $(SIMAVR_LIBS),$(if $(shell command -v avr-gcc),$(BUILD)/firmware/avr-atmega644p.elf))
 $(BUILD)/obj/tests/fwlib/target_simavr.o: CPPFLAGS += $(if $(SIMAVR_LIBS),-DHAVE_SIMAVR)
-WITH_IMAGES = $(BUILD)/tests/sim/sim_conversation $(BUILD)/bench/bench_mcu $(call bin,$(GUEST_SRC))
+WITH_IMAGES = $(BUILD)/tests/sim/sim_conversation $(BUILD)/bench/bench_mcu $(IMAGE_RUNNERS)
 $(BUILD)/tests/guest/stepd_avr: $(call obj,daemon/main.c)
 $(WITH_IMAGES): LDLIBS += $(SIMAVR_LIBS)
 $(WITH_IMAGES): | $(TEST_IMAGES)
@@ -229,6 +233,16 @@ compdb:
 		'$(CURDIR)' "$$f" '$(CC) $(CPPFLAGS) $(CFLAGS)' "$$f"; sep=,; done; echo ']'; \
 	} >$(BUILD)/compile_commands.json
 
+# The kernel's own make writes beside the sources: it gets a copy. BTF is of no use here and wants pahole.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KMOD_DIR = $(abspath $(BUILD))/kmod
+## kmod: build the kernel module stepd_stamp.ko against KDIR, a kernel's headers (those of the running one)
+kmod:
+	@[ -e $(KDIR)/Makefile ] || { echo 'no kernel headers in $(KDIR): install linux-headers-…, or give KDIR=' >&2; exit 1; }
+	@mkdir -p $(KMOD_DIR)
+	@cp -u kmod/Kbuild kmod/*.[ch] $(KMOD_DIR)
+	$(MAKE) -C $(KDIR) M=$(KMOD_DIR) CONFIG_DEBUG_INFO_BTF_MODULES= modules
+
 ## install: programs to PREFIX/bin, unit, rules and limits below SYSCONFDIR, samples and docs to PREFIX/share (DESTDIR is honoured)
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/stepd
@@ -257,8 +271,9 @@ print-%:
 	@printf '%s\n' $($*)
 
 export SIZE
-.PHONY: all firmware firmware-build tests-build stress-build live-build fuzz-build bench-build rtcore-build packages check unit \
-	sim asan campaign stress tsan live guest fuzz lint tidy check-arm bench bench-mcu bench-rt demo fmt compdb install clean help FORCE
+.PHONY: all firmware firmware-build tests-build stress-build live-build guest-build fuzz-build bench-build rtcore-build packages \
+	check unit sim asan campaign stress tsan live guest fuzz lint tidy check-arm bench bench-mcu bench-rt demo fmt compdb kmod \
+	install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
