@@ -245,7 +245,7 @@ static bool arm(struct machine *m, double speed_mm_s)
 /* Queue a move and a sync behind it. */
 static bool move_to(struct machine *m, const double to_mm[MOVE_AXES], double speed_mm_s)
 {
-	planner_set_feed_factor(m->planner, 0);
+	planner_set_feed_factor(m->planner, 0, 0);
 	if (planner_move(m->planner, to_mm, speed_mm_s, 0) < 0)
 		return false;
 	m->homing.sync = machine_sync(m);

@@ -85,7 +85,8 @@ bool machine_control(struct machine *m, const struct ctl_rec *rec)
 /* What the time warp is to do. Both go together: the last word counts. */
 static void send_warp(struct machine *m)
 {
-	struct ctl_rec feed = { .kind = CTL_FEED_RATE, .feed = m->feed };
+	struct ctl_rec feed = { .kind = CTL_FEED_RATE,
+				.feed_rate = { .feed = m->live_feed, .epoch = m->live_epoch } };
 	struct ctl_rec hold = { .kind = m->hold ? CTL_HOLD : CTL_UNHOLD };
 
 	m->warp_owed = !machine_control(m, &feed) || !machine_control(m, &hold);
@@ -101,7 +102,7 @@ void machine_hold(struct machine *m, bool on)
 	send_warp(m);
 }
 
-void machine_set_feed(struct machine *m, double feed)
+void machine_set_feed(struct machine *m, double feed, uint32_t epoch)
 {
 	double faster = feed / m->feed;
 
@@ -110,8 +111,26 @@ void machine_set_feed(struct machine *m, double feed)
 		faster *= m->rush;
 	m->rush = faster > 1 ? faster : 1;
 	m->rush_until_s = m->pushed_s + planner_queued_s(m->planner);
-	m->feed = feed;
+	m->feed = m->live_feed = feed;
+	m->live_epoch = epoch;
 	send_warp(m);
+}
+
+int machine_nudge(struct machine *m, double by_mm, char *err)
+{
+	struct ctl_rec rec = { .kind = CTL_NUDGE, .nudge_mm = planner_nudge_mm(m->planner) + by_mm };
+	double to_mm[MOVE_AXES];
+	int rc;
+
+	memcpy(to_mm, planner_position(m->planner), sizeof(to_mm));
+	to_mm[AXIS_Z] += by_mm;
+	rc = machine_check_place(m, to_mm, err);
+	if (rc < 0)
+		return rc;
+	if (!machine_control(m, &rec))
+		return -EAGAIN;
+	planner_nudge(m->planner, by_mm);
+	return 0;
 }
 
 uint32_t machine_sync(struct machine *m)
@@ -454,7 +473,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	memset(m, 0, sizeof(*m));
 	m->mc = mc;
 	m->hooks = *hooks;
-	m->feed = m->rush = 1;
+	m->feed = m->live_feed = m->rush = 1;
 	if (!machine_setup(m, err, err_size) || !make_parts(m, err, err_size)) {
 		machine_free(m);
 		return NULL;

@@ -121,12 +121,14 @@ struct machine {
 	bool resume_owed;                 /* a PLAN_RESUME that the ring had no room for */
 	uint32_t sync_last, sync_waiting; /* sync ids; 0: not waiting */
 	double velocity_mm_s_cap;         /* what the steppers' pulses allow along any path */
-	double feed;                      /* M220 */
-	double rush;                      /* what was planned before M220 went up is faster so */
-	double rush_until_s;              /* in terms of pushed_s, that ends here */
-	double pushed_s;                  /* durations of all moves and dwells given to the ring */
-	struct engine_status status;      /* as last read */
-	uint32_t status_sequence;         /* of the snapshot then */
+	double feed;         /* M220 in the moves planned last, or the live one after them */
+	double live_feed;    /* the last live one, … */
+	uint32_t live_epoch; /* … and its number */
+	double rush;         /* what was planned before M220 went up is faster so */
+	double rush_until_s; /* in terms of pushed_s, that ends here */
+	double pushed_s;     /* durations of all moves and dwells given to the ring */
+	struct engine_status status; /* as last read */
+	uint32_t status_sequence;    /* of the snapshot then */
 	int64_t now_ns;
 	uint64_t moves_planned;
 };
@@ -168,8 +170,11 @@ void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES
 void machine_say_reason(struct machine *m);
 /* Feed hold on or off: motion comes to rest on its path, and goes on from there. At any time. */
 void machine_hold(struct machine *m, bool on);
-/* The feed rate (M220), also of moves planned before. */
-void machine_set_feed(struct machine *m, double feed);
+/* The feed rate (M220), live: also of moves planned before, whose epoch is less. */
+void machine_set_feed(struct machine *m, double feed, uint32_t epoch);
+/* Raise Z by so much, in the middle of whatever is under way; the planner goes on from there. Returns 0, -EAGAIN or
+ * another negative errno with a text in err. */
+int machine_nudge(struct machine *m, double by_mm, char *err);
 /* Switch the motors' enable lines on if they are off. Returns 0 or -EAGAIN. */
 int machine_motors_on(struct machine *m);
 

@@ -40,7 +40,8 @@ static int op_move(void *ctx, const struct gcode_target *t, char *err)
 		rc = machine_motors_on(m);
 	if (rc < 0)
 		return rc;
-	planner_set_feed_factor(m->planner, t->feed_factor);
+	planner_set_feed_factor(m->planner, t->feed_factor, t->feed_epoch);
+	m->feed = t->feed_factor;
 	return planned(m, machine_move(m, t->position_mm, t->feed_mm_s, t->line), err);
 }
 
@@ -52,9 +53,21 @@ static int op_check(void *ctx, const struct gcode_target *t, char *err)
 	return rc < 0 ? rc : machine_check_place(m, t->position_mm, err);
 }
 
-static void op_speed_factor(void *ctx, double factor)
+static void op_speed_factor(void *ctx, double factor, uint32_t epoch)
 {
-	machine_set_feed(ctx, factor);
+	machine_set_feed(ctx, factor, epoch);
+}
+
+static int op_nudge(void *ctx, double by_mm, char *err)
+{
+	struct machine *m = ctx;
+	int rc = check_state(m, err);
+
+	if (rc == 0 && m->homing.state != HOMING_IDLE) {
+		snprintf(err, GCODE_ERR_MAX, "the machine is homing");
+		rc = -EBUSY;
+	}
+	return rc < 0 ? rc : machine_nudge(m, by_mm, err);
 }
 
 static int op_hold(void *ctx, bool on, char *err)
@@ -257,6 +270,7 @@ void machine_ops_init(struct machine *m)
 		.move = op_move,
 		.check = op_check,
 		.speed_factor = op_speed_factor,
+		.nudge = op_nudge,
 		.hold = op_hold,
 		.dwell = op_dwell,
 		.set_position = op_set_position,

@@ -43,7 +43,7 @@ static void put_motion(struct machine *m, struct text *t)
 	    st->position_mm[AXIS_Y], st->position_mm[AXIS_Z], st->position_mm[AXIS_E]);
 	put(t, "speed: %.2f mm/s, line %u, homed: %s%s%s\n", st->speed_mm_s, st->move_line,
 	    m->homed & 1 ? "X" : "", m->homed & 2 ? "Y" : "", m->homed & 4 ? "Z" : "");
-	put(t, "feed: %g %%, hold: %s\n", st->feed * 100, hold_names[st->hold % 3]);
+	put(t, "feed: %g %%, hold: %s\n", m->gcode.speed_factor * 100, hold_names[st->hold % 3]);
 	put(t, "queue: lead %.3f s, %u moves in look-ahead, %llu planned\n", machine_lead_s(m),
 	    planner_queued(m->planner), (unsigned long long)m->moves_planned);
 	put(t, "steps: %llu in %llu runs, smallest lead %.1f ms, late %llu, underruns %llu\n",

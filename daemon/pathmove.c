@@ -250,6 +250,8 @@ void pathmove_trapezoid(const struct pathmove *p, double start_mm_s, double crui
 	m->line = p->line;
 	m->extruder = p->extruder;
 	m->feed_factor = p->feed_factor;
+	m->feed_epoch = p->feed_epoch;
+	m->nudge_mm = p->nudge_mm;
 	m->limit_mm_s = p->limit_mm_s;
 	m->start_mm_s = start_mm_s;
 	m->cruise_mm_s = cruise_mm_s;

@@ -25,8 +25,10 @@ struct pathmove {
 	double length_mm;
 	double accel_mm_s2;
 	double cruise_mm_s_max;
-	double limit_mm_s;   /* cruise_mm_s_max, were it not for the feed that was asked for */
-	double feed_factor;  /* set by the planner, as in struct move */
+	double limit_mm_s;  /* cruise_mm_s_max, were it not for the feed that was asked for */
+	double feed_factor; /* these three are set by the planner, as in struct move */
+	double nudge_mm;
+	uint32_t feed_epoch;
 	double corner_mm_s2; /* acceleration times junction deviation, for the corner */
 	double extrude_corner_mm_s;
 	double cruise_ratio_min;

@@ -36,6 +36,8 @@ struct planner {
 	uint32_t next_id;
 	int32_t extruder; /* of the moves to come */
 	double feed_factor;
+	uint32_t feed_epoch;
+	double nudge_mm;
 	bool refuses;              /* see planner_refuses() */
 	double sent_mm[MOVE_AXES]; /* end of the last move handed over */
 	double position_mm[MOVE_AXES];
@@ -124,9 +126,22 @@ void planner_free(struct planner *p)
 	free(p);
 }
 
-void planner_set_feed_factor(struct planner *p, double factor)
+void planner_set_feed_factor(struct planner *p, double factor, uint32_t epoch)
 {
 	p->feed_factor = factor;
+	p->feed_epoch = epoch;
+}
+
+void planner_nudge(struct planner *p, double by_mm)
+{
+	p->nudge_mm += by_mm;
+	p->position_mm[AXIS_Z] += by_mm;
+	p->sent_mm[AXIS_Z] += by_mm;
+}
+
+double planner_nudge_mm(const struct planner *p)
+{
+	return p->nudge_mm;
 }
 
 const struct planner_limits *planner_limits_get(const struct planner *p)
@@ -156,6 +171,7 @@ static bool emit_move(struct planner *p)
 	p->next_id++;
 	p->start_mm_s = end_mm_s;
 	memcpy(p->sent_mm, path->end_mm, sizeof(p->sent_mm));
+	p->sent_mm[AXIS_Z] += p->nudge_mm - path->nudge_mm;
 	lookahead_pop(&p->la);
 	return true;
 }
@@ -169,8 +185,10 @@ static bool emit_aside(struct planner *p)
 		assert(p->start_mm_s == 0);
 	if (!p->sink.push(p->sink.ctx, rec))
 		return false;
-	if (rec->kind == PLAN_POSITION)
+	if (rec->kind == PLAN_POSITION) {
 		memcpy(p->sent_mm, rec->position_mm, sizeof(p->sent_mm));
+		p->sent_mm[AXIS_Z] += p->nudge_mm - rec->nudge_mm;
+	}
 	p->aside_head++;
 	return true;
 }
@@ -261,6 +279,8 @@ int planner_move(struct planner *p, const double target_mm[MOVE_AXES], double fe
 	next.line = line;
 	next.extruder = p->extruder;
 	next.feed_factor = p->feed_factor;
+	next.feed_epoch = p->feed_epoch;
+	next.nudge_mm = p->nudge_mm;
 	m.length_mm = next.length_mm;
 	m.accel_mm_s2 = next.accel_mm_s2;
 	m.smooth_mm_s2 = next.accel_mm_s2 * (1 - next.cruise_ratio_min);
@@ -325,6 +345,7 @@ int planner_set_position(struct planner *p, const double position_mm[MOVE_AXES])
 
 	memset(&rec, 0, sizeof(rec));
 	rec.kind = PLAN_POSITION;
+	rec.nudge_mm = p->nudge_mm;
 	for (int i = 0; i < MOVE_AXES; i++) {
 		if (!(fabs(position_mm[i]) <= 1e9)) {
 			snprintf(p->error, sizeof(p->error),

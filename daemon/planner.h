@@ -74,9 +74,15 @@ void planner_free(struct planner *p);
 int planner_limits_set(struct planner *p, const struct planner_limits *limits);
 const struct planner_limits *planner_limits_get(const struct planner *p);
 
-/* What the feeds of the moves to come have been multiplied with (M220), > 0: the rt core is told, so that
- * it can do the same to moves planned before. 0: no feed rate is to concern them. At first 1. */
-void planner_set_feed_factor(struct planner *p, double factor);
+/* What the feeds of the moves to come have been multiplied with (M220), > 0, and the number of the last live
+ * feed rate by then: the rt core is told, so that it can bring them to a later one. 0: no feed rate is to
+ * concern them. At first 1 and 0. */
+void planner_set_feed_factor(struct planner *p, double factor, uint32_t epoch);
+
+/* The rt core is to raise Z by so much in all that has been planned: what comes now starts from there. */
+void planner_nudge(struct planner *p, double by_mm);
+/* All nudges so far. */
+double planner_nudge_mm(const struct planner *p);
 
 /* Move in a straight line to target_mm at feed_mm_s: along XYZ, or along E if only E moves.
  * A move of less than a nanometre (1e-6 mm) vanishes; the next one starts where the last one

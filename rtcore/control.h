@@ -38,7 +38,8 @@ enum ctl_kind {
 	CTL_LINK_RESET, /* .mcu: the link starts over (reset or reconnect) */
 	CTL_HOLD,       /* come to rest on the path and stay there until ... */
 	CTL_UNHOLD,     /* ... go on (not PLAN_RESUME, which ends a stop) */
-	CTL_FEED_RATE,  /* .feed: from now on, 1 as commanded; see warp.h */
+	CTL_FEED_RATE,  /* .feed_rate: from now on; see warp.h */
+	CTL_NUDGE,      /* .nudge_mm: added to Z by babysteps, in all */
 };
 
 struct ctl_send {
@@ -116,7 +117,11 @@ struct ctl_rec {
 		struct ctl_resync resync;
 		double position_mm[MOVE_AXES];
 		struct ctl_homing homing;
-		double feed;
+		struct {
+			double feed;    /* 1: as commanded */
+			uint32_t epoch; /* its number: concerns moves of lower ones */
+		} feed_rate;
+		double nudge_mm;
 	};
 };
 

@@ -163,8 +163,12 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		warp_set_hold(&e->warp, rec->kind == CTL_HOLD);
 		break;
 	case CTL_FEED_RATE:
-		engine_tell_param(e, PLAN_PARAM_FEED_RATE, e->warp.feed, rec->feed);
-		warp_set_feed(&e->warp, rec->feed);
+		engine_tell_param(e, PLAN_PARAM_FEED_RATE, e->warp.feed, rec->feed_rate.feed);
+		warp_set_feed(&e->warp, rec->feed_rate.feed, rec->feed_rate.epoch);
+		break;
+	case CTL_NUDGE:
+		engine_tell_param(e, PLAN_PARAM_NUDGE, e->warp.nudge.asked_mm, rec->nudge_mm);
+		warp_set_nudge(&e->warp, rec->nudge_mm);
 		break;
 	case CTL_LINK_RESET:
 		/* The command before it must have been acknowledged or at least sent. */

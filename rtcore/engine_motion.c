@@ -111,6 +111,30 @@ static bool take_move(struct engine *e, const struct move *m)
 	return true;
 }
 
+/* A babystep that no move can carry: at rest, with nothing planned. False: there is none. */
+static bool take_nudge(struct engine *e)
+{
+	struct move m = { .id = e->warp.planned.id };
+
+	trapq_end_position(&e->trapq, m.start_mm);
+	if (e->held || e->rest_until_s > e->now_s || !warp_nudge_move(&e->warp, &m))
+		return false;
+	warp_move(&e->warp, &m, rest_start_s(e));
+	e->moving = true;
+	return true;
+}
+
+/* The axes are called this, as they were planned to be there. */
+static void take_position(struct engine *e, const struct plan_rec *rec)
+{
+	double mm[MOVE_AXES];
+
+	memcpy(mm, rec->position_mm, sizeof(mm));
+	mm[AXIS_Z] += e->warp.nudge.mm - rec->nudge_mm;
+	engine_tell_position(e, mm);
+	trapq_set_position(&e->trapq, mm);
+}
+
 /* Joints that are no sums change their delay at rest only. */
 static bool has_kinematic(const struct engine *e)
 {
@@ -212,7 +236,7 @@ static bool extend_motion(struct engine *e, double until_s)
 	return false;
 }
 
-/* Hold or feed rate have changed: motion that no step was handed out for is made anew. */
+/* Hold, feed rate or the babystep have changed: motion that no step was handed out for is made anew. */
 static void change_motion(struct engine *e)
 {
 	double at_s = e->limit_s + TAKEN_BACK_S;
@@ -248,8 +272,7 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 		e->status.consumed_s += rec->dwell_s;
 		return true;
 	case PLAN_POSITION:
-		engine_tell_position(e, rec->position_mm);
-		trapq_set_position(&e->trapq, rec->position_mm);
+		take_position(e, rec);
 		return true;
 	case PLAN_WEIGHTS:
 		if (e->moving)
@@ -318,6 +341,8 @@ void engine_take_plan(struct engine *e, int64_t now_ns)
 		if (!e->held && !extend_motion(e, until_s))
 			return;
 		rec = ring_peek(e->cfg.plan);
+		if (!rec && take_nudge(e))
+			continue;
 		if (!rec)
 			return;
 		if (e->held ? !void_record(e, rec, now_ns) : !take_record(e, rec))

@@ -29,12 +29,13 @@ struct move {
 	double accel_mm_s2;
 	double start_mm_s, cruise_mm_s, end_mm_s;
 	double accel_s, cruise_s, decel_s;
-	double feed_factor; /* its speed was planned with this one (M220); 0: none concerns it */
-	double limit_mm_s;  /* no feed rate takes it above this, or cruise_mm_s if that is more */
-	uint32_t id;        /* counts up from 1; wraps */
-	uint32_t line;      /* number of the G-code line it came from, 0 if none */
-	int32_t extruder;   /* the one whose filament E is, counting from 0 */
-	uint32_t reserved;
+	double feed_factor;  /* its speed was planned with this one (M220); 0: none concerns it */
+	double nudge_mm;     /* what babysteps had added to Z, in all, when it was planned */
+	double limit_mm_s;   /* no feed rate takes it above this, or cruise_mm_s if that is more */
+	uint32_t id;         /* counts up from 1; wraps */
+	uint32_t line;       /* number of the G-code line it came from, 0 if none */
+	int32_t extruder;    /* the one whose filament E is, counting from 0 */
+	uint32_t feed_epoch; /* live feed rates of a higher number concern it */
 };
 
 enum plan_kind {
@@ -127,7 +128,10 @@ struct plan_rec {
 	union {
 		struct move move;
 		double dwell_s;
-		double position_mm[MOVE_AXES];
+		struct {
+			double position_mm[MOVE_AXES];
+			double nudge_mm; /* as in struct move */
+		};
 		uint32_t sync_id;
 		struct plan_output output;
 		struct plan_shaper shaper;

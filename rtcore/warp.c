@@ -12,6 +12,20 @@ enum { WARP_PHASES = 3 };
 /* And places of a move by less than this share of its length. */
 #define WARP_TINY 1e-15
 
+/* A nudge takes so long, and so much for each mm; its shares in slices. At the ends of slices the speed changes
+ * by at most 1 mm/s. */
+#define WARP_NUDGE_S 0.1
+#define WARP_NUDGE_S_MM 0.8
+enum { WARP_NUDGE_SLICES = 12, WARP_NUDGE_SHARES = 30 };
+static const int8_t warp_nudge_shares[WARP_NUDGE_SLICES] = { 2, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1 };
+
+/* Where the path goes less than this, a nudge waits. */
+#define WARP_NUDGE_WAY_MM 1e-5
+
+/* A nudge at rest. */
+#define WARP_NUDGE_MM_S 3.0
+#define WARP_NUDGE_MM_S2 50.0
+
 /* One phase of the move. */
 struct warp_phase {
 	double from_mm, to_mm;
@@ -31,11 +45,13 @@ void warp_drop(struct warp *w, double at_s)
 	w->at_s = at_s;
 	w->v_mm_s = 0.0;
 	w->until_s = at_s;
+	w->nudge.mm = w->nudge.to_mm = w->nudge.asked_mm; /* whoever goes on knows where it is */
 	w->moving = w->dwelling = w->given = w->paused = false;
 }
 
-void warp_set_feed(struct warp *w, double feed)
+void warp_set_feed(struct warp *w, double feed, uint32_t epoch)
 {
+	w->epoch = epoch;
 	w->feed = feed > WARP_FEED_MIN ? feed : WARP_FEED_MIN;
 	if (w->feed > WARP_FEED_MAX)
 		w->feed = WARP_FEED_MAX;
@@ -44,6 +60,11 @@ void warp_set_feed(struct warp *w, double feed)
 void warp_set_hold(struct warp *w, bool hold)
 {
 	w->hold = hold;
+}
+
+void warp_set_nudge(struct warp *w, double nudge_mm)
+{
+	w->nudge.asked_mm = nudge_mm;
 }
 
 /* ---- the move under way ---- */
@@ -138,7 +159,9 @@ static double warp_factor(const struct warp *w)
 {
 	if (w->hold)
 		return 0.0;
-	return w->planned.feed_factor > 0.0 ? w->feed / w->planned.feed_factor : 1.0;
+	if (w->planned.feed_factor > 0.0 && (int32_t)(w->epoch - w->planned.feed_epoch) > 0)
+		return w->feed / w->planned.feed_factor;
+	return 1.0;
 }
 
 /* The rate for the move under way has changed (or it is new): its speeds, and what rate of them. */
@@ -286,6 +309,76 @@ static bool warp_make(struct warp *w)
 	return false;
 }
 
+/* The part ends at the end of the slice of the nudge, if it goes so far. */
+static void warp_to_slice(struct warp *w)
+{
+	double end_s = w->part_s + w->nudge.left_s;
+
+	if (w->at_s <= end_s || !warp_shorten(&w->part, w->nudge.left_s))
+		return;
+	w->at_s = end_s;
+	w->s_mm = w->part_mm + w->part.length_mm;
+	w->v_mm_s = w->part.end_mm_s;
+	w->moving = true;
+	w->plain = false;
+	w->phase = 0;
+}
+
+/* Z of the part, which has just been made. */
+static void warp_nudge(struct warp *w)
+{
+	struct move *p = &w->part;
+	double dur_s, by_mm;
+
+	w->nudge.part_mm = w->nudge.mm;
+	p->start_mm[AXIS_Z] += w->nudge.mm - w->planned.nudge_mm;
+	if (w->nudge.to_mm != w->nudge.asked_mm) {
+		w->nudge.from_mm = w->nudge.mm;
+		w->nudge.to_mm = w->nudge.asked_mm;
+		w->nudge.slice = 0;
+		w->nudge.slice_s = fmax(WARP_NUDGE_S,
+					WARP_NUDGE_S_MM * fabs(w->nudge.to_mm - w->nudge.mm)) /
+				   WARP_NUDGE_SLICES;
+		w->nudge.left_s = w->nudge.slice_s;
+	}
+	if (w->nudge.mm == w->nudge.to_mm)
+		return;
+	warp_to_slice(w);
+	if (p->length_mm < WARP_NUDGE_WAY_MM)
+		return;
+	dur_s = w->at_s - w->part_s;
+	by_mm = (w->nudge.to_mm - w->nudge.from_mm) * (dur_s / w->nudge.slice_s) *
+		warp_nudge_shares[w->nudge.slice] / WARP_NUDGE_SHARES;
+	w->nudge.left_s -= dur_s;
+	if (w->nudge.left_s <= 1e-3 * w->nudge.slice_s) {
+		w->nudge.left_s = w->nudge.slice_s;
+		w->nudge.slice++;
+	}
+	if (w->nudge.slice == WARP_NUDGE_SLICES)
+		by_mm = w->nudge.to_mm - w->nudge.mm;
+	p->dir[AXIS_Z] += by_mm / p->length_mm;
+	w->nudge.mm += by_mm;
+	if (w->nudge.slice == WARP_NUDGE_SLICES)
+		w->nudge.mm = w->nudge.to_mm;
+}
+
+bool warp_nudge_move(struct warp *w, struct move *m)
+{
+	double by_mm = w->nudge.asked_mm - w->nudge.mm, v = sqrt(WARP_NUDGE_MM_S2 * fabs(by_mm));
+
+	if (by_mm == 0.0 || w->hold || warp_busy(w) || w->v_mm_s > 0.0)
+		return false;
+	w->nudge.mm = w->nudge.to_mm = m->nudge_mm = w->nudge.asked_mm;
+	v = v < WARP_NUDGE_MM_S ? v : WARP_NUDGE_MM_S;
+	m->dir[AXIS_Z] = by_mm > 0.0 ? 1.0 : -1.0;
+	m->length_mm = fabs(by_mm);
+	m->accel_mm_s2 = WARP_NUDGE_MM_S2;
+	m->cruise_mm_s = v;
+	m->accel_s = m->decel_s = v / WARP_NUDGE_MM_S2;
+	m->cruise_s = fmax(m->length_mm / v - m->accel_s, 0.0);
+	return m->length_mm >= 1e-9;
+}
+
 /* At rest in a hold, time passes. */
 static enum warp_result warp_wait(struct warp *w, double until_s)
 {
@@ -318,8 +411,10 @@ enum warp_result warp_next(struct warp *w, double until_s)
 		warp_aim(w);
 		w->on = w->plain = false;
 	}
-	if (warp_make(w))
+	if (warp_make(w)) {
+		warp_nudge(w);
 		return WARP_PART;
+	}
 	return w->paused ? warp_wait(w, until_s) : WARP_DONE;
 }
 
@@ -352,9 +447,9 @@ bool warp_shorten(struct move *m, double after_s)
 
 bool warp_take_back(struct warp *w, double least_s, double *from_s)
 {
-	double at_s = least_s > w->part_s ? least_s : w->part_s;
+	double at_s = least_s > w->part_s ? least_s : w->part_s, way_mm = w->part.length_mm;
 
-	if (!w->given || w->factor == warp_factor(w))
+	if (!w->given || (w->factor == warp_factor(w) && w->nudge.to_mm == w->nudge.asked_mm))
 		return false;
 	if (w->at_s <= w->until_s || w->at_s <= at_s)
 		return false;
@@ -363,9 +458,13 @@ bool warp_take_back(struct warp *w, double least_s, double *from_s)
 	if (warp_shorten(&w->part, at_s - w->part_s)) {
 		w->s_mm += w->part.length_mm;
 		w->v_mm_s = w->part.end_mm_s;
+		w->nudge.mm = w->nudge.part_mm +
+			      (w->nudge.mm - w->nudge.part_mm) * (w->part.length_mm / way_mm);
 	} else {
 		at_s = w->part_s;
+		w->nudge.mm = w->nudge.part_mm;
 	}
+	w->nudge.to_mm = w->nudge.mm; /* if that is not what is asked for, it goes on from there */
 	w->at_s = *from_s = at_s;
 	w->moving = true;
 	w->on = w->plain = w->given = false;

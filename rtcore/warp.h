@@ -11,6 +11,9 @@
  * speed / acceleration. In the plane of distance and squared speed both the plan and such a change are
  * straight lines: nothing has to be sliced. Every part starts at a point of the move's line, nothing is
  * integrated.
+ * A babystep (nudge) is spread over a tenth of a second or more, in slices: in each, Z goes up in proportion to
+ * the way on the path, so parts are straight lines still. Moves carry what they were planned with: only the
+ * rest is added.
  * Dwells last as long as they say, but do not pass in a hold.
  * Owner:   whoever owns the struct. Threads: RT only.
  * Units:   _s machine time; _mm, _mm_s, _mm_s2 along the path.
@@ -43,10 +46,19 @@ struct warp {
 	double part_s;    /* ... from then ... */
 	double part_mm;   /* ... and there on */
 	double dwell_end_s;
-	double feed;   /* asked for: feed rate (1: as commanded), 0 while hold is on */
+	double feed;   /* asked for: feed rate, 1: as commanded */
 	double rate;   /* kept, or gone to: 0 .. 1 of warp.move's speeds */
 	double factor; /* asked for the move under way: feed / its feed_factor */
-	int phase;     /* of the move, 0 .. 2 */
+	struct {
+		double asked_mm;        /* Z is to be this much higher than at first, in all */
+		double mm;              /* it is, at at_s; */
+		double part_mm;         /* at part_s */
+		double from_mm, to_mm;  /* it goes from here to there, in slices of … */
+		double slice_s, left_s; /* … this length, and what is left of the next */
+		int slice;
+	} nudge;
+	uint32_t epoch; /* of feed */
+	int phase;      /* of the move, 0 .. 2 */
 	bool hold;
 	bool moving;   /* there is more of the move ... */
 	bool dwelling; /* ... or of a dwell */
@@ -63,7 +75,8 @@ void warp_init(struct warp *w);
 void warp_drop(struct warp *w, double at_s);
 
 /* From at_s on. The feed rate is kept within WARP_FEED_MIN .. MAX. */
-void warp_set_feed(struct warp *w, double feed);
+void warp_set_feed(struct warp *w, double feed, uint32_t epoch);
+void warp_set_nudge(struct warp *w, double nudge_mm);
 void warp_set_hold(struct warp *w, bool hold);
 
 /* Whether a move or a dwell is under way. */
@@ -86,9 +99,13 @@ void warp_dwell(struct warp *w, double start_s, double dwell_s);
  * passes. */
 enum warp_result warp_next(struct warp *w, double until_s);
 
-/* If the rate has changed: what was given out from *from_s >= least_s on is void, warp_next() says what
+/* If the rate or the nudge has changed: what was given out from *from_s >= least_s on is void, warp_next() says what
  * comes instead. False: there is no such change, or it can wait for what follows. */
 bool warp_take_back(struct warp *w, double least_s, double *from_s);
+
+/* With nothing left, at rest: a move that makes what is left of a nudge, from m->start_mm on. False: nothing is
+ * left of one. */
+bool warp_nudge_move(struct warp *w, struct move *m);
 
 /* The move ends after_s after its start, at speed. False: nothing is left of it (it is as before then). */
 bool warp_shorten(struct move *m, double after_s);

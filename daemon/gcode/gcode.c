@@ -128,15 +128,6 @@ void gcode_user_position(const struct gcode *g, double user_mm[MOVE_AXES])
 	user_mm[AXIS_E] /= g->extrude_factor;
 }
 
-void gcode_set_speed_factor(struct gcode *g, double factor)
-{
-	bool changed = factor != g->speed_factor;
-
-	g->speed_factor = factor;
-	if (changed && g->ops->speed_factor)
-		g->ops->speed_factor(g->ops->ctx, factor);
-}
-
 /* Why G0/G1 can't have these parameters. */
 __attribute__((cold)) static enum gcode_result move_refuse(struct gcode *g,
 							   const struct gcode_line *l)
@@ -181,6 +172,7 @@ static enum gcode_result move_run(struct gcode *g, const struct gcode_line *l)
 			target.position_mm[i] = next[i].hi;
 		target.feed_mm_s = feed_mm_s * g->speed_factor;
 		target.feed_factor = g->speed_factor;
+		target.feed_epoch = g->feed_epoch;
 		target.line = g->line;
 		err[0] = '\0';
 		if (!g->ops->move)
@@ -282,7 +274,9 @@ enum gcode_result gcode_exec_now(struct gcode *g, const char *text, size_t len, 
 	g->line = line_no;
 	g->text = text;
 	g->text_len = len;
+	g->out_of_band = true;
 	result = run(g, text, len, true);
+	g->out_of_band = false;
 	if (result == GCODE_AGAIN)
 		result = gcode_fail(g, "no room now: expected to be given again");
 	g->line = saved_line;

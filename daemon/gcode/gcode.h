@@ -53,6 +53,8 @@ struct gcode {
 	double offset_mm[MOVE_AXES];             /* SET_GCODE_OFFSET: its part in base_mm */
 	double feed_mm_s;                        /* as programmed by F, before speed_factor */
 	double speed_factor, extrude_factor;     /* M220, M221: 1 = 100 % */
+	uint32_t feed_epoch;                     /* counts live M220s */
+	bool out_of_band;                        /* the line at hand came so: it acts now */
 	double unit_mm;                          /* 1 or 25.4 */
 	bool relative, relative_e;               /* G91, M83 */
 	uint32_t detour;                         /* enum gcode_detour: moves take gcode_path.h */

@@ -67,9 +67,6 @@ enum gcode_result gcode_finish(struct gcode *g, int returned, const char *err);
 /* "not available on this machine" */
 enum gcode_result gcode_absent(struct gcode *g);
 
-/* M220: for this and all motion that has not been executed. */
-void gcode_set_speed_factor(struct gcode *g, double factor);
-
 /* Reply with each line of text. */
 void gcode_reply_lines(struct gcode *g, enum reply_kind kind, const char *text);
 

@@ -137,7 +137,9 @@ static enum gcode_result speed_factor(struct gcode *g, const struct gcode_line *
 	}
 	if (!(percent >= 1 && percent <= 1000))
 		return gcode_fail(g, "S=%g: expected 1 to 1000 percent", percent);
-	gcode_set_speed_factor(g, percent / 100);
+	g->speed_factor = percent / 100;
+	if (g->out_of_band && g->ops->speed_factor)
+		g->ops->speed_factor(g->ops->ctx, g->speed_factor, ++g->feed_epoch);
 	return GCODE_OK;
 }
 
@@ -219,7 +221,8 @@ const struct gcode_command gcode_motion_commands[] = {
 	{ M(82), relative_e, "", "E is absolute, with G90" },
 	{ M(83), relative_e, "", "E is relative" },
 	{ M(110), nothing, "[N<line>]", "set the line number: N + 1 is next" },
-	{ M_NOW(220), speed_factor, "[S<percent>]", "speed factor, at once; alone: report it" },
+	{ M_NOW(220), speed_factor, "[S<percent>]",
+	  "speed factor from here on, out of band at once; alone: report it" },
 	{ M(221), extrude_factor, "[S<percent>]", "extrusion factor; alone: report it" },
 	{ M(400), wait_moves, "", "wait until all motion has been executed" },
 };

@@ -29,6 +29,7 @@ struct gcode_target {
 	double position_mm[MOVE_AXES]; /* absolute machine coordinates, transforms applied */
 	double feed_mm_s;              /* along the path as the user asked, M220 applied; > 0 */
 	double feed_factor;            /* M220 as it was in that feed */
+	uint32_t feed_epoch;           /* number of the last live M220 by then */
 	uint32_t line;                 /* number of the line in its source */
 };
 
@@ -69,8 +70,12 @@ struct gcode_ops {
 	int (*move)(void *ctx, const struct gcode_target *t, char *err);
 	/* Whether move() would be allowed to go there; nothing moves. 0 or an error. NULL: always. */
 	int (*check)(void *ctx, const struct gcode_target *t, char *err);
-	/* M220 is now factor: for what has been handed over, too. NULL: only for what follows. */
-	void (*speed_factor)(void *ctx, double factor);
+	/* M220 is now factor, live: also for all that has been handed over with a lower epoch. NULL: only for
+	 * what follows. */
+	void (*speed_factor)(void *ctx, double factor, uint32_t epoch);
+	/* Raise Z by so much now, in mid-move; all that has been handed over goes on from there, and position_mm
+	 * of what follows is to be higher by it. */
+	int (*nudge)(void *ctx, double by_mm, char *err);
 	/* Feed hold on or off, in the middle of a move. At any time. */
 	int (*hold)(void *ctx, bool on, char *err);
 	int (*dwell)(void *ctx, double dwell_s, char *err); /* dwell_s > 0 */

@@ -18,6 +18,7 @@ static void make_target(const struct gcode *g, const double mm[MOVE_AXES], doubl
 	transform_forward(&g->chain, t->position_mm);
 	t->feed_mm_s = feed_mm_s;
 	t->feed_factor = g->path.feed_factor;
+	t->feed_epoch = g->path.feed_epoch;
 	t->line = line;
 }
 
@@ -203,6 +204,20 @@ static enum gcode_result start(struct gcode *g)
 	return gcode_finish(g, g->path.pending ? -EINPROGRESS : rc, err);
 }
 
+void gcode_path_raise(struct gcode *g, double by_mm)
+{
+	struct gcode_path *p = &g->path;
+
+	g->position_mm[AXIS_Z] = gcode_sum_add(g->position_mm[AXIS_Z], by_mm);
+	p->end[AXIS_Z] = gcode_sum_add(p->end[AXIS_Z], by_mm);
+	p->arc.start_mm[AXIS_Z] += by_mm;
+	p->arc.end_mm[AXIS_Z] += by_mm;
+	for (uint32_t i = 0; i < p->leads; i++)
+		p->lead[i].mm[AXIS_Z] += by_mm;
+	if (g->objects)
+		g->objects->at_mm[AXIS_Z] += by_mm;
+}
+
 void gcode_poll(struct gcode *g)
 {
 	char err[GCODE_ERR_MAX] = "";
@@ -228,6 +243,7 @@ static struct gcode_path *new_path(struct gcode *g, const struct gcode_sum next[
 	memcpy(p->end, next, sizeof(p->end));
 	p->feed_mm_s = feed_mm_s;
 	p->feed_factor = g->speed_factor;
+	p->feed_epoch = g->feed_epoch;
 	p->line = g->line;
 	return p;
 }
@@ -248,6 +264,7 @@ static enum gcode_result straight(struct gcode *g, const struct gcode_sum next[M
 	sums_hi(g->position_mm, from_mm);
 	sums_hi(next, to_mm);
 	g->path.feed_factor = g->speed_factor;
+	g->path.feed_epoch = g->feed_epoch;
 	rc = send(g, to_mm, feed_mm_s, g->line, err);
 	if (rc < 0)
 		return gcode_finish(g, rc, err);

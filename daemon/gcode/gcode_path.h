@@ -16,6 +16,9 @@
 
 #include "daemon/gcode/gcode.h"
 
+/* The tool was raised: what is to come of a path, and the position, are higher now. */
+void gcode_path_raise(struct gcode *g, double by_mm);
+
 /* In a straight line to next; nothing happens if that is the present position. */
 enum gcode_result gcode_path_line(struct gcode *g, const struct gcode_sum next[MOVE_AXES],
 				  double feed_mm_s);

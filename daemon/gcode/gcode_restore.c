@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* SET_GCODE_OFFSET, SAVE_GCODE_STATE and RESTORE_GCODE_STATE. */
+#include <math.h>
 #include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_path.h"
+
+#define NUDGE_MM_MAX 1.0
 
 /* MOVE and MOVE_SPEED. otherwise_mm_s: the speed if there is none. False: error replied. */
 static bool take_move(struct gcode *g, const struct gcode_line *l, double otherwise_mm_s,
@@ -35,14 +38,57 @@ static enum gcode_result report_offset(struct gcode *g)
 	return GCODE_OK;
 }
 
+/* Out of band: the tool is raised now, in mid-move. */
+static enum gcode_result nudge(struct gcode *g, const double offset_mm[MOVE_AXES], bool move)
+{
+	double by_mm = offset_mm[AXIS_Z] - g->offset_mm[AXIS_Z];
+	char err[GCODE_ERR_MAX] = "";
+	bool others = false;
+	int rc;
+
+	for (int i = 0; i < MOVE_AXES; i++)
+		others |= i != AXIS_Z && offset_mm[i] != g->offset_mm[i];
+	if (others || !move)
+		return gcode_fail(g, "out of band expected Z or Z_ADJUST with MOVE=1, and no other");
+	if (!(fabs(by_mm) <= NUDGE_MM_MAX))
+		return gcode_fail(g, "Z by %g mm: out of band expected at most %g mm", by_mm,
+				  NUDGE_MM_MAX);
+	if (!g->ops->nudge)
+		return gcode_absent(g);
+	rc = g->ops->nudge(g->ops->ctx, by_mm, err);
+	if (rc < 0)
+		return gcode_finish(g, rc, err);
+	gcode_path_raise(g, by_mm);
+	return GCODE_OK;
+}
+
+static enum gcode_result set_offset(struct gcode *g, const double offset_mm[MOVE_AXES], bool move,
+				    double speed_mm_s)
+{
+	struct gcode_sum next[MOVE_AXES];
+	enum gcode_result result = GCODE_OK;
+
+	for (int i = 0; i < MOVE_AXES; i++)
+		next[i] = gcode_sum_add(g->position_mm[i], offset_mm[i] - g->offset_mm[i]);
+	if (g->out_of_band)
+		result = nudge(g, offset_mm, move);
+	else if (move)
+		result = gcode_path_line(g, next, speed_mm_s);
+	if (!accepted(result))
+		return result;
+	for (int i = 0; i < MOVE_AXES; i++) {
+		g->base_mm[i] = gcode_sum_add(g->base_mm[i], offset_mm[i] - g->offset_mm[i]);
+		g->offset_mm[i] = offset_mm[i];
+	}
+	return result;
+}
+
 static enum gcode_result set_gcode_offset(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	static const char *const key[MOVE_AXES] = { "X", "Y", "Z", "E" };
 	static const char *const adjust[MOVE_AXES] = { "X_ADJUST", "Y_ADJUST", "Z_ADJUST",
 						       "E_ADJUST" };
-	double offset_mm[MOVE_AXES], by_mm[MOVE_AXES], by, speed_mm_s;
-	struct gcode_sum next[MOVE_AXES];
-	enum gcode_result result = GCODE_OK;
+	double offset_mm[MOVE_AXES], by, speed_mm_s;
 	bool move;
 
 	(void)ctx;
@@ -55,18 +101,21 @@ static enum gcode_result set_gcode_offset(struct gcode *g, const struct gcode_li
 		    !gcode_param_number(g, l, adjust[i], 0, &by))
 			return GCODE_ERROR;
 		offset_mm[i] += by;
-		by_mm[i] = offset_mm[i] - g->offset_mm[i];
-		next[i] = gcode_sum_add(g->position_mm[i], by_mm[i]);
 	}
-	if (move)
-		result = gcode_path_line(g, next, speed_mm_s);
-	if (!accepted(result))
-		return result;
-	for (int i = 0; i < MOVE_AXES; i++) {
-		g->base_mm[i] = gcode_sum_add(g->base_mm[i], by_mm[i]);
-		g->offset_mm[i] = offset_mm[i];
-	}
-	return result;
+	return set_offset(g, offset_mm, move, speed_mm_s);
+}
+
+/* M290, the babystep of other firmware. */
+static enum gcode_result babystep(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	double offset_mm[MOVE_AXES];
+
+	(void)ctx;
+	if (!gcode_has(l, 'Z'))
+		return report_offset(g);
+	memcpy(offset_mm, g->offset_mm, sizeof(offset_mm));
+	offset_mm[AXIS_Z] += gcode_value(l, 'Z', 0) * g->unit_mm;
+	return set_offset(g, offset_mm, true, g->feed_mm_s * g->speed_factor);
 }
 
 /* ---- states ---- */
@@ -120,7 +169,7 @@ static void take_back(struct gcode *g, const struct gcode_saved *s, const struct
 					   gcode_sum_minus(*e, s->position_mm[AXIS_E]));
 	memcpy(g->offset_mm, s->offset_mm, sizeof(g->offset_mm));
 	g->feed_mm_s = s->feed_mm_s;
-	gcode_set_speed_factor(g, s->speed_factor);
+	g->speed_factor = s->speed_factor;
 	g->extrude_factor = s->extrude_factor;
 	g->unit_mm = s->unit_mm;
 	g->arcs.plane = s->plane;
@@ -155,7 +204,9 @@ static enum gcode_result restore_state(struct gcode *g, const struct gcode_line 
 }
 
 const struct gcode_command gcode_restore_commands[] = {
-	{ "SET_GCODE_OFFSET", GCODE_EXTENDED, 0, set_gcode_offset,
+	{ "M290", GCODE_CODE('M', 290), GCODE_NOW, babystep, "[Z<mm>]",
+	  "raise the tool, out of band in mid-move; alone: report the offset" },
+	{ "SET_GCODE_OFFSET", GCODE_EXTENDED, GCODE_NOW, set_gcode_offset,
 	  "[X=<mm>] [X_ADJUST=<mm>] [Y=<mm>] [Y_ADJUST=<mm>] [Z=<mm>] [Z_ADJUST=<mm>] [E=<mm>] "
 	  "[E_ADJUST=<mm>] [MOVE=<0,1>] [MOVE_SPEED=<mm/s>]",
 	  "shift all coordinates, with MOVE=1 the tool as well; alone: report it" },

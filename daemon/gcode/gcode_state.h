@@ -52,6 +52,7 @@ struct gcode_path {
 	struct gcode_sum end[MOVE_AXES]; /* the position when all is done */
 	double feed_mm_s;                /* of the pieces */
 	double feed_factor;              /* of M220 that is in it */
+	uint32_t feed_epoch;
 	uint32_t line;
 };
 

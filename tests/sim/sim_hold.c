@@ -165,6 +165,105 @@ static void test_feed(void **state)
 	}
 }
 
+/* In a file a factor is that of the moves behind it; a live one is everybody's; and the next one of the file
+ * counts again. */
+static void test_feed_in_file(void **state)
+{
+	struct scene *s = open_scene(NULL);
+	double from_s, live_s;
+
+	(void)state;
+	assert_true(scene_run(s, "M204 S3000\nG1 X5 Y5 F6000\nM400\n"));
+	batch_lines(&s->b, "G1 X205 F6000\nM220 S50\nG1 X5\nM220 S100\nG1 X105\n");
+	from_s = machine_s(s);
+	scene_pass(s, 1.9);
+	assert_true(scene_truth_mm(s, 0) > 160); /* at full speed */
+	assert_true(batch_settle(&s->b));
+	assert_true(fabs(checker_last_s(s->b.checker, 0) - from_s - 7.2) < 0.2);
+	batch_lines(&s->b, "G1 X205 F6000\nM220 S50\nG1 X5\nM220 S100\nG1 X105\n");
+	from_s = machine_s(s);
+	scene_pass(s, 0.2);
+	now(s, "M220 S200");
+	assert_true(batch_settle(&s->b));
+	live_s = checker_last_s(s->b.checker, 0) - from_s;
+	assert_true(live_s > 2.1 && live_s < 2.6); /* not 6 s */
+	batch_lines(&s->b, "M220 S100\nG1 X205\n");
+	from_s = machine_s(s);
+	assert_true(batch_settle(&s->b));
+	assert_true(fabs(checker_last_s(s->b.checker, 0) - from_s - 1.15) < 0.1);
+	ends_exact(s);
+}
+
+/* ---- babysteps ---- */
+
+/* The time at which Z of the printer model begins to move, within 0.1 ms. */
+static double z_moves_s(struct scene *s, double from_mm)
+{
+	for (int i = 0; i < 10000 && scene_truth_mm(s, AXIS_Z) == from_mm; i++)
+		scene_pass(s, 1e-4);
+	return machine_s(s);
+}
+
+/* In the middle of 280 mm: Z, still until then, moves in time, smoothly, and stays where it was sent; moves that
+ * are planned later go on from there, and so does the G-code's idea of it. */
+static void babystep_long_move(double horizon_s, const char *line, double by_mm)
+{
+	struct scene *s = under_way(horizon_s, 100, 1000);
+	double z_mm = scene_truth_mm(s, AXIS_Z), told_s = now_s(s, line), acts_s;
+
+	acts_s = z_moves_s(s, z_mm) - told_s;
+	printf("horizon %.0f ms: %s: first step after %.1f ms\n", horizon_s * 1e3, line,
+	       acts_s * 1e3);
+	assert_true(acts_s > 0 && acts_s < horizon_s + MARGIN_S);
+	scene_pass(s, 0.3);
+	assert_true(fabs(scene_truth_mm(s, AXIS_Z) - z_mm - by_mm) < 0.0013);
+	assert_true(scene_truth_mm(s, 0) < 280); /* still under way */
+	batch_lines(&s->b, "G1 X250 Y20\n");
+	assert_true(batch_settle(&s->b));
+	assert_true(fabs(scene_truth_mm(s, AXIS_Z) - z_mm - by_mm) < 0.0013);
+	batch_lines(&s->b, "G1 Z7\n"); /* with the offset */
+	assert_true(batch_settle(&s->b));
+	assert_true(fabs(scene_truth_mm(s, AXIS_Z) - 7 - by_mm) < 0.0013);
+	batch_lines(&s->b, "SET_GCODE_OFFSET Z=0 MOVE=1\n");
+	assert_true(batch_settle(&s->b));
+	assert_true(fabs(scene_truth_mm(s, AXIS_Z) - 7) < 0.0013);
+	ends_exact(s);
+}
+
+static void test_babystep(void **state)
+{
+	struct scene *s;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		babystep_long_move(i ? 0.02 : 0.1, "SET_GCODE_OFFSET Z_ADJUST=0.05 MOVE=1", 0.05);
+		babystep_long_move(i ? 0.02 : 0.1, "SET_GCODE_OFFSET Z_ADJUST=0.3 MOVE=1", 0.3);
+		babystep_long_move(i ? 0.02 : 0.1, "M290 Z0.03", 0.03);
+	}
+	/* At rest, in a hold, and what is refused. */
+	s = open_scene(NULL);
+	assert_true(scene_run(s, "G1 X20 Y20 Z3 F6000\n"));
+	now(s, "M290 Z-0.1");
+	assert_true(batch_settle(&s->b));
+	scene_pass(s, 1);
+	assert_true(fabs(scene_truth_mm(s, AXIS_Z) - 2.9) < 0.0013);
+	now(s, "HOLD");
+	now(s, "M290 Z0.2");
+	scene_pass(s, 2);
+	assert_true(fabs(scene_truth_mm(s, AXIS_Z) - 2.9) < 0.0013);
+	now(s, "RESUME");
+	scene_pass(s, 1);
+	assert_true(fabs(scene_truth_mm(s, AXIS_Z) - 3.1) < 0.0013);
+	assert_int_equal(s->errors, 0);
+	gcode_exec_now(&s->b.m->gcode, "M290 Z-2", 8, 0);
+	assert_true(scene_said(s, "expected at most 1 mm"));
+	gcode_exec_now(&s->b.m->gcode, "SET_GCODE_OFFSET X=1 MOVE=1", 27, 0);
+	assert_true(scene_said(s, "expected Z or Z_ADJUST with MOVE=1"));
+	assert_int_equal(s->errors, 2);
+	s->errors = 0;
+	ends_exact(s);
+}
+
 /* Whoever waits for motion waits for the hold; a dwell does not pass in it; homing goes on. */
 static void test_waits(void **state)
 {
@@ -230,9 +329,11 @@ struct print {
 	int holds;
 };
 
-static const char *const feeds[] = { "M220 S%.0f", NULL };
+static const char *const feeds[] = { "M220 S%.0f", "M290 Z0.0%.0f", "M290 Z-0.0%.0f", NULL };
 static const char *const parameters[] = {
 	"M220 S%.0f",
+	"M290 Z0.0%.0f",
+	"M290 Z-0.0%.0f",
 	"SET_PRESSURE_ADVANCE ADVANCE=0.0%.0f",
 	"SET_PRESSURE_ADVANCE SMOOTH_TIME=0.0%.0f",
 	"SET_INPUT_SHAPER SHAPER_FREQ_X=1%.0f",
@@ -241,7 +342,7 @@ static const char *const parameters[] = {
 	NULL,
 };
 
-/* One of them, out of band if it is a feed rate, else as a line of the file. */
+/* One of them, out of band if it is a feed rate or a babystep, else as a line of the file. */
 static void random_command(struct scene *s, const char *const *commands, uint64_t *seed)
 {
 	char line[80];
@@ -251,7 +352,7 @@ static void random_command(struct scene *s, const char *const *commands, uint64_
 		n++;
 	n = (int)(random_uniform(seed, 0, 1) * n);
 	snprintf(line, sizeof(line), commands[n], random_uniform(seed, 20, 99));
-	if (n == 0)
+	if (line[0] == 'M')
 		now(s, line);
 	else
 		assert_int_equal(gcode_exec(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
@@ -380,9 +481,10 @@ static void test_held_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hold),      cmocka_unit_test(test_feed),
-		cmocka_unit_test(test_waits),     cmocka_unit_test(test_stop_in_hold),
-		cmocka_unit_test(test_held_file), cmocka_unit_test(test_print),
+		cmocka_unit_test(test_hold),         cmocka_unit_test(test_feed),
+		cmocka_unit_test(test_waits),        cmocka_unit_test(test_stop_in_hold),
+		cmocka_unit_test(test_feed_in_file), cmocka_unit_test(test_babystep),
+		cmocka_unit_test(test_held_file),    cmocka_unit_test(test_print),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,20 @@ static inline int stub_check(void *ctx, const struct gcode_target *t, char *err)
 	return -EINVAL;
 }
 
+static inline void stub_speed_factor(void *ctx, double factor, uint32_t epoch)
+{
+	STUB_LOG((struct stub *)ctx, "feed %g %u;", factor, epoch);
+}
+
+static inline int stub_nudge(void *ctx, double by_mm, char *err)
+{
+	struct stub *s = ctx;
+
+	if (!s->answer)
+		STUB_LOG(s, "nudge %g;", by_mm);
+	return stub_answer(s, err);
+}
+
 static inline int stub_dwell(void *ctx, double dwell_s, char *err)
 {
 	struct stub *s = ctx;
@@ -209,6 +223,8 @@ static inline void stub_init(struct stub *s, struct gcode *g)
 		.ctx = s,
 		.move = stub_move,
 		.check = stub_check,
+		.speed_factor = stub_speed_factor,
+		.nudge = stub_nudge,
 		.dwell = stub_dwell,
 		.set_position = stub_set_position,
 		.set_limits = stub_set_limits,

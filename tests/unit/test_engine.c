@@ -460,7 +460,7 @@ static void steps_keep_to_their_map(void **state)
 
 static void feed(double rate)
 {
-	rig_control(r, &(struct ctl_rec){ .kind = CTL_FEED_RATE, .feed = rate });
+	rig_control(r, &(struct ctl_rec){ .kind = CTL_FEED_RATE, .feed_rate = { rate, 1 } });
 }
 
 static void hold(bool on)

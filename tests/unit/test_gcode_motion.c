@@ -289,6 +289,61 @@ static void refused_on_the_way(void **state)
 	machine_at(2, 0, 0, 2);
 }
 
+/* ---- out of band ---- */
+
+static enum gcode_result now(const char *line)
+{
+	return gcode_exec_now(&g, line, strlen(line), 9);
+}
+
+/* M220 and babysteps act at once, also on an arc that is under way; in a file they stay in their place. */
+static void live(void **state)
+{
+	(void)state;
+	lines("M220 S80|M290 Z0.5");
+	assert_string_equal(s.log, "move 0 0 0.5 0 F20;");
+	stub_clear(&s);
+	assert_int_equal(now("M220 S50"), GCODE_OK);
+	assert_int_equal(now("M290 Z-0.1"), GCODE_OK);
+	assert_int_equal(now("SET_GCODE_OFFSET Z=0.6 MOVE=1"), GCODE_OK);
+	assert_string_equal(s.log, "feed 0.5 1;nudge -0.1;nudge 0.2;");
+	machine_at(0, 0, 0.6, 0);
+	user_at(0, 0, 0, 0);
+	stub_clear(&s);
+	lines("G1 X1 Z1");
+	assert_string_equal(s.log, "move 1 0 1.6 0 F12.5;");
+	assert_true(s.last.feed_factor == 0.5 && s.last.feed_epoch == 1);
+	assert_int_equal(now("SET_GCODE_OFFSET Z=0 MOVE=1"), GCODE_OK);
+	lines("G1 X0 Z0");
+	/* An arc that has no room yet. */
+	g.arcs.tolerance_mm = 1;
+	s.room = 1;
+	stub_clear(&s);
+	assert_int_equal(run("G2 I1"), GCODE_WAIT);
+	assert_int_equal(now("M290 Z0.25"), GCODE_OK);
+	assert_int_equal(now("M220 S100"), GCODE_OK);
+	s.room = -1;
+	gcode_poll(&g);
+	assert_string_equal(s.log, "move 1 1 0 0 F12.5;nudge 0.25;feed 1 2;move 2 0 0.25 0 F12.5;"
+				   "move 1 -1 0.25 0 F12.5;move 0 0 0.25 0 F12.5;");
+	assert_true(s.last.feed_factor == 0.5 && s.last.feed_epoch == 1);
+	user_at(0, 0, 0, 0);
+	stub_clear(&s);
+	/* What is refused changes nothing. */
+	assert_int_equal(now("M290 Z1.5"), GCODE_ERROR);
+	assert_int_equal(now("SET_GCODE_OFFSET X=1 Z=1 MOVE=1"), GCODE_ERROR);
+	assert_int_equal(now("SET_GCODE_OFFSET Z=0.1"), GCODE_ERROR);
+	s.answer = -ERANGE;
+	s.reason = "too low";
+	assert_int_equal(now("M290 Z-0.5"), GCODE_ERROR);
+	s.answer = -EAGAIN;
+	assert_int_equal(now("M290 Z-0.5"), GCODE_ERROR);
+	assert_non_null(strstr(s.replies, "too low"));
+	assert_string_equal(s.log, "");
+	assert_true(g.offset_mm[AXIS_Z] == 0.25);
+	machine_at(0, 0, 0.25, 0);
+}
+
 /* ---- retraction ---- */
 
 static void retraction(void **state)
@@ -499,6 +554,7 @@ int main(void)
 		cmocka_unit_test_setup(bad_arcs, setup),
 		cmocka_unit_test_setup(full_machine, setup),
 		cmocka_unit_test_setup(refused_on_the_way, setup),
+		cmocka_unit_test_setup(live, setup),
 		cmocka_unit_test_setup(retraction, setup),
 		cmocka_unit_test_setup(offsets, setup),
 		cmocka_unit_test_setup(states, setup),

@@ -50,7 +50,9 @@ struct scene {
 
 static long double factor_of(const struct warp *w, const struct move *m)
 {
-	return w->hold ? 0 : m->feed_factor > 0 ? w->feed / m->feed_factor : 1;
+	if (w->hold)
+		return 0;
+	return m->feed_factor > 0 && w->epoch > m->feed_epoch ? w->feed / m->feed_factor : 1;
 }
 
 static long double planned_v2(const struct move *m, long double s, long double cruise)
@@ -281,7 +283,7 @@ static void test_constant(void **state)
 
 		draw_moves(k % 2 ? 100 : 2, 200);
 		scene_new(&sc);
-		warp_set_feed(&sc.w, rate);
+		warp_set_feed(&sc.w, rate, 1);
 		sc.until_s = 1e5;
 		assert_false(pump(&sc));
 		assert_true(sc.parts <= 3 * MOVES);
@@ -306,6 +308,9 @@ static void test_random(void **state)
 		for (int i = 0; i < MOVES; i++)
 			if (k % 4 == 0)
 				moves[i].feed_factor = 0.75 * (i / 5 % 3);
+		for (int i = 0; i < MOVES; i++)
+			if (k % 8 == 1)
+				moves[i].feed_epoch = (uint32_t)i / 7 % 2;
 		scene_new(&sc);
 		for (int i = 0; pump(&sc); i++) {
 			assert_true(i < 2000000);
@@ -317,9 +322,9 @@ static void test_random(void **state)
 			if (ref_random(&rng) % 2)
 				warp_set_hold(&sc.w, !sc.w.hold);
 			else if (ref_random(&rng) % 3 == 0)
-				warp_set_feed(&sc.w, 1);
+				warp_set_feed(&sc.w, 1, 1);
 			else
-				warp_set_feed(&sc.w, ref_loguniform(&rng, 0.05, 4));
+				warp_set_feed(&sc.w, ref_loguniform(&rng, 0.05, 4), 1);
 			take_back(&sc, sc.until_s - ref_uniform(&rng, 0, PERIOD_S));
 		}
 		assert_int_equal(sc.next, MOVES);
@@ -383,7 +388,7 @@ static void test_dwell(void **state)
 
 	(void)state;
 	scene_new(&sc);
-	warp_set_feed(&sc.w, 0.5);
+	warp_set_feed(&sc.w, 0.5, 1);
 	warp_dwell(&sc.w, 101, 2);
 	assert_int_equal(warp_next(&sc.w, 102), WARP_AHEAD);
 	assert_true(warp_busy(&sc.w) && fabs(warp_left_s(&sc.w) - 1) < 1e-12);
@@ -430,7 +435,7 @@ static void test_cost(void **state)
 		int n = 0;
 
 		warp_init(&w);
-		warp_set_feed(&w, pass < 2 ? rates[pass] : 1);
+		warp_set_feed(&w, pass < 2 ? rates[pass] : 1, 1);
 		trapq_init(&tq, ph, 1024);
 		for (; n < 200000; n++) {
 			const struct move *m = &moves[n % MOVES];
