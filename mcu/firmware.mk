@@ -57,10 +57,10 @@ $(FW)/dict.c: $(BUILD)/mkdict $(FW)/flags
 		build="gcc: $$($(FW_CROSS)gcc -dumpversion)" $($(FW_FAMILY)_DICT) >$@
 $(FW)/dict.o: $(FW)/dict.c
 	$(call say,CC) $(FW_CROSS)gcc $(FW_CFLAGS) -c -o $@ $<
-$(FW)/%.o: %.c $(FW)/flags
+$(FW)/%.o: %.c $(FW)/flags mcu/firmware.mk
 	@mkdir -p $(@D)
 	$(call say,CC) $(FW_CROSS)gcc $(FW_CFLAGS) -MMD -MP -c -o $@ $<
-$(FW)/%.o: %.S $(FW)/flags
+$(FW)/%.o: %.S $(FW)/flags mcu/firmware.mk
 	@mkdir -p $(@D)
 	$(call say,AS) $(FW_CROSS)gcc $(FW_CFLAGS) -MMD -MP -c -o $@ $<
 $(FW).elf: $(FW_OBJ)

@@ -29,6 +29,7 @@ struct target *target_simavr_new(const char *chip, const char *elf, const struct
 #include <string.h>
 
 #include <simavr/avr_adc.h>
+#include <simavr/avr_extint.h>
 #include <simavr/avr_ioport.h>
 #include <simavr/avr_uart.h>
 #include <simavr/sim_avr.h>
@@ -237,6 +238,9 @@ static void connect(struct target_simavr *s)
 	uint32_t flags = 0;
 
 	avr_ioctl(s->avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
+	/* else a low level at one of these pins, in use or not, is looked at each cycle */
+	for (uint8_t i = 0; i < EXTINT_COUNT; i++)
+		avr_extint_set_strict_lvl_trig(s->avr, i, 0);
 	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT),
 				on_byte, s);
 	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_OUT_TRIGGER),

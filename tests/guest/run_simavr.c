@@ -4,7 +4,8 @@
  *   run_simavr CHIP IMAGE.elf PTY_LINK [EDGE_TRACE]
  *
  * EDGE_TRACE is what mcu-sim --trace writes (mcu/boards/sim/trace.h), so `stepd verify` reads it; its
- * clocks are the firmware's own. Ends with SIGTERM. Exit 77 without libsimavr.
+ * clocks are the firmware's own. Ends with SIGTERM, and says how far it was behind the wall clock at most:
+ * on a busy machine the chip is too slow for a host. Exit 77 without libsimavr.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,6 +29,7 @@ struct runner {
 	FILE *trace;
 	uint64_t start_clock;
 	int64_t start_ns;
+	double behind_s_max;
 };
 
 static volatile sig_atomic_t stop_requested;
@@ -67,8 +69,11 @@ static int catch_up(struct runner *r)
 	uint8_t buf[RX_MAX];
 	double ns = (double)(now_ns() - r->start_ns);
 	uint64_t clock = r->start_clock + (uint64_t)(ns * 1e-9 * r->t->freq_hz);
+	double behind_s = (double)(int64_t)(clock - target_clock(r->t)) / r->t->freq_hz;
 	ssize_t len;
 
+	if (behind_s > r->behind_s_max)
+		r->behind_s_max = behind_s;
 	if (clock > target_clock(r->t))
 		target_run(r->t, clock - target_clock(r->t));
 	len = pty_read(&r->pty, buf, sizeof(buf));
@@ -131,6 +136,7 @@ int main(int argc, char **argv)
 	err = loop(&r);
 	if (r.trace && fclose(r.trace))
 		err = -errno;
+	printf("behind by up to %.0f ms\n", r.behind_s_max * 1e3);
 	target_free(r.t);
 	pty_close(&r.pty);
 	return err != 0;

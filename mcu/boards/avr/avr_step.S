@@ -15,11 +15,34 @@
 
 #define SREG 0x3f
 
+	/* the 32 bits at \from to those at \to, both in *Z; op: add, or adc */
+.macro add_word to, from, op
+	ldd	r26, Z + \to
+	ldd	r27, Z + \from
+	\op	r26, r27
+	std	Z + \to, r26
+	ldd	r26, Z + \to + 1
+	ldd	r27, Z + \from + 1
+	adc	r26, r27
+	std	Z + \to + 1, r26
+	ldd	r26, Z + \to + 2
+	ldd	r27, Z + \from + 2
+	adc	r26, r27
+	std	Z + \to + 2, r26
+	ldd	r26, Z + \to + 3
+	ldd	r27, Z + \from + 3
+	adc	r26, r27
+	std	Z + \to + 3, r26
+.endm
+
 	.section .text.avr_step_pass, "ax", @progbits
 	.global avr_step_pass
 	.type avr_step_pass, @function
-to_slow:
-	rjmp	slow			; within a branch's reach
+to_slow:				; within a branch's reach
+	rjmp	slow
+disorder:
+	set
+	rjmp	unstep
 avr_step_pass:
 	clt
 	movw	r14, r18
@@ -83,7 +106,44 @@ done:
 	cpc	r19, r15
 	cpc	r20, r16
 	cpc	r21, r17
-	brmi	sort
+	brmi	behind
+	ret
+
+	/* Its place is behind Z or further on: with one stepper it is found here. */
+behind:
+	lds	r26, avr_mcu + SCHED_HEAD
+	lds	r27, avr_mcu + SCHED_HEAD + 1
+	movw	r20, r26		; the stepper
+	ld	r0, X+
+	ld	r18, X
+	cp	r0, r30
+	cpc	r18, r31
+	brne	sort			; there are several
+	sts	avr_mcu + SCHED_HEAD, r30
+	sts	avr_mcu + SCHED_HEAD + 1, r31
+1:	ld	r18, Z			; NEXT
+	ldd	r19, Z + NEXT + 1
+	movw	r26, r18
+	adiw	r26, CLOCK
+	mov	r0, r18
+	or	r0, r19
+	breq	3f
+	ld	r0, X+
+	cp	r14, r0
+	ld	r0, X+
+	cpc	r15, r0
+	ld	r0, X+
+	cpc	r16, r0
+	ld	r0, X+
+	cpc	r17, r0
+	brmi	3f
+	movw	r30, r18
+	rjmp	1b
+3:	std	Z + NEXT, r20
+	std	Z + NEXT + 1, r21
+	movw	r30, r20
+	std	Z + NEXT, r18
+	std	Z + NEXT + 1, r19
 	ret
 
 	/* mcu_step_sort(&avr_mcu, Z) */
@@ -93,17 +153,30 @@ sort:
 	ldi	r25, hi8(avr_mcu)
 	jmp	mcu_step_sort
 
-disorder:
-	set
-	rjmp	unstep
-
 not_steady:
 	ldd	r26, Z + MODE
 	cpi	r26, MODE_PLAIN
-	brne	slow
-	ldd	r26, Z + INTERVAL
-	ldd	r27, Z + ADD
-	add	r18, r26
+	brne	frac
+	ldd	r0, Z + INTERVAL
+	add	r18, r0
+	rcall	advance
+	add_word INTERVAL, ADD, add
+	rjmp	changed
+
+frac:
+	add_word CLOCK_FRAC, INTERVAL_FRAC, add
+	ldd	r0, Z + INTERVAL
+	adc	r18, r0
+	rcall	advance
+	add_word INTERVAL_FRAC, ADD_FRAC, add
+	add_word INTERVAL, ADD, adc
+changed:
+	ldd	r26, Z + PIN_REG
+	ldd	r27, Z + PIN_REG + 1
+	rjmp	made
+
+	/* the upper bytes of the interval, with carry, to the clock */
+advance:
 	ldd	r0, Z + INTERVAL + 1
 	adc	r19, r0
 	ldd	r0, Z + INTERVAL + 2
@@ -114,23 +187,7 @@ not_steady:
 	std	Z + CLOCK + 1, r19
 	std	Z + CLOCK + 2, r20
 	std	Z + CLOCK + 3, r21
-	add	r26, r27
-	std	Z + INTERVAL, r26
-	ldd	r26, Z + INTERVAL + 1
-	ldd	r27, Z + ADD + 1
-	adc	r26, r27
-	std	Z + INTERVAL + 1, r26
-	ldd	r26, Z + INTERVAL + 2
-	ldd	r27, Z + ADD + 2
-	adc	r26, r27
-	std	Z + INTERVAL + 2, r26
-	ldd	r26, Z + INTERVAL + 3
-	ldd	r27, Z + ADD + 3
-	adc	r26, r27
-	std	Z + INTERVAL + 3, r26
-	ldd	r26, Z + PIN_REG
-	ldd	r27, Z + PIN_REG + 1
-	rjmp	made
+	ret
 
 	/* mcu_step_next(&avr_mcu, Z) */
 slow:

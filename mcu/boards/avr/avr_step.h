@@ -3,6 +3,7 @@
 #ifndef AVR_STEP_H
 #define AVR_STEP_H
 
+#define SCHED_HEAD 3 /* in struct mcu */
 #define NEXT 0
 #define FN 2
 #define CLOCK 4
@@ -13,6 +14,9 @@
 #define MASK 20
 #define UNSTEP_MASK 21
 #define MODE 22
+#define CLOCK_FRAC 24
+#define INTERVAL_FRAC 28
+#define ADD_FRAC 32
 #define MODE_STEADY 0
 #define MODE_PLAIN 1
 

@@ -32,6 +32,7 @@ static uint16_t clock_high, clock_low;
 
 #define CHECK(name, type, member) \
 	_Static_assert(name == offsetof(type, member), "avr_step.h: " #member)
+CHECK(SCHED_HEAD, struct mcu, sched.head);
 CHECK(NEXT, struct mcu_stepper, timer.next);
 CHECK(FN, struct mcu_stepper, timer.fn);
 CHECK(CLOCK, struct mcu_stepper, timer.clock);
@@ -42,6 +43,9 @@ CHECK(PIN_REG, struct mcu_stepper, line.pin_reg);
 CHECK(MASK, struct mcu_stepper, line.mask);
 CHECK(UNSTEP_MASK, struct mcu_stepper, line.unstep_mask);
 CHECK(MODE, struct mcu_stepper, mode);
+CHECK(CLOCK_FRAC, struct mcu_stepper, clock_frac);
+CHECK(INTERVAL_FRAC, struct mcu_stepper, interval_frac);
+CHECK(ADD_FRAC, struct mcu_stepper, add_frac);
 _Static_assert(MODE_STEADY == MCU_STEPPER_STEADY && MODE_PLAIN == MCU_STEPPER_PLAIN,
 	       "avr_step.h: modes");
 

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The real daemon and the image for the atmega644p, which simavr runs in real time behind a pty.
+# Shown: dictionary, clock sync and configuration; a second daemon takes over the configured chip.
+# Skipped without simavr or an image, and where the simulator gets too little time to be a chip. At most 2
+# minutes.
+#
+#   STEPD_BUILD=build tests/live/avr-pty.sh
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+build=${STEPD_BUILD:-build}
+dir=$build/live-avr-pty
+image=$build/firmware/avr-atmega644p.elf
+rm -rf "$dir" && mkdir -p "$dir"
+memory=$(mktemp -d /dev/shm/stepd-live.XXXXXX) || exit 77
+stepd_pid='' mcu_pid=''
+
+# shellcheck disable=SC2317,SC2329 # called by trap
+clean_up() {
+	local pid
+	for pid in $stepd_pid $mcu_pid; do
+		kill "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	rm -rf "$memory"
+}
+trap clean_up EXIT
+
+fail() {
+	kill -TERM "$mcu_pid" && wait "$mcu_pid"
+	mcu_pid=''
+	if awk '/^behind/ && $5 > 100 { found = 1 } END { exit !found }' "$dir/mcu.log"; then
+		echo "skipped: $* ($(grep '^behind' "$dir/mcu.log"))"
+		exit 77
+	fi
+	echo "FAILED: $*"
+	tail -n 20 "$dir"/*.log "$dir/replies" 2>/dev/null
+	exit 1
+}
+
+# await SECONDS COMMAND...: until it succeeds.
+await() {
+	local tries=$(($1 * 20))
+	shift
+	while ! "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+start_stepd() {
+	: >"$dir/stepd.log" # the last one's says ready, too
+	"$build/stepd" -c tests/data/avr.cfg -o mcu.serial="$dir/pty" -o stepd.gcode_fifo="$dir/gcode" \
+		-o stepd.out_of_band_fifo="$dir/now" -o stepd.reply_file="$dir/replies" \
+		-o stepd.gcode_ack=none -o stepd.flight_file="$memory/flight" >"$dir/stepd.log" 2>&1 &
+	stepd_pid=$!
+	await 30 grep -q 'stepd: ready' "$dir/stepd.log" || fail "stepd is not ready"
+}
+
+# The snapshot that STATUS reads may be a little older than the word "ready".
+# shellcheck disable=SC2317,SC2329 # called by await
+clock_known() {
+	echo STATUS >"$dir/now"
+	sleep 0.2
+	grep -q 'mcu mcu: ready, 1[56]\.' "$dir/replies"
+}
+
+[ -e "$image" ] || { echo "skipped: there is no $image" && exit 77; }
+"$build/tests/guest/run_simavr" atmega644p "$image" "$dir/pty" >"$dir/mcu.log" 2>&1 &
+mcu_pid=$!
+await 10 test -e "$dir/pty" || fail "no pty"
+start_stepd
+kill -TERM $stepd_pid && wait $stepd_pid
+start_stepd
+await 5 test -p "$dir/now" || fail "no FIFO"
+await 10 clock_known || fail "no status"
+echo "behind a pty: ready, twice"
