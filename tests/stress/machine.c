@@ -4,12 +4,15 @@
  * Shown: only the rings, the snapshot and the flight recorder, which the planner thread reads behind the
  * other, are shared (ThreadSanitizer says so), and at the end every step
  * has been made, each in its place: no violation, no position error, nothing late, no underrun.
- * How: the machine of etc/sim-corexy.cfg is brought up as in batch; then one thread has the engine, the
- * simulated MCU and the virtual clock, the other the machine and the lines of a hard file, with
+ * On CoreXY with a hard file, and on every kind of kinematics with a small print in which pressure advance, smooth
+ * times, the extruders that steppers follow, input shapers and limits change every few lines.
+ * How: a machine is brought up as in batch; then one thread has the engine, the
+ * simulated MCUs and the virtual clock, the other the machine and the lines of the file, with
  * questions (STATUS, M114) between them. The clock waits for a planner that is PLAN_BEHIND_NS
  * behind, as long as that lasts; 30 s of real time without progress fail.
  * Repeat: STEPD_SEED=n; the seed is printed. Meant for ThreadSanitizer: make stress.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -19,13 +22,15 @@
 #include <time.h>
 
 #include "daemon/recorder.h"
+#include "tests/oracle/refmotion.h"
 #include "tests/simlib/nasty.h"
+#include "tests/simlib/sample.h"
 #include "tests/simlib/scene.h"
 #include "tests/simlib/simrun.h"
 
 #define PLAN_BEHIND_NS ((int64_t)20 * 1000 * 1000)
 #define STALL_S 30.0
-enum { PIECES = 40, QUESTION_EVERY = 50 };
+enum { PIECES = 40, SAMPLE_PIECES = 3, CHANGE_EVERY = 3, QUESTION_EVERY = 50 };
 
 struct stress {
 	struct batch *b;
@@ -122,33 +127,22 @@ static void *plan_thread(void *arg)
 	return NULL;
 }
 
-static char *make_lines(void)
+/* Both threads, until the lines are done. */
+static bool run(const char *what, const char *config, char *lines, unsigned long moves_min)
 {
-	const char *path = simrun_path("nasty.gcode");
-	FILE *f = simrun_create(path);
-	char *lines;
-
-	nasty_write(f, simrun_seed((unsigned long)time(NULL) % 100000), PIECES * simrun_size());
-	fclose(f);
-	lines = simrun_read(path, NULL);
-	return lines;
-}
-
-int main(void)
-{
-	struct stress t = { .lines = make_lines() };
-	struct scene *s = scene_open_recorded("etc/sim-corexy.cfg", NULL, simrun_path("flight"));
+	struct scene *s = scene_open_recorded(config, NULL, simrun_path("flight"));
+	struct stress t = { .lines = lines };
 	char err[256];
 	pthread_t rt, plan;
 	bool ok;
 
 	if (!s)
-		return 1;
+		return false;
 	t.b = &s->b;
 	if (recorder_open(&t.recorder, simrun_path("plan"), &s->b.flight.flight, err, sizeof(err)) <
 	    0) {
 		puts(err);
-		return 1;
+		return false;
 	}
 	recorder_setup(&t.recorder, s->b.m);
 	atomic_store(&t.now_ns, s->b.now_ns);
@@ -156,7 +150,7 @@ int main(void)
 	if (pthread_create(&rt, NULL, rt_thread, &t) ||
 	    pthread_create(&plan, NULL, plan_thread, &t)) {
 		puts("no threads");
-		return 1;
+		exit(1);
 	}
 	pthread_join(plan, NULL);
 	pthread_join(rt, NULL);
@@ -165,11 +159,138 @@ int main(void)
 		printf("%s, state %d, %u errors: %s\n%.2000s\n", t.stalled ? "no progress" : "ended",
 		       s->b.m->state, s->errors, s->b.m->reason, s->said);
 	ok = scene_exact(s) && ok;
-	printf("%llu moves, %llu steps\n", (unsigned long long)s->b.moves,
+	printf("%s: %llu moves, %llu steps\n", what, (unsigned long long)s->b.moves,
 	       (unsigned long long)s->b.m->engine->status.steps);
-	ok = ok && s->b.moves > 100 && recorder_close(&t.recorder) == 0;
+	ok = ok && s->b.moves >= moves_min && recorder_close(&t.recorder) == 0;
 	scene_close(s);
+	free(lines);
+	return ok;
+}
+
+static bool run_nasty(unsigned long seed)
+{
+	const char *path = simrun_path("nasty.gcode");
+	FILE *f = simrun_create(path);
+
+	nasty_write(f, seed, PIECES * simrun_size());
+	fclose(f);
+	return run("a hard file", "etc/sim-corexy.cfg", simrun_read(path, NULL), 100);
+}
+
+/* ---- parameters, sources and shapers while it runs ---- */
+
+struct kind {
+	const char *name; /* etc/sim-NAME.cfg */
+	double middle_mm, least_mm, far_mm;
+	bool sums; /* of axes: may be shaped */
+};
+
+static const struct kind kinds[] = {
+	{ "cartesian", 150, 0, 140, true },     { "corexy", 150, 0, 140, true },
+	{ "corexz", 150, 0, 140, true },        { "hybrid_corexy", 150, 0, 140, true },
+	{ "hybrid_corexz", 150, 0, 140, true }, { "generic_cartesian", 135, 0, 125, true },
+	{ "dual_carriage", 135, 0, 125, true }, { "none", 0, 0, 100, true },
+	{ "delta", 0, 0, 100, false },          { "deltesian", 0, 0, 100, false },
+	{ "polar", 0, 0.5, 100, false },        { "rotary_delta", 0, 0, 100, false },
+	{ "winch", 0, 0, 200, false },
+};
+enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
+
+/* Another extruder, and a stepper that may follow either, on a second MCU. */
+static const char *machine_write(const char *kind)
+{
+	const char *path = simrun_path("machine.cfg");
+	char base[64], full[PATH_MAX];
+	FILE *f = simrun_create(path);
+
+	snprintf(base, sizeof(base), "etc/sim-%s.cfg", kind);
+	fprintf(f, "[include %s]\n", realpath(base, full) ? full : base);
+	fprintf(f, "[mcu second]\nserial: /run/stepd/second\n"
+		   "[stepd_sim second]\nclock_hz: 180000000\nclock_ppm: 60\n"
+		   "[extruder1]\nstep_pin: second:PA0\ndir_pin: second:PA1\nrotation_distance: 8\n"
+		   "microsteps: 16\nstep_pulse_duration: 0.0000005\nnozzle_diameter: 0.6\n"
+		   "filament_diameter: 1.75\nmax_extrude_only_distance: 100\n"
+		   "[extruder_stepper belt]\nstep_pin: second:PB0\ndir_pin: !second:PB1\n"
+		   "rotation_distance: 22\nmicrosteps: 32\nstep_pulse_duration: 0.0000005\n"
+		   "extruder: extruder\npressure_advance: 0.04\n");
+	fclose(f);
+	return path;
+}
+
+static void write_change(FILE *f, uint64_t *rng, bool sums)
+{
+	static const char *const names[] = { "extruder", "extruder1", "belt", "" };
+	static const char *const shapers[] = { "zv", "mzv", "zvd", "ei", "2hump_ei", "3hump_ei" };
+
+	switch (ref_random(rng) % (sums ? 6 : 5)) {
+	case 0:
+		fprintf(f, "SET_PRESSURE_ADVANCE EXTRUDER=%s ADVANCE=%.3f\n",
+			names[ref_random(rng) % 3], ref_uniform(rng, 0.0, 0.08));
+		break;
+	case 1:
+		fprintf(f, "SET_PRESSURE_ADVANCE EXTRUDER=%s SMOOTH_TIME=%.3f\n",
+			names[ref_random(rng) % 3], ref_uniform(rng, 0.01, 0.06));
+		break;
+	case 2:
+		fprintf(f, "SYNC_EXTRUDER_MOTION EXTRUDER=belt MOTION_QUEUE=%s\n",
+			(const char *[]){ "extruder", "extruder1", "" }[ref_random(rng) % 3]);
+		break;
+	case 3:
+		fprintf(f, "ACTIVATE_EXTRUDER EXTRUDER=%s\n", names[ref_random(rng) % 2]);
+		break;
+	case 4:
+		fprintf(f, "SET_VELOCITY_LIMIT SQUARE_CORNER_VELOCITY=%.1f ACCEL=%.0f\n",
+			ref_uniform(rng, 2, 20), ref_uniform(rng, 1000, 3000));
+		break;
+	default:
+		fprintf(f,
+			"SET_INPUT_SHAPER SHAPER_TYPE_X=%s SHAPER_TYPE_Y=%s SHAPER_FREQ_X=%.1f "
+			"SHAPER_FREQ_Y=%.1f\n",
+			shapers[ref_random(rng) % 6], shapers[ref_random(rng) % 6],
+			ref_uniform(rng, 30, 90), ref_uniform(rng, 30, 90));
+	}
+}
+
+static bool run_changes(const struct kind *k, unsigned long seed)
+{
+	const char *path = simrun_path("sample.gcode"), *changed = simrun_path("changed.gcode");
+	struct sample s = { .seed = seed,
+			    .x_mm = k->middle_mm,
+			    .y_mm = k->middle_mm,
+			    .least_mm = k->least_mm,
+			    .far_mm = k->far_mm,
+			    .low_mm = 10,
+			    .high_mm = 50,
+			    .pieces = SAMPLE_PIECES * simrun_size(),
+			    .axes = 2 };
+	FILE *f = simrun_create(path);
+	uint64_t rng = seed + 1;
+	char *lines;
+
+	sample_write(f, &s);
+	fclose(f);
+	lines = simrun_read(path, NULL);
+	f = simrun_create(changed);
+	for (const char *p = lines; *p;) {
+		size_t len = strcspn(p, "\n");
+
+		if (ref_random(&rng) % CHANGE_EVERY == 0)
+			write_change(f, &rng, k->sums);
+		fprintf(f, "%.*s\n", (int)len, p);
+		p += len + (p[len] == '\n');
+	}
+	fclose(f);
+	free(lines);
+	return run(k->name, machine_write(k->name), simrun_read(changed, NULL), 20);
+}
+
+int main(void)
+{
+	unsigned long seed = simrun_seed((unsigned long)time(NULL) % 100000);
+	bool ok = run_nasty(seed);
+
+	for (int i = 0; i < KINDS; i++)
+		ok = run_changes(&kinds[i], seed * 100 + (unsigned long)i) && ok;
 	simrun_cleanup();
-	free(t.lines);
 	return ok ? 0 : 1;
 }
