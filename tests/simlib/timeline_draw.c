@@ -2,6 +2,7 @@
 /* Random plans: the machine, then its moves and what changes between them. See timeline_draw.h. */
 #include "tests/simlib/timeline_draw.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@ enum { KINDS = 13, SCALES = 2, TRIES = 20 };
 
 #define RATE_MAX 150e3  /* steps/s of a motor that is a sum */
 #define HALF_S_MAX 0.05 /* of smooth times */
+/* Where long double is just double, the reference can't tell 1e-9 s after 100 days. */
+#define DAYS_MAX (LDBL_MANT_DIG > DBL_MANT_DIG ? 100 : 5)
 #define DAY_S 86400.0
 
 static const char *const kinds[KINDS] = {
@@ -182,7 +185,7 @@ static void draw_machine(struct draw *d, enum timeline_theme theme)
 	p->tolerance_s = p->fractional && chance(d, 2) ? 1e-6 : STEPGEN_TOL_S;
 	p->horizon_s = chance(d, 3) ? 0.02 : chance(d, 2) ? 0.1 : ref_uniform(d->rng, 0.02, 0.2);
 	p->start_s = chance(d, 6) && theme != TIMELINE_IDLE
-			     ? DAY_S * ref_uniform(d->rng, 1.0, 100.0)
+			     ? DAY_S * ref_uniform(d->rng, 1.0, DAYS_MAX)
 			     : 1.0;
 	for (size_t i = 0; i < d->mc->stepper_count; i++)
 		draw_motor(d, &d->mc->steppers[i]);
@@ -471,7 +474,7 @@ static void theme_idle(struct draw *d)
 
 	draw_moves(d, 3);
 	if (d->p->n && chance(d, 2)) { /* Z stands, X and Y go on once a day */
-		for (int i = 0; i < 100; i++) {
+		for (int i = 0; i < DAYS_MAX; i++) {
 			double a = ref_uniform(d->rng, 0.0, 6.3);
 
 			dir[0] = cos(a);
@@ -480,7 +483,7 @@ static void theme_idle(struct draw *d)
 			draw_move_along(d, dir, ref_uniform(d->rng, 0.1, 1.0), true);
 		}
 	} else {
-		draw_rec(d, PLAN_DWELL)->dwell_s = 100.0 * DAY_S;
+		draw_rec(d, PLAN_DWELL)->dwell_s = DAYS_MAX * DAY_S;
 	}
 	draw_moves(d, 4);
 }

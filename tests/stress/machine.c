@@ -30,7 +30,7 @@
 
 #define PLAN_BEHIND_NS ((int64_t)20 * 1000 * 1000)
 #define STALL_S 30.0
-enum { PIECES = 40, SAMPLE_PIECES = 3, CHANGE_EVERY = 3, QUESTION_EVERY = 50 };
+enum { PIECES = 40, SAMPLE_PIECES = 6, CHANGE_EVERY = 3, QUESTION_EVERY = 50 };
 
 struct stress {
 	struct batch *b;
@@ -281,7 +281,7 @@ static bool run_changes(const struct kind *k, unsigned long seed)
 	}
 	fclose(f);
 	free(lines);
-	return run(k->name, machine_write(k->name), simrun_read(changed, NULL), 20);
+	return run(k->name, machine_write(k->name), simrun_read(changed, NULL), s.pieces);
 }
 
 int main(void)
