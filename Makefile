@@ -176,6 +176,9 @@ unit:
 ## sim: whole-machine tests under the virtual clock
 sim:
 	@BUILD=$(BUILD) tests/check sim
+## holds: HOLDS (10000) feed holds at random instants of HOLDS_FILE (a print), each measured
+holds: $(BUILD)/tests/sim/sim_holds
+	@HOLDS=$(or $(HOLDS),10000) HOLDS_FILE=$(HOLDS_FILE) $<
 ## asan: unit and sim tests under AddressSanitizer and UBSan
 asan:
 	@BUILD=$(BUILD) tests/check asan
@@ -272,7 +275,7 @@ print-%:
 
 export SIZE
 .PHONY: all firmware firmware-build tests-build stress-build live-build guest-build fuzz-build bench-build rtcore-build packages \
-	check unit sim asan campaign stress tsan live guest fuzz lint tidy check-arm bench bench-mcu bench-rt demo fmt compdb kmod \
+	check unit sim holds asan campaign stress tsan live guest fuzz lint tidy check-arm bench bench-mcu bench-rt demo fmt compdb kmod \
 	install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

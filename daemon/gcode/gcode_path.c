@@ -211,6 +211,7 @@ void gcode_path_raise(struct gcode *g, double by_mm)
 	g->position_mm[AXIS_Z] = gcode_sum_add(g->position_mm[AXIS_Z], by_mm);
 	p->end[AXIS_Z] = gcode_sum_add(p->end[AXIS_Z], by_mm);
 	p->arc.start_mm[AXIS_Z] += by_mm;
+	p->from_mm[AXIS_Z] += by_mm;
 	p->arc.end_mm[AXIS_Z] += by_mm;
 	for (uint32_t i = 0; i < p->leads; i++)
 		p->lead[i].mm[AXIS_Z] += by_mm;

@@ -194,6 +194,31 @@ static void test_feed_in_file(void **state)
 	ends_exact(s);
 }
 
+/* From a line that comes in while nothing moves to the first edge of a step pin. */
+static void test_idle(void **state)
+{
+	struct scene *s = open_scene(NULL);
+	double from_s, worst_s = 0;
+	uint64_t seed = simrun_seed(1);
+
+	(void)state;
+	assert_true(scene_run(s, "M204 S3000\nG1 X5 Y5 F3000\nM400\n"));
+	for (int i = 0; i < 40; i++) {
+		double last_s = checker_last_s(s->b.checker, 0);
+
+		scene_pass(s, random_uniform(&seed, 0.2, 0.4));
+		from_s = machine_s(s);
+		batch_lines(&s->b, i % 2 ? "G1 X5 F3000\n" : "G1 X105 F3000\nG1 Y6\nG1 Y5\n");
+		for (int k = 0; k < 10000 && checker_last_s(s->b.checker, 0) == last_s; k++)
+			scene_pass(s, 1e-4);
+		worst_s = fmax(worst_s, checker_last_s(s->b.checker, 0) - from_s);
+		assert_true(batch_settle(&s->b));
+	}
+	printf("idle to the first step: at most %.1f ms\n", worst_s * 1e3);
+	assert_true(worst_s > 0 && worst_s <= 0.110);
+	ends_exact(s);
+}
+
 /* ---- babysteps ---- */
 
 /* The time at which Z of the printer model begins to move, within 0.1 ms. */
@@ -358,48 +383,30 @@ static void random_command(struct scene *s, const char *const *commands, uint64_
 		assert_int_equal(gcode_exec(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
 }
 
-/* As many lines as the machine takes. Returns false at the end of the file. */
-static bool feed(struct scene *s, FILE *f, char line[512], bool *have, int *lines)
-{
-	while (s->b.m->state == MACHINE_READY && machine_accepts(s->b.m)) {
-		if (!*have && (++*lines > DEMO_LINES || !fgets(line, 512, f)))
-			return false;
-		*have = gcode_exec(&s->b.m->gcode, line, strlen(line), (uint32_t)*lines) ==
-			GCODE_AGAIN;
-		if (*have)
-			return true;
-	}
-	return true;
-}
-
 /* The file, held and changed at random. */
 static void print_with_holds(const struct print *p, uint64_t seed)
 {
 	const char *path = p->sample.pieces ? simrun_path("sample.gcode") : DEMO;
 	struct scene *s = scene_open(p->config, p->overrides);
 	struct sample sample = p->sample;
-	char line[512];
-	bool more = true, have = false;
-	int holds = 0, lines = 0;
+	struct scene_file file;
 	int64_t next_ns;
-	FILE *f;
+	int holds = 0;
 
 	assert_non_null(s);
 	if (sample.pieces) {
 		sample.seed = seed;
-		f = simrun_create(path);
+		FILE *f = simrun_create(path);
+
 		sample_write(f, &sample);
 		fclose(f);
 	}
-	f = fopen(path, "r");
-	assert_non_null(f);
+	assert_true(scene_file_open(&file, path, DEMO_LINES));
 	assert_true(batch_settle(&s->b));
 	next_ns = s->b.now_ns + 100000000;
-	for (int i = 0; more || holds % 2; i++) {
+	for (int i = 0; scene_feed(s, &file) || holds % 2; i++) {
 		assert_true(i < 10000000);
-		if (more)
-			more = feed(s, f, line, &have, &lines);
-		batch_turn(&s->b, more);
+		batch_turn(&s->b, file.more);
 		if (s->b.m->state != MACHINE_READY)
 			fail_msg("%s, seed %llu: %s", p->config, (unsigned long long)seed,
 				 s->b.m->reason);
@@ -407,13 +414,13 @@ static void print_with_holds(const struct print *p, uint64_t seed)
 			continue;
 		next_ns = s->b.now_ns + (int64_t)(random_uniform(&seed, 0.005, 0.6) * 1e9);
 		if (random_uniform(&seed, 0, 1) < 0.3) {
-			if (!have && machine_accepts(s->b.m))
+			if (!file.have && machine_accepts(s->b.m))
 				random_command(s, p->commands, &seed);
 		} else if (holds < 2 * p->holds || holds % 2) {
 			now(s, holds++ % 2 ? "RESUME" : "HOLD");
 		}
 	}
-	fclose(f);
+	scene_file_close(&file);
 	printf("%s: %d holds, %.0f s\n", p->config, holds / 2, machine_s(s));
 	assert_true(holds >= p->holds);
 	assert_true(batch_settle(&s->b));
@@ -483,8 +490,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hold),         cmocka_unit_test(test_feed),
 		cmocka_unit_test(test_waits),        cmocka_unit_test(test_stop_in_hold),
-		cmocka_unit_test(test_feed_in_file), cmocka_unit_test(test_babystep),
-		cmocka_unit_test(test_held_file),    cmocka_unit_test(test_print),
+		cmocka_unit_test(test_feed_in_file), cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_babystep),     cmocka_unit_test(test_held_file),
+		cmocka_unit_test(test_print),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

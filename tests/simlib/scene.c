@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zlib.h>
+
 static void heard(void *ctx, enum reply_kind kind, const char *text)
 {
 	struct scene *s = ctx;
@@ -69,6 +71,34 @@ void scene_pass(struct scene *s, double seconds)
 
 	while (s->b.now_ns < until_ns)
 		batch_turn(&s->b, false);
+}
+
+bool scene_file_open(struct scene_file *f, const char *path, uint32_t lines_max)
+{
+	*f = (struct scene_file){ .gz = gzopen(path, "r"), .lines_max = lines_max, .more = true };
+	return f->gz != NULL;
+}
+
+void scene_file_close(struct scene_file *f)
+{
+	gzclose(f->gz);
+}
+
+bool scene_feed(struct scene *s, struct scene_file *f)
+{
+	while (f->more && s->b.m->state == MACHINE_READY && machine_accepts(s->b.m)) {
+		if (!f->have) {
+			f->more = f->lines++ < f->lines_max &&
+				  gzgets(f->gz, f->line, sizeof(f->line)) != NULL;
+			if (!f->more)
+				break;
+		}
+		f->have = gcode_exec(&s->b.m->gcode, f->line, strlen(f->line), f->lines) ==
+			  GCODE_AGAIN;
+		if (f->have)
+			break;
+	}
+	return f->more;
 }
 
 void scene_hush(struct scene *s)

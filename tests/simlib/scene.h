@@ -34,6 +34,20 @@ bool scene_run(struct scene *s, const char *lines);
 /* Let that much time pass. */
 void scene_pass(struct scene *s, double seconds);
 
+/* A G-code file, plain or gzip, line by line. */
+struct scene_file {
+	void *gz;
+	char line[512];
+	bool have, more; /* a line waits for room; the file has more */
+	uint32_t lines, lines_max;
+};
+
+/* At most lines_max lines of it. False: it can't be read. */
+bool scene_file_open(struct scene_file *f, const char *path, uint32_t lines_max);
+void scene_file_close(struct scene_file *f);
+/* As many lines as the machine takes now. False: that was all of it. */
+bool scene_feed(struct scene *s, struct scene_file *f);
+
 /* Forget what has been said. */
 void scene_hush(struct scene *s);
 /* Whether a reply since then holds the text. */
