@@ -20,6 +20,7 @@
 #include "daemon/recorder.h"
 #include "daemon/verify.h"
 #include "tests/flightlib/flight_dump.h"
+#include "tests/simlib/random.h"
 #include "tests/simlib/scene.h"
 #include "tests/simlib/simrun.h"
 
@@ -186,6 +187,74 @@ static void plan_trace(void **state)
 	free(r);
 }
 
+static bool has_event(const char *what)
+{
+	char text[512];
+
+	for (size_t i = 0; i < d.view.events; i++)
+		if (dump_event_text(&d, &d.view.event[i], text, sizeof(text)) && strstr(text, what))
+			return true;
+	return false;
+}
+
+/* Held, slowed and babystepped again and again in the middle of it; the record and the plan trace are sound: each
+ * step is where the parts of the moves say. */
+static void changed_in_mid_move(void **state)
+{
+	static const char *const commands[] = { "HOLD",      "RESUME",     "M220 S50",
+						"M220 S100", "M290 Z0.05", "M290 Z-0.05" };
+	const char *plan = simrun_path("plan"), *edges = simrun_path("edges");
+	const char *flight = simrun_path("changed.flight");
+	char name[] = "verify",
+	     *argv[] = { name, (char *)(uintptr_t)plan, (char *)(uintptr_t)edges, NULL };
+	struct batch *b = calloc(1, sizeof(*b));
+	struct recorder *r = calloc(1, sizeof(*r));
+	uint64_t rng = simrun_seed(1);
+	char err[256];
+
+	(void)state;
+	assert_true(b && r);
+	b->opt = (struct batch_options){ .config = "etc/sim-corexy.cfg",
+					 .flight = flight,
+					 .trace = edges,
+					 .seed = 1,
+					 .quiet = true };
+	assert_true(batch_open(b));
+	assert_int_equal(recorder_open(r, plan, &b->flight.flight, err, sizeof(err)), 0);
+	recorder_setup(r, b->m);
+	for (int k = 0; k < 6; k++) {
+		batch_lines(b, moves);
+		for (int i = 0; i < 12; i++) {
+			const char *line = commands[(unsigned)i % 6];
+			int64_t until_ns = b->now_ns + (int64_t)(random_uniform(&rng, 5e6, 150e6));
+
+			while (b->now_ns < until_ns)
+				batch_turn(b, false);
+			recorder_drain(r);
+			assert_int_equal(gcode_exec_now(&b->m->gcode, line, strlen(line), 0),
+					 GCODE_OK);
+		}
+		assert_true(batch_settle(b));
+	}
+	assert_int_equal(recorder_close(r), 0);
+	batch_check_finish(b);
+	assert_int_equal(b->result.violations, 0);
+	batch_close(b);
+	assert_int_equal(verify_main(3, argv), 0);
+	free(b);
+	free(r);
+	flight_dump_open(&d, flight);
+	assert_true(flight_dump_sound(&d));
+	assert_true(flight_dump_count(&d, FLIGHT_CUT, FLIGHT_CUT_MOVE) > 10);
+	assert_true(d.check.steps_compared > 5000);
+	assert_true(d.check.worst_s < 12.7e-6);
+	assert_true(has_event("feed hold: 0 -> 1"));
+	assert_true(has_event("feed rate: 1 -> 0.5"));
+	assert_true(has_event("Z babystep: 0 -> 0.05 mm"));
+	assert_true(has_event("what was planned from here on is made anew"));
+	flight_dump_close(&d);
+}
+
 static void half_a_minute(void **state)
 {
 	static const char *const prints[] = { "../shared/gcode/benchy_fast.gcode.gz",
@@ -220,9 +289,9 @@ static void half_a_minute(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_is_in_it),   cmocka_unit_test(lossy_line),
-		cmocka_unit_test(emergency_stop), cmocka_unit_test(plan_trace),
-		cmocka_unit_test(half_a_minute),
+		cmocka_unit_test(all_is_in_it),        cmocka_unit_test(lossy_line),
+		cmocka_unit_test(emergency_stop),      cmocka_unit_test(plan_trace),
+		cmocka_unit_test(changed_in_mid_move), cmocka_unit_test(half_a_minute),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
