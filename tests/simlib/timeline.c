@@ -413,13 +413,14 @@ static void timeline_make(struct timeline *t)
 }
 
 /* When the next cycle comes: soon, but after a while in which there was nothing to do, nobody walks
- * through hours. Not past the start of what is known, nor past its end. */
+ * through hours. Not past the start of what is known, nor past its end, nor when it has been executed. */
 static double timeline_next_s(const struct timeline *t)
 {
 	double next_s = t->now_s + ref_loguniform(t->rng, 1e-4, 0.05), most_s = INFINITY;
 	double end_s = trapq_end_s(&t->tq), quiet_s = t->now_s - t->busy_s;
+	double executed_s = timeline_executed_s(t);
 
-	if (quiet_s < 1.0)
+	if (quiet_s < 1.0 || executed_s <= t->now_s)
 		return next_s;
 	for (uint64_t i = t->tq.tail; i < t->tq.head && most_s == INFINITY; i++) {
 		const struct trapq_phase *ph = &t->tq.phases[i & t->tq.mask];
@@ -429,6 +430,7 @@ static double timeline_next_s(const struct timeline *t)
 	}
 	if (end_s > t->limit_s)
 		most_s = fmin(most_s, end_s - 1.0);
+	most_s = fmin(most_s, executed_s);
 	return fmax(next_s, fmin(t->now_s + 0.5 * quiet_s, most_s));
 }
 

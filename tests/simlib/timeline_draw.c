@@ -184,7 +184,7 @@ static void draw_machine(struct draw *d, enum timeline_theme theme)
 	p->fractional = chance(d, 3);
 	p->tolerance_s = p->fractional && chance(d, 2) ? 1e-6 : STEPGEN_TOL_S;
 	p->horizon_s = chance(d, 3) ? 0.02 : chance(d, 2) ? 0.1 : ref_uniform(d->rng, 0.02, 0.2);
-	p->start_s = chance(d, 6) && theme != TIMELINE_IDLE
+	p->start_s = chance(d, 6) && theme != TIMELINE_IDLE && theme != TIMELINE_SLOW
 			     ? DAY_S * ref_uniform(d->rng, 1.0, DAYS_MAX)
 			     : 1.0;
 	for (size_t i = 0; i < d->mc->stepper_count; i++)
@@ -461,7 +461,7 @@ static void theme_slow(struct draw *d)
 	double dir[MOVE_AXES] = { 0 }, velocity = d->velocity_mm_s;
 
 	draw_moves(d, 3);
-	d->velocity_mm_s = ref_loguniform(d->rng, 1e-7, 1e-5);
+	d->velocity_mm_s = ref_loguniform(d->rng, 1e-6, 1e-5);
 	draw_dir(d, dir);
 	draw_move_along(d, dir, ref_uniform(d->rng, 0.01, 0.2), true);
 	d->velocity_mm_s = velocity;
