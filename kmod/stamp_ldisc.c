@@ -86,6 +86,7 @@ static void ldisc_receive(struct tty_struct *tty, const stamp_byte *cp, stamp_fl
 	}
 	spin_unlock(&t->lock);
 	wake_up_interruptible_poll(&tty->read_wait, EPOLLIN | EPOLLRDNORM);
+	tty_unthrottle(tty); /* the other side of a pty waits for it when its buffer was full */
 }
 
 /* ---- from above ---- */
