@@ -22,148 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kmod/stepd_stamp_uapi.h"
-
-#define MODULE_NAME "stepd_stamp"
+#include "tests/guestlib/guestlib.h"
 
 enum {
 	RECORDS = 1024,
 	MESSAGE_MAX = 400,
-	WAIT_MS = 5000,
+	BLOCKS = 64, /* of 4 KiB: more than a pty holds, so that its writer has to be woken */
 };
-
-static const char *module_path;
-
-static _Noreturn void fail(const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	printf("FAILED: ");
-	vprintf(format, ap);
-	printf("\n");
-	va_end(ap);
-	exit(1);
-}
-
-#define CHECK(condition, ...) \
-	do { \
-		if (!(condition)) \
-			fail(__VA_ARGS__); \
-	} while (0)
-
-/* A request that has to fail with this error. */
-#define REFUSED(call, error) \
-	do { \
-		errno = 0; \
-		CHECK((call) == -1 && errno == (error), "line %d: %s: expected %s, got %s", \
-		      __LINE__, #call, strerror(error), errno ? strerror(errno) : "success"); \
-	} while (0)
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state * 0x2545f4914f6cdd1dULL;
-}
-
-/* ---- the module ---- */
-
-static void load(void)
-{
-	int fd = open(module_path, O_RDONLY | O_CLOEXEC);
-
-	CHECK(fd >= 0, "%s: %s", module_path, strerror(errno));
-	CHECK(syscall(SYS_finit_module, fd, "", 0) == 0, "insmod: %s", strerror(errno));
-	close(fd);
-}
-
-/* 0 or an errno. */
-static int unload(void)
-{
-	return syscall(SYS_delete_module, MODULE_NAME, O_NONBLOCK) ? errno : 0;
-}
-
-/* devtmpfs makes the node soon after the module is loaded. */
-static int open_device(void)
-{
-	int fd = -1;
-
-	for (int ms = 0; ms < WAIT_MS && fd < 0; ms++) {
-		fd = open(STEPD_STAMP_DEVICE, O_RDWR | O_CLOEXEC);
-		if (fd < 0)
-			usleep(1000);
-	}
-	CHECK(fd >= 0, STEPD_STAMP_DEVICE ": %s", strerror(errno));
-	return fd;
-}
-
-/* ---- the ring ---- */
-
-struct reader {
-	int fd;
-	size_t size;
-	const struct stepd_stamp_ring *ring;
-	const struct stepd_stamp_record *records;
-	uint64_t at;
-};
-
-static void reader_open(struct reader *r, uint32_t records)
-{
-	struct stepd_stamp_setup setup = { .records = records };
-
-	r->fd = open_device();
-	CHECK(ioctl(r->fd, STEPD_STAMP_IOC_SETUP, &setup) == 0, "setup: %s", strerror(errno));
-	r->size = (size_t)setup.size;
-	r->ring = mmap(NULL, r->size, PROT_READ, MAP_SHARED, r->fd, 0);
-	CHECK(r->ring != MAP_FAILED, "mmap: %s", strerror(errno));
-	CHECK(r->ring->version == STEPD_STAMP_VERSION && r->ring->records == records &&
-		      r->ring->record_size == sizeof(struct stepd_stamp_record) &&
-		      r->ring->head == 0,
-	      "the ring's header");
-	r->records = (const void *)((const char *)r->ring + r->ring->records_offset);
-	r->at = 0;
-}
-
-static void reader_close(struct reader *r)
-{
-	munmap((void *)r->ring, r->size);
-	close(r->fd);
-}
-
-/* The next record, if there is one: as the UAPI header says. */
-static bool reader_next(struct reader *r, struct stepd_stamp_record *to)
-{
-	const struct stepd_stamp_record *from = &r->records[r->at % r->ring->records];
-
-	if (r->at >= __atomic_load_n(&r->ring->head, __ATOMIC_ACQUIRE))
-		return false;
-	CHECK(__atomic_load_n(&from->sequence, __ATOMIC_ACQUIRE) == r->at + 1, "a record is lost");
-	memcpy(to, (const void *)from, sizeof(*to));
-	atomic_thread_fence(memory_order_acquire);
-	CHECK(__atomic_load_n(&from->sequence, __ATOMIC_RELAXED) == r->at + 1, "a torn record");
-	r->at++;
-	return true;
-}
-
-static void reader_wait(struct reader *r, struct stepd_stamp_record *to)
-{
-	for (int ms = 0; ms < WAIT_MS; ms++) {
-		if (reader_next(r, to))
-			return;
-		usleep(1000);
-	}
-	fail("no record within %d ms", WAIT_MS);
-}
 
 /* ---- ttys ---- */
 
@@ -227,7 +92,7 @@ static void read_all(int fd, uint8_t *bytes, size_t size)
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		ssize_t n;
 
-		CHECK(poll(&p, 1, WAIT_MS) == 1 && (p.revents & POLLIN),
+		CHECK(poll(&p, 1, GUEST_WAIT_MS) == 1 && (p.revents & POLLIN),
 		      "%zu of %zu bytes, then none", done, size);
 		n = read(fd, bytes + done, size - done);
 		CHECK(n > 0, "read: %s", strerror(errno));
@@ -237,21 +102,6 @@ static void read_all(int fd, uint8_t *bytes, size_t size)
 
 /* ---- stamps against what was sent ---- */
 
-static int compare_ns(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void print_share(const char *what, int64_t *ns, size_t count)
-{
-	qsort(ns, count, sizeof(*ns), compare_ns);
-	printf("%s: n %zu, p50 %.1f us, p99.9 %.1f us, max %.1f us\n", what, count,
-	       (double)ns[count / 2] / 1e3, (double)ns[count * 999 / 1000] / 1e3,
-	       (double)ns[count - 1] / 1e3);
-}
-
 struct exchange {
 	int from, to; /* to has the discipline and is bound to source */
 	uint32_t source;
@@ -260,13 +110,13 @@ struct exchange {
 };
 
 /* The records of `size` bytes: without a gap, in order of time, each between begin_ns and end_ns. Returns the last one's time. */
-static int64_t check_records(struct exchange *x, struct reader *r, size_t size, int64_t begin_ns,
-			     int64_t end_ns)
+static int64_t check_records(struct exchange *x, struct guest_reader *r, size_t size,
+			     int64_t begin_ns, int64_t end_ns)
 {
 	struct stepd_stamp_record rec;
 
 	for (size_t stamped = 0; stamped < size; stamped += rec.count) {
-		reader_wait(r, &rec);
+		guest_reader_wait(r, &rec);
 		CHECK(rec.kind == STEPD_STAMP_RX && rec.source == x->source, "kind %u of source %u",
 		      rec.kind, rec.source);
 		CHECK(rec.position == x->position && rec.count > 0 && rec.count <= size - stamped,
@@ -283,7 +133,7 @@ static int64_t check_records(struct exchange *x, struct reader *r, size_t size, 
 }
 
 /* count messages; each is read whole and its stamps lie between the write and the read. */
-static void exchange(struct exchange *x, struct reader *r, int count, uint64_t seed,
+static void exchange(struct exchange *x, struct guest_reader *r, int count, uint64_t seed,
 		     const char *what)
 {
 	static uint8_t sent[MESSAGE_MAX], got[MESSAGE_MAX];
@@ -292,16 +142,16 @@ static void exchange(struct exchange *x, struct reader *r, int count, uint64_t s
 	uint64_t before = x->position;
 
 	for (int i = 0; i < count; i++) {
-		size_t size = 1 + next_random(&seed) % MESSAGE_MAX;
+		size_t size = 1 + guest_random(&seed) % MESSAGE_MAX;
 		int64_t begin_ns;
 
 		for (size_t k = 0; k < size; k++)
-			sent[k] = (uint8_t)next_random(&seed); /* all 256: nothing is interpreted */
-		begin_ns = now_ns();
+			sent[k] = (uint8_t)guest_random(&seed); /* all 256: nothing is interpreted */
+		begin_ns = guest_now_ns();
 		write_all(x->from, sent, size);
 		read_all(x->to, got, size);
 		CHECK(memcmp(sent, got, size) == 0, "other bytes than were sent");
-		delay_ns[i] = check_records(x, r, size, begin_ns, now_ns()) - begin_ns;
+		delay_ns[i] = check_records(x, r, size, begin_ns, guest_now_ns()) - begin_ns;
 	}
 	CHECK(ioctl(x->to, STEPD_STAMP_IOC_STATS, &stats) == 0, "stats: %s", strerror(errno));
 	CHECK(stats.received == x->position && stats.overrun == 0 && stats.damaged == 0 &&
@@ -309,12 +159,12 @@ static void exchange(struct exchange *x, struct reader *r, int count, uint64_t s
 	      "stats: received %llu, overrun %llu, damaged %llu", (unsigned long long)stats.received,
 	      (unsigned long long)stats.overrun, (unsigned long long)stats.damaged);
 	printf("%s: %" PRIu64 " bytes, all stamped\n", what, x->position - before);
-	print_share("  write to last stamp", delay_ns, (size_t)count);
+	guest_print_share("  write to last stamp", delay_ns, (size_t)count);
 	free(delay_ns);
 }
 
 /* Reads and polls that find nothing, a full buffer, a flush, the other side's end. */
-static void edges_of_pty(struct pty *p, struct reader *r, struct exchange *x)
+static void edges_of_pty(struct pty *p, struct guest_reader *r, struct exchange *x)
 {
 	static uint8_t block[4096];
 	struct pollfd poll_slave = { .fd = p->slave, .events = POLLIN | POLLOUT };
@@ -328,33 +178,34 @@ static void edges_of_pty(struct pty *p, struct reader *r, struct exchange *x)
 	write_all(p->slave, (const uint8_t *)"hello", 5);
 	CHECK(read(p->master, block, sizeof(block)) == 5 && memcmp(block, "hello", 5) == 0,
 	      "bytes to the master");
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < BLOCKS; i++)
 		write_all(p->master, block, sizeof(block));
-	for (int ms = 0; ms < WAIT_MS; ms++) {
+	for (int ms = 0; ms < GUEST_WAIT_MS; ms++) {
 		ioctl(p->slave, STEPD_STAMP_IOC_STATS, &stats);
-		if (stats.received + stats.overrun == x->position + 16 * sizeof(block))
+		if (stats.received + stats.overrun == x->position + BLOCKS * sizeof(block))
 			break;
 		usleep(1000);
 	}
 	CHECK(ioctl(p->slave, FIONREAD, &waiting) == 0 && waiting == 16384, "FIONREAD: %d", waiting);
-	CHECK(stats.received == x->position + 16384 && stats.overrun == 16 * sizeof(block) - 16384,
+	CHECK(stats.received == x->position + 16384 &&
+		      stats.overrun == BLOCKS * sizeof(block) - 16384,
 	      "overrun: received %llu, overrun %llu", (unsigned long long)stats.received,
 	      (unsigned long long)stats.overrun);
-	while (reader_next(r, &rec))
+	while (guest_reader_next(r, &rec))
 		lost += rec.kind == STEPD_STAMP_LOST ? rec.count : 0;
 	CHECK(lost == stats.overrun, "records say %" PRIu64 " bytes are lost", lost);
 	CHECK(tcflush(p->slave, TCIFLUSH) == 0 && ioctl(p->slave, FIONREAD, &waiting) == 0 &&
 		      waiting == 0,
 	      "a flush leaves %d bytes", waiting);
 	close(p->master);
-	for (int ms = 0; ms < WAIT_MS; ms++) {
+	for (int ms = 0; ms < GUEST_WAIT_MS; ms++) {
 		none = (int)read(p->slave, block, 1);
 		if (none == 0 || errno != EAGAIN)
 			break;
 		usleep(1000);
 	}
 	CHECK(none <= 0, "bytes after the end");
-	reader_wait(r, &rec);
+	guest_reader_wait(r, &rec);
 	CHECK(rec.kind == STEPD_STAMP_END, "the end is not in the ring: kind %u", rec.kind);
 	close(p->slave);
 }
@@ -364,7 +215,7 @@ static void wrong_requests(int session, int tty)
 	struct stepd_stamp_setup setup = { .records = 64 };
 	struct stepd_stamp_sync sync = { .chip = "none", .edges = STEPD_STAMP_BOTH };
 	struct stepd_stamp_bind bind = { .session = session, .source = 65536 };
-	int fresh = open_device();
+	int fresh = guest_open_device();
 	uint32_t version = 0, source = 3;
 
 	CHECK(ioctl(session, STEPD_STAMP_IOC_VERSION, &version) == 0 &&
@@ -405,11 +256,11 @@ static void wrong_requests(int session, int tty)
 static void test_pty(void)
 {
 	struct exchange x = { .source = 7 };
-	struct reader r;
+	struct guest_reader r;
 	struct pty p;
 
-	load();
-	reader_open(&r, RECORDS);
+	guest_load();
+	guest_reader_open(&r, RECORDS);
 	pty_open(&p);
 	set_discipline(p.slave, STEPD_STAMP_LDISC);
 	wrong_requests(r.fd, p.slave);
@@ -417,19 +268,19 @@ static void test_pty(void)
 	x.from = p.master;
 	x.to = p.slave;
 	exchange(&x, &r, 500, 20261125, "pty");
-	CHECK(unload() == EWOULDBLOCK, "unloaded while in use");
+	CHECK(guest_unload() == EWOULDBLOCK, "unloaded while in use");
 	edges_of_pty(&p, &r, &x);
-	reader_close(&r);
-	CHECK(unload() == 0, "unload: %s", strerror(errno));
+	guest_reader_close(&r);
+	CHECK(guest_unload() == 0, "unload: %s", strerror(errno));
 }
 
 static void test_serial(const char *from, const char *to)
 {
 	struct exchange x = { .source = 65535 };
-	struct reader r;
+	struct guest_reader r;
 
-	load();
-	reader_open(&r, RECORDS);
+	guest_load();
+	guest_reader_open(&r, RECORDS);
 	x.from = open(from, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	x.to = open(to, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	CHECK(x.from >= 0 && x.to >= 0, "%s, %s: %s", from, to, strerror(errno));
@@ -444,8 +295,8 @@ static void test_serial(const char *from, const char *to)
 	read_all(x.to, (uint8_t[5]){ 0 }, 5);
 	close(x.from);
 	close(x.to);
-	reader_close(&r);
-	CHECK(unload() == 0, "unload: %s", strerror(errno));
+	guest_reader_close(&r);
+	CHECK(guest_unload() == 0, "unload: %s", strerror(errno));
 }
 
 /* ---- cycles under traffic ---- */
@@ -478,28 +329,28 @@ static void *make_traffic(void *arg)
 /* Attach, some traffic, and one of the ways for it to end. The module is there before and gone after. */
 static void cycle(struct traffic *t, uint64_t *seed, uint64_t *stamps)
 {
-	unsigned way = (unsigned)(next_random(seed) % 5);
+	unsigned way = (unsigned)(guest_random(seed) % 5);
 	uint8_t block[512];
-	struct reader r;
+	struct guest_reader r;
 	struct pty p;
 	int rc, flags;
 
-	load();
-	reader_open(&r, RECORDS);
+	guest_load();
+	guest_reader_open(&r, RECORDS);
 	pty_open(&p);
 	flags = fcntl(p.master, F_GETFL);
 	fcntl(p.master, F_SETFL, flags | O_NONBLOCK);
 	atomic_store(&t->master, p.master);
 	set_discipline(p.slave, STEPD_STAMP_LDISC);
 	bind_tty(p.slave, r.fd, 1);
-	for (unsigned i = (unsigned)(next_random(seed) % 8); i > 0; i--) {
+	for (unsigned i = (unsigned)(guest_random(seed) % 8); i > 0; i--) {
 		(void)!read(p.slave, block, sizeof(block));
-		usleep((useconds_t)(next_random(seed) % 1000));
+		usleep((useconds_t)(guest_random(seed) % 1000));
 	}
-	CHECK(unload() == EWOULDBLOCK, "unloaded while in use");
+	CHECK(guest_unload() == EWOULDBLOCK, "unloaded while in use");
 	*stamps += __atomic_load_n(&r.ring->head, __ATOMIC_ACQUIRE);
 	if (way == 0)
-		reader_close(&r); /* the tty is still bound to it */
+		guest_reader_close(&r); /* the tty is still bound to it */
 	else if (way == 1)
 		set_discipline(p.slave, 0);
 	else if (way == 2)
@@ -508,7 +359,7 @@ static void cycle(struct traffic *t, uint64_t *seed, uint64_t *stamps)
 		ioctl(p.master, TIOCSTI, "x"), tcflush(p.slave, TCIOFLUSH);
 	/* way 4, and all: the master goes first or last */
 	atomic_store(&t->master, -1);
-	if (next_random(seed) & 1) {
+	if (guest_random(seed) & 1) {
 		close(p.master);
 		close(p.slave);
 	} else {
@@ -516,9 +367,9 @@ static void cycle(struct traffic *t, uint64_t *seed, uint64_t *stamps)
 		close(p.master);
 	}
 	if (way != 0)
-		reader_close(&r);
+		guest_reader_close(&r);
 	/* The last reference goes with the kernel's worker that ends the tty. */
-	for (int ms = 0; (rc = unload()) == EWOULDBLOCK && ms < WAIT_MS; ms++)
+	for (int ms = 0; (rc = guest_unload()) == EWOULDBLOCK && ms < GUEST_WAIT_MS; ms++)
 		usleep(1000);
 	CHECK(rc == 0, "unload: %s", strerror(rc));
 }
@@ -549,9 +400,9 @@ static void *keep_unloading(void *arg)
 	uint64_t seed = 1;
 
 	while (!atomic_load(&t->stop)) {
-		if (unload() == 0)
+		if (guest_unload() == 0)
 			atomic_fetch_add(&t->unloads, 1);
-		usleep((useconds_t)(next_random(&seed) % 30000)); /* loading takes some 10 ms */
+		usleep((useconds_t)(guest_random(&seed) % 30000)); /* loading takes some 10 ms */
 	}
 	return NULL;
 }
@@ -561,7 +412,7 @@ static bool try_attach(struct traffic *t, uint64_t *seed)
 {
 	struct stepd_stamp_setup setup = { .records = 64 };
 	struct stepd_stamp_bind bind = { .source = 1 };
-	int number = STEPD_STAMP_LDISC, file = open(module_path, O_RDONLY | O_CLOEXEC);
+	int number = STEPD_STAMP_LDISC, file = open(guest_module_path, O_RDONLY | O_CLOEXEC);
 	struct pty p;
 	bool attached;
 
@@ -577,8 +428,8 @@ static bool try_attach(struct traffic *t, uint64_t *seed)
 		      strerror(errno));
 	if (bind.session >= 0 && attached)
 		CHECK(ioctl(p.slave, STEPD_STAMP_IOC_BIND, &bind) == 0, "bind: %s", strerror(errno));
-	if (next_random(seed) & 1)
-		usleep((useconds_t)(next_random(seed) % 2000));
+	if (guest_random(seed) & 1)
+		usleep((useconds_t)(guest_random(seed) % 2000));
 	atomic_store(&t->master, -1);
 	if (bind.session >= 0)
 		close(bind.session);
@@ -602,7 +453,7 @@ static void test_race(long count, uint64_t seed)
 	atomic_store(&t.stop, true);
 	pthread_join(writer, NULL);
 	pthread_join(unloader, NULL);
-	for (int ms = 0; unload() == EWOULDBLOCK && ms < WAIT_MS; ms++)
+	for (int ms = 0; guest_unload() == EWOULDBLOCK && ms < GUEST_WAIT_MS; ms++)
 		usleep(1000);
 	printf("%ld tries: %ld attached, %" PRIu64 " unloads, %" PRIu64 " bytes\n", count, attached,
 	       (uint64_t)t.unloads, (uint64_t)t.bytes);
@@ -620,7 +471,7 @@ struct fuzz {
 
 static uint64_t pick(struct fuzz *f, uint64_t below)
 {
-	return next_random(&f->seed) % below;
+	return guest_random(&f->seed) % below;
 }
 
 /* Interesting more often than random. */
@@ -630,7 +481,7 @@ static uint32_t value(struct fuzz *f)
 					 64, 128, 65535, 65536, 0x7fffffff, UINT32_MAX };
 
 	return pick(f, 3) ? list[pick(f, sizeof(list) / sizeof(list[0]))]
-			  : (uint32_t)next_random(&f->seed);
+			  : (uint32_t)guest_random(&f->seed);
 }
 
 static void *argument(struct fuzz *f)
@@ -648,7 +499,7 @@ static void *argument(struct fuzz *f)
 	case 1:
 		return f->room + 4096;
 	case 2:
-		return (void *)(uintptr_t)next_random(&f->seed);
+		return (void *)(uintptr_t)guest_random(&f->seed);
 	}
 	return at;
 }
@@ -687,7 +538,7 @@ static void one_ioctl(struct fuzz *f)
 
 static void one_call(struct fuzz *f)
 {
-	struct pollfd p = { .fd = f->tty, .events = (short)next_random(&f->seed) };
+	struct pollfd p = { .fd = f->tty, .events = (short)guest_random(&f->seed) };
 	size_t size = pick(f, 3) ? pick(f, 200) : (size_t)pick(f, 100000);
 	void *map;
 
@@ -725,7 +576,7 @@ static void renew(struct fuzz *f, struct pty *p)
 {
 	if (f->session >= 0)
 		close(f->session);
-	f->session = open_device();
+	f->session = guest_open_device();
 	if (pick(f, 4))
 		return;
 	close(p->slave);
@@ -741,12 +592,12 @@ static void test_fuzz(long count, uint64_t seed)
 {
 	struct fuzz f = { .seed = seed, .session = -1 };
 	struct exchange x = { .source = 7 };
-	struct reader r;
+	struct guest_reader r;
 	struct pty p;
 	int rc;
 
 	printf("seed %" PRIu64 "\n", seed);
-	load();
+	guest_load();
 	f.room = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(f.room != MAP_FAILED && mprotect(f.room + 4096, 4096, PROT_NONE) == 0, "no memory");
 	pty_open(&p);
@@ -766,7 +617,7 @@ static void test_fuzz(long count, uint64_t seed)
 	close(p.slave);
 	close(p.master);
 	/* And all works as before. */
-	reader_open(&r, RECORDS);
+	guest_reader_open(&r, RECORDS);
 	pty_open(&p);
 	set_discipline(p.slave, STEPD_STAMP_LDISC);
 	bind_tty(p.slave, r.fd, 7);
@@ -775,8 +626,8 @@ static void test_fuzz(long count, uint64_t seed)
 	exchange(&x, &r, 50, seed, "pty after the fuzzer");
 	close(p.slave);
 	close(p.master);
-	reader_close(&r);
-	for (int ms = 0; (rc = unload()) == EWOULDBLOCK && ms < WAIT_MS; ms++)
+	guest_reader_close(&r);
+	for (int ms = 0; (rc = guest_unload()) == EWOULDBLOCK && ms < GUEST_WAIT_MS; ms++)
 		usleep(1000);
 	CHECK(rc == 0, "unload: %s", strerror(rc));
 }
@@ -786,7 +637,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 3)
 		return 2;
-	module_path = argv[1];
+	guest_module_path = argv[1];
 	if (strcmp(argv[2], "pty") == 0)
 		test_pty();
 	else if (strcmp(argv[2], "serial") == 0 && argc == 5)
