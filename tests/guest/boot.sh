@@ -17,7 +17,7 @@ expect() {
 	# Not as tests/run counts cases: this script is the case.
 	tests/guest/boot "$@" "$folder" "$folder/script" >"$folder/log" 2>&1
 	got=$?
-	sed 's/^\[/ [/' "$folder/log"
+	sed 's/^\[/(/' "$folder/log"
 	[ "$got" != 77 ] || exit 77
 	[ "$got" = "$want" ] && return
 	echo "FAILED: exit status $got instead of $want of: $script"
