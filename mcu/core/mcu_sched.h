@@ -52,6 +52,6 @@ void mcu_sched_add(struct mcu *m, struct mcu_timer *timer);
 void mcu_sched_del(struct mcu *m, struct mcu_timer *timer);
 
 /* Run timers that are due at or before until, in order. Ends early when one of the bits in stop is
- * set in m->attention, or at a stepper that is for mcu_step_pass(). A timer that comes back with a past clock is a shutdown. */
+ * set in m->attention, or at a stepper that is for a pass of mcu_step_fast.h. A timer that comes back with a past clock is a shutdown. */
 void mcu_sched_run(struct mcu *m, uint32_t until, uint8_t stop);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* mcu_step_fast.c - what mcu_step_pass() leaves to a call. Empty for boards in virtual time. */
+/* mcu_step_fast.c - what a board's pass leaves to a call. Empty for boards in virtual time. */
 #include "board.h"
 
 #ifdef MCU_BOARD_FAST

@@ -24,6 +24,7 @@ struct target *target_simavr_new(const char *chip, const char *elf, const struct
 
 #else
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,6 +257,14 @@ static void connect(struct target_simavr *s)
 	}
 }
 
+/* Errors only, and not among a test's words. */
+static void log_error(avr_t *avr, const int level, const char *format, va_list ap)
+{
+	(void)avr;
+	if (level == LOG_ERROR)
+		vfprintf(stderr, format, ap);
+}
+
 struct target *target_simavr_new(const char *chip, const char *elf, const struct target_hooks *hooks)
 {
 	static const struct target_ops ops = { simavr_send, simavr_run, simavr_clock, simavr_pwm,
@@ -266,6 +275,7 @@ struct target *target_simavr_new(const char *chip, const char *elf, const struct
 	memset(&image, 0, sizeof(image));
 	if (!s)
 		return NULL;
+	avr_global_logger_set(log_error);
 	if (elf_read_firmware(elf, &image) || !(s->avr = avr_make_mcu_by_name(chip))) {
 		fprintf(stderr, "simavr: can't load %s for %s\n", elf, chip);
 		free(s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* avr_step.S - all steppers that are due, in one pass (mcu_step_fast.h says what that is).
+/* avr_step.S - all steppers that are due, in one pass, as mcu_step_fast.h says.
  *
- * Budget, in cycles: 79 a step, 118 where the interval changes; about 110 more for a pass with all
+ * Budget, in cycles: 79 a step, about 120 where the interval changes, 200 with fractions; about 110 more for a pass with all
  * around it, so 348 for three steppers at once; 360 more each 3000, for the main loop (avr_timer.c).
  * A stepper that is alone takes 63 (burst() there). Measured by `make bench-mcu`: 60,000 steps at 76
  * ticks each with one stepper, at 389 with three.

@@ -25,7 +25,7 @@
 
 #include "mcu_sched.h"
 
-/* mcu_step_pass() for this chip: t is the first timer of the list, and clock its clock. From the
+/* A pass (mcu_step_fast.h): t is the first timer of the list, and clock its clock. From the
  * interrupt, which saves the registers once instead of every pass doing so. */
 static inline void avr_step_pass(struct mcu_timer *t, uint32_t clock, uint32_t until)
 {
