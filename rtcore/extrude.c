@@ -7,8 +7,6 @@
 #define EXTRUDE_STILL 1e-12 /* see joint.c */
 #define EXTRUDE_TOUCH_S 1e-9
 
-enum { EXTRUDE_SUM_EVENTS = 32 };
-
 /* ---- parameters ---- */
 
 static struct extrude_param extrude_allowed(struct extrude_param p)
@@ -63,6 +61,7 @@ void extrude_init(struct extrude *ex, double weight, const struct extrude_param 
 {
 	ex->weight = weight;
 	ex->error_s = EXTRUDE_ERROR_S;
+	ex->offset = 0.0;
 	ex->shaper = shaper;
 	ex->change = 0;
 	ex->change_head = 1;
@@ -91,12 +90,13 @@ double extrude_end(const struct extrude *ex)
 	return ex->now.y;
 }
 
-/* The window's average of a motion that goes on for ever. */
-static void extrude_smooth(const struct extrude_motion *m, double u_s, double c[5])
+/* The window's average of a motion that goes on for ever, t after its start. */
+static void extrude_smooth(const struct extrude_motion *m, double t, double c[5])
 {
-	double v = extrude_v(m, u_s);
+	double v = m->v + 2.0 * m->ah * t;
 
-	c[0] = extrude_y(m, u_s) + m->advance_s * v + m->half_s * m->half_s / 6.0 * m->ah;
+	c[0] = m->y + (m->v + m->ah * t) * t + m->advance_s * v +
+	       m->half_s * m->half_s / 6.0 * m->ah;
 	c[1] = v + 2.0 * m->advance_s * m->ah;
 	c[2] = m->ah;
 	c[3] = c[4] = 0.0;
@@ -119,12 +119,13 @@ void extrude_skip(struct extrude *ex, const struct trapq *tq)
 	ex->cursor = tq->head;
 	extrude_rest(&ex->now, tq->end_s, extrude_end(ex));
 	ex->now.half_s = ex->changes[0].param.half_s;
-	ex->moving = ex->joined = ex->ahead = false;
-	ex->head = ex->tail = ex->begin = ex->mid = ex->mixed = 0;
-	ex->done = ex->now;
-	ex->u_s = ex->until_s = ex->read_s = ex->busy_s = tq->end_s;
-	extrude_smooth(&ex->done, ex->u_s, ex->c);
-	ex->events = 0;
+	ex->moving = ex->joined = ex->ahead = ex->plain = false;
+	ex->head = ex->tail = 1;
+	ex->mixed = 0;
+	extrude_jump(ex, 0)->after = ex->now;
+	ex->epoch_s = ex->read_s = ex->busy_s = tq->end_s;
+	ex->at = ex->until = ex->far = 0.0;
+	extrude_sum(ex);
 	ex->shape = ex->shaper ? ex->shaper->head - 1 : 0;
 	ex->slice = -1;
 	while (ex->shaper && ex->shape > ex->shaper->tail &&
@@ -200,8 +201,8 @@ bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,
 }
 
 /* From at_s on in phase i, with the parameters in force. */
-static void extrude_enter(struct extrude *ex, const struct trapq *tq, uint64_t i, double at_s,
-			  double y)
+static inline void extrude_enter(struct extrude *ex, const struct trapq *tq, uint64_t i,
+				 double at_s, double y)
 {
 	const struct trapq_phase *ph = &tq->phases[i & tq->mask];
 	const struct extrude_param *param = &extrude_change(ex, ex->change)->param;
@@ -266,89 +267,102 @@ void extrude_pass(struct extrude *ex, const struct trapq *tq, const struct extru
 
 /* ---- jumps ---- */
 
-/* Read one boundary. False: no room. */
-bool extrude_read(struct extrude *ex, const struct trapq *tq, const struct extrude_boundary *b)
+/* Which events come next, where all windows have one width. */
+static void extrude_see_events(struct extrude *ex)
 {
-	const struct extrude_motion old = ex->now;
-	struct extrude_jump *j = extrude_jump(ex, ex->head);
-	double v0, v1, w0 = old.half_s, w1, w;
+	for (int k = 0; k < 3; k++) {
+		uint64_t i = ex->tail;
 
-	if (ex->head - ex->tail == EXTRUDE_JUMPS)
-		return false;
-	extrude_pass(ex, tq, b);
-	w1 = ex->now.half_s;
-	w = w1 > w0 ? w1 : w0;
-	if (b->change && w < EXTRUDE_HALF_MIN_S)
+		while (i < ex->head && extrude_jump(ex, i)->state > k)
+			i++;
+		ex->event[k] = i;
+		ex->due[k] = i < ex->head ? extrude_due(ex, extrude_jump(ex, i), k) : INFINITY;
+	}
+}
+
+/* What jumps where the motion was this before, at_s. There is room. */
+static inline void extrude_keep(struct extrude *ex, const struct extrude_motion *old, double at_s,
+				bool change)
+{
+	struct extrude_jump *j = extrude_jump(ex, ex->head);
+	double v0 = extrude_v(old, at_s), v1 = extrude_v(&ex->now, at_s);
+	double w0 = old->half_s, w1 = ex->now.half_s, w = w1 > w0 ? w1 : w0;
+
+	if (change && w < EXTRUDE_HALF_MIN_S)
 		w = EXTRUDE_HALF_MIN_S;
-	v0 = extrude_v(&old, b->at_s);
-	v1 = extrude_v(&ex->now, b->at_s);
-	j->at_s = b->at_s;
+	j->at_s = at_s;
 	j->half_s = w;
-	ex->busy_s = extrude_max(ex->busy_s, b->at_s + w);
-	j->j1 = (v1 + 2.0 * ex->now.advance_s * ex->now.ah) - (v0 + 2.0 * old.advance_s * old.ah);
-	j->j2 = ex->now.ah - old.ah;
-	j->j0 = ex->now.advance_s * v1 - old.advance_s * v0;
+	ex->busy_s = extrude_max(ex->busy_s, at_s + w);
+	j->j1 = (v1 + 2.0 * ex->now.advance_s * ex->now.ah) - (v0 + 2.0 * old->advance_s * old->ah);
+	j->j2 = ex->now.ah - old->ah;
+	j->j0 = ex->now.advance_s * v1 - old->advance_s * v0;
 	if (w != w0 || w != w1)
-		j->j0 += (w1 * w1 * ex->now.ah - w0 * w0 * old.ah - w * w * j->j2) / 6.0;
+		j->j0 += (w1 * w1 * ex->now.ah - w0 * w0 * old->ah - w * w * j->j2) / 6.0;
 	j->state = 0;
 	w = w > 0.0 ? 1.0 / (w * w) : 0.0;
 	j->k2 = j->j0 * w * (1.0 / 2.0);
 	j->k3 = j->j1 * w * (1.0 / 6.0);
 	j->k4 = j->j2 * w * (1.0 / 12.0);
 	j->after = ex->now;
-	if (ex->head > ex->tail && extrude_jump(ex, ex->head - 1)->half_s != j->half_s)
+	if (j->half_s == 0.0 ||
+	    (ex->head > ex->tail && extrude_jump(ex, ex->head - 1)->half_s != j->half_s))
 		ex->mixed = ex->head + 1;
+	for (int k = 0; k < 3; k++)
+		if (ex->event[k] == ex->head)
+			ex->due[k] = extrude_due(ex, j, k);
 	ex->head++;
+}
+
+bool extrude_read(struct extrude *ex, const struct trapq *tq, const struct extrude_boundary *b)
+{
+	const struct extrude_motion old = ex->now;
+
+	if (ex->head - ex->tail == EXTRUDE_JUMPS - 1)
+		return false;
+	extrude_pass(ex, tq, b);
+	extrude_keep(ex, &old, b->at_s, b->change);
 	return true;
 }
 
-static inline double extrude_event_s(const struct extrude_jump *j)
+void extrude_read_phases(struct extrude *ex, const struct trapq *tq, double limit_s)
 {
-	return j->at_s + (double)(j->state - 1) * j->half_s;
+	if (!ex->moving || ex->change + 1 != ex->change_head || ex->cursor <= tq->tail)
+		return;
+	while (ex->cursor < tq->head && ex->head - ex->tail < EXTRUDE_JUMPS - 1) {
+		const struct trapq_phase *ph = &tq->phases[(ex->cursor - 1) & tq->mask];
+		const struct trapq_phase *next = &tq->phases[ex->cursor & tq->mask];
+		const struct extrude_motion old = ex->now;
+
+		if (next->start_s > limit_s || !extrude_follows(ex, next) ||
+		    next->start_s - (ph->start_s + ph->dur_s) >= EXTRUDE_TOUCH_S)
+			break;
+		extrude_enter(ex, tq, ex->cursor, next->start_s, ex->now.y);
+		extrude_keep(ex, &old, next->start_s, false);
+	}
 }
 
-/* The next event of the jumps at hand; INFINITY: none. */
-double extrude_event(struct extrude *ex, uint64_t *which)
+double extrude_event(const struct extrude *ex, uint64_t *which)
 {
-	double least_s = INFINITY, at_s;
+	double least = INFINITY;
 
-	while (ex->begin < ex->head && extrude_jump(ex, ex->begin)->state >= 1)
-		ex->begin++;
-	while (ex->mid < ex->head && extrude_jump(ex, ex->mid)->state >= 2)
-		ex->mid++;
-	if (ex->tail < ex->mixed) {
-		for (uint64_t i = ex->tail; i < ex->head; i++) {
-			const struct extrude_jump *j = extrude_jump(ex, i);
+	if (ex->tail >= ex->mixed)
+		return extrude_next_event(ex, which);
+	for (uint64_t i = ex->tail; i < ex->head; i++) {
+		const struct extrude_jump *j = &ex->jump[i & (EXTRUDE_JUMPS - 1)];
+		double due = extrude_due(ex, j, j->state);
 
-			if (j->state < 3 && extrude_event_s(j) < least_s) {
-				least_s = extrude_event_s(j);
-				*which = i;
-			}
+		if (j->state < 3 && due < least) {
+			least = due;
+			*which = i;
 		}
-		return least_s;
 	}
-	if (ex->begin < ex->head) {
-		least_s = extrude_event_s(extrude_jump(ex, ex->begin));
-		*which = ex->begin;
-	}
-	if (ex->mid < ex->begin) {
-		at_s = extrude_jump(ex, ex->mid)->at_s;
-		*which = at_s < least_s ? ex->mid : *which;
-		least_s = at_s < least_s ? at_s : least_s;
-	}
-	if (ex->tail < ex->mid) {
-		at_s = extrude_event_s(extrude_jump(ex, ex->tail));
-		*which = at_s < least_s ? ex->tail : *which;
-		least_s = at_s < least_s ? at_s : least_s;
-	}
-	return least_s;
+	return least;
 }
 
-/* Add times * (k2 s^2 + k3 s^3 + k4 s^4), s = t + since_s. */
-static inline void extrude_add(double c[5], const struct extrude_jump *j, double times,
-			       double since_s)
+/* Add times * (k2 s^2 + k3 s^3 + k4 s^4), s = t + since. */
+static inline void extrude_add(double c[5], const struct extrude_jump *j, double times, double since)
 {
-	double k2 = times * j->k2, k3 = times * j->k3, k4 = times * j->k4, s = since_s;
+	double k2 = times * j->k2, k3 = times * j->k3, k4 = times * j->k4, s = since;
 
 	c[0] += ((k4 * s + k3) * s + k2) * s * s;
 	c[1] += ((4.0 * k4 * s + 3.0 * k3) * s + 2.0 * k2) * s;
@@ -358,58 +372,85 @@ static inline void extrude_add(double c[5], const struct extrude_jump *j, double
 }
 
 /* What a complete jump is, from its middle on. */
-static void extrude_add_whole(double c[5], const struct extrude_jump *j, double since_s)
+static void extrude_add_whole(double c[5], const struct extrude_jump *j, double since)
 {
-	c[0] += (j->j2 * since_s + j->j1) * since_s + j->j0 + j->half_s * j->half_s / 6.0 * j->j2;
-	c[1] += 2.0 * j->j2 * since_s + j->j1;
+	c[0] += (j->j2 * since + j->j1) * since + j->j0 + j->half_s * j->half_s / 6.0 * j->j2;
+	c[1] += 2.0 * j->j2 * since + j->j1;
 	c[2] += j->j2;
 }
 
-/* Sum up anew, at u_s. */
-void extrude_sum(struct extrude *ex)
+/* The output at `at`, from the jumps. */
+static void extrude_sum_jumps(struct extrude *ex)
 {
-	extrude_smooth(&ex->done, ex->u_s, ex->c);
+	const struct extrude_motion *done = &extrude_jump(ex, ex->tail - 1)->after;
+
+	extrude_smooth(done, (ex->epoch_s - done->start_s) + ex->at, ex->c);
 	for (uint64_t i = ex->tail; i < ex->head; i++) {
 		const struct extrude_jump *j = extrude_jump(ex, i);
-		double since_s = ex->u_s - j->at_s;
+		double since = ex->at - (j->at_s - ex->epoch_s);
 
 		if (j->state == 3) {
-			extrude_add_whole(ex->c, j, since_s);
+			extrude_add_whole(ex->c, j, since);
 			continue;
 		}
 		if (j->state >= 1)
-			extrude_add(ex->c, j, 1.0, since_s + j->half_s);
+			extrude_add(ex->c, j, 1.0, since + j->half_s);
 		if (j->state == 2)
-			extrude_add(ex->c, j, -2.0, since_s);
+			extrude_add(ex->c, j, -2.0, since);
 	}
-	ex->events = 0;
 }
 
-/* The event of jump i is at u_s. */
-void extrude_apply(struct extrude *ex, uint64_t i)
+void extrude_sum(struct extrude *ex)
 {
-	static const double times[] = { 1.0, -2.0, 1.0 };
+	double epoch_s = extrude_u_s(ex), later_s = epoch_s - ex->epoch_s;
+
+	ex->epoch_s = epoch_s;
+	ex->at -= later_s; /* what rounding left */
+	ex->until -= later_s;
+	ex->far -= later_s;
+	extrude_sum_jumps(ex);
+	extrude_see_events(ex);
+}
+
+void extrude_leave_plain(struct extrude *ex)
+{
+	ex->plain = false;
+	ex->until = ex->far = ex->at;
+	extrude_jump(ex, ex->tail - 1)->after = ex->now;
+	extrude_sum(ex);
+}
+
+/* The event of jump i, where windows differ. */
+static void extrude_apply_mixed(struct extrude *ex, uint64_t i)
+{
 	struct extrude_jump *j = extrude_jump(ex, i);
-	/* u_s is the event's time as rounded: these differences are exact. */
-	double since_s = ex->u_s - j->at_s;
 
 	if (j->half_s > 0.0) {
-		extrude_add(ex->c, j, times[j->state], since_s - (j->state - 1) * j->half_s);
+		extrude_add(ex->c, j, extrude_times[j->state], 0.0);
 		j->state++;
 	} else {
-		extrude_add_whole(ex->c, j, since_s);
+		extrude_add_whole(ex->c, j, ex->at - (j->at_s - ex->epoch_s));
 		j->state = 3;
 	}
-	while (ex->tail < ex->head && extrude_jump(ex, ex->tail)->state == 3) {
-		ex->done = extrude_jump(ex, ex->tail)->after;
+	while (ex->tail < ex->head && extrude_jump(ex, ex->tail)->state == 3)
 		ex->tail++;
+	if (ex->tail >= ex->mixed)
+		extrude_see_events(ex);
+}
+
+void extrude_apply(struct extrude *ex, uint64_t which)
+{
+	if (ex->tail < ex->mixed) {
+		extrude_apply_mixed(ex, which);
+	} else {
+		const struct extrude_jump *j = extrude_take_event(ex, (int)which);
+		double times = extrude_times[which];
+
+		ex->c[2] += times * j->k2;
+		ex->c[3] += times * j->k3;
+		ex->c[4] += times * j->k4;
+		ex->tail = ex->event[2];
 	}
-	ex->events++;
-	if (ex->begin < ex->tail)
-		ex->begin = ex->tail;
-	if (ex->mid < ex->tail)
-		ex->mid = ex->tail;
-	if (ex->tail == ex->head ||
-	    (ex->events >= EXTRUDE_SUM_EVENTS && (uint64_t)ex->events >= ex->head - ex->tail))
-		extrude_sum(ex);
+	if (ex->tail == ex->head)
+		extrude_sum_jumps(ex);
 }

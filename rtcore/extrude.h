@@ -7,7 +7,9 @@
  * averaged with a triangular window of half width `half` (the smooth time is twice that): a window
  * turns each jump of z and its derivatives into three of higher ones, half before, at and half after
  * it, so the output is a chain of quartics. They are handed on as quadratics that meet them at both
- * ends, parts of one or several at a time, within error_s or EXTRUDE_ERROR_STEPS.
+ * ends, parts of one or several at a time. These put no step off by more than error_s, and take and
+ * add none: between steps, where the output turns or is slow, they may be farther off.
+ * Without smoothing there are no jumps to keep: pieces are the motion itself.
  * A change of source, advance or window at u = T is one more jump of z there, smoothed by the wider of
  * the two windows, at least EXTRUDE_HALF_MIN_S; so the output has no jump, not even of speed. With
  * that jump goes the step (w2^2 z2'' - w1^2 z1'' - w^2 (z2'' - z1'')) / 12, after which it is the new
@@ -34,8 +36,8 @@ enum {
 
 #define EXTRUDE_HALF_S_MAX 0.1
 #define EXTRUDE_HALF_MIN_S 0.005
-#define EXTRUDE_ERROR_S 200e-9     /* of the time of a step, unless error_s is less; or … */
-#define EXTRUDE_ERROR_STEPS 0.4e-6 /* … of position, whichever is more */
+#define EXTRUDE_ERROR_S 200e-9   /* error_s unless it is set */
+#define EXTRUDE_ERROR_STEPS 1e-7 /* so far off a piece may always be */
 
 struct extrude_change {
 	double at_s; /* u */
@@ -51,7 +53,7 @@ struct extrude_motion {
 struct extrude_jump {
 	double at_s, half_s;
 	double j0, j1, j2; /* of z, from at_s on */
-	double k2, k3, k4; /* times what of t^2, t^3, t^4 the events add once, twice, once */
+	double k2, k3, k4; /* times what of t^2, t^3, t^4 the events add: 1, -2, 1 */
 	int32_t state;     /* events passed: 3: complete */
 	struct extrude_motion after;
 };
@@ -64,8 +66,10 @@ struct extrude_boundary {
 };
 
 struct extrude {
-	double weight;  /* steps per mm of filament */
-	double error_s; /* of a step's time, at most; set before the first piece is read */
+	double weight; /* steps per mm of filament */
+	/* Set before the first piece is read: */
+	double error_s; /* of a step's time, at most */
+	double offset;  /* steps are where position - offset is a whole number and a half */
 	const struct shaper *shaper;
 	/* changes; change[c & mask] is in force where boundaries are read */
 	uint64_t change, change_head;
@@ -80,14 +84,18 @@ struct extrude {
 	struct extrude_boundary next;
 	bool ahead;          /* next is the boundary that comes */
 	bool moving, joined; /* in phase cursor - 1; no E motion was passed over since */
-	/* jumps whose window is not over */
-	uint64_t head, tail, begin, mid;
+	bool plain;          /* the output is what now says, not the sum of jumps */
+	/* jumps whose window is not over, and behind them the motion from the last complete one on */
+	uint64_t head, tail;
 	uint64_t mixed; /* below this number half_s differs: look at all of them */
-	struct extrude_motion done;
-	/* the output: c0 + c1 t + …, t since u_s, up to until_s */
-	double u_s, until_s;
+	/* else, of the first, second and third events of jumps: whose is next, and when */
+	uint64_t event[3];
+	double due[3];
+	/* the output: c0 + c1 t + …, t since at, up to until; these and due count from epoch_s on */
+	double epoch_s;
+	double at, until;
+	double far; /* all events up to there have been read of */
 	double c[5];
-	int32_t events; /* since it was summed up anew */
 	/* from u to machine time: t = t0_s + (u - u0_s) * stretch, up to end_s */
 	uint64_t shape;
 	int32_t slice;
@@ -123,6 +131,12 @@ static inline double extrude_half_s(const struct extrude *ex)
 static inline double extrude_busy_s(const struct extrude *ex)
 {
 	return ex->busy_s;
+}
+
+/* It follows its extruder as it is: its pieces are exact, until a change comes. */
+static inline bool extrude_plain(const struct extrude *ex)
+{
+	return ex->wide_s == 0.0 && ex->tail == ex->head;
 }
 
 /* Its position where y has been read to: at rest, the output's. */

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* extrude_out.c - the quartics of an extruder's output as quadratics in machine time. See extrude.h. */
 #include <math.h>
+#include <string.h>
 
 #include "extrude_private.h"
+
+#define EXTRUDE_TOUCH 1e-12     /* s; events nearer than this come together */
+#define EXTRUDE_SUM_HALVES 16.0 /* half windows from one summing up to the next */
 
 /* ---- machine time ---- */
 
@@ -17,7 +21,7 @@ static void extrude_clock(struct extrude *ex)
 		return;
 	c = shaper_at_index(ex->shaper, ex->shape + 1);
 	delay0_s = shaper_at_index(ex->shaper, ex->shape)->set.delay_s;
-	if (ex->slice < 0 && ex->u_s < c->at_s - delay0_s) {
+	if (ex->slice < 0 && ex->at < (c->at_s - delay0_s) - ex->epoch_s) {
 		ex->end_s = c->at_s - delay0_s;
 		return;
 	}
@@ -25,8 +29,8 @@ static void extrude_clock(struct extrude *ex)
 	if (ex->slice == SHAPER_SLICES || c->end_s <= c->at_s) {
 		ex->slice = -1;
 		ex->shape++;
-		ex->u0_s = ex->u_s;
-		ex->t0_s = ex->u_s + c->set.delay_s;
+		ex->u0_s = extrude_u_s(ex);
+		ex->t0_s = extrude_u_s(ex) + c->set.delay_s;
 		ex->stretch = 1.0;
 		extrude_clock(ex);
 		return;
@@ -40,117 +44,215 @@ static void extrude_clock(struct extrude *ex)
 	ex->stretch = (until_s - from_s) / (ex->end_s - ex->u0_s);
 }
 
-static inline double extrude_time_s(const struct extrude *ex, double u_s)
+/* Up to where it may be decided, since the epoch: parameters may change at the horizon. */
+static double extrude_limit(struct extrude *ex, double horizon_s)
 {
-	return ex->t0_s + (u_s - ex->u0_s) * ex->stretch;
+	double limit_s;
+
+	if (ex->end_s == INFINITY || ex->at >= ex->end_s - ex->epoch_s)
+		extrude_clock(ex);
+	limit_s = horizon_s - ex->t0_s;
+	limit_s = ex->u0_s + (ex->stretch == 1.0 ? limit_s : limit_s / ex->stretch);
+	return (limit_s < ex->end_s ? limit_s : ex->end_s) - ex->epoch_s;
 }
 
 /* ---- pieces ---- */
 
-/* How long a quadratic may stand for the quartic from u_s on, at most most_s. */
-static double extrude_step_s(const struct extrude *ex, double most_s)
-{
-	const double *c = ex->c;
-	double t = most_s;
-
-	for (int i = 0; i < 8; i++) {
-		double bend = 6.0 * fabs(c[3]) + 24.0 * fabs(c[4]) * t;
-		double v0 = c[1], v1 = c[1] + (2.0 * c[2] + (3.0 * c[3] + 4.0 * c[4] * t) * t) * t;
-		double slow = v0 * v1 > 0.0 ? extrude_min(fabs(v0), fabs(v1)) - bend * t * t / 8.0
-					    : 0.0;
-		double error = extrude_max(EXTRUDE_ERROR_STEPS, slow * ex->error_s), room;
-
-		if (bend * t * t * t <= 124.0 * error)
-			return t;
-		/* the middle of what is left and what fits: few tries */
-		room = cbrt(124.0 * error / bend);
-		t = room < 0.9 * t ? room : 0.9 * t;
-	}
-	return cbrt(124.0 * EXTRUDE_ERROR_STEPS / (6.0 * fabs(c[3]) + 24.0 * fabs(c[4]) * most_s));
-}
-
-/* Go on by dur_s, to u_s: the polynomial from there. */
-static inline void extrude_shift(struct extrude *ex, double dur_s, double u_s)
-{
-	double *c = ex->c, t = dur_s;
-
-	c[0] += (c[1] + (c[2] + (c[3] + c[4] * t) * t) * t) * t;
-	c[1] += (2.0 * c[2] + (3.0 * c[3] + 4.0 * c[4] * t) * t) * t;
-	c[2] += (3.0 * c[3] + 6.0 * c[4] * t) * t;
-	c[3] += 4.0 * c[4] * t;
-	ex->u_s = u_s;
-}
-
-/* A quadratic in the making: several parts of the output, from u_s on. */
+/* A quadratic in the making: several parts of the output, from at on. It meets them at both ends, and its
+ * speed changes by as much; where in between the second derivative is from lo to hi, it is off by at
+ * most (hi - lo) T^2 / 32, and its speed by (hi - lo) T / 4. */
 struct extrude_sum {
-	double u_s, p, v, v_end;
-	double bend_min, bend_max; /* of the second derivative in it */
-	double slow;               /* least speed */
+	double at, p, v, v_end;
+	double lo, hi;
 	int32_t parts;
 };
 
-/* The quadratic that meets a part's ends and middle. */
-static void extrude_fit(const struct extrude *ex, double dur_s, struct joint_piece *out)
-{
-	const double *c = ex->c;
-	double t = 0.5 * dur_s, mid = (c[1] + (c[2] + (c[3] + c[4] * t) * t) * t) * t;
+/* The output some time later. */
+struct extrude_later {
+	double p, v, c2, c3;
+};
 
-	t = dur_s;
-	t = (c[1] + (c[2] + (c[3] + c[4] * t) * t) * t) * t;
-	dur_s = 1.0 / dur_s;
-	out->v = (4.0 * mid - t) * dur_s;
-	out->a = 4.0 * (t - 2.0 * mid) * dur_s * dur_s;
+static inline struct extrude_later extrude_later(const double c[5], double t)
+{
+	double c3 = c[3] * t, c4 = c[4] * t * t;
+
+	return (struct extrude_later){ .p = c[0] + (c[1] + (c[2] + c3 + c4) * t) * t,
+				       .v = c[1] + (2.0 * c[2] + 3.0 * c3 + 4.0 * c4) * t,
+				       .c2 = c[2] + 3.0 * c3 + 6.0 * c4,
+				       .c3 = c[3] + 4.0 * c[4] * t };
 }
 
-/* Add all up to until_s to the quadratic, if that stays as near as it has to. With the second derivative
- * between two bounds, one that meets both ends and the first speed is off by at most 0.046 times
- * their distance times the duration squared. */
-static bool extrude_take(struct extrude *ex, struct extrude_sum *sum, struct joint_piece *out)
+/* Go on to there. */
+static inline void extrude_go(struct extrude *ex, const struct extrude_later *to, double at)
+{
+	ex->c[0] = to->p;
+	ex->c[1] = to->v;
+	ex->c[2] = to->c2;
+	ex->c[3] = to->c3;
+	ex->at = at;
+}
+
+/* How far off the quadratic may be near where it is slowest, and turns perhaps: no step
+ * there comes or goes, and the first one is not too slow. (Upside down if need be, the output is convex.) */
+static double extrude_slow_room(const struct extrude *ex, const struct extrude_sum *sum, double p1,
+				double v1, double lo, double hi)
+{
+	double up = lo >= 0.0 ? 1.0 : -1.0, bend = lo >= 0.0 ? lo : -hi, least, most, v = 0.0, step;
+	double p0 = up * (sum->p - ex->offset) - 0.5;
+
+	p1 = up * (p1 - ex->offset) - 0.5;
+	if (!(bend > 0.0))
+		return 0.0;
+	if (up * sum->v >= 0.0) {
+		least = most = p0;
+		v = sum->v;
+	} else if (up * v1 <= 0.0) {
+		least = most = p1;
+		v = v1;
+	} else {
+		least = p0 - 0.5 * sum->v * sum->v / bend;
+		most = p0 - 0.5 * sum->v * sum->v / (lo >= 0.0 ? hi : -lo);
+	}
+	if (!(fabs(least) < 0x1p52))
+		return 0.0;
+	step = (double)(int64_t)most; /* the next step above */
+	step += step <= most ? 1.0 : 0.0;
+	least = 0.5 * extrude_min(step - most, least - (step - 1.0));
+	if (step > p0 && step > p1)
+		return least;
+	return extrude_min(least, ex->error_s * sqrt(v * v + bend * (step - most)));
+}
+
+/* How far off the quadratic that goes on to there in t may be, if its error is about that. */
+static inline double extrude_room(const struct extrude *ex, const struct extrude_sum *sum,
+				  const struct extrude_later *to, double t, double lo, double hi,
+				  double error)
+{
+	double v0 = fabs(sum->v), v1 = fabs(to->v), v = 0.0, room, bend;
+
+	if (sum->v * to->v > 0.0)
+		v = extrude_min(v0, v1);
+	room = ex->error_s * (v - 0.25 * (hi - lo) * t);
+	if (room < EXTRUDE_ERROR_STEPS)
+		room = EXTRUDE_ERROR_STEPS;
+	bend = extrude_max(lo, -hi); /* a step away it may be as fast as that allows */
+	if (error <= room || (fabs(to->p - sum->p) >= 1.0 &&
+			      error * error > ex->error_s * ex->error_s * (v * v + bend)))
+		return room;
+	return extrude_max(room, extrude_slow_room(ex, sum, to->p, to->v, lo, hi));
+}
+
+/* Cube root, to 5 %, of 1e-30 or more. */
+static inline double extrude_cbrt(double v)
+{
+	float f = (float)v;
+	uint32_t bits;
+
+	memcpy(&bits, &f, sizeof(bits));
+	bits = bits / 3 + 709921077;
+	memcpy(&f, &bits, sizeof(f));
+	return (double)f;
+}
+
+/* The first part up to t from now, and how far off it may be at that. */
+static inline double extrude_first(const struct extrude *ex, struct extrude_sum *sum, double t,
+				   struct extrude_later *to, double *room)
 {
 	const double *c = ex->c;
-	double t = ex->until_s - ex->u_s, all = ex->until_s - sum->u_s;
-	double b0 = 2.0 * c[2], b1 = b0 + (6.0 * c[3] + 12.0 * c[4] * t) * t;
-	double v1 = c[1] + (2.0 * c[2] + (3.0 * c[3] + 4.0 * c[4] * t) * t) * t;
-	double lo = extrude_min(sum->bend_min, extrude_min(b0, b1));
-	double hi = extrude_max(sum->bend_max, extrude_max(b0, b1));
-	double slow = v1 * sum->v > 0.0 ? extrude_min(sum->slow, fabs(v1)) : 0.0;
+	double b0 = 2.0 * c[2], b1, error, bulge = fabs(c[4]) * t * t;
 
-	/* (between the ends it may go beyond both by this) */
-	hi += 3.0 * fabs(c[4]) * t * t;
-	if (sum->parts > 0 && fabs(c[1] - sum->v_end) * all > EXTRUDE_ERROR_STEPS)
-		return false; /* without smoothing the speed jumps */
-	if (0.046 * (hi - lo) * all * all >
-	    extrude_max(EXTRUDE_ERROR_STEPS, 0.5 * slow * ex->error_s))
+	*to = extrude_later(c, t);
+	b1 = 2.0 * to->c2;
+	/* t^3 and t^4 less such quadratics, about the middle */
+	error = (0.0482 * fabs(c[3] + 2.0 * c[4] * t) * t + bulge * (1.0 / 16.0)) * t * t;
+	sum->lo = extrude_min(b0, b1) - 3.0 * bulge;
+	sum->hi = extrude_max(b0, b1) + 3.0 * bulge;
+	*room = extrude_room(ex, sum, to, t, sum->lo, sum->hi, error);
+	return error;
+}
+
+/* Begin with what comes now, as much as one quadratic can stand for. */
+static inline void extrude_begin(struct extrude *ex, struct extrude_sum *sum)
+{
+	double t = ex->until - ex->at, at = ex->until, room, error, aim = 0.0;
+	struct extrude_later to;
+
+	sum->at = ex->at;
+	sum->p = ex->c[0];
+	sum->v = ex->c[1];
+	sum->parts = 1;
+	error = extrude_first(ex, sum, t, &to, &room);
+	if (error > room) /* as far as it may be off where a step is half a step farther */
+		aim = ex->error_s * sqrt(sum->v * sum->v + fabs(ex->c[2]));
+	for (; error > room; aim *= 0.25) {
+		double share = extrude_cbrt(0.8 * extrude_max(room, aim) / error);
+
+		t *= share < 0.9 ? share : 0.9;
+		at = ex->at + t;
+		error = extrude_first(ex, sum, t, &to, &room);
+	}
+	extrude_go(ex, &to, at);
+	sum->v_end = to.v;
+}
+
+/* Add all up to `until` to the quadratic, if that stays as near as it has to. */
+static inline bool extrude_take(const struct extrude *ex, struct extrude_sum *sum,
+				const double c[5], double at, double until, struct extrude_later *to)
+{
+	double t = until - at, all = until - sum->at, b0 = 2.0 * c[2], b1, lo, hi, error, bulge;
+
+	*to = extrude_later(c, t);
+	b1 = 2.0 * to->c2;
+	bulge = 3.0 * fabs(c[4]) * t * t;
+	lo = extrude_min(sum->lo, extrude_min(b0, b1) - bulge);
+	hi = extrude_max(sum->hi, extrude_max(b0, b1) + bulge);
+	error = (hi - lo) * all * all * (1.0 / 32.0);
+	if (error > extrude_room(ex, sum, to, all, lo, hi, error))
 		return false;
-	if (sum->parts == 0)
-		extrude_fit(ex, t, out);
-	sum->bend_min = lo;
-	sum->bend_max = hi;
-	sum->slow = slow;
-	sum->v_end = v1;
-	sum->parts++;
-	extrude_shift(ex, t, ex->until_s);
+	sum->lo = lo;
+	sum->hi = hi;
+	sum->v_end = to->v;
 	return true;
 }
 
-/* As much as one quadratic can stand for, up to until_s. */
-static void extrude_part(struct extrude *ex, struct joint_piece *out)
+/* Pass events, all windows being of one width, as long as the quadratic can stand for what is between them.
+ * False: it can't. */
+static bool extrude_run(struct extrude *ex, struct extrude_sum *sum, double far)
 {
-	double dur_s = ex->until_s - ex->u_s, u_s = ex->until_s, t;
+	double c[5] = { ex->c[0], ex->c[1], ex->c[2], ex->c[3], ex->c[4] }, at = ex->at;
+	bool fits = true;
 
-	if (ex->c[3] == 0.0 && ex->c[4] == 0.0) {
-		out->v = ex->c[1];
-		out->a = 2.0 * ex->c[2];
-	} else {
-		t = extrude_step_s(ex, dur_s);
-		if (t < dur_s) {
-			dur_s = 2.0 * t < dur_s ? t : 0.5 * dur_s;
-			u_s = ex->u_s + dur_s;
-			dur_s = u_s - ex->u_s; /* as rounded */
+	while (ex->head - ex->event[2] > 1) { /* (more happens when the last one is complete) */
+		const struct extrude_jump *j;
+		uint64_t which;
+		double due = extrude_next_event(ex, &which);
+
+		if (due > far)
+			break;
+		if (due > at + EXTRUDE_TOUCH) {
+			struct extrude_later to;
+
+			if (!extrude_take(ex, sum, c, at, due, &to)) {
+				ex->until = due;
+				fits = false;
+				break;
+			}
+			c[0] = to.p;
+			c[1] = to.v;
+			c[2] = to.c2;
+			c[3] = to.c3;
+			at = due;
 		}
-		extrude_fit(ex, dur_s, out);
+		j = extrude_take_event(ex, (int)which);
+		c[2] += extrude_times[which] * j->k2;
+		c[3] += extrude_times[which] * j->k3;
+		c[4] += extrude_times[which] * j->k4;
 	}
-	extrude_shift(ex, dur_s, u_s);
+	for (int i = 0; i < 5; i++)
+		ex->c[i] = c[i];
+	ex->at = at;
+	ex->tail = ex->event[2];
+	return fits;
 }
 
 static inline bool extrude_moves(const struct extrude *ex)
@@ -158,111 +260,170 @@ static inline bool extrude_moves(const struct extrude *ex)
 	return ex->c[1] != 0.0 || ex->c[2] != 0.0 || ex->c[3] != 0.0 || ex->c[4] != 0.0;
 }
 
-/* Set until_s: the next event, the end of what is known (drained), the horizon, a change of the clock.
- * Nothing beyond the horizon is decided: parameters may change there. */
-static enum joint_result extrude_until(struct extrude *ex, const struct trapq *tq, double horizon_s)
+/* Set until: the next event, the end of what is known (drained), the limit. */
+static enum joint_result extrude_until(struct extrude *ex, const struct trapq *tq, double limit)
 {
-	struct extrude_boundary *b;
+	struct extrude_boundary *b = &ex->next;
 	uint64_t which = 0;
-	double event_s, limit_s;
 
+	ex->read_s = extrude_max(ex->read_s, ex->epoch_s + limit + ex->wide_s);
 	for (;;) {
-		if (ex->u_s >= ex->end_s || ex->end_s == INFINITY)
-			extrude_clock(ex);
-		limit_s = horizon_s - ex->t0_s;
-		limit_s = ex->u0_s + (ex->stretch == 1.0 ? limit_s : limit_s / ex->stretch);
-		limit_s = limit_s < ex->end_s ? limit_s : ex->end_s;
-		event_s = extrude_event(ex, &which);
-		for (;;) {
-			b = &ex->next;
-			ex->read_s = extrude_max(ex->read_s, limit_s + ex->wide_s);
-			if (!ex->ahead && !extrude_look(ex, tq, limit_s + ex->wide_s, b))
+		double begin, due = extrude_event(ex, &which);
+
+		if (!ex->ahead) {
+			double limit_s = ex->epoch_s + limit + ex->wide_s;
+
+			extrude_read_phases(ex, tq, limit_s);
+			if (!extrude_look(ex, tq, limit_s, b))
 				return JOINT_LOST;
-			ex->ahead = b->known && !b->change && ex->cursor < tq->head;
-			if (!b->known || b->at_s - ex->wide_s > extrude_min(event_s, limit_s))
-				break;
+			due = extrude_event(ex, &which);
+		}
+		ex->ahead = b->known && !b->change && ex->cursor < tq->head;
+		begin = (b->at_s - ex->epoch_s) - ex->wide_s;
+		if (b->known && begin <= extrude_min(due, limit)) {
 			ex->ahead = false;
-			if (ex->wide_s == 0.0 && ex->tail == ex->head && !b->change) {
-				if (b->at_s > ex->u_s) { /* nothing is smoothed: no jumps to keep */
-					ex->ahead = ex->cursor < tq->head;
-					event_s = b->at_s;
-					break;
-				}
-				extrude_pass(ex, tq, b);
-				ex->done = ex->now;
-				extrude_sum(ex);
-				continue;
-			}
 			if (!extrude_read(ex, tq, b))
 				return JOINT_LOST;
-			event_s = extrude_event(ex, &which);
+			continue;
 		}
-		if (event_s <= ex->u_s) {
+		if (due <= ex->at + EXTRUDE_TOUCH) {
 			extrude_apply(ex, which);
 			continue;
 		}
-		ex->until_s = event_s < limit_s ? event_s : limit_s;
-		if (!b->known && b->at_s - ex->wide_s < ex->until_s)
-			ex->until_s = b->at_s - ex->wide_s;
-		if (ex->until_s > ex->u_s && ex->until_s < INFINITY)
+		ex->until = due < limit ? due : limit;
+		if (!b->known && begin < ex->until)
+			ex->until = begin;
+		ex->far = limit < begin ? limit : begin;
+		if (ex->until - ex->at > EXTRUDE_TOUCH && ex->until < INFINITY)
 			return JOINT_PIECE;
-		return ex->until_s == limit_s && limit_s < ex->end_s ? JOINT_HORIZON : JOINT_DRAINED;
+		ex->at = extrude_max(ex->at, ex->until < INFINITY ? ex->until : ex->at);
+		return ex->until == limit && limit < ex->end_s - ex->epoch_s ? JOINT_HORIZON
+									     : JOINT_DRAINED;
 	}
 }
 
-/* The piece is complete: from u to machine time. */
+/* From at, dur long, to now: in machine time. v and a are as they are in u. */
+static inline void extrude_put(const struct extrude *ex, double at, double dur,
+			       struct joint_piece *out)
+{
+	out->start_s = ex->t0_s + ((ex->epoch_s - ex->u0_s) + at) * ex->stretch;
+	out->dur_s = dur * ex->stretch;
+	if (ex->stretch != 1.0) {
+		double inv = 1.0 / ex->stretch;
+
+		out->v *= inv;
+		out->a *= inv * inv;
+	}
+}
+
+/* The piece is complete. */
 static void extrude_finish(const struct extrude *ex, const struct extrude_sum *sum,
 			   struct joint_piece *out)
 {
-	double dur_s = ex->u_s - sum->u_s, inv = ex->stretch == 1.0 ? 1.0 : 1.0 / ex->stretch;
+	double dur = ex->at - sum->at, per = 1.0 / dur;
 
-	if (sum->parts > 1) {
-		out->v = sum->v;
-		out->a = 2.0 * ((ex->c[0] - sum->p) / dur_s - sum->v) / dur_s;
-	}
-	out->start_s = extrude_time_s(ex, sum->u_s);
-	out->dur_s = dur_s * ex->stretch;
 	out->p = sum->p;
-	out->v *= inv;
-	out->a *= inv * inv;
 	out->p_end = ex->c[0];
+	out->a = (sum->v_end - sum->v) * per;
+	out->v = (out->p_end - sum->p) * per - 0.5 * out->a * dur;
+	extrude_put(ex, sum->at, dur, out);
+}
+
+/* Nothing is smoothed, and will be: the motion as it is, from boundary to boundary. */
+static enum joint_result extrude_next_plain(struct extrude *ex, const struct trapq *tq,
+					    double horizon_s, struct joint_piece *out)
+{
+	const struct extrude_motion *m = &ex->now;
+	struct extrude_boundary *b = &ex->next;
+	double limit = extrude_limit(ex, horizon_s), stop, until, t, dur;
+
+	for (;;) {
+		if (ex->at >= ex->end_s - ex->epoch_s)
+			limit = extrude_limit(ex, horizon_s);
+		ex->read_s = extrude_max(ex->read_s, ex->epoch_s + limit);
+		if (!ex->ahead && !extrude_look(ex, tq, ex->epoch_s + limit, b))
+			return JOINT_LOST;
+		ex->ahead = b->known && ex->cursor < tq->head;
+		stop = b->at_s - ex->epoch_s;
+		if (b->known && stop <= ex->at) {
+			extrude_pass(ex, tq, b);
+			ex->ahead = false;
+			ex->epoch_s = b->at_s;
+			ex->at = 0.0;
+			limit = extrude_limit(ex, horizon_s);
+			continue;
+		}
+		until = stop < limit ? stop : limit;
+		if (!(until > ex->at))
+			return until == limit && limit < ex->end_s - ex->epoch_s ? JOINT_HORIZON
+										 : JOINT_DRAINED;
+		if (m->v != 0.0 || m->ah != 0.0)
+			break;
+		ex->at = until;
+	}
+	dur = until - ex->at;
+	t = (ex->epoch_s - m->start_s) + ex->at;
+	out->p = m->y + (m->v + m->ah * t) * t;
+	out->v = m->v + 2.0 * m->ah * t;
+	out->a = 2.0 * m->ah;
+	out->p_end = out->p + (out->v + m->ah * dur) * dur;
+	extrude_put(ex, ex->at, dur, out);
+	ex->at = until;
+	return JOINT_PIECE;
 }
 
 enum joint_result extrude_next(struct extrude *ex, const struct trapq *tq, double horizon_s,
 			       struct joint_piece *out)
 {
 	struct extrude_sum sum = { .parts = 0 };
+	double limit;
 
+	if (extrude_plain(ex)) {
+		ex->plain = true;
+		return extrude_next_plain(ex, tq, horizon_s, out);
+	}
+	if (ex->plain)
+		extrude_leave_plain(ex);
+	if (ex->at > EXTRUDE_SUM_HALVES * ex->wide_s)
+		extrude_sum(ex);
+	limit = extrude_limit(ex, horizon_s);
 	for (;;) {
-		enum joint_result r = JOINT_PIECE;
+		if (ex->at >= ex->until) {
+			enum joint_result r = JOINT_HORIZON;
 
-		if (ex->u_s >= ex->until_s) {
-			if (sum.parts && ex->u_s >= ex->end_s)
-				break; /* time goes otherwise from here on */
-			r = extrude_time_s(ex, ex->u_s) < horizon_s
-				    ? extrude_until(ex, tq, horizon_s)
-				    : JOINT_HORIZON;
+			if (ex->at >= ex->end_s - ex->epoch_s) {
+				if (sum.parts)
+					break; /* time goes otherwise from here on */
+				limit = extrude_limit(ex, horizon_s);
+			}
+			if (ex->at < limit)
+				r = extrude_until(ex, tq, limit);
+			if (r != JOINT_PIECE) {
+				if (!sum.parts)
+					return r;
+				break;
+			}
 		}
-		if (r != JOINT_PIECE && !sum.parts)
-			return r;
-		if (r != JOINT_PIECE || (sum.parts && !extrude_moves(ex)))
-			break;
 		if (!extrude_moves(ex)) {
-			ex->u_s = ex->until_s;
-			continue;
+			if (sum.parts)
+				break;
+			ex->at = ex->until;
+		} else if (!sum.parts) {
+			extrude_begin(ex, &sum);
+			if (ex->at < ex->until)
+				break;
+		} else {
+			struct extrude_later to;
+
+			/* without smoothing the speed jumps */
+			if (fabs(ex->c[1] - sum.v_end) * (ex->until - sum.at) > EXTRUDE_ERROR_STEPS ||
+			    !extrude_take(ex, &sum, ex->c, ex->at, ex->until, &to))
+				break;
+			extrude_go(ex, &to, ex->until);
 		}
-		if (!sum.parts)
-			sum = (struct extrude_sum){ .u_s = ex->u_s,
-						    .p = ex->c[0],
-						    .v = ex->c[1],
-						    .bend_min = INFINITY,
-						    .bend_max = -INFINITY,
-						    .slow = fabs(ex->c[1]) };
-		if (extrude_take(ex, &sum, out))
-			continue;
-		if (!sum.parts)
-			extrude_part(ex, out);
-		break;
+		if (ex->at >= ex->until && sum.parts && ex->tail >= ex->mixed &&
+		    !extrude_run(ex, &sum, ex->far))
+			break;
 	}
 	extrude_finish(ex, &sum, out);
 	return JOINT_PIECE;

@@ -6,6 +6,8 @@
 #ifndef RTCORE_EXTRUDE_PRIVATE_H
 #define RTCORE_EXTRUDE_PRIVATE_H
 
+#include <math.h>
+
 #include "extrude.h"
 
 /* No NaN: fmin() and fmax() would be calls. */
@@ -29,6 +31,12 @@ static inline const struct extrude_change *extrude_change(const struct extrude *
 	return &ex->changes[i & (EXTRUDE_CHANGES - 1)];
 }
 
+/* u */
+static inline double extrude_u_s(const struct extrude *ex)
+{
+	return ex->epoch_s + ex->at;
+}
+
 /* What comes next where boundaries are read. Phases that don't move it are passed over, up to limit_s:
  * beyond it, parameters may still change. False: retired. */
 bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,
@@ -40,13 +48,50 @@ void extrude_pass(struct extrude *ex, const struct trapq *tq, const struct extru
 /* Pass it, and keep what jumps there. False: no room. */
 bool extrude_read(struct extrude *ex, const struct trapq *tq, const struct extrude_boundary *b);
 
-/* The next event of the jumps at hand; INFINITY: none. */
-double extrude_event(struct extrude *ex, uint64_t *which);
+/* The event after so many of the jump, since the epoch. */
+static inline double extrude_due(const struct extrude *ex, const struct extrude_jump *j, int passed)
+{
+	return (j->at_s - ex->epoch_s) + (double)(passed - 1) * j->half_s;
+}
 
-/* The event of jump i is at u_s. */
-void extrude_apply(struct extrude *ex, uint64_t i);
+/* The next event where all windows have one width. */
+static inline double extrude_next_event(const struct extrude *ex, uint64_t *which)
+{
+	double least = ex->due[0];
 
-/* Sum the output up anew, at u_s. */
+	*which = ex->due[1] < least ? 1 : 0;
+	least = extrude_min(ex->due[1], least);
+	*which = ex->due[2] < least ? 2 : *which;
+	return extrude_min(ex->due[2], least);
+}
+
+/* What the three events of a jump do: so many times k2, k3, k4. */
+static const double extrude_times[] = { 1.0, -2.0, 1.0 };
+
+/* It has come; then the next of its kind follows. */
+static inline const struct extrude_jump *extrude_take_event(struct extrude *ex, int which)
+{
+	struct extrude_jump *j = extrude_jump(ex, ex->event[which]);
+	uint64_t i = ++ex->event[which];
+
+	j->state = which + 1;
+	ex->due[which] = i < ex->head ? extrude_due(ex, extrude_jump(ex, i), which) : INFINITY;
+	return j;
+}
+
+/* Read on up to limit_s as long as one phase follows another. */
+void extrude_read_phases(struct extrude *ex, const struct trapq *tq, double limit_s);
+
+/* The next event of the jumps at hand, since the epoch; INFINITY: none. */
+double extrude_event(const struct extrude *ex, uint64_t *which);
+
+/* That event is now. */
+void extrude_apply(struct extrude *ex, uint64_t which);
+
+/* The epoch is now; sum the output up anew. */
 void extrude_sum(struct extrude *ex);
+
+/* Smoothing begins: from the motion to its sum. */
+void extrude_leave_plain(struct extrude *ex);
 
 #endif

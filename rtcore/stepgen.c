@@ -9,8 +9,7 @@
 #include "steprun.h"
 
 #define STEPGEN_POSITION_MAX 0x1p52
-#define STEPGEN_EXTRUDE_SHARE 0.2 /* of the tolerance, at most, for an extruder's pieces */
-#define STEPGEN_EXTRUDE_SLACK 1.2
+#define STEPGEN_EXTRUDE_SHARE 0.1 /* of the tolerance, for an extruder's pieces if it is smoothed */
 
 /* floor() as arithmetic; |v| < 2^62. */
 static int64_t stepgen_floor(double v)
@@ -46,10 +45,8 @@ void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const st
 	if (!(sg->filter_s > 0.0))
 		sg->filter_s = cfg->reversal_filter_s < 0.0 ? 0.0 : STEPGEN_REVERSAL_FILTER_S;
 	sg->min_interval_s = cfg->min_interval_s > 0.0 ? cfg->min_interval_s : 0.0;
-	if (cfg->extrude) { /* what its pieces may be off */
-		cfg->extrude->error_s = fmin(EXTRUDE_ERROR_S, STEPGEN_EXTRUDE_SHARE * sg->tol_s);
-		sg->tol_s -= STEPGEN_EXTRUDE_SLACK * cfg->extrude->error_s;
-	}
+	if (cfg->extrude)
+		cfg->extrude->error_s = STEPGEN_EXTRUDE_SHARE * sg->tol_s;
 	sg->fractional = cfg->fractional;
 	sg->shift = 0;
 	stepcompress_unit(&sg->fit, 0);
@@ -81,6 +78,7 @@ static void stepgen_forget(struct stepgen *sg)
 	sg->piece_head = sg->piece_tail = 0;
 	sg->list_piece = 0;
 	sg->list_k = sg->list_at = sg->list_end = 0;
+	sg->bent = 0;
 	sg->sealed = false;
 	sg->next_s = sg->read_s = -INFINITY;
 }
@@ -94,6 +92,8 @@ void stepgen_resync(struct stepgen *sg, int64_t count)
 	else
 		joint_skip(&sg->joint, sg->tq);
 	sg->offset = stepgen_joint_end(sg) - (double)count;
+	if (!sg->kinematic && sg->joint.extrude)
+		sg->joint.extrude->offset = sg->offset;
 	sg->count = sg->made = count;
 	stepgen_forget(sg);
 	sg->has_last = false;
@@ -110,6 +110,19 @@ void stepgen_set_weights(struct stepgen *sg, const double weight[MOVE_AXES])
 	sg->offset += joint_end(&sg->joint, sg->tq) - before;
 	sg->made = sg->count;
 	stepgen_forget(sg);
+}
+
+/* The next pieces are no approximations. */
+static bool stepgen_exact(const struct stepgen *sg)
+{
+	return sg->kinematic || !sg->joint.extrude || extrude_plain(sg->joint.extrude);
+}
+
+double steprun_tol_s(const struct stepgen *sg)
+{
+	if (stepgen_exact(sg) && (int32_t)(sg->bent - sg->piece_tail) <= 0)
+		return sg->tol_s;
+	return sg->tol_s - sg->joint.extrude->error_s;
 }
 
 /* Leave out the last step of the last piece and the first of this one, which goes back over the same
@@ -202,6 +215,7 @@ enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s)
 		return STEPRUN_FULL;
 	sg->changed = false;
 	while (!sg->changed && !sg->error) {
+		bool exact = stepgen_exact(sg);
 		struct joint_piece q;
 
 		switch (sg->kinematic ? kinjoint_next(&sg->kinjoint, sg->tq, horizon_s, &q)
@@ -224,6 +238,7 @@ enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s)
 			return STEPRUN_DRAINED;
 		}
 		stepgen_split(sg, &q);
+		sg->bent = exact ? sg->bent : sg->piece_head;
 	}
 	/* Behind an error there is nothing: who pulls until it ends must see one. */
 	return sg->error ? STEPRUN_DRAINED : STEPRUN_PULLED;

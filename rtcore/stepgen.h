@@ -103,6 +103,7 @@ struct stepgen {
 	double last_s; /* exact time of the last step handed out */
 	uint64_t last_clock;
 	uint32_t piece_head, piece_tail;
+	uint32_t bent;       /* an extruder's pieces before this one may be off by its error_s */
 	uint32_t list_piece; /* the list goes on in this piece ... */
 	int32_t list_k;      /* ... with this number */
 	int32_t list_at, list_end, list_dir;

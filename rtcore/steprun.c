@@ -48,7 +48,7 @@ static bool steprun_begin(struct stepgen *sg, struct steprun *w, const struct cl
 
 	w->freq_hz = map->freq_hz;
 	w->rounding = steprun_rounding(map->freq_hz);
-	w->tol = sg->tol_s * map->freq_hz - w->rounding;
+	w->tol = steprun_tol_s(sg) * map->freq_hz - w->rounding;
 	w->slack = w->rounding;
 	w->least = steprun_max(1.0, sg->min_interval_s * map->freq_hz);
 	w->base_clock = sg->last_clock;

@@ -38,6 +38,9 @@ static inline double steprun_time_s(const struct stepgen_piece *p, int32_t k)
 /* Append the next pieces of the joint that start before horizon_s. May cancel the last step. */
 enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s);
 
+/* What is left of the tolerance for runs: all of it if the pieces at hand and to come are exact. */
+double steprun_tol_s(const struct stepgen *sg);
+
 enum {
 	STEPRUN_LEAST = 16, /* steps that are worth listing together */
 	STEPRUN_LISTED = 9, /* longest stride for which all steps are listed */
