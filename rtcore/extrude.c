@@ -200,27 +200,37 @@ bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,
 	return true;
 }
 
-/* From at_s on in phase i, with the parameters in force. */
-static inline void extrude_enter(struct extrude *ex, const struct trapq *tq, uint64_t i,
-				 double at_s, double y)
+/* The motion of a phase that it follows, with the parameters in force. */
+static inline struct extrude_motion extrude_motion(const struct extrude *ex,
+						   const struct trapq_phase *ph)
+{
+	const struct extrude_param *param = &extrude_change(ex, ex->change)->param;
+	double rate = ex->weight * ph->dir[AXIS_E];
+	bool advance = ph->dir[AXIS_E] > 0.0 && (ph->dir[AXIS_X] != 0.0 || ph->dir[AXIS_Y] != 0.0);
+
+	return (struct extrude_motion){ .start_s = ph->start_s,
+					.y = ex->weight * ph->pos_mm[AXIS_E] - ex->shift,
+					.v = rate * ph->v_mm_s,
+					.ah = 0.5 * rate * ph->a_mm_s2,
+					.advance_s = advance ? param->advance_s : 0.0,
+					.half_s = param->half_s };
+}
+
+/* From at_s on in phase i, where it is at y. */
+static void extrude_enter(struct extrude *ex, const struct trapq *tq, uint64_t i, double at_s,
+			  double y)
 {
 	const struct trapq_phase *ph = &tq->phases[i & tq->mask];
-	const struct extrude_param *param = &extrude_change(ex, ex->change)->param;
-	double rate = ex->weight * ph->dir[AXIS_E], t = at_s - ph->start_s;
-	double dist = (ph->v_mm_s + 0.5 * ph->a_mm_s2 * t) * t;
 
-	if (!ex->joined)
-		ex->shift = ex->weight * ph->pos_mm[AXIS_E] + rate * dist - y;
+	if (!ex->joined) {
+		double t = at_s - ph->start_s;
+		double dist = (ph->v_mm_s + 0.5 * ph->a_mm_s2 * t) * t;
+
+		ex->shift = ex->weight * (ph->pos_mm[AXIS_E] + ph->dir[AXIS_E] * dist) - y;
+	}
 	ex->joined = ex->moving = true;
 	ex->cursor = i + 1;
-	ex->now.start_s = ph->start_s;
-	ex->now.y = ex->weight * ph->pos_mm[AXIS_E] - ex->shift;
-	ex->now.v = rate * ph->v_mm_s;
-	ex->now.ah = 0.5 * rate * ph->a_mm_s2;
-	ex->now.advance_s = ph->dir[AXIS_E] > 0.0 &&
-					    (ph->dir[AXIS_X] != 0.0 || ph->dir[AXIS_Y] != 0.0)
-				    ? param->advance_s
-				    : 0.0;
+	ex->now = extrude_motion(ex, ph);
 }
 
 /* Pass the boundary: what it is in from there on. */
@@ -277,68 +287,86 @@ static void extrude_see_events(struct extrude *ex)
 			i++;
 		ex->event[k] = i;
 		ex->due[k] = i < ex->head ? extrude_due(ex, extrude_jump(ex, i), k) : INFINITY;
+		i++;
+		ex->then[k] = i < ex->head ? extrude_due(ex, extrude_jump(ex, i), k) : INFINITY;
 	}
 }
 
-/* What jumps where the motion was this before, at_s. There is room. */
-static inline void extrude_keep(struct extrude *ex, const struct extrude_motion *old, double at_s,
-				bool change)
+/* Keep what jumps at_s, from the motion before to the one after, smoothed by half_s. There is room. */
+static inline struct extrude_jump *extrude_keep(struct extrude *ex, double at_s,
+						const struct extrude_motion *old,
+						const struct extrude_motion *now, double half_s)
 {
 	struct extrude_jump *j = extrude_jump(ex, ex->head);
-	double v0 = extrude_v(old, at_s), v1 = extrude_v(&ex->now, at_s);
-	double w0 = old->half_s, w1 = ex->now.half_s, w = w1 > w0 ? w1 : w0;
+	double v0 = extrude_v(old, at_s), v1 = extrude_v(now, at_s);
+	double per = half_s > 0.0 ? 1.0 / (half_s * half_s) : 0.0;
 
-	if (change && w < EXTRUDE_HALF_MIN_S)
-		w = EXTRUDE_HALF_MIN_S;
 	j->at_s = at_s;
-	j->half_s = w;
-	ex->busy_s = extrude_max(ex->busy_s, at_s + w);
-	j->j1 = (v1 + 2.0 * ex->now.advance_s * ex->now.ah) - (v0 + 2.0 * old->advance_s * old->ah);
-	j->j2 = ex->now.ah - old->ah;
-	j->j0 = ex->now.advance_s * v1 - old->advance_s * v0;
-	if (w != w0 || w != w1)
-		j->j0 += (w1 * w1 * ex->now.ah - w0 * w0 * old->ah - w * w * j->j2) / 6.0;
+	j->half_s = half_s;
+	ex->busy_s = extrude_max(ex->busy_s, at_s + half_s);
+	j->j0 = now->advance_s * v1 - old->advance_s * v0;
+	j->j1 = (v1 + 2.0 * now->advance_s * now->ah) - (v0 + 2.0 * old->advance_s * old->ah);
+	j->j2 = now->ah - old->ah;
+	if (old->half_s != half_s || now->half_s != half_s)
+		j->j0 += (now->half_s * now->half_s * now->ah -
+			  old->half_s * old->half_s * old->ah - half_s * half_s * j->j2) /
+			 6.0;
+	j->k2 = j->j0 * per * (1.0 / 2.0);
+	j->k3 = j->j1 * per * (1.0 / 6.0);
+	j->k4 = j->j2 * per * (1.0 / 12.0);
 	j->state = 0;
-	w = w > 0.0 ? 1.0 / (w * w) : 0.0;
-	j->k2 = j->j0 * w * (1.0 / 2.0);
-	j->k3 = j->j1 * w * (1.0 / 6.0);
-	j->k4 = j->j2 * w * (1.0 / 12.0);
-	j->after = ex->now;
-	if (j->half_s == 0.0 ||
-	    (ex->head > ex->tail && extrude_jump(ex, ex->head - 1)->half_s != j->half_s))
-		ex->mixed = ex->head + 1;
-	for (int k = 0; k < 3; k++)
+	j->after = *now;
+	for (int k = 0; k < 3; k++) {
 		if (ex->event[k] == ex->head)
 			ex->due[k] = extrude_due(ex, j, k);
+		else if (ex->event[k] + 1 == ex->head)
+			ex->then[k] = extrude_due(ex, j, k);
+	}
 	ex->head++;
+	return j;
 }
 
 bool extrude_read(struct extrude *ex, const struct trapq *tq, const struct extrude_boundary *b)
 {
 	const struct extrude_motion old = ex->now;
+	double half_s;
 
 	if (ex->head - ex->tail == EXTRUDE_JUMPS - 1)
 		return false;
 	extrude_pass(ex, tq, b);
-	extrude_keep(ex, &old, b->at_s, b->change);
+	half_s = extrude_max(old.half_s, ex->now.half_s);
+	if (b->change)
+		half_s = extrude_max(half_s, EXTRUDE_HALF_MIN_S);
+	if (half_s == 0.0 ||
+	    (ex->head > ex->tail && extrude_jump(ex, ex->head - 1)->half_s != half_s))
+		ex->mixed = ex->head + 1;
+	extrude_keep(ex, b->at_s, &old, &ex->now, half_s);
 	return true;
 }
 
 void extrude_read_phases(struct extrude *ex, const struct trapq *tq, double limit_s)
 {
+	const struct extrude_motion *old = &ex->now;
+	double half_s = old->half_s;
+
 	if (!ex->moving || ex->change + 1 != ex->change_head || ex->cursor <= tq->tail)
+		return;
+	if (half_s == 0.0 || ex->head == ex->tail ||
+	    extrude_jump(ex, ex->head - 1)->half_s != half_s)
 		return;
 	while (ex->cursor < tq->head && ex->head - ex->tail < EXTRUDE_JUMPS - 1) {
 		const struct trapq_phase *ph = &tq->phases[(ex->cursor - 1) & tq->mask];
 		const struct trapq_phase *next = &tq->phases[ex->cursor & tq->mask];
-		const struct extrude_motion old = ex->now;
+		struct extrude_motion now;
 
 		if (next->start_s > limit_s || !extrude_follows(ex, next) ||
 		    next->start_s - (ph->start_s + ph->dur_s) >= EXTRUDE_TOUCH_S)
 			break;
-		extrude_enter(ex, tq, ex->cursor, next->start_s, ex->now.y);
-		extrude_keep(ex, &old, next->start_s, false);
+		now = extrude_motion(ex, next);
+		old = &extrude_keep(ex, next->start_s, old, &now, half_s)->after;
+		ex->cursor++;
 	}
+	ex->now = *old;
 }
 
 double extrude_event(const struct extrude *ex, uint64_t *which)
@@ -443,7 +471,7 @@ void extrude_apply(struct extrude *ex, uint64_t which)
 	if (ex->tail < ex->mixed) {
 		extrude_apply_mixed(ex, which);
 	} else {
-		const struct extrude_jump *j = extrude_take_event(ex, (int)which);
+		const struct extrude_jump *j = extrude_take_event(ex, which);
 		double times = extrude_times[which];
 
 		ex->c[2] += times * j->k2;

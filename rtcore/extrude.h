@@ -88,9 +88,9 @@ struct extrude {
 	/* jumps whose window is not over, and behind them the motion from the last complete one on */
 	uint64_t head, tail;
 	uint64_t mixed; /* below this number half_s differs: look at all of them */
-	/* else, of the first, second and third events of jumps: whose is next, and when */
+	/* else, of the first, second and third events of jumps: whose is next, when, and when the one after it */
 	uint64_t event[3];
-	double due[3];
+	double due[3], then[3];
 	/* the output: c0 + c1 t + …, t since at, up to until; these and due count from epoch_s on */
 	double epoch_s;
 	double at, until;

@@ -64,7 +64,7 @@ static double extrude_limit(struct extrude *ex, double horizon_s)
 struct extrude_sum {
 	double at, p, v, v_end;
 	double lo, hi;
-	int32_t parts;
+	bool begun;
 };
 
 /* The output some time later. */
@@ -72,14 +72,17 @@ struct extrude_later {
 	double p, v, c2, c3;
 };
 
+/* (Taylor's shift, by repeated division) */
 static inline struct extrude_later extrude_later(const double c[5], double t)
 {
-	double c3 = c[3] * t, c4 = c[4] * t * t;
+	double x = c[4] * t, y = c[3] + x, z = c[2] + y * t, w = c[1] + z * t, p = c[0] + w * t;
 
-	return (struct extrude_later){ .p = c[0] + (c[1] + (c[2] + c3 + c4) * t) * t,
-				       .v = c[1] + (2.0 * c[2] + 3.0 * c3 + 4.0 * c4) * t,
-				       .c2 = c[2] + 3.0 * c3 + 6.0 * c4,
-				       .c3 = c[3] + 4.0 * c[4] * t };
+	y += x;
+	z += y * t;
+	w += z * t;
+	y += x;
+	z += y * t;
+	return (struct extrude_later){ .p = p, .v = w, .c2 = z, .c3 = y + x };
 }
 
 /* Go on to there. */
@@ -180,7 +183,7 @@ static inline void extrude_begin(struct extrude *ex, struct extrude_sum *sum)
 	sum->at = ex->at;
 	sum->p = ex->c[0];
 	sum->v = ex->c[1];
-	sum->parts = 1;
+	sum->begun = true;
 	error = extrude_first(ex, sum, t, &to, &room);
 	if (error > room) /* as far as it may be off where a step is half a step farther */
 		aim = ex->error_s * sqrt(sum->v * sum->v + fabs(ex->c[2]));
@@ -195,55 +198,76 @@ static inline void extrude_begin(struct extrude *ex, struct extrude_sum *sum)
 	sum->v_end = to.v;
 }
 
-/* Add all up to `until` to the quadratic, if that stays as near as it has to. */
-static inline bool extrude_take(const struct extrude *ex, struct extrude_sum *sum,
-				const double c[5], double at, double until, struct extrude_later *to)
+/* Whether the quadratic can stand for several parts up to there. */
+__attribute__((noinline)) static bool extrude_near(const struct extrude *ex,
+						   const struct extrude_sum *sum,
+						   const struct extrude_later *to, double all,
+						   double lo, double hi)
 {
-	double t = until - at, all = until - sum->at, b0 = 2.0 * c[2], b1, lo, hi, error, bulge;
+	double error = (hi - lo) * all * all * (1.0 / 32.0);
 
-	*to = extrude_later(c, t);
-	b1 = 2.0 * to->c2;
-	bulge = 3.0 * fabs(c[4]) * t * t;
-	lo = extrude_min(sum->lo, extrude_min(b0, b1) - bulge);
-	hi = extrude_max(sum->hi, extrude_max(b0, b1) + bulge);
-	error = (hi - lo) * all * all * (1.0 / 32.0);
-	if (error > extrude_room(ex, sum, to, all, lo, hi, error))
+	return error <= extrude_room(ex, sum, to, all, lo, hi, error);
+}
+
+/* Add all up to `until` to the quadratic, if that stays as near as it has to. */
+static bool extrude_take(struct extrude *ex, struct extrude_sum *sum)
+{
+	double t = ex->until - ex->at, all = ex->until - sum->at, *c = ex->c;
+	double bulge = 3.0 * fabs(c[4]) * t * t;
+	struct extrude_later to = extrude_later(c, t);
+	double lo = extrude_min(sum->lo, 2.0 * extrude_min(c[2], to.c2) - bulge);
+	double hi = extrude_max(sum->hi, 2.0 * extrude_max(c[2], to.c2) + bulge);
+
+	/* without smoothing the speed jumps */
+	if (fabs(c[1] - sum->v_end) * all > EXTRUDE_ERROR_STEPS ||
+	    !extrude_near(ex, sum, &to, all, lo, hi))
 		return false;
 	sum->lo = lo;
 	sum->hi = hi;
-	sum->v_end = to->v;
+	sum->v_end = to.v;
+	extrude_go(ex, &to, ex->until);
 	return true;
 }
 
 /* Pass events, all windows being of one width, as long as the quadratic can stand for what is between them.
  * False: it can't. */
-static bool extrude_run(struct extrude *ex, struct extrude_sum *sum, double far)
+static bool extrude_run(struct extrude *ex, struct extrude_sum *sum)
 {
+	const double far = ex->far, error_s = ex->error_s, up = sum->v < 0.0 ? -1.0 : 1.0;
+	const double v0 = up * sum->v;
 	double c[5] = { ex->c[0], ex->c[1], ex->c[2], ex->c[3], ex->c[4] }, at = ex->at;
+	double lo = 0.5 * sum->lo, hi = 0.5 * sum->hi, v_end = sum->v_end; /* as c2 */
 	bool fits = true;
 
 	while (ex->head - ex->event[2] > 1) { /* (more happens when the last one is complete) */
 		const struct extrude_jump *j;
 		uint64_t which;
-		double due = extrude_next_event(ex, &which);
+		double due = extrude_next_event(ex, &which), t = due - at;
 
 		if (due > far)
 			break;
-		if (due > at + EXTRUDE_TOUCH) {
-			struct extrude_later to;
+		if (t > EXTRUDE_TOUCH) {
+			struct extrude_later to = extrude_later(c, t);
+			double all = due - sum->at, bulge = 1.5 * fabs(c[4]) * t * t;
+			double l = extrude_min(lo, extrude_min(c[2], to.c2) - bulge);
+			double h = extrude_max(hi, extrude_max(c[2], to.c2) + bulge);
+			double error = (h - l) * all, slow = extrude_min(v0, up * to.v);
 
-			if (!extrude_take(ex, sum, c, at, due, &to)) {
+			if (error * all > 16.0 * error_s * (slow - 0.5 * error) &&
+			    !extrude_near(ex, sum, &to, all, 2.0 * l, 2.0 * h)) {
 				ex->until = due;
 				fits = false;
 				break;
 			}
+			lo = l;
+			hi = h;
 			c[0] = to.p;
-			c[1] = to.v;
+			c[1] = v_end = to.v;
 			c[2] = to.c2;
 			c[3] = to.c3;
 			at = due;
 		}
-		j = extrude_take_event(ex, (int)which);
+		j = extrude_take_event(ex, which);
 		c[2] += extrude_times[which] * j->k2;
 		c[3] += extrude_times[which] * j->k3;
 		c[4] += extrude_times[which] * j->k4;
@@ -252,6 +276,9 @@ static bool extrude_run(struct extrude *ex, struct extrude_sum *sum, double far)
 		ex->c[i] = c[i];
 	ex->at = at;
 	ex->tail = ex->event[2];
+	sum->lo = 2.0 * lo;
+	sum->hi = 2.0 * hi;
+	sum->v_end = v_end;
 	return fits;
 }
 
@@ -375,7 +402,7 @@ static enum joint_result extrude_next_plain(struct extrude *ex, const struct tra
 enum joint_result extrude_next(struct extrude *ex, const struct trapq *tq, double horizon_s,
 			       struct joint_piece *out)
 {
-	struct extrude_sum sum = { .parts = 0 };
+	struct extrude_sum sum = { .begun = false };
 	double limit;
 
 	if (extrude_plain(ex)) {
@@ -392,37 +419,31 @@ enum joint_result extrude_next(struct extrude *ex, const struct trapq *tq, doubl
 			enum joint_result r = JOINT_HORIZON;
 
 			if (ex->at >= ex->end_s - ex->epoch_s) {
-				if (sum.parts)
+				if (sum.begun)
 					break; /* time goes otherwise from here on */
 				limit = extrude_limit(ex, horizon_s);
 			}
 			if (ex->at < limit)
 				r = extrude_until(ex, tq, limit);
 			if (r != JOINT_PIECE) {
-				if (!sum.parts)
+				if (!sum.begun)
 					return r;
 				break;
 			}
 		}
 		if (!extrude_moves(ex)) {
-			if (sum.parts)
+			if (sum.begun)
 				break;
 			ex->at = ex->until;
-		} else if (!sum.parts) {
+		} else if (!sum.begun) {
 			extrude_begin(ex, &sum);
 			if (ex->at < ex->until)
 				break;
-		} else {
-			struct extrude_later to;
-
-			/* without smoothing the speed jumps */
-			if (fabs(ex->c[1] - sum.v_end) * (ex->until - sum.at) > EXTRUDE_ERROR_STEPS ||
-			    !extrude_take(ex, &sum, ex->c, ex->at, ex->until, &to))
-				break;
-			extrude_go(ex, &to, ex->until);
+		} else if (!extrude_take(ex, &sum)) {
+			break;
 		}
-		if (ex->at >= ex->until && sum.parts && ex->tail >= ex->mixed &&
-		    !extrude_run(ex, &sum, ex->far))
+		if (ex->at >= ex->until && sum.begun && ex->tail >= ex->mixed &&
+		    !extrude_run(ex, &sum))
 			break;
 	}
 	extrude_finish(ex, &sum, out);

@@ -54,28 +54,28 @@ static inline double extrude_due(const struct extrude *ex, const struct extrude_
 	return (j->at_s - ex->epoch_s) + (double)(passed - 1) * j->half_s;
 }
 
-/* The next event where all windows have one width. */
+/* The next event where all windows have one width. (Any may be next: no branches.) */
 static inline double extrude_next_event(const struct extrude *ex, uint64_t *which)
 {
-	double least = ex->due[0];
+	double least = extrude_min(extrude_min(ex->due[0], ex->due[1]), ex->due[2]);
+	uint64_t second = ex->due[1] <= least, third = ex->due[2] <= least;
 
-	*which = ex->due[1] < least ? 1 : 0;
-	least = extrude_min(ex->due[1], least);
-	*which = ex->due[2] < least ? 2 : *which;
-	return extrude_min(ex->due[2], least);
+	*which = 2 * third + (second & ~third);
+	return least;
 }
 
 /* What the three events of a jump do: so many times k2, k3, k4. */
 static const double extrude_times[] = { 1.0, -2.0, 1.0 };
 
-/* It has come; then the next of its kind follows. */
-static inline const struct extrude_jump *extrude_take_event(struct extrude *ex, int which)
+/* The jump whose event it is; the next of the kind follows. */
+static inline const struct extrude_jump *extrude_take_event(struct extrude *ex, uint64_t which)
 {
 	struct extrude_jump *j = extrude_jump(ex, ex->event[which]);
-	uint64_t i = ++ex->event[which];
+	uint64_t i = ++ex->event[which] + 1;
 
-	j->state = which + 1;
-	ex->due[which] = i < ex->head ? extrude_due(ex, extrude_jump(ex, i), which) : INFINITY;
+	j->state = (int32_t)which + 1;
+	ex->due[which] = ex->then[which];
+	ex->then[which] = i < ex->head ? extrude_due(ex, extrude_jump(ex, i), (int)which) : INFINITY;
 	return j;
 }
 
