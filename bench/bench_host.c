@@ -5,7 +5,9 @@
  * the project's own demo file. Each case runs RUNS times in a process of its own; CPU time is the
  * process', so other jobs count little. The column "ref" is the reference host's CPU time for the
  * same case, where there is one (another machine: see the ratio to the bare arithmetic that
- * bench_motion prints for what this machine is worth). "+rec": with the flight recorder.
+ * bench_motion prints for what this machine is worth). "+rec": with the flight recorder. "+mzv+pa": with
+ * input shapers MZV at 50.6 and 41.8 Hz and a pressure advance of 0.04 s smoothed over 0.04 s; "+lim": the file
+ * has a SET_VELOCITY_LIMIT before every second move, with SQUARE_CORNER_VELOCITY 5, 7, 9, 15, 20 in turn.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "daemon/fifo.h"
 #include "daemon/gcode/gcode_line.h"
@@ -30,17 +33,34 @@ static const char *const micro128[] = {
 	"-o", "stepper_z.microsteps=128", "-o", "extruder.microsteps=128",
 };
 
+static const char *const smooth[] = {
+	"-o", "input_shaper.shaper_type=mzv",
+	"-o", "input_shaper.shaper_freq_x=50.6",
+	"-o", "input_shaper.shaper_freq_y=41.8",
+	"-o", "extruder.pressure_advance=0.04",
+	"-o", "extruder.pressure_advance_smooth_time=0.04",
+};
+
 struct host_case {
-	const char *config;
+	const char *config, *name;
 	int microsteps;
 	double reference_s; /* of benchy_fast; 0: none */
 	bool recorder;      /* with the flight recorder */
+	bool smooth;        /* shaped, with pressure advance */
+	bool limits;        /* changed before every second move */
 };
 
 static const struct host_case cases[] = {
-	{ "etc/sim-cartesian.cfg", 16, 3.27, false }, { "etc/sim-cartesian.cfg", 128, 6.96, false },
-	{ "etc/sim-corexy.cfg", 16, 0, false },       { "etc/sim-corexy.cfg", 16, 0, true },
-	{ "etc/sim-corexy.cfg", 128, 0, false },      { "etc/sim-corexy.cfg", 128, 0, true },
+	{ "etc/sim-cartesian.cfg", "cartesian", 16, 3.27, false, false, false },
+	{ "etc/sim-cartesian.cfg", "cartesian", 128, 6.96, false, false, false },
+	{ "etc/sim-corexy.cfg", "corexy", 16, 0, false, false, false },
+	{ "etc/sim-corexy.cfg", "corexy+rec", 16, 0, true, false, false },
+	{ "etc/sim-corexy.cfg", "corexy", 128, 0, false, false, false },
+	{ "etc/sim-corexy.cfg", "corexy+rec", 128, 0, true, false, false },
+	{ "etc/sim-corexy.cfg", "corexy+mzv+pa", 16, 5.36, false, true, false },
+	{ "etc/sim-corexy.cfg", "corexy+mzv+pa+lim", 16, 0, false, true, true },
+	{ "etc/sim-corexy.cfg", "corexy+mzv+pa", 128, 16.5, false, true, false },
+	{ "etc/sim-corexy.cfg", "corexy+mzv+pa+lim", 128, 0, false, true, true },
 };
 
 struct figures {
@@ -81,6 +101,8 @@ static bool run_once(const char *stepd, const struct host_case *c, const char *f
 
 	for (size_t i = 0; c->microsteps == 128 && i < sizeof(micro128) / sizeof(micro128[0]); i++)
 		argv[n++] = micro128[i];
+	for (size_t i = 0; c->smooth && i < sizeof(smooth) / sizeof(smooth[0]); i++)
+		argv[n++] = smooth[i];
 	argv[n++] = file;
 	argv[n] = NULL;
 	if (pipe(pipes) < 0)
@@ -114,23 +136,52 @@ static bool run_once(const char *stepd, const struct host_case *c, const char *f
 	return true;
 }
 
+/* The file with other limits before every second move. */
+static bool write_limits(const char *file, const char *to)
+{
+	static const int corner_mm_s[] = { 5, 7, 9, 15, 20 };
+	gzFile in = gzopen(file, "rb");
+	FILE *out = fopen(to, "w");
+	char line[4096];
+	int moves_n = 0;
+	bool ok = in && out;
+
+	while (ok && gzgets(in, line, sizeof(line))) {
+		bool move = !strncmp(line, "G1 ", 3) || !strncmp(line, "G0 ", 3);
+
+		if (move && moves_n++ % 2)
+			fprintf(out, "SET_VELOCITY_LIMIT SQUARE_CORNER_VELOCITY=%d\n",
+				corner_mm_s[moves_n / 2 % 5]);
+		ok = fputs(line, out) >= 0;
+	}
+	if (in)
+		gzclose(in);
+	return (!out || fclose(out) == 0) && ok;
+}
+
 static bool bench_case(const char *stepd, const struct host_case *c, const char *file)
 {
 	double cpu_s[RUNS];
 	struct figures f = { 0 };
-	bool benchy = strstr(file, "benchy_fast") != NULL;
+	bool benchy = strstr(file, "benchy_fast") != NULL, ok = true;
+	char limits[64];
 
-	for (int i = 0; i < RUNS; i++) {
-		if (!run_once(stepd, c, file, &f)) {
-			printf("%s %s: stepd batch failed\n", c->config, file);
-			return false;
-		}
+	snprintf(limits, sizeof(limits), "/dev/shm/stepd-bench-%d.gcode", (int)getpid());
+	if (c->limits)
+		ok = write_limits(file, limits);
+	for (int i = 0; i < RUNS && ok; i++) {
+		ok = run_once(stepd, c, c->limits ? limits : file, &f);
 		cpu_s[i] = f.cpu_s;
 	}
+	if (c->limits)
+		unlink(limits);
+	if (!ok) {
+		printf("%s %s: stepd batch failed\n", c->name, file);
+		return false;
+	}
 	qsort(cpu_s, RUNS, sizeof(cpu_s[0]), by_value);
-	printf("%-9.9s%s %4d  %6.3f %6.3f %6.3f",
-	       strstr(c->config, "corexy") ? "corexy" : "cartesian", c->recorder ? "+rec" : "    ",
-	       c->microsteps, cpu_s[RUNS / 2], cpu_s[RUNS - 1], cpu_s[0]);
+	printf("%-17s %4d  %6.3f %6.3f %6.3f", c->name, c->microsteps, cpu_s[RUNS / 2],
+	       cpu_s[RUNS - 1], cpu_s[0]);
 	if (benchy && c->reference_s > 0)
 		printf("  %5.2f %5.1f x", c->reference_s, c->reference_s / cpu_s[RUNS / 2]);
 	else
@@ -256,7 +307,7 @@ int main(int argc, char **argv)
 		printf("there is no %s; set STEPD_BUILD\n", stepd);
 		return 1;
 	}
-	printf("kinemat.      micr   CPU s    max    min    ref   faster   x real  ns/step  cmd/1k   B/step"
+	printf("kinematics        micr   CPU s    max    min    ref   faster   x real  ns/step  cmd/1k   B/step"
 	       "     MiB\n");
 	for (int i = 0; i < (argc > 1 ? argc - 1 : 2); i++) {
 		const char *file = argc > 1 ? argv[1 + i] : standard[i];
