@@ -8,6 +8,8 @@
 
 #include "steprun.h"
 
+enum { STEPGEN_TOGETHER = 8 }; /* pieces of a joint are pulled so many at a time */
+
 #define STEPGEN_POSITION_MAX 0x1p52
 #define STEPGEN_EXTRUDE_SHARE 0.1 /* of the tolerance, for an extruder's pieces if it is smoothed */
 
@@ -149,43 +151,60 @@ static void stepgen_filter(struct stepgen *sg, struct stepgen_piece *p)
 	sg->changed = true;
 }
 
-/* One direction only; p and p_end less the offset. */
-static void stepgen_add(struct stepgen *sg, const struct joint_piece *q, double sum_v)
+/* A piece that turns back: it may lose its first step, and the one before it its last. */
+static void stepgen_turn(struct stepgen *sg, struct stepgen_piece *p)
 {
-	struct stepgen_piece p = { .start_s = q->start_s, .dur_s = q->dur_s };
+	struct stepgen_piece turned = *p;
+
+	stepgen_filter(sg, &turned);
+	if (turned.steps == 0)
+		return;
+	*steprun_piece(sg, sg->piece_head) = turned;
+	sg->piece_head++;
+	sg->sealed = false;
+}
+
+/* One direction only; p and p_end less the offset. (Whether there is a step in it, nobody can foretell: no
+ * branch for that.) */
+static inline void stepgen_add(struct stepgen *sg, const struct joint_piece *q, double sum_v)
+{
+	struct stepgen_piece *p = steprun_piece(sg, sg->piece_head);
+	bool turns = sg->piece_head != sg->piece_tail;
+	double made = (double)sg->made, x0, v;
 	int64_t steps;
 
 	if (sum_v > 0.0) {
 		steps = stepgen_floor(q->p_end + 0.5) - sg->made;
-		p.x0 = ((double)sg->made + 0.5) - q->p;
-		p.v = q->v;
-		p.a = q->a;
-		p.dir = 1;
+		x0 = (made + 0.5) - q->p;
+		v = q->v;
+		p->a = q->a;
+		p->dir = 1;
 	} else {
 		steps = sg->made + stepgen_floor(0.5 - q->p_end);
-		p.x0 = q->p - ((double)sg->made - 0.5);
-		p.v = -q->v;
-		p.a = -q->a;
-		p.dir = -1;
+		x0 = q->p - (made - 0.5);
+		v = -q->v;
+		p->a = -q->a;
+		p->dir = -1;
 	}
-	if (steps <= 0)
-		return;
 	if (steps > INT32_MAX) {
 		sg->error = STEPGEN_RANGE;
 		return;
 	}
-	p.x0 = p.x0 > 0.0 ? p.x0 : 0.0;
-	p.v = p.v > 0.0 ? p.v : 0.0;
-	p.steps = (int32_t)steps;
-	sg->made += p.dir > 0 ? steps : -steps;
-	if (sg->piece_head != sg->piece_tail)
-		stepgen_filter(sg, &p);
-	if (p.steps == 0)
+	steps = steps > 0 ? steps : 0;
+	p->start_s = q->start_s;
+	p->dur_s = q->dur_s;
+	p->x0 = x0 > 0.0 ? x0 : 0.0;
+	p->v = v > 0.0 ? v : 0.0;
+	p->steps = (int32_t)steps;
+	p->first = 0;
+	sg->made += p->dir > 0 ? steps : -steps;
+	sg->changed |= steps > 0;
+	if (turns & (steps > 0) & (steprun_piece(sg, sg->piece_head - 1)->dir != p->dir)) {
+		stepgen_turn(sg, p);
 		return;
-	*steprun_piece(sg, sg->piece_head) = p;
-	sg->piece_head++;
-	sg->sealed = false;
-	sg->changed = true;
+	}
+	sg->piece_head += steps > 0;
+	sg->sealed &= steps == 0;
 }
 
 static void stepgen_split(struct stepgen *sg, struct joint_piece *q)
@@ -211,21 +230,25 @@ static void stepgen_split(struct stepgen *sg, struct joint_piece *q)
 
 enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s)
 {
-	if (sg->piece_head - sg->piece_tail > STEPGEN_PIECES - 2)
-		return STEPRUN_FULL;
+	enum steprun_pull end = STEPRUN_FULL;
+
 	sg->changed = false;
-	while (!sg->changed && !sg->error) {
+	for (int n = 0; n < STEPGEN_TOGETHER || !sg->changed; n++) {
 		bool exact = stepgen_exact(sg);
 		struct joint_piece q;
 
+		if (sg->piece_head - sg->piece_tail > STEPGEN_PIECES - 2)
+			break;
 		switch (sg->kinematic ? kinjoint_next(&sg->kinjoint, sg->tq, horizon_s, &q)
 				      : joint_next(&sg->joint, sg->tq, horizon_s, &q)) {
 		case JOINT_PIECE:
 			break;
 		case JOINT_DRAINED:
-			return STEPRUN_DRAINED;
+			end = STEPRUN_DRAINED;
+			goto ended;
 		case JOINT_HORIZON:
-			return STEPRUN_HORIZON;
+			end = STEPRUN_HORIZON;
+			goto ended;
 		case JOINT_LOST:
 			sg->error = STEPGEN_LOST;
 			return STEPRUN_DRAINED;
@@ -233,15 +256,17 @@ enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s)
 		sg->read_s = q.start_s + q.dur_s;
 		q.p -= sg->offset;
 		q.p_end -= sg->offset;
-		if (!(fabs(q.p) < STEPGEN_POSITION_MAX && fabs(q.p_end) < STEPGEN_POSITION_MAX)) {
+		if (!(fabs(q.p) < STEPGEN_POSITION_MAX && fabs(q.p_end) < STEPGEN_POSITION_MAX))
 			sg->error = STEPGEN_RANGE;
-			return STEPRUN_DRAINED;
-		}
-		stepgen_split(sg, &q);
+		else
+			stepgen_split(sg, &q);
 		sg->bent = exact ? sg->bent : sg->piece_head;
+		/* Behind an error there is nothing: who pulls until it ends must see one. */
+		if (sg->error)
+			return STEPRUN_DRAINED;
 	}
-	/* Behind an error there is nothing: who pulls until it ends must see one. */
-	return sg->error ? STEPRUN_DRAINED : STEPRUN_PULLED;
+ended:
+	return sg->changed ? STEPRUN_PULLED : end;
 }
 
 /* ---- motion taken back ---- */
