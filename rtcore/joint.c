@@ -21,6 +21,28 @@ static double joint_dot(const double a[MOVE_AXES], const double b[MOVE_AXES])
 	return (a[0] * b[0] + a[1] * b[1]) + (a[2] * b[2] + a[3] * b[3]);
 }
 
+/* The axis that has a weight, if there is only one; else -1. */
+static int8_t joint_only_axis(const double weight[MOVE_AXES])
+{
+	int8_t axis = -1;
+
+	for (int8_t k = 0; k < MOVE_AXES; k++) {
+		if (weight[k] != 0.0 && axis >= 0)
+			return -1;
+		axis = weight[k] != 0.0 ? k : axis;
+	}
+	return axis;
+}
+
+/* The same as joint_dot() with the weights of tap i. */
+static inline double joint_tap_dot(const struct joint *j, int32_t i, const double of[MOVE_AXES])
+{
+	const double *w = j->tap_weight[i];
+	int axis = j->tap_axis[i];
+
+	return axis >= 0 ? w[axis] * of[axis] : joint_dot(w, of);
+}
+
 static bool joint_moved_by(const struct joint *j, const struct shaper_tap *tap)
 {
 	for (int k = 0; k < MOVE_AXES; k++)
@@ -40,6 +62,7 @@ static int32_t joint_add_taps(struct joint *j, const struct shaper_set *set, int
 		j->delay_s[n] = set->tap[i].delay_s;
 		for (int k = 0; k < MOVE_AXES; k++)
 			j->tap_weight[n][k] = j->weight[k] * set->tap[i].amp[k];
+		j->tap_axis[n] = joint_only_axis(j->tap_weight[n]);
 		n++;
 	}
 	for (int32_t i = n; i < at + JOINT_HALF; i++) {
@@ -50,6 +73,7 @@ static int32_t joint_add_taps(struct joint *j, const struct shaper_set *set, int
 		return n - at;
 	for (int k = 0; k < MOVE_AXES; k++) /* a joint without weights: one tap that never moves */
 		j->tap_weight[n][k] = 0.0;
+	j->tap_axis[n] = -1;
 	j->delay_s[n] = set->delay_s;
 	return 1;
 }
@@ -108,17 +132,17 @@ static double joint_phase_end(const struct trapq *tq, uint64_t i)
  * are passed over. False: retired. */
 static bool joint_advance(struct joint *j, const struct trapq *tq, int32_t i, double t_s)
 {
-	const double *w = j->tap_weight[i], delay_s = j->delay_s[i];
+	const double delay_s = j->delay_s[i];
 
 	for (uint64_t c = j->cursor[i]; c < tq->head; c++) {
 		const struct trapq_phase *ph = &tq->phases[c & tq->mask];
-		double start_s = ph->start_s + delay_s, rate = joint_dot(w, ph->dir);
+		double start_s = ph->start_s + delay_s, rate = joint_tap_dot(j, i, ph->dir);
 
 		if (c < tq->tail)
 			return false;
 		if (fabs(rate) < JOINT_STILL)
 			continue;
-		j->tap_p[i] = joint_dot(w, ph->pos_mm);
+		j->tap_p[i] = joint_tap_dot(j, i, ph->pos_mm);
 		j->start_s[i] = ph->start_s;
 		j->cursor[i] = c;
 		if (start_s > t_s) { /* rest before it */

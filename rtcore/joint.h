@@ -52,6 +52,7 @@ struct joint {
 	double start_s[JOINT_TAPS], until_s[JOINT_TAPS];
 	double tap_p[JOINT_TAPS], tap_v[JOINT_TAPS], tap_ah[JOINT_TAPS];
 	double tap_weight[JOINT_TAPS][MOVE_AXES];
+	int8_t tap_axis[JOINT_TAPS]; /* the only one with a weight; -1: several, or none */
 	/* The same of each tap since epoch_s, the sum of them, and which of the taps move. */
 	double epoch_s;
 	int32_t sum_events;
