@@ -38,7 +38,7 @@ static void tell_phase(int i)
 {
 	struct trapq_phase ph = { .start_s = i, .dur_s = 0.1, .id = (uint32_t)i };
 
-	tell.phase(tell.ctx, &ph);
+	tell.phase(tell.ctx, -1, &ph);
 }
 
 static void tell_segment(int i)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/homing_private.h"
 #include "daemon/machine.h"
 
 /* The reasons given to trsync_trigger and friends: numbers of the host's own choice. */
@@ -25,7 +26,7 @@ enum { REASON_HIT = 1, REASON_HOST = 2, REASON_END = 3, REASON_SILENCE = 4 };
 
 enum { SAMPLES = 4 };
 
-static void finish(struct machine *m, const char *error)
+void homing_finish(struct machine *m, const char *error)
 {
 	m->homing.state = HOMING_IDLE;
 	gcode_resume(&m->gcode, error);
@@ -47,15 +48,21 @@ void homing_abort(struct machine *m, const char *reason)
 		if (m->homing.motors & 1u << i)
 			m->homed &= ~m->motor[i].axes;
 	machine_resume_motion(m, NULL);
-	finish(m, reason);
+	homing_finish(m, reason);
 }
 
-static void fail(struct machine *m, const char *what)
+void homing_fail(struct machine *m, const char *what)
 {
 	const struct kinematics_homing *step = &m->homing.step[m->homing.at];
 	char text[160], axes[MACHINE_AXES + 1];
 	int n = 0;
 
+	if (m->homing.manual.stepper) {
+		snprintf(text, sizeof(text), "manual_stepper %.60s: %s",
+			 m->homing.manual.stepper->cfg->stepper.name, what);
+		homing_abort(m, text);
+		return;
+	}
 	for (int axis = 0; axis < MACHINE_AXES; axis++)
 		if (step->axes & 1u << axis)
 			axes[n++] = "XYZ"[axis];
@@ -110,8 +117,7 @@ static void choose_motors(struct machine *m)
 		}
 }
 
-/* One trsync for each MCU of each switch, its own first. False if there are too many. */
-static bool choose_trsyncs(struct machine *m)
+bool homing_choose_trsyncs(struct machine *m)
 {
 	struct homing *h = &m->homing;
 	struct ctl_homing *w = &h->watch;
@@ -213,7 +219,7 @@ static bool arm_endstop(struct machine *m, size_t k, double at_s, double speed_m
 	struct msg_endstop_home home = { .oid = e->input->oid,
 					 .sample_ticks = (uint32_t)(SAMPLE_S * freq_hz),
 					 .sample_count = SAMPLES,
-					 .pin_value = !pin->invert,
+					 .pin_value = pin->invert == m->homing.manual.until_open,
 					 .trsync_oid = m->trsync_oid[pin->mcu][k],
 					 .trigger_reason = REASON_HIT };
 
@@ -269,9 +275,27 @@ static void go(struct machine *m)
 	if (m->now_ns < h->go_ns)
 		return;
 	h->state = HOMING_PROBE;
-	if (!move_to(m, h->home_mm,
-		     h->pass == 0 ? h->rail->homing_speed_mm_s : h->rail->second_homing_speed_mm_s))
-		fail(m, "the machine has no room for the move; try again");
+	if (h->manual.stepper ? !homing_manual_go(m)
+			      : !move_to(m, h->home_mm,
+					 h->pass == 0 ? h->rail->homing_speed_mm_s
+						      : h->rail->second_homing_speed_mm_s))
+		homing_fail(m, "the machine has no room for the move; try again");
+}
+
+void homing_approach(struct machine *m, double speed_mm_s)
+{
+	struct homing *h = &m->homing;
+
+	h->hit = false;
+	h->deadline_ns = 0;
+	h->path.speed_mm_s = 0;
+	if (!arm(m, speed_mm_s)) {
+		homing_fail(m, "the machine has no room for the move; try again");
+		return;
+	}
+	h->state = HOMING_ARMED;
+	h->go_ns = h->endstops > 1 ? m->now_ns + ARMED_NS : m->now_ns;
+	go(m);
 }
 
 static void approach(struct machine *m)
@@ -282,21 +306,15 @@ static void approach(struct machine *m)
 	double speed = h->pass == 0 ? r->homing_speed_mm_s : r->second_homing_speed_mm_s;
 	double from_mm[MOVE_AXES];
 
-	h->hit = false;
-	h->deadline_ns = 0;
-	h->path.speed_mm_s = 0;
 	/* Called this far away that the endstop comes before the end of the move. */
 	place(m, 2 * r->homing_retract_mm, from_mm);
 	for (int axis = 0; axis < MACHINE_AXES && h->pass == 0; axis++)
 		if (step->far_mm[axis] == step->far_mm[axis])
 			from_mm[axis] = step->far_mm[axis];
-	if (planner_set_position(m->planner, from_mm) < 0 || !arm(m, speed)) {
-		fail(m, "the machine has no room for the move; try again");
-		return;
-	}
-	h->state = HOMING_ARMED;
-	h->go_ns = h->endstops > 1 ? m->now_ns + ARMED_NS : m->now_ns;
-	go(m);
+	if (planner_set_position(m->planner, from_mm) < 0)
+		homing_fail(m, "the machine has no room for the move; try again");
+	else
+		homing_approach(m, speed);
 }
 
 /* Where the step leads, and from which side. */
@@ -353,19 +371,19 @@ static void next_step(struct machine *m)
 		const struct kinematics_homing *step = &h->step[h->at];
 
 		if (h->at == h->steps) {
-			finish(m, restore_duals(m, err) ? NULL : err);
+			homing_finish(m, restore_duals(m, err) ? NULL : err);
 			return;
 		}
 		h->motors = 0;
 		if (step->dual >= 0 && dual_set(m, step->dual, DUAL_PRIMARY, err) < 0) {
-			fail(m, err);
+			homing_fail(m, err);
 			return;
 		}
 		aim(m);
 		if (step->rails)
 			break;
 		if (!name_only(m)) {
-			fail(m, err);
+			homing_fail(m, err);
 			return;
 		}
 	}
@@ -374,8 +392,8 @@ static void next_step(struct machine *m)
 			h->rail = &m->mc->rails[r];
 	h->pass = 0;
 	choose_motors(m);
-	if (!choose_trsyncs(m)) {
-		fail(m, "its motors and endstops are on more MCUs than can be watched");
+	if (!homing_choose_trsyncs(m)) {
+		homing_fail(m, "its motors and endstops are on more MCUs than can be watched");
 		return;
 	}
 	approach(m);
@@ -426,6 +444,7 @@ int homing_start(struct machine *m, uint32_t mask, char *err)
 	if (h->sync == 0)
 		return -EAGAIN;
 	h->at = 0;
+	h->manual = (struct homing_manual){ .stepper = NULL };
 	h->watch.count = 0;
 	h->motors = 0;
 	h->state = HOMING_SETTLE;
@@ -540,17 +559,22 @@ static bool all_moved(const struct machine *m)
 static void counters_read(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	double at_mm[MOVE_AXES], retract_mm = h->rail->homing_retract_mm;
+	double at_mm[MOVE_AXES], retract_mm;
 
 	take_counters(m);
+	if (h->manual.stepper) {
+		homing_manual_found(m, h->reason == REASON_HIT);
+		return;
+	}
 	if (!all_moved(m)) {
-		fail(m, "the endstop is still triggered after the retract");
+		homing_fail(m, "the endstop is still triggered after the retract");
 		return;
 	}
 	/* The axes were at home when the endstops triggered. */
 	homing_found(m, at_mm);
 	machine_resume_motion(m, at_mm);
 	m->homed |= h->step[h->at].axes;
+	retract_mm = h->rail->homing_retract_mm;
 	if (retract_mm <= 0 || h->pass == 1) {
 		h->at++;
 		next_step(m);
@@ -560,7 +584,7 @@ static void counters_read(struct machine *m)
 	expect_retract(m, at_mm);
 	h->state = HOMING_RETRACT;
 	if (!move_to(m, at_mm, h->rail->homing_retract_speed_mm_s))
-		fail(m, "the machine has no room for the move; try again");
+		homing_fail(m, "the machine has no room for the move; try again");
 }
 
 static void position_read(struct machine *m, int mcu, const struct msg_stepper_position *p)
@@ -632,11 +656,12 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 	h->hit = stop->reason == REASON_HIT;
 	h->reason = stop->reason;
 	if (stop->reason == REASON_SILENCE) {
-		fail(m, "an MCU was not heard of within the time-out; everything has stopped");
+		homing_fail(m,
+			    "an MCU was not heard of within the time-out; everything has stopped");
 		return;
 	}
-	if (stop->reason == REASON_END) {
-		fail(m, "the endstop did not trigger before the end of the move");
+	if (stop->reason == REASON_END && !h->manual.stepper) {
+		homing_fail(m, "the endstop did not trigger before the end of the move");
 		return;
 	}
 	ask_counters(m);
@@ -664,7 +689,10 @@ static void sync_reached(struct machine *m)
 
 	switch (h->state) {
 	case HOMING_SETTLE:
-		next_step(m);
+		if (h->manual.stepper)
+			homing_manual_approach(m);
+		else
+			next_step(m);
 		break;
 	case HOMING_PROBE:
 		ask_reason(m);
@@ -716,7 +744,9 @@ void homing_tick(struct machine *m)
 	if (!asked)
 		return;
 	if (m->now_ns > h->deadline_ns)
-		fail(m, h->state == HOMING_READ
+		homing_fail(
+			m,
+			h->state == HOMING_READ
 				? "an MCU did not report its steppers' positions within 2 s"
 				: "an MCU did not say within 2 s whether its endstop has triggered");
 	else if (m->now_ns > h->retry_ns && h->state == HOMING_READ)

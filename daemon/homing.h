@@ -14,6 +14,7 @@
 #include "daemon/kinematics/kinematics.h"
 
 struct machine;
+struct manual;
 struct ev_rec;
 
 enum homing_state {
@@ -43,8 +44,18 @@ struct homing_endstop {
 	double trigger_s;    /* machine time */
 };
 
+/* The approach of a manual stepper. */
+struct homing_manual {
+	struct manual *stepper; /* NULL: carriages home */
+	double by_mm, velocity_mm_s, accel_mm_s2;
+	bool until_open; /* stops when the switch opens */
+	bool must;       /* it has to */
+	int64_t count;   /* the MCU's counter where it starts */
+};
+
 struct homing {
 	enum homing_state state;
+	struct homing_manual manual;
 	struct kinematics_homing step[KINEMATICS_HOMING_MAX];
 	size_t steps, at;                /* number of them, the one under way */
 	const struct machine_rail *rail; /* the first one of it: how fast, how far back */
@@ -68,6 +79,9 @@ struct homing {
 
 /* Begin. mask: axes, bits AXIS_X .. AXIS_Z. Returns 0, or -EINVAL with a text in err. */
 int homing_start(struct machine *m, uint32_t mask, char *err);
+
+/* A manual stepper alone, as STOP_ON_ENDSTOP says; its .count is found here. Returns likewise. */
+int homing_start_manual(struct machine *m, const struct homing_manual *how, char *err);
 
 /* An event of the rt core. Returns true if it was homing's own. */
 bool homing_event(struct machine *m, const struct ev_rec *ev);

@@ -12,9 +12,6 @@
 #include "daemon/fault_text.h"
 #include "daemon/shapers.h"
 
-/* Of the step rate that the pulses allow: a run's intervals are not all alike. */
-#define STEP_RATE_SHARE 0.95
-
 /* This much planned motion is kept ahead of the machine: enough for a planner that is not
  * scheduled for a while, little enough that M220 and a stop by the planner act soon. */
 #define LEAD_FULL_S 1.5
@@ -29,7 +26,7 @@
 
 static double record_s(const struct plan_rec *rec)
 {
-	if (rec->kind == PLAN_MOVE)
+	if (rec->kind == PLAN_MOVE || (rec->kind == PLAN_MANUAL && rec->flags & PLAN_MANUAL_SYNC))
 		return rec->move.accel_s + rec->move.cruise_s + rec->move.decel_s;
 	return rec->kind == PLAN_DWELL ? rec->dwell_s : 0;
 }
@@ -178,7 +175,8 @@ int machine_motors_on(struct machine *m)
 	for (size_t i = 0; i < m->motors; i++) {
 		int out = m->motor[i].enable_output;
 
-		if (out >= 0 && planner_output(m->planner, (uint16_t)out, PLAN_OUTPUT_FULL) < 0)
+		if (out >= 0 && !m->motor[i].manual &&
+		    planner_output(m->planner, (uint16_t)out, PLAN_OUTPUT_FULL) < 0)
 			return -EAGAIN; /* those set already are set again: no harm */
 	}
 	m->motors_on = true;
@@ -350,7 +348,8 @@ void machine_reset_mcus(struct machine *m)
 bool machine_idle(const struct machine *m)
 {
 	return m->sync_waiting == 0 && m->homing.state == HOMING_IDLE && !gcode_moving(&m->gcode) &&
-	       planner_empty(m->planner) && machine_lead_s(m) <= 0;
+	       planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
+	       m->status.manual_end_s <= machine_now_s(m);
 }
 
 /* ---- life ---- */
@@ -368,7 +367,7 @@ static void limit_step_rates(struct machine *m, struct planner_limits *l)
 	m->velocity_mm_s_cap = INFINITY;
 	for (size_t i = 0; i < m->motors; i++) {
 		const struct machine_motor *motor = &m->motor[i];
-		double rate_hz = STEP_RATE_SHARE / (2 * motor->cfg->step_pulse_s), norm = 0;
+		double rate_hz = MACHINE_STEP_RATE_SHARE / (2 * motor->cfg->step_pulse_s), norm = 0;
 
 		/* Also a second carriage's, which rests at first. */
 		for (size_t r = 0; r < m->mc->rail_count; r++)
@@ -482,6 +481,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	machine_gcode_init(m);
 	shapers_init(m);
 	extruders_init(m);
+	manual_init(m);
 	if (m->dual.pairs)
 		dual_attach(&m->gcode, m);
 	return m;

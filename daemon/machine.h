@@ -20,6 +20,7 @@
 #include "daemon/gcode/gcode.h"
 #include "daemon/gcode/gcode_objects.h"
 #include "daemon/homing.h"
+#include "daemon/manual.h"
 #include "daemon/planner.h"
 #include "daemon/session.h"
 #include "engine.h"
@@ -31,6 +32,9 @@ enum {
 	MACHINE_TEXT_MAX = 512,
 	MACHINE_ENDSTOPS = 16,
 };
+
+/* Of the step rate that the pulses allow: a run's intervals are not all alike. */
+#define MACHINE_STEP_RATE_SHARE 0.95
 
 enum machine_state {
 	MACHINE_CONNECTING, /* sessions under way */
@@ -48,6 +52,7 @@ struct machine_motor {
 	uint32_t axes;     /* mask of those it may move */
 	int enable_output; /* index in outputs, -1: none */
 	bool configured;
+	bool manual;                  /* moves by itself */
 	struct extrude_param extrude; /* axis E: as last set */
 	double smooth_s;              /* also while there is no advance */
 };
@@ -101,7 +106,9 @@ struct machine {
 	size_t outputs;
 	int fan_output;                            /* -1: none */
 	struct machine_shaper shaper[SHAPER_AXES]; /* as last set */
-	int extruder;                              /* whose filament E is; 0 also without any */
+	struct manual manual[MACHINE_MANUAL_MAX];
+	size_t manuals;
+	int extruder;  /* whose filament E is; 0 also without any */
 	double half_s; /* half of the longest smooth time so far: the delay is never less */
 	struct machine_input endstop[MACHINE_ENDSTOPS];
 	size_t endstops;

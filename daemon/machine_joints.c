@@ -17,7 +17,7 @@ void machine_motor_weights(const struct machine *m, const struct machine_motor *
 	double per_mm = 1 / motor->cfg->step_distance_mm;
 
 	memset(steps_per_mm, 0, MOVE_AXES * sizeof(*steps_per_mm));
-	if (motor->axes & 1u << AXIS_E) {
+	if (motor->axes & 1u << AXIS_E || motor->manual) {
 		steps_per_mm[AXIS_E] = per_mm;
 		return;
 	}

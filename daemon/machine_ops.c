@@ -184,16 +184,23 @@ static int op_motors_off(void *ctx, uint32_t mask, char *err)
 {
 	struct machine *m = ctx;
 	int rc = check_state(m, err);
+	bool all = mask == 0;
 	uint32_t off = 0;
 
 	if (rc < 0)
 		return rc;
-	if (mask == 0)
+	if (all)
 		mask = GCODE_MASK_ALL;
+	for (size_t i = 0; all && i < m->manuals; i++) { /* once they rest */
+		if (m->manual[i].on &&
+		    planner_manual(m->planner, (uint8_t)m->manual[i].motor, NULL, true) < 0)
+			return -EAGAIN;
+		m->manual[i].on = false;
+	}
 	for (size_t i = 0; i < m->motors; i++) {
 		int out = m->motor[i].enable_output;
 
-		if (out < 0 || !(mask & m->motor[i].axes))
+		if (out < 0 || !(mask & m->motor[i].axes || (all && m->motor[i].manual)))
 			continue;
 		off |= m->motor[i].axes;
 		/* Come to rest before the motors lose their hold. */

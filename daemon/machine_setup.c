@@ -135,6 +135,25 @@ static bool add_extruders(struct machine *m, char *err, size_t err_size)
 	return true;
 }
 
+static bool add_manuals(struct machine *m, char *err, size_t err_size)
+{
+	_Static_assert((int)MACHINE_MANUAL_MAX <= (int)ENGINE_MANUALS, "room for all");
+
+	for (size_t i = 0; i < m->mc->manual_count; i++) {
+		const struct machine_manual *cfg = &m->mc->manuals[i];
+
+		if (!add_motor(m, &cfg->stepper, 0, err, err_size) ||
+		    (cfg->stepper.endstop_pin.set &&
+		     !add_endstop(m, &cfg->stepper.endstop_pin, err, err_size)))
+			return false;
+		m->motor[m->motors - 1].manual = true;
+		machine_motor_weights(m, &m->motor[m->motors - 1],
+				      m->motor[m->motors - 1].steps_per_mm);
+		m->manual[m->manuals++] = (struct manual){ .cfg = cfg, .motor = m->motors - 1 };
+	}
+	return true;
+}
+
 bool machine_setup(struct machine *m, char *err, size_t err_size)
 {
 	const struct machine_config *mc = m->mc;
@@ -151,6 +170,8 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 		if (!add_motor(m, &mc->steppers[i], axes_of(mc, &mc->steppers[i]), err, err_size))
 			return false;
 	if (!add_endstops(m, err, err_size) || !add_extruders(m, err, err_size))
+		return false;
+	if (!add_manuals(m, err, err_size))
 		return false;
 	m->fan_output = -1;
 	if (mc->fan.pin.set) {
@@ -213,6 +234,7 @@ static bool configure_motor(struct machine *m, struct session *s, size_t i)
 	memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));
 	rec.stepper.extruder = motor->axes == 1u << AXIS_E;
 	rec.stepper.extrude = motor->extrude;
+	rec.stepper.manual = motor->manual;
 	rec.stepper.kin = cfg->joint;
 	rec.stepper.steps_per_unit = 1 / cfg->step_distance_mm;
 	motor->configured = true;

@@ -40,6 +40,12 @@ static void put_model(const struct machine_config *mc)
 		       axis_letter[model.endstop[i].axis], model.endstop[i].pin->name,
 		       model.endstop[i].trigger_mm, model.endstop[i].pin->mcu,
 		       model.endstop[i].at_max, model.endstop[i].pin->invert);
+	for (size_t i = 0; i < mc->manual_count; i++) {
+		double weight[KINEMATICS_MODEL_AXES] = { 0 };
+
+		weight[model.manual_axis[i]] = 1;
+		put_stepper(&mc->manuals[i].stepper, weight);
+	}
 	if (mc->extruder_count > 0 && mc->extruders[0].has_stepper)
 		put_stepper(&mc->extruders[0].stepper, extruder);
 }

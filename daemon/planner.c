@@ -178,16 +178,24 @@ static bool emit_move(struct planner *p)
 
 static bool emit_aside(struct planner *p)
 {
-	const struct plan_rec *rec = &p->aside[p->aside_head & p->mask].rec;
+	struct plan_rec *rec = &p->aside[p->aside_head & p->mask].rec;
 
 	if (rec->kind != PLAN_OUTPUT && rec->kind != PLAN_SHAPER && rec->kind != PLAN_EXTRUDE &&
 	    rec->kind != PLAN_NOTE)
 		assert(p->start_mm_s == 0);
+	if (rec->kind == PLAN_MOVE)
+		rec->move.id = p->next_id;
 	if (!p->sink.push(p->sink.ctx, rec))
 		return false;
 	if (rec->kind == PLAN_POSITION) {
 		memcpy(p->sent_mm, rec->position_mm, sizeof(p->sent_mm));
 		p->sent_mm[AXIS_Z] += p->nudge_mm - rec->nudge_mm;
+	}
+	if (rec->kind == PLAN_MOVE) {
+		p->next_id++;
+		memcpy(p->sent_mm, rec->move.start_mm, sizeof(p->sent_mm));
+		p->sent_mm[AXIS_E] += rec->move.dir[AXIS_E] * rec->move.length_mm;
+		p->sent_mm[AXIS_Z] += p->nudge_mm - rec->move.nudge_mm;
 	}
 	p->aside_head++;
 	return true;
@@ -458,6 +466,35 @@ int planner_weights(struct planner *p, uint8_t stepper, const double steps_per_m
 	rec.weights.stepper = stepper;
 	memcpy(rec.weights.steps_per_mm, steps_per_mm, sizeof(rec.weights.steps_per_mm));
 	return add_aside(p, &rec, true);
+}
+
+int planner_manual(struct planner *p, uint8_t stepper, const struct move *m, bool sync)
+{
+	struct plan_rec rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = PLAN_MANUAL;
+	rec.stepper = stepper;
+	rec.flags = sync ? PLAN_MANUAL_SYNC : 0;
+	if (m)
+		rec.move = *m;
+	return add_aside(p, &rec, true);
+}
+
+int planner_forced(struct planner *p, const struct move *m)
+{
+	struct plan_rec rec;
+	int rc;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = PLAN_MOVE;
+	rec.move = *m;
+	memcpy(rec.move.start_mm, p->position_mm, sizeof(rec.move.start_mm));
+	rec.move.nudge_mm = p->nudge_mm;
+	rc = add_aside(p, &rec, true);
+	if (!rc)
+		p->position_mm[AXIS_E] += m->dir[AXIS_E] * m->length_mm;
+	return rc;
 }
 
 uint32_t planner_asides_room(const struct planner *p)

@@ -121,6 +121,11 @@ int planner_note(struct planner *p, const struct plan_notes *notes);
 
 /* Come to rest; from then on that stepper's joint follows the axes with these weights. */
 int planner_weights(struct planner *p, uint8_t stepper, const double steps_per_mm[MOVE_AXES]);
+/* Come to rest; a manual stepper's own move (NULL: none), see PLAN_MANUAL. sync: what follows waits for it. */
+int planner_manual(struct planner *p, uint8_t stepper, const struct move *m, bool sync);
+/* Come to rest; a move along E alone, from rest to rest, whose limits are the caller's. E goes with it: start_mm
+ * and id are found here. */
+int planner_forced(struct planner *p, const struct move *m);
 /* How many of the records above surely fit. */
 uint32_t planner_asides_room(const struct planner *p);
 

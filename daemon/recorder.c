@@ -57,6 +57,7 @@ void recorder_setup(struct recorder *r, const struct machine *m)
 		rec.stepper.mcu = motor->mcu;
 		rec.stepper.extruder = motor->axes == 1u << AXIS_E;
 		rec.stepper.extrude = motor->extrude;
+		rec.stepper.manual = motor->manual;
 		rec.stepper.dir_sign = motor->cfg->dir_pin.invert ? -1 : 1;
 		rec.stepper.step_invert = motor->cfg->step_pin.invert;
 		memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));
@@ -117,6 +118,13 @@ static void translate(struct recorder *r, struct plan_trace_rec *out)
 	out->kind = PLAN_TRACE_END;
 	switch (rec->kind) {
 	case FLIGHT_MOVE:
+		if (rec->flags & FLIGHT_MANUAL) {
+			out->kind = PLAN_TRACE_MANUAL;
+			out->manual.stepper = rec->index;
+			out->manual.start_s = p.move.start_s;
+			flight_move_get(&p.move, rec->id, &out->manual.move);
+			break;
+		}
 		out->kind = PLAN_TRACE_MOVE;
 		out->move.start_s = p.move.start_s;
 		flight_move_get(&p.move, rec->id, &out->move.move);
@@ -201,7 +209,7 @@ void recorder_drain(struct recorder *r)
 		/* The planner has heard of a stop before any motion can follow it; clocks go on. */
 		if (r->cut_waits && rec.kind != PLAN_TRACE_MAP)
 			put_stop(r);
-		if (rec.kind != PLAN_TRACE_MAP)
+		if (rec.kind != PLAN_TRACE_MAP && rec.kind != PLAN_TRACE_MANUAL)
 			put_move(r);
 		if (rec.kind == PLAN_TRACE_MOVE) {
 			r->move = rec;

@@ -130,6 +130,7 @@ static int setup_record(struct verify *v, const struct plan_trace_rec *rec)
 		s->source = rec->stepper.extrude.source;
 		s->advance_s = rec->stepper.extrude.advance_s;
 		s->half_s = rec->stepper.extrude.half_s;
+		s->manual = rec->stepper.manual;
 		break;
 	}
 	case PLAN_TRACE_MAP:
@@ -264,6 +265,10 @@ static int motion_record(struct verify *v, const struct plan_trace_rec *rec)
 	switch (rec->kind) {
 	case PLAN_TRACE_MOVE:
 		return feed_move(v, &rec->move);
+	case PLAN_TRACE_MANUAL:
+		ret = checker_manual_move(c, rec->manual.stepper, &rec->manual.move,
+					  rec->manual.start_s);
+		break;
 	case PLAN_TRACE_POSITION:
 		ret = rename_add(v, rec->position.position_mm);
 		return ret ? ret : checker_position(c, rec->position.position_mm);
@@ -295,7 +300,7 @@ static int motion_record(struct verify *v, const struct plan_trace_rec *rec)
 		return 0;
 	}
 	if (ret == -EINVAL)
-		return complain(v->plan_name, "a stop or resync names no known stepper or time");
+		return complain(v->plan_name, "a record names no known stepper or time");
 	return ret;
 }
 

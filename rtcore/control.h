@@ -19,6 +19,7 @@ enum {
 	ENGINE_MCUS = 4,
 	ENGINE_STEPPERS = 16,
 	ENGINE_EXTRUDERS = 8, /* steppers of extruders among them */
+	ENGINE_MANUALS = 8,   /* and of steppers with a time line of their own */
 	ENGINE_OUTPUTS = 32,
 	ENGINE_TRSYNCS = 16,
 	ENGINE_HOMING_GROUPS = 8,
@@ -72,6 +73,7 @@ struct ctl_stepper {
 	double tolerance_s;
 	double reversal_filter_s;
 	double min_interval_s;        /* never closer than this */
+	bool manual;                  /* it has a time line of its own, whose E is its axis */
 	bool extruder;                /* it follows E alone, */
 	struct extrude_param extrude; /* at first like this */
 };

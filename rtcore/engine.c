@@ -233,6 +233,7 @@ static void publish(struct engine *e, int64_t now_ns)
 	st->now_ns = now_ns;
 	st->now_s = e->now_s;
 	st->motion_end_s = engine_planned_end_s(e);
+	st->manual_end_s = engine_manual_end_s(e, 0);
 	st->feed = e->warp.feed;
 	st->hold = hold_state(e);
 	memcpy(st->position_mm, at.pos_mm, sizeof(st->position_mm));

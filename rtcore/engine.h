@@ -30,6 +30,7 @@
 
 enum {
 	ENGINE_PHASES = 8192, /* constant-acceleration phases known ahead */
+	ENGINE_MANUAL_PHASES = 64,
 	ENGINE_SYNCS = 64,
 	ENGINE_OUTPUT_QUEUE = 256,
 	/* engine_mcu_status.flags */
@@ -84,6 +85,7 @@ struct engine_status {
 	int64_t now_ns;
 	double now_s;
 	double motion_end_s; /* where what was taken from the plan ring ends, at the planned speed */
+	double manual_end_s; /* the same of all manual steppers */
 	double consumed_s;   /* sum of the durations of all plan records taken from the ring */
 	double position_mm[MOVE_AXES]; /* commanded (but for shapers), now */
 	double speed_mm_s;             /* along the path, now */
@@ -141,12 +143,19 @@ static inline double engine_time_s(const struct engine_mcu *m, uint64_t clock)
 	return at_s < m->map_from_s ? clockmap_time_s(&m->map_before, clock) : at_s;
 }
 
+/* A stepper's own time line. */
+struct engine_manual {
+	struct trapq trapq;
+	struct trapq_phase phases[ENGINE_MANUAL_PHASES];
+};
+
 struct engine_stepper {
 	struct stepgen gen;
 	struct step_run pending; /* made, but the MCU had no slot or the link no room */
 	uint64_t last_clock;     /* of the last step handed out */
 	double steps_per_mm[MOVE_AXES];
-	struct extrude *extrude; /* NULL: a stepper of axes */
+	struct extrude *extrude;      /* NULL: a stepper of axes */
+	struct engine_manual *manual; /* NULL: it follows the common queue */
 	uint8_t mcu, oid;
 	int8_t dir; /* last set_next_step_dir, -1 unknown */
 	bool present, has_pending, invert_dir;
@@ -171,6 +180,7 @@ struct engine {
 	struct trapq_phase phases[ENGINE_PHASES];
 	struct shaper shaper;
 	struct extrude extrude[ENGINE_EXTRUDERS];
+	struct engine_manual manual[ENGINE_MANUALS];
 	double now_s;   /* machine time of this cycle, never goes back */
 	double limit_s; /* no step after this has been handed out, none before it will be added */
 	double rest_until_s;  /* after a stop: the next move starts no earlier */

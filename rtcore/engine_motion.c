@@ -24,8 +24,7 @@
 
 #define READ_SLACK_S 1e-6
 
-/* Where motion from rest may start: after all that was handed out, and with the start lead. */
-static double rest_start_s(const struct engine *e)
+double engine_rest_start_s(const struct engine *e)
 {
 	double start_s = e->now_s + e->cfg.start_lead_s;
 
@@ -55,7 +54,7 @@ double engine_span_s(const struct engine *e)
 double engine_executed_s(const struct engine *e)
 {
 	double delay_s = shaper_newest(&e->shaper)->delay_s;
-	double executed_s = engine_planned_end_s(e) + engine_span_s(e);
+	double executed_s = engine_manual_end_s(e, engine_planned_end_s(e)) + engine_span_s(e);
 
 	for (int i = 0; i < e->steppers; i++)
 		if (e->stepper[i].extrude)
@@ -83,7 +82,7 @@ static double place_move(struct engine *e, const struct move *m)
 		e->status.underruns++;
 		engine_fault(e, &fault);
 	}
-	return rest_start_s(e);
+	return engine_rest_start_s(e);
 }
 
 static void trapq_fault(struct engine *e, enum trapq_result rc, double at_s)
@@ -152,8 +151,8 @@ static bool take_shaper(struct engine *e, const struct plan_shaper *s)
 	struct ev_fault fault = { .fault = FAULT_STEPGEN,
 				  .stepper = 0xff,
 				  .detail = (uint16_t)TRAPQ_INVALID };
-	double known_s = engine_later_s(engine_later_s(trapq_end_s(&e->trapq), e->limit_s),
-					e->now_s);
+	double end_s = engine_manual_end_s(e, trapq_end_s(&e->trapq));
+	double known_s = engine_later_s(engine_later_s(end_s, e->limit_s), e->now_s);
 	const struct shaper_change *c;
 	struct shaper_set set;
 	double at_s;
@@ -165,7 +164,7 @@ static bool take_shaper(struct engine *e, const struct plan_shaper *s)
 	}
 	at_s = known_s + shaper_newest(&e->shaper)->delay_s;
 	if (e->warp.v_mm_s == 0 && engine_executed_s(e) <= known_s &&
-	    trapq_end_s(&e->trapq) + set.span_s <= known_s && shaper_end_s(&e->shaper) <= known_s) {
+	    end_s + set.span_s <= known_s && shaper_end_s(&e->shaper) <= known_s) {
 		if (!shaper_append_at_rest(&e->shaper, &set, at_s))
 			return false;
 		e->rest_until_s = engine_later_s(e->rest_until_s, at_s);
@@ -231,7 +230,7 @@ static bool extend_motion(struct engine *e, double until_s)
 			return false;
 		}
 		engine_tell_move(e, part, e->warp.part_s);
-		engine_tell_phases(e, phase);
+		engine_tell_phases(e, -1, &e->trapq, phase);
 	}
 	return false;
 }
@@ -252,7 +251,7 @@ static void change_motion(struct engine *e)
 	for (int i = 0; i < e->steppers; i++) {
 		double from_s;
 
-		if (!e->stepper[i].present)
+		if (!e->stepper[i].present || e->stepper[i].manual)
 			continue;
 		from_s = stepgen_cut(&e->stepper[i].gen, at_s);
 		if (from_s < INFINITY)
@@ -290,6 +289,8 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 	case PLAN_NOTE:
 		engine_tell_notes(e, &rec->notes);
 		return true;
+	case PLAN_MANUAL:
+		return engine_take_manual(e, rec);
 	default:
 		return true; /* PLAN_RESUME: nothing was held */
 	}
@@ -307,6 +308,8 @@ static bool void_record(struct engine *e, const struct plan_rec *rec, int64_t no
 		engine_tell_notes(e, &rec->notes);
 	else if (rec->kind == PLAN_WEIGHTS) /* it is no motion */
 		take_weights(e, &rec->weights);
+	else if (rec->kind == PLAN_MANUAL)
+		engine_void_manual(e, rec);
 	if (rec->kind != PLAN_RESUME)
 		return true;
 	/* What the planner said about the new position was pushed before this record; a command for
@@ -563,9 +566,11 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 	check_underrun(e, limit_s);
 	e->limit_s = limit_s;
 	trapq_rest(&e->trapq, limit_s);
+	engine_manual_rest(e, limit_s);
 	e->blocked = !make_runs(e, due_s, limit_s, now_ns);
 	done_s = engine_earlier_s(frontier_s(e), e->now_s - KEEP_S);
 	trapq_retire(&e->trapq, done_s - SHAPER_SPAN_S_MAX);
+	engine_manual_retire(e, done_s - SHAPER_SPAN_S_MAX);
 	shaper_retire(&e->shaper, done_s);
 	if (!e->blocked && engine_later_s(engine_executed_s(e), shaper_end_s(&e->shaper)) < e->now_s)
 		e->moving = false;
@@ -613,12 +618,17 @@ void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
 		extrude_init(s->extrude, c->steps_per_mm[AXIS_E], &c->extrude, &e->shaper,
 			     &e->trapq);
 		cfg.extrude = s->extrude;
+	} else if (c->manual) {
+		s->manual = engine_manual_free(e);
+		s->present = s->manual != NULL; /* likewise */
+		if (!s->manual)
+			return;
 	}
 	memcpy(cfg.weight, c->steps_per_mm, sizeof(cfg.weight));
 	cfg.kin = c->kin.kind == KIN_LINEAR ? NULL : &c->kin;
 	cfg.steps_per_unit = c->steps_per_unit;
 	memcpy(s->steps_per_mm, c->steps_per_mm, sizeof(s->steps_per_mm));
-	stepgen_init(&s->gen, &cfg, &e->trapq);
+	stepgen_init(&s->gen, &cfg, s->manual ? &s->manual->trapq : &e->trapq);
 }
 
 void engine_resync(struct engine *e, const struct ctl_resync *r)
@@ -642,6 +652,7 @@ void engine_drop_motion(struct engine *e, enum engine_hold why)
 	double at_s = engine_later_s(e->limit_s, e->now_s), end_mm[MOVE_AXES];
 
 	shaper_position(&e->shaper, &e->trapq, at_s, end_mm);
+	engine_manual_drop(e, at_s);
 	shaper_settle(&e->shaper);
 	trapq_clear(&e->trapq, at_s, end_mm);
 	for (int i = 0; i < e->steppers; i++) {
@@ -695,7 +706,7 @@ void engine_motion_status(const struct engine *e, struct engine_status *out)
 			count -= s->pending.dir ? (int64_t)s->pending.count
 						: -(int64_t)s->pending.count;
 		at = stepgen_position(&s->gen, count);
-		for (int k = 0; k < MOVE_AXES; k++)
+		for (int k = 0; k < MOVE_AXES && !s->manual; k++)
 			at += s->steps_per_mm[k] * e->trapq.shift_mm[k];
 		out->stepper_count[i] = count;
 		out->stepper_at_steps[i] = at;

@@ -18,10 +18,16 @@ void engine_tell_move(const struct engine *e, const struct move *m, double start
 	TELL(e, move, m, start_s);
 }
 
-void engine_tell_phases(const struct engine *e, uint64_t from)
+void engine_tell_manual_move(const struct engine *e, int stepper, const struct move *m,
+			     double start_s)
 {
-	for (; from < e->trapq.head; from++)
-		TELL(e, phase, &e->trapq.phases[from & e->trapq.mask]);
+	TELL(e, manual_move, stepper, m, start_s);
+}
+
+void engine_tell_phases(const struct engine *e, int stepper, const struct trapq *tq, uint64_t from)
+{
+	for (; from < tq->head; from++)
+		TELL(e, phase, stepper, &tq->phases[from & tq->mask]);
 }
 
 void engine_tell_cut(struct engine *e, int stepper, double at_s)

@@ -52,8 +52,10 @@ struct engine_observer {
 	/* Motion was placed: a whole move or, where it is held, slowed or sped up, a part of one, which is
 	 * then told as a move of the same id. */
 	void (*move)(void *ctx, const struct move *m, double start_s);
-	/* A phase of the move before, as the joints read it. */
-	void (*phase)(void *ctx, const struct trapq_phase *phase);
+	/* Likewise of a manual stepper: its axis is E, and start_mm where it is by its own count. */
+	void (*manual_move)(void *ctx, int stepper, const struct move *m, double start_s);
+	/* A phase of the move before, as the joints read it. stepper: a manual one's, or -1. */
+	void (*phase)(void *ctx, int stepper, const struct trapq_phase *phase);
 	/* Motion after at_s is void, and what comes instead is told anew. stepper -1: of the last move, which is
 	 * not over by then, and its phases; else segments of that stepper. No step after it was handed out. */
 	void (*cut)(void *ctx, int stepper, double at_s);

@@ -60,6 +60,24 @@ void engine_motion_status(const struct engine *e, struct engine_status *out);
 /* A frame with steps in it did not leave in time. */
 void engine_late(struct engine *e, int mcu);
 
+/* Where motion from rest may start: after all that was handed out, and with the start lead. */
+double engine_rest_start_s(const struct engine *e);
+
+/* ---- engine_manual.c: steppers with a time line of their own ---- */
+/* One that no stepper has, at rest, or NULL. */
+struct engine_manual *engine_manual_free(struct engine *e);
+/* Take a PLAN_MANUAL. False: no room now, or a fault. */
+bool engine_take_manual(struct engine *e, const struct plan_rec *rec);
+/* The same while motion is held: it is void. */
+void engine_void_manual(struct engine *e, const struct plan_rec *rec);
+/* End of all their motion; at_s if that is later. */
+double engine_manual_end_s(const struct engine *e, double at_s);
+/* Until known_s nothing else comes. / All before before_s has been read. */
+void engine_manual_rest(struct engine *e, double known_s);
+void engine_manual_retire(struct engine *e, double before_s);
+/* Drop their motion after at_s, before the shapers settle. */
+void engine_manual_drop(struct engine *e, double at_s);
+
 /* ---- engine_output.c: syncs and outputs ---- */
 enum { ENGINE_RUN_COMMANDS = 3 }; /* reset_step_clock, set_next_step_dir, queue_step */
 
@@ -85,8 +103,10 @@ static inline void engine_break(struct engine *e, int stepper)
 
 /* ---- engine_observe.c: what the observers are told ---- */
 void engine_tell_move(const struct engine *e, const struct move *m, double start_s);
-/* The phases in the trapezoid queue from number from on. */
-void engine_tell_phases(const struct engine *e, uint64_t from);
+void engine_tell_manual_move(const struct engine *e, int stepper, const struct move *m,
+			     double start_s);
+/* The phases in the trapezoid queue from number from on; of a manual stepper, else -1. */
+void engine_tell_phases(const struct engine *e, int stepper, const struct trapq *tq, uint64_t from);
 /* After motion was taken back; stepper -1: of the axes. */
 void engine_tell_cut(struct engine *e, int stepper, double at_s);
 /* Before the axes are renamed. */

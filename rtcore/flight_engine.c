@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static void on_move(void *ctx, const struct move *m, double start_s)
+static void put_move(struct flight *f, int stepper, unsigned flags, const struct move *m,
+		     double start_s)
 {
 	struct flight_move p = { .start_s = start_s,
 				 .length_mm = m->length_mm,
@@ -20,10 +21,20 @@ static void on_move(void *ctx, const struct move *m, double start_s)
 
 	memcpy(p.start_mm, m->start_mm, sizeof(p.start_mm));
 	memcpy(p.dir, m->dir, sizeof(p.dir));
-	flight_put(ctx, flight_tag(FLIGHT_MOVE, 0, 0, m->id), &p, 3);
+	flight_put(f, flight_tag(FLIGHT_MOVE, stepper, flags, m->id), &p, 3);
 }
 
-static void on_phase(void *ctx, const struct trapq_phase *ph)
+static void on_move(void *ctx, const struct move *m, double start_s)
+{
+	put_move(ctx, 0, 0, m, start_s);
+}
+
+static void on_manual_move(void *ctx, int stepper, const struct move *m, double start_s)
+{
+	put_move(ctx, stepper, FLIGHT_MANUAL, m, start_s);
+}
+
+static void on_phase(void *ctx, int stepper, const struct trapq_phase *ph)
 {
 	struct flight_phase p = { .start_s = ph->start_s,
 				  .dur_s = ph->dur_s,
@@ -32,7 +43,10 @@ static void on_phase(void *ctx, const struct trapq_phase *ph)
 
 	memcpy(p.pos_mm, ph->pos_mm, sizeof(p.pos_mm));
 	memcpy(p.dir, ph->dir, sizeof(p.dir));
-	flight_put(ctx, flight_tag(FLIGHT_PHASE, 0, 0, ph->id), &p, 2);
+	flight_put(ctx,
+		   flight_tag(FLIGHT_PHASE, stepper < 0 ? 0 : stepper,
+			      stepper < 0 ? 0 : FLIGHT_MANUAL, ph->id),
+		   &p, 2);
 }
 
 static void on_cut(void *ctx, int stepper, double at_s)
@@ -245,6 +259,7 @@ void flight_observer(struct flight *f, struct engine_observer *o)
 {
 	*o = (struct engine_observer){ .ctx = f,
 				       .move = on_move,
+				       .manual_move = on_manual_move,
 				       .phase = on_phase,
 				       .cut = on_cut,
 				       .position = on_position,

@@ -33,7 +33,8 @@ enum {
 
 enum flight_kind {
 	FLIGHT_EMPTY,
-	FLIGHT_MOVE,  /* 3 parts of flight_move: taken from the plan, and when it starts */
+	FLIGHT_MOVE, /* 3 parts of flight_move: taken from the plan, and when it starts; this and the
+		       * next: FLIGHT_MANUAL: of the stepper .index alone, whose axis is called E */
 	FLIGHT_PHASE, /* 2 parts of flight_phase: constant acceleration, as the joints read it */
 	FLIGHT_SEGMENT, /* .segment: a stepper's position as a polynomial, as its steps are made of it */
 	FLIGHT_RUN, /* .run: a queue_step handed to the link */
@@ -169,6 +170,7 @@ struct flight_mark {
 	uint64_t cycles, runs;
 };
 
+enum { FLIGHT_MANUAL = 1 };                                                 /* move, phase */
 enum { FLIGHT_UP = 1, FLIGHT_REBASE = 2 };                                  /* run */
 enum { FLIGHT_AT_FAULT = 1 };                                               /* segment */
 enum { FLIGHT_AGAIN = 1 };                                                  /* map */

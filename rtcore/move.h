@@ -49,7 +49,12 @@ enum plan_kind {
 	PLAN_WEIGHTS,  /* .weights: a stepper's joint follows the axes otherwise; only at rest */
 	PLAN_RESUME,   /* after a stop (trigger, fault, abort): what came before it is void */
 	PLAN_NOTE, /* .notes: parameters of the moves that follow were changed; for the record only */
+	PLAN_MANUAL, /* .move of .stepper's own time line, from rest, along E: dir and times count, not
+		      * where it starts; length 0: none. No earlier than the motion before it ends */
 };
+
+/* Of PLAN_MANUAL: what follows waits until the stepper rests. */
+enum { PLAN_MANUAL_SYNC = 1 };
 
 enum plan_param {
 #define PARAM(id, name, unit) PLAN_PARAM_##id,
@@ -104,7 +109,11 @@ struct plan_shaper {
 };
 
 /* What an extruder's stepper does with the E motion, see extrude.h. */
-enum { EXTRUDE_NONE = -1 }; /* follows no extruder */
+enum {
+	EXTRUDE_NONE = -1, /* follows no extruder */
+	EXTRUDE_FORCED =
+		1000, /* the extruder of moves that are no extruder's: of one stepper alone */
+};
 
 struct extrude_param {
 	int32_t source;   /* number of the extruder followed, as in struct move, or EXTRUDE_NONE */
@@ -123,8 +132,8 @@ struct plan_weights {
 };
 
 struct plan_rec {
-	uint32_t kind; /* enum plan_kind */
-	uint32_t reserved;
+	uint32_t kind;           /* enum plan_kind */
+	uint16_t stepper, flags; /* PLAN_MANUAL: index in the engine, PLAN_MANUAL_SYNC */
 	union {
 		struct move move;
 		double dwell_s;

@@ -52,13 +52,12 @@ void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const st
 	sg->fractional = cfg->fractional;
 	sg->shift = 0;
 	stepcompress_unit(&sg->fit, 0);
-	sg->kinematic = !!cfg->kin;
+	sg->has_kin = sg->kinematic = !!cfg->kin;
+	joint_init(&sg->joint, cfg->weight, cfg->shaper, cfg->extrude, tq);
 	if (sg->kinematic) {
 		kinjoint_init(&sg->kinjoint, cfg->kin, cfg->steps_per_unit, sg->tol_s, cfg->shaper,
 			      tq);
 		sg->tol_s *= 1.0 - KIN_CUT_SHARE;
-	} else {
-		joint_init(&sg->joint, cfg->weight, cfg->shaper, cfg->extrude, tq);
 	}
 	stepgen_resync(sg, 0);
 }
@@ -106,10 +105,18 @@ void stepgen_resync(struct stepgen *sg, int64_t count)
 
 void stepgen_set_weights(struct stepgen *sg, const double weight[MOVE_AXES])
 {
-	double before = joint_end(&sg->joint, sg->tq);
+	double before = stepgen_joint_end(sg);
+	bool any = false;
 
+	for (int k = 0; k < MOVE_AXES; k++)
+		any |= weight[k] != 0.0;
+	if (sg->has_kin) { /* what is not in use has read nothing for long */
+		joint_skip(&sg->joint, sg->tq);
+		kinjoint_skip(&sg->kinjoint, sg->tq);
+	}
+	sg->kinematic = sg->has_kin && !any;
 	joint_set_weights(&sg->joint, weight, sg->tq);
-	sg->offset += joint_end(&sg->joint, sg->tq) - before;
+	sg->offset += stepgen_joint_end(sg) - before;
 	sg->made = sg->count;
 	stepgen_forget(sg);
 }

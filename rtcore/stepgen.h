@@ -95,7 +95,7 @@ struct stepgen {
 	const struct trapq *tq;
 	struct joint joint;
 	struct kinjoint kinjoint; /* instead of joint, if kinematic */
-	bool kinematic;
+	bool has_kin, kinematic;  /* there is one; it is in use */
 	double offset; /* of the counter: joint position - offset = count at a step's centre */
 	int64_t count; /* after the last step handed out */
 	int64_t made;  /* after the last step in the pieces */
@@ -164,8 +164,9 @@ void stepgen_restart(struct stepgen *sg);
  * weighted sum: in the queue's frame). */
 double stepgen_position(const struct stepgen *sg, int64_t count);
 
-/* From now on the joint follows the axes with these weights; the stepper stays where it is, with its
- * fraction of a step. Only at rest: every step of the queue's motion has been handed out. */
+/* From now on the joint follows the axes with these weights (all 0 where there is a kin: by that again);
+ * the stepper stays where it is, with its fraction of a step. Only at rest: every step of the queue's
+ * motion has been handed out. */
 void stepgen_set_weights(struct stepgen *sg, const double weight[MOVE_AXES]);
 
 #endif

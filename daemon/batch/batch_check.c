@@ -78,6 +78,16 @@ static void on_hold(void *ctx, enum engine_hold why, double at_s)
 	b->stop_s = at_s;
 }
 
+static void on_manual_move(void *ctx, int motor, const struct move *m, double start_s)
+{
+	struct batch *b = ctx;
+
+	if (!b->checker)
+		return;
+	tell_stop(b);
+	checker_manual_move(b->checker, (uint32_t)motor, m, start_s);
+}
+
 static void on_shaper(void *ctx, double at_s, double end_s, const struct plan_shaper *s)
 {
 	struct batch *b = ctx;
@@ -160,6 +170,7 @@ void batch_check_observer(struct batch *b, struct engine_observer *o)
 	*o = (struct engine_observer){ .ctx = b,
 				       .move = on_move,
 				       .cut = on_cut,
+				       .manual_move = on_manual_move,
 				       .position = on_position,
 				       .weights = on_weights,
 				       .map = on_map,
@@ -190,6 +201,7 @@ bool batch_check_start(struct batch *b)
 		s->source = motor->extrude.source;
 		s->advance_s = motor->extrude.advance_s;
 		s->half_s = motor->extrude.half_s;
+		s->manual = motor->manual;
 		machine_checker_joint(motor->cfg, &s->joint);
 		s->min_distance_clock =
 			(uint64_t)(2 * motor->cfg->step_pulse_s * b->mcu[motor->mcu].nominal_hz);

@@ -108,14 +108,20 @@ static bool add_endstop(struct batch *b, const struct kinematics_model_endstop *
 static bool build_printer(struct batch *b)
 {
 	struct machine *m = b->m;
+	double manual[ENGINE_STEPPERS][KINEMATICS_MODEL_AXES] = { { 0 } };
 	struct kinematics_model model;
 	_Static_assert(sizeof(model.start_mm) == sizeof(b->printer.start_mm), "the same axes");
 
 	kinematics_model(b->mc, &model);
 	printer_init(&b->printer, PRINTER_CARTESIAN, b->opt.seed);
 	memcpy(b->printer.start_mm, model.start_mm, sizeof(b->printer.start_mm));
+	for (size_t i = 0; i < m->manuals; i++)
+		manual[m->manual[i].motor][model.manual_axis[i]] = 1;
 	for (size_t i = 0; i < m->motors; i++)
-		if (!add_motor(b, &m->motor[i], i < b->mc->stepper_count ? model.weight[i] : NULL)) {
+		if (!add_motor(b, &m->motor[i],
+			       i < b->mc->stepper_count ? model.weight[i]
+			       : m->motor[i].manual     ? manual[i]
+							: NULL)) {
 			if (!b->error[0])
 				snprintf(b->error, sizeof(b->error),
 					 "[%s] cannot be connected to the simulated printer",

@@ -73,12 +73,14 @@ static int map_append(struct map_list *l, const struct map_piece *m)
 	return 0;
 }
 
-static int checker_allocate(struct checker *c)
+/* only: the number of the first stepper. */
+static int checker_allocate(struct checker *c, uint32_t only)
 {
 	static const struct plan_shaper no_shaper;
 	const struct checker_config *cfg = &c->cfg;
 
-	c->result = calloc(1, sizeof(*c->result));
+	if (!c->result)
+		c->result = calloc(1, sizeof(*c->result));
 	c->stepper = calloc(cfg->steppers, sizeof(*c->stepper));
 	c->item = calloc(ITEMS_FIRST, sizeof(*c->item));
 	c->item_mask = ITEMS_FIRST - 1;
@@ -98,9 +100,8 @@ static int checker_allocate(struct checker *c)
 	for (uint32_t i = 0; i < cfg->steppers; i++) {
 		struct stepper *s = &c->stepper[i];
 
-		s->cfg = cfg->stepper[i];
-		s->cfg.name[CHECKER_NAME_MAX - 1] = 0;
-		s->index = i;
+		s->cfg = cfg->stepper[only + i];
+		s->index = only + i;
 		s->x = calloc(X_FIRST, sizeof(*s->x));
 		s->x_mask = X_FIRST - 1;
 		if (!s->x)
@@ -108,6 +109,47 @@ static int checker_allocate(struct checker *c)
 		crossing_init(c, s);
 		if (s->cfg.extruder && extruder_new(s))
 			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void checker_init(struct checker *c, const struct checker_config *cfg)
+{
+	c->cfg = *cfg;
+	for (uint32_t i = 0; i < CHECKER_STEPPERS_MAX; i++)
+		c->cfg.stepper[i].name[CHECKER_NAME_MAX - 1] = 0;
+	c->tolerance = cfg->tolerance_s > 0 ? cfg->tolerance_s : CHECKER_TOLERANCE_S;
+	c->tolerance += CHECKER_TIME_SLACK_S;
+	c->filter = cfg->reversal_filter_s;
+	if (cfg->reversal_filter_s == 0)
+		c->filter = CHECKER_REVERSAL_FILTER_S;
+	else if (cfg->reversal_filter_s < 0)
+		c->filter = -1;
+	for (int i = 0; i < MOVE_AXES; i++)
+		c->end_mm[i] = c->first_mm[i] = c->cmd_mm[i] = cfg->start_mm[i];
+	c->end = c->matched = c->seen = c->change_end = -HUGE_VALL;
+}
+
+/* The time lines of manual steppers. In the common one they rest. */
+static int manual_new(struct checker *c)
+{
+	struct checker_config cfg = c->cfg;
+
+	cfg.steppers = 1;
+	memset(cfg.start_mm, 0, sizeof(cfg.start_mm));
+	for (uint32_t i = 0; i < c->cfg.steppers; i++) {
+		struct checker *own;
+
+		if (!c->cfg.stepper[i].manual)
+			continue;
+		own = c->manual[i] = calloc(1, sizeof(*own));
+		if (!own)
+			return -ENOMEM;
+		checker_init(own, &cfg);
+		own->result = c->result;
+		if (checker_allocate(own, i))
+			return -ENOMEM;
+		c->stepper[i].gen.given_up = true;
 	}
 	return 0;
 }
@@ -122,18 +164,8 @@ int checker_new(struct checker **out, const struct checker_config *cfg, char *er
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	c->cfg = *cfg;
-	c->tolerance = cfg->tolerance_s > 0 ? cfg->tolerance_s : CHECKER_TOLERANCE_S;
-	c->tolerance += CHECKER_TIME_SLACK_S;
-	c->filter = cfg->reversal_filter_s;
-	if (cfg->reversal_filter_s == 0)
-		c->filter = CHECKER_REVERSAL_FILTER_S;
-	else if (cfg->reversal_filter_s < 0)
-		c->filter = -1;
-	for (int i = 0; i < MOVE_AXES; i++)
-		c->end_mm[i] = c->first_mm[i] = c->cmd_mm[i] = cfg->start_mm[i];
-	c->end = c->matched = c->seen = c->change_end = -HUGE_VALL;
-	if (checker_allocate(c)) {
+	checker_init(c, cfg);
+	if (checker_allocate(c, 0) || manual_new(c)) {
 		snprintf(err, err_len, "no memory for the checker");
 		checker_free(c);
 		return -ENOMEM;
@@ -142,10 +174,8 @@ int checker_new(struct checker **out, const struct checker_config *cfg, char *er
 	return 0;
 }
 
-void checker_free(struct checker *c)
+static void free_parts(struct checker *c)
 {
-	if (!c)
-		return;
 	for (uint32_t i = 0; c->stepper && i < c->cfg.steppers; i++) {
 		extruder_free(&c->stepper[i]);
 		free(c->stepper[i].x);
@@ -155,12 +185,24 @@ void checker_free(struct checker *c)
 	free(c->item);
 	free(c->shape);
 	free(c->stepper);
+}
+
+void checker_free(struct checker *c)
+{
+	if (!c)
+		return;
+	for (uint32_t i = 0; i < CHECKER_STEPPERS_MAX; i++)
+		if (c->manual[i]) {
+			free_parts(c->manual[i]);
+			free(c->manual[i]);
+		}
+	free_parts(c);
 	free(c->result);
 	free(c);
 }
 
-int checker_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0, double t0_s,
-		double freq_hz)
+static int take_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0, double t0_s,
+		    double freq_hz)
 {
 	struct map_list *l;
 	const struct map_piece *last;
@@ -192,6 +234,17 @@ int checker_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0,
 				       from_s);
 	}
 	return map_append(l, &m);
+}
+
+int checker_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0, double t0_s,
+		double freq_hz)
+{
+	int ret = take_map(c, mcu, from_s, clock0, t0_s, freq_hz);
+
+	for (uint32_t i = 0; i < c->cfg.steppers && !ret; i++)
+		if (c->manual[i])
+			ret = take_map(c->manual[i], mcu, from_s, clock0, t0_s, freq_hz);
+	return ret;
 }
 
 static int executed_grow(struct stepper *s)
@@ -234,7 +287,8 @@ int checker_step(struct checker *c, uint32_t stepper, int dir, uint64_t clock)
 
 	if (stepper >= c->cfg.steppers)
 		return -EINVAL;
-	s = &c->stepper[stepper];
+	s = checker_stepper_of(c, stepper);
+	c = checker_of(c, stepper);
 	if (s->any_clock &&
 	    (clock <= s->last_clock || clock - s->last_clock < s->cfg.min_distance_clock))
 		distance_check(c, s, clock);
@@ -280,9 +334,17 @@ int checker_finish(struct checker *c, struct checker_result *out)
 		return -ENOMEM;
 	c->finishing = true;
 	for (uint32_t i = 0; i < c->cfg.steppers; i++) {
-		match_run(c, &c->stepper[i], true);
-		stepper_result(c, &c->stepper[i]);
-		stats_merge(sum, &c->stepper[i].stats);
+		struct checker *own = checker_of(c, i);
+		struct stepper *s = checker_stepper_of(c, i);
+
+		own->finishing = true;
+		match_run(own, s, true);
+		stepper_result(own, s);
+		stats_merge(sum, &s->stats);
+		if (own == c)
+			continue;
+		c->moves += own->moves;
+		c->end = own->end > c->end ? own->end : c->end;
 	}
 	stats_result(sum, &c->result->all);
 	free(sum);

@@ -77,6 +77,8 @@ struct checker_stepper {
 	bool extruder;
 	int source;
 	double advance_s, half_s;
+	/* It has a time line of its own, whose moves are along E, from 0 on: checker_manual_move(). */
+	bool manual;
 };
 
 struct checker_config {
@@ -147,6 +149,9 @@ void checker_free(struct checker *c);
 
 /* The next move and the machine time at which it was placed. */
 int checker_move(struct checker *c, const struct move *m, double start_s);
+
+/* Likewise of a manual stepper's own time line. -EINVAL: it has none. */
+int checker_manual_move(struct checker *c, uint32_t stepper, const struct move *m, double start_s);
 
 /* The axes are called this from the end of the last move on; nothing moves, fractions are kept. */
 int checker_position(struct checker *c, const double position_mm[MOVE_AXES]);

@@ -176,6 +176,7 @@ static void piece_load(struct crossing *g)
 		p->c4 = st->c4 * p->sign;
 		p->v2 = p->v * p->v;
 		p->inv_v = p->v > 0 ? 1 / p->v : 0;
+		p->curved = false;
 		p->loaded = true;
 		piece_end(p, dur);
 	}

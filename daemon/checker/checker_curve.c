@@ -7,6 +7,7 @@
 #include "checker_internal.h"
 
 #include <math.h>
+#include <string.h>
 
 /* The axes are called this, and the joint stays where it is. */
 static void curve_anchor(struct stepper *s, const long double named_mm[MOVE_AXES])
@@ -45,6 +46,39 @@ void curve_resync(struct stepper *s, const struct item *it)
 	curve_anchor(s, it->named_mm);
 	v->item++;
 	v->phase = 0;
+}
+
+void curve_leave(const struct checker *c, struct stepper *s)
+{
+	struct crossing *g = &s->gen;
+	const struct item *it = checker_item(c, g->curve.item);
+	uint64_t seq = g->curve.item;
+
+	while (seq > c->item_first && checker_item(c, seq - 1)->kind != ITEM_CUT)
+		seq--;
+	g->floor = seq;
+	g->special = g->curve.item + 1;
+	s->kind = s->cfg.joint.kind;
+	s->cfg.joint.kind = CHECKER_SUM;
+	for (int i = 0; i < MOVE_AXES; i++)
+		s->cfg.steps_per_mm[i] = it->pos.steps_per_mm[i];
+	g->offset = crossing_joint(s, it->start_mm) - g->curve.p_last;
+	taps_begin(c, s, it->start);
+}
+
+void curve_return(struct stepper *s, const struct item *it)
+{
+	struct crossing *g = &s->gen;
+
+	g->curve.p_last = crossing_joint(s, it->start_mm) - g->offset;
+	g->curve.item = ++g->special;
+	g->curve.phase = 0;
+	g->curve.active = false;
+	g->curve.names = it->names;
+	s->cfg.joint.kind = s->kind;
+	s->kind = 0;
+	memset(s->cfg.steps_per_mm, 0, sizeof(s->cfg.steps_per_mm));
+	curve_anchor(s, it->named_mm);
 }
 
 /* It rests where the axes are at the cut, whatever had been read of it. */
@@ -141,6 +175,10 @@ enum taps_next curve_next(const struct checker *c, struct stepper *s, const stru
 		*it = checker_item(c, v->item);
 		if ((*it)->kind == ITEM_RESYNC && (*it)->pos.stepper == s->index)
 			return TAPS_RESYNC;
+		if ((*it)->kind == ITEM_WEIGHTS && (*it)->pos.stepper == s->index) {
+			curve_leave(c, s);
+			return taps_next(c, s, it);
+		}
 		if ((*it)->kind == ITEM_CUT)
 			curve_stop(s, *it);
 		else if ((*it)->kind == ITEM_MOVE && curve_phase(c, s, *it))

@@ -175,6 +175,7 @@ struct stats {
 struct stepper {
 	struct checker_stepper cfg;
 	uint32_t index;
+	uint32_t kind;        /* of its joint, if for now it follows weights instead; else 0 */
 	long double plane[2]; /* CHECKER_ELBOW: unit vector outward in the arm's plane */
 	/* executed and not yet compared: ring of capacity x_mask + 1 */
 	struct executed *x;
@@ -226,11 +227,25 @@ struct checker {
 	uint32_t names; /* how often the axes have been named anew */
 	bool finishing;
 	struct checker_result *result; /* figures and list collect here */
+	/* Steppers with a time line of their own: a checker each, of that stepper alone, which has its
+	 * number in cfg and the same result. Here it has nothing to do. */
+	struct checker *manual[CHECKER_STEPPERS_MAX];
 };
 
 static inline struct item *checker_item(const struct checker *c, uint64_t seq)
 {
 	return &c->item[(uint32_t)seq & c->item_mask];
+}
+
+/* Who keeps stepper number i's time line, and its state there. i is below cfg.steppers. */
+static inline struct checker *checker_of(struct checker *c, uint32_t i)
+{
+	return c->manual[i] ? c->manual[i] : c;
+}
+
+static inline struct stepper *checker_stepper_of(struct checker *c, uint32_t i)
+{
+	return c->manual[i] ? &c->manual[i]->stepper[0] : &c->stepper[i];
 }
 
 static inline bool checker_sane(double value, double min, double max)
@@ -251,6 +266,8 @@ enum taps_next taps_next(const struct checker *c, struct stepper *s, const struc
 void taps_init(const struct checker *c, struct stepper *s);
 /* Item number seq is a cut that the stepper has come to, or beyond. */
 void taps_cut(const struct checker *c, struct stepper *s, uint64_t seq);
+/* From there on it is read by its weights, with the shapers in force then. */
+void taps_begin(const struct checker *c, struct stepper *s, long double at);
 /* Forget what was read after at: something changes there. Shapers number `set` are in force. */
 void taps_rewind(const struct checker *c, struct stepper *s, uint32_t set, long double at);
 /* The oldest item it still needs. */
@@ -297,6 +314,9 @@ static inline bool curve_is(const struct stepper *s)
 void curve_init(const struct checker *c, struct stepper *s);
 /* Of a stretch, its first piece is loaded. */
 enum taps_next curve_next(const struct checker *c, struct stepper *s, const struct item **it);
+/* Weights take its place from that item on; or all of them are 0, and it goes on where they have it. */
+void curve_leave(const struct checker *c, struct stepper *s);
+void curve_return(struct stepper *s, const struct item *it);
 /* Its counter is known at that item. */
 void curve_resync(struct stepper *s, const struct item *it);
 /* Item number seq is a cut: forget what was read behind it. */

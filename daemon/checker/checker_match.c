@@ -62,9 +62,10 @@ static long double clock_time(const struct checker *c, const struct stepper *s, 
 
 double checker_last_s(const struct checker *c, uint32_t stepper)
 {
-	const struct stepper *s = &c->stepper[stepper];
+	const struct checker *own = c->manual[stepper] ? c->manual[stepper] : c;
+	const struct stepper *s = &own->stepper[own == c ? stepper : 0];
 
-	return s->any_clock ? (double)clock_time(c, s, s->map, s->last_clock) : -HUGE_VAL;
+	return s->any_clock ? (double)clock_time(own, s, s->map, s->last_clock) : -HUGE_VAL;
 }
 
 static long double x_time(const struct checker *c, const struct stepper *s, uint64_t clock)

@@ -123,16 +123,10 @@ static bool shaper_sane(const struct plan_shaper *s)
 	return checker_sane(s->delay_s, 0, 1);
 }
 
-int checker_shaper(struct checker *c, double at_s, double end_s, const struct plan_shaper *s)
+static int take_shaper(struct checker *c, double at_s, double end_s, const struct plan_shaper *s)
 {
 	struct shape_change *last = &c->shape[c->shapes - 1], *grown;
 
-	if (!shaper_sane(s) || !checker_sane(at_s, -1e12, 1e12) ||
-	    !checker_sane(end_s, -1e12, 1e12)) {
-		checker_report(c, CHECKER_SHAPER, -1, 0, at_s,
-			       "input shapers at %.6f s: a field is out of range", at_s);
-		return 0;
-	}
 	if (c->shapes - 1 > c->settled && last->at == at_s)
 		c->shapes--; /* nobody has seen it */
 	else if (at_s < c->change_end || end_s < at_s)
@@ -153,6 +147,23 @@ int checker_shaper(struct checker *c, double at_s, double end_s, const struct pl
 		if (c->stepper[i].gen.t > at_s && !curve_is(&c->stepper[i]))
 			taps_rewind(c, &c->stepper[i], c->shapes - 2, at_s);
 	return 0;
+}
+
+int checker_shaper(struct checker *c, double at_s, double end_s, const struct plan_shaper *s)
+{
+	int ret;
+
+	if (!shaper_sane(s) || !checker_sane(at_s, -1e12, 1e12) ||
+	    !checker_sane(end_s, -1e12, 1e12)) {
+		checker_report(c, CHECKER_SHAPER, -1, 0, at_s,
+			       "input shapers at %.6f s: a field is out of range", at_s);
+		return 0;
+	}
+	ret = take_shaper(c, at_s, end_s, s);
+	for (uint32_t i = 0; i < c->cfg.steppers && !ret; i++)
+		if (c->manual[i])
+			ret = take_shaper(c->manual[i], at_s, end_s, s);
+	return ret;
 }
 
 long double shape_slice(const struct shape_change *ch, int k)

@@ -96,7 +96,7 @@ void checker_report(struct checker *c, enum checker_kind kind, int stepper, uint
 	v->clock = clock;
 	v->time_s = (double)t;
 	if (stepper >= 0)
-		n = snprintf(v->text, sizeof(v->text), "%s: ", c->stepper[stepper].cfg.name);
+		n = snprintf(v->text, sizeof(v->text), "%s: ", c->cfg.stepper[stepper].name);
 	va_start(ap, fmt);
 	vsnprintf(v->text + n, sizeof(v->text) - (size_t)n, fmt, ap);
 	va_end(ap);

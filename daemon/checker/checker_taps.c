@@ -191,6 +191,14 @@ static void taps_restart(const struct checker *c, struct stepper *s, uint32_t se
 	g->taps[0] = taps_load(c, s, g->tap[0], &c->shape[set].set);
 }
 
+static bool weighted(const struct item *it)
+{
+	for (int i = 0; i < MOVE_AXES; i++)
+		if (it->pos.steps_per_mm[i] != 0)
+			return true;
+	return false;
+}
+
 /* It stands where it stood, and what that is called follows the new weights. */
 static void take_weights(struct stepper *s, const struct item *it)
 {
@@ -214,6 +222,15 @@ void taps_cut(const struct checker *c, struct stepper *s, uint64_t seq)
 		extruder_stop(c, s, seq + 1, it->start, it->pos.stepper);
 	else
 		taps_restart(c, s, it->pos.stepper, it->start);
+}
+
+void taps_begin(const struct checker *c, struct stepper *s, long double at)
+{
+	uint32_t set = 0;
+
+	while (set + 1 < c->shapes && c->shape[set + 1].end <= at)
+		set++;
+	taps_restart(c, s, set, at);
 }
 
 void taps_rewind(const struct checker *c, struct stepper *s, uint32_t set, long double at)
@@ -297,6 +314,10 @@ enum taps_next taps_next(const struct checker *c, struct stepper *s, const struc
 	while (*it && g->t >= (*it)->start) {
 		if ((*it)->kind == ITEM_RESYNC)
 			return TAPS_RESYNC;
+		if ((*it)->kind == ITEM_WEIGHTS && s->kind && !weighted(*it)) {
+			curve_return(s, *it);
+			return curve_next(c, s, it);
+		}
 		if ((*it)->kind == ITEM_WEIGHTS) {
 			take_weights(s, *it);
 			g->special++;

@@ -209,6 +209,13 @@ int checker_move(struct checker *c, const struct move *m, double start_s)
 	return 0;
 }
 
+int checker_manual_move(struct checker *c, uint32_t stepper, const struct move *m, double start_s)
+{
+	if (stepper >= c->cfg.steppers || !c->manual[stepper])
+		return -EINVAL;
+	return checker_move(c->manual[stepper], m, start_s);
+}
+
 int checker_position(struct checker *c, const double position_mm[MOVE_AXES])
 {
 	for (int i = 0; i < MOVE_AXES; i++) {
@@ -246,6 +253,7 @@ int checker_weights(struct checker *c, uint32_t stepper, double at_s,
 	memcpy(it->start_mm, c->end_mm, sizeof(it->start_mm));
 	memcpy(it->end_mm, c->end_mm, sizeof(it->end_mm));
 	memcpy(it->pos.steps_per_mm, steps_per_mm, sizeof(it->pos.steps_per_mm));
+	item_names(c, it);
 	it->pos.stepper = stepper;
 	return 0;
 }
@@ -254,7 +262,8 @@ int checker_halt(struct checker *c, uint32_t stepper, double at_s)
 {
 	const struct halt halt = { .at = at_s };
 
-	if (stepper >= c->cfg.steppers || !match_halt(c, &c->stepper[stepper], &halt))
+	if (stepper >= c->cfg.steppers ||
+	    !match_halt(checker_of(c, stepper), checker_stepper_of(c, stepper), &halt))
 		return -EINVAL;
 	return 0;
 }
@@ -265,19 +274,17 @@ int checker_stop(struct checker *c, double at_s)
 	int ret = checker_cut(c, at_s);
 
 	for (uint32_t i = 0; !ret && i < c->cfg.steppers; i++)
-		if (!match_halt(c, &c->stepper[i], &halt))
+		if (!match_halt(checker_of(c, i), checker_stepper_of(c, i), &halt))
 			ret = -EINVAL;
 	return ret;
 }
 
-int checker_cut(struct checker *c, double at_s)
+static int cut(struct checker *c, double at_s)
 {
 	long double mm[MOVE_AXES];
 	struct item *it;
 	uint64_t seq;
 
-	if (!checker_sane(at_s, -1e12, 1e12))
-		return -EINVAL;
 	shape_axes(c, at_s, mm);
 	while (c->item_count) {
 		it = checker_item(c, c->item_first + c->item_count - 1);
@@ -320,6 +327,19 @@ int checker_cut(struct checker *c, double at_s)
 	return 0;
 }
 
+int checker_cut(struct checker *c, double at_s)
+{
+	int ret;
+
+	if (!checker_sane(at_s, -1e12, 1e12))
+		return -EINVAL;
+	ret = cut(c, at_s);
+	for (uint32_t i = 0; i < c->cfg.steppers && !ret; i++)
+		if (c->manual[i])
+			ret = cut(c->manual[i], at_s);
+	return ret;
+}
+
 int checker_resync(struct checker *c, uint32_t stepper, double at_s, int64_t count)
 {
 	struct item *it;
@@ -327,6 +347,7 @@ int checker_resync(struct checker *c, uint32_t stepper, double at_s, int64_t cou
 	if (stepper >= c->cfg.steppers || !checker_sane(at_s, -1e12, 1e12) ||
 	    !checker_sane((double)count, -1e15, 1e15))
 		return -EINVAL;
+	c = checker_of(c, stepper);
 	it = item_append(c);
 	if (!it)
 		return -ENOMEM;

@@ -19,6 +19,8 @@ static long payload_size(uint32_t kind)
 		return sizeof(struct plan_trace_stepper);
 	case PLAN_TRACE_MOVE:
 		return sizeof(struct plan_trace_move);
+	case PLAN_TRACE_MANUAL:
+		return sizeof(struct plan_trace_manual);
 	case PLAN_TRACE_POSITION:
 		return sizeof(struct plan_trace_position);
 	case PLAN_TRACE_MAP:

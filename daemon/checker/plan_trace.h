@@ -45,6 +45,7 @@ enum plan_trace_kind {
 	PLAN_TRACE_SHAPER,   /* struct plan_trace_shaper */
 	PLAN_TRACE_EXTRUDE,  /* struct plan_trace_extrude */
 	PLAN_TRACE_WEIGHTS,  /* struct plan_trace_weights */
+	PLAN_TRACE_MANUAL,   /* struct plan_trace_manual */
 };
 
 struct plan_trace_setup {
@@ -65,12 +66,18 @@ struct plan_trace_stepper {
 	uint64_t min_distance_clock;
 	char step_pin[CHECKER_NAME_MAX], dir_pin[CHECKER_NAME_MAX];
 	int32_t step_invert; /* 0: a rising edge steps; 1: a falling one; -1: both */
-	uint32_t extruder;   /* 1: an extruder's stepper, at first like this: */
+	uint16_t extruder;   /* 1: an extruder's stepper, at first like this: extrude */
+	uint16_t manual;     /* 1: it has a time line of its own */
 	struct extrude_param extrude;
 };
 struct plan_trace_move {
 	struct move move;
 	double start_s;
+};
+struct plan_trace_manual {
+	struct move move;
+	double start_s;
+	uint32_t stepper, reserved;
 };
 struct plan_trace_position {
 	double position_mm[MOVE_AXES];
@@ -113,6 +120,7 @@ struct plan_trace_rec {
 		struct plan_trace_mcu mcu;
 		struct plan_trace_stepper stepper;
 		struct plan_trace_move move;
+		struct plan_trace_manual manual;
 		struct plan_trace_position position;
 		struct plan_trace_map map;
 		struct plan_trace_halt halt;

@@ -292,6 +292,7 @@ static void load_sections(struct machine_load *l)
 	}
 	extruders_load(l);
 	extruder_steppers_load(l);
+	manuals_load(l);
 	shapers_load(l);
 	fan_load(l);
 	gcode_load(l);

@@ -30,6 +30,7 @@ enum {
 	MACHINE_MCU_MAX = 8,
 	MACHINE_STEPPER_MAX = 16, /* of the axes; the extruders' steppers come on top */
 	MACHINE_EXTRUDER_MAX = 8,
+	MACHINE_MANUAL_MAX = 8,
 	MACHINE_SKEW_MAX = 16, /* profiles */
 	MACHINE_MESH_MAX = 16,
 	MACHINE_AXES = 3, /* X, Y, Z: index as enum move_axis */
@@ -135,6 +136,14 @@ struct machine_extruder_stepper {
 	double pressure_advance_s, pressure_advance_smooth_s;
 };
 
+/* [manual_stepper NAME]: a motor with a time line of its own. */
+struct machine_manual {
+	struct machine_stepper stepper; /* its name is "NAME" */
+	double velocity_mm_s,
+		accel_mm_s2; /* of a move that says nothing else; accel 0: the machine's */
+	double position_min_mm, position_max_mm; /* infinite if not configured */
+};
+
 /* [input_shaper]: one axis. */
 struct machine_shaper {
 	int type;             /* enum shaper_type; none without a frequency */
@@ -227,6 +236,9 @@ struct machine_config {
 	struct machine_extruder extruders[MACHINE_EXTRUDER_MAX];
 	size_t extruder_stepper_count;
 	struct machine_extruder_stepper extruder_steppers[MACHINE_EXTRUDER_MAX];
+	size_t manual_count;
+	struct machine_manual manuals[MACHINE_MANUAL_MAX];
+	bool force_move; /* [force_move] enable_force_move */
 
 	struct machine_shaper shaper[SHAPER_AXES];
 	struct machine_fan fan;

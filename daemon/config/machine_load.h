@@ -135,6 +135,9 @@ void report_gaps(struct machine_load *l, const char *base, size_t count);
 void extruders_load(struct machine_load *l);
 void extruder_steppers_load(struct machine_load *l); /* after the extruders */
 
+/* machine_manual.c: [manual_stepper NAME], [force_move]. */
+void manuals_load(struct machine_load *l);
+
 /* machine_gcode.c: [gcode_arcs], [firmware_retraction], [skew_correction …], [exclude_object]. */
 void gcode_load(struct machine_load *l);
 

@@ -45,10 +45,12 @@ static __attribute__((format(printf, 5, 6))) void add(struct dump_check *c, doub
 static void check_moves(const struct dump_view *v, struct dump_check *c)
 {
 	for (size_t i = 1; i < v->moves; i++) {
-		const struct dump_move *a = &v->move[i - 1], *b = &v->move[i];
+		const struct dump_move *b = &v->move[i], *a = b - 1;
 
+		while (a > v->move && a->manual != b->manual)
+			a--;
 		/* Parts of one move have its id. Else a stop or a gap is between them. */
-		if (a->cut || b->move.id - a->move.id > 1)
+		if (a->manual != b->manual || a->cut || b->move.id - a->move.id > 1)
 			continue;
 		if (b->start_s < a->end_s - TIME_SLACK_S)
 			add(c, b->start_s, b->number, -1,
@@ -363,9 +365,10 @@ static void find_cause(const struct dump_view *v, struct dump_check *c)
 
 		c->at_s = fmin(fmax(c->at_s, p->start_s), p->start_s + p->dur_s);
 		/* Its middle is surely within the move. */
-		c->move = dump_move_at(v, p->start_s + 0.5 * p->dur_s);
+		c->move = dump_move_at(v, dump_manual_of(v, c->stepper),
+				       p->start_s + 0.5 * p->dur_s);
 	} else {
-		c->move = dump_move_at(v, c->at_s);
+		c->move = dump_move_at(v, dump_manual_of(v, c->stepper), c->at_s);
 	}
 	find_param(v, c);
 }

@@ -91,12 +91,14 @@ static struct json_object *records(const struct dump *d)
 	return o;
 }
 
-static struct json_object *move(const struct dump_move *m)
+static struct json_object *move(const struct dump *d, const struct dump_move *m)
 {
 	struct json_object *o = json_object_new_object();
 
 	put_whole(o, "id", m->move.id);
 	put_whole(o, "line", m->move.line);
+	if (m->manual >= 0)
+		put_string(o, "stepper", dump_stepper_name(&d->view, (unsigned)m->manual));
 	put_number(o, "start_s", m->start_s);
 	put_number(o, "end_s", m->end_s);
 	if (m->cut)
@@ -195,7 +197,7 @@ static struct json_object *cause(const struct dump *d)
 	if (c->stepper >= 0)
 		put_string(o, "stepper", dump_stepper_name(&d->view, (unsigned)c->stepper));
 	if (c->move >= 0)
-		put(o, "move", move(&d->view.move[c->move]));
+		put(o, "move", move(d, &d->view.move[c->move]));
 	if (c->original >= 0)
 		put(o, "segment", segment(&d->view.segment[c->original]));
 	if (c->segment >= 0 && c->segment != c->original)
@@ -255,7 +257,7 @@ static void put_window(const struct dump *d, struct json_object *o)
 
 	for (size_t i = 0; i < d->view.moves; i++)
 		if (dump_shown(d, d->view.move[i].start_s, d->view.move[i].end_s))
-			json_object_array_add(moves, move(&d->view.move[i]));
+			json_object_array_add(moves, move(d, &d->view.move[i]));
 	for (size_t i = 0; i < d->view.phases; i++) {
 		const struct flight_phase *p = &d->view.phase[i].p;
 		struct json_object *ph;
@@ -264,6 +266,9 @@ static void put_window(const struct dump *d, struct json_object *o)
 			continue;
 		ph = json_object_new_object();
 		put_whole(ph, "move", d->view.phase[i].id);
+		if (d->view.phase[i].manual >= 0)
+			put_string(ph, "stepper",
+				   dump_stepper_name(&d->view, (unsigned)d->view.phase[i].manual));
 		put_number(ph, "start_s", p->start_s);
 		put_number(ph, "dur_s", p->dur_s);
 		put_number(ph, "v_mm_s", p->v_mm_s);

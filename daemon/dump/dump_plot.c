@@ -37,7 +37,7 @@ static void put_speed(const struct dump *d, FILE *f)
 		const struct flight_phase *p = &d->view.phase[i].p;
 		double end_s = p->start_s + p->dur_s;
 
-		if (!dump_shown(d, p->start_s, end_s))
+		if (d->view.phase[i].manual >= 0 || !dump_shown(d, p->start_s, end_s))
 			continue;
 		fprintf(f, "%.6f %.6f\n%.6f %.6f\n", ms(d, p->start_s), p->v_mm_s, ms(d, end_s),
 			dump_phase_speed(&d->view.phase[i], end_s));

@@ -54,8 +54,10 @@ static void put_head(const struct dump *d, FILE *out)
 			(unsigned long long)d->view.senseless);
 }
 
-static void put_move(FILE *out, const struct dump_move *m)
+static void put_move(const struct dump *d, FILE *out, const struct dump_move *m)
 {
+	if (m->manual >= 0)
+		fprintf(out, "%s ", dump_stepper_name(&d->view, (unsigned)m->manual));
 	fprintf(out, "%u line %u  %.6f .. %.6f s ", m->move.id, m->move.line, m->start_s, m->end_s);
 	for (int i = 0; i < MOVE_AXES; i++)
 		if (m->move.dir[i] != 0)
@@ -107,7 +109,7 @@ static void put_cause(const struct dump *d, FILE *out)
 		text);
 	if (c->move >= 0) {
 		fputs("  move ", out);
-		put_move(out, &d->view.move[c->move]);
+		put_move(d, out, &d->view.move[c->move]);
 	} else {
 		fputs("  move: none is under way then\n", out);
 	}
@@ -177,7 +179,7 @@ static void put_moves(const struct dump *d, FILE *out)
 			break;
 		}
 		fputs((ptrdiff_t)i == d->check.move ? "* " : "  ", out);
-		put_move(out, &d->view.move[i]);
+		put_move(d, out, &d->view.move[i]);
 	}
 	fputs("\nphases: time, speed along the path, acceleration\n", out);
 	for (size_t i = 0, rows = 0; i < d->view.phases; i++) {
@@ -189,9 +191,12 @@ static void put_moves(const struct dump *d, FILE *out)
 			fputs("  ...\n", out);
 			break;
 		}
-		fprintf(out, "  move %u  %.6f .. %.6f s  %.3f mm/s %+.1f mm/s^2\n",
-			d->view.phase[i].id, p->start_s, p->start_s + p->dur_s, p->v_mm_s,
-			p->a_mm_s2);
+		fprintf(out, "  %s%smove %u  %.6f .. %.6f s  %.3f mm/s %+.1f mm/s^2\n",
+			d->view.phase[i].manual < 0
+				? ""
+				: dump_stepper_name(&d->view, (unsigned)d->view.phase[i].manual),
+			d->view.phase[i].manual < 0 ? "" : " ", d->view.phase[i].id, p->start_s,
+			p->start_s + p->dur_s, p->v_mm_s, p->a_mm_s2);
 	}
 }
 

@@ -163,13 +163,19 @@ struct maker {
 	uint8_t kind, have;
 };
 
+static int manual_of(const struct flight_entry *e)
+{
+	return e->rec.flags & FLIGHT_MANUAL ? e->rec.index : -1;
+}
+
 static void add_move(struct maker *k, const struct flight_entry *e)
 {
 	struct dump_move *m = &k->v->move[k->v->moves];
 	struct flight_move p;
 
 	memcpy(&p, k->part, sizeof(p));
-	if (!move_ok(&p)) {
+	m->manual = manual_of(e);
+	if (!move_ok(&p) || m->manual >= (int)k->v->log->identity.steppers) {
 		k->v->senseless++;
 		return;
 	}
@@ -187,7 +193,8 @@ static void add_phase(struct maker *k, const struct flight_entry *e)
 	memcpy(&ph->p, k->part, sizeof(ph->p));
 	ph->number = e->number;
 	ph->id = e->rec.id;
-	if (phase_ok(&ph->p))
+	ph->manual = manual_of(e);
+	if (phase_ok(&ph->p) && ph->manual < (int)k->v->log->identity.steppers)
 		k->v->phases++;
 	else
 		k->v->senseless++;
@@ -235,18 +242,34 @@ static void add_run(struct maker *k, const struct flight_entry *e)
 /* The last move and its phases end then. */
 static void shorten_move(struct dump_view *v, double at_s)
 {
-	struct dump_move *m = v->moves ? &v->move[v->moves - 1] : NULL;
+	size_t n = 0;
 
-	if (m && m->end_s > at_s) {
+	for (; n < v->moves; n++) {
+		struct dump_move *m = &v->move[v->moves - 1 - n];
+
+		if (m->manual >= 0)
+			continue;
+		if (m->end_s <= at_s)
+			break;
 		m->end_s = at_s;
-		v->moves -= !warp_shorten(&m->move, at_s - m->start_s);
+		if (!warp_shorten(&m->move, at_s - m->start_s)) {
+			memmove(m, m + 1, n * sizeof(*m));
+			v->moves--;
+		}
+		break;
 	}
-	while (v->phases && v->phase[v->phases - 1].p.start_s >= at_s)
-		v->phases--;
-	if (v->phases) {
-		struct flight_phase *p = &v->phase[v->phases - 1].p;
+	for (n = 0; n < v->phases; n++) {
+		struct dump_phase *p = &v->phase[v->phases - 1 - n];
 
-		p->dur_s = fmin(p->dur_s, at_s - p->start_s);
+		if (p->manual >= 0)
+			continue;
+		if (p->p.start_s < at_s) {
+			p->p.dur_s = fmin(p->p.dur_s, at_s - p->p.start_s);
+			break;
+		}
+		memmove(p, p + 1, n * sizeof(*p));
+		v->phases--;
+		n--;
 	}
 }
 
@@ -494,10 +517,19 @@ double dump_run_step_s(const struct dump_run *r, unsigned k)
 	return (double)(dump_run_ticks(r, k) - dump_run_ticks(r, 1)) * r->tick_s;
 }
 
-ptrdiff_t dump_move_at(const struct dump_view *v, double t_s)
+int dump_manual_of(const struct dump_view *v, int stepper)
 {
 	for (size_t i = v->moves; i-- > 0;)
-		if (v->move[i].start_s <= t_s && t_s < v->move[i].end_s)
+		if (v->move[i].manual == stepper)
+			return stepper;
+	return -1;
+}
+
+ptrdiff_t dump_move_at(const struct dump_view *v, int manual, double t_s)
+{
+	for (size_t i = v->moves; i-- > 0;)
+		if (v->move[i].manual == manual && v->move[i].start_s <= t_s &&
+		    t_s < v->move[i].end_s)
 			return (ptrdiff_t)i;
 	return -1;
 }

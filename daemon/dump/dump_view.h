@@ -17,6 +17,7 @@
 
 struct dump_move {
 	uint64_t number;       /* of the (last) record */
+	int manual;            /* of this stepper alone; -1: of the axes */
 	double start_s, end_s; /* as planned; */
 	bool cut;              /* a stop dropped what of it had not been handed out at ... */
 	double cut_s;          /* ... then; start_s: it never began */
@@ -26,6 +27,7 @@ struct dump_move {
 struct dump_phase {
 	uint64_t number;
 	uint32_t id; /* of the move */
+	int manual;  /* as above */
 	struct flight_phase p;
 };
 
@@ -104,7 +106,10 @@ int64_t dump_run_ticks(const struct dump_run *r, int64_t k);
 /* Seconds from a run's first step to its step k = 1 .. count. */
 double dump_run_step_s(const struct dump_run *r, unsigned k);
 
-/* The move that is under way at t_s, by phases (which a stop may have cut short) or else by moves. -1: none. */
-ptrdiff_t dump_move_at(const struct dump_view *v, double t_s);
+/* The stepper, if it is a manual one by its moves; else -1. */
+int dump_manual_of(const struct dump_view *v, int stepper);
+
+/* The move of the axes (manual -1), or of a manual stepper, that is under way at t_s. -1: none. */
+ptrdiff_t dump_move_at(const struct dump_view *v, int manual, double t_s);
 
 #endif

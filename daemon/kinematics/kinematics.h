@@ -119,6 +119,7 @@ struct kinematics_model_endstop {
 struct kinematics_model {
 	double start_mm[KINEMATICS_MODEL_AXES];
 	double weight[MACHINE_STEPPER_MAX][KINEMATICS_MODEL_AXES]; /* mm of the motor per mm */
+	int manual_axis[MACHINE_MANUAL_MAX]; /* that it moves alone; its switch is at -30 mm */
 	struct kinematics_model_endstop endstop[KINEMATICS_MODEL_ENDSTOPS];
 	size_t endstops;
 };

@@ -11,6 +11,7 @@
 
 /* A rail whose motors have switches of their own starts askew by so much from one to the next. */
 #define ASKEW_MM 0.3
+#define MANUAL_SWITCH_MM -30
 
 struct builder {
 	const struct machine_config *mc;
@@ -154,6 +155,21 @@ static void place_endstops(struct builder *b)
 		}
 }
 
+static void place_manuals(struct builder *b)
+{
+	const struct machine_config *mc = b->mc;
+
+	for (size_t i = 0; i < mc->manual_count; i++) {
+		const struct pin *pin = &mc->manuals[i].stepper.endstop_pin;
+		int axis = b->model->manual_axis[i] = free_axis(b);
+
+		if (!pin->set || pin->mcu < 0 || b->model->endstops == KINEMATICS_MODEL_ENDSTOPS)
+			continue;
+		b->model->endstop[b->model->endstops++] =
+			(struct kinematics_model_endstop){ pin, axis, MANUAL_SWITCH_MM, false };
+	}
+}
+
 void kinematics_model(const struct machine_config *mc, struct kinematics_model *model)
 {
 	struct builder b = { .mc = mc, .model = model };
@@ -163,4 +179,5 @@ void kinematics_model(const struct machine_config *mc, struct kinematics_model *
 	place_rails(&b);
 	place_steppers(&b);
 	place_endstops(&b);
+	place_manuals(&b);
 }

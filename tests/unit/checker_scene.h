@@ -344,6 +344,19 @@ static inline void scene_steps(struct scene *sc)
 	qsort(sc->step, (size_t)sc->steps, sizeof(*sc->step), by_time);
 }
 
+/* Move i as the last stepper alone has it, on a time line of its own: along E, whatever else is renamed. */
+static inline struct move scene_manual(const struct scene *sc, int i)
+{
+	struct move m = sc->move[i];
+
+	memset(m.start_mm, 0, sizeof(m.start_mm));
+	for (int k = 0; k < i; k++)
+		m.start_mm[AXIS_E] += sc->move[k].dir[AXIS_E] * sc->move[k].length_mm;
+	for (int a = 0; a < AXIS_E; a++)
+		m.dir[a] = 0;
+	return m;
+}
+
 /* How moves and steps are interleaved when fed. */
 enum order { MOVES_FIRST, STEPS_FIRST, MIXED };
 

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "daemon/extruders.h"
+#include "daemon/manual.h"
 #include "daemon/shapers.h"
 #include "daemon/config/config_names.h"
 #include "daemon/config/machine_config.h"
@@ -175,6 +176,8 @@ static void commands(void **state)
 	gcode_mesh_attach(&g, &meshes);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
 	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
+	gcode_add_table(&g, manual_commands, manual_command_count, NULL);
+	gcode_add_table(&g, force_move_commands, force_move_command_count, NULL);
 	dual_attach(&g, NULL);
 	for (unsigned t = 0; t < g.table_count; t++) {
 		for (unsigned i = 0; i < g.tables[t].count; i++, count++)
@@ -261,7 +264,8 @@ static bool documented_somewhere(const char *text, const char *section, const ch
 {
 	return documented(text, section, option) ||
 	       ((strcmp(section, "extruder") == 0 || strncmp(section, "stepper", 7) == 0 ||
-		 strncmp(section, "extruder_stepper", 16) == 0 || strstr(section, "carriage")) &&
+		 strncmp(section, "extruder_stepper", 16) == 0 ||
+		 strncmp(section, "manual_stepper", 14) == 0 || strstr(section, "carriage")) &&
 		documented(text, "stepper_x", option));
 }
 

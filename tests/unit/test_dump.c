@@ -76,7 +76,7 @@ static void tell_piece(struct motion *m, int i, const struct clockmap *map)
 	if (odd)
 		mv.start_mm_s += m->move_gap_mm_s;
 	o->move(o->ctx, &mv, start_s - (odd ? m->move_early_s : 0));
-	o->phase(o->ctx, &ph);
+	o->phase(o->ctx, -1, &ph);
 	o->segment(o->ctx, 0, &seg);
 	for (int k = 0; k < 2 && !(m->faulty && i == PIECES - 1); k++) {
 		int done = i * STEPS + k * STEPS / 2;

@@ -376,6 +376,17 @@ static const struct message messages[] = {
 	  "+6: [extruder_stepper belt] extruder: value 'extruder7': expected the name of an "
 	  "[extruder…] section",
 	  0, 0 },
+	{ "[manual_stepper m]\nstep_pin: PE0\ndir_pin: PE1\nmicrosteps: 16\n"
+	  "rotation_distance: 8\nvelocity: 0\n",
+	  "+6: [manual_stepper m] velocity: value '0': expected a number above 0", 0, 0 },
+	{ "[manual_stepper m]\nstep_pin: PE0\ndir_pin: PE1\nmicrosteps: 16\n"
+	  "rotation_distance: 8\nposition_min: 5\nposition_max: 5\n",
+	  "+7: [manual_stepper m] position_max: value '5': expected more than position_min, which is 5",
+	  0, 0 },
+	{ "[manual_stepper m]\nstep_pin: PE0\ndir_pin: PE1\nmicrosteps: 16\n",
+	  "+1: [manual_stepper m] rotation_distance: missing", 0, 0 },
+	{ "[force_move]\nenable_force_move: 2\n",
+	  "+2: [force_move] enable_force_move: value '2': expected true or false", 0, 0 },
 	{ "[input_shaper]\nshaper_type: zvv\n",
 	  "+2: [input_shaper] shaper_type: value 'zvv': expected one of", 0, 0 },
 	{ "[input_shaper]\nshaper_type: 3hump_ei\nshaper_freq_x: 4\n",

@@ -226,7 +226,8 @@ static bool model_push(void *ctx, const struct plan_rec *rec)
 	}
 	assert_true(md->head != md->tail);
 	assert_int_equal(rec->kind, x->kind);
-	assert_int_equal(rec->reserved, 0);
+	assert_int_equal(rec->stepper, 0);
+	assert_int_equal(rec->flags, 0);
 	switch (x->kind) {
 	case PLAN_MOVE:
 		check_move(md, &rec->move, x);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_verify.c - from a plan trace and pin-edge traces to a verdict and pictures.
  *
- * Shown: traces written from a random scene on two MCUs verify as exact (status 0); a missing
+ * Shown: traces written from a random scene on two MCUs, also with a manual stepper, verify as exact (status 0); a missing
  * step, a broken line, a cut file, a wrong number of traces are found and named by the exit
  * status; a fault in mid-move is no missing step; edges are read with every kind of pin inversion; the pictures come out.
  * Repeat with STEPD_SEED=<printed seed>. STEPD_KEEP=DIR keeps the files there.
@@ -56,6 +56,7 @@ static void write_setup(FILE *f, const struct scene *sc)
 		snprintf(rec.stepper.step_pin, sizeof(rec.stepper.step_pin), "P%d", 2 * i);
 		snprintf(rec.stepper.dir_pin, sizeof(rec.stepper.dir_pin), "P%d", 2 * i + 1);
 		rec.stepper.step_invert = invert[i];
+		rec.stepper.manual = s->manual;
 		put(f, &rec);
 	}
 }
@@ -82,6 +83,13 @@ static void write_plan_until(const struct scene *sc, bool closed, double stop_s)
 			put(f, &rec);
 		}
 		assert_int_equal(plan_trace_put_move(f, &sc->move[i], sc->start[i]), 0);
+		if (!sc->cfg.stepper[AXIS_E].manual)
+			continue;
+		rec = (struct plan_trace_rec){ .kind = PLAN_TRACE_MANUAL };
+		rec.manual.move = scene_manual(sc, i);
+		rec.manual.start_s = sc->start[i];
+		rec.manual.stepper = AXIS_E;
+		put(f, &rec);
 	}
 	if (stop_s < HUGE_VAL) {
 		rec = (struct plan_trace_rec){ .kind = PLAN_TRACE_STOP };
@@ -176,6 +184,7 @@ static void test_exact(void **state)
 	for (int n = 0; n < 6; n++) {
 		struct scene *sc = random_run(n & 1);
 
+		sc->cfg.stepper[AXIS_E].manual = n >= 3;
 		write_plan(sc, true);
 		write_edges(sc, -1);
 		assert_int_equal(verify(n & 1 ? "--json" : NULL, 2), 0);
