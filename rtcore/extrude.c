@@ -193,7 +193,9 @@ bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,
 				ex->joined = false;
 		}
 	}
-	if (change_s <= b->at_s && change_s < INFINITY) {
+	/* At an end of motion the end comes first, so that what changes there finds it at rest. */
+	if (change_s < b->at_s + (ex->moving ? -EXTRUDE_TOUCH_S : EXTRUDE_TOUCH_S) &&
+	    change_s < INFINITY) {
 		b->at_s = change_s;
 		b->known = b->change = true;
 	}

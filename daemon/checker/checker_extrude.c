@@ -191,7 +191,9 @@ static enum look look(const struct checker *c, const struct stepper *s, struct e
 			x->peek.ok = false;
 		}
 	}
-	if (change <= *u && change < HUGE_VALL) {
+	/* At one instant, but for rounding: an end of motion comes first, else the change. */
+	if (change < *u + (x->moving ? -CHECKER_TIME_SLACK_S : CHECKER_TIME_SLACK_S) &&
+	    change < HUGE_VALL) {
 		*u = change;
 		what = LOOK_CHANGE;
 	}

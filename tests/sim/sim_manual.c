@@ -3,7 +3,7 @@
  *
  * Shown: a manual stepper moves beside the toolhead with SYNC=0 and before what follows with SYNC=1, by the
  * time that both take; hundreds of random moves of three of them among a random path, with input shapers
- * that change, pressure advance and a second MCU: no violation, every step within 12.5 us of its exact time by a checker
+ * and pressure advance that change, dwells, and a second MCU: no violation, every step within 12.5 us of its exact time by a checker
  * that keeps a time line for each, and each where it was sent. STOP_ON_ENDSTOP in all its forms, also with the
  * switch on another MCU. FORCE_MOVE of every motor of each kinematics and of an extruder's: only that motor
  * turns, by so many steps, and prints after it are exact. Stops in mid-move; errors; the flight recorder.
@@ -172,7 +172,14 @@ static void random_line(FILE *f, uint64_t *rng, struct place *p, bool flat)
 {
 	int sync = ref_random(rng) % 3 == 0;
 
-	switch (ref_random(rng) % 6) {
+	switch (ref_random(rng) % 8) {
+	case 6:
+		fprintf(f, "SET_PRESSURE_ADVANCE ADVANCE=%.3f SMOOTH_TIME=%.3f\n",
+			ref_uniform(rng, 0, 0.08), ref_uniform(rng, 0.01, 0.08));
+		break;
+	case 7:
+		fprintf(f, "G4 P%.0f\n", ref_uniform(rng, 0, 300));
+		break;
 	case 0:
 		p->selector_mm = ref_uniform(rng, -25, 60);
 		fprintf(f, "MANUAL_STEPPER STEPPER=selector MOVE=%.9f SPEED=%.3f SYNC=%d\n",
