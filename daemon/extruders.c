@@ -26,18 +26,24 @@ void extruders_motor(struct machine *m, size_t motor, int extruder, double advan
 	set_param(m, &m->motor[motor].extrude, advance_s, smooth_s);
 }
 
-static int send_motor(struct machine *m, size_t motor)
+static void plan_of(const struct machine *m, size_t motor, uint32_t fields, struct plan_extrude *x)
 {
-	struct plan_extrude x = { .stepper = (uint32_t)motor, .param = m->motor[motor].extrude };
-
-	return planner_extrude(m->planner, &x);
+	*x = (struct plan_extrude){ .stepper = (uint32_t)motor,
+				    .fields = fields,
+				    .param = m->motor[motor].extrude };
+	x->param.half_s = m->motor[motor].smooth_s / 2;
 }
 
 void extruders_send(struct machine *m)
 {
-	for (size_t i = 0; i < m->motors; i++)
-		if (m->motor[i].axes == 1u << AXIS_E)
-			send_motor(m, i); /* the planner is empty: there is room */
+	struct plan_extrude x;
+
+	for (size_t i = 0; i < m->motors; i++) {
+		if (m->motor[i].axes != 1u << AXIS_E)
+			continue;
+		plan_of(m, i, EXTRUDE_ALL, &x);
+		planner_extrude(m->planner, &x); /* the planner is empty: there is room */
+	}
 }
 
 void extruders_limits(const struct machine *m, struct planner_limits *l)
@@ -124,28 +130,53 @@ static enum gcode_result activate_extruder(struct gcode *g, const struct gcode_l
 	return gcode_fail(g, "EXTRUDER=%s: expected the name of an [extruder…] section", shown);
 }
 
-/* Say it to the rt core in step with the motion; the window first makes sure of the delay it needs. */
-static enum gcode_result change_motor(struct machine *m, struct gcode *g, size_t motor,
-				      const struct extrude_param *to, double smooth_s)
+/* T0, T1, …: the extruders in order. Without any, T0 is taken as slicers write it. */
+static enum gcode_result tool(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
-	struct extrude_param before = m->motor[motor].extrude;
+	struct machine *m = ctx;
+	int extruder =
+		(int)((l->code - GCODE_CODE('T', 0)) / (GCODE_CODE('T', 1) - GCODE_CODE('T', 0)));
+
+	return m->mc->extruder_count ? activate(m, g, extruder) : GCODE_OK;
+}
+
+/* Say it to the rt core: out of band at once, in the middle of what is planned, else in step with the motion. The
+ * window first makes sure of the delay it needs; where that has to grow, it does at the end of what is planned. */
+static int send(struct machine *m, const struct gcode *g, size_t motor, uint32_t fields,
+		double half_before_s)
+{
+	struct ctl_rec now = { .kind = CTL_EXTRUDE };
+	struct plan_extrude x;
+	int rc = 0;
+
+	plan_of(m, motor, fields, &x);
+	now.extrude = x;
+	if (g->out_of_band && m->motor[motor].extrude.half_s <= m->status.delay_s + 1e-9)
+		return machine_control(m, &now) ? 0 : -EAGAIN;
+	if (m->half_s > half_before_s)
+		rc = shapers_send(m);
+	return rc < 0 ? rc : planner_extrude(m->planner, &x);
+}
+
+static enum gcode_result change_motor(struct machine *m, struct gcode *g, size_t motor,
+				      uint32_t fields, const struct extrude_param *to,
+				      double smooth_s)
+{
+	struct machine_motor before = m->motor[motor];
 	double half_s = m->half_s;
 	char err[GCODE_ERR_MAX] = "";
-	int rc = 0;
+	int rc;
 
 	if (m->state != MACHINE_READY)
 		return gcode_fail(g, "%s", m->reason[0] ? m->reason : "the machine is not ready");
 	m->motor[motor].extrude = *to;
+	m->motor[motor].smooth_s = smooth_s;
 	set_param(m, &m->motor[motor].extrude, to->advance_s, smooth_s);
-	if (m->half_s > half_s)
-		rc = shapers_send(m);
+	rc = send(m, g, motor, fields, half_s);
 	if (rc == 0)
-		rc = send_motor(m, motor);
-	if (rc == 0) {
-		m->motor[motor].smooth_s = smooth_s;
 		return GCODE_OK;
-	}
-	m->motor[motor].extrude = before;
+	m->motor[motor].extrude = before.extrude;
+	m->motor[motor].smooth_s = before.smooth_s;
 	return gcode_finish(g, rc, err);
 }
 
@@ -155,6 +186,7 @@ static enum gcode_result set_pressure_advance(struct gcode *g, const struct gcod
 	int motor = find_motor(g, m, gcode_param_find(l, "EXTRUDER"));
 	struct extrude_param to;
 	double advance_s, smooth_s;
+	uint32_t fields = 0;
 	enum gcode_result done = GCODE_OK;
 
 	if (motor < 0)
@@ -168,8 +200,12 @@ static enum gcode_result set_pressure_advance(struct gcode *g, const struct gcod
 	if (!(smooth_s >= 0 && smooth_s <= 0.2))
 		return gcode_fail(g, "SMOOTH_TIME=%g: expected 0 to 0.2 s", smooth_s);
 	to.advance_s = advance_s;
-	if (gcode_param_find(l, "ADVANCE") || gcode_param_find(l, "SMOOTH_TIME"))
-		done = change_motor(m, g, (size_t)motor, &to, smooth_s);
+	if (gcode_param_find(l, "ADVANCE"))
+		fields |= EXTRUDE_ADVANCE;
+	if (gcode_param_find(l, "SMOOTH_TIME"))
+		fields |= EXTRUDE_SMOOTH;
+	if (fields)
+		done = change_motor(m, g, (size_t)motor, fields, &to, smooth_s);
 	if (done == GCODE_OK)
 		gcode_reply(g, REPLY_INFO,
 			    "%s: pressure_advance: %.6f pressure_advance_smooth_time: %.6f",
@@ -198,7 +234,7 @@ static enum gcode_result sync_extruder_motion(struct gcode *g, const struct gcod
 				g, "MOTION_QUEUE=%s: expected an extruder's name, or none", shown);
 		}
 	}
-	done = change_motor(m, g, (size_t)motor, &to, m->motor[motor].smooth_s);
+	done = change_motor(m, g, (size_t)motor, EXTRUDE_SOURCE, &to, m->motor[motor].smooth_s);
 	if (done == GCODE_OK)
 		gcode_reply(g, REPLY_INFO, "%s follows %s", m->motor[motor].cfg->name,
 			    to.source < 0 ? "none" : m->mc->extruders[to.source].name);
@@ -208,17 +244,27 @@ static enum gcode_result sync_extruder_motion(struct gcode *g, const struct gcod
 const struct gcode_command extruders_commands[] = {
 	{ "ACTIVATE_EXTRUDER", GCODE_EXTENDED, 0, activate_extruder, "EXTRUDER=<name>",
 	  "E of the moves that follow is this extruder's filament" },
-	{ "SET_PRESSURE_ADVANCE", GCODE_EXTENDED, 0, set_pressure_advance,
+	{ "SET_PRESSURE_ADVANCE", GCODE_EXTENDED, GCODE_NOW, set_pressure_advance,
 	  "[EXTRUDER=<name>] [ADVANCE=<s>] [SMOOTH_TIME=<s>]",
-	  "pressure advance from here on, also in mid-print; without values: report" },
-	{ "SYNC_EXTRUDER_MOTION", GCODE_EXTENDED, 0, sync_extruder_motion,
+	  "pressure advance from here on, out of band at once; without values: report" },
+	{ "SYNC_EXTRUDER_MOTION", GCODE_EXTENDED, GCODE_NOW, sync_extruder_motion,
 	  "EXTRUDER=<name> [MOTION_QUEUE=<name>]",
-	  "a stepper follows this extruder from here on, none without a name" },
+	  "a stepper follows this extruder from here on, out of band at once; none without a name" },
 };
+
+#define T(n) \
+	{ \
+		"T" #n, GCODE_CODE('T', n), 0, tool, "", "as ACTIVATE_EXTRUDER, by number" \
+	}
+const struct gcode_command extruders_tools[MACHINE_EXTRUDER_MAX] = { T(0), T(1), T(2), T(3),
+								     T(4), T(5), T(6), T(7) };
 
 const unsigned extruders_command_count = sizeof(extruders_commands) / sizeof(*extruders_commands);
 
 void extruders_init(struct machine *m)
 {
+	size_t tools = m->mc->extruder_count ? m->mc->extruder_count : 1;
+
 	gcode_add_table(&m->gcode, extruders_commands, extruders_command_count, m);
+	gcode_add_table(&m->gcode, extruders_tools, (unsigned)tools, m);
 }

@@ -16,6 +16,9 @@ struct machine;
 extern const struct gcode_command extruders_commands[]; /* their table's ctx is the machine */
 extern const unsigned extruders_command_count;
 
+/* T0 and so on, MACHINE_EXTRUDER_MAX of them; the same ctx. A machine has as many as it has extruders. */
+extern const struct gcode_command extruders_tools[];
+
 /* Motor number motor follows that extruder at first. Before the MCUs are configured. */
 void extruders_motor(struct machine *m, size_t motor, int extruder, double advance_s,
 		     double smooth_s);

@@ -60,14 +60,15 @@ static void take(struct machine *m, int motor, bool taken)
 {
 	const struct machine_motor *mo = &m->motor[motor];
 	const double alone[MOVE_AXES] = { [AXIS_E] = 1 / mo->cfg->step_distance_mm };
-	struct plan_extrude x = { .stepper = (uint32_t)motor, .param = mo->extrude };
+	struct plan_extrude x = { .stepper = (uint32_t)motor,
+				  .fields = EXTRUDE_SOURCE,
+				  .param = { .source = taken ? EXTRUDE_FORCED
+							     : mo->extrude.source } };
 
 	if (mo->axes != 1u << AXIS_E) {
 		planner_weights(m->planner, (uint8_t)motor, taken ? alone : mo->steps_per_mm);
 		return;
 	}
-	if (taken)
-		x.param = (struct extrude_param){ .source = EXTRUDE_FORCED };
 	planner_extrude(m->planner, &x);
 	planner_dwell(m->planner, m->mc->stepd.horizon_s + HANDOVER_S);
 }

@@ -234,6 +234,7 @@ static bool configure_motor(struct machine *m, struct session *s, size_t i)
 	memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));
 	rec.stepper.extruder = motor->axes == 1u << AXIS_E;
 	rec.stepper.extrude = motor->extrude;
+	rec.stepper.extrude.half_s = motor->smooth_s / 2;
 	rec.stepper.manual = motor->manual;
 	rec.stepper.kin = cfg->joint;
 	rec.stepper.steps_per_unit = 1 / cfg->step_distance_mm;

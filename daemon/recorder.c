@@ -209,7 +209,9 @@ void recorder_drain(struct recorder *r)
 		/* The planner has heard of a stop before any motion can follow it; clocks go on. */
 		if (r->cut_waits && rec.kind != PLAN_TRACE_MAP)
 			put_stop(r);
-		if (rec.kind != PLAN_TRACE_MAP && rec.kind != PLAN_TRACE_MANUAL)
+		/* These may come in the middle of a move, of which some may still be taken back. */
+		if (rec.kind != PLAN_TRACE_MAP && rec.kind != PLAN_TRACE_MANUAL &&
+		    rec.kind != PLAN_TRACE_EXTRUDE)
 			put_move(r);
 		if (rec.kind == PLAN_TRACE_MOVE) {
 			r->move = rec;

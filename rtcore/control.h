@@ -41,6 +41,7 @@ enum ctl_kind {
 	CTL_UNHOLD,     /* ... go on (not PLAN_RESUME, which ends a stop) */
 	CTL_FEED_RATE,  /* .feed_rate: from now on; see warp.h */
 	CTL_NUDGE,      /* .nudge_mm: added to Z by babysteps, in all */
+	CTL_EXTRUDE,    /* .extrude: as PLAN_EXTRUDE, in the middle of whatever is planned */
 };
 
 struct ctl_send {
@@ -75,7 +76,7 @@ struct ctl_stepper {
 	double min_interval_s;        /* never closer than this */
 	bool manual;                  /* it has a time line of its own, whose E is its axis */
 	bool extruder;                /* it follows E alone, */
-	struct extrude_param extrude; /* at first like this */
+	struct extrude_param extrude; /* at first like this, as in struct plan_extrude */
 };
 
 struct ctl_output {
@@ -124,6 +125,7 @@ struct ctl_rec {
 			uint32_t epoch; /* its number: concerns moves of lower ones */
 		} feed_rate;
 		double nudge_mm;
+		struct plan_extrude extrude;
 	};
 };
 

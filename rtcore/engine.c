@@ -170,6 +170,9 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		engine_tell_param(e, PLAN_PARAM_NUDGE, e->warp.nudge.asked_mm, rec->nudge_mm);
 		warp_set_nudge(&e->warp, rec->nudge_mm);
 		break;
+	case CTL_EXTRUDE:
+		engine_change_extrude(e, &rec->extrude);
+		break;
 	case CTL_LINK_RESET:
 		/* The command before it must have been acknowledged or at least sent. */
 		if (rec->mcu < ENGINE_MCUS && e->mcu[rec->mcu].present) {
@@ -236,6 +239,7 @@ static void publish(struct engine *e, int64_t now_ns)
 	st->manual_end_s = engine_manual_end_s(e, 0);
 	st->feed = e->warp.feed;
 	st->hold = hold_state(e);
+	st->delay_s = shaper_newest(&e->shaper)->delay_s;
 	memcpy(st->position_mm, at.pos_mm, sizeof(st->position_mm));
 	st->speed_mm_s = at.speed_mm_s;
 	st->move_id = at.id;

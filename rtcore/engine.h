@@ -86,7 +86,8 @@ struct engine_status {
 	double now_s;
 	double motion_end_s; /* where what was taken from the plan ring ends, at the planned speed */
 	double manual_end_s; /* the same of all manual steppers */
-	double consumed_s;   /* sum of the durations of all plan records taken from the ring */
+	double delay_s; /* of all joints, once what was said of input shapers and smooth times is in force */
+	double consumed_s; /* sum of the durations of all plan records taken from the ring */
 	double position_mm[MOVE_AXES]; /* commanded (but for shapers), now */
 	double speed_mm_s;             /* along the path, now */
 	uint32_t move_id, move_line;

@@ -118,7 +118,7 @@ static bool take_nudge(struct engine *e)
 	trapq_end_position(&e->trapq, m.start_mm);
 	if (e->held || e->rest_until_s > e->now_s || !warp_nudge_move(&e->warp, &m))
 		return false;
-	warp_move(&e->warp, &m, rest_start_s(e));
+	warp_move(&e->warp, &m, engine_rest_start_s(e));
 	e->moving = true;
 	return true;
 }
@@ -184,17 +184,19 @@ static bool take_shaper(struct engine *e, const struct plan_shaper *s)
 static bool take_extrude(struct engine *e, const struct plan_extrude *x)
 {
 	double at_s = engine_later_s(trapq_end_s(&e->trapq), e->limit_s + ENGINE_RESTART_GAP_S);
+	struct extrude_param param;
 	struct extrude *ex;
 
 	if (x->stepper >= ENGINE_STEPPERS || !e->stepper[x->stepper].extrude)
 		return true;
 	ex = e->stepper[x->stepper].extrude;
-	at_s = extrude_earliest_s(ex, &x->param, engine_later_s(at_s, e->now_s));
-	if (x->param.half_s > extrude_half_s(ex))
+	extrude_change_merged(ex, x, INFINITY, &param);
+	at_s = extrude_earliest_s(ex, &param, engine_later_s(at_s, e->now_s));
+	if (param.half_s > extrude_half_s(ex))
 		at_s = engine_later_s(at_s, shaper_end_s(&e->shaper));
-	if (!extrude_append(ex, &x->param, at_s))
+	if (!extrude_change_add(ex, x, at_s))
 		return false;
-	engine_tell_extrude(e, ex->changes[(ex->change_head - 1) & (EXTRUDE_CHANGES - 1)].at_s, x);
+	engine_tell_extrude(e, (int)x->stepper, ex->change_head - 1);
 	return true;
 }
 
@@ -615,8 +617,7 @@ void engine_add_stepper(struct engine *e, const struct ctl_stepper *c)
 		s->present = s->extrude != NULL; /* the planner keeps to their number */
 		if (!s->extrude)
 			return;
-		extrude_init(s->extrude, c->steps_per_mm[AXIS_E], &c->extrude, &e->shaper,
-			     &e->trapq);
+		engine_extrude_init(e, s, c);
 		cfg.extrude = s->extrude;
 	} else if (c->manual) {
 		s->manual = engine_manual_free(e);

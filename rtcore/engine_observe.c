@@ -63,9 +63,18 @@ void engine_tell_shaper(const struct engine *e, double at_s, double end_s,
 	TELL(e, shaper, at_s, end_s, s);
 }
 
-void engine_tell_extrude(const struct engine *e, double at_s, const struct plan_extrude *x)
+void engine_tell_extrude(const struct engine *e, int stepper, uint64_t i)
 {
-	TELL(e, extrude, at_s, x);
+	const struct extrude *ex = e->stepper[stepper].extrude;
+
+	for (; i < ex->change_head; i++) {
+		const struct extrude_change *c = &ex->changes[i & (EXTRUDE_CHANGES - 1)];
+		struct plan_extrude x = { .stepper = (uint32_t)stepper,
+					  .fields = c->fields,
+					  .param = c->param };
+
+		TELL(e, extrude, c->at_s, &x);
+	}
 }
 
 void engine_tell_weights(const struct engine *e, const struct plan_weights *w)

@@ -74,8 +74,8 @@ struct engine_observer {
 	/* Input shapers change from at_s to end_s, see shaper.h; one told before for the same at_s
 	 * is not made. */
 	void (*shaper)(void *ctx, double at_s, double end_s, const struct plan_shaper *s);
-	/* An extruder's stepper from at_s, less the delay, on. One told before for the same time is
-	 * not made. */
+	/* An extruder's stepper from at_s, less the delay, on, with all its parameters. Those told before for
+	 * the same time or later are not made. */
 	void (*extrude)(void *ctx, double at_s, const struct plan_extrude *x);
 	/* From at_s on, at rest, the stepper's joint follows the axes with these weights. */
 	void (*weights)(void *ctx, double at_s, int stepper, const double steps_per_mm[MOVE_AXES]);

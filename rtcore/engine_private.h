@@ -78,6 +78,11 @@ void engine_manual_retire(struct engine *e, double before_s);
 /* Drop their motion after at_s, before the shapers settle. */
 void engine_manual_drop(struct engine *e, double at_s);
 
+/* ---- engine_extrude.c: extruders' steppers ---- */
+void engine_extrude_init(struct engine *e, struct engine_stepper *s, const struct ctl_stepper *c);
+/* A change in the middle of what is planned. */
+void engine_change_extrude(struct engine *e, const struct plan_extrude *x);
+
 /* ---- engine_output.c: syncs and outputs ---- */
 enum { ENGINE_RUN_COMMANDS = 3 }; /* reset_step_clock, set_next_step_dir, queue_step */
 
@@ -113,7 +118,8 @@ void engine_tell_cut(struct engine *e, int stepper, double at_s);
 void engine_tell_position(const struct engine *e, const double to_mm[MOVE_AXES]);
 void engine_tell_shaper(const struct engine *e, double at_s, double end_s,
 			const struct plan_shaper *s);
-void engine_tell_extrude(const struct engine *e, double at_s, const struct plan_extrude *x);
+/* The stepper's change number i and those after it. */
+void engine_tell_extrude(const struct engine *e, int stepper, uint64_t i);
 /* Before a stepper's weights change, at rest. */
 void engine_tell_weights(const struct engine *e, const struct plan_weights *w);
 void engine_tell_map(const struct engine *e, int mcu, double from_s);

@@ -9,7 +9,7 @@
 
 /* ---- parameters ---- */
 
-static struct extrude_param extrude_allowed(struct extrude_param p)
+struct extrude_param extrude_allowed(struct extrude_param p)
 {
 	p.half_s = p.half_s > EXTRUDE_HALF_S_MAX ? EXTRUDE_HALF_S_MAX : p.half_s;
 	if (p.advance_s > 0.0 && p.half_s < EXTRUDE_HALF_MIN_S)
@@ -18,7 +18,7 @@ static struct extrude_param extrude_allowed(struct extrude_param p)
 }
 
 /* The widest window of what is in force and what is to come. */
-static void extrude_widest(struct extrude *ex)
+void extrude_widest(struct extrude *ex)
 {
 	ex->wide_s = extrude_change(ex, ex->change)->param.half_s;
 	if (ex->change + 1 < ex->change_head && ex->wide_s < EXTRUDE_HALF_MIN_S)
@@ -36,9 +36,11 @@ bool extrude_append(struct extrude *ex, const struct extrude_param *param, doubl
 		at--; /* in its place */
 	else if (at - ex->change == EXTRUDE_CHANGES)
 		return false;
-	ex->changes[at & (EXTRUDE_CHANGES - 1)] = (struct extrude_change){
-		.at_s = at_s > last->at_s ? at_s : last->at_s, .param = extrude_allowed(*param)
-	};
+	ex->changes[at & (EXTRUDE_CHANGES - 1)] =
+		(struct extrude_change){ .at_s = at_s > last->at_s ? at_s : last->at_s,
+					 .param = extrude_allowed(*param),
+					 .smooth_half_s = param->half_s,
+					 .fields = EXTRUDE_ALL };
 	ex->change_head = at + 1;
 	ex->ahead = false;
 	extrude_widest(ex);
@@ -65,7 +67,8 @@ void extrude_init(struct extrude *ex, double weight, const struct extrude_param 
 	ex->shaper = shaper;
 	ex->change = 0;
 	ex->change_head = 1;
-	ex->changes[0] = (struct extrude_change){ -INFINITY, extrude_allowed(*param) };
+	ex->changes[0] = (struct extrude_change){ -INFINITY, extrude_allowed(*param), param->half_s,
+						  EXTRUDE_ALL };
 	ex->now = (struct extrude_motion){ .y = weight * tq->end_mm[AXIS_E] };
 	ex->moving = false;
 	extrude_skip(ex, tq);
@@ -112,7 +115,8 @@ static void extrude_rest(struct extrude_motion *m, double u_s, double y)
 
 void extrude_skip(struct extrude *ex, const struct trapq *tq)
 {
-	ex->changes[0] = (struct extrude_change){ -INFINITY, *extrude_newest(ex) };
+	ex->changes[0] = *extrude_change(ex, ex->change_head - 1);
+	ex->changes[0].at_s = -INFINITY;
 	ex->change = 0;
 	ex->change_head = 1;
 	extrude_widest(ex);
@@ -187,7 +191,7 @@ bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,
 				break;
 			}
 			if (extrude_phase_end(tq, ex->cursor, &touches) >
-			    extrude_min(change_s, limit_s))
+			    extrude_min(change_s + EXTRUDE_TOUCH_S, limit_s))
 				break; /* by then it may */
 			if (ph->dir[AXIS_E] != 0.0)
 				ex->joined = false;

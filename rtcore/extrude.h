@@ -43,6 +43,8 @@ enum {
 struct extrude_change {
 	double at_s; /* u */
 	struct extrude_param param;
+	double smooth_half_s; /* half of the smooth time, also while param has no advance and so no window */
+	uint32_t fields; /* what of it was said: EXTRUDE_SOURCE … */
 };
 
 /* y + v * t + ah * t^2, t since start_s, with advance on it. */
@@ -112,6 +114,15 @@ void extrude_init(struct extrude *ex, double weight, const struct extrude_param 
  * for the same time takes its place. False: no room now, nothing changed. */
 bool extrude_append(struct extrude *ex, const struct extrude_param *param, double at_s);
 
+/* extrude_change.c: changes that say only some fields, in struct plan_extrude's terms. Those that x names are
+ * changed from at_s on, at the end of all changes, or (insert) in between: there a change after it still has
+ * what it said itself. False: no room now, nothing changed. */
+bool extrude_change_add(struct extrude *ex, const struct plan_extrude *x, double at_s);
+bool extrude_change_insert(struct extrude *ex, const struct plan_extrude *x, double at_s);
+/* What would be in force from at_s on. */
+void extrude_change_merged(const struct extrude *ex, const struct plan_extrude *x, double at_s,
+			   struct extrude_param *out);
+
 /* Where a change may come at the earliest if pieces were asked for up to horizon_s. */
 double extrude_earliest_s(const struct extrude *ex, const struct extrude_param *param,
 			  double horizon_s);
@@ -138,6 +149,15 @@ static inline double extrude_busy_s(const struct extrude *ex)
 static inline bool extrude_plain(const struct extrude *ex)
 {
 	return ex->wide_s == 0.0 && ex->tail == ex->head;
+}
+
+/* Half of the widest window that there may be with that change, wherever it comes. */
+double extrude_change_half_s(const struct extrude *ex, const struct plan_extrude *x);
+
+/* When the last change comes. */
+static inline double extrude_change_last_s(const struct extrude *ex)
+{
+	return ex->changes[(ex->change_head - 1) & (EXTRUDE_CHANGES - 1)].at_s;
 }
 
 /* Its position where y has been read to: at rest, the output's. */

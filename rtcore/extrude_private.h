@@ -37,6 +37,11 @@ static inline double extrude_u_s(const struct extrude *ex)
 	return ex->epoch_s + ex->at;
 }
 
+/* Within its limits. */
+struct extrude_param extrude_allowed(struct extrude_param p);
+/* The changes are others: find the widest window of what is in force and what is to come. */
+void extrude_widest(struct extrude *ex);
+
 /* What comes next where boundaries are read. Phases that don't move it are passed over, up to limit_s:
  * beyond it, parameters may still change. False: retired. */
 bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,

@@ -126,7 +126,7 @@ struct flight_shaper {
 	struct plan_shaper shaper;
 };
 
-struct flight_extrude { /* .index: stepper; one told before for the same at_s is not made */
+struct flight_extrude { /* .index: stepper; those told before for the same at_s or later are not made */
 	double at_s, now_s;
 	struct extrude_param param;
 	uint64_t reserved;

@@ -121,9 +121,13 @@ struct extrude_param {
 	double half_s;    /* half of the smooth time; 0 only without advance: no smoothing */
 };
 
+/* What a change is about; the rest stays as it is then. */
+enum { EXTRUDE_SOURCE = 1, EXTRUDE_ADVANCE = 2, EXTRUDE_SMOOTH = 4, EXTRUDE_ALL = 7 };
+
 struct plan_extrude {
-	uint32_t stepper; /* index in the engine */
-	struct extrude_param param;
+	uint32_t stepper;           /* index in the engine */
+	uint32_t fields;            /* EXTRUDE_SOURCE … */
+	struct extrude_param param; /* half_s: also while there is no advance */
 };
 
 struct plan_weights {

@@ -89,6 +89,9 @@ struct batch {
 	/* Replies go here instead of standard error, if set. */
 	void (*heard)(void *ctx, enum reply_kind kind, const char *text);
 	void *heard_ctx;
+	/* Told of each step that the firmware makes once checking has begun. May be NULL. */
+	void (*stepped)(void *ctx, int motor, int dir, uint64_t clock);
+	void *stepped_ctx;
 };
 
 /* batch_run.c: b is zero but for opt (and heard). Bring the machine up, run its startup_gcode.

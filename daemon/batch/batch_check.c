@@ -140,8 +140,7 @@ static void on_extrude(void *ctx, double at_s, const struct plan_extrude *x)
 {
 	struct batch *b = ctx;
 
-	tell_move(b);
-	if (b->checker)
+	if (b->checker) /* also in the middle of a move, of which some may still be taken back */
 		checker_extrude(b->checker, x->stepper, at_s, x->param.source, x->param.advance_s,
 				x->param.half_s);
 }
@@ -231,6 +230,8 @@ void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock)
 	if (!b->checker)
 		return;
 	checker_step(b->checker, (uint32_t)motor, dir, clock);
+	if (b->stepped)
+		b->stepped(b->stepped_ctx, motor, dir, clock);
 	if (b->plot && path_recon_step(&b->recon, (uint32_t)motor, dir) == 1)
 		plot_executed_point(
 			b->plot, engine_time_s(&b->m->engine->mcu[b->m->motor[motor].mcu], clock),

@@ -174,7 +174,7 @@ int checker_step(struct checker *c, uint32_t stepper, int dir, uint64_t clock);
 int checker_shaper(struct checker *c, double at_s, double end_s, const struct plan_shaper *s);
 
 /* From at_s (less the machine's delay) on that extruder's stepper follows source (-1: none) with these
- * parameters. at_s does not decrease. */
+ * parameters. Those told before for the same time or later are not made; later than all steps so far. */
 int checker_extrude(struct checker *c, uint32_t stepper, double at_s, int source, double advance_s,
 		    double half_s);
 

@@ -504,8 +504,8 @@ int checker_extrude(struct checker *c, uint32_t stepper, double at_s, int source
 	    !checker_sane(half_s, 0, (double)HALF_MAX_S))
 		return -EINVAL;
 	x = c->stepper[stepper].extruder;
-	e = &x->change[x->changes - 1];
-	if (x->changes - 1 > x->param && e->at == at_s && e->floor == c->floor)
+	for (e = &x->change[x->changes - 1];
+	     x->changes - 1 > x->param && e->at >= at_s && e->floor == c->floor; e--)
 		x->changes--;
 	grown = realloc(x->change, (x->changes + 1) * sizeof(*grown));
 	if (!grown)

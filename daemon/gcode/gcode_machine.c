@@ -154,7 +154,6 @@ const struct gcode_command gcode_machine_commands[] = {
 	{ M_IDLE(201), NULL, "...", "per-axis accelerations come from the configuration" },
 	{ M_IDLE(203), NULL, "...", "per-axis speeds come from the configuration" },
 	{ M_IDLE(205), NULL, "...", "use SET_VELOCITY_LIMIT SQUARE_CORNER_VELOCITY=" },
-	{ "T0", GCODE_CODE('T', 0), 0, nothing, "", "select the only tool" },
 };
 const unsigned gcode_machine_count = sizeof(gcode_machine_commands) /
 				     sizeof(*gcode_machine_commands);

@@ -7,7 +7,7 @@
  * between any two moves, without a stop: no violation, no position error, no step farther than 12.5 us
  * from its exact time, by a checker with an account of its own. The same where a machine without it
  * homes first, and it is switched on, off, on and its smooth time changed, from rest and at speed.
- * Errors are named, homing still works.
+ * T0 and T1 select. Errors are named, homing still works.
  * How: `stepd batch` on a piece of etc/demo/demo.gcode; tests/simlib/scene.h.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_extruders; the seed is printed.
  */
@@ -230,6 +230,16 @@ static void test_commands(void **state)
 	assert_true(scene_run(s, "SYNC_EXTRUDER_MOTION EXTRUDER=belt MOTION_QUEUE=\n"));
 	assert_true(scene_said(s, "belt follows none"));
 	assert_int_equal(s->errors, 0);
+	scene_hush(s);
+	assert_true(scene_run(s, "T0\n"));
+	assert_true(scene_said(s, "extruder in use: extruder\n"));
+	assert_true(scene_run(s, "T1\nT1\n"));
+	assert_true(scene_said(s, "extruder in use: extruder1"));
+	assert_int_equal(s->b.m->extruder, 1);
+	assert_int_equal(s->errors, 0);
+	scene_run(s, "T2\n");
+	assert_true(scene_said(s, "unknown command T2"));
+	scene_hush(s);
 	/* this extruder's limits hold: 100 mm, the other one has 50 */
 	assert_true(scene_run(s, "M83\nG1 E90 F600\n"));
 	assert_int_equal(s->errors, 0);

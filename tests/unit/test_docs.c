@@ -176,6 +176,7 @@ static void commands(void **state)
 	gcode_mesh_attach(&g, &meshes);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
 	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
+	gcode_add_table(&g, extruders_tools, MACHINE_EXTRUDER_MAX, NULL);
 	gcode_add_table(&g, manual_commands, manual_command_count, NULL);
 	gcode_add_table(&g, force_move_commands, force_move_command_count, NULL);
 	dual_attach(&g, NULL);

@@ -71,7 +71,7 @@ static void commands(void **state)
 		{ "M104 S200|M190 R60", "heat 0 0 200 0;heat 1 0 60 1;" },
 		{ "M112", "stop M112;" },
 		{ "firmware_restart|RESTART", "restart 1;restart 0;" },
-		{ "M73 P5 R10|T0|M17|M110 N5|M117 hello|M205 X8", "" },
+		{ "M73 P5 R10|M17|M110 N5|M117 hello|M205 X8", "" },
 	};
 
 	(void)state;
