@@ -5,7 +5,7 @@
  * the pins within the horizon and 10 ms, at horizons of 100 and 20 ms; given in the file they act where they
  * stand. One out of band changes what it says and nothing else, and what the file says later still holds.
  * Random prints of long and short moves with such commands every few ms at any instant, two extruders
- * and a stepper that goes from one to the other and back, with and without input shapers: no violation, no step
+ * and a stepper that goes from one to the other and back, with and without input shapers, held and resumed: no violation, no step
  * farther than 12.5 us from its exact time, positions exact. A wider window than ever waits for the machine's delay.
  * How: the whole machine in virtual time, tests/simlib/scene.h; step times from the simulated firmware.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_extrude_live; the seed is printed.
@@ -286,6 +286,14 @@ static void test_random(void **state)
 				random_command(command, sizeof(command), &rng);
 				if (s->b.m->homing.state == HOMING_IDLE)
 					out_of_band(s, command);
+			}
+			/* and the motion itself goes otherwise */
+			if (ref_random(&rng) % 4 == 0) {
+				out_of_band(s, "HOLD");
+				scene_pass(s, ref_uniform(&rng, 0.01, 0.5));
+				random_command(command, sizeof(command), &rng);
+				out_of_band(s, command);
+				out_of_band(s, "RESUME");
 			}
 		}
 		free(text);

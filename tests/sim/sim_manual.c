@@ -136,6 +136,33 @@ static void test_side_by_side(void **state)
 	scene_close(s);
 }
 
+/* A feed hold is the toolhead's: a manual stepper ends its move, and what waits for it waits on. */
+static void test_hold(void **state)
+{
+	struct scene *s = open_machine("corexy");
+	double at_mm;
+
+	(void)state;
+	assert_true(scene_run(s, "G28\nG1 X20 Y20 Z5 F6000\nM400\n"));
+	batch_lines(&s->b, "MANUAL_STEPPER STEPPER=lift MOVE=30 SPEED=10 SYNC=0\nG1 X90 F1200\n"
+			   "MANUAL_STEPPER STEPPER=selector MOVE=5\nG1 X20\n");
+	scene_pass(s, 1);
+	gcode_exec_now(&s->b.m->gcode, "HOLD", 4, 0);
+	scene_pass(s, 5);
+	assert_turned(s, "lift", 30);
+	at_mm = scene_truth_mm(s, AXIS_X);
+	scene_pass(s, 5);
+	assert_true(at_mm > 25 && at_mm < 80 && scene_truth_mm(s, AXIS_X) == at_mm);
+	assert_turned(s, "selector", 0);
+	gcode_exec_now(&s->b.m->gcode, "RESUME", 6, 0);
+	assert_true(batch_settle(&s->b));
+	assert_turned(s, "selector", 5);
+	assert_true(scene_agrees(s, MICROSTEPS));
+	assert_int_equal(s->errors, 0);
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 /* SET_POSITION names, MOVE is absolute: no sum of them drifts. */
 static void test_positions(void **state)
 {
@@ -478,10 +505,11 @@ static void test_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_positions),
-		cmocka_unit_test(test_endstop),      cmocka_unit_test(test_force_move),
-		cmocka_unit_test(test_stops),        cmocka_unit_test(test_flight),
-		cmocka_unit_test(test_errors),       cmocka_unit_test(test_random),
+		cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_positions),    cmocka_unit_test(test_endstop),
+		cmocka_unit_test(test_force_move),   cmocka_unit_test(test_stops),
+		cmocka_unit_test(test_flight),       cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_random),
 	};
 	int failed;
 
