@@ -314,7 +314,7 @@ static void stepper_result(struct checker *c, struct stepper *s)
 {
 	struct checker_result *r = c->result;
 	uint32_t i = s->index;
-	int64_t err = s->matched_k - s->gen.k;
+	int64_t err = s->matched_k - s->maybe - s->gen.k;
 
 	if (s->gen.end_either && s->matched_k == s->gen.end_k_other)
 		err = 0;

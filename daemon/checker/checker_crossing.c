@@ -252,6 +252,7 @@ static bool piece_event(struct stepper *s, struct event *ev)
 			return piece_visit(s, ev);
 		}
 		ev->kind = EVENT_STEP;
+		ev->maybe = false;
 		ev->dir = (int8_t)p->sign;
 		ev->t = ev->lo = ev->hi = piece_time(s, q, &speed);
 		ev->speed = speed;
@@ -277,6 +278,7 @@ static void visit_end(struct crossing *g, long double t, struct event *ev)
 	int64_t other = g->visit_k == g->k ? g->k + 1 : g->visit_k;
 
 	*ev = (struct event){ .kind = EVENT_MAYBE,
+			      .maybe = true,
 			      .dir = other > g->k ? 1 : -1,
 			      .t = g->visit_t,
 			      .lo = g->visit_t,
@@ -325,6 +327,11 @@ bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev,
 			continue;
 		}
 		next = curve_is(s) ? curve_next(c, s, &it) : taps_next(c, s, &it);
+		if (next == TAPS_VISIT) {
+			visit_end(g, it->start, ev);
+			g->end_either = false;
+			return true; /* and come back for the cut */
+		}
 		if (next == TAPS_RESYNC) {
 			resync_event(s, g, it, ev);
 			return true;

@@ -88,6 +88,7 @@ struct event {
 	int64_t k;    /* EVENT_RESYNC */
 	int8_t dir;   /* +1, -1 */
 	uint8_t kind;
+	bool maybe; /* was an EVENT_MAYBE */
 };
 
 struct executed {
@@ -142,7 +143,8 @@ struct stretch {
 	long double c3, c4;          /* of t^3, t^4 */
 };
 
-enum taps_next { TAPS_STRETCH, TAPS_RESYNC, TAPS_UNKNOWN };
+/* TAPS_VISIT: a cut comes to an extruder that rests on a threshold: whichever it took, it stays there. */
+enum taps_next { TAPS_STRETCH, TAPS_RESYNC, TAPS_VISIT, TAPS_UNKNOWN };
 
 struct crossing {
 	struct tap tap[2][SHAPE_TAPS]; /* of the shapers in force and, in a change, of the next ones */
@@ -194,6 +196,7 @@ struct stepper {
 	struct extruder *extruder; /* NULL: a stepper of axes */
 	uint32_t map;              /* index of the piece in use */
 	int64_t diff;              /* executed minus due, from missing and extra steps so far */
+	int64_t maybe; /* steps of EVENT_MAYBE that were executed, since the last resync */
 	struct halt halt[CHECKER_HALTS];
 	uint32_t halts;
 	long double stay_lo, stay_hi; /* of the last step compared, at its threshold */

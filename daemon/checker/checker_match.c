@@ -310,7 +310,7 @@ static bool resync_pass(struct checker *c, struct stepper *s, bool force)
 			       "counter is %lld after the steps before %.6Lf s, expected %lld",
 			       (long long)s->matched_k, e->t, (long long)e->k);
 	s->matched_k = e->k;
-	s->diff = 0;
+	s->diff = s->maybe = 0;
 	if (s->halts)
 		halt_pop(s);
 	e_pop(s);
@@ -396,6 +396,7 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 			s->stay_dir = e->dir;
 			if (e->t > c->matched)
 				c->matched = e->t;
+			s->maybe += e->maybe ? e->dir : 0;
 			e_pop(s);
 			x_pop(s);
 		} else if (stay_goes_on(c, s)) {

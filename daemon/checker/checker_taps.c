@@ -323,6 +323,8 @@ enum taps_next taps_next(const struct checker *c, struct stepper *s, const struc
 			g->special++;
 			taps_restart(c, s, g->set, g->t);
 		} else {
+			if (s->extruder && g->visit)
+				return TAPS_VISIT;
 			taps_cut(c, s, g->special);
 		}
 		*it = special_next(c, s);

@@ -321,7 +321,9 @@ static int cut(struct checker *c, double at_s)
 			curve_rewind(&c->stepper[i], seq);
 		else if (g->special > seq)
 			g->special = seq;
-		if (g->t > at_s && !curve_is(&c->stepper[i]))
+		if (g->t > at_s && c->stepper[i].extruder && g->visit)
+			g->t = at_s; /* the cut comes next */
+		else if (g->t > at_s && !curve_is(&c->stepper[i]))
 			taps_cut(c, &c->stepper[i], seq);
 	}
 	return 0;

@@ -7,7 +7,7 @@
  * between any two moves, without a stop: no violation, no position error, no step farther than 12.5 us
  * from its exact time, by a checker with an account of its own. The same where a machine without it
  * homes first, and it is switched on, off, on and its smooth time changed, from rest and at speed.
- * T0 and T1 select. Errors are named, homing still works.
+ * T0 and T1 select. Errors are named, homing still works, also while an extruder rests on a half step.
  * How: `stepd batch` on a piece of etc/demo/demo.gcode; tests/simlib/scene.h.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_extruders; the seed is printed.
  */
@@ -294,13 +294,47 @@ static void test_narrowed(void **state)
 	scene_close(s);
 }
 
+/* An extruder that rests on a half step when homing stops all: whichever step it took, it goes on from there. */
+static void test_half_step(void **state)
+{
+	static const double lengths_mm[] = { 1, 3, 5, -3 };
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		/* 705.5 steps a mm: an odd length and half a step */
+		const char *path = simrun_path("half.gcode");
+		double by_mm = lengths_mm[i % 4];
+		struct simrun_args a = { 0 };
+		struct simrun r;
+		char text[96];
+		FILE *f = simrun_create(path);
+
+		fprintf(f,
+			"G28\nM83\nG1 X10 Y10 Z5 F6000\nG1 E%g F300\nG1 %sE%g F300\nG1 E-0.5\n"
+			"G1 E0.5\nG28 X\nG1 X20 E5 F3000\nG28 X\nG1 E2\nG1 X50 E%g\nG28 Y\n",
+			by_mm, i % 2 ? "X30 " : "", fabs(by_mm), fabs(by_mm));
+		fclose(f);
+		simrun_add(&a, "-c");
+		simrun_add(&a, "etc/sim-corexy.cfg");
+		simrun_override(&a, "extruder.rotation_distance=%.15g", 3200 / 705.5);
+		simrun_override(&a, "extruder.gear_ratio=1:1");
+		simrun_override(&a, "extruder.max_extrude_cross_section=100");
+		simrun_override(&a, "extruder.pressure_advance=%g", i / 4 * 0.04);
+		simrun_add(&a, "%s", path);
+		simrun(&r, &a, CPU_S);
+		snprintf(text, sizeof(text), "half a step: %g mm, advance %g s", by_mm,
+			 i / 4 * 0.04);
+		assert_true(simrun_exact(&r, text, TOLERANCE_US));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_commands),         cmocka_unit_test(test_homing),
-		cmocka_unit_test(test_pressure_advance), cmocka_unit_test(test_changes),
-		cmocka_unit_test(test_several),          cmocka_unit_test(test_switched_on),
-		cmocka_unit_test(test_narrowed),
+		cmocka_unit_test(test_half_step),   cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_homing),      cmocka_unit_test(test_pressure_advance),
+		cmocka_unit_test(test_changes),     cmocka_unit_test(test_several),
+		cmocka_unit_test(test_switched_on), cmocka_unit_test(test_narrowed),
 	};
 	int failed;
 
