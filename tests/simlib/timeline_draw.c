@@ -400,7 +400,7 @@ static void draw_timed(struct draw *d, double every_s)
 		d->p->timed[d->p->timed_n++] = (struct timeline_timed){
 			at_s,
 			{ d->first_extruder + (uint32_t)(ref_random(d->rng) % extruders),
-			  draw_param(d) }
+			  EXTRUDE_ALL, draw_param(d) }
 		};
 }
 
@@ -424,8 +424,10 @@ static void theme_hand_over(struct draw *d)
 	m = &p->rec[0].move;
 	leave_s = m->accel_s + m->cruise_s * ref_uniform(d->rng, 0.1, 0.5);
 	back_s = m->accel_s + m->cruise_s * ref_uniform(d->rng, 0.5, 0.9);
-	p->timed[p->timed_n++] = (struct timeline_timed){ leave_s, { d->first_extruder, there } };
-	p->timed[p->timed_n++] = (struct timeline_timed){ back_s, { d->first_extruder, here } };
+	p->timed[p->timed_n++] =
+		(struct timeline_timed){ leave_s, { d->first_extruder, EXTRUDE_ALL, there } };
+	p->timed[p->timed_n++] =
+		(struct timeline_timed){ back_s, { d->first_extruder, EXTRUDE_ALL, here } };
 	draw_moves(d, 4);
 }
 
