@@ -6,6 +6,8 @@
 
 #define EXTRUDE_STILL 1e-12 /* see joint.c */
 #define EXTRUDE_TOUCH_S 1e-9
+#define EXTRUDE_SAME_S \
+	1e-7 /* a change and a phase are at one instant: rounding, also after a year */
 
 /* ---- parameters ---- */
 
@@ -191,14 +193,14 @@ bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,
 				break;
 			}
 			if (extrude_phase_end(tq, ex->cursor, &touches) >
-			    extrude_min(change_s + EXTRUDE_TOUCH_S, limit_s))
+			    extrude_min(change_s + EXTRUDE_SAME_S, limit_s))
 				break; /* by then it may */
 			if (ph->dir[AXIS_E] != 0.0)
 				ex->joined = false;
 		}
 	}
 	/* At an end of motion the end comes first, so that what changes there finds it at rest. */
-	if (change_s < b->at_s + (ex->moving ? -EXTRUDE_TOUCH_S : EXTRUDE_TOUCH_S) &&
+	if (change_s < b->at_s + (ex->moving ? -EXTRUDE_SAME_S : EXTRUDE_SAME_S) &&
 	    change_s < INFINITY) {
 		b->at_s = change_s;
 		b->known = b->change = true;
@@ -266,7 +268,7 @@ void extrude_pass(struct extrude *ex, const struct trapq *tq, const struct extru
 		} else if (ex->cursor < tq->head) {
 			const struct trapq_phase *ph = &tq->phases[ex->cursor & tq->mask];
 
-			if (ph->start_s <= b->at_s && extrude_follows(ex, ph)) {
+			if (ph->start_s <= b->at_s + EXTRUDE_SAME_S && extrude_follows(ex, ph)) {
 				ex->joined = false;
 				extrude_enter(ex, tq, ex->cursor, b->at_s, y);
 			}

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A change and a phase are at one instant, but for rounding. */
+static const long double SAME_S = 1e-7L;
 static const long double HALF_MIN_S = 0.005L, HALF_MAX_S = 0.1L;
 
 struct flow {
@@ -184,7 +186,7 @@ static enum look look(const struct checker *c, const struct stepper *s, struct e
 				break;
 			}
 			/* one that ends when they change, but for rounding, is over */
-			if (x->peek.end > change + CHECKER_TIME_SLACK_S || x->peek.end > limit)
+			if (x->peek.end > change + SAME_S || x->peek.end > limit)
 				break;
 			if (x->peek.dir != 0)
 				x->joined = false;
@@ -192,10 +194,12 @@ static enum look look(const struct checker *c, const struct stepper *s, struct e
 		}
 	}
 	/* At one instant, but for rounding: an end of motion comes first, else the change. */
-	if (change < *u + (x->moving ? -CHECKER_TIME_SLACK_S : CHECKER_TIME_SLACK_S) &&
-	    change < HUGE_VALL) {
+	if (change < *u + (x->moving ? -SAME_S : SAME_S) && change < HUGE_VALL) {
 		*u = change;
-		what = LOOK_CHANGE;
+		/* what begins there may not have been told yet */
+		what = !x->moving && !x->peek.ok && !c->finishing && c->end <= change + SAME_S
+			       ? LOOK_UNKNOWN
+			       : LOOK_CHANGE;
 	}
 	return what;
 }
@@ -212,10 +216,9 @@ static void pass(const struct checker *c, const struct stepper *s, struct extrud
 		} else if (x->moving) {
 			x->joined = false;
 			flow_rest(x, u, y);
-		} else if (x->cur.ok && x->cur.end > u + CHECKER_TIME_SLACK_S &&
-			   follows(x, &x->cur)) {
+		} else if (x->cur.ok && x->cur.end > u + SAME_S && follows(x, &x->cur)) {
 			flow_enter(x, u, y); /* once more */
-		} else if (x->peek.ok && x->peek.start <= u && follows(x, &x->peek)) {
+		} else if (x->peek.ok && x->peek.start <= u + SAME_S && follows(x, &x->peek)) {
 			x->cur = x->peek;
 			x->peek.ok = x->joined = false;
 			flow_enter(x, u, y);
