@@ -171,7 +171,7 @@ static enum look look(const struct checker *c, const struct stepper *s, struct e
 			*u = x->peek.start;
 		else if (fabsl(change - *u) < CHECKER_TIME_SLACK_S)
 			*u = change;
-		if (!x->peek.ok && !c->finishing && c->end <= *u)
+		if (!x->peek.ok && !c->finishing && c->end <= *u + SAME_S)
 			what = LOOK_UNKNOWN;
 	} else {
 		*u = c->finishing ? HUGE_VALL : c->end;
