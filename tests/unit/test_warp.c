@@ -116,18 +116,16 @@ static long double place_of(const struct move *m, const double at_mm[MOVE_AXES])
 	return s;
 }
 
-/* The part that waits is final. */
-static void take_part(struct scene *sc)
+/* The part that waits, of move m, is final. */
+static void check_part(struct scene *sc, const struct move *m)
 {
-	const struct move *m = &moves[sc->next - 1], *p = &sc->part;
+	const struct move *p = &sc->part;
 	double dur_s = p->accel_s + p->cruise_s + p->decel_s;
 	/* What an ulp of the place is in speed near rest. */
 	long double scale = fmax(m->cruise_mm_s, p->cruise_mm_s), from = place_of(m, p->start_mm);
 	long double v_ulp = sqrtl(2e-14L * m->accel_mm_s2 * m->length_mm) + 1e-9L * scale;
 	int phases = (p->accel_s > 0) + (p->cruise_s > 0) + (p->decel_s > 0);
 
-	if (!sc->waits)
-		return;
 	sc->waits = false;
 	sc->parts++;
 	v_ulp += sc->v_ulp; /* of the move before, if this is the first of the next */
@@ -153,6 +151,12 @@ static void take_part(struct scene *sc)
 	sc->v = p->end_mm_s;
 	sc->v_ulp = v_ulp - sc->v_ulp;
 	sc->end_s = sc->part_s + dur_s;
+}
+
+static void take_part(struct scene *sc)
+{
+	if (sc->waits)
+		check_part(sc, &moves[sc->next - 1]);
 }
 
 /* A change has come: what of the last part stays? */
