@@ -165,6 +165,7 @@ void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES
 	if (!ring_push(&m->plan, &resume))
 		m->resume_owed = true; /* as soon as the rt thread has emptied the ring a little */
 	shapers_send(m);               /* the planner is empty: there is room */
+	extruders_send(m);
 	wake(m);
 }
 

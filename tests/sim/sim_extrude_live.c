@@ -7,6 +7,7 @@
  * Random prints of long and short moves with such commands every few ms at any instant, two extruders
  * and a stepper that goes from one to the other and back, with and without input shapers, held and resumed: no violation, no step
  * farther than 12.5 us from its exact time, positions exact. A wider window than ever waits for the machine's delay.
+ * What is said between a homing trigger and the next motion is kept.
  * How: the whole machine in virtual time, tests/simlib/scene.h; step times from the simulated firmware.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_extrude_live; the seed is printed.
  */
@@ -306,12 +307,35 @@ static void test_random(void **state)
 	}
 }
 
+/* What was said while an axis homes is not lost with the plan that its switch voids. */
+static void test_homing(void **state)
+{
+	struct scene *s = open_machine("cartesian", NULL);
+	const struct extrude_param *now;
+	const struct extrude *ex;
+
+	(void)state;
+	batch_lines(&s->b, "G28\n");
+	for (int i = 0; i < 20000 && !s->b.m->engine->held; i++)
+		scene_pass(s, 0.001);
+	assert_true(s->b.m->engine->held);
+	out_of_band(s, "SET_PRESSURE_ADVANCE EXTRUDER=extruder ADVANCE=0.08 SMOOTH_TIME=0.15");
+	assert_true(scene_run(s, "M83\nG1 X50 Y50 Z5 F6000\nG1 X100 E2\nM400\n"));
+	ex = s->b.m->engine->stepper[motor_of(s, "extruder")].extrude;
+	assert_non_null(ex);
+	now = extrude_newest(ex);
+	assert_true(now->advance_s == 0.08 && fabs(now->half_s - 0.075) < 1e-12);
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_latency),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_homing),
 	};
 	int failed;
 
