@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* stamp.h - inside the module: sessions and their rings, sync lines, the line discipline. */
+/* stamp.h - inside the module: sessions and their rings, sync lines, the line discipline.
+ *
+ * Threads: any; what may be called from an interrupt says so, the rest may sleep. Errors: 0 or a negative errno.
+ * Units: ns, CLOCK_MONOTONIC.
+ */
 #ifndef STAMP_H
 #define STAMP_H
 

@@ -3,6 +3,7 @@
  *
  * Looks at the kernel, its command line, CPUs, interrupts, limits and devices, and says for each what is
  * there, what is wanted, and how to change it. Changes nothing itself.
+ * Threads: planner (main), before anything runs.
  * Exit status: 0 fit, 1 something costs deadlines, 2 usage, a broken configuration or a broken root.
  */
 #ifndef DAEMON_DOCTOR_DOCTOR_H
@@ -12,7 +13,7 @@
 
 int doctor_main(int argc, char **argv);
 
-/* The same, written to out. Thread: planner (main). */
+/* The same, written to out. */
 int doctor_run(int argc, char **argv, FILE *out);
 
 #endif

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # bench/bench-rt in a short form: it ends, its figures are whole, and the page has pictures and no links to elsewhere.
 # What the figures are is not judged here.
+#
+#   STEPD_BUILD=build tests/live/bench-rt.sh
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 build=${STEPD_BUILD:-build}
