@@ -8,23 +8,9 @@
 #   STEPD_BUILD=build tests/live/avr-pty.sh
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
-build=${STEPD_BUILD:-build}
-dir=$build/live-avr-pty
+# shellcheck source=tests/live/common.bash
+. tests/live/common.bash
 image=$build/firmware/avr-atmega644p.elf
-rm -rf "$dir" && mkdir -p "$dir"
-memory=$(mktemp -d /dev/shm/stepd-live.XXXXXX) || exit 77
-stepd_pid='' mcu_pid=''
-
-# shellcheck disable=SC2317,SC2329 # called by trap
-clean_up() {
-	local pid
-	for pid in $stepd_pid $mcu_pid; do
-		kill "$pid" 2>/dev/null
-	done
-	wait 2>/dev/null
-	rm -rf "$memory"
-}
-trap clean_up EXIT
 
 fail() {
 	kill -TERM "$mcu_pid" && wait "$mcu_pid"
@@ -36,17 +22,6 @@ fail() {
 	echo "FAILED: $*"
 	tail -n 20 "$dir"/*.log "$dir/replies" 2>/dev/null
 	exit 1
-}
-
-# await SECONDS COMMAND...: until it succeeds.
-await() {
-	local tries=$(($1 * 20))
-	shift
-	while ! "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		sleep 0.05
-	done
 }
 
 start_stepd() {

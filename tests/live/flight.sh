@@ -9,39 +9,14 @@
 #   STEPD_BUILD=build tests/live/flight.sh
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
-build=${STEPD_BUILD:-build}
-dir=$build/live-flight
-rm -rf "$dir" && mkdir -p "$dir"
-memory=$(mktemp -d /dev/shm/stepd-live.XXXXXX) || exit 77
+# shellcheck source=tests/live/common.bash
+. tests/live/common.bash
 record=$memory/record
-stepd_pid='' mcu_pid=''
-
-# shellcheck disable=SC2317,SC2329 # called by trap
-clean_up() {
-	local pid
-	for pid in $stepd_pid $mcu_pid; do
-		kill "$pid" 2>/dev/null
-	done
-	wait 2>/dev/null
-	rm -rf "$memory"
-}
-trap clean_up EXIT
 
 fail() {
 	echo "FAILED: $*"
 	tail -n 20 "$dir/stepd.log" "$dir/replies" "$dir/mcu.log" "$dir/dump.txt"
 	exit 1
-}
-
-# await SECONDS COMMAND...: until it succeeds.
-await() {
-	local tries=$(($1 * 20))
-	shift
-	while ! "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		sleep 0.05
-	done
 }
 
 start_mcu() {
