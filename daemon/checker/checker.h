@@ -13,7 +13,8 @@
  * crossings of one threshold less than reversal_filter_s apart are both omitted, left to right.
  * What double rounding can decide either way is no violation: a pair spaced within 1e-6 s of the
  * filter, and everything that happens while p stays within 1e-6 steps of a threshold (a turning
- * point, a rest): there the steps may be absent, present, or anywhere in that stay.
+ * point, a rest): there the steps may be absent, present, or anywhere in that stay. Where speeds change, the
+ * distance the joint goes in two last places of machine time (4 ns after 100 days) counts as close, too.
  *
  * Where long double is just double (armhf) the band and doubts above still cover its rounding.
  *

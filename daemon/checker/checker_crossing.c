@@ -8,6 +8,7 @@
  */
 #include "checker_internal.h"
 
+#include <float.h>
 #include <math.h>
 
 long double crossing_joint(const struct stepper *s, const long double mm[MOVE_AXES])
@@ -89,6 +90,12 @@ static inline long double piece_time(const struct stepper *s, long double q, dou
 	return p->t0 + (tau < p->dur ? tau : p->dur);
 }
 
+/* How far from a threshold the ends of a piece have to be, to be beyond it or before it for sure. */
+long double piece_band(long double t, long double speed)
+{
+	return CHECKER_BAND_STEPS + CHECKER_BAND_ULPS * DBL_EPSILON * t * speed;
+}
+
 static void piece_end(struct piece *p, long double dur)
 {
 	long double speed;
@@ -97,6 +104,7 @@ static void piece_end(struct piece *p, long double dur)
 	p->q1 = piece_at(p, dur, &speed);
 	if (p->q1 < p->q0)
 		p->q1 = p->q0;
+	p->band = piece_band(p->t0, fmaxl(p->rush, fabsl(speed)));
 }
 
 static long double stretch_speed(const struct stretch *st, long double t)
@@ -175,6 +183,7 @@ static void piece_load(struct crossing *g)
 		p->c3 = st->c3 * p->sign;
 		p->c4 = st->c4 * p->sign;
 		p->v2 = p->v * p->v;
+		p->rush = st->rush;
 		p->inv_v = p->v > 0 ? 1 / p->v : 0;
 		p->curved = false;
 		p->loaded = true;
@@ -194,7 +203,7 @@ static struct event visit_close(struct crossing *g, long double t, int64_t to)
 	struct event ev = { .kind = EVENT_STEP, .lo = g->visit_t, .hi = t };
 
 	ev.t = (ev.lo + ev.hi) / 2;
-	ev.speed = t > g->visit_t ? (double)(2 * CHECKER_BAND_STEPS / (t - g->visit_t)) : 0;
+	ev.speed = t > g->visit_t ? (double)(2 * g->visit_band / (t - g->visit_t)) : 0;
 	if (to == g->k) {
 		ev.kind = EVENT_PAIR;
 		ev.dir = g->visit_k == g->k ? 1 : -1;
@@ -210,6 +219,7 @@ static void visit_open(struct crossing *g, int64_t visit_k, long double t)
 {
 	g->visit = true;
 	g->visit_k = visit_k;
+	g->visit_band = g->piece.band;
 	g->visit_t = t;
 }
 
@@ -223,12 +233,12 @@ static bool piece_visit(struct stepper *s, struct event *ev)
 	long double q = p->sign * ((long double)g->visit_k + 0.5L);
 	double speed;
 
-	if (p->q1 > q + CHECKER_BAND_STEPS) {
-		*ev = visit_close(g, piece_time(s, q + CHECKER_BAND_STEPS, &speed), above);
+	if (p->q1 > q + g->visit_band) {
+		*ev = visit_close(g, piece_time(s, q + g->visit_band, &speed), above);
 		return true;
 	}
 	g->piece.loaded = false;
-	if (p->q0 < q - CHECKER_BAND_STEPS) { /* only by a jump between moves */
+	if (p->q0 < q - g->visit_band) { /* only by a jump between moves */
 		*ev = visit_close(g, p->t0, below);
 		return true;
 	}
@@ -246,8 +256,8 @@ static bool piece_event(struct stepper *s, struct event *ev)
 
 	if (g->visit)
 		return piece_visit(s, ev);
-	if (p->q1 > q + CHECKER_BAND_STEPS) {
-		if (fabsl(p->q0 - q) <= CHECKER_BAND_STEPS) {
+	if (p->q1 > q + p->band) {
+		if (fabsl(p->q0 - q) <= p->band) {
 			visit_open(g, p->sign > 0 ? g->k : g->k - 1, p->t0);
 			return piece_visit(s, ev);
 		}
@@ -266,9 +276,8 @@ static bool piece_event(struct stepper *s, struct event *ev)
 		return true;
 	}
 	p->loaded = false;
-	if (p->q1 >= q - CHECKER_BAND_STEPS)
-		visit_open(g, p->sign > 0 ? g->k : g->k - 1,
-			   piece_time(s, q - CHECKER_BAND_STEPS, &speed));
+	if (p->q1 >= q - p->band)
+		visit_open(g, p->sign > 0 ? g->k : g->k - 1, piece_time(s, q - p->band, &speed));
 	return false;
 }
 

@@ -324,6 +324,19 @@ static void flow_output(const struct flow *f, long double u, long double q[5])
 	q[2] += f->h;
 }
 
+static long double flow_rush(const struct flow *f, long double u)
+{
+	return fabsl(flow_v(f, u)) + fabsl(2 * f->advance * f->h);
+}
+
+/* At most so fast moves the output when the leap's instant does. */
+static long double leap_rush(const struct leap *l)
+{
+	long double jump = l->half > 0 ? fabsl(l->j[0]) / l->half : 0;
+
+	return jump + fabsl(l->j[1]) + 2 * fabsl(l->j[2]) * l->half;
+}
+
 /* The next instant after u at which a window begins, is half over, or ends. */
 static long double leaps_next(const struct extruder *x, long double u)
 {
@@ -386,7 +399,7 @@ enum taps_next extruder_next(const struct checker *c, struct stepper *s, long do
 	struct extruder *x = s->extruder;
 	struct crossing *g = &s->gen;
 	struct clock_line line;
-	long double u, until, mid, w, q[5] = { 0 };
+	long double u, until, mid, w, rush, q[5] = { 0 };
 	enum look what;
 
 	line = clock_at(c, x);
@@ -416,16 +429,19 @@ enum taps_next extruder_next(const struct checker *c, struct stepper *s, long do
 		x->count--;
 	}
 	flow_output(&x->done, x->u, q);
-	for (uint32_t i = 0; i < x->count; i++)
+	rush = flow_rush(&x->done, x->u);
+	for (uint32_t i = 0; i < x->count; i++) {
 		leap_output(leap_at(x, i), x->u, mid, q);
-	g->stretch =
-		(struct stretch){ .t = line.t0 + (x->u - line.u0) * line.rate,
-				  .dur = (until - x->u) * line.rate,
-				  .p = q[0] - g->offset,
-				  .v = q[1] / line.rate,
-				  .a = 2 * q[2] / (line.rate * line.rate),
-				  .c3 = q[3] / (line.rate * line.rate * line.rate),
-				  .c4 = q[4] / (line.rate * line.rate * line.rate * line.rate) };
+		rush += leap_rush(leap_at(x, i));
+	}
+	g->stretch = (struct stretch){ .t = line.t0 + (x->u - line.u0) * line.rate,
+				       .dur = (until - x->u) * line.rate,
+				       .p = q[0] - g->offset,
+				       .v = q[1] / line.rate,
+				       .a = 2 * q[2] / (line.rate * line.rate),
+				       .c3 = q[3] / (line.rate * line.rate * line.rate),
+				       .c4 = q[4] / (line.rate * line.rate * line.rate * line.rate),
+				       .rush = rush };
 	x->u = until;
 	g->t = line.t0 + (x->u - line.u0) * line.rate;
 	return TAPS_STRETCH;

@@ -14,7 +14,9 @@
 
 #include "checker.h"
 
-#define CHECKER_BAND_STEPS 1e-6L     /* this close to a threshold, rounding decides */
+#define CHECKER_BAND_STEPS 1e-6L /* this close to a threshold, rounding decides */
+#define CHECKER_BAND_ULPS \
+	2.0L /* and at a piece's end besides what it goes in so many last places of its time */
 #define CHECKER_FILTER_DOUBT_S 1e-6L /* a pair spaced this close to the filter may go either way */
 #define CHECKER_TIME_SLACK_S 1e-9L   /* rounding of double machine times */
 
@@ -102,6 +104,8 @@ struct piece {
 	long double v, v2, a2, inv_v; /* a2 = 2a; inv_v for a2 == 0 */
 	long double c3, c4;           /* of t^3, t^4 */
 	long double s0, s1;           /* of a curved one: from and to, along the move */
+	long double rush;             /* as the stretch's */
+	long double band; /* steps: this close to a threshold, rounding decides at its ends */
 	int sign;
 	bool loaded, curved;
 };
@@ -141,6 +145,7 @@ struct tap {
 struct stretch {
 	long double t, dur, p, v, a; /* from t on; dur 0: there is none */
 	long double c3, c4;          /* of t^3, t^4 */
+	long double rush;            /* speed of its parts together, whatever their signs */
 };
 
 /* TAPS_VISIT: a cut comes to an extruder that rests on a threshold: whichever it took, it stays there. */
@@ -162,7 +167,7 @@ struct crossing {
 	int64_t k;  /* the counter by the rule; in a visit, what it came from */
 	bool visit; /* p is within the band around threshold visit_k + 0.5 */
 	int64_t visit_k;
-	long double visit_t;
+	long double visit_t, visit_band;
 	bool ended;      /* finish: the last event has been given */
 	bool end_either; /* ended on a threshold: k or end_k_other */
 	int64_t end_k_other;
@@ -305,6 +310,7 @@ long double joint_position(const struct stepper *st, const long double at[3]);
 /* Load the next stretch of the phase; false if there is none. */
 bool curve_load(struct stepper *st);
 /* When the stretch reaches q, and how fast it is there, steps/s. */
+long double piece_band(long double t, long double speed);
 long double curve_reach(const struct stepper *st, const struct piece *p, long double q,
 			double *speed);
 long double curve_time(const struct curve *c, long double s);

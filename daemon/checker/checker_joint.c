@@ -129,6 +129,8 @@ bool curve_load(struct stepper *st)
 	p->q1 = p->sign * p1;
 	p->s0 = s0;
 	p->s1 = c->s;
+	/* at an end at most twice the mean speed */
+	p->band = piece_band(p->t0, p->dur > 0 ? 2 * (p->q1 - p->q0) / p->dur : 0);
 	c->p_last = p1;
 	return true;
 }

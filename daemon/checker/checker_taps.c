@@ -156,16 +156,20 @@ static int taps_load(const struct checker *c, const struct stepper *s, struct ta
 
 struct sum {
 	long double p, v, a;
+	long double rush; /* of the taps' speeds, whatever their signs */
 };
 
 static struct sum taps_sum(const struct tap taps[], int n, long double t)
 {
-	struct sum sum = { 0, 0, 0 };
+	struct sum sum = { 0 };
 
 	for (int i = 0; i < n; i++) {
+		long double v = taps[i].v + taps[i].a * (t - taps[i].t0);
+
 		sum.p += tap_at(&taps[i], t);
-		sum.v += taps[i].v + taps[i].a * (t - taps[i].t0);
+		sum.v += v;
 		sum.a += taps[i].a;
+		sum.rush += fabsl(v);
 	}
 	return sum;
 }
@@ -299,6 +303,7 @@ static struct sum joint_sum(const struct checker *c, const struct crossing *g)
 	p.p += f * (q.p - p.p) - slope * (shape_slice(ch, g->slice + 1) - g->t);
 	p.v += f * (q.v - p.v) + slope;
 	p.a += f * (q.a - p.a);
+	p.rush += q.rush;
 	return p;
 }
 
@@ -361,9 +366,12 @@ enum taps_next taps_next(const struct checker *c, struct stepper *s, const struc
 	if (until == HUGE_VALL || until <= g->t)
 		return TAPS_UNKNOWN;
 	sum = joint_sum(c, g);
-	g->stretch = (struct stretch){
-		.t = g->t, .dur = until - g->t, .p = sum.p - g->offset, .v = sum.v, .a = sum.a
-	};
+	g->stretch = (struct stretch){ .t = g->t,
+				       .dur = until - g->t,
+				       .p = sum.p - g->offset,
+				       .v = sum.v,
+				       .a = sum.a,
+				       .rush = sum.rush };
 	g->t = until;
 	return TAPS_STRETCH;
 }

@@ -3,11 +3,15 @@
 #include "refkin.h"
 #include "refmotion.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* A step that rounding can move by more than this is not known. */
+#define SLOW_S 1e-6L
 
 uint64_t ref_random(uint64_t *state)
 {
@@ -135,8 +139,14 @@ void ref_joint_phase(struct ref_joint *j, long double start_s, long double p0, l
 		     long double a, long double dur)
 {
 	long double p1 = p0 + v * dur + 0.5L * a * dur * dur;
-	long double near = fabsl(p1 + 0.5L - roundl(p1 + 0.5L));
+	long double near = fabsl(p0 + 0.5L - roundl(p0 + 0.5L));
+	/* Where one phase ends and the next starts, what is computed in doubles of seconds is off by this. */
+	long double slack = (fabsl(j->end_v) + fabsl(v)) * start_s * DBL_EPSILON;
 
+	if (slack > near && (v * j->end_v <= 0.0L || fabsl(v) * SLOW_S < slack))
+		j->close_steps = -1.0L;
+	j->end_v = v + a * dur;
+	near = fabsl(p1 + 0.5L - roundl(p1 + 0.5L));
 	if (near < j->close_steps && p1 != p0)
 		j->close_steps = near;
 	while (p1 > p0 && (long double)j->count + 0.5L <= p1)

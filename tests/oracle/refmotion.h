@@ -40,7 +40,10 @@ struct ref_joint {
 	long double angle;               /* of KIN_ANGLE: where it was last, with all its turns */
 	long double shift_mm[MOVE_AXES]; /* named position minus continuous position */
 	long double offset;
-	long double close_steps; /* least distance of a turning or end point to a threshold */
+	/* Least distance of a turning or end point to a threshold; below 0 where the distance is less than
+	 * the last double before that time is off, and a step may be taken before or after a slow stretch. */
+	long double close_steps;
+	long double end_v; /* steps/s at the end of the last phase */
 	int64_t count;
 	struct ref_step *steps;
 	int64_t n, cap;
