@@ -40,6 +40,14 @@ bool board_gpio_read(struct board *b, uint16_t pin);
  * board_timers_changed() as here and what mcu_step_fast.h asks for, all inline. */
 #include MCU_BOARD_FAST
 #else
+/* For boards on which edges are stamped: when the pin took the level that board_gpio_read() says; word of an edge
+ * comes later than the edge, so the line itself is asked once more. */
+enum board_since {
+	BOARD_SINCE_UNKNOWN, /* nobody stamps it, or not since it is known */
+	BOARD_SINCE_STAMPED, /* at *clock */
+	BOARD_SINCE_GONE,    /* the line has another level meanwhile */
+};
+enum board_since board_gpio_since(struct board *b, uint16_t pin, uint32_t *clock);
 /* Between these two no timer runs; not nested. A board in virtual time is never interrupted. */
 static inline void board_lock(struct board *b)
 {

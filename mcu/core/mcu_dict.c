@@ -68,16 +68,33 @@ static void put_int(struct text *t, const char *key, uint32_t value)
 	put_number(t, value);
 }
 
+static bool left_out(uint32_t id, const struct mcu_dict_info *info)
+{
+	if (msg_table[id].kind == MSG_COMMAND && !mcu_handlers[id])
+		return true;
+	if (info->no_extensions && msg_table[id].flags & MSG_EXTENSION)
+		return true;
+	if (!info->digital_only)
+		return false;
+	switch ((enum msg_id)id) {
+	case MSG_ID_config_analog_in:
+	case MSG_ID_query_analog_in:
+	case MSG_ID_config_pwm_out:
+	case MSG_ID_queue_pwm_out:
+	case MSG_ID_set_pwm_out:
+	case MSG_ID_reset:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void put_messages(struct text *t, const char *key, enum msg_kind kind,
 			 const struct mcu_dict_info *info)
 {
 	open_object(t, key);
 	for (uint32_t id = 0; id < MSG_ID_COUNT; id++) {
-		if (msg_table[id].kind != kind)
-			continue;
-		if (kind == MSG_COMMAND && !mcu_handlers[id])
-			continue;
-		if (info->no_extensions && msg_table[id].flags & MSG_EXTENSION)
+		if (msg_table[id].kind != kind || left_out(id, info))
 			continue;
 		put_int(t, msg_table[id].format, id);
 	}

@@ -31,6 +31,7 @@ struct mcu_dict_info {
 	uint32_t serial_baud; /* 0: not a serial line */
 	const char *reserve;  /* "serial:PD0,PD1": pins that the link needs; or NULL */
 	bool no_extensions;   /* leave out what only stepd's own firmware has */
+	bool digital_only;    /* leave out analog inputs, hardware PWM and reset */
 };
 
 /* Write the text into buf[0..cap), with a final NUL. Returns: its length, or 0 if it does not fit. */

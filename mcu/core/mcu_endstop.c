@@ -2,7 +2,8 @@
 /* mcu_endstop.c - poll a switch, and fire a trsync when it holds its level.
  *
  * Every rest_ticks one look; on a match sample_count samples in a row, sample_ticks apart, the
- * first of them at once. One that differs goes back to polling.
+ * first of them at once. One that differs goes back to polling. Where the board stamps edges, the
+ * trigger is the edge, not the look that found it.
  */
 #include "board.h"
 #include "mcu.h"
@@ -12,6 +13,9 @@ struct mcu_endstop {
 	struct mcu_timer timer;
 	uint32_t rest_ticks, sample_ticks;
 	uint32_t next_clock; /* of the next look; that of the trigger is rest_ticks before */
+#ifndef MCU_BOARD_FAST
+	uint32_t start_clock; /* of the first look */
+#endif
 	struct mcu_trsync *ts;
 	uint16_t pin;
 	uint8_t sample_count;
@@ -23,11 +27,42 @@ struct mcu_endstop {
 
 static bool look_event(struct mcu *m, struct mcu_timer *timer);
 
+#ifdef MCU_BOARD_FAST
+/* Chips don't stamp. */
+static inline bool take_stamp(struct mcu *m, struct mcu_endstop *e)
+{
+	(void)m;
+	(void)e;
+	return true;
+}
+#else
+/* Word of an edge comes at most this much later than a look that could have seen it. */
+static inline uint32_t word_ticks(const struct mcu *m)
+{
+	return m->cfg.freq_hz / 50;
+}
+
+/* The edge that the last look found was the trigger, if it is not from before the start. Returns: false if there is no
+ * such level any more. */
+static bool take_stamp(struct mcu *m, struct mcu_endstop *e)
+{
+	uint32_t edge_clock, look_clock = e->next_clock - e->rest_ticks, ago;
+	enum board_since since = board_gpio_since(m->board, e->pin, &edge_clock);
+
+	ago = look_clock - edge_clock;
+	if (since == BOARD_SINCE_STAMPED && ago <= look_clock - e->start_clock &&
+	    ago <= e->rest_ticks + word_ticks(m))
+		e->next_clock -= ago;
+	return since != BOARD_SINCE_GONE;
+}
+#endif
+
 static bool sample_event(struct mcu *m, struct mcu_timer *timer)
 {
 	struct mcu_endstop *e = mcu_container(timer, struct mcu_endstop, timer);
 
-	if (board_gpio_read(m->board, e->pin) != e->level) {
+	if (board_gpio_read(m->board, e->pin) != e->level ||
+	    (e->samples_left == 1 && !take_stamp(m, e))) {
 		timer->fn = look_event;
 		timer->clock = e->next_clock;
 		return true;
@@ -101,6 +136,9 @@ void mcu_cmd_endstop_home(struct mcu *m, const struct msg_endstop_home *msg)
 	e->level = msg->pin_value;
 	e->reason = msg->trigger_reason;
 	e->next_clock = msg->clock;
+#ifndef MCU_BOARD_FAST
+	e->start_clock = msg->clock;
+#endif
 	e->homing = true;
 	e->timer.fn = look_event;
 	e->timer.clock = msg->clock;

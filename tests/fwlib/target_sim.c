@@ -78,7 +78,7 @@ struct target *target_sim_new(const struct target_hooks *hooks)
 	s->t.printer = &s->t.own_printer;
 	printer_init(s->t.printer, PRINTER_CARTESIAN, 1);
 	cfg.printer = s->t.printer;
-	cfg.hooks = (struct sim_hooks){ &s->t, on_edge, NULL, on_pwm, on_tx };
+	cfg.hooks = (struct sim_hooks){ .ctx = &s->t, .edge = on_edge, .pwm = on_pwm, .tx = on_tx };
 	s->sim = sim_new(&cfg);
 	if (!s->sim || sim_start(s->sim)) {
 		sim_target_free(&s->t);

@@ -166,6 +166,14 @@ uint64_t sim_next_clock(const struct sim *s)
 	return target_clock(s->t) + 1;
 }
 
+/* For boards that can fail: a chip's doesn't. */
+void sim_fail(struct sim *s, int reason)
+{
+	(void)s;
+	(void)reason;
+	abort();
+}
+
 uint32_t sim_freq_hz(const struct sim *s)
 {
 	return s->t->freq_hz;

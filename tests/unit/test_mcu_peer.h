@@ -116,7 +116,11 @@ static UNUSED struct peer *peer_new_cfg(struct sim_cfg cfg)
 	assert_non_null(p);
 	printer_init(&p->printer, PRINTER_CARTESIAN, 1);
 	cfg.printer = &p->printer;
-	cfg.hooks = (struct sim_hooks){ p, peer_on_edge, peer_on_step, peer_on_pwm, peer_on_tx };
+	cfg.hooks = (struct sim_hooks){ .ctx = p,
+					.edge = peer_on_edge,
+					.step = peer_on_step,
+					.pwm = peer_on_pwm,
+					.tx = peer_on_tx };
 	p->sim = sim_new(&cfg);
 	assert_non_null(p->sim);
 	return p;

@@ -130,6 +130,11 @@ void sim_break(struct sim *s)
 	s->mcu.attention |= MCU_ATTN_BOARD;
 }
 
+void sim_fail(struct sim *s, int reason)
+{
+	mcu_shutdown(&s->mcu, (enum mcu_reason)reason);
+}
+
 uint64_t sim_clock(const struct sim *s)
 {
 	return sim_event_clock(s);

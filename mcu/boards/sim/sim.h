@@ -27,7 +27,7 @@ enum {
 };
 
 /* Observers; any may be NULL. They must not call sim_receive() or sim_run_until() of the same sim;
- * sim_break(), sim_clock() and sim_pin_*() are fine. */
+ * sim_break(), sim_fail(), sim_clock() and sim_pin_*() are fine. */
 struct sim_hooks {
 	void *ctx;
 	/* An output pin changed its level. */
@@ -38,6 +38,12 @@ struct sim_hooks {
 	void (*pwm)(void *ctx, uint16_t pin, uint16_t value, uint64_t clock);
 	/* One frame to the host, instead of the buffer of sim_pull_tx(). */
 	void (*tx)(void *ctx, const uint8_t *frame, size_t len, uint64_t clock);
+	/* Whether a pin may become an output at this level, or an input. Without it: any. */
+	bool (*setup)(void *ctx, uint16_t pin, bool output, bool level);
+	/* The level of an input at clock, instead of the printer's. */
+	bool (*read)(void *ctx, uint16_t pin, uint64_t clock);
+	/* Since when it has had the level that it has at clock: enum board_since. Without it: not known. */
+	int (*since)(void *ctx, uint16_t pin, uint64_t clock, uint64_t *edge_clock);
 };
 
 struct sim_cfg {
@@ -46,6 +52,8 @@ struct sim_cfg {
 	uint16_t adc_max;     /* 0: 4095 */
 	uint16_t pwm_max;     /* 0: 32768 */
 	bool no_extensions;   /* a dictionary as other firmware has it */
+	bool digital_only;    /* … without analog inputs, hardware PWM and reset */
+	const char *name;     /* constant MCU of the dictionary; NULL: sim */
 	uint64_t start_clock; /* the clock at power-on; also what the firmware's clock starts from */
 	struct printer *printer; /* NULL: nothing is connected */
 	uint8_t mcu_index;       /* this MCU's number in the printer */
@@ -82,6 +90,10 @@ uint64_t sim_run_until(struct sim *s, uint64_t clock);
 
 /* From a hook: let sim_run_until() return after the event that is being executed. */
 void sim_break(struct sim *s);
+
+/* The board has failed (a hook may say so): the firmware shuts down once the running event, if there is
+ * one, is over. reason: enum mcu_reason. */
+void sim_fail(struct sim *s, int reason);
 
 /* The clock reached, and that of the next event (UINT64_MAX: none). */
 uint64_t sim_clock(const struct sim *s);

@@ -57,9 +57,14 @@ static bool set_mode(struct sim *s, uint16_t pin, enum sim_pin_mode mode)
 	return true;
 }
 
+static bool allowed(struct sim *s, uint16_t pin, bool output, bool level)
+{
+	return !s->hooks.setup || s->hooks.setup(s->hooks.ctx, pin, output, level);
+}
+
 bool board_gpio_setup_out(struct board *b, uint16_t pin, bool level)
 {
-	if (!set_mode(sim_of(b), pin, SIM_PIN_OUT))
+	if (!allowed(sim_of(b), pin, true, level) || !set_mode(sim_of(b), pin, SIM_PIN_OUT))
 		return false;
 	sim_drive(sim_of(b), pin, level);
 	return true;
@@ -67,7 +72,7 @@ bool board_gpio_setup_out(struct board *b, uint16_t pin, bool level)
 
 bool board_gpio_setup_in(struct board *b, uint16_t pin, int8_t pull_up)
 {
-	if (!set_mode(sim_of(b), pin, SIM_PIN_IN))
+	if (!allowed(sim_of(b), pin, false, false) || !set_mode(sim_of(b), pin, SIM_PIN_IN))
 		return false;
 	sim_of(b)->pins[pin].pulled_up = pull_up > 0;
 	return true;
@@ -85,8 +90,22 @@ bool board_gpio_read(struct board *b, uint16_t pin)
 
 	if (s->pins[pin].mode == SIM_PIN_OUT)
 		return s->levels[pin];
+	if (s->hooks.read)
+		return s->hooks.read(s->hooks.ctx, pin, sim_event_clock(s));
 	level = s->printer ? printer_read(s->printer, s->mcu_index, (uint8_t)pin) : -1;
 	return level < 0 ? s->pins[pin].pulled_up : level;
+}
+
+enum board_since board_gpio_since(struct board *b, uint16_t pin, uint32_t *clock)
+{
+	struct sim *s = sim_of(b);
+	uint64_t edge_clock = 0;
+	int since = BOARD_SINCE_UNKNOWN;
+
+	if (s->hooks.since)
+		since = s->hooks.since(s->hooks.ctx, pin, sim_event_clock(s), &edge_clock);
+	*clock = s->base_clock32 + (uint32_t)(edge_clock - s->base_clock);
+	return (enum board_since)since;
 }
 
 void board_step(struct board *b, uint16_t pin, bool level, uint8_t oid, bool dir)

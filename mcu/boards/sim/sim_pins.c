@@ -89,7 +89,7 @@ int sim_dict_build(struct sim *s)
 {
 	struct mcu_dict_pins pins[ALWAYS_COUNT + SIM_PINS_MAX];
 	struct mcu_dict_info info = {
-		.mcu_name = "sim",
+		.mcu_name = s->cfg.name ? s->cfg.name : "sim",
 		.version = "stepd-sim",
 		.build_versions = "gcc: " __VERSION__,
 		.freq_hz = s->cfg.freq_hz,
@@ -98,6 +98,7 @@ int sim_dict_build(struct sim *s)
 		.pins = pins,
 		.pin_count = ALWAYS_COUNT,
 		.no_extensions = s->cfg.no_extensions,
+		.digital_only = s->cfg.digital_only,
 	};
 	size_t len;
 
