@@ -7,6 +7,7 @@
 #   tests/unit/test_*.c  tests/sim/sim_*.c    one cmocka program each
 #   tests/stress/*.c  tests/live/*.c          one program each: exit 0 pass, 77 skip, else fail
 #   tests/guest/*.c                           run inside the guests of tests/guest/*.sh
+#   tests/preload/*.c                         one library each, to be preloaded
 #   tests/fuzz/fuzz_*.c                       one libFuzzer harness each
 #   bench/*.c                                 one program each
 # main.c of daemon/ and mcu/boards/sim/ are the programs stepd and mcu-sim.
@@ -35,7 +36,7 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
 
-PKGS = liburing inih json-c zlib libseccomp
+PKGS = liburing inih json-c zlib libseccomp libgpiod
 PKG_CONFIG ?= pkg-config
 PKG_CONFIG_RUN = $(if $(SYSROOT),PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
 	PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(CROSS:-=)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig )$(PKG_CONFIG)
@@ -45,7 +46,9 @@ PKG_LIBS := $(shell $(PKG_CONFIG_RUN) --libs $(PKGS) 2>/dev/null)
 # Texts for people are cut to their buffer on purpose: no word about snprintf's bound.
 WARN = -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	$(if $(findstring clang,$(CC)),,-Wno-format-truncation) $(WERROR)
-CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Irtcore -Imcu/core -I. $(PKG_CFLAGS)
+# libgpiod has two interfaces: 1.x and 2.x.
+GPIOD_MAJOR := $(shell $(PKG_CONFIG_RUN) --modversion libgpiod 2>/dev/null | cut -d. -f1)
+CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHOSTGPIO_LIBGPIOD=$(GPIOD_MAJOR) -Irtcore -Imcu/core -I. $(PKG_CFLAGS)
 # gcc says each time that TSan knows no fences.
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(if $(findstring thread,$(SAN)),-Wno-tsan)
@@ -59,7 +62,7 @@ MCU_SRC = $(wildcard mcu/core/*.c)
 SIM_SRC = $(filter-out %/main.c,$(wildcard mcu/boards/sim/*.c))
 DAEMON_SRC = $(filter-out daemon/main.c,$(wildcard daemon/*.c daemon/*/*.c))
 # Code that tests and benches share: every other folder of tests/.
-TESTLIB_SRC = $(filter-out $(addprefix tests/,$(addsuffix /%,unit sim stress live fuzz guest)), \
+TESTLIB_SRC = $(filter-out $(addprefix tests/,$(addsuffix /%,unit sim stress live fuzz guest preload)), \
 	$(wildcard tests/*/*.c))
 # libsimavr, where it is: firmware images run in the tests.
 SIMAVR_LIBS := $(if $(CROSS),,$(if $(wildcard /usr/include/simavr/sim_avr.h),-lsimavr))
@@ -69,10 +72,11 @@ STRESS_SRC = $(wildcard tests/stress/*.c)
 LIVE_SRC = $(wildcard tests/live/*.c)
 # Runners of firmware images and what runs in the guest.
 GUEST_SRC = $(wildcard tests/guest/*.c)
+PRELOAD_SRC = $(wildcard tests/preload/*.c)
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC = $(wildcard bench/*.c)
 ALL_SRC = $(RTCORE_SRC) $(MCU_SRC) $(SIM_SRC) $(DAEMON_SRC) $(TESTLIB_SRC) $(MAIN_SRC) \
-	$(TEST_SRC) $(STRESS_SRC) $(LIVE_SRC) $(GUEST_SRC) $(FUZZ_SRC) $(BENCH_SRC)
+	$(TEST_SRC) $(STRESS_SRC) $(LIVE_SRC) $(GUEST_SRC) $(PRELOAD_SRC) $(FUZZ_SRC) $(BENCH_SRC)
 
 bin = $(patsubst %.c,$(BUILD)/%,$(1))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -80,6 +84,7 @@ TEST_BIN = $(call bin,$(TEST_SRC))
 STRESS_BIN = $(call bin,$(STRESS_SRC))
 LIVE_BIN = $(call bin,$(LIVE_SRC))
 GUEST_BIN = $(call bin,$(GUEST_SRC))
+PRELOAD_LIB = $(patsubst %.c,$(BUILD)/%.so,$(PRELOAD_SRC))
 # Of these, what runs firmware images for tests/live.
 IMAGE_RUNNERS = $(BUILD)/tests/guest/run_simavr $(BUILD)/tests/guest/stepd_avr
 FUZZ_BIN = $(call bin,$(FUZZ_SRC))
@@ -94,7 +99,7 @@ link = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^
 all: $(PROGRAMS)
 tests-build: $(TEST_BIN)
 stress-build: $(STRESS_BIN)
-live-build: $(LIVE_BIN) $(IMAGE_RUNNERS)
+live-build: $(LIVE_BIN) $(IMAGE_RUNNERS) $(PRELOAD_LIB)
 guest-build: $(GUEST_BIN)
 fuzz-build: $(FUZZ_BIN)
 bench-build: $(BENCH_BIN)
@@ -151,6 +156,9 @@ $(BUILD)/stepd: $(call obj,daemon/main.c) $(LIBS)
 	$(call say,LD) $(link) $(LDLIBS)
 $(BUILD)/mcu-sim: $(call obj,mcu/boards/sim/main.c) $(LIBS)
 	$(call say,LD) $(link) $(LDLIBS)
+$(BUILD)/tests/preload/%.so: tests/preload/%.c $(BUILD)/flags
+	@mkdir -p $(@D) $(BUILD)/obj/tests/preload
+	$(call say,LD) $(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -MMD -MP -MF $(BUILD)/obj/tests/preload/$*.d -MT $@ -o $@ $< -ldl
 $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libtest.a $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD) $(link) -fsanitize=fuzzer $(LDLIBS)

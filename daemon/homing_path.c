@@ -25,8 +25,9 @@ static double overrun_steps(const struct machine *m, size_t i, const struct homi
 	int64_t count = motor->cfg->dir_pin.invert ? -h->count[i] : h->count[i];
 	double at_mm[MOVE_AXES];
 
-	/* Not seen moving: it stood on its endstop. */
-	if (motor->mcu == e->input->pin->mcu || p->speed_mm_s <= 0)
+	/* An MCU that polls its switch stops its own motors at that look. Where edges are stamped, the trigger
+	 * was before it. Not seen moving: it stood on its endstop. */
+	if ((motor->mcu == e->input->pin->mcu && !m->mc->mcu[motor->mcu].host) || p->speed_mm_s <= 0)
 		return 0;
 	for (int axis = 0; axis < MOVE_AXES; axis++)
 		at_mm[axis] = p->position_mm[axis] -

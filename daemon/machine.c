@@ -208,12 +208,17 @@ static void enter_fault(struct machine *m, enum machine_state state)
 
 static void fault_event(struct machine *m, const struct ev_fault *f)
 {
-	char label[96] = "";
+	char label[MACHINE_TEXT_MAX / 2] = "";
+	const char *known = m->hooks.mcu_fault && f->fault == FAULT_MCU_SHUTDOWN && f->mcu < m->mcus
+				    ? m->hooks.mcu_fault(m->hooks.ctx, f->mcu)
+				    : NULL;
 	const char *motor = f->stepper < m->motors ? m->motor[f->stepper].cfg->name : "";
 
 	if (m->state != MACHINE_READY)
 		return;
-	if (f->fault == FAULT_MCU_SHUTDOWN)
+	if (known)
+		snprintf(label, sizeof(label), "%s", known);
+	else if (f->fault == FAULT_MCU_SHUTDOWN)
 		dictionary_label(&m->session[f->mcu].dict, "static_string_id", f->detail, label,
 				 sizeof(label));
 	else if (f->fault == FAULT_STEPGEN)

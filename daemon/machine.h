@@ -82,6 +82,8 @@ struct machine_config_hooks {
 	/* A fault or M112 has frozen the flight recorder: keep what it holds. Returns where, for the
 	 * message; NULL: there is none. May be NULL. */
 	const char *(*keep_record)(void *ctx);
+	/* What this side knows of why MCU number mcu has shut down; NULL: nothing. May be NULL. */
+	const char *(*mcu_fault)(void *ctx, int mcu);
 	/* More lines for STATUS, e.g. of the rt thread. May be NULL. */
 	void (*status)(void *ctx, char *buf, size_t cap);
 	void *ctx;

@@ -19,11 +19,13 @@ enum pin_pull { PIN_PULL_NONE = 0, PIN_PULL_UP = 1, PIN_PULL_DOWN = -1 };
 enum pin_allow { PIN_ALLOW_INVERT = 1, PIN_ALLOW_PULL = 2 };
 
 struct pin {
-	bool set;                /* false: the configuration names no pin here */
-	bool invert;             /* `!`: the logical 1 is the low level */
-	enum pin_pull pull;      /* inputs only */
-	int mcu;                 /* index in machine_config.mcu[], or PIN_NO_MCU for a virtual chip;
+	bool set;           /* false: the configuration names no pin here */
+	bool invert;        /* `!`: the logical 1 is the low level */
+	enum pin_pull pull; /* inputs only */
+	int mcu;            /* index in machine_config.mcu[], or PIN_NO_MCU for a virtual chip;
 				  * pin_parse() leaves PIN_NO_MCU, machine_config_load() fills it in */
+	const char *file; /* where the configuration names it; NULL: nowhere. As long as that lives */
+	int line;
 	char chip[PIN_CHIP_MAX]; /* "mcu" if the text names none */
 	char name[PIN_NAME_MAX]; /* as the MCU calls it, aliases of [board_pins] resolved */
 };

@@ -14,6 +14,7 @@
 #include "daemon/fifo.h"
 #include "daemon/flight_file.h"
 #include "daemon/gcode/gcode_line.h"
+#include "daemon/hostgpio/hostchip.h"
 #include "daemon/machine.h"
 #include "daemon/overrides.h"
 #include "daemon/recorder.h"
@@ -39,6 +40,8 @@ struct run {
 	struct reply reply;
 	struct gcode_numbering numbering;
 	int mcu_fd[ENGINE_MCUS];
+	struct hostchip *
+		host[ENGINE_MCUS]; /* those that are GPIO lines of this machine; owns mcu_fd there */
 	int signal_fd;
 	const char *startup; /* rest of the start-up lines, NULL when done */
 	uint32_t startup_line;
@@ -54,6 +57,17 @@ void run_stop(struct run *r);
 
 /* What the rt thread's time went to, as JSON into opt.rt_report, if that was asked for. While the thread runs. */
 void run_report(struct run *r);
+
+/* run_host.c */
+
+/* MCU number mcu is GPIO lines of this machine: take them, start their thread, set mcu_fd. False with a text in err. */
+bool run_host_start(struct run *r, int mcu, char *err, size_t err_size);
+/* After the rt thread has ended. */
+void run_host_stop(struct run *r);
+/* Hook of the machine: what failed, in words; NULL: nothing is known. */
+const char *run_host_fault(void *ctx, int mcu);
+/* A line of STATUS for each. */
+void run_host_status(struct run *r, char *buf, size_t cap);
 
 /* A line to standard error. */
 void run_log(const char *text);

@@ -38,6 +38,27 @@ static struct json_object *histogram_json(const struct histogram *h)
 	return o;
 }
 
+/* The GPIO lines of this machine, an entry for each MCU that is such. */
+static void add_hosts(struct json_object *root, struct run *r)
+{
+	struct json_object *list = json_object_new_object(), *o;
+	struct hostmcu_stats st;
+
+	for (int i = 0; i < ENGINE_MCUS; i++) {
+		if (!r->host[i] || !hostchip_stats(r->host[i], &st))
+			continue;
+		o = json_object_new_object();
+		json_object_object_add(o, "fifo",
+				       json_object_new_boolean(hostchip_fifo(r->host[i])));
+		add_u64(o, "steps", st.steps);
+		add_u64(o, "edges_in", st.edges_in);
+		add_u64(o, "edges_out", st.edges_out);
+		json_object_object_add(o, "step_late", histogram_json(&st.late));
+		json_object_object_add(list, r->mc->mcu[i].name, o);
+	}
+	json_object_object_add(root, "host_lines", list);
+}
+
 void run_report(struct run *r)
 {
 	struct rt_thread_stats st;
@@ -67,6 +88,7 @@ void run_report(struct run *r)
 	add_u64(root, "voluntary_switches", now.voluntary_switches - r->at_start.voluntary_switches);
 	add_u64(root, "involuntary_switches",
 		now.involuntary_switches - r->at_start.involuntary_switches);
+	add_hosts(root, r);
 	json_object_object_add(root, "wake", histogram_json(&st.wake));
 	json_object_object_add(root, "cycle", histogram_json(&st.cycle));
 	if (json_object_to_file_ext(r->opt.rt_report, root, JSON_C_TO_STRING_PRETTY) < 0)

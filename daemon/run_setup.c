@@ -88,6 +88,8 @@ static void rt_status(void *ctx, char *buf, size_t cap)
 		(unsigned long long)st.io_errors);
 	if (r->flight.open && used > 0 && (size_t)used < cap)
 		flight_file_status(&r->flight, buf + used, cap - (size_t)used);
+	used = (int)strlen(buf);
+	run_host_status(r, buf + used, cap - (size_t)used);
 }
 
 static void emergency(void *ctx, uint32_t dropped)
@@ -126,6 +128,11 @@ static bool open_ports(struct run *r, char *err, size_t err_size)
 	for (size_t i = 0; i < r->m->mcus; i++) {
 		const struct machine_mcu *cfg = &r->mc->mcu[i];
 
+		if (cfg->host) {
+			if (!run_host_start(r, (int)i, err, err_size))
+				return false;
+			continue;
+		}
 		if (!cfg->serial) {
 			snprintf(err, err_size,
 				 "mcu '%s' has no serial device; expected an option "
@@ -295,6 +302,7 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		.halted = halted,
 		.keep_record = keep_record,
 		.status = rt_status,
+		.mcu_fault = run_host_fault,
 		.ctx = r,
 	};
 	const char *paths[] = { r->opt.config };
@@ -345,6 +353,7 @@ void run_stop(struct run *r)
 		fifo_close(&r->urgent);
 	if (r->has_reply)
 		reply_close(&r->reply);
+	run_host_stop(r);
 	for (size_t i = 0; i < ENGINE_MCUS; i++)
 		if (r->mcu_fd[i] >= 0)
 			serial_close(r->mcu_fd[i]);

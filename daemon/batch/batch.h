@@ -36,6 +36,13 @@ struct batch_options {
 	uint32_t wire_faults_ppm; /* of the bytes each: lost, flipped, repeated, delayed */
 };
 
+/* An endstop on a GPIO line of this machine, whose edges the kernel stamps. */
+struct batch_stamp {
+	uint8_t mcu, pin;
+	bool level;
+	int64_t at_ns; /* since when it has that; INT64_MIN: from the start */
+};
+
 /* One simulated MCU at the end of its two wires. */
 struct batch_mcu {
 	struct batch *b;
@@ -64,6 +71,8 @@ struct batch {
 	struct gcode_numbering numbering;
 	struct printer printer;
 	struct batch_mcu mcu[ENGINE_MCUS];
+	struct batch_stamp stamp[MACHINE_ENDSTOPS];
+	int stamps;
 	struct checker *checker;
 	struct plot *plot;
 	struct checker_result result;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "board.h"
 #include "daemon/batch/batch.h"
 #include "daemon/kinematics/kinematics.h"
 
@@ -33,11 +34,43 @@ static int64_t ns_at(const struct batch_mcu *u, uint64_t clock)
 
 /* ---- the firmware's observers ---- */
 
+/* A motor has moved: what that did to the lines whose edges are stamped. */
+static void stamp_edges(struct batch *b, int64_t at_ns)
+{
+	for (int i = 0; i < b->stamps; i++) {
+		struct batch_stamp *s = &b->stamp[i];
+		bool level = printer_read(&b->printer, s->mcu, s->pin) > 0;
+
+		if (level == s->level)
+			continue;
+		s->level = level;
+		s->at_ns = at_ns;
+	}
+}
+
+static int on_since(void *ctx, uint16_t pin, uint64_t clock, uint64_t *edge_clock)
+{
+	struct batch_mcu *u = ctx;
+
+	(void)clock; /* word of an edge takes no time here */
+	for (int i = 0; i < u->b->stamps; i++) {
+		const struct batch_stamp *s = &u->b->stamp[i];
+
+		if (s->mcu != u->index || s->pin != pin || s->at_ns == INT64_MIN)
+			continue;
+		*edge_clock = clock_at(u, s->at_ns);
+		return BOARD_SINCE_STAMPED;
+	}
+	return BOARD_SINCE_UNKNOWN;
+}
+
 static void on_step(void *ctx, uint8_t oid, int dir, uint64_t clock)
 {
 	struct batch_mcu *u = ctx;
 	int motor = u->motor_of_oid[oid];
 
+	if (u->b->stamps)
+		stamp_edges(u->b, ns_at(u, clock));
 	if (motor >= 0)
 		batch_check_step(u->b, motor, dir, clock);
 }
@@ -102,7 +135,19 @@ static bool add_endstop(struct batch *b, const struct kinematics_model_endstop *
 	if (pin < 0)
 		return false;
 	e.pin = (uint8_t)pin;
-	return printer_add_endstop(&b->printer, &e) >= 0;
+	if (printer_add_endstop(&b->printer, &e) < 0)
+		return false;
+	if (b->mc->mcu[e.mcu].host && b->stamps < MACHINE_ENDSTOPS)
+		b->stamp[b->stamps++] =
+			(struct batch_stamp){ .mcu = e.mcu, .pin = e.pin, .at_ns = INT64_MIN };
+	return true;
+}
+
+/* Levels before anything has moved. */
+static void stamps_start(struct batch *b)
+{
+	for (int i = 0; i < b->stamps; i++)
+		b->stamp[i].level = printer_read(&b->printer, b->stamp[i].mcu, b->stamp[i].pin) > 0;
 }
 
 static bool build_printer(struct batch *b)
@@ -138,6 +183,7 @@ static bool build_printer(struct batch *b)
 	for (size_t i = 0; i < m->outputs; i++)
 		if (pin_of(b, m->output[i].pin) < 0)
 			return false;
+	stamps_start(b);
 	return true;
 }
 
@@ -166,6 +212,7 @@ static bool make_mcu(struct batch *b, int i)
 	struct sim_cfg sc = { .freq_hz = (uint32_t)cfg->sim_clock_hz,
 			      .move_count = (uint16_t)cfg->sim_move_count,
 			      .no_extensions = !cfg->sim_extensions,
+			      .digital_only = cfg->host,
 			      .start_clock = ((b->opt.seed * 7919 + (uint64_t)i * 104729) << 20) %
 					     (uint64_t)(UPTIME_MAX_S * cfg->sim_clock_hz),
 			      .printer = &b->printer,
@@ -189,6 +236,8 @@ static bool make_mcu(struct batch *b, int i)
 	memset(u->motor_of_oid, -1, sizeof(u->motor_of_oid));
 	if (b->opt.trace)
 		sc.hooks.edge = on_edge;
+	if (cfg->host)
+		sc.hooks.since = on_since;
 	wc.seed = b->opt.seed * 2 + 1 + (uint64_t)i * 1000;
 	vwire_init(&u->to, &wc);
 	wc.seed++;

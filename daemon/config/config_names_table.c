@@ -63,6 +63,7 @@ const struct config_kind config_kinds[] = {
 		   "reversal_filter_us arc_tolerance_um "
 		   "rt_priority rt_cpu unknown_option startup_gcode require_homing "
 		   "flight_file flight_mib flight_keep " },
+	{ "host?", "max_step_rate late_max_ms cpu " },
 	{ "stepd_sim?", "clock_hz clock_ppm move_count extensions seed " },
 
 	/* the machine and its motors */

@@ -82,6 +82,30 @@ static void check_names(struct machine_load *l)
 	}
 }
 
+/* The next MCU; NULL and an error if there can't be another of that name. */
+static struct machine_mcu *mcu_add(struct machine_load *l, struct config_section *s,
+				   const char *name)
+{
+	struct machine_config *mc = l->mc;
+	struct machine_mcu *mcu = &mc->mcu[mc->mcu_count];
+
+	if (!*name || strlen(name) >= MACHINE_NAME_MAX || machine_config_mcu(mc, name) >= 0) {
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[%.80s] MCU name: expected one of its own of at most %d characters",
+			      s->name, MACHINE_NAME_MAX - 1);
+		return NULL;
+	}
+	if (mc->mcu_count == MACHINE_MCU_MAX) {
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[%s] too many MCUs: expected at most %d", s->name, MACHINE_MCU_MAX);
+		return NULL;
+	}
+	mc->mcu_count++;
+	snprintf(mcu->name, sizeof(mcu->name), "%s", name);
+	s->used = true;
+	return mcu;
+}
+
 static void mcu_load(struct machine_load *l, struct config_section *s, const char *name)
 {
 	static const struct field fields[] = {
@@ -93,23 +117,10 @@ static void mcu_load(struct machine_load *l, struct config_section *s, const cha
 		{ "restart_method", FIELD_CHOICE, 0, AT(machine_mcu, restart_method),
 		  .choices = "auto arduino cheetah rpi_usb command" },
 	};
-	struct machine_config *mc = l->mc;
+	struct machine_mcu *mcu = mcu_add(l, s, name);
 
-	if (strlen(name) >= MACHINE_NAME_MAX || machine_config_mcu(mc, name) >= 0) {
-		config_report(l->c, CONFIG_ERROR, s->place,
-			      "[%.80s] MCU name: expected one of its own of at most %d characters",
-			      s->name, MACHINE_NAME_MAX - 1);
+	if (!mcu)
 		return;
-	}
-	if (mc->mcu_count == MACHINE_MCU_MAX) {
-		config_report(l->c, CONFIG_ERROR, s->place,
-			      "[%s] too many MCUs: expected at most %d", s->name, MACHINE_MCU_MAX);
-		return;
-	}
-	struct machine_mcu *mcu = &mc->mcu[mc->mcu_count++];
-
-	snprintf(mcu->name, sizeof(mcu->name), "%s", name);
-	s->used = true;
 	fields_load(l, s, fields, sizeof(fields) / sizeof(*fields), mcu);
 	if (mcu->serial && mcu->canbus_uuid)
 		value_error(l, s, "canbus_uuid", "expected either serial or canbus_uuid");
@@ -121,6 +132,8 @@ static void mcu_load(struct machine_load *l, struct config_section *s, const cha
 	else if (!mcu->serial)
 		config_report(l->c, CONFIG_ERROR, s->place,
 			      "[%s] serial: missing: expected the path of a serial device", s->name);
+	if (host_by_serial(mcu->serial))
+		host_load(l, NULL, mcu);
 }
 
 static void mcus_load(struct machine_load *l)
@@ -136,6 +149,17 @@ static void mcus_load(struct machine_load *l)
 		s = l->c->sections[i];
 		if (!strncmp(s->name, "mcu ", 4))
 			mcu_load(l, s, s->name + 4);
+	}
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		struct machine_mcu *mcu = NULL;
+
+		s = l->c->sections[i];
+		if (!strcmp(s->name, "host"))
+			mcu = mcu_add(l, s, "host");
+		else if (!strncmp(s->name, "host ", 5))
+			mcu = mcu_add(l, s, s->name + 5);
+		if (mcu)
+			host_load(l, s, mcu);
 	}
 }
 
@@ -234,7 +258,13 @@ static void fan_load(struct machine_load *l)
 		  .fallback = 0.1, .unit = "s" },
 	};
 
-	fields_load(l, section_use(l, "fan"), fields, sizeof(fields) / sizeof(*fields), &l->mc->fan);
+	struct config_section *s = section_use(l, "fan");
+	struct machine_fan *fan = &l->mc->fan;
+
+	fields_load(l, s, fields, sizeof(fields) / sizeof(*fields), fan);
+	if (fan->hardware_pwm && fan->pin.set && fan->pin.mcu >= 0 && l->mc->mcu[fan->pin.mcu].host)
+		value_error(l, s, "hardware_pwm",
+			    "expected false: its pin is a GPIO line of this machine");
 }
 
 /* The names of a section's options that nobody asked for, as many as fit. "" if there are none. */

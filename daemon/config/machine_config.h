@@ -52,6 +52,11 @@ struct machine_mcu {
 	char *canbus_uuid;           /* known, not used yet; NULL if not configured */
 	int baud;
 	enum machine_restart restart_method;
+	/* This machine's own GPIO lines: [host NAME], or what other hosts' configurations have for it. */
+	bool host;
+	double host_step_rate_hz; /* most steps of one motor */
+	double host_late_max_s;   /* a step that is later stops the machine */
+	int host_cpu;             /* of its thread; -1: any */
 	/* How the simulated MCU of this name behaves: [stepd_sim] and [stepd_sim NAME]. */
 	double sim_clock_hz;     /* nominal clock frequency */
 	double sim_clock_ppm;    /* deviation of the true from the nominal frequency */

@@ -70,8 +70,11 @@ static void extruder_load(struct machine_load *l, struct config_section *s,
 	extruder_limits(l, s, e);
 	for (size_t i = 0; i < sizeof(motor) / sizeof(*motor); i++)
 		e->has_stepper |= config_option(s, motor[i]) != NULL;
-	if (e->has_stepper)
-		motor_load(l, s, 0, &e->stepper);
+	if (!e->has_stepper)
+		return;
+	motor_load(l, s, 0, &e->stepper);
+	host_step_rate(l, s, "max_extrude_only_velocity", &e->stepper,
+		       e->max_extrude_only_velocity_mm_s);
 }
 
 void extruders_load(struct machine_load *l)

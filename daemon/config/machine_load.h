@@ -131,6 +131,16 @@ void check_step_rates(struct machine_load *l);
 /* Sections [BASE2] … that don't follow on those loaded. */
 void report_gaps(struct machine_load *l, const char *base, size_t count);
 
+/* machine_host.c: an MCU that is this machine's GPIO lines. s: its section, may be NULL. */
+void host_load(struct machine_load *l, struct config_section *s, struct machine_mcu *mcu);
+/* Whether this is the device by which other hosts reach such lines. */
+bool host_by_serial(const char *serial);
+/* After a motor's pins: the length of its pulses, if they are there. */
+void host_motor(struct machine_load *l, struct config_section *s, struct machine_stepper *m);
+/* An error if the motor, at that speed, is faster than its lines. option: for the place. */
+void host_step_rate(struct machine_load *l, const struct config_section *s, const char *option,
+		    const struct machine_stepper *m, double speed_mm_s);
+
 /* machine_extruders.c: [extruder…]. After [printer]. */
 void extruders_load(struct machine_load *l);
 void extruder_steppers_load(struct machine_load *l); /* after the extruders */

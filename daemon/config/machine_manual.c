@@ -32,6 +32,7 @@ static void manual_load(struct machine_load *l, struct config_section *s, struct
 	if (m->position_min_mm >= m->position_max_mm)
 		value_error(l, s, "position_max", "expected more than position_min, which is %g",
 			    m->position_min_mm);
+	host_step_rate(l, s, "velocity", &m->stepper, m->velocity_mm_s);
 }
 
 void manuals_load(struct machine_load *l)

@@ -246,6 +246,7 @@ void pin_load(struct machine_load *l, struct config_section *s, const char *opti
 {
 	struct config_option *o = config_option(s, option);
 	char err[160], as_written[PIN_NAME_MAX];
+	struct config_place place;
 
 	*out = (struct pin){ .mcu = PIN_NO_MCU };
 	if (!*o->value)
@@ -255,10 +256,21 @@ void pin_load(struct machine_load *l, struct config_section *s, const char *opti
 		return;
 	}
 	memcpy(as_written, out->name, sizeof(as_written));
+	place = place_of(s, option);
+	out->file = l->c->files[place.file];
+	out->line = place.line;
 	out->mcu = machine_config_mcu(l->mc, out->chip);
 	if (out->mcu < 0 && !chip_is_virtual(l, out->chip)) {
 		value_error(l, s, option, "unknown MCU '%s': expected one of: %s", out->chip,
 			    mcu_names(l, err, sizeof(err)));
+		out->set = false;
+		return;
+	}
+	/* With the process a real MCU's heater goes off; a line keeps its level. */
+	if (out->mcu >= 0 && l->mc->mcu[out->mcu].host && !strcmp(option, "heater_pin")) {
+		value_error(l, s, option,
+			    "expected a pin of an MCU: nobody switches a GPIO line of this machine "
+			    "off when stepd has died");
 		out->set = false;
 		return;
 	}

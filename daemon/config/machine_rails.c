@@ -81,6 +81,7 @@ void motor_load(struct machine_load *l, struct config_section *s, unsigned flags
 				m->step_pulse_s = PULSE_BUS_DRIVER_S;
 		}
 	}
+	host_motor(l, s, m);
 }
 
 struct machine_stepper *stepper_add(struct machine_load *l, struct config_section *s, unsigned flags)
@@ -376,6 +377,10 @@ void check_step_rates(struct machine_load *l)
 		speed_mm_s = norm > 0 ? mc->max_velocity_mm_s * hypot(norm, weight[AXIS_Z])
 				      : mc->max_z_velocity_mm_s * weight[AXIS_Z];
 		interval_s = m->step_distance_mm / speed_mm_s;
+		if (s && m->step_pin.set && m->step_pin.mcu >= 0 && mc->mcu[m->step_pin.mcu].host) {
+			host_step_rate(l, s, "step_pin", m, speed_mm_s);
+			continue;
+		}
 		if (!s || !(m->step_distance_mm > 0) || !(speed_mm_s > 0) ||
 		    interval_s >= 2 * m->step_pulse_s)
 			continue;

@@ -431,6 +431,28 @@ static const struct message messages[] = {
 	  "+4: [stepper_x] step_pin: value 'A': expected an alias of a pin, 'A' and 'B' lead in a "
 	  "circle",
 	  0, 0 },
+	/* GPIO lines of this machine */
+	{ "[host mcu]\n",
+	  "+1: [host mcu] MCU name: expected one of its own of at most 63 characters", 0, 0 },
+	{ "[host]\nmax_step_rate: 0\n",
+	  "+2: [host] max_step_rate: value '0': expected a number of at least 1", 0, 0 },
+	{ "[host]\nlate_max_ms: 0\n",
+	  "+2: [host] late_max_ms: value '0': expected a number of at least 0.1", 0, 0 },
+	{ "[host]\n[stepper_z]\nstep_pin: host:gpio4\ndir_pin: PC1\n",
+	  "+4: [stepper_z] dir_pin: value 'PC1': expected a pin of the MCU of step_pin, which is 'host'",
+	  0, 0 },
+	{ "[host]\nmax_step_rate: 50\n[stepper_z]\nstep_pin: host:gpio4\ndir_pin: host:gpio5\n",
+	  "+4: [stepper_z] at 300 mm/s it makes 120000 steps/s, and its step_pin is a GPIO line of this machine: expected at most max_step_rate 50 of 'host'",
+	  0, 0 },
+	{ "[mcu pi]\nserial: /tmp/klipper_host_mcu\n[manual_stepper m]\nstep_pin: pi:gpio4\n"
+	  "dir_pin: pi:gpio5\nmicrosteps: 16\nrotation_distance: 8\nvelocity: 30\n",
+	  "+8: [manual_stepper m] at 30 mm/s it makes 12000 steps/s, and its step_pin is a GPIO line of this "
+	  "machine: expected at most max_step_rate 5000 of 'pi'",
+	  0, 0 },
+	{ "[host]\n[heater_bed]\nheater_pin: host:gpio4\n",
+	  "+3: [heater_bed] heater_pin: value 'host:gpio4': expected a pin of an MCU", 0, 0 },
+	{ "[host]\n[fan]\npin: host:gpio4\nhardware_pwm: true\n",
+	  "+4: [fan] hardware_pwm: value 'true': expected false", 0, 0 },
 	/* MCUs and stepd */
 	{ "[mcu mcu]\nserial: /dev/x\n",
 	  "+1: [mcu mcu] MCU name: expected one of its own of at most 63 characters", 0, 0 },
@@ -574,7 +596,7 @@ static void overridden(void **state)
 {
 	const char *const paths[] = { file };
 	const char *const good[] = { "stepper_x.microsteps=128", "mcu far.serial=/dev/far",
-				     "stepper_x.step_pin=far:PA0" };
+				     "stepper_x.step_pin=far:PA0", "stepper_x.dir_pin=far:PA1" };
 	const char *const bad[] = { "stepper_x.microsteps=many" };
 	char *out = NULL;
 	size_t size = 0;
@@ -582,7 +604,7 @@ static void overridden(void **state)
 
 	(void)state;
 	write_base(NULL, NULL, "");
-	struct machine_config *mc = machine_config_load(paths, 1, good, 3, NULL);
+	struct machine_config *mc = machine_config_load(paths, 1, good, 4, NULL);
 
 	assert_non_null(mc);
 	assert_int_equal(mc->steppers[0].microsteps, 128);
@@ -594,6 +616,35 @@ static void overridden(void **state)
 			    "-o stepper_x.microsteps=many: [stepper_x] microsteps: value 'many': "
 			    "expected a whole number of at least 1 and at most 256\n");
 	free(out);
+}
+
+/* GPIO lines of this machine are an MCU; a step is long there. */
+static void host_lines(void **state)
+{
+	struct machine_config *mc = load(
+		"[host]\nmax_step_rate: 10000\nlate_max_ms: 3\ncpu: 2\n"
+		"[mcu rpi]\nserial: /tmp/klipper_host_mcu\n[printer]\nmax_z_velocity: 20\n[stepper_z]\n"
+		"step_pin: !host:gpiochip1/gpio4\ndir_pin: host:Z_DIR\nendstop_pin: ^!rpi:gpio12\n");
+	const struct machine_stepper *z = &mc->steppers[2];
+
+	(void)state;
+	assert_int_equal(mc->mcu_count, 3);
+	assert_false(mc->mcu[0].host);
+	assert_string_equal(mc->mcu[1].name, "rpi");
+	assert_true(mc->mcu[1].host && mc->mcu[1].baud == 0 && mc->mcu[1].host_cpu == -1);
+	assert_float_equal(mc->mcu[1].host_step_rate_hz, 5000, 0);
+	assert_string_equal(mc->mcu[2].name, "host");
+	assert_true(mc->mcu[2].host && mc->mcu[2].host_cpu == 2);
+	assert_float_equal(mc->mcu[2].host_late_max_s, 3e-3, 1e-12);
+	assert_string_equal(z->step_pin.name, "gpiochip1/gpio4");
+	assert_int_equal(z->step_pin.mcu, 2);
+	assert_true(z->step_pin.invert && z->step_pin.line > 0);
+	assert_string_equal(z->step_pin.file, file);
+	assert_int_equal(z->endstop_pin.mcu, 1);
+	assert_int_equal(z->endstop_pin.pull, PIN_PULL_UP);
+	assert_float_equal(z->step_pulse_s, 50e-6, 1e-12);
+	assert_true(mc->steppers[0].step_pulse_s < 3e-6);
+	machine_config_free(mc);
 }
 
 /* No file, no second list of everything that is missing from it. */
@@ -665,11 +716,11 @@ static int clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults),       cmocka_unit_test(everything_set),
-		cmocka_unit_test(each_message),   cmocka_unit_test(too_many),
-		cmocka_unit_test(all_at_once),    cmocka_unit_test(pins_shared),
-		cmocka_unit_test(overridden),     cmocka_unit_test(no_file),
-		cmocka_unit_test(existing_files),
+		cmocka_unit_test(defaults),     cmocka_unit_test(everything_set),
+		cmocka_unit_test(each_message), cmocka_unit_test(too_many),
+		cmocka_unit_test(all_at_once),  cmocka_unit_test(pins_shared),
+		cmocka_unit_test(overridden),   cmocka_unit_test(host_lines),
+		cmocka_unit_test(no_file),      cmocka_unit_test(existing_files),
 	};
 
 	return cmocka_run_group_tests(tests, scratch, clean);
