@@ -58,7 +58,8 @@ struct verify {
 	double cmd_mm[MOVE_AXES], end_s; /* after the last move fed */
 	struct rename *renames;          /* not yet reached by the steps */
 	uint32_t rename_count, rename_cap;
-	bool closed; /* the trace has its end record */
+	bool closed;        /* the trace has its end record */
+	double tolerance_s; /* instead of the run's own; 0: that */
 };
 
 static int complain(const char *name, const char *what)
@@ -342,6 +343,19 @@ static int sources_open(struct verify *v, char **names, int count)
 	return 0;
 }
 
+/* Two steps may then be as much nearer to each other. */
+static void loosen(struct verify *v)
+{
+	v->cfg.tolerance_s = v->tolerance_s;
+	for (uint32_t i = 0; i < v->cfg.steppers; i++) {
+		struct checker_stepper *s = &v->cfg.stepper[i];
+		uint64_t less_clock = (uint64_t)(2 * v->tolerance_s * v->cfg.freq_hz[s->mcu]);
+
+		s->min_distance_clock -= less_clock < s->min_distance_clock ? less_clock
+									    : s->min_distance_clock;
+	}
+}
+
 static int verify_run(struct verify *v, char **names, int count, struct checker_result *r)
 {
 	char err[200] = "out of memory";
@@ -351,6 +365,8 @@ static int verify_run(struct verify *v, char **names, int count, struct checker_
 		return complain(v->plan_name, strerror(errno));
 	if (each_record(v, setup_record))
 		return -EPROTO;
+	if (v->tolerance_s > 0)
+		loosen(v);
 	if (!v->closed)
 		fprintf(stderr, "stepd verify: %s: the run was not closed in order\n", v->plan_name);
 	if (checker_new(&v->checker, &v->cfg, err, sizeof(err)))
@@ -392,8 +408,10 @@ static void verify_close(struct verify *v)
 
 static int usage(FILE *f, int status)
 {
-	fputs("usage: stepd verify PLAN_TRACE EDGE_TRACE... [--plot PREFIX] [--layer N] [--json]\n"
+	fputs("usage: stepd verify PLAN_TRACE EDGE_TRACE... [--plot PREFIX] [--layer N] [--json] [--tolerance US]\n"
 	      "Compares the pin edges of a run with its planned moves; one edge trace for each MCU.\n"
+	      "--tolerance lets each step be so far off its time, instead of the run's step_tolerance_us: edges of GPIO\n"
+	      "lines are as late as their thread.\n"
 	      "--plot draws the path (of layer N, by default 3) and the error's histogram with gnuplot.\n"
 	      "Status: 0 all exact, 1 violations or a position error, 2 usage or unreadable input.\n",
 	      f);
@@ -420,11 +438,23 @@ static int conclude(struct verify *v, const struct checker_result *r, bool json)
 	return r->violations || r->position_error_worst_steps ? EXIT_VIOLATIONS : EXIT_EXACT;
 }
 
+static bool take_tolerance(struct verify *v, const char *text)
+{
+	char *end;
+
+	v->tolerance_s = 1e-6 * strtod(text, &end);
+	if (end != text && !*end && v->tolerance_s > 0 && v->tolerance_s <= 1)
+		return true;
+	fprintf(stderr, "stepd verify: --tolerance %s: expected 0 to 1000000 us\n", text);
+	return false;
+}
+
 int verify_main(int argc, char **argv)
 {
 	static const struct option options[] = { { "plot", required_argument, NULL, 'p' },
 						 { "layer", required_argument, NULL, 'l' },
 						 { "json", no_argument, NULL, 'j' },
+						 { "tolerance", required_argument, NULL, 't' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
 	struct checker_result *r;
@@ -449,7 +479,7 @@ int verify_main(int argc, char **argv)
 			v->plot_options.layer = (unsigned)strtoul(optarg, NULL, 10);
 		else if (opt == 'j')
 			json = true;
-		else
+		else if (opt != 't' || !take_tolerance(v, optarg))
 			break;
 	}
 	if (opt == 'h') {
