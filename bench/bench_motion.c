@@ -10,7 +10,7 @@
  * interval and add; over: more than the one that the row's commands can reach. "frac" rows are runs with
  * fractions (queue_step_frac).
  *
- * The rows of shaped joints have MZV at 50.6 Hz on X and 41.8 Hz on Y, those of the advanced extruder 0.04 s
+ * The rows of shaped joints (corexymzv, deltamzv) have MZV at 50.6 Hz on X and 41.8 Hz on Y, those of the advanced extruder 0.04 s
  * with a smooth time of 0.04 s (the bare times are those of the same joint without).
  *
  * Usage: bench_motion [FILE.gcode[.gz] | tiny]; default $STEPD_GCODE/benchy_fast.gcode.gz or
@@ -453,8 +453,8 @@ int main(int argc, char **argv)
 	int repeats = getenv("BENCH_REPEATS") ? atoi(getenv("BENCH_REPEATS")) : 9;
 	int64_t oracle = getenv("BENCH_ORACLE_STEPS") ? atoll(getenv("BENCH_ORACLE_STEPS")) : 30000;
 	static const double freqs[] = { 16e6, 50e6, 180e6 };
-	static const char *const names[] = { "cartesian", "corexy",     "extruder",
-					     "corexymzv", "extruderpa", "delta" };
+	static const char *const names[] = { "cartesian",  "corexy", "extruder", "corexymzv",
+					     "extruderpa", "delta",  "deltamzv" };
 	static const struct plan_shaper mzv = { .axis = { { SHAPER_MZV, 0, 50.6, 0.1 },
 							  { SHAPER_MZV, 0, 41.8, 0.1 } } };
 	static const struct extrude_param none, advance = { 0, 0.04, 0.02 };
@@ -486,11 +486,11 @@ int main(int argc, char **argv)
 	shaper_set_make(&(struct plan_shaper){ .delay_s = 0.02 }, &set);
 	shaper_append(&late, &set, 0.0, 0.0);
 	shaper_settle(&late);
-	for (int block = 0; block < 9; block++) {
-		int joint = block % 6; /* 0 .. 2 once more with fractions */
+	for (int block = 0; block < 10; block++) {
+		int joint = block == 9 ? 6 : block % 6; /* 0 .. 2 once more with fractions */
 		bool e = joint == 2 || joint == 4;
 
-		mode.fractional = block >= 6;
+		mode.fractional = block >= 6 && block < 9;
 		for (int micro = 16; micro <= 128; micro *= 8) {
 			for (int f = 0; f < 3; f++) {
 				double s = micro == 16 ? 80.0 : 640.0;
@@ -500,17 +500,19 @@ int main(int argc, char **argv)
 				subject.weight[AXIS_X] = e ? 0.0 : s;
 				subject.weight[AXIS_Y] = joint == 1 || joint == 3 ? s : 0.0;
 				subject.weight[AXIS_E] = e ? 5.0 * s : 0.0;
-				subject.shaper = joint == 3 ? &shaped : joint == 4 ? &late : &plain;
+				subject.shaper = joint == 3 || joint == 6 ? &shaped
+						 : joint == 4             ? &late
+									  : &plain;
 				subject.param = joint == 4 ? &advance : joint == 2 ? &none : NULL;
 				/* A tower 140 mm from the middle of the print, a rod of 300 mm. */
-				if (joint == 5)
+				if (joint >= 5)
 					subject.kin = (struct kin){ .kind = KIN_ROD,
 								    .x = middle[0] - 121.2,
 								    .y = middle[1] - 70.0,
 								    .rod = 300.0 };
 				if (!only || atoi(only) == r)
 					row(&mv, &subject, micro, freqs[f], repeats,
-					    joint == 4 ? 0 : oracle);
+					    joint == 4 || joint == 6 ? 0 : oracle);
 				r++;
 			}
 		}

@@ -108,6 +108,7 @@ struct machine {
 	size_t outputs;
 	int fan_output;                            /* -1: none */
 	struct machine_shaper shaper[SHAPER_AXES]; /* as last set */
+	double span_s;                             /* of the longest shapers so far */
 	struct manual manual[MACHINE_MANUAL_MAX];
 	size_t manuals;
 	int extruder;  /* whose filament E is; 0 also without any */

@@ -178,7 +178,7 @@ int machine_move(struct machine *m, const double to_mm[MOVE_AXES], double feed_m
 
 	if (m->linear)
 		return planner_move(m->planner, to_mm, feed_mm_s, line);
-	kinematics_limit(m->mc, planner_position(m->planner), to_mm, &own);
+	kinematics_limit(m->mc, m->span_s, planner_position(m->planner), to_mm, &own);
 	if (own.velocity_mm_s >= usual.velocity_mm_s_max && own.accel_mm_s2 >= usual.accel_mm_s2_max)
 		return planner_move(m->planner, to_mm, feed_mm_s, line);
 	lower.velocity_mm_s_max = fmin(usual.velocity_mm_s_max, own.velocity_mm_s);

@@ -2,17 +2,14 @@
 #include "daemon/shapers.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
+#include "daemon/kinematics/kinematics.h"
 #include "daemon/machine.h"
 #include "shaper.h"
-
-bool shapers_shapes(const struct machine_shaper *s)
-{
-	return s->freq_hz > 0 && s->type != SHAPER_NONE;
-}
 
 bool shapers_plan(const struct machine_shaper shaper[SHAPER_AXES], struct plan_shaper *out,
 		  char err[SHAPERS_ERROR_MAX])
@@ -38,6 +35,17 @@ bool shapers_plan(const struct machine_shaper shaper[SHAPER_AXES], struct plan_s
 	return false;
 }
 
+/* From here on moves are planned for these shapers too. */
+static void take_span(struct machine *m)
+{
+	struct plan_shaper plan;
+	struct shaper_set set;
+	char err[SHAPERS_ERROR_MAX];
+
+	if (shapers_plan(m->shaper, &plan, err) && shaper_set_make(&plan, &set))
+		m->span_s = fmax(m->span_s, set.span_s);
+}
+
 int shapers_send(struct machine *m)
 {
 	struct plan_shaper plan;
@@ -45,7 +53,8 @@ int shapers_send(struct machine *m)
 
 	shapers_plan(m->shaper, &plan, err); /* checked where it came from */
 	plan.delay_s = m->half_s;
-	return planner_shaper(m->planner, &plan, !m->linear);
+	/* Moves planned before may be too fast near the middle of a bed that turns: let them end first. */
+	return planner_shaper(m->planner, &plan, kinematics_turns(m->mc));
 }
 
 /* The n-th word of SHAPERS_TYPES, or NULL. */
@@ -146,12 +155,6 @@ static enum gcode_result set_input_shaper(struct gcode *g, const struct gcode_li
 		report(g, m);
 		return GCODE_OK;
 	}
-	for (int i = 0; i < SHAPER_AXES && !m->linear; i++)
-		if (shapers_shapes(&set[i]))
-			return gcode_fail(g,
-					  "%c can't be shaped: expected none, as motors of these "
-					  "kinematics are no sums of the axes",
-					  'X' + i);
 	if (!shapers_plan(set, &plan, err))
 		return gcode_fail(g, "%s", err);
 	if (m->state != MACHINE_READY)
@@ -162,6 +165,7 @@ static enum gcode_result set_input_shaper(struct gcode *g, const struct gcode_li
 		memcpy(m->shaper, old, sizeof(old));
 		return gcode_finish(g, rc, err);
 	}
+	take_span(m);
 	report(g, m);
 	return GCODE_OK;
 }
@@ -179,5 +183,6 @@ const unsigned shapers_command_count = sizeof(shapers_commands) / sizeof(*shaper
 void shapers_init(struct machine *m)
 {
 	memcpy(m->shaper, m->mc->shaper, sizeof(m->shaper));
+	take_span(m);
 	gcode_add_table(&m->gcode, shapers_commands, shapers_command_count, m);
 }

@@ -22,9 +22,6 @@ enum { SHAPERS_ERROR_MAX = 160 };
 /* Names in the order of enum shaper_type. */
 #define SHAPERS_TYPES "none zv mzv zvd ei 2hump_ei 3hump_ei"
 
-/* Is the axis shaped: neither of type none nor without frequency? */
-bool shapers_shapes(const struct machine_shaper *s);
-
 /* As the rt core takes it. False with a text in err: the pulses last too long. */
 bool shapers_plan(const struct machine_shaper shaper[SHAPER_AXES], struct plan_shaper *out,
 		  char err[SHAPERS_ERROR_MAX]);

@@ -219,7 +219,7 @@ static enum engine_feed_hold hold_state(const struct engine *e)
 {
 	if (!e->warp.hold)
 		return ENGINE_HOLD_NONE;
-	if (e->warp.paused && trapq_end_s(&e->trapq) + engine_span_s(e) <= e->now_s)
+	if (e->warp.paused && engine_rest_s(e, trapq_end_s(&e->trapq)) <= e->now_s)
 		return ENGINE_HOLD_REST;
 	return ENGINE_HOLD_STOPPING;
 }

@@ -184,13 +184,14 @@ struct engine {
 	struct engine_manual manual[ENGINE_MANUALS];
 	double now_s;   /* machine time of this cycle, never goes back */
 	double limit_s; /* no step after this has been handed out, none before it will be added */
-	double rest_until_s;  /* after a stop: the next move starts no earlier */
-	struct warp warp;     /* what was taken from the plan ring and is not in trapq yet */
+	double rest_until_s; /* the next move starts no earlier: after a stop, a change of shapers */
+	struct warp warp;    /* what was taken from the plan ring and is not in trapq yet */
 	int64_t make_next_ns; /* when steps are looked for next */
 	int64_t publish_next_ns;
 	bool blocked;      /* a run waits for a move slot or room on its link */
 	bool moving;       /* motion not handed out, or not executed */
 	bool motion_ready; /* all MCUs with steppers are ready */
+	bool renamed;      /* the axes are called otherwise since the last move */
 	struct {
 		double at_s;
 		uint32_t id;

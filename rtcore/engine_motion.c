@@ -40,21 +40,22 @@ double engine_planned_end_s(const struct engine *e)
 	return engine_later_s(e->warp.at_s, e->rest_until_s) + warp_left_s(&e->warp);
 }
 
-double engine_span_s(const struct engine *e)
+double engine_rest_s(const struct engine *e, double end_s)
 {
-	double delay_s = shaper_newest(&e->shaper)->delay_s, span_s = shaper_span_s(&e->shaper);
+	double delay_s = shaper_newest(&e->shaper)->delay_s;
+	double rest_s = shaper_rest_s(&e->shaper, end_s);
 
 	for (int i = 0; i < e->steppers; i++)
 		if (e->stepper[i].extrude)
-			span_s = engine_later_s(span_s,
-						delay_s + extrude_half_s(e->stepper[i].extrude));
-	return span_s;
+			rest_s = engine_later_s(
+				rest_s, end_s + delay_s + extrude_half_s(e->stepper[i].extrude));
+	return rest_s;
 }
 
 double engine_executed_s(const struct engine *e)
 {
 	double delay_s = shaper_newest(&e->shaper)->delay_s;
-	double executed_s = engine_manual_end_s(e, engine_planned_end_s(e)) + engine_span_s(e);
+	double executed_s = engine_rest_s(e, engine_manual_end_s(e, engine_planned_end_s(e)));
 
 	for (int i = 0; i < e->steppers; i++)
 		if (e->stepper[i].extrude)
@@ -94,10 +95,22 @@ static void trapq_fault(struct engine *e, enum trapq_result rc, double at_s)
 	engine_fault(e, &fault);
 }
 
+/* Joints that are no sums need the axes by name: motion with new ones waits until no tap is in that before. */
+static void wait_for_names(struct engine *e)
+{
+	for (int i = 0; i < e->steppers && e->renamed; i++)
+		if (e->stepper[i].present && e->stepper[i].gen.has_kin)
+			e->rest_until_s = engine_later_s(
+				e->rest_until_s, shaper_rest_s(&e->shaper, trapq_end_s(&e->trapq)));
+	e->renamed = false;
+}
+
 static bool take_move(struct engine *e, const struct move *m)
 {
-	double start_s = place_move(e, m);
+	double start_s;
 
+	wait_for_names(e);
+	start_s = place_move(e, m);
 	if (e->held)
 		return false;
 	if (!trapq_sound(m)) {
@@ -118,6 +131,7 @@ static bool take_nudge(struct engine *e)
 	trapq_end_position(&e->trapq, m.start_mm);
 	if (e->held || e->rest_until_s > e->now_s || !warp_nudge_move(&e->warp, &m))
 		return false;
+	wait_for_names(e);
 	warp_move(&e->warp, &m, engine_rest_start_s(e));
 	e->moving = true;
 	return true;
@@ -132,15 +146,7 @@ static void take_position(struct engine *e, const struct plan_rec *rec)
 	mm[AXIS_Z] += e->warp.nudge.mm - rec->nudge_mm;
 	engine_tell_position(e, mm);
 	trapq_set_position(&e->trapq, mm);
-}
-
-/* Joints that are no sums change their delay at rest only. */
-static bool has_kinematic(const struct engine *e)
-{
-	for (int i = 0; i < e->steppers; i++)
-		if (e->stepper[i].present && e->stepper[i].gen.kinematic)
-			return true;
-	return false;
+	e->renamed = true;
 }
 
 /* Every joint may have been read up to where the motion and its rest are known plus its least delay,
@@ -168,9 +174,6 @@ static bool take_shaper(struct engine *e, const struct plan_shaper *s)
 		if (!shaper_append_at_rest(&e->shaper, &set, at_s))
 			return false;
 		e->rest_until_s = engine_later_s(e->rest_until_s, at_s);
-	} else if (has_kinematic(e)) {
-		e->moving = true; /* until it rests */
-		return false;
 	} else if (!shaper_append(&e->shaper, &set, at_s, e->limit_s + ENGINE_RESTART_GAP_S)) {
 		return false;
 	}

@@ -52,8 +52,8 @@ void engine_make_steps(struct engine *e, int64_t now_ns);
  * delay later, on average, and have come to rest when all of it has been executed. */
 double engine_planned_end_s(const struct engine *e);
 double engine_executed_s(const struct engine *e);
-/* How long after motion is planned the last joint has made it. */
-double engine_span_s(const struct engine *e);
+/* When the last joint has made the motion, if that ends at end_s. */
+double engine_rest_s(const struct engine *e, double end_s);
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *s);
 void engine_resync(struct engine *e, const struct ctl_resync *r);
 void engine_motion_status(const struct engine *e, struct engine_status *out);

@@ -95,6 +95,22 @@ void joint_init(struct joint *j, const double weight[MOVE_AXES], const struct sh
 	joint_skip(j, tq);
 }
 
+void joint_begin(struct joint *j, const double weight[MOVE_AXES], const struct shaper *shaper,
+		 uint64_t change, uint64_t phase)
+{
+	j->extrude = NULL;
+	for (int k = 0; k < MOVE_AXES; k++)
+		j->weight[k] = weight[k];
+	j->shaper = shaper;
+	j->change = change;
+	j->n = joint_add_taps(j, &shaper_at_index(shaper, change)->set, 0);
+	j->n_old = 0;
+	j->slice = -1;
+	j->drained = 0;
+	j->cursor[0] = phase;
+	j->single = true;
+}
+
 double joint_end(const struct joint *j, const struct trapq *tq)
 {
 	return j->extrude ? extrude_end(j->extrude) : joint_dot(j->weight, tq->end_mm);
@@ -396,18 +412,25 @@ static int32_t joint_next_tap(const struct joint *j, int32_t i)
 	return j->slice >= 0 && i + 1 == j->n_old ? JOINT_HALF : i + 1;
 }
 
+double joint_least_s(const struct joint *j)
+{
+	double least_s = INFINITY;
+
+	for (int32_t i = 0; i < j->n; i = joint_next_tap(j, i))
+		least_s = j->delay_s[i] < least_s ? j->delay_s[i] : least_s;
+	return least_s;
+}
+
 double joint_cut(struct joint *j, const struct trapq *tq, double at_s, double read_s,
 		 double *position)
 {
-	double least_s = INFINITY, from_s;
+	double from_s;
 
 	if (j->extrude) {
 		extrude_cut(j->extrude);
 		return read_s;
 	}
-	for (int32_t i = 0; i < j->n; i = joint_next_tap(j, i))
-		least_s = j->delay_s[i] < least_s ? j->delay_s[i] : least_s;
-	from_s = at_s + least_s;
+	from_s = at_s + joint_least_s(j);
 	if (j->single && read_s <= from_s) {
 		j->cursor[0] = j->cursor[0] < tq->head ? j->cursor[0] : tq->head;
 		return read_s;

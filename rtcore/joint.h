@@ -80,10 +80,24 @@ void joint_set_weights(struct joint *j, const double weight[MOVE_AXES], const st
 double joint_cut(struct joint *j, const struct trapq *tq, double at_s, double read_s,
 		 double *position);
 
+/* The least delay of a tap in use. */
+double joint_least_s(const struct joint *j);
+
+/* The same as from joint_init(), but in the middle of the motion: set number `change`, of one tap, is in use, and phase
+ * number `phase` is the next to read. */
+void joint_begin(struct joint *j, const double weight[MOVE_AXES], const struct shaper *shaper,
+		 uint64_t change, uint64_t phase);
+
 /* The next piece that starts before horizon_s. With delays, known are the queue's motion and its rest
  * up to known_s, each plus the least delay. Cost: one tap 1 to 2 ns for a phase in which the joint
  * stands still, 5 ns else; several taps, see bench_motion. */
 enum joint_result joint_next(struct joint *j, const struct trapq *tq, double horizon_s,
 			     struct joint_piece *out);
+
+/* JOINT_DRAINED just now: until then it rests at least. */
+static inline double joint_rest_s(const struct joint *j, const struct trapq *tq)
+{
+	return j->single ? tq->known_s + j->delay_s[0] : j->t_s;
+}
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kinjoint.h - a joint of kin.h that follows the trapezoid queue, as quadratic pieces like joint.h.
  *
+ * While nothing is shaped it reads the phases itself, the machine's delay later. Else, and while shapers change, three
+ * joints of joint.h give X, Y and Z as the shapers have them; a path of the formula lasts until the first of
+ * them comes to something else.
  * The formula needs the axes as they are named; the counter must not notice when they are named anew. So the
  * joint keeps what all namings so far have made of its position: `jump`. What it gives out is
- * continuous: position by the formula less that.
- * Of input shapers it has the machine's delay only: shaped axes are refused where there is such a joint. The
- * delay changes at rest: a phase has that of the change before it.
- * Owner:   whoever owns the struct; the queue outlives it.
+ * continuous: position by the formula less that. New names come with the first phase that has them; whoever
+ * fills the queue sees to it that the taps rest when that starts.
+ * Owner:   whoever owns the struct; the queue and the shaper outlive it.
  * Threads: RT only. Units: _s machine time; positions in steps.
  */
 #ifndef RTCORE_KINJOINT_H
@@ -17,18 +19,33 @@
 #include "shaper.h"
 #include "trapq.h"
 
+/* One of X, Y and Z as the shapers have it, mm in the queue's frame. */
+struct kinjoint_axis {
+	struct joint_piece piece; /* that it is in, or that comes next */
+	enum joint_result why;    /* not JOINT_PIECE: there is none … */
+	double known_s;           /* … and it rests until then */
+	double rest_mm;           /* where it is before the piece */
+	struct joint joint;
+};
+
 struct kinjoint {
 	struct kin kin;
 	double steps_per_unit;
 	double tol_s;
 	const struct shaper *shaper;
 	struct kin_cut cut;
-	double start_s; /* machine time of the path that is being cut, with the delay */
+	double start_s; /* machine time of the path that is being cut */
 	bool cutting;
-	uint64_t cursor;    /* next phase to read */
+	bool shaped;     /* by the axes' joints; else by phases */
+	bool fresh;      /* nothing was read of these joints since it went by phases */
+	uint64_t cursor; /* next phase to read; shaped: whose names to take */
+	uint64_t change; /* by phases: the set in use, and its delay */
+	double delay_s;
+	double t_s;         /* shaped: all before is done */
 	double at;          /* joint by the formula at the end of what was read, units */
 	double jump;        /* units */
 	double shift_mm[3]; /* names minus queue's frame, of what was read */
+	struct kinjoint_axis axis[3];
 };
 
 /* Reading starts at the queue's end. tol_s: of steps; KIN_CUT_SHARE of it is used up here. shaper

@@ -192,6 +192,23 @@ double shaper_span_s(const struct shaper *sh)
 	return span_s;
 }
 
+double shaper_rest_s(const struct shaper *sh, double end_s)
+{
+	double rest_s = end_s + shaper_span_s(sh);
+
+	for (uint64_t i = sh->tail + 1; i < sh->head; i++) {
+		const struct shaper_change *c = shaper_at_index(sh, i);
+		int k = 0;
+
+		if (!(c->at_s < rest_s && rest_s < c->end_s))
+			continue;
+		while (shaper_slice_s(c, k) < rest_s)
+			k++;
+		return shaper_slice_s(c, k);
+	}
+	return rest_s;
+}
+
 double shaper_slice_s(const struct shaper_change *c, int k)
 {
 	return k == SHAPER_SLICES ? c->end_s

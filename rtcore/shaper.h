@@ -105,6 +105,10 @@ static inline double shaper_end_s(const struct shaper *sh)
 /* Longest delay of a tap in any set. */
 double shaper_span_s(const struct shaper *sh);
 
+/* From when on the axes rest as the shapers have them, if motion ends at end_s: when the last tap comes to
+ * that, and where a change is under way then, at the end of the slice. */
+double shaper_rest_s(const struct shaper *sh, double end_s);
+
 /* Start of slice k of a change; of slice SHAPER_SLICES: its end. */
 double shaper_slice_s(const struct shaper_change *c, int k);
 

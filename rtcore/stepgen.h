@@ -38,7 +38,7 @@ struct stepgen_config {
 	double reversal_filter_s;    /* 0: STEPGEN_REVERSAL_FILTER_S; negative: no filter */
 	double min_interval_s;       /* steps are never closer; 0: only > 0 ticks */
 	bool fractional;             /* runs may have a shift */
-	/* A joint that is no weighted sum, instead of weight; NULL: none. Of shapers it has the delay. */
+	/* A joint that is no weighted sum, instead of weight; NULL: none. */
 	const struct kin *kin;
 	double steps_per_unit; /* of it; the sign is the direction */
 };

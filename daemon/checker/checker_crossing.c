@@ -11,16 +11,12 @@
 #include <float.h>
 #include <math.h>
 
-long double crossing_joint(const struct stepper *s, const long double mm[MOVE_AXES])
+long double crossing_joint(struct stepper *s, const long double mm[MOVE_AXES])
 {
-	const struct checker_joint *j = &s->cfg.joint;
-	const long double at[3] = { mm[0], mm[1], mm[2] };
 	long double p = 0;
 
-	if (j->kind != CHECKER_SUM) {
-		p = joint_position(s, at);
-		return p == p ? p * j->steps_per_unit : 0; /* names where it can't be */
-	}
+	if (curve_is(s))
+		return curve_steps(s, mm);
 	for (int i = 0; i < MOVE_AXES; i++)
 		p += (long double)s->cfg.steps_per_mm[i] * mm[i];
 	return p;
@@ -29,10 +25,8 @@ long double crossing_joint(const struct stepper *s, const long double mm[MOVE_AX
 void crossing_init(const struct checker *c, struct stepper *s)
 {
 	s->gen = (struct crossing){ 0 };
-	if (curve_is(s)) {
-		curve_init(c, s);
-		return;
-	}
+	s->plane[0] = cosl(s->cfg.joint.direction_rad);
+	s->plane[1] = sinl(s->cfg.joint.direction_rad);
 	s->gen.offset = crossing_joint(s, c->end_mm);
 	taps_init(c, s);
 }
@@ -90,18 +84,17 @@ static inline long double piece_time(const struct stepper *s, long double q, dou
 	return p->t0 + (tau < p->dur ? tau : p->dur);
 }
 
-/* How far from a threshold the ends of a piece have to be, to be beyond it or before it for sure. */
 long double piece_band(long double t, long double speed)
 {
 	return CHECKER_BAND_STEPS + CHECKER_BAND_ULPS * DBL_EPSILON * t * speed;
 }
 
-static void piece_end(struct piece *p, long double dur)
+static void piece_end(const struct stepper *s, struct piece *p, long double dur)
 {
-	long double speed;
+	long double speed = 0;
 
 	p->dur = dur;
-	p->q1 = piece_at(p, dur, &speed);
+	p->q1 = p->curved ? p->sign * curve_at(s, p->t0 + dur) : piece_at(p, dur, &speed);
 	if (p->q1 < p->q0)
 		p->q1 = p->q0;
 	p->band = piece_band(p->t0, fmaxl(p->rush, fabsl(speed)));
@@ -156,8 +149,9 @@ static long double stretch_turn(const struct stretch *st)
 }
 
 /* The next part of the stretch in which the joint goes one way. */
-static void piece_load(struct crossing *g)
+static void piece_load(struct stepper *s)
 {
+	struct crossing *g = &s->gen;
 	struct stretch *st = &g->stretch;
 	struct piece *p = &g->piece;
 	bool curved = st->c3 != 0 || st->c4 != 0;
@@ -187,7 +181,7 @@ static void piece_load(struct crossing *g)
 		p->inv_v = p->v > 0 ? 1 / p->v : 0;
 		p->curved = false;
 		p->loaded = true;
-		piece_end(p, dur);
+		piece_end(s, p, dur);
 	}
 	t = dur;
 	st->t += t;
@@ -309,13 +303,11 @@ static void resync_event(struct stepper *s, struct crossing *g, const struct ite
 	*ev = (struct event){
 		.kind = EVENT_RESYNC, .t = it->start, .lo = it->start, .hi = it->start, .k = g->k
 	};
-	if (curve_is(s)) {
-		curve_resync(s, it);
-		return;
-	}
+	g->special++;
+	if (curve_is(s))
+		curve_names(s, it);
 	g->offset = s->extruder ? extruder_at(s) : crossing_joint(s, it->start_mm);
 	g->offset -= (long double)g->k;
-	g->special++;
 }
 
 bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev, long double *bound)
@@ -332,10 +324,13 @@ bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev,
 			continue;
 		}
 		if (g->stretch.dur > 0) {
-			piece_load(g);
+			if (curve_is(s))
+				curve_load(s);
+			else
+				piece_load(s);
 			continue;
 		}
-		next = curve_is(s) ? curve_next(c, s, &it) : taps_next(c, s, &it);
+		next = taps_next(c, s, &it);
 		if (next == TAPS_VISIT) {
 			visit_end(g, it->start, ev);
 			g->end_either = false;
@@ -367,12 +362,10 @@ void crossing_cut(struct stepper *s, long double at)
 	struct piece *p = &g->piece;
 	struct stretch *st = &g->stretch;
 
-	if (curve_is(s))
-		curve_cut(s, at);
-	else if (p->loaded && p->t0 >= at)
+	if (p->loaded && p->t0 >= at)
 		p->loaded = false;
 	else if (p->loaded && p->t0 + p->dur > at)
-		piece_end(p, at - p->t0);
+		piece_end(s, p, at - p->t0);
 	if (st->t + st->dur > at)
 		st->dur = at > st->t ? at - st->t : 0;
 	if (g->visit && g->visit_t > at)

@@ -2,8 +2,8 @@
 /* checker_internal.h - what the checker's source files share: its time line and steppers.
  *
  * checker.c takes calls in; checker_timeline.c keeps moves and stops, checker_shape.c the shapers;
- * checker_taps.c makes one joint's motion of them, checker_curve.c that of joints that are no sums
- * (formulas in checker_joint.c), checker_crossing.c its events (crossings of thresholds);
+ * checker_taps.c makes one joint's motion of them, or that of X, Y and Z for a joint that is no sum
+ * (checker_curve.c, formulas in checker_joint.c), checker_crossing.c its events (crossings of thresholds);
  * checker_due.c settles which of them count; checker_match.c pairs them with executed
  * steps; checker_stats.c keeps the figures and the list of violations.
  * Positions of axes in long double are continuous: no renaming shifts them.
@@ -32,7 +32,6 @@ struct item {
 	long double start_mm[MOVE_AXES], end_mm[MOVE_AXES];
 	long double named_mm[MOVE_AXES]; /* what X, Y, Z are called at start_mm */
 	uint32_t names;                  /* number of the naming */
-	long double delay;               /* of the machine's, of a move */
 	union {
 		struct move move;
 		struct {
@@ -103,26 +102,20 @@ struct piece {
 	long double t0, dur, q0, q1;
 	long double v, v2, a2, inv_v; /* a2 = 2a; inv_v for a2 == 0 */
 	long double c3, c4;           /* of t^3, t^4 */
-	long double s0, s1;           /* of a curved one: from and to, along the move */
 	long double rush;             /* as the stretch's */
 	long double band; /* steps: this close to a threshold, rounding decides at its ends */
 	int sign;
 	bool loaded, curved;
 };
 
-/* A joint that is no sum, and the phase of a move that it reads. Distances from the move's start; times with
- * the delay. */
+/* A joint that is no sum: X, Y and Z in the stretch at hand, as they are named. */
 struct curve {
-	uint64_t item;  /* sequence number of the item that comes next, or is being read */
-	unsigned phase; /* of that item: the next to load */
-	uint32_t names; /* the naming that the offset belongs to */
-	long double s_next, t_next; /* of the next phase */
-	long double p_last;         /* where it is at the end of what was read, less the offset */
-	bool active;                /* there is more of it, from s on */
-	long double start[3], dir[3];
-	long double angle; /* of CHECKER_ANGLE at the move's start, or where it was last, with all its turns */
-	long double s, s_end;
-	long double s_from, t_from, v, a; /* the phase's start, speed and acceleration there */
+	uint64_t item;        /* sequence number of the item whose names come next */
+	uint32_t names;       /* the naming that shift belongs to */
+	long double shift[3]; /* names less positions */
+	long double angle;    /* of CHECKER_ANGLE at t0, with all its turns */
+	long double t0, p[3], v[3], a[3];
+	long double rush[3]; /* of the taps, as a stretch's */
 };
 
 /* A stepper was stopped. open: by a fault, nobody read back where. Otherwise by a trigger at that time. */
@@ -134,6 +127,7 @@ struct halt {
 /* The weighted axes, delay later: p + v t + a t^2 / 2, t since t0, until something else comes. */
 struct tap {
 	long double delay, weight[MOVE_AXES];
+	int axis; /* the only one in it, for joints that are no sums */
 	long double t0, p, v, a, until;
 	uint64_t item;    /* sequence number of the item that comes next, or is being read */
 	unsigned phase;   /* of that item: the next to load */
@@ -158,7 +152,7 @@ struct crossing {
 	uint64_t special;              /* the next cut or resync is this item or a later one */
 	uint64_t floor;                /* items before this are cut off */
 	long double t;                 /* stretches before this are made */
-	long double gap; /* next shapers' position less those in force's, at the slice */
+	long double gap[3]; /* next shapers' position less those in force's, at the slice */
 	long double offset;
 	bool given_up;
 	struct stretch stretch; /* not yet made pieces */
@@ -267,15 +261,16 @@ bool crossing_next(const struct checker *c, struct stepper *s, struct event *ev,
 void crossing_init(const struct checker *c, struct stepper *s);
 /* Forget what was read of the motion after at. */
 void crossing_cut(struct stepper *s, long double at);
-long double crossing_joint(const struct stepper *s, const long double mm[MOVE_AXES]);
+/* Steps where the axes are there, not less the offset. */
+long double crossing_joint(struct stepper *s, const long double mm[MOVE_AXES]);
+/* How far from a threshold the ends of a piece have to be, to be beyond it or before it for sure. */
+long double piece_band(long double t, long double speed);
 
 /* checker_taps.c: the joint's next stretch, or *it is a resync of it that comes next. */
 enum taps_next taps_next(const struct checker *c, struct stepper *s, const struct item **it);
 void taps_init(const struct checker *c, struct stepper *s);
 /* Item number seq is a cut that the stepper has come to, or beyond. */
 void taps_cut(const struct checker *c, struct stepper *s, uint64_t seq);
-/* From there on it is read by its weights, with the shapers in force then. */
-void taps_begin(const struct checker *c, struct stepper *s, long double at);
 /* Forget what was read after at: something changes there. Shapers number `set` are in force. */
 void taps_rewind(const struct checker *c, struct stepper *s, uint32_t set, long double at);
 /* The oldest item it still needs. */
@@ -303,35 +298,30 @@ long double shape_share(int k);
 void shape_axes(const struct checker *c, long double t, long double mm[MOVE_AXES]);
 
 /* checker_joint.c */
-/* Steps less the offset, s mm along the line. */
-long double curve_at(const struct stepper *st, const struct curve *c, long double s);
+/* Steps less the offset at time t of the stretch. */
+long double curve_at(const struct stepper *st, long double t);
 /* In the joint's unit; an angle between -pi and pi. */
 long double joint_position(const struct stepper *st, const long double at[3]);
-/* Load the next stretch of the phase; false if there is none. */
-bool curve_load(struct stepper *st);
-/* When the stretch reaches q, and how fast it is there, steps/s. */
-long double piece_band(long double t, long double speed);
+/* Load the next part of the stretch in which the joint goes one way. */
+void curve_load(struct stepper *st);
+/* When the piece reaches q, and how fast it is there, steps/s. */
 long double curve_reach(const struct stepper *st, const struct piece *p, long double q,
 			double *speed);
-long double curve_time(const struct curve *c, long double s);
 
-/* checker_curve.c: as checker_taps.c, of joints that are no sums. */
+/* checker_curve.c: names of the axes, for joints that are no sums. */
 static inline bool curve_is(const struct stepper *s)
 {
 	return s->cfg.joint.kind != CHECKER_SUM;
 }
-void curve_init(const struct checker *c, struct stepper *s);
-/* Of a stretch, its first piece is loaded. */
-enum taps_next curve_next(const struct checker *c, struct stepper *s, const struct item **it);
-/* Weights take its place from that item on; or all of them are 0, and it goes on where they have it. */
-void curve_leave(const struct checker *c, struct stepper *s);
-void curve_return(struct stepper *s, const struct item *it);
-/* Its counter is known at that item. */
-void curve_resync(struct stepper *s, const struct item *it);
-/* Item number seq is a cut: forget what was read behind it. */
-void curve_rewind(struct stepper *s, uint64_t seq);
-/* The stretch ends at a time. */
-void curve_cut(struct stepper *s, long double at);
+/* By the formula, in steps; places where it can't be are 0. An angle with all its turns. */
+long double curve_steps(struct stepper *s, const long double mm[3]);
+/* X, Y and Z have the item's names; the offset is not yet that. */
+void curve_names(struct stepper *s, const struct item *it);
+/* Weights take its place from that item on, gen.special; or all of them are 0, and it takes theirs. Likewise. */
+void curve_weights(struct stepper *s, const struct item *it, bool weighted);
+/* A stretch begins at gen.t, X, Y and Z going on from there like that. */
+void curve_begin(const struct checker *c, struct stepper *s, const long double p[3],
+		 const long double v[3], const long double a[3]);
 
 /* checker_match.c: compare what can be compared. force: don't wait for more executed steps. */
 void match_run(struct checker *c, struct stepper *s, bool force);

@@ -2,8 +2,8 @@
 /* checker_joint.c - joints that are no weighted sums: positions in long double, stretches of a move in which
  * they go one way, and crossings by bracketing.
  *
- * A move is a straight line, so a joint is a function of the distance along it; distance grows with time. Turning
- * points are where its numeric derivative changes sign: looked for at PARTS places, then bisected.
+ * X, Y and Z are quadratics in time each. Turning points are where the joint's numeric derivative along the path changes
+ * sign: looked for at PARTS places, then bisected.
  */
 #include "checker_internal.h"
 
@@ -51,35 +51,59 @@ long double joint_position(const struct stepper *st, const long double at[3])
 	}
 }
 
-/* ---- along a move ---- */
+/* ---- along a stretch ---- */
 
-long double curve_at(const struct stepper *st, const struct curve *c, long double s)
+static long double steps_at(const struct stepper *st, const long double at[3])
 {
 	const struct checker_joint *j = &st->cfg.joint;
-	long double at[3], p;
+	long double p = joint_position(st, at), angle = st->gen.curve.angle;
 
-	for (int i = 0; i < 3; i++)
-		at[i] = c->start[i] + c->dir[i] * s;
-	p = joint_position(st, at);
 	if (j->kind == CHECKER_ANGLE) /* on from the start, less than half a turn */
-		p = c->angle + remainderl(p - c->angle, 2 * M_PIl);
+		p = angle + remainderl(p - angle, 2 * M_PIl);
 	return p * j->steps_per_unit - st->gen.offset;
 }
 
-static long double curve_slope(const struct stepper *st, const struct curve *c, long double s)
+long double curve_at(const struct stepper *st, long double t)
 {
-	return (curve_at(st, c, s + STEP_MM) - curve_at(st, c, s - STEP_MM)) / (2 * STEP_MM);
+	const struct curve *c = &st->gen.curve;
+	long double at[3], dt = t - c->t0;
+
+	for (int i = 0; i < 3; i++)
+		at[i] = c->p[i] + (c->v[i] + c->a[i] * dt / 2) * dt;
+	return steps_at(st, at);
 }
 
-/* The end of the stretch from s on in which the joint goes one way. */
-static long double curve_turn(const struct stepper *st, const struct curve *c, long double s)
+/* Steps per s: by its derivative along the way that the axes go. */
+static long double curve_slope(const struct stepper *st, long double t)
 {
-	long double part = (c->s_end - s) / PARTS, lo = s;
+	const struct curve *c = &st->gen.curve;
+	long double a[3], b[3], v[3], dt = t - c->t0, speed = 0;
+
+	for (int i = 0; i < 3; i++) {
+		v[i] = c->v[i] + c->a[i] * dt;
+		speed += v[i] * v[i];
+	}
+	speed = sqrtl(speed);
+	if (speed == 0)
+		return 0;
+	for (int i = 0; i < 3; i++) {
+		long double at = c->p[i] + (c->v[i] + c->a[i] * dt / 2) * dt;
+
+		a[i] = at - v[i] / speed * STEP_MM;
+		b[i] = at + v[i] / speed * STEP_MM;
+	}
+	return (steps_at(st, b) - steps_at(st, a)) / (2 * STEP_MM) * speed;
+}
+
+/* The end of the part from `from` on in which the joint goes one way. */
+static long double curve_turn(const struct stepper *st, long double from, long double end)
+{
+	long double part = (end - from) / PARTS, lo = from;
 	bool up = false, known = false;
 
 	for (int i = 0; i <= PARTS; i++) {
-		long double at = i < PARTS ? s + part * i : c->s_end, hi = at;
-		long double slope = curve_slope(st, c, at);
+		long double at = i < PARTS ? from + part * i : end, hi = at;
+		long double slope = curve_slope(st, at);
 
 		if (fabsl(slope) < 1e-9L * fabs(st->cfg.joint.steps_per_unit))
 			continue; /* it stands, or turns just here */
@@ -87,7 +111,7 @@ static long double curve_turn(const struct stepper *st, const struct curve *c, l
 			for (int k = 0; k < HALVINGS; k++) {
 				long double mid = (lo + hi) / 2;
 
-				if ((curve_slope(st, c, mid) > 0) == up)
+				if ((curve_slope(st, mid) > 0) == up)
 					lo = mid;
 				else
 					hi = mid;
@@ -98,70 +122,85 @@ static long double curve_turn(const struct stepper *st, const struct curve *c, l
 		known = true;
 		lo = at;
 	}
-	return c->s_end;
+	return end;
 }
 
-long double curve_time(const struct curve *c, long double s)
+/* By the speeds of all that makes up X, Y and Z, whatever their signs; steps/s. */
+static long double curve_rush(const struct stepper *st, long double t)
 {
-	long double x = s - c->s_from, w2 = c->v * c->v + 2 * c->a * x;
-	long double v = c->v + sqrtl(w2 > 0 ? w2 : 0);
+	const struct curve *c = &st->gen.curve;
+	long double at[3], rush = 0, dt = t - c->t0;
 
-	return x > 0 && v > 0 ? c->t_from + 2 * x / v : c->t_from;
+	for (int i = 0; i < 3; i++)
+		at[i] = c->p[i] + (c->v[i] + c->a[i] * dt / 2) * dt;
+	for (int i = 0; i < 3; i++) {
+		long double here = at[i], up;
+
+		if (c->rush[i] == 0)
+			continue;
+		at[i] = here + STEP_MM;
+		up = steps_at(st, at);
+		at[i] = here - STEP_MM;
+		rush += fabsl(up - steps_at(st, at)) / (2 * STEP_MM) * c->rush[i];
+		at[i] = here;
+	}
+	return rush == rush ? rush : 0; /* at the edge of its reach */
 }
 
-bool curve_load(struct stepper *st)
+void curve_load(struct stepper *st)
 {
-	struct crossing *g = &st->gen;
-	struct curve *c = &g->curve;
-	struct piece *p = &g->piece;
-	long double s0 = c->s, p0, p1;
+	struct curve *c = &st->gen.curve;
+	struct stretch *left = &st->gen.stretch;
+	struct piece *p = &st->gen.piece;
+	long double t0 = left->t, end = t0 + left->dur, t1, p0, p1;
+	bool moves = false;
 
-	if (!c->active)
-		return false;
-	c->s = curve_turn(st, c, s0);
-	c->active = c->s < c->s_end;
-	p0 = curve_at(st, c, s0);
-	p1 = curve_at(st, c, c->s);
+	for (int i = 0; i < 3; i++)
+		moves = moves || c->v[i] != 0 || c->a[i] != 0;
+	if (!moves) {
+		left->dur = 0;
+		return;
+	}
+	t1 = curve_turn(st, t0, end);
+	p0 = curve_at(st, t0);
+	p1 = curve_at(st, t1);
 	*p = (struct piece){ .curved = true, .loaded = true, .sign = p1 >= p0 ? 1 : -1 };
-	p->t0 = curve_time(c, s0);
-	p->dur = curve_time(c, c->s) - p->t0;
+	p->t0 = t0;
+	p->dur = t1 - t0;
 	p->q0 = p->sign * p0;
 	p->q1 = p->sign * p1;
-	p->s0 = s0;
-	p->s1 = c->s;
+	p->rush = curve_rush(st, t0);
 	/* at an end at most twice the mean speed */
-	p->band = piece_band(p->t0, p->dur > 0 ? 2 * (p->q1 - p->q0) / p->dur : 0);
-	c->p_last = p1;
-	return true;
+	p->band = piece_band(t0, fmaxl(p->rush, p->dur > 0 ? 2 * (p->q1 - p->q0) / p->dur : 0));
+	left->t = t1;
+	left->dur = end - t1;
 }
 
 long double curve_reach(const struct stepper *st, const struct piece *p, long double q,
 			double *speed)
 {
-	const struct curve *c = &st->gen.curve;
-	long double lo = p->s0, hi = p->s1, f_lo = p->q0 - q, f_hi = p->q1 - q, s = hi, w2;
+	long double lo = p->t0, hi = p->t0 + p->dur, f_lo = p->q0 - q, f_hi = p->q1 - q, t = hi;
 
 	/* False position; an end that stays is worth half (Illinois), and every third time the middle. */
-	for (int i = 0; i < TRIES && hi - lo > 1e-17L * (1 + fabsl(hi)); i++) {
+	for (int i = 0; i < TRIES && hi - lo > 1e-16L; i++) {
 		long double f;
 
-		s = i % 3 < 2 ? lo - f_lo * (hi - lo) / (f_hi - f_lo) : (lo + hi) / 2;
-		if (!(s > lo && s < hi))
-			s = (lo + hi) / 2;
-		f = p->sign * curve_at(st, c, s) - q;
+		t = i % 3 < 2 ? lo - f_lo * (hi - lo) / (f_hi - f_lo) : (lo + hi) / 2;
+		if (!(t > lo && t < hi))
+			t = (lo + hi) / 2;
+		f = p->sign * curve_at(st, t) - q;
 		if (fabsl(f) < EXACT_STEPS)
 			break;
 		if (f > 0) {
-			hi = s;
+			hi = t;
 			f_hi = f;
 			f_lo /= 2;
 		} else {
-			lo = s;
+			lo = t;
 			f_lo = f;
 			f_hi /= 2;
 		}
 	}
-	w2 = c->v * c->v + 2 * c->a * (s - c->s_from);
-	*speed = (double)(fabsl(curve_slope(st, c, s)) * sqrtl(w2 > 0 ? w2 : 0));
-	return curve_time(c, s);
+	*speed = (double)fabsl(curve_slope(st, t));
+	return t;
 }

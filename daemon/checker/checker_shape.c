@@ -144,7 +144,7 @@ static int take_shaper(struct checker *c, double at_s, double end_s, const struc
 	last->end = end_s;
 	shape_set(&last->set, s);
 	for (uint32_t i = 0; i < c->cfg.steppers; i++)
-		if (c->stepper[i].gen.t > at_s && !curve_is(&c->stepper[i]))
+		if (c->stepper[i].gen.t > at_s)
 			taps_rewind(c, &c->stepper[i], c->shapes - 2, at_s);
 	return 0;
 }

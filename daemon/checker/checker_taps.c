@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+enum { ALL = -1 };
+
 /* ---- one tap ---- */
 
 static long double tap_joint(const struct tap *tap, const long double mm[MOVE_AXES])
@@ -138,16 +140,19 @@ static int taps_load(const struct checker *c, const struct stepper *s, struct ta
 		const struct shape_tap *st = &set->tap[i];
 		struct tap *tap = NULL;
 
-		if (s->cfg.steps_per_mm[st->axis] == 0)
+		long double weight = curve_is(s) ? st->axis != AXIS_E
+						 : s->cfg.steps_per_mm[st->axis];
+
+		if (weight == 0)
 			continue;
-		for (int k = 0; k < n && !tap; k++)
+		for (int k = 0; k < n && !tap && !curve_is(s); k++)
 			if (taps[k].delay == st->delay)
 				tap = &taps[k];
 		if (!tap) {
 			tap = &taps[n++];
-			*tap = (struct tap){ .delay = st->delay };
+			*tap = (struct tap){ .delay = st->delay, .axis = st->axis };
 		}
-		tap->weight[st->axis] = st->amp * s->cfg.steps_per_mm[st->axis];
+		tap->weight[st->axis] = st->amp * weight;
 	}
 	for (int k = 0; k < n; k++)
 		tap_seek(c, &taps[k], s->gen.floor, s->gen.t);
@@ -159,13 +164,16 @@ struct sum {
 	long double rush; /* of the taps' speeds, whatever their signs */
 };
 
-static struct sum taps_sum(const struct tap taps[], int n, long double t)
+/* Of taps of one axis, or of ALL. */
+static struct sum taps_sum(const struct tap taps[], int n, long double t, int axis)
 {
 	struct sum sum = { 0 };
 
 	for (int i = 0; i < n; i++) {
 		long double v = taps[i].v + taps[i].a * (t - taps[i].t0);
 
+		if (axis != ALL && taps[i].axis != axis)
+			continue;
 		sum.p += tap_at(&taps[i], t);
 		sum.v += v;
 		sum.a += taps[i].a;
@@ -195,20 +203,17 @@ static void taps_restart(const struct checker *c, struct stepper *s, uint32_t se
 	g->taps[0] = taps_load(c, s, g->tap[0], &c->shape[set].set);
 }
 
-static bool weighted(const struct item *it)
-{
-	for (int i = 0; i < MOVE_AXES; i++)
-		if (it->pos.steps_per_mm[i] != 0)
-			return true;
-	return false;
-}
-
 /* It stands where it stood, and what that is called follows the new weights. */
 static void take_weights(struct stepper *s, const struct item *it)
 {
+	bool weighted = false;
+
 	s->gen.offset -= crossing_joint(s, it->start_mm);
-	for (int i = 0; i < MOVE_AXES; i++)
+	for (int i = 0; i < MOVE_AXES; i++) {
 		s->cfg.steps_per_mm[i] = it->pos.steps_per_mm[i];
+		weighted = weighted || it->pos.steps_per_mm[i] != 0;
+	}
+	curve_weights(s, it, weighted);
 	s->gen.offset += crossing_joint(s, it->start_mm);
 }
 
@@ -226,15 +231,6 @@ void taps_cut(const struct checker *c, struct stepper *s, uint64_t seq)
 		extruder_stop(c, s, seq + 1, it->start, it->pos.stepper);
 	else
 		taps_restart(c, s, it->pos.stepper, it->start);
-}
-
-void taps_begin(const struct checker *c, struct stepper *s, long double at)
-{
-	uint32_t set = 0;
-
-	while (set + 1 < c->shapes && c->shape[set + 1].end <= at)
-		set++;
-	taps_restart(c, s, set, at);
 }
 
 void taps_rewind(const struct checker *c, struct stepper *s, uint32_t set, long double at)
@@ -256,8 +252,12 @@ static void taps_change(const struct checker *c, struct stepper *s)
 	else if (g->slice < 0 ? g->t < ch->at : g->t < shape_slice(ch, g->slice + 1))
 		return;
 	if (++g->slice < SHAPE_SLICES && ch->at < ch->end) {
-		g->gap = taps_sum(g->tap[1], g->taps[1], g->t).p -
-			 taps_sum(g->tap[0], g->taps[0], g->t).p;
+		for (int i = 0; i < (curve_is(s) ? 3 : 1); i++) {
+			int axis = curve_is(s) ? i : ALL;
+
+			g->gap[i] = taps_sum(g->tap[1], g->taps[1], g->t, axis).p -
+				    taps_sum(g->tap[0], g->taps[0], g->t, axis).p;
+		}
 		return;
 	}
 	g->set++;
@@ -288,18 +288,19 @@ static const struct item *special_next(const struct checker *c, struct stepper *
 	return NULL;
 }
 
-static struct sum joint_sum(const struct checker *c, const struct crossing *g)
+static struct sum joint_sum(const struct checker *c, const struct crossing *g, int axis)
 {
-	struct sum p = taps_sum(g->tap[0], g->taps[0], g->t), q;
+	struct sum p = taps_sum(g->tap[0], g->taps[0], g->t, axis), q;
 	const struct shape_change *ch;
 	long double f, slope;
 
 	if (g->slice < 0)
 		return p;
 	ch = &c->shape[g->set + 1];
-	q = taps_sum(g->tap[1], g->taps[1], g->t);
+	q = taps_sum(g->tap[1], g->taps[1], g->t, axis);
 	f = shape_share(g->slice + 1);
-	slope = (f - shape_share(g->slice)) * g->gap * SHAPE_SLICES / (ch->end - ch->at);
+	slope = (f - shape_share(g->slice)) * g->gap[axis == ALL ? 0 : axis] * SHAPE_SLICES /
+		(ch->end - ch->at);
 	p.p += f * (q.p - p.p) - slope * (shape_slice(ch, g->slice + 1) - g->t);
 	p.v += f * (q.v - p.v) + slope;
 	p.a += f * (q.a - p.a);
@@ -307,11 +308,40 @@ static struct sum joint_sum(const struct checker *c, const struct crossing *g)
 	return p;
 }
 
+/* From gen.t until then. */
+static void taps_stretch(const struct checker *c, struct stepper *s, long double until)
+{
+	struct crossing *g = &s->gen;
+	struct sum sum = { 0 };
+
+	if (curve_is(s)) {
+		long double p[3], v[3], a[3];
+
+		for (int i = 0; i < 3; i++) {
+			struct sum axis = joint_sum(c, g, i);
+
+			p[i] = axis.p;
+			v[i] = axis.v;
+			a[i] = axis.a;
+			g->curve.rush[i] = axis.rush;
+		}
+		curve_begin(c, s, p, v, a);
+	} else {
+		sum = joint_sum(c, g, ALL);
+	}
+	g->stretch = (struct stretch){ .t = g->t,
+				       .dur = until - g->t,
+				       .p = sum.p - g->offset,
+				       .v = sum.v,
+				       .a = sum.a,
+				       .rush = sum.rush };
+	g->t = until;
+}
+
 enum taps_next taps_next(const struct checker *c, struct stepper *s, const struct item **it)
 {
 	struct crossing *g = &s->gen;
 	long double until;
-	struct sum sum;
 
 	*it = special_next(c, s);
 	if (g->given_up)
@@ -319,10 +349,6 @@ enum taps_next taps_next(const struct checker *c, struct stepper *s, const struc
 	while (*it && g->t >= (*it)->start) {
 		if ((*it)->kind == ITEM_RESYNC)
 			return TAPS_RESYNC;
-		if ((*it)->kind == ITEM_WEIGHTS && s->kind && !weighted(*it)) {
-			curve_return(s, *it);
-			return curve_next(c, s, it);
-		}
 		if ((*it)->kind == ITEM_WEIGHTS) {
 			take_weights(s, *it);
 			g->special++;
@@ -365,14 +391,7 @@ enum taps_next taps_next(const struct checker *c, struct stepper *s, const struc
 	}
 	if (until == HUGE_VALL || until <= g->t)
 		return TAPS_UNKNOWN;
-	sum = joint_sum(c, g);
-	g->stretch = (struct stretch){ .t = g->t,
-				       .dur = until - g->t,
-				       .p = sum.p - g->offset,
-				       .v = sum.v,
-				       .a = sum.a,
-				       .rush = sum.rush };
-	g->t = until;
+	taps_stretch(c, s, until);
 	return TAPS_STRETCH;
 }
 
@@ -381,8 +400,8 @@ uint64_t taps_item(const struct stepper *s)
 	const struct crossing *g = &s->gen;
 	uint64_t seq = g->special;
 
-	if (curve_is(s))
-		return g->curve.item;
+	if (curve_is(s) && g->curve.item < seq)
+		seq = g->curve.item;
 	if (s->extruder && extruder_item(s) < seq)
 		seq = extruder_item(s);
 	for (int k = 0; k < 2; k++)

@@ -145,7 +145,7 @@ static long double move_distance(const struct move *m, long double t)
 }
 
 /* About how many steps a mm of the move is. */
-static long double steps_a_mm(const struct stepper *s, const long double dir[MOVE_AXES])
+static long double steps_a_mm(struct stepper *s, const long double dir[MOVE_AXES])
 {
 	if (curve_is(s))
 		return s->cfg.joint.steps_per_unit;
@@ -193,7 +193,6 @@ int checker_move(struct checker *c, const struct move *m, double start_s)
 	it->move = *m;
 	it->cut = false;
 	it->end = it->start + m->accel_s + m->cruise_s + m->decel_s;
-	it->delay = shape_at(c, it->start)->set.delay;
 	it->names = c->names;
 	c->end = it->end;
 	c->end_mm_s = m->end_mm_s;
@@ -317,13 +316,13 @@ static int cut(struct checker *c, double at_s)
 		struct crossing *g = &c->stepper[i].gen;
 
 		match_cut(&c->stepper[i], at_s);
-		if (curve_is(&c->stepper[i]))
-			curve_rewind(&c->stepper[i], seq);
-		else if (g->special > seq)
+		if (g->special > seq)
 			g->special = seq;
+		if (g->curve.item > seq)
+			g->curve.item = seq;
 		if (g->t > at_s && c->stepper[i].extruder && g->visit)
 			g->t = at_s; /* the cut comes next */
-		else if (g->t > at_s && !curve_is(&c->stepper[i]))
+		else if (g->t > at_s)
 			taps_cut(c, &c->stepper[i], seq);
 	}
 	return 0;

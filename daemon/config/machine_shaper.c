@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "daemon/config/machine_load.h"
-#include "daemon/kinematics/kinematics.h"
 #include "daemon/shapers.h"
 
 #define AT(member) offsetof(struct machine_shaper, member)
@@ -34,16 +33,6 @@ void shapers_load(struct machine_load *l)
 		type[sizeof(type) - 2] = freq[sizeof(freq) - 2] = damping[sizeof(damping) - 2] =
 			(char)('x' + i);
 		fields_load(l, s, fields, sizeof(fields) / sizeof(*fields), &l->mc->shaper[i]);
-	}
-	for (int i = 0; i < SHAPER_AXES && !kinematics_linear(l->mc); i++) {
-		char freq[] = "shaper_freq_x";
-
-		freq[sizeof(freq) - 2] = (char)('x' + i);
-		if (shapers_shapes(&l->mc->shaper[i]))
-			value_error(
-				l, s, freq,
-				"expected 0: motors of these kinematics are no sums of the axes, and "
-				"can't follow shaped ones");
 	}
 	if (s && !shapers_plan(l->mc->shaper, &(struct plan_shaper){ 0 }, err))
 		config_report(l->c, CONFIG_ERROR, s->place, "[input_shaper] %s", err);

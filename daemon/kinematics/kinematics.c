@@ -55,6 +55,14 @@ bool kinematics_linear(const struct machine_config *mc)
 	return true;
 }
 
+bool kinematics_turns(const struct machine_config *mc)
+{
+	for (size_t i = 0; i < mc->stepper_count; i++)
+		if (mc->steppers[i].joint.kind == KIN_ANGLE)
+			return true;
+	return false;
+}
+
 int kinematics_refuse(char *err, size_t size, const char *format, ...)
 {
 	va_list ap;
@@ -226,7 +234,18 @@ static double fastest(const struct kin *k, const double from_mm[3], const double
 	return k->kind == KIN_ELBOW ? 1.1 * speed : speed;
 }
 
-void kinematics_limit(const struct machine_config *mc, const double from_mm[3],
+/* How fast a joint may be, units/s, for shaped axes not to make it faster than `most`. Discs, boxes and speeds of
+ * rods and cables are convex: what holds along the path holds in its hull, as good as exactly where they change
+ * within a shaper's span. The angle around the Z axis is not. With the path no faster than c times its
+ * distance r from the axis, r is between r0 and r0 e^(c span) within a span, the hull of that no more than a
+ * quarter of its length from it, so the angle is no faster than c / (e^(-c span) - c span / 4); and for
+ * c = most / (1 + 1.25 most span) that is below most, since e^-x > 1 - x. */
+static double slowed(const struct kin *k, double most, double span_s)
+{
+	return k->kind == KIN_ANGLE ? most / (1 + 1.25 * most * span_s) : most;
+}
+
+void kinematics_limit(const struct machine_config *mc, double span_s, const double from_mm[3],
 		      const double to_mm[3], struct kinematics_limits *out)
 {
 	out->velocity_mm_s = out->accel_mm_s2 = INFINITY;
@@ -234,16 +253,15 @@ void kinematics_limit(const struct machine_config *mc, const double from_mm[3],
 		return;
 	for (size_t i = 0; i < mc->stepper_count; i++) {
 		const struct machine_stepper *m = &mc->steppers[i];
-		double speed;
+		double speed, most = STEP_RATE_SHARE * m->step_distance_mm / (2 * m->step_pulse_s);
 
 		if (m->joint.kind == KIN_LINEAR)
 			continue;
 		speed = fastest(&m->joint, from_mm, to_mm);
 		if (!(speed > 0))
 			continue;
-		out->velocity_mm_s =
-			fmin(out->velocity_mm_s,
-			     STEP_RATE_SHARE * m->step_distance_mm / (2 * m->step_pulse_s * speed));
+		out->velocity_mm_s = fmin(out->velocity_mm_s,
+					  slowed(&m->joint, most, span_s) / speed);
 		if (m->joint.kind != KIN_ROD || !(speed > mc->geometry.slow_ratio))
 			continue;
 		out->velocity_mm_s = fmin(out->velocity_mm_s,

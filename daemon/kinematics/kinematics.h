@@ -72,10 +72,15 @@ void kinematics_solve(size_t count, const double weight[][MACHINE_AXES], const d
 bool kinematics_trilaterate(const double centre[3][3], const double distance[3],
 			    double xyz_mm[MACHINE_AXES]);
 
+/* Whether a joint is the angle around the Z axis, which can't be passed through. */
+bool kinematics_turns(const struct machine_config *mc);
+
 /* How the move is limited by what its joints may do: a motor's pulses and, of rods, the speed of their
- * carriages. Only for joints that are no weighted sums. */
-void kinematics_limit(const struct machine_config *mc, const double from_mm[MACHINE_AXES],
-		      const double to_mm[MACHINE_AXES], struct kinematics_limits *out);
+ * carriages. Only for joints that are no weighted sums. span_s: input shapers put the axes somewhere in the
+ * convex hull of where they were told to be in the last so many seconds; 0: no shapers. */
+void kinematics_limit(const struct machine_config *mc, double span_s,
+		      const double from_mm[MACHINE_AXES], const double to_mm[MACHINE_AXES],
+		      struct kinematics_limits *out);
 
 /* The largest and smallest position of a joint along a straight line. */
 void kinematics_extent(const struct kin *k, const double from_mm[MACHINE_AXES],

@@ -219,6 +219,21 @@ static void ref_kin_phase(struct ref_joint *j, struct kin_path *path, long doubl
 	}
 }
 
+void ref_joint_path(struct ref_joint *j, struct kin_path *path, long double start_s, long double dur)
+{
+	const long double at[3] = { path->p[0], path->p[1], path->p[2] };
+
+	path->base = 0.0;
+	if (j->kin.kind == KIN_ANGLE) {
+		long double now = refkin_position(&j->kin, at);
+
+		path->base = (double)(now + 2 * M_PIl * roundl((j->angle - now) / (2 * M_PIl)));
+	}
+	ref_kin_phase(j, path, start_s, dur);
+	if (j->kin.kind == KIN_ANGLE)
+		j->angle = refkin_along(&j->kin, path, dur);
+}
+
 static void ref_kin_move(struct ref_joint *j, const struct move *m, double start_s)
 {
 	const long double dur[3] = { m->accel_s, m->cruise_s, m->decel_s };
@@ -236,17 +251,8 @@ static void ref_kin_move(struct ref_joint *j, const struct move *m, double start
 			path.v[i] = (double)(m->dir[i] * v[n]);
 			path.a[i] = (double)(m->dir[i] * a[n]);
 		}
-		path.base = 0.0;
-		if (j->kin.kind == KIN_ANGLE) {
-			long double now = refkin_position(&j->kin, at);
-
-			j->angle = now + 2 * M_PIl * roundl((j->angle - now) / (2 * M_PIl));
-			path.base = (double)j->angle;
-		}
 		if (dur[n] > 0.0L)
-			ref_kin_phase(j, &path, t, dur[n]);
-		if (j->kin.kind == KIN_ANGLE)
-			j->angle = refkin_along(&j->kin, &path, dur[n]);
+			ref_joint_path(j, &path, t, dur[n]);
 		s += (v[n] + 0.5L * a[n] * dur[n]) * dur[n];
 		t += dur[n];
 	}

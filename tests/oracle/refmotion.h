@@ -57,6 +57,9 @@ void ref_joint_free(struct ref_joint *j);
 /* One monotone stretch p0 + v t + a t^2 / 2, less the offset. */
 void ref_joint_phase(struct ref_joint *j, long double start_s, long double p0, long double v,
 		     long double a, long double dur);
+/* The same of a joint that is no weighted sum, while the axes go along the path; its base is set here. */
+void ref_joint_path(struct ref_joint *j, struct kin_path *path, long double start_s,
+		    long double dur);
 void ref_joint_move(struct ref_joint *j, const struct move *m, double start_s);
 /* Names change while the axes, so far called old_mm, stand still. */
 void ref_joint_rename(struct ref_joint *j, const double old_mm[MOVE_AXES],

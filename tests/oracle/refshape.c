@@ -34,6 +34,14 @@ void ref_shape_move(struct ref_shape *r, const struct move *m, double start_s)
 	const long double a[3] = { m->accel_mm_s2, 0, -(long double)m->accel_mm_s2 };
 	struct ref_phase ph = { .end_s = start_s };
 
+	if (r->names == 0 ||
+	    memcmp(r->name[r->names - 1].shift_mm, r->shift_mm, sizeof(r->shift_mm))) {
+		if (r->names == REF_NAMES)
+			abort();
+		r->name[r->names].from_s = start_s;
+		memcpy(r->name[r->names++].shift_mm, r->shift_mm, sizeof(r->shift_mm));
+	}
+
 	for (int k = 0; k < MOVE_AXES; k++) {
 		ph.pos_mm[k] = (long double)m->start_mm[k] - r->shift_mm[k];
 		ph.dir[k] = m->dir[k];
@@ -159,9 +167,62 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static void steps_of_sum(const struct ref_shape *r, struct ref_joint *j, long double from,
+			 long double dur)
+{
+	long double half = dur / 2, turn;
+	struct quad q = joint_at(r, j->weight, from + half);
+
+	q.p += (q.a * half / 2 - q.v) * half - j->offset;
+	q.v -= q.a * half;
+	turn = q.a != 0 ? -q.v / q.a : 0;
+	if (turn > 0 && turn < dur) {
+		ref_joint_phase(j, from, q.p, q.v, q.a, turn);
+		q.p += q.v * turn / 2;
+		ref_joint_phase(j, from + turn, q.p, 0, q.a, dur - turn);
+	} else {
+		ref_joint_phase(j, from, q.p, q.v, q.a, dur);
+	}
+}
+
+/* By its formula; *name: the names in force. */
+static void steps_of_kin(const struct ref_shape *r, struct ref_joint *j, long double from,
+			 long double dur, int *name)
+{
+	long double half = dur / 2;
+	double old_mm[MOVE_AXES] = { 0 }, new_mm[MOVE_AXES] = { 0 };
+	struct kin_path path;
+	bool moves = false;
+
+	while (*name + 1 < r->names && r->name[*name + 1].from_s <= from + half) {
+		for (int k = 0; k < 3; k++) {
+			const double unit[MOVE_AXES] = { k == 0, k == 1, k == 2 };
+			long double at = joint_at(r, unit, from).p;
+
+			old_mm[k] = (double)(at + r->name[*name].shift_mm[k]);
+			new_mm[k] = (double)(at + r->name[*name + 1].shift_mm[k]);
+		}
+		ref_joint_rename(j, old_mm, new_mm);
+		++*name;
+	}
+	for (int k = 0; k < 3; k++) {
+		const double unit[MOVE_AXES] = { k == 0, k == 1, k == 2 };
+		struct quad q = joint_at(r, unit, from + half);
+
+		path.p[k] =
+			(double)(q.p + (q.a * half / 2 - q.v) * half + r->name[*name].shift_mm[k]);
+		path.v[k] = (double)(q.v - q.a * half);
+		path.a[k] = (double)q.a;
+		moves |= fabs(path.v[k]) > 1e-13 || fabs(path.a[k]) > 1e-11;
+	}
+	if (moves)
+		ref_joint_path(j, &path, from, dur);
+}
+
 void ref_shape_steps(const struct ref_shape *r, struct ref_joint *j)
 {
 	size_t n = 0, cap = 0;
+	int name = 0;
 	long double *t;
 
 	for (int i = 0; i < r->sets; i++)
@@ -171,33 +232,31 @@ void ref_shape_steps(const struct ref_shape *r, struct ref_joint *j)
 		abort();
 	for (int i = 0; i < r->sets; i++) {
 		const struct ref_set *s = &r->set[i];
+		long double from = i > 0 ? s->at_s : -HUGE_VALL;
+		long double until = i + 1 < r->sets ? s[1].end_s : HUGE_VALL;
 
 		for (int k = 0; k < s->n; k++)
-			for (int l = 0; l < r->n; l++) {
-				t[n++] = r->phase[l].start_s + s->tap[k].delay_s;
-				t[n++] = r->phase[l].end_s + s->tap[k].delay_s;
+			for (int l = 0; l < 2 * r->n; l++) {
+				const struct ref_phase *ph = &r->phase[l / 2];
+				long double at = (l % 2 ? ph->end_s : ph->start_s) +
+						 s->tap[k].delay_s;
+
+				if (at >= from && at <= until)
+					t[n++] = at;
 			}
 		for (int k = 0; i > 0 && k <= s->slices; k++)
 			t[n++] = s->at_s + (s->end_s - s->at_s) * k / s->slices;
 	}
 	qsort(t, n, sizeof(*t), ascending);
 	for (size_t i = 0; i + 1 < n; i++) {
-		long double dur = t[i + 1] - t[i], half = dur / 2, turn;
+		long double dur = t[i + 1] - t[i];
 
 		if (dur < 1e-15L)
 			continue;
-		struct quad q = joint_at(r, j->weight, t[i] + half);
-
-		q.p += (q.a * half / 2 - q.v) * half - j->offset;
-		q.v -= q.a * half;
-		turn = q.a != 0 ? -q.v / q.a : 0;
-		if (turn > 0 && turn < dur) {
-			ref_joint_phase(j, t[i], q.p, q.v, q.a, turn);
-			q.p += q.v * turn / 2;
-			ref_joint_phase(j, t[i] + turn, q.p, 0, q.a, dur - turn);
-		} else {
-			ref_joint_phase(j, t[i], q.p, q.v, q.a, dur);
-		}
+		if (j->kin.kind == KIN_LINEAR)
+			steps_of_sum(r, j, t[i], dur);
+		else
+			steps_of_kin(r, j, t[i], dur, &name);
 	}
 	free(t);
 }

@@ -2,7 +2,8 @@
 /* sim_kinematics.c - prints, homing and limits on every kind of machine.
  *
  * Shown: a small print of lines, circles, tiny segments, reversals and hops is exact on each of the
- * configurations etc/sim-KIND.cfg at 16 and 128 microsteps, after G28 and after SET_KINEMATIC_POSITION;
+ * configurations etc/sim-KIND.cfg at 16 and 128 microsteps, after G28 and after SET_KINEMATIC_POSITION; the same
+ * with input shapers, and others every few lines, where joints are no sums; homing and names with shaped axes;
  * G28 finds the printer model's own position; motors of one axis with a switch each stop each at its own; a
  * move out of reach is refused with place, value and limit, and moves nothing. Dual carriages: each homes,
  * rests, copies and mirrors, keeps its distance, and comes back to a saved state.
@@ -69,8 +70,9 @@ static const struct kind kinds[] = {
 };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
-/* A print with these microsteps, after G28 or from where the start-up G-code says it is. */
-static void print(const struct kind *k, int microsteps, bool homed)
+/* A print with these microsteps, after G28 or from where the start-up G-code says it is; with shapers that change before
+ * every so-manieth line. */
+static void print(const struct kind *k, int microsteps, bool homed, unsigned shapers)
 {
 	const char *path = simrun_path("sample.gcode");
 	struct sample s = { .seed = seed + (unsigned long)(k - kinds) * 10 +
@@ -82,7 +84,8 @@ static void print(const struct kind *k, int microsteps, bool homed)
 			    .low_mm = k->low_mm,
 			    .high_mm = k->high_mm,
 			    .pieces = PIECES,
-			    .axes = 2 };
+			    .axes = 2,
+			    .shapers = shapers };
 	struct simrun_args a = { 0 };
 	struct simrun r;
 	char text[96];
@@ -101,9 +104,13 @@ static void print(const struct kind *k, int microsteps, bool homed)
 		if (microsteps > 16)
 			simrun_override(&a, "%s.step_pulse_duration=0.0000002", k->motors[i]);
 	}
+	if (shapers) {
+		simrun_override(&a, "input_shaper.shaper_freq_x=50.6");
+		simrun_override(&a, "input_shaper.shaper_freq_y=41.8");
+	}
 	simrun_add(&a, "%s", path);
-	snprintf(text, sizeof(text), "%s at %d microsteps, seed %llu", k->name, microsteps,
-		 (unsigned long long)s.seed);
+	snprintf(text, sizeof(text), "%s at %d microsteps%s, seed %llu", k->name, microsteps,
+		 shapers ? ", shaped" : "", (unsigned long long)s.seed);
 	simrun(&r, &a, CPU_S);
 	assert_true(simrun_exact(&r, text, TOLERANCE_US));
 }
@@ -112,9 +119,26 @@ static void test_prints(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < KINDS; i++) {
-		print(&kinds[i], 16, false);
-		print(&kinds[i], 16, kinds[i].homes);
-		print(&kinds[i], 128, false);
+		print(&kinds[i], 16, false, 0);
+		print(&kinds[i], 16, kinds[i].homes, 0);
+		print(&kinds[i], 128, false, 0);
+	}
+}
+
+static bool is_sum(const struct kind *k)
+{
+	return k->x_mm != 0 || !k->motors[0];
+}
+
+static void test_shaped_prints(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KINDS; i++) {
+		if (is_sum(&kinds[i]))
+			continue; /* see sim_shapers */
+		print(&kinds[i], 16, kinds[i].homes, 1000000);
+		print(&kinds[i], 16, false, 25);
+		print(&kinds[i], 128, false, 25);
 	}
 }
 
@@ -344,7 +368,7 @@ static void agrees(struct scene *s, double within_mm)
 		near(xyz[i], scene_believed_mm(s, i), within_mm);
 }
 
-/* The delay of pressure advance grows on the way, and all stay in step; shapers are refused. */
+/* The delay of pressure advance grows on the way, and all stay in step; then shapers come and go, and it homes. */
 static void test_advance(void **state)
 {
 	static const char *const o[] = { NO_START, NULL };
@@ -359,8 +383,13 @@ static void test_advance(void **state)
 			  "G1 X20 Y-40 E3\nG1 X50 Y0 E3\nSET_PRESSURE_ADVANCE ADVANCE=0.02\n"
 			  "G1 X10 Y50 E3\nM400");
 		agrees(s, 0.1);
-		refused(s, "SET_INPUT_SHAPER SHAPER_FREQ_X=40", "X can't be shaped: expected none");
-		run_ok(s, "G1 X20 Y20 E1\nG28");
+		run_ok(s,
+		       "SET_INPUT_SHAPER SHAPER_FREQ_X=40 SHAPER_FREQ_Y=55 SHAPER_TYPE_Y=3hump_ei\n"
+		       "G1 X20 Y20 E1\nG1 X-20 Y30\nSET_INPUT_SHAPER SHAPER_FREQ_Z=60\n"
+		       "G1 X-35 Y-20 Z35\nSET_PRESSURE_ADVANCE SMOOTH_TIME=0.15\nG1 X-30 Y-30 E1\n"
+		       "G28\nG1 X30 Y30 Z24 E1\nM400");
+		agrees(s, 0.1);
+		run_ok(s, "G1 X20 Y-30\nSET_INPUT_SHAPER SHAPER_TYPE=none\nG1 X-20 Y-40\nG28");
 		assert_true(scene_exact(s));
 		scene_close(s);
 	}
@@ -439,10 +468,12 @@ static void test_names(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < KINDS; i++) {
-		static const char *const o[] = { "stepd.require_homing=false", NULL };
+		static const char *const o[] = { "stepd.require_homing=false",
+						 "input_shaper.shaper_freq_x=50.6",
+						 "input_shaper.shaper_freq_y=41.8", NULL };
 		struct scene *s;
 
-		if (kinds[i].x_mm != 0 || !kinds[i].motors[0])
+		if (is_sum(&kinds[i]))
 			continue; /* the sums have their own tests */
 		s = scene_of(kinds[i].name, o);
 		run_ok(s,
@@ -492,6 +523,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prints),
+		cmocka_unit_test(test_shaped_prints),
 		cmocka_unit_test(test_own_endstops),
 		cmocka_unit_test(test_further_motors),
 		cmocka_unit_test(test_one_switch_never_triggers),

@@ -26,6 +26,19 @@ static bool clear(const struct pen *p, double x, double y)
 	       hypot(x, y) <= p->s->far_mm;
 }
 
+static void shapers(struct pen *p)
+{
+	static const char *const types[] = { "none", "zv",       "mzv",     "zvd",
+					     "ei",   "2hump_ei", "3hump_ei" };
+
+	fprintf(p->f, "SET_INPUT_SHAPER SHAPER_TYPE_X=%s SHAPER_TYPE_Y=%s SHAPER_TYPE_Z=%s",
+		types[ref_random(&p->rng) % 7], types[ref_random(&p->rng) % 7],
+		types[ref_random(&p->rng) % 2]);
+	fprintf(p->f, " SHAPER_FREQ_X=%.1f SHAPER_FREQ_Y=%.1f SHAPER_FREQ_Z=%.1f\n",
+		ref_uniform(&p->rng, 30, 90), ref_uniform(&p->rng, 30, 90),
+		ref_uniform(&p->rng, 30, 90));
+}
+
 static void go(struct pen *p, double x, double y, double z, double feed_mm_s)
 {
 	x = round(x * 1e4) / 1e4;
@@ -33,6 +46,8 @@ static void go(struct pen *p, double x, double y, double z, double feed_mm_s)
 	z = fmin(fmax(z, p->s->low_mm), p->s->high_mm);
 	if (!clear(p, x, y))
 		return;
+	if (p->s->shapers && ref_random(&p->rng) % p->s->shapers == 0)
+		shapers(p);
 	if (p->s->axes == 2)
 		p->e += LINE_E * hypot(x - p->x, y - p->y);
 	p->x = x;

@@ -15,7 +15,8 @@ struct sample {
 	double least_mm, far_mm; /* distances from it; nothing passes nearer than least_mm */
 	double low_mm, high_mm;  /* Z */
 	unsigned pieces;
-	int axes; /* 2: E moves along, 3: no extruder */
+	int axes;         /* 2: E moves along, 3: no extruder */
+	unsigned shapers; /* other input shapers before every so-manieth line; 0: never */
 };
 
 void sample_write(FILE *f, const struct sample *s);

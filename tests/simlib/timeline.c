@@ -39,7 +39,7 @@ struct timeline {
 	double now_s, limit_s, rest_until_s, end_speed_mm_s, first_s;
 	uint32_t at, timed_at;
 	double busy_s; /* when there last was something to do */
-	bool moving, kinematic, failed;
+	bool moving, kinematic, renamed, failed;
 	struct checker_result verdict;
 };
 
@@ -174,7 +174,7 @@ static bool timeline_setup(struct timeline *t)
 	t->end_speed_mm_s = 0.0;
 	t->first_s = NAN;
 	t->at = t->timed_at = 0;
-	t->moving = false;
+	t->moving = t->renamed = false;
 	t->busy_s = t->now_s;
 	return true;
 }
@@ -189,7 +189,7 @@ static double timeline_planned_end_s(const struct timeline *t)
 static double timeline_executed_s(const struct timeline *t)
 {
 	double delay_s = shaper_newest(&t->sh)->delay_s, end_s = timeline_planned_end_s(t);
-	double executed_s = end_s + shaper_span_s(&t->sh);
+	double executed_s = shaper_rest_s(&t->sh, end_s);
 
 	for (uint32_t i = 0; i < t->p->steppers; i++) {
 		const struct extrude *ex = t->ex_of[i];
@@ -219,6 +219,9 @@ static bool timeline_move(struct timeline *t, const struct move *m)
 
 	if (!trapq_room(&t->tq))
 		return false;
+	if (t->renamed)
+		t->rest_until_s = fmax(t->rest_until_s, shaper_rest_s(&t->sh, trapq_end_s(&t->tq)));
+	t->renamed = false;
 	start_s = timeline_place(t, m);
 	if (trapq_append(&t->tq, m, start_s) != TRAPQ_OK)
 		timeline_fail(t, "a move was refused", -1, start_s);
@@ -247,9 +250,6 @@ static bool timeline_shaper(struct timeline *t, const struct plan_shaper *s)
 		if (!shaper_append_at_rest(&t->sh, &set, at_s))
 			return false;
 		t->rest_until_s = fmax(t->rest_until_s, at_s);
-	} else if (t->kinematic) {
-		t->moving = true;
-		return false;
 	} else if (!shaper_append(&t->sh, &set, at_s, t->limit_s + GAP_S)) {
 		return false;
 	}
@@ -288,6 +288,7 @@ static bool timeline_take(struct timeline *t, const struct plan_rec *rec)
 	case PLAN_POSITION:
 		trapq_set_position(&t->tq, rec->position_mm);
 		checker_position(t->checker, rec->position_mm);
+		t->renamed = t->kinematic;
 		return true;
 	case PLAN_SHAPER:
 		return timeline_shaper(t, &rec->shaper);

@@ -37,6 +37,7 @@ struct draw {
 	double at_mm[MOVE_AXES], dir[MOVE_AXES], speed_mm_s;
 	int extruder, kind;
 	double length_mm, velocity_mm_s; /* of this plan's moves, about */
+	double span_s;                   /* of the longest shapers so far */
 	bool linear, moved;
 	uint32_t first_extruder;
 	uint32_t rested_n; /* records up to the last rest … */
@@ -131,9 +132,11 @@ static void draw_shaper(struct draw *d, struct plan_shaper *s)
 
 	do {
 		*s = (struct plan_shaper){ .delay_s = HALF_S_MAX };
-		if (!d->linear) /* the delay alone */
-			s->delay_s += chance(d, 2) ? ref_uniform(d->rng, 0.0, 0.05) : 0.0;
-		for (int i = 0; d->linear && i < SHAPER_AXES; i++)
+		if (chance(d, 8)) /* the delay alone */
+			s->delay_s += ref_uniform(d->rng, 0.0, 0.05);
+		else if (chance(d, 8))
+			continue; /* none */
+		for (int i = 0; s->delay_s == HALF_S_MAX && i < SHAPER_AXES; i++)
 			if (i < 2 || chance(d, 4))
 				s->axis[i] = (struct plan_shaper_axis){
 					.type = (uint32_t)(ref_random(d->rng) % SHAPER_TYPES),
@@ -141,6 +144,7 @@ static void draw_shaper(struct draw *d, struct plan_shaper *s)
 					.damping_ratio = ref_uniform(d->rng, 0.0, 0.2)
 				};
 	} while (!shaper_set_make(s, &set));
+	d->span_s = fmax(d->span_s, set.span_s);
 }
 
 static bool draw_reached(const struct draw *d, const double from_mm[MOVE_AXES],
@@ -223,7 +227,7 @@ static void draw_limits(const struct draw *d, const double dir[MOVE_AXES],
 	}
 	if (d->linear)
 		return;
-	kinematics_limit(d->mc, d->at_mm, to_mm, &own);
+	kinematics_limit(d->mc, d->span_s, d->at_mm, to_mm, &own);
 	*velocity = fmin(*velocity, own.velocity_mm_s);
 	*accel = fmin(*accel, own.accel_mm_s2);
 }
@@ -348,7 +352,7 @@ static void draw_weights(struct draw *d)
 
 static void draw_between(struct draw *d)
 {
-	if (chance(d, 8) && (d->linear || d->speed_mm_s == 0.0))
+	if (chance(d, 8) && (!kinematics_turns(d->mc) || d->speed_mm_s == 0.0))
 		draw_shaper(d, &draw_rec(d, PLAN_SHAPER)->shaper);
 	if (chance(d, 3))
 		draw_extrude(d);
@@ -362,6 +366,8 @@ static void draw_between(struct draw *d)
 		draw_place(d, d->at_mm);
 		memcpy(draw_rec(d, PLAN_POSITION)->position_mm, d->at_mm, sizeof(d->at_mm));
 		memcpy(d->rested_mm, d->at_mm, sizeof(d->at_mm));
+		if (chance(d, 4))
+			draw_shaper(d, &draw_rec(d, PLAN_SHAPER)->shaper);
 	}
 	if (d->linear && d->first_extruder && chance(d, d->kind == DUAL ? 2 : 20))
 		draw_weights(d);

@@ -5,7 +5,7 @@
  * design frequency where the papers say so, also with damping, and 5 % where they say that, and
  * stays below 5 % over the published bands; a set has one delay for all axes and no tap before 0;
  * a change in the middle of a move is continuous, as smooth as it should be, monotone at a
- * constant speed, and leaves a path along one line on that line.
+ * constant speed, and leaves a path along one line on that line; when the axes rest.
  * Repeat: build/tests/unit/test_shaper
  */
 #include <setjmp.h>
@@ -308,12 +308,47 @@ static void test_in_step(void **state)
 	}
 }
 
+/* The move's end in the middle of a change: the axes rest when shaper_rest_s() says, and not when the last tap
+ * has come to it, since the slice under way still makes up for where it began. */
+static void test_rest(void **state)
+{
+	struct plan_shaper plan = { .axis = { { SHAPER_3HUMP_EI, 0, 40.0, 0.1 } } };
+	const double motion_end_s = 2.1;
+	struct trapq_phase phases[PHASES];
+	static struct shaper sh;
+	struct shaper_set set;
+	struct trapq tq;
+	bool late = false;
+
+	(void)state;
+	trapq_init(&tq, phases, PHASES);
+	long_move(&tq);
+	assert_true(shaper_set_make(&plan, &set));
+	for (double at_s = 1.5; at_s < 2.6; at_s += 0.003) {
+		double pos[MOVE_AXES], taps_s = motion_end_s + set.span_s, rest_s;
+
+		shaper_init(&sh);
+		assert_true(shaper_append(&sh, &set, at_s, 0.0));
+		rest_s = shaper_rest_s(&sh, motion_end_s);
+		assert_true(rest_s >= taps_s && rest_s < taps_s + 0.02);
+		assert_true(rest_s == taps_s || rest_s <= shaper_end_s(&sh));
+		shaper_position(&sh, &tq, taps_s, pos);
+		late = late || fabs(pos[0] - tq.end_mm[0]) > 1e-6;
+		for (double t = rest_s; t < 4.0; t += 0.0007) {
+			shaper_position(&sh, &tq, t, pos);
+			assert_true(fabs(pos[0] - tq.end_mm[0]) < 1e-9);
+		}
+	}
+	assert_true(late);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pulses), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_set),    cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_smooth), cmocka_unit_test(test_in_step),
+		cmocka_unit_test(test_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
