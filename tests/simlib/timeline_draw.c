@@ -350,6 +350,31 @@ static void draw_weights(struct draw *d)
 		rec->weights.steps_per_mm[k] = scale * d->p->stepper[i].steps_per_mm[k];
 }
 
+/* One motor alone, by E: what FORCE_MOVE does. */
+static void draw_forced(struct draw *d)
+{
+	uint32_t i = (uint32_t)(ref_random(d->rng) % d->first_extruder);
+	double dir[MOVE_AXES] = { [AXIS_E] = chance(d, 2) ? 1.0 : -1.0 }, e_mm = d->at_mm[AXIS_E];
+	double velocity = d->velocity_mm_s, steps = d->p->stepper[i].steps_per_unit;
+	struct plan_rec *rec = draw_rec(d, PLAN_WEIGHTS);
+	int extruder = d->extruder;
+
+	rec->weights = (struct plan_weights){ .stepper = (uint8_t)i };
+	rec->weights.steps_per_mm[AXIS_E] = steps;
+	d->extruder = EXTRUDE_FORCED;
+	d->velocity_mm_s = fmin(velocity, 0.1 * RATE_MAX / fabs(steps));
+	draw_move_along(d, dir, ref_loguniform(d->rng, 0.3, 3000.0) / fabs(steps), true);
+	d->velocity_mm_s = velocity;
+	d->extruder = extruder;
+	d->at_mm[AXIS_E] = e_mm;
+	memcpy(draw_rec(d, PLAN_POSITION)->position_mm, d->at_mm, sizeof(d->at_mm));
+	rec = draw_rec(d, PLAN_WEIGHTS);
+	rec->weights = (struct plan_weights){ .stepper = (uint8_t)i };
+	memcpy(rec->weights.steps_per_mm, d->p->stepper[i].steps_per_mm,
+	       sizeof(rec->weights.steps_per_mm));
+	memcpy(d->rested_mm, d->at_mm, sizeof(d->at_mm));
+}
+
 static void draw_between(struct draw *d)
 {
 	if (chance(d, 8) && (!kinematics_turns(d->mc) || d->speed_mm_s == 0.0))
@@ -371,6 +396,8 @@ static void draw_between(struct draw *d)
 	}
 	if (d->linear && d->first_extruder && chance(d, d->kind == DUAL ? 2 : 20))
 		draw_weights(d);
+	if (d->first_extruder && chance(d, 12) && d->p->n < TIMELINE_RECORDS - 20)
+		draw_forced(d);
 	if (chance(d, 4))
 		d->extruder = (int)(ref_random(d->rng) % 2);
 	d->rested_n = d->p->n;

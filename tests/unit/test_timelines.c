@@ -3,7 +3,7 @@
  *
  * Shown: all kinematics, shapers and extruder modes, several MCUs, 16 and 128 microsteps, with and without
  * fractions of ticks, horizons of 20 to 200 ms; moves, pauses, renamed axes, other weights, shapers, pressure
- * advance, smooth times and sources changed between moves, at speed, at any instant: every step once, in
+ * advance, smooth times and sources changed between moves, at speed, at any instant; one motor alone: every step once, in
  * order, the least distance kept, within the tolerance of its exact time in long double; positions exact; no
  * error of rtcore. And by name what enum timeline_theme lists (tests/simlib/timeline_draw.h).
  * How: tests/simlib/timeline.c. SIZE=n: n thousand sequences at random, n times 20 of each name.
