@@ -59,9 +59,9 @@ static long double piece_time_curved(const struct piece *p, long double q, doubl
 }
 
 /* When the stretch reaches q, and how fast it is there. */
-static inline long double piece_time(const struct stepper *s, long double q, double *speed)
+static inline long double piece_time(struct stepper *s, long double q, double *speed)
 {
-	const struct piece *p = &s->gen.piece;
+	struct piece *p = &s->gen.piece;
 	long double x = q - p->q0, w2, w, tau;
 
 	if (x <= 0) {

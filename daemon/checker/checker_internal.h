@@ -106,6 +106,8 @@ struct piece {
 	long double band; /* steps: this close to a threshold, rounding decides at its ends */
 	int sign;
 	bool loaded, curved;
+	long double near_t, near_q,
+		near_v; /* of a curved one: the last crossing, and its speed; 0: none yet */
 };
 
 /* A joint that is no sum: X, Y and Z in the stretch at hand, as they are named. */
@@ -305,8 +307,7 @@ long double joint_position(const struct stepper *st, const long double at[3]);
 /* Load the next part of the stretch in which the joint goes one way. */
 void curve_load(struct stepper *st);
 /* When the piece reaches q, and how fast it is there, steps/s. */
-long double curve_reach(const struct stepper *st, const struct piece *p, long double q,
-			double *speed);
+long double curve_reach(const struct stepper *st, struct piece *p, long double q, double *speed);
 
 /* checker_curve.c: names of the axes, for joints that are no sums. */
 static inline bool curve_is(const struct stepper *s)

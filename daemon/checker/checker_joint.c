@@ -3,15 +3,16 @@
  * they go one way, and crossings by bracketing.
  *
  * X, Y and Z are quadratics in time each. Turning points are where the joint's numeric derivative along the path changes
- * sign: looked for at PARTS places, then bisected.
+ * sign: looked for at PARTS places (on a short way PARTS_SHORT), then bisected.
  */
 #include "checker_internal.h"
 
 #include <math.h>
 
-enum { PARTS = 32, HALVINGS = 80, TRIES = 200 };
+enum { PARTS = 32, PARTS_SHORT = 6, HALVINGS = 80, TRIES = 200 };
 
 #define STEP_MM 1e-4L /* of the numeric derivative */
+#define SHORT_MM 2
 #define EXACT_STEPS 1e-11L
 
 /* ---- positions, in the joint's unit ---- */
@@ -95,14 +96,27 @@ static long double curve_slope(const struct stepper *st, long double t)
 	return (steps_at(st, b) - steps_at(st, a)) / (2 * STEP_MM) * speed;
 }
 
+/* No less than the axes' way, mm. */
+static long double curve_way(const struct curve *c, long double from, long double end)
+{
+	long double way = 0;
+
+	for (int i = 0; i < 3; i++)
+		way += (fabsl(c->v[i] + c->a[i] * (from - c->t0)) +
+			fabsl(c->a[i]) * (end - from) / 2) *
+		       (end - from);
+	return way;
+}
+
 /* The end of the part from `from` on in which the joint goes one way. */
 static long double curve_turn(const struct stepper *st, long double from, long double end)
 {
-	long double part = (end - from) / PARTS, lo = from;
+	const int parts = curve_way(&st->gen.curve, from, end) < SHORT_MM ? PARTS_SHORT : PARTS;
+	long double part = (end - from) / parts, lo = from;
 	bool up = false, known = false;
 
-	for (int i = 0; i <= PARTS; i++) {
-		long double at = i < PARTS ? from + part * i : end, hi = at;
+	for (int i = 0; i <= parts; i++) {
+		long double at = i < parts ? from + part * i : end, hi = at;
 		long double slope = curve_slope(st, at);
 
 		if (fabsl(slope) < 1e-9L * fabs(st->cfg.joint.steps_per_unit))
@@ -111,6 +125,8 @@ static long double curve_turn(const struct stepper *st, long double from, long d
 			for (int k = 0; k < HALVINGS; k++) {
 				long double mid = (lo + hi) / 2;
 
+				if (!(mid > lo && mid < hi))
+					break;
 				if ((curve_slope(st, mid) > 0) == up)
 					lo = mid;
 				else
@@ -176,31 +192,41 @@ void curve_load(struct stepper *st)
 	left->dur = end - t1;
 }
 
-long double curve_reach(const struct stepper *st, const struct piece *p, long double q,
-			double *speed)
+long double curve_reach(const struct stepper *st, struct piece *p, long double q, double *speed)
 {
-	long double lo = p->t0, hi = p->t0 + p->dur, f_lo = p->q0 - q, f_hi = p->q1 - q, t = hi;
+	long double lo = p->t0, hi = p->t0 + p->dur, from = lo, f_from = p->q0 - q, t;
 
-	/* False position; an end that stays is worth half (Illinois), and every third time the middle. */
-	for (int i = 0; i < TRIES && hi - lo > 1e-16L; i++) {
-		long double f;
+	/* Secants, from the crossing before this on; where one leads out of the bracket and every fourth time, the
+	 * middle. */
+	if (p->near_v > 0 && p->near_q <= q) {
+		from = lo = p->near_t;
+		f_from = p->near_q - q;
+		t = lo - f_from / p->near_v;
+	} else {
+		t = lo - f_from * (hi - lo) / (p->q1 - p->q0);
+	}
+	for (int i = 1; i <= TRIES; i++) {
+		long double f, next;
 
-		t = i % 3 < 2 ? lo - f_lo * (hi - lo) / (f_hi - f_lo) : (lo + hi) / 2;
-		if (!(t > lo && t < hi))
+		if (!(t > lo && t < hi) || i % 4 == 0)
 			t = (lo + hi) / 2;
+		if (!(t > lo && t < hi))
+			break;
 		f = p->sign * curve_at(st, t) - q;
+		if (f > 0)
+			hi = t;
+		else
+			lo = t;
 		if (fabsl(f) < EXACT_STEPS)
 			break;
-		if (f > 0) {
-			hi = t;
-			f_hi = f;
-			f_lo /= 2;
-		} else {
-			lo = t;
-			f_lo = f;
-			f_hi /= 2;
-		}
+		next = t - f * (t - from) / (f - f_from);
+		from = t;
+		f_from = f;
+		t = next;
 	}
-	*speed = (double)fabsl(curve_slope(st, t));
+	p->near_t = t;
+	p->near_q = q;
+	p->near_v = fabsl(curve_slope(st, t));
+	*speed = (double)p->near_v;
 	return t;
 }
