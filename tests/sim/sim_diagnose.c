@@ -6,7 +6,9 @@
  * move, line, segment and the change of the parameter. A shift too small to break an invariant goes
  * unnoticed by the machine but not by the dump. Without a shift the dump finds nothing.
  * How: this program alone is linked with the engine built with STEPD_BREAK_TIMELINE; the whole machine runs
- * under the virtual clock. docs/DIAGNOSE.md shows the first case; KEEP=FILE leaves its record there. */
+ * under the virtual clock. docs/DIAGNOSE.md shows the first case, and is compared with it but for numbers;
+ * KEEP=FILE leaves its record there. */
+#include <ctype.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -113,6 +115,107 @@ static void segment_moved_back(void **state)
 	flight_dump_close(&d);
 }
 
+/* ---- the page ---- */
+
+enum { PAGE_LINES = 200, PAGE_COLUMNS = 400 };
+
+/* A block of the page or what a program wrote, each number a #, as many spaces one, no line like the one before. */
+struct masked {
+	char line[PAGE_LINES][PAGE_COLUMNS];
+	int lines;
+};
+
+static void mask_line(const char *from, size_t len, char to[PAGE_COLUMNS])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n < PAGE_COLUMNS - 1; i++) {
+		bool sign = strchr("+-", from[i]) && i + 1 < len &&
+			    isdigit((unsigned char)from[i + 1]);
+
+		if (sign || isdigit((unsigned char)from[i])) {
+			to[n++] = '#';
+			while (i + 1 < len &&
+			       (isdigit((unsigned char)from[i + 1]) || from[i + 1] == '.'))
+				i++;
+		} else if (from[i] != ' ' || (n > 0 && to[n - 1] != ' ')) {
+			to[n++] = from[i];
+		}
+	}
+	to[n] = 0;
+}
+
+/* The lines of text up to end that begin with so many spaces. */
+static void mask(const char *text, const char *end, size_t spaces, struct masked *out)
+{
+	out->lines = 0;
+	for (const char *at = text; *at && at < end;) {
+		size_t len = strcspn(at, "\n");
+
+		if (len > spaces && strspn(at, " ") >= spaces) {
+			char *line = out->line[out->lines];
+
+			assert_true(out->lines < PAGE_LINES - 1);
+			mask_line(at + spaces, len - spaces, line);
+			if (out->lines == 0 || strcmp(line, out->line[out->lines - 1]) != 0)
+				out->lines++;
+		}
+		at += len + (at[len] == '\n');
+	}
+}
+
+static const char *find(const char *page, const char *what)
+{
+	const char *at = strstr(page, what);
+
+	if (!at)
+		fail_msg("docs/DIAGNOSE.md: no '%s'", what);
+	return at;
+}
+
+/* docs/DIAGNOSE.md shows these lines and what the program says of them, but for numbers: no line more or less. */
+static void page_is_so(void **state)
+{
+	static struct masked page, text;
+	const char *flight = simrun_path("page.flight"), *from, *line = lines;
+	char said[8192], shown[64], *whole = simrun_read("docs/DIAGNOSE.md", NULL), *dumped;
+
+	(void)state;
+	assert_non_null(whole);
+	assert_false(run(flight, -5e-3, said, sizeof(said)));
+	for (int i = 1; *line; i++, line += strcspn(line, "\n") + 1) {
+		snprintf(shown, sizeof(shown), "\n    %d  %.*s\n", i, (int)strcspn(line, "\n"),
+			 line);
+		find(whole, shown);
+	}
+	from = find(whole, "The machine stops and says");
+	mask(from, find(from, "To repeat it"), 4, &page);
+	expect(said, "steps can't be made");
+	mask(strstr(said, "steps can't be made"), said + strlen(said), 0, &text);
+	/* the page's first line, without "!! " */
+	if (strncmp(page.line[0] + 3, text.line[0], strlen(page.line[0] + 3)) != 0)
+		fail_msg("docs/DIAGNOSE.md says '%s', the machine '%s'", page.line[0], text.line[0]);
+	flight_dump_open(&d, flight);
+	d.opt.file = "build/broken.flight"; /* the page's own names and options */
+	d.opt.stepper = 0;
+	d.from_s = d.opt.at_s - 0.025;
+	d.to_s = d.opt.at_s + 0.025;
+	dumped = flight_dump_text(&d, dump_text);
+	from = find(whole, "The file is all that is used");
+	mask(from, find(from, "## Reading other faults"), 4, &page);
+	mask(dumped, dumped + strlen(dumped), 0, &text);
+	for (int i = 0; i < page.lines || i < text.lines; i++) {
+		const char *is = i < text.lines ? text.line[i] : "",
+			   *says = i < page.lines ? page.line[i] : "";
+
+		if (strcmp(is, says) != 0)
+			fail_msg("docs/DIAGNOSE.md says '%s', stepd dump '%s'", says, is);
+	}
+	free(dumped);
+	free(whole);
+	flight_dump_close(&d);
+}
+
 static void segment_moved_unnoticed(void **state)
 {
 	const char *flight = simrun_path("quiet.flight");
@@ -148,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segment_moved_back),
+		cmocka_unit_test(page_is_so),
 		cmocka_unit_test(segment_moved_unnoticed),
 		cmocka_unit_test(nothing_broken),
 	};
