@@ -142,18 +142,18 @@ static enum gcode_result tool(struct gcode *g, const struct gcode_line *l, void 
 
 /* Say it to the rt core: out of band at once, in the middle of what is planned, else in step with the motion. The
  * window first makes sure of the delay it needs; where that has to grow, it does at the end of what is planned. */
-static int send(struct machine *m, const struct gcode *g, size_t motor, uint32_t fields,
-		double half_before_s)
+static int send(struct machine *m, const struct gcode *g, size_t motor, uint32_t fields)
 {
+	double half_s = m->motor[motor].extrude.half_s - 1e-9;
 	struct ctl_rec now = { .kind = CTL_EXTRUDE };
 	struct plan_extrude x;
 	int rc = 0;
 
 	plan_of(m, motor, fields, &x);
 	now.extrude = x;
-	if (g->out_of_band && m->motor[motor].extrude.half_s <= m->status.delay_s + 1e-9)
+	if (g->out_of_band && half_s <= m->delay_s && half_s <= m->status.delay_s)
 		return machine_control(m, &now) ? 0 : -EAGAIN;
-	if (m->half_s > half_before_s)
+	if (half_s > m->delay_s)
 		rc = shapers_send(m);
 	return rc < 0 ? rc : planner_extrude(m->planner, &x);
 }
@@ -163,7 +163,6 @@ static enum gcode_result change_motor(struct machine *m, struct gcode *g, size_t
 				      double smooth_s)
 {
 	struct machine_motor before = m->motor[motor];
-	double half_s = m->half_s;
 	char err[GCODE_ERR_MAX] = "";
 	int rc;
 
@@ -172,7 +171,7 @@ static enum gcode_result change_motor(struct machine *m, struct gcode *g, size_t
 	m->motor[motor].extrude = *to;
 	m->motor[motor].smooth_s = smooth_s;
 	set_param(m, &m->motor[motor].extrude, to->advance_s, smooth_s);
-	rc = send(m, g, motor, fields, half_s);
+	rc = send(m, g, motor, fields);
 	if (rc == 0)
 		return GCODE_OK;
 	m->motor[motor].extrude = before.extrude;

@@ -342,6 +342,8 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		homing_tick(m);
 		gcode_poll(&m->gcode);
 		plan_tick(m, input_waiting);
+		if (machine_idle(m) && !m->status.moving)
+			shapers_rest(m);
 	}
 }
 

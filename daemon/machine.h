@@ -108,11 +108,12 @@ struct machine {
 	size_t outputs;
 	int fan_output;                            /* -1: none */
 	struct machine_shaper shaper[SHAPER_AXES]; /* as last set */
-	double span_s;                             /* of the longest shapers so far */
+	double span_s;                             /* of the longest shapers since all rested */
 	struct manual manual[MACHINE_MANUAL_MAX];
 	size_t manuals;
-	int extruder;  /* whose filament E is; 0 also without any */
-	double half_s; /* half of the longest smooth time so far: the delay is never less */
+	int extruder; /* whose filament E is; 0 also without any */
+	double half_s; /* half of the longest smooth time since all rested: the delay is never less */
+	double delay_s; /* of the whole machine, as it was last said to the rt core */
 	struct machine_input endstop[MACHINE_ENDSTOPS];
 	size_t endstops;
 	size_t trsyncs; /* on each MCU: as many as switches in one approach */

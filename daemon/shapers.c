@@ -49,12 +49,32 @@ static void take_span(struct machine *m)
 int shapers_send(struct machine *m)
 {
 	struct plan_shaper plan;
+	struct shaper_set set;
 	char err[SHAPERS_ERROR_MAX];
+	int rc;
 
 	shapers_plan(m->shaper, &plan, err); /* checked where it came from */
 	plan.delay_s = m->half_s;
 	/* Moves planned before may be too fast near the middle of a bed that turns: let them end first. */
-	return planner_shaper(m->planner, &plan, kinematics_turns(m->mc));
+	rc = planner_shaper(m->planner, &plan, kinematics_turns(m->mc));
+	if (rc == 0 && shaper_set_make(&plan, &set))
+		m->delay_s = set.delay_s;
+	return rc;
+}
+
+void shapers_rest(struct machine *m)
+{
+	double half_s = 0, before_s = m->half_s;
+
+	m->span_s = 0;
+	take_span(m);
+	for (size_t i = 0; i < m->motors; i++)
+		half_s = fmax(half_s, m->motor[i].extrude.half_s);
+	if (half_s >= before_s)
+		return;
+	m->half_s = half_s;
+	if (shapers_send(m) < 0)
+		m->half_s = before_s; /* the next time */
 }
 
 /* The n-th word of SHAPERS_TYPES, or NULL. */

@@ -33,4 +33,8 @@ void shapers_init(struct machine *m);
  * said. Returns 0 or -EAGAIN. */
 int shapers_send(struct machine *m);
 
+/* All motion has been made: from now on the delay is no longer than the smooth times and shapers in use need, and moves
+ * are planned for these shapers alone. */
+void shapers_rest(struct machine *m);
+
 #endif

@@ -239,6 +239,7 @@ static void publish(struct engine *e, int64_t now_ns)
 	st->manual_end_s = engine_manual_end_s(e, 0);
 	st->feed = e->warp.feed;
 	st->hold = hold_state(e);
+	st->moving = e->moving;
 	st->delay_s = shaper_newest(&e->shaper)->delay_s;
 	memcpy(st->position_mm, at.pos_mm, sizeof(st->position_mm));
 	st->speed_mm_s = at.speed_mm_s;

@@ -96,9 +96,9 @@ struct engine_status {
 	double lead_min_s; /* smallest lead of a run over its first step since the start */
 	uint32_t fault;    /* enum engine_fault, latched */
 	uint32_t mcus;
-	double feed;   /* feed rate asked for, 1: as commanded */
-	uint32_t hold; /* enum engine_feed_hold */
-	uint32_t reserved;
+	double feed;     /* feed rate asked for, 1: as commanded */
+	uint32_t hold;   /* enum engine_feed_hold */
+	uint32_t moving; /* 1: motion, or a change of shapers, has not been made to its end */
 	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
 	 * MCU's own counter, in motion up to a horizon ahead of it. Below it the joint's position
 	 * that this makes, in steps, with the axes as they are named at the end of the queue. */

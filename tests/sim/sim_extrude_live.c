@@ -6,7 +6,8 @@
  * stand. One out of band changes what it says and nothing else, and what the file says later still holds.
  * Random prints of long and short moves with such commands every few ms at any instant, two extruders
  * and a stepper that goes from one to the other and back, with and without input shapers, held and resumed: no violation, no step
- * farther than 12.5 us from its exact time, positions exact. A wider window than ever waits for the machine's delay.
+ * farther than 12.5 us from its exact time, positions exact. A wider window than the machine's delay waits for that,
+ * which is shorter again once the machine rests.
  * What is said between a homing trigger and the next motion is kept.
  * How: the whole machine in virtual time, tests/simlib/scene.h; step times from the simulated firmware.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_extrude_live; the seed is printed.
@@ -329,13 +330,64 @@ static void test_homing(void **state)
 	scene_close(s);
 }
 
+static void assert_delay(const struct scene *s, double delay_s)
+{
+	double is_s = shaper_newest(&s->b.m->engine->shaper)->delay_s;
+
+	if (fabs(is_s - delay_s) > 1e-9)
+		fail_msg("the delay is %.6f s, expected %.6f s", is_s, delay_s);
+}
+
+/* The delay grows for a wide window, stays while there is motion, and is shorter again once all has been made; what is
+ * wide again then, out of band too, has the delay it needs first. */
+static void test_delay(void **state)
+{
+	static const char *const kinematics[] = { "corexy", "delta", "polar" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinematics) / sizeof(*kinematics); i++) {
+		struct scene *s = open_machine(kinematics[i], NULL);
+
+		assert_true(scene_run(s, "M83\nG1 X45 Y10 Z8 F6000\nM400\n"));
+		assert_delay(s, 0.02); /* extruder1's */
+		assert_true(scene_run(s, "SET_PRESSURE_ADVANCE EXTRUDER=extruder ADVANCE=0.05 "
+					 "SMOOTH_TIME=0.18\nG1 X60 Y30 E1\n"));
+		assert_delay(s, 0.09);
+		batch_lines(&s->b, "SET_PRESSURE_ADVANCE EXTRUDER=extruder SMOOTH_TIME=0.02\n"
+				   "G1 X40 Y60 E2\nG1 X20 Y70 E1\n");
+		scene_pass(s, 0.3);
+		assert_delay(s, 0.09);
+		assert_true(batch_settle(&s->b));
+		scene_pass(s, 3);
+		assert_delay(s, 0.02);
+		out_of_band(s, "SET_PRESSURE_ADVANCE EXTRUDER=extruder SMOOTH_TIME=0.1");
+		batch_lines(&s->b, "G1 X45 Y10 E2\nG1 X60 Y30 F1200 E1\n");
+		scene_pass(s, 0.6);
+		assert_delay(s, 0.05);
+		out_of_band(s, "SET_PRESSURE_ADVANCE EXTRUDER=extruder SMOOTH_TIME=0.04");
+		out_of_band(s, "SET_PRESSURE_ADVANCE EXTRUDER=extruder SMOOTH_TIME=0.08");
+		/* shapers have a delay of their own */
+		assert_true(scene_run(s, "SET_INPUT_SHAPER SHAPER_TYPE=3hump_ei SHAPER_FREQ_X=30 "
+					 "SHAPER_FREQ_Y=40\nG1 X40 Y60 E2\nG1 X20 Y70 E1\n"));
+		scene_pass(s, 3);
+		assert_true(s->b.m->span_s > 0.06 && s->b.m->delay_s >= 0.04 - 1e-9);
+		assert_true(scene_run(s, "SET_INPUT_SHAPER SHAPER_TYPE=zv\nG1 X40 Y60 E2\n"));
+		scene_pass(s, 3);
+		assert_true(s->b.m->span_s < 0.04);
+		assert_delay(s, 0.04);
+		assert_true(scene_run(s, "G1 X45 Y10 E2 F6000\nG1 X60 Y30 E1\n"));
+		assert_int_equal(s->errors, 0);
+		assert_true(scene_exact(s));
+		scene_close(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_latency),
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_homing),
+		cmocka_unit_test(test_latency), cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_random),  cmocka_unit_test(test_homing),
+		cmocka_unit_test(test_delay),
 	};
 	int failed;
 
