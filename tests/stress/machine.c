@@ -182,17 +182,16 @@ static bool run_nasty(unsigned long seed)
 struct kind {
 	const char *name; /* etc/sim-NAME.cfg */
 	double middle_mm, least_mm, far_mm;
-	bool sums; /* of axes: may be shaped */
 };
 
 static const struct kind kinds[] = {
-	{ "cartesian", 150, 0, 140, true },     { "corexy", 150, 0, 140, true },
-	{ "corexz", 150, 0, 140, true },        { "hybrid_corexy", 150, 0, 140, true },
-	{ "hybrid_corexz", 150, 0, 140, true }, { "generic_cartesian", 135, 0, 125, true },
-	{ "dual_carriage", 135, 0, 125, true }, { "none", 0, 0, 100, true },
-	{ "delta", 0, 0, 100, false },          { "deltesian", 0, 0, 100, false },
-	{ "polar", 0, 0.5, 100, false },        { "rotary_delta", 0, 0, 100, false },
-	{ "winch", 0, 0, 200, false },
+	{ "cartesian", 150, 0, 140 },     { "corexy", 150, 0, 140 },
+	{ "corexz", 150, 0, 140 },        { "hybrid_corexy", 150, 0, 140 },
+	{ "hybrid_corexz", 150, 0, 140 }, { "generic_cartesian", 135, 0, 125 },
+	{ "dual_carriage", 135, 0, 125 }, { "none", 0, 0, 100 },
+	{ "delta", 0, 0, 100 },           { "deltesian", 0, 0, 100 },
+	{ "polar", 0, 0.5, 100 },         { "rotary_delta", 0, 0, 100 },
+	{ "winch", 0, 0, 200 },
 };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
@@ -217,12 +216,12 @@ static const char *machine_write(const char *kind)
 	return path;
 }
 
-static void write_change(FILE *f, uint64_t *rng, bool sums)
+static void write_change(FILE *f, uint64_t *rng)
 {
 	static const char *const names[] = { "extruder", "extruder1", "belt", "" };
 	static const char *const shapers[] = { "zv", "mzv", "zvd", "ei", "2hump_ei", "3hump_ei" };
 
-	switch (ref_random(rng) % (sums ? 6 : 5)) {
+	switch (ref_random(rng) % 6) {
 	case 0:
 		fprintf(f, "SET_PRESSURE_ADVANCE EXTRUDER=%s ADVANCE=%.3f\n",
 			names[ref_random(rng) % 3], ref_uniform(rng, 0.0, 0.08));
@@ -275,7 +274,7 @@ static bool run_changes(const struct kind *k, unsigned long seed)
 		size_t len = strcspn(p, "\n");
 
 		if (ref_random(&rng) % CHANGE_EVERY == 0)
-			write_change(f, &rng, k->sums);
+			write_change(f, &rng);
 		fprintf(f, "%.*s\n", (int)len, p);
 		p += len + (p[len] == '\n');
 	}
