@@ -22,6 +22,23 @@ static void put_stepper(const struct machine_stepper *s, const double weight[KIN
 	       s->dir_pin.invert, s->step_pin.invert);
 }
 
+static void put_probe(const struct machine_config *mc)
+{
+	const struct machine_sim_bed *bed = &mc->sim_bed;
+	const struct machine_probe *p = &mc->probe;
+
+	printf("bed height=%.17g slope_x=%.17g slope_y=%.17g\n", bed->height_mm, bed->slope_x,
+	       bed->slope_y);
+	if (p->kind == MACHINE_PROBE_NONE || p->pin.mcu < 0)
+		return;
+	printf("probe pin=%s mcu=%d x=%.17g y=%.17g z=%.17g hysteresis=%.17g noise=%.17g invert=%d",
+	       p->pin.name, p->pin.mcu, p->offset_mm[0], p->offset_mm[1], p->offset_mm[2],
+	       bed->probe_hysteresis_mm, bed->probe_noise_mm, p->pin.invert);
+	if (p->kind == MACHINE_PROBE_BLTOUCH)
+		printf(" control=%s control_mcu=%d", p->control_pin.name, p->control_pin.mcu);
+	printf("\n");
+}
+
 static void put_model(const struct machine_config *mc)
 {
 	static const double extruder[KINEMATICS_MODEL_AXES] = { [AXIS_E] = 1 };
@@ -40,6 +57,7 @@ static void put_model(const struct machine_config *mc)
 		       axis_letter[model.endstop[i].axis], model.endstop[i].pin->name,
 		       model.endstop[i].trigger_mm, model.endstop[i].pin->mcu,
 		       model.endstop[i].at_max, model.endstop[i].pin->invert);
+	put_probe(mc);
 	for (size_t i = 0; i < mc->manual_count; i++) {
 		double weight[KINEMATICS_MODEL_AXES] = { 0 };
 

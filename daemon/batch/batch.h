@@ -18,6 +18,7 @@
 #include "daemon/checker/path_recon.h"
 #include "daemon/config/machine_config.h"
 #include "daemon/flight_file.h"
+#include "daemon/kinematics/kinematics.h"
 #include "daemon/machine.h"
 #include "daemon/overrides.h"
 #include "daemon/vwire.h"
@@ -70,6 +71,7 @@ struct batch {
 	struct machine *m;
 	struct gcode_numbering numbering;
 	struct printer printer;
+	struct kinematics_model model; /* of it */
 	struct batch_mcu mcu[ENGINE_MCUS];
 	struct batch_stamp stamp[MACHINE_ENDSTOPS];
 	int stamps;
@@ -120,6 +122,9 @@ void batch_turn(struct batch *b, bool input_waiting);
 /* batch_world.c: the machine around the engine. */
 bool batch_world_start(struct batch *b);
 void batch_world_stop(struct batch *b);
+/* batch_bed.c: bed and probe of the printer, once its motors and endstops are there; pin_of: number of a pin of
+ * the simulated MCU, or below 0 with the reason in b->error. */
+bool batch_bed_start(struct batch *b, int (*pin_of)(struct batch *b, const struct pin *pin));
 /* Let virtual time pass until until_ns, or until bytes have reached the host, which takes them. */
 void batch_world_run(struct batch *b, int64_t until_ns);
 /* Hand the wires what the engine has to send. */

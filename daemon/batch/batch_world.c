@@ -154,17 +154,17 @@ static bool build_printer(struct batch *b)
 {
 	struct machine *m = b->m;
 	double manual[ENGINE_STEPPERS][KINEMATICS_MODEL_AXES] = { { 0 } };
-	struct kinematics_model model;
-	_Static_assert(sizeof(model.start_mm) == sizeof(b->printer.start_mm), "the same axes");
+	struct kinematics_model *model = &b->model;
+	_Static_assert(sizeof(model->start_mm) == sizeof(b->printer.start_mm), "the same axes");
 
-	kinematics_model(b->mc, &model);
+	kinematics_model(b->mc, model);
 	printer_init(&b->printer, PRINTER_CARTESIAN, b->opt.seed);
-	memcpy(b->printer.start_mm, model.start_mm, sizeof(b->printer.start_mm));
+	memcpy(b->printer.start_mm, model->start_mm, sizeof(b->printer.start_mm));
 	for (size_t i = 0; i < m->manuals; i++)
-		manual[m->manual[i].motor][model.manual_axis[i]] = 1;
+		manual[m->manual[i].motor][model->manual_axis[i]] = 1;
 	for (size_t i = 0; i < m->motors; i++)
 		if (!add_motor(b, &m->motor[i],
-			       i < b->mc->stepper_count ? model.weight[i]
+			       i < b->mc->stepper_count ? model->weight[i]
 			       : m->motor[i].manual     ? manual[i]
 							: NULL)) {
 			if (!b->error[0])
@@ -173,8 +173,8 @@ static bool build_printer(struct batch *b)
 					 m->motor[i].cfg->name);
 			return false;
 		}
-	for (size_t i = 0; i < model.endstops; i++)
-		if (!add_endstop(b, &model.endstop[i])) {
+	for (size_t i = 0; i < model->endstops; i++)
+		if (!add_endstop(b, &model->endstop[i])) {
 			if (!b->error[0])
 				snprintf(b->error, sizeof(b->error),
 					 "endstop %zu cannot be connected", i);
@@ -184,7 +184,12 @@ static bool build_printer(struct batch *b)
 		if (pin_of(b, m->output[i].pin) < 0)
 			return false;
 	stamps_start(b);
-	return true;
+	if (batch_bed_start(b, pin_of))
+		return true;
+	if (!b->error[0])
+		snprintf(b->error, sizeof(b->error),
+			 "[%s] cannot be connected to the simulated printer", b->mc->probe.section);
+	return false;
 }
 
 /* ---- start and stop ---- */

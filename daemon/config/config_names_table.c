@@ -64,7 +64,9 @@ const struct config_kind config_kinds[] = {
 		   "rt_priority rt_cpu unknown_option startup_gcode require_homing "
 		   "flight_file flight_mib flight_keep " },
 	{ "host?", "max_step_rate late_max_ms cpu " },
-	{ "stepd_sim?", "clock_hz clock_ppm move_count extensions seed " },
+	{ "stepd_sim?", "clock_hz clock_ppm move_count extensions seed bed_height bed_slope_x "
+			"bed_slope_y bed_shape probe_noise probe_hysteresis endstop_noise "
+			"endstop_hysteresis " },
 
 	/* the machine and its motors */
 	{ "printer", "kinematics max_velocity max_accel max_z_velocity max_z_accel "

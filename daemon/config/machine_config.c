@@ -326,6 +326,7 @@ static void load_sections(struct machine_load *l)
 	shapers_load(l);
 	fan_load(l);
 	gcode_load(l);
+	probes_load(l);
 	mesh_load(l);
 	pins_claim_unused(l);
 	note_unused(l);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "daemon/config/machine_probe.h"
 #include "daemon/gcode/bedmesh.h"
 #include "daemon/gcode/skew.h"
 #include "daemon/pins.h"
@@ -84,6 +85,7 @@ struct machine_stepper {
 /* A switch, and the motors that stop with it. */
 struct machine_endstop {
 	struct pin pin;
+	bool probe;        /* it is the probe's: probe:z_virtual_endstop */
 	uint32_t steppers; /* mask of indices in machine_config.steppers[]; with the rail's first
 			    * switch also all other motors that turn */
 };
@@ -247,6 +249,9 @@ struct machine_config {
 
 	struct machine_shaper shaper[SHAPER_AXES];
 	struct machine_fan fan;
+	struct machine_probe probe;
+	struct machine_safe_z safe_z;
+	struct machine_sim_bed sim_bed;
 	struct machine_gcode gcode;
 	struct machine_stepd stepd;
 

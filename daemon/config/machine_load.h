@@ -75,6 +75,15 @@ void value_error(struct machine_load *l, const struct config_section *section, c
 /* A number without anything else around. Returns false if text is none or not finite. */
 bool number_parse(const char *text, double *out);
 
+/* Exactly count numbers with commas between, none beyond most either way. False if not: out may have changed. */
+bool numbers_parse(const char *text, size_t count, double most, double *out);
+/* The same of an option; false and, but if it merely isn't there nor required, an error. */
+bool numbers_load(struct machine_load *l, struct config_section *s, const char *option,
+		  bool required, size_t count, double most, double *out);
+
+/* machine_probe.c: [probe], [bltouch], [safe_z_home]. After the kinematics. */
+void probes_load(struct machine_load *l);
+
 /* machine_pins.c */
 
 /* Read [board_pins] and [duplicate_pin_override]. After the MCUs are known. */

@@ -276,7 +276,8 @@ bool rail_endstop(struct machine_load *l, const struct config_section *s, struct
 			      MACHINE_ENDSTOP_MAX);
 		return false;
 	}
-	a->endstop[a->endstop_count++] = (struct machine_endstop){ *pin, steppers };
+	a->endstop[a->endstop_count++] = (struct machine_endstop){ .pin = *pin,
+								   .steppers = steppers };
 	return true;
 }
 

@@ -81,6 +81,30 @@ static void sim_seed(struct machine_load *l, struct config_section *s)
 		value_error(l, s, "seed", "expected a whole number of at least 0");
 }
 
+static void sim_bed_load(struct machine_load *l, struct config_section *s)
+{
+	static const struct field fields[] = {
+		{ "bed_height", FIELD_DOUBLE, 0, AT(machine_sim_bed, height_mm), .lo = -100,
+		  .hi = 100, .unit = "mm" },
+		{ "bed_slope_x", FIELD_DOUBLE, 0, AT(machine_sim_bed, slope_x), .lo = -0.1,
+		  .hi = 0.1 },
+		{ "bed_slope_y", FIELD_DOUBLE, 0, AT(machine_sim_bed, slope_y), .lo = -0.1,
+		  .hi = 0.1 },
+		{ "bed_shape", FIELD_DOUBLE, 0, AT(machine_sim_bed, shape_mm), .hi = 10,
+		  .unit = "mm" },
+		{ "probe_noise", FIELD_DOUBLE, 0, AT(machine_sim_bed, probe_noise_mm), .hi = 10,
+		  .unit = "mm" },
+		{ "probe_hysteresis", FIELD_DOUBLE, 0, AT(machine_sim_bed, probe_hysteresis_mm),
+		  .hi = 10, .unit = "mm" },
+		{ "endstop_noise", FIELD_DOUBLE, 0, AT(machine_sim_bed, endstop_noise_mm), .hi = 10,
+		  .unit = "mm" },
+		{ "endstop_hysteresis", FIELD_DOUBLE, 0, AT(machine_sim_bed, endstop_hysteresis_mm),
+		  .hi = 10, .unit = "mm" },
+	};
+
+	fields_load(l, s, fields, sizeof(fields) / sizeof(*fields), &l->mc->sim_bed);
+}
+
 static void sim_load(struct machine_load *l)
 {
 	struct machine_mcu common = { .sim_clock_hz = 50e6,
@@ -91,6 +115,7 @@ static void sim_load(struct machine_load *l)
 
 	sim_load_section(l, s, &common);
 	sim_seed(l, s);
+	sim_bed_load(l, s);
 	for (size_t i = 0; i < l->mc->mcu_count; i++) {
 		struct machine_mcu *mcu = &l->mc->mcu[i];
 

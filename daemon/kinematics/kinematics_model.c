@@ -146,7 +146,8 @@ static void place_endstops(struct builder *b)
 				b->model->start_mm[own] = b->model->start_mm[axis] +
 							  ASKEW_MM * (double)k;
 			}
-			if (e->pin.mcu < 0 || b->model->endstops == KINEMATICS_MODEL_ENDSTOPS)
+			if (e->pin.mcu < 0 || e->probe ||
+			    b->model->endstops == KINEMATICS_MODEL_ENDSTOPS)
 				continue;
 			*to = (struct kinematics_model_endstop){ &e->pin, own < 0 ? axis : own,
 								 trigger_of(mc, r),

@@ -158,6 +158,44 @@ static void test_endstops_on_the_other_mcu(void **state)
 		home_and_move(kinematics[k], o, "G28");
 }
 
+/* Switches that close and open where they like, within bounds: the axis is off by no more. */
+static void test_noisy_switches(void **state)
+{
+	static const char *const one[] = { NO_START, "stepd_sim.endstop_noise=0.04",
+					   "stepd_sim.endstop_hysteresis=0.3", NULL };
+	static const char *const two[] = { NO_START,
+					   SECOND,
+					   "stepd_sim.endstop_noise=0.04",
+					   "stepd_sim.endstop_hysteresis=0.3",
+					   "stepper_y.step_pin=second:PB0",
+					   "stepper_y.dir_pin=second:PB1",
+					   "stepper_y.enable_pin=!second:PB2",
+					   "stepper_x.endstop_pin=second:PA3",
+					   NULL };
+	double off_most = 0;
+
+	(void)state;
+	for (size_t k = 0; k < 2 * KINEMATICS; k++) {
+		struct scene *s = scene_open(kinematics[k / 2], k & 1 ? two : one);
+
+		assert_non_null(s);
+		for (int round = 0; round < 4; round++) {
+			assert_true(scene_run(s, "G28\n" MOVES));
+			assert_int_equal(s->errors, 0);
+			for (int axis = 0; axis < MACHINE_AXES; axis++) {
+				double off =
+					fabs(scene_truth_mm(s, axis) - scene_believed_mm(s, axis));
+
+				assert_true(off <= 0.04 + 2 * 0.0125);
+				off_most = fmax(off, off_most);
+			}
+		}
+		assert_true(scene_exact(s));
+		scene_close(s);
+	}
+	assert_true(off_most > 0.02);
+}
+
 /* On CoreXY each of X and Y turns motors on both. */
 static void test_motors_on_both_mcus(void **state)
 {
@@ -285,8 +323,11 @@ static void test_never_triggers_on_two_mcus(void **state)
 
 static void test_no_endstop(void **state)
 {
-	static const char *const o[] = { "stepd.unknown_option=warn", NULL };
-	struct scene *s = scene_open("tests/data/ender-like.cfg", o);
+	/* A kind of probe that is not there yet. */
+	static const char *const o[] = { NO_START, "stepper_z.endstop_pin=probe:z_virtual_endstop",
+					 "smart_effector.pin=PE3", "smart_effector.z_offset=1",
+					 NULL };
+	struct scene *s = scene_open(kinematics[0], o);
 
 	(void)state;
 	assert_non_null(s);
@@ -363,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_one_approach_only),
 		cmocka_unit_test(test_128_microsteps),
 		cmocka_unit_test(test_endstops_on_the_other_mcu),
+		cmocka_unit_test(test_noisy_switches),
 		cmocka_unit_test(test_motors_on_both_mcus),
 		cmocka_unit_test(test_pressed_at_the_start),
 		cmocka_unit_test(test_never_triggers),

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* roles[][]: what is connected in the upper byte, its index in the lower. */
-enum { ROLE_NONE, ROLE_STEP, ROLE_DIR, ROLE_ENDSTOP, ROLE_SENSOR };
+enum { ROLE_NONE, ROLE_STEP, ROLE_DIR, ROLE_ENDSTOP, ROLE_SENSOR, ROLE_PROBE, ROLE_CONTROL };
 
 static inline uint16_t role(unsigned int kind, unsigned int index)
 {
@@ -179,18 +179,44 @@ int printer_set_sensor(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t val
 	return printer_add_sensor(p, &s) < 0 ? -EINVAL : 0;
 }
 
+int printer_add_probe(struct printer *p, const struct printer_probe *pr)
+{
+	if (pr->mcu >= PRINTER_MCUS_MAX || pr->control_mcu >= PRINTER_MCUS_MAX ||
+	    !(pr->hysteresis_mm >= 0) || !(pr->noise_mm >= 0))
+		return -EINVAL;
+	if (p->roles[pr->mcu][pr->pin] || (pr->servo && p->roles[pr->control_mcu][pr->control_pin]))
+		return -EBUSY;
+	p->probe = *pr;
+	p->probe.present = true;
+	p->roles[pr->mcu][pr->pin] = role(ROLE_PROBE, 0);
+	if (pr->servo)
+		p->roles[pr->control_mcu][pr->control_pin] = role(ROLE_CONTROL, 0);
+	return 0;
+}
+
+/* xorshift64*: any fixed generator will do. */
+static uint32_t random32(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return (uint32_t)((*state * UINT64_C(0x2545f4914f6cdd1d)) >> 32);
+}
+
 /* Bring a switch up to date with its axis. */
-static void update_endstop(const struct printer *p, struct printer_endstop *e)
+static void update_endstop(struct printer *p, struct printer_endstop *e)
 {
 	/* how far beyond the trigger the axis is */
-	double in_mm = printer_axis_mm(p, e->axis) - e->trigger_mm;
+	double in_mm = printer_axis_mm(p, e->axis) - e->trigger_mm - e->off_mm;
 
 	if (!e->at_max)
 		in_mm = -in_mm;
-	if (in_mm >= 0)
+	if (in_mm >= 0) {
 		e->pressed = true;
-	else if (in_mm < -e->hysteresis_mm)
+	} else if (in_mm < -e->hysteresis_mm && e->pressed) {
 		e->pressed = false;
+		e->off_mm = e->noise_mm * printer_noise(p);
+	}
 }
 
 /* A switch with hysteresis remembers, so that it must follow each step. */
@@ -213,6 +239,8 @@ void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level)
 		s->dir_level = level;
 		return;
 	}
+	if (r >> 8 == ROLE_CONTROL)
+		printer_probe_control(p, level);
 	if (r >> 8 != ROLE_STEP)
 		return;
 	s->step_level = level;
@@ -229,6 +257,8 @@ int printer_read(struct printer *p, uint8_t mcu, uint8_t pin)
 	uint16_t r = p->roles[mcu][pin];
 	struct printer_endstop *e;
 
+	if (r >> 8 == ROLE_PROBE)
+		return printer_probe_read(p);
 	if (r >> 8 != ROLE_ENDSTOP)
 		return -1;
 	e = &p->endstops[r & 0xff];
@@ -236,13 +266,9 @@ int printer_read(struct printer *p, uint8_t mcu, uint8_t pin)
 	return e->pressed != e->invert;
 }
 
-/* xorshift64*: any fixed generator will do. */
-static uint32_t random32(uint64_t *state)
+double printer_noise(struct printer *p)
 {
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return (uint32_t)((*state * UINT64_C(0x2545f4914f6cdd1d)) >> 32);
+	return random32(&p->rng) / 2147483648.0 - 1;
 }
 
 uint16_t printer_adc(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t adc_max)

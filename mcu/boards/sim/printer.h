@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "printer_bed.h"
+
 enum {
 	PRINTER_MCUS_MAX = 8,
 	PRINTER_STEPPERS_MAX = 16,
@@ -55,8 +57,10 @@ struct printer_endstop {
 	double hysteresis_mm; /* releases this far before trigger_mm, >= 0 */
 	bool at_max;          /* pressed above trigger_mm instead of below */
 	bool invert;          /* reads 0 while pressed */
+	double noise_mm;      /* each approach triggers up to so much too early or late */
 	/* state */
 	bool pressed;
+	double off_mm; /* of this approach */
 };
 
 /* An ADC input with a fixed reading and noise of +-noise (uniform, seeded). */
@@ -79,6 +83,12 @@ struct printer {
 	double inverse[PRINTER_AXES][PRINTER_STEPPERS_MAX];
 	uint16_t roles[PRINTER_MCUS_MAX][PRINTER_PINS]; /* what a pin does; see printer.c */
 	bool watched;                                   /* there is an endstop with hysteresis */
+	struct printer_bed bed;
+	struct printer_probe probe;
+	/* Where the nozzle is with the axes there; NULL: X, Y and Z are axes. ctx: the hook's own. */
+	void (*nozzle)(void *ctx, const double axis_mm[PRINTER_AXES], double xyz_mm[3]);
+	void *nozzle_ctx;
+	double now_s; /* of the MCU whose pin is being read or written */
 };
 
 /* Start an empty printer. seed: of the sensors' noise. */
@@ -96,7 +106,10 @@ int printer_add_sensor(struct printer *p, const struct printer_sensor *s);
 /* Change the reading of the sensor on a pin; adds the sensor if there is none. Returns 0, -ENOSPC or -EINVAL. */
 int printer_set_sensor(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t value, uint16_t noise);
 
-/* A pin of an MCU changed its level. Cost: a few ns. */
+/* Uniform in -1 .. 1, from the printer's seed. */
+double printer_noise(struct printer *p);
+
+/* A pin of an MCU changed its level. Cost: a few ns. Whoever has a probe there sets now_s first. */
 void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level);
 
 /* The level an input pin has now: 0 or 1 of an endstop, -1 if nothing drives it. */

@@ -40,12 +40,12 @@ static int __attribute__((format(printf, 2, 3))) complain(struct file *f, const 
 /* Everything that any kind of part has. */
 struct part {
 	char name[PRINTER_NAME_MAX];
-	const char *pin, *step, *dir;
+	const char *pin, *step, *dir, *control;
 	int axis;                     /* -1: not given */
 	double of_axis[PRINTER_AXES]; /* start position; weight of a stepper */
 	bool weighted;
 	double mcu, steps_per_mm, trigger, hysteresis, at_max, invert, invert_dir, invert_step;
-	double both_edges, value, noise;
+	double both_edges, value, noise, height, slope_x, slope_y, control_mcu;
 };
 
 static const char axis_letters[] = "xyzeuvwabcdf";
@@ -87,6 +87,10 @@ static int set_value(struct file *f, struct part *part, const char *key, const c
 		{ "both_edges", &part->both_edges, 1 },
 		{ "value", &part->value, 65535 },
 		{ "noise", &part->noise, 65535 },
+		{ "height", &part->height, 1e3 },
+		{ "slope_x", &part->slope_x, 1 },
+		{ "slope_y", &part->slope_y, 1 },
+		{ "control_mcu", &part->control_mcu, PRINTER_MCUS_MAX - 1 },
 	};
 
 	if (!strcmp(key, "name"))
@@ -94,6 +98,10 @@ static int set_value(struct file *f, struct part *part, const char *key, const c
 	if (!strcmp(key, "axis")) {
 		part->axis = axis_of(text);
 		return part->axis < 0 ? complain(f, "axis=%s: expected x, y, z or e", text) : 0;
+	}
+	if (!strcmp(key, "control")) {
+		part->control = text;
+		return 0;
 	}
 	if (!strcmp(key, "pin") || !strcmp(key, "step") || !strcmp(key, "dir")) {
 		*(key[0] == 'p' ? &part->pin : key[0] == 's' ? &part->step : &part->dir) = text;
@@ -193,6 +201,7 @@ static int add_endstop(struct file *f, const struct part *part)
 		.axis = (enum printer_axis)part->axis,
 		.trigger_mm = part->trigger,
 		.hysteresis_mm = part->hysteresis,
+		.noise_mm = part->noise,
 		.at_max = part->at_max != 0,
 		.invert = part->invert != 0,
 	};
@@ -205,6 +214,33 @@ static int add_endstop(struct file *f, const struct part *part)
 	memcpy(e.name, part->name, sizeof(e.name));
 	e.pin = (uint8_t)pin;
 	return add_result(f, printer_add_endstop(f->printer, &e));
+}
+
+static int add_probe(struct file *f, const struct part *part)
+{
+	struct printer_probe pr = {
+		.mcu = (uint8_t)part->mcu,
+		.control_mcu = (uint8_t)part->control_mcu,
+		.x_mm = part->of_axis[PRINTER_X],
+		.y_mm = part->of_axis[PRINTER_Y],
+		.z_mm = part->of_axis[PRINTER_Z],
+		.hysteresis_mm = part->hysteresis,
+		.noise_mm = part->noise,
+		.invert = part->invert != 0,
+		.servo = part->control != NULL,
+	};
+	struct part control = { .mcu = part->control_mcu };
+	int pin = pin_of(f, part, "pin", part->pin), servo = 0;
+
+	if (pr.servo && (part->control_mcu < 0 || is_absent(f, &control)))
+		return complain(f, "control_mcu=%g: there is none", part->control_mcu);
+	if (pr.servo)
+		servo = pin_of(f, &control, "control", part->control);
+	if (pin < 0 || servo < 0)
+		return -EINVAL;
+	pr.pin = (uint8_t)pin;
+	pr.control_pin = (uint8_t)servo;
+	return add_result(f, printer_add_probe(f->printer, &pr));
 }
 
 static int add_sensor(struct file *f, const struct part *part)
@@ -245,13 +281,24 @@ static int read_line(struct file *f, char *line)
 		memcpy(f->printer->start_mm, part.of_axis, sizeof(part.of_axis));
 		return 0;
 	}
-	if (strcmp(kind, "stepper") && strcmp(kind, "endstop") && strcmp(kind, "sensor"))
-		return complain(f, "\"%s\": expected kinematics, start, stepper, endstop or sensor",
+	if (!strcmp(kind, "bed")) {
+		f->printer->bed.height_mm = part.height;
+		f->printer->bed.slope_x = part.slope_x;
+		f->printer->bed.slope_y = part.slope_y;
+		return 0;
+	}
+	if (strcmp(kind, "stepper") && strcmp(kind, "endstop") && strcmp(kind, "sensor") &&
+	    strcmp(kind, "probe"))
+		return complain(f,
+				"\"%s\": expected kinematics, start, bed, stepper, endstop, probe or "
+				"sensor",
 				kind);
 	if (is_absent(f, &part))
 		return 0;
 	if (kind[0] == 'e')
 		return add_endstop(f, &part);
+	if (kind[0] == 'p')
+		return add_probe(f, &part);
 	return kind[1] == 't' ? add_stepper(f, &part) : add_sensor(f, &part);
 }
 

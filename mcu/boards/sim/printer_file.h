@@ -6,7 +6,10 @@
  *   start x=0 y=0 z=0 e=0                     physical position at the start, mm
  *   (further axes are u v w a b c d f; a stepper that several axes move has x=1 y=-1 … for axis=)
  *   stepper axis=x step=PA0 dir=PA1 steps_per_mm=80 [name= mcu=0 invert_dir=0 invert_step=0 both_edges=0]
- *   endstop axis=x pin=PA3 trigger=0 [name= mcu=0 at_max=0 hysteresis=0 invert=0]
+ *   endstop axis=x pin=PA3 trigger=0 [name= mcu=0 at_max=0 hysteresis=0 noise=0 invert=0]
+ *   bed [height=0 slope_x=0 slope_y=0]        mm, mm per mm
+ *   probe pin=PA5 z=1.5 [x=0 y=0 mcu=0 hysteresis=0 noise=0 invert=0]   from the nozzle; see printer_bed.h
+ *         [control=PA6 control_mcu=0]         and it is a BLTouch
  *   sensor pin=PA4 value=2000 [mcu=0 noise=0]
  * Pin names go through sim_pins_add(), so the sims must not be started yet.
  * Threads: any, before the sims run.

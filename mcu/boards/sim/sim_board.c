@@ -11,6 +11,11 @@ static inline struct sim *sim_of(struct board *b)
 	return (struct sim *)b;
 }
 
+static inline double sim_now_s(const struct sim *s)
+{
+	return (double)sim_event_clock(s) / s->cfg.freq_hz;
+}
+
 uint32_t board_clock(struct board *b)
 {
 	return sim_of(b)->mcu.sched.clock;
@@ -43,6 +48,8 @@ inline void sim_drive(struct sim *s, uint16_t pin, bool level)
 	if (s->levels[pin] == level)
 		return;
 	s->levels[pin] = level;
+	if (s->printer && s->printer->probe.servo)
+		s->printer->now_s = sim_now_s(s);
 	if (s->printer)
 		printer_edge(s->printer, s->mcu_index, (uint8_t)pin, level);
 	if (s->hooks.edge)
@@ -92,6 +99,8 @@ bool board_gpio_read(struct board *b, uint16_t pin)
 		return s->levels[pin];
 	if (s->hooks.read)
 		return s->hooks.read(s->hooks.ctx, pin, sim_event_clock(s));
+	if (s->printer)
+		s->printer->now_s = sim_now_s(s);
 	level = s->printer ? printer_read(s->printer, s->mcu_index, (uint8_t)pin) : -1;
 	return level < 0 ? s->pins[pin].pulled_up : level;
 }

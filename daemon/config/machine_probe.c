@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine_probe.c - [probe], [bltouch] and [safe_z_home]: see machine_load.h. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config/config_util.h"
+#include "daemon/config/machine_load.h"
+
+#define AT(type, member) offsetof(struct type, member)
+#define COUNT(fields) (sizeof(fields) / sizeof(*(fields)))
+
+static const double RANGE_MM = 10000, SPEED_MM_S = 10000;
+
+static void samples_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
+{
+	const struct field fields[] = {
+		{ "x_offset", FIELD_DOUBLE, 0, AT(machine_probe, offset_mm[0]), .lo = -RANGE_MM,
+		  .hi = RANGE_MM, .unit = "mm" },
+		{ "y_offset", FIELD_DOUBLE, 0, AT(machine_probe, offset_mm[1]), .lo = -RANGE_MM,
+		  .hi = RANGE_MM, .unit = "mm" },
+		{ "z_offset", FIELD_DOUBLE, FIELD_REQUIRED, AT(machine_probe, offset_mm[2]),
+		  .lo = -RANGE_MM, .hi = RANGE_MM, .unit = "mm" },
+		{ "speed", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_probe, speed_mm_s),
+		  .hi = SPEED_MM_S, .fallback = 5, .unit = "mm/s" },
+		{ "lift_speed", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_probe, lift_speed_mm_s),
+		  .hi = SPEED_MM_S, .fallback = NAN, .unit = "mm/s" },
+		{ "samples", FIELD_INT, 0, AT(machine_probe, samples), .lo = 1,
+		  .hi = MACHINE_SAMPLES_MAX, .fallback = 1 },
+		{ "sample_retract_dist", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_probe, retract_mm),
+		  .hi = RANGE_MM, .fallback = 2, .unit = "mm" },
+		{ "samples_result", FIELD_CHOICE, 0, AT(machine_probe, result),
+		  .choices = "average median" },
+		{ "samples_tolerance", FIELD_DOUBLE, 0, AT(machine_probe, tolerance_mm),
+		  .hi = RANGE_MM, .fallback = 0.1, .unit = "mm" },
+		{ "samples_tolerance_retries", FIELD_INT, 0, AT(machine_probe, retries),
+		  .hi = 1000 },
+	};
+
+	fields_load(l, s, fields, COUNT(fields), p);
+	if (isnan(p->lift_speed_mm_s))
+		p->lift_speed_mm_s = p->speed_mm_s;
+}
+
+static void switch_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
+{
+	static const struct field fields[] = {
+		{ "pin", FIELD_PIN, FIELD_REQUIRED, AT(machine_probe, pin),
+		  .lo = PIN_ALLOW_INVERT | PIN_ALLOW_PULL, .hi = PIN_SHARED_ENDSTOP },
+	};
+
+	p->kind = MACHINE_PROBE_SWITCH;
+	p->section = "probe";
+	fields_load(l, s, fields, COUNT(fields), p);
+}
+
+static void bltouch_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
+{
+	static const struct field fields[] = {
+		{ "sensor_pin", FIELD_PIN, FIELD_REQUIRED, AT(machine_probe, pin),
+		  .lo = PIN_ALLOW_INVERT | PIN_ALLOW_PULL, .hi = PIN_SHARED_ENDSTOP },
+		{ "control_pin", FIELD_PIN, FIELD_REQUIRED, AT(machine_probe, control_pin),
+		  .lo = PIN_ALLOW_INVERT, .hi = PIN_ALONE },
+		{ "stow_on_each_sample", FIELD_BOOL, 0, AT(machine_probe, stow_on_each_sample),
+		  .fallback = 1 },
+		{ "probe_with_touch_mode", FIELD_BOOL, 0, AT(machine_probe, touch_mode), .lo = 0 },
+		{ "pin_up_reports_not_triggered", FIELD_BOOL, 0,
+		  AT(machine_probe, up_reports_not_triggered), .fallback = 1 },
+		{ "pin_up_touch_mode_reports_triggered", FIELD_BOOL, 0,
+		  AT(machine_probe, up_touch_reports_triggered), .fallback = 1 },
+		{ "set_output_mode", FIELD_CHOICE, FIELD_KEEP, AT(machine_probe, output_mode),
+		  .choices = "none 5V OD" },
+		{ "pin_move_time", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_probe, pin_move_s),
+		  .hi = 10, .fallback = 0.68, .unit = "s" },
+	};
+
+	p->kind = MACHINE_PROBE_BLTOUCH;
+	p->section = "bltouch";
+	fields_load(l, s, fields, COUNT(fields), p);
+}
+
+/* Axes that home with the probe watch its switch. */
+static void endstops_resolve(struct machine_load *l)
+{
+	const struct machine_probe *p = &l->mc->probe;
+
+	for (size_t r = 0; r < l->mc->rail_count; r++) {
+		struct machine_rail *rail = &l->mc->rails[r];
+		const struct config_section *s = config_section(l->c, rail->name);
+
+		for (size_t i = 0; i < rail->endstop_count; i++) {
+			struct machine_endstop *e = &rail->endstop[i];
+
+			if (strcmp(e->pin.chip, "probe") != 0)
+				continue;
+			if (strcmp(e->pin.name, "z_virtual_endstop") != 0 || e->pin.invert ||
+			    e->pin.pull != PIN_PULL_NONE || rail->axis != 2) {
+				value_error(l, s, "endstop_pin",
+					    "expected probe:z_virtual_endstop as it is, and for Z");
+				continue;
+			}
+			if (p->kind == MACHINE_PROBE_NONE || !p->pin.set)
+				continue; /* another kind of probe, or one with an error */
+			e->pin = p->pin;
+			e->probe = true;
+		}
+	}
+}
+
+static void safe_z_load(struct machine_load *l)
+{
+	static const struct field fields[] = {
+		{ "speed", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_safe_z, speed_mm_s), .hi = 10000,
+		  .fallback = 50, .unit = "mm/s" },
+		{ "z_hop", FIELD_DOUBLE, 0, AT(machine_safe_z, hop_mm), .hi = 1000, .unit = "mm" },
+		{ "z_hop_speed", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_safe_z, hop_speed_mm_s),
+		  .hi = 10000, .fallback = 15, .unit = "mm/s" },
+		{ "move_to_previous", FIELD_BOOL, 0, AT(machine_safe_z, move_to_previous), .lo = 0 },
+	};
+	struct config_section *s = section_use(l, "safe_z_home");
+	struct machine_safe_z *z = &l->mc->safe_z;
+	double at[2];
+
+	z->present = s != NULL;
+	if (!s)
+		return;
+	fields_load(l, s, fields, COUNT(fields), z);
+	if (numbers_load(l, s, "home_xy_position", true, 2, RANGE_MM, at)) {
+		z->x_mm = at[0];
+		z->y_mm = at[1];
+	}
+}
+
+bool numbers_parse(const char *text, size_t count, double most, double *out)
+{
+	char *copy = config_strdup(text), *rest = copy, *part;
+	size_t n = 0;
+	bool ok = true;
+
+	while (ok && (part = strsep(&rest, ","))) {
+		double x;
+
+		ok = number_parse(config_trim(part), &x) && fabs(x) <= most && n < count;
+		if (ok)
+			out[n++] = x;
+	}
+	free(copy);
+	return ok && n == count;
+}
+
+bool numbers_load(struct machine_load *l, struct config_section *s, const char *option,
+		  bool required, size_t count, double most, double *out)
+{
+	struct config_option *o = config_option(s, option);
+
+	if (!o) {
+		if (required)
+			config_report(l->c, CONFIG_ERROR, s->place,
+				      "[%s] %s: missing: expected %zu numbers with commas between",
+				      s->name, option, count);
+		return false;
+	}
+	o->used = true;
+	if (numbers_parse(o->value, count, most, out))
+		return true;
+	value_error(l, s, option, "expected %zu numbers from %g to %g, with commas between", count,
+		    -most, most);
+	return false;
+}
+
+void probes_load(struct machine_load *l)
+{
+	struct config_section *probe = section_use(l, "probe"), *touch = section_use(l, "bltouch");
+	struct machine_probe *p = &l->mc->probe;
+
+	if (probe && touch)
+		config_report(l->c, CONFIG_ERROR, touch->place,
+			      "[bltouch] expected only one probe, there is a [probe] too");
+	if (touch)
+		bltouch_load(l, touch, p);
+	else if (probe)
+		switch_load(l, probe, p);
+	if (probe || touch)
+		samples_load(l, touch ? touch : probe, p);
+	endstops_resolve(l);
+	safe_z_load(l);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine_probe.h - what the configuration says of probes and of homing with them, checked and typed.
+ *
+ * Part of struct machine_config: owner, threads and units are its. Places are of the nozzle, machine
+ * coordinates.
+ */
+#ifndef DAEMON_CONFIG_MACHINE_PROBE_H
+#define DAEMON_CONFIG_MACHINE_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/pins.h"
+
+enum machine_probe_kind { MACHINE_PROBE_NONE, MACHINE_PROBE_SWITCH, MACHINE_PROBE_BLTOUCH };
+enum machine_samples { MACHINE_SAMPLES_AVERAGE, MACHINE_SAMPLES_MEDIAN };
+enum machine_bltouch_output { MACHINE_BLTOUCH_AS_IS, MACHINE_BLTOUCH_5V, MACHINE_BLTOUCH_OD };
+
+enum { MACHINE_SAMPLES_MAX = 100 };
+
+/* [probe] or [bltouch] */
+struct machine_probe {
+	enum machine_probe_kind kind;
+	const char *section; /* "probe", "bltouch" */
+	struct pin pin;      /* of the switch */
+	double offset_mm[3]; /* of the probe from the nozzle; Z: how high that is when it triggers */
+	double speed_mm_s, lift_speed_mm_s;
+	int samples;
+	double retract_mm; /* between two samples */
+	int result;        /* enum machine_samples */
+	double tolerance_mm;
+	int retries;
+	/* of a BLTouch */
+	struct pin control_pin;
+	bool stow_on_each_sample, touch_mode;
+	bool up_reports_not_triggered, up_touch_reports_triggered;
+	int output_mode; /* enum machine_bltouch_output */
+	double pin_move_s;
+};
+
+/* [safe_z_home] */
+struct machine_safe_z {
+	bool present;
+	double x_mm, y_mm;
+	double speed_mm_s, hop_mm, hop_speed_mm_s; /* hop 0: none */
+	bool move_to_previous;
+};
+
+/* [stepd_sim]: bed and switches of the simulated printer. */
+struct machine_sim_bed {
+	double height_mm;        /* where the surface is in truth, at the origin */
+	double slope_x, slope_y; /* mm per mm */
+	double shape_mm;         /* waves of so much from the lowest to the highest */
+	double probe_noise_mm, probe_hysteresis_mm;
+	double endstop_noise_mm, endstop_hysteresis_mm;
+};
+
+#endif
