@@ -10,31 +10,28 @@
 #include "daemon/homing_private.h"
 #include "daemon/machine.h"
 
-/* The reasons given to trsync_trigger and friends: numbers of the host's own choice. */
-enum { REASON_HIT = 1, REASON_HOST = 2, REASON_END = 3, REASON_SILENCE = 4 };
-
 /* With several endstops the move waits until word of those that are closed already has come: a motor
  * that its endstop has stopped must not get a new step clock. */
 #define ARMED_NS ((int64_t)50 * 1000 * 1000)
-#define ARM_LEAD_S 0.03        /* sampling starts this long after now: motion starts later */
-#define TIMEOUT_ONE_S 0.25     /* all on one MCU */
-#define TIMEOUT_SEVERAL_S 0.05 /* silence of one MCU stops the others within this */
-#define REPORT_SHARE 0.3
-#define SAMPLE_S 15e-6
 #define READ_TIMEOUT_NS ((int64_t)2 * 1000 * 1000 * 1000)
 #define RETRY_NS ((int64_t)200 * 1000 * 1000) /* an answer may be lost on the wire */
 
-enum { SAMPLES = 4 };
-
 void homing_finish(struct machine *m, const char *error)
 {
-	m->homing.state = HOMING_IDLE;
-	gcode_resume(&m->gcode, error);
+	struct homing *h = &m->homing;
+
+	h->state = HOMING_IDLE;
+	if (h->line.input)
+		h->line.then(m, error);
+	else if (h->then)
+		h->then(m, error);
+	else
+		gcode_resume(&m->gcode, error);
 }
 
 void homing_abort(struct machine *m, const char *reason)
 {
-	struct msg_trsync_trigger t = { .reason = REASON_HOST };
+	struct msg_trsync_trigger t = { .reason = HOMING_REASON_HOST };
 	struct ctl_rec rec = { .kind = CTL_HOMING };
 
 	machine_control(m, &rec); /* count 0: nothing is watched any more */
@@ -57,6 +54,10 @@ void homing_fail(struct machine *m, const char *what)
 	char text[160], axes[MACHINE_AXES + 1];
 	int n = 0;
 
+	if (m->homing.line.input) {
+		homing_abort(m, what);
+		return;
+	}
 	if (m->homing.manual.stepper) {
 		snprintf(text, sizeof(text), "manual_stepper %.60s: %s",
 			 m->homing.manual.stepper->cfg->stepper.name, what);
@@ -69,181 +70,6 @@ void homing_fail(struct machine *m, const char *what)
 	axes[n] = 0;
 	snprintf(text, sizeof(text), "homing %s: %s", axes, what);
 	homing_abort(m, text);
-}
-
-/* ---- arming ---- */
-
-/* Whether the approach turns the motor. */
-static bool turns(const struct machine *m, size_t i)
-{
-	const struct machine_motor *motor = &m->motor[i];
-
-	for (int axis = 0; axis < MACHINE_AXES; axis++)
-		if (motor->steps_per_mm[axis] * m->homing.back[axis] != 0)
-			return true;
-	return false;
-}
-
-/* The switches and which motors stop with each. The first one takes all that turn and have none of
- * their own. */
-static void choose_motors(struct machine *m)
-{
-	struct homing *h = &m->homing;
-	const struct machine_config *mc = m->mc;
-	uint32_t rails = h->step[h->at].rails;
-
-	h->endstops = 0;
-	h->motors = 0;
-	for (size_t r = 0; r < mc->rail_count; r++)
-		for (size_t i = 0; rails & 1u << r && i < mc->rails[r].endstop_count; i++) {
-			const struct machine_endstop *e = &mc->rails[r].endstop[i];
-			const struct machine_input *input = m->endstop;
-			size_t k = 0;
-
-			while (!pin_same(input->pin, &e->pin))
-				input++;
-			while (k < h->endstops && h->endstop[k].input != input)
-				k++;
-			if (k == h->endstops)
-				h->endstop[h->endstops++] =
-					(struct homing_endstop){ .input = input };
-			h->endstop[k].motors |= e->steppers;
-			h->motors |= e->steppers;
-		}
-	for (size_t i = 0; i < m->motors; i++)
-		if (!(h->motors & 1u << i) && turns(m, i)) {
-			h->endstop[0].motors |= 1u << i;
-			h->motors |= 1u << i;
-		}
-}
-
-bool homing_choose_trsyncs(struct machine *m)
-{
-	struct homing *h = &m->homing;
-	struct ctl_homing *w = &h->watch;
-
-	memset(w, 0, sizeof(*w));
-	w->hit = REASON_HIT;
-	w->timeout_s = TIMEOUT_ONE_S;
-	for (size_t k = 0; k < h->endstops; k++) {
-		int first = w->count;
-
-		w->motors[k] = h->endstop[k].motors;
-
-		for (size_t i = 0; i <= m->motors; i++) {
-			uint8_t mcu = i ? m->motor[i - 1].mcu
-					: (uint8_t)h->endstop[k].input->pin->mcu;
-			int at = first;
-
-			if (i && !(h->endstop[k].motors & 1u << (i - 1)))
-				continue;
-			while (at < w->count && w->trsync[at].mcu != mcu)
-				at++;
-			if (at < w->count)
-				continue;
-			if (at == ENGINE_TRSYNCS)
-				return false;
-			w->trsync[at].mcu = mcu;
-			w->trsync[at].oid = m->trsync_oid[mcu][k];
-			w->trsync[at].group = (uint8_t)k;
-			w->count++;
-			if (at > first)
-				w->timeout_s = TIMEOUT_SEVERAL_S;
-		}
-	}
-	return true;
-}
-
-static bool clock_at(const struct machine *m, int mcu, double at_s, uint32_t *clock)
-{
-	uint64_t c;
-
-	if (!clockmap_clock(&m->status.mcu[mcu].map, at_s, &c))
-		return false;
-	*clock = (uint32_t)c;
-	return true;
-}
-
-static bool arm_trsync(struct machine *m, int i, double at_s)
-{
-	struct homing *h = &m->homing;
-	struct session *s = &m->session[h->watch.trsync[i].mcu];
-	uint8_t oid = h->watch.trsync[i].oid;
-	double report_s = REPORT_SHARE * h->watch.timeout_s;
-	struct msg_trsync_start start = {
-		.oid = oid,
-		.report_ticks = (uint32_t)(report_s * m->status.mcu[s->mcu].map.freq_hz),
-		.expire_reason = REASON_SILENCE
-	};
-	struct msg_trsync_set_timeout timeout = { .oid = oid };
-	struct msg_stepper_stop_on_trigger stop = { .trsync_oid = oid };
-
-	/* Reports of several MCUs come one after the other, not all at once. */
-	if (!clock_at(m, s->mcu, at_s + report_s * i / h->watch.count, &start.report_clock) ||
-	    !clock_at(m, s->mcu, at_s + h->watch.timeout_s, &timeout.clock) ||
-	    !session_send(s, MSG_ID_trsync_start, &start))
-		return false;
-	for (size_t k = 0; k < m->motors; k++) {
-		stop.oid = m->motor[k].oid;
-		if (h->endstop[h->watch.trsync[i].group].motors & 1u << k &&
-		    m->motor[k].mcu == s->mcu &&
-		    !session_send(s, MSG_ID_stepper_stop_on_trigger, &stop))
-			return false;
-	}
-	return session_send(s, MSG_ID_trsync_set_timeout, &timeout);
-}
-
-/* Steps per mm on the way to the switch, of the finest motor that stops with it. */
-static double steps_per_mm(const struct machine *m, uint32_t motors)
-{
-	const struct homing *h = &m->homing;
-	double off_mm[MOVE_AXES], most = 0;
-
-	for (int axis = 0; axis < MOVE_AXES; axis++)
-		off_mm[axis] = h->home_mm[axis] + 0.1 * h->back[axis];
-	for (size_t i = 0; i < m->motors; i++)
-		if (motors & 1u << i)
-			most = fmax(most, fabs(machine_motor_steps(m, i, off_mm) -
-					       machine_motor_steps(m, i, h->home_mm)) /
-						  0.1);
-	return most > 0 ? most : 1;
-}
-
-/* Sampling once a step. */
-static bool arm_endstop(struct machine *m, size_t k, double at_s, double speed_mm_s)
-{
-	struct homing_endstop *e = &m->homing.endstop[k];
-	const struct pin *pin = e->input->pin;
-	double freq_hz = m->status.mcu[pin->mcu].map.freq_hz;
-	double rest_ticks = freq_hz / (speed_mm_s * steps_per_mm(m, e->motors));
-	struct msg_endstop_home home = { .oid = e->input->oid,
-					 .sample_ticks = (uint32_t)(SAMPLE_S * freq_hz),
-					 .sample_count = SAMPLES,
-					 .pin_value = pin->invert == m->homing.manual.until_open,
-					 .trsync_oid = m->trsync_oid[pin->mcu][k],
-					 .trigger_reason = REASON_HIT };
-
-	e->trigger_s = 0;
-	e->rest_ticks = home.rest_ticks = (uint32_t)fmin(fmax(1, rest_ticks), 1e-2 * freq_hz);
-	return clock_at(m, pin->mcu, at_s, &home.clock) &&
-	       session_send(&m->session[pin->mcu], MSG_ID_endstop_home, &home);
-}
-
-static bool arm(struct machine *m, double speed_mm_s)
-{
-	struct homing *h = &m->homing;
-	double at_s = machine_now_s(m) + ARM_LEAD_S;
-	struct ctl_rec watch = { .kind = CTL_HOMING };
-
-	for (int i = 0; i < h->watch.count; i++)
-		if (!arm_trsync(m, i, at_s))
-			return false;
-	for (size_t k = 0; k < h->endstops; k++)
-		if (!arm_endstop(m, k, at_s, speed_mm_s))
-			return false;
-	h->watch.start_s = at_s;
-	watch.homing = h->watch;
-	return machine_control(m, &watch);
 }
 
 /* ---- moving ---- */
@@ -275,10 +101,7 @@ static void go(struct machine *m)
 	if (m->now_ns < h->go_ns)
 		return;
 	h->state = HOMING_PROBE;
-	if (h->manual.stepper ? !homing_manual_go(m)
-			      : !move_to(m, h->home_mm,
-					 h->pass == 0 ? h->rail->homing_speed_mm_s
-						      : h->rail->second_homing_speed_mm_s))
+	if (h->manual.stepper ? !homing_manual_go(m) : !move_to(m, h->home_mm, h->approach_mm_s))
 		homing_fail(m, "the machine has no room for the move; try again");
 }
 
@@ -287,9 +110,10 @@ void homing_approach(struct machine *m, double speed_mm_s)
 	struct homing *h = &m->homing;
 
 	h->hit = false;
+	h->approach_mm_s = speed_mm_s;
 	h->deadline_ns = 0;
 	h->path.speed_mm_s = 0;
-	if (!arm(m, speed_mm_s)) {
+	if (!homing_arm(m, speed_mm_s)) {
 		homing_fail(m, "the machine has no room for the move; try again");
 		return;
 	}
@@ -298,7 +122,7 @@ void homing_approach(struct machine *m, double speed_mm_s)
 	go(m);
 }
 
-static void approach(struct machine *m)
+static void approach_now(struct machine *m, const char *error)
 {
 	struct homing *h = &m->homing;
 	const struct kinematics_homing *step = &h->step[h->at];
@@ -306,6 +130,10 @@ static void approach(struct machine *m)
 	double speed = h->pass == 0 ? r->homing_speed_mm_s : r->second_homing_speed_mm_s;
 	double from_mm[MOVE_AXES];
 
+	if (error) {
+		homing_fail(m, error);
+		return;
+	}
 	/* Called this far away that the endstop comes before the end of the move. */
 	place(m, 2 * r->homing_retract_mm, from_mm);
 	for (int axis = 0; axis < MACHINE_AXES && h->pass == 0; axis++)
@@ -315,6 +143,18 @@ static void approach(struct machine *m)
 		homing_fail(m, "the machine has no room for the move; try again");
 	else
 		homing_approach(m, speed);
+}
+
+static void approach(struct machine *m)
+{
+	struct homing *h = &m->homing;
+
+	if (!h->with_probe) {
+		approach_now(m, NULL);
+		return;
+	}
+	h->state = HOMING_LOWER;
+	probe_lower(m, approach_now);
 }
 
 /* Where the step leads, and from which side. */
@@ -333,6 +173,9 @@ static void aim(struct machine *m)
 		h->back[axis] = step->far_mm[axis] - step->home_mm[axis];
 		length = hypot(length, h->back[axis]);
 	}
+	/* With a probe the place follows from it. */
+	if (h->with_probe)
+		h->home_mm[AXIS_Z] = m->probe.offset_mm[AXIS_Z];
 	for (int axis = 0; axis < MACHINE_AXES && length > 0; axis++)
 		h->back[axis] /= length;
 }
@@ -379,6 +222,10 @@ static void next_step(struct machine *m)
 			homing_fail(m, err);
 			return;
 		}
+		h->with_probe = false;
+		for (size_t r = 0; r < m->mc->rail_count; r++)
+			if (step->rails & 1u << r && m->mc->rails[r].endstop_count)
+				h->with_probe |= m->mc->rails[r].endstop[0].probe;
 		aim(m);
 		if (step->rails)
 			break;
@@ -391,7 +238,7 @@ static void next_step(struct machine *m)
 		if (h->step[h->at].rails & 1u << r)
 			h->rail = &m->mc->rails[r];
 	h->pass = 0;
-	choose_motors(m);
+	homing_choose_motors(m);
 	if (!homing_choose_trsyncs(m)) {
 		homing_fail(m, "its motors and endstops are on more MCUs than can be watched");
 		return;
@@ -429,7 +276,8 @@ static int check_endstops(const struct machine *m, const struct kinematics_homin
 	return 0;
 }
 
-int homing_start(struct machine *m, uint32_t mask, char *err)
+int homing_start(struct machine *m, uint32_t mask,
+		 void (*then)(struct machine *m, const char *error), char *err)
 {
 	struct homing *h = &m->homing;
 
@@ -438,17 +286,25 @@ int homing_start(struct machine *m, uint32_t mask, char *err)
 	for (size_t i = 0; i < h->steps; i++)
 		if (check_endstops(m, &h->step[i], err) < 0)
 			return -EINVAL;
-	if (machine_motors_on(m) < 0)
-		return -EAGAIN;
-	h->sync = machine_sync(m);
-	if (h->sync == 0)
-		return -EAGAIN;
 	h->at = 0;
+	h->then = then;
 	h->manual = (struct homing_manual){ .stepper = NULL };
+	h->line.input = NULL;
 	h->watch.count = 0;
 	h->motors = 0;
-	h->state = HOMING_SETTLE;
+	h->state = HOMING_BEGIN;
 	return -EINPROGRESS;
+}
+
+static void begin(struct machine *m)
+{
+	struct homing *h = &m->homing;
+
+	if (machine_motors_on(m) < 0)
+		return;
+	h->sync = machine_sync(m);
+	if (h->sync != 0)
+		h->state = HOMING_SETTLE;
 }
 
 /* ---- after the stop ---- */
@@ -479,7 +335,7 @@ static void ask_unread(struct machine *m)
 static void ask_counters(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	struct msg_trsync_trigger t = { .reason = REASON_HOST };
+	struct msg_trsync_trigger t = { .reason = HOMING_REASON_HOST };
 
 	for (size_t k = 0; k < h->endstops; k++) {
 		struct msg_endstop_home off = { .oid = h->endstop[k].input->oid };
@@ -556,25 +412,16 @@ static bool all_moved(const struct machine *m)
 	return true;
 }
 
-static void counters_read(struct machine *m)
+/* The probe, if it homed with that, is out of the way: go back for a second approach, or go on. */
+static void retract(struct machine *m, const char *error)
 {
 	struct homing *h = &m->homing;
-	double at_mm[MOVE_AXES], retract_mm;
+	double at_mm[MOVE_AXES], retract_mm = h->rail->homing_retract_mm;
 
-	take_counters(m);
-	if (h->manual.stepper) {
-		homing_manual_found(m, h->reason == REASON_HIT);
+	if (error) {
+		homing_fail(m, error);
 		return;
 	}
-	if (!all_moved(m)) {
-		homing_fail(m, "the endstop is still triggered after the retract");
-		return;
-	}
-	/* The axes were at home when the endstops triggered. */
-	homing_found(m, at_mm);
-	machine_resume_motion(m, at_mm);
-	m->homed |= h->step[h->at].axes;
-	retract_mm = h->rail->homing_retract_mm;
 	if (retract_mm <= 0 || h->pass == 1) {
 		h->at++;
 		next_step(m);
@@ -585,6 +432,36 @@ static void counters_read(struct machine *m)
 	h->state = HOMING_RETRACT;
 	if (!move_to(m, at_mm, h->rail->homing_retract_speed_mm_s))
 		homing_fail(m, "the machine has no room for the move; try again");
+}
+
+static void counters_read(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	double at_mm[MOVE_AXES];
+
+	take_counters(m);
+	if (h->line.input) {
+		homing_line_found(m, h->reason == HOMING_REASON_HIT);
+		return;
+	}
+	if (h->manual.stepper) {
+		homing_manual_found(m, h->reason == HOMING_REASON_HIT);
+		return;
+	}
+	if (!all_moved(m)) {
+		homing_fail(m, "the endstop is still triggered after the retract");
+		return;
+	}
+	/* The axes were at home when the endstops triggered. */
+	homing_found(m, at_mm);
+	machine_resume_motion(m, at_mm);
+	m->homed |= h->step[h->at].axes;
+	if (h->with_probe) {
+		h->state = HOMING_RAISE;
+		probe_raise(m, retract);
+		return;
+	}
+	retract(m, NULL);
 }
 
 static void position_read(struct machine *m, int mcu, const struct msg_stepper_position *p)
@@ -631,14 +508,10 @@ static bool all_read(const struct homing *h)
 
 static bool read_message(struct machine *m, const struct ev_message *msg)
 {
-	const struct session *s = &m->session[msg->mcu];
-	int16_t wire_id;
-	const uint8_t *fields = wire_get_id(msg->bytes, msg->bytes + msg->len, &wire_id);
-	int id = fields ? wire_dict_response(&s->dict.ids, wire_id) : -1;
 	union msg_any any;
+	int id = session_decode(&m->session[msg->mcu], msg, &any);
 
-	if ((id != MSG_ID_stepper_position && id != MSG_ID_endstop_state) ||
-	    wire_decode(&msg_table[id], fields, (size_t)(msg->bytes + msg->len - fields), &any) < 0)
+	if (id != MSG_ID_stepper_position && id != MSG_ID_endstop_state)
 		return false;
 	if (id == MSG_ID_endstop_state)
 		endstop_read(m, msg->mcu, &any.endstop_state);
@@ -653,14 +526,14 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 {
 	struct homing *h = &m->homing;
 
-	h->hit = stop->reason == REASON_HIT;
+	h->hit = stop->reason == HOMING_REASON_HIT;
 	h->reason = stop->reason;
-	if (stop->reason == REASON_SILENCE) {
+	if (stop->reason == HOMING_REASON_SILENCE) {
 		homing_fail(m,
 			    "an MCU was not heard of within the time-out; everything has stopped");
 		return;
 	}
-	if (stop->reason == REASON_END && !h->manual.stepper) {
+	if (stop->reason == HOMING_REASON_END && !h->manual.stepper && !h->line.input) {
 		homing_fail(m, "the endstop did not trigger before the end of the move");
 		return;
 	}
@@ -672,7 +545,7 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 static void ask_reason(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	struct msg_trsync_trigger t = { .reason = REASON_END };
+	struct msg_trsync_trigger t = { .reason = HOMING_REASON_END };
 
 	for (int i = 0; i < h->watch.count; i++) {
 		if (i && h->watch.trsync[i].group == h->watch.trsync[i - 1].group)
@@ -689,7 +562,9 @@ static void sync_reached(struct machine *m)
 
 	switch (h->state) {
 	case HOMING_SETTLE:
-		if (h->manual.stepper)
+		if (h->line.input)
+			homing_line_approach(m);
+		else if (h->manual.stepper)
 			homing_manual_approach(m);
 		else
 			next_step(m);
@@ -737,9 +612,13 @@ void homing_tick(struct machine *m)
 	struct homing *h = &m->homing;
 	bool asked = h->state == HOMING_READ || (h->state == HOMING_PROBE && h->deadline_ns != 0);
 
+	if (h->state == HOMING_BEGIN)
+		begin(m);
 	if (h->state == HOMING_ARMED)
 		go(m);
-	if (h->state == HOMING_PROBE)
+	if (h->state == HOMING_PROBE && h->line.input)
+		homing_line_look(m);
+	else if (h->state == HOMING_PROBE)
 		homing_look(m);
 	if (!asked)
 		return;

@@ -19,12 +19,17 @@ struct ev_rec;
 
 enum homing_state {
 	HOMING_IDLE,
+	HOMING_BEGIN,   /* motors on, then … */
 	HOMING_SETTLE,  /* waits until earlier motion has been executed */
+	HOMING_LOWER,   /* the probe it homes with is being made ready */
 	HOMING_ARMED,   /* the endstops are watched; which are closed already is heard of now */
 	HOMING_PROBE,   /* moves towards the endstops */
 	HOMING_READ,    /* stopped: reads the steppers' counters back */
+	HOMING_RAISE,   /* the probe is being put away */
 	HOMING_RETRACT, /* moves away, before the second approach */
 };
+
+enum { HOMING_SIGHTS = 32 };
 
 /* The approach as last seen: positions as the axes were named then. */
 struct homing_path {
@@ -53,14 +58,37 @@ struct homing_manual {
 	int64_t count;   /* the MCU's counter where it starts */
 };
 
+/* A straight way until a switch closes, wherever that is: for probes. Positions keep their names. */
+struct homing_line {
+	const struct machine_input *input; /* the switch; NULL: carriages or a manual stepper home */
+	double to_mm[MOVE_AXES];           /* not beyond */
+	double velocity_mm_s;
+	/* Comes from machine_poll() in the end. error: NULL, or what went wrong; hit: the switch closed, and
+	 * trigger_mm is where the axes were then. They are at rest at stop_mm, in any case without an error. */
+	void (*then)(struct machine *m, const char *error);
+	bool hit;
+	double trigger_mm[MOVE_AXES], stop_mm[MOVE_AXES];
+	/* Of the way: the latest times at which it was seen. */
+	double from_mm[MOVE_AXES], dir[MOVE_AXES];
+	struct homing_sight {
+		double at_s, along_mm, speed_mm_s;
+	} sight[HOMING_SIGHTS];
+	uint32_t sights; /* all of them; the last HOMING_SIGHTS are kept */
+};
+
 struct homing {
 	enum homing_state state;
+	struct homing_line line;
 	struct homing_manual manual;
 	struct kinematics_homing step[KINEMATICS_HOMING_MAX];
 	size_t steps, at;                /* number of them, the one under way */
 	const struct machine_rail *rail; /* the first one of it: how fast, how far back */
 	int pass;                        /* 0 first approach, 1 second */
-	uint32_t sync;                   /* the sync that is waited for */
+	double approach_mm_s;            /* its speed */
+	bool with_probe;                 /* its switch is the probe's */
+	/* Who hears of the end; NULL: the interpreter goes on. */
+	void (*then)(struct machine *m, const char *error);
+	uint32_t sync; /* the sync that is waited for */
 	bool hit;
 	uint8_t reason;
 	struct ctl_homing watch;
@@ -77,11 +105,16 @@ struct homing {
 	int64_t deadline_ns, retry_ns; /* of the questions asked; 0: none is open */
 };
 
-/* Begin. mask: axes, bits AXIS_X .. AXIS_Z. Returns 0, or -EINVAL with a text in err. */
-int homing_start(struct machine *m, uint32_t mask, char *err);
+/* Begin. mask: axes, bits AXIS_X .. AXIS_Z. then: hears of the end, NULL: the interpreter goes on.
+ * Returns -EINPROGRESS, or -EINVAL with a text in err. */
+int homing_start(struct machine *m, uint32_t mask,
+		 void (*then)(struct machine *m, const char *error), char *err);
 
 /* A manual stepper alone, as STOP_ON_ENDSTOP says; its .count is found here. Returns likewise. */
 int homing_start_manual(struct machine *m, const struct homing_manual *how, char *err);
+
+/* A straight way until a switch closes; how->input, to_mm, velocity_mm_s and then count. */
+void homing_start_line(struct machine *m, const struct homing_line *how);
 
 /* An event of the rt core. Returns true if it was homing's own. */
 bool homing_event(struct machine *m, const struct ev_rec *ev);

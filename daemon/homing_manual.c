@@ -18,6 +18,8 @@ int homing_start_manual(struct machine *m, const struct homing_manual *how, char
 	if (h->sync == 0)
 		return -EAGAIN;
 	h->manual = *how;
+	h->line.input = NULL;
+	h->then = NULL;
 	h->watch.count = 0;
 	h->motors = 0;
 	h->state = HOMING_SETTLE;

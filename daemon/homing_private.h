@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* homing_private.h - what homing.c and homing_manual.c share. Threads: PLAN. */
+/* homing_private.h - what homing.c, homing_arm.c, homing_line.c and homing_manual.c share. Threads: PLAN. */
 #ifndef DAEMON_HOMING_PRIVATE_H
 #define DAEMON_HOMING_PRIVATE_H
 
@@ -7,13 +7,33 @@
 
 struct machine;
 
+/* The reasons given to trsync_trigger and friends: numbers of the host's own choice. */
+enum homing_reason {
+	HOMING_REASON_HIT = 1,
+	HOMING_REASON_HOST = 2,
+	HOMING_REASON_END = 3,
+	HOMING_REASON_SILENCE = 4,
+};
+
+/* homing_arm.c: the switches of the step's rails and which motors stop with each. */
+void homing_choose_motors(struct machine *m);
+/* The first switch takes all that turn and have none of their own. */
+void homing_choose_others(struct machine *m);
 /* One trsync for each MCU of each switch in h->endstop[], its own first. False if there are too many. */
 bool homing_choose_trsyncs(struct machine *m);
-/* Arm them all, and go as soon as that is done. */
+/* Watch them all, soon. False: no room. */
+bool homing_arm(struct machine *m, double speed_mm_s);
+/* homing.c: arm, and go as soon as that is done. */
 void homing_approach(struct machine *m, double speed_mm_s);
 /* The end: the interpreter goes on, with an error if that is not NULL. */
 void homing_finish(struct machine *m, const char *error);
 void homing_fail(struct machine *m, const char *what);
+
+/* homing_line.c */
+void homing_line_approach(struct machine *m);
+void homing_line_look(struct machine *m);
+/* The motors' counters have been read; triggered: by its switch. */
+void homing_line_found(struct machine *m, bool triggered);
 
 /* homing_manual.c */
 void homing_manual_approach(struct machine *m);

@@ -194,15 +194,22 @@ void machine_say_reason(struct machine *m)
 		    path ? "; what led to it: stepd dump " : "", path ? path : "");
 }
 
+void machine_end_commands(struct machine *m)
+{
+	acts_abort(m, m->reason);
+	probe_abort(m, m->reason);
+	if (m->homing.state != HOMING_IDLE)
+		homing_abort(m, m->reason);
+	if (gcode_busy(&m->gcode))
+		gcode_resume(&m->gcode, m->reason);
+}
+
 static void enter_fault(struct machine *m, enum machine_state state)
 {
 	m->state = state;
 	m->homed = 0;
 	planner_drop(m->planner, NULL);
-	if (m->homing.state != HOMING_IDLE)
-		homing_abort(m, m->reason);
-	else if (gcode_busy(&m->gcode))
-		gcode_resume(&m->gcode, m->reason);
+	machine_end_commands(m);
 	machine_say_reason(m);
 }
 
@@ -243,7 +250,7 @@ static void message_event(struct machine *m, const struct ev_message *msg)
 
 static void event(struct machine *m, const struct ev_rec *ev)
 {
-	if (homing_event(m, ev))
+	if (homing_event(m, ev) || acts_event(m, ev) || probe_event(m, ev))
 		return;
 	switch (ev->kind) {
 	case EV_MESSAGE:
@@ -291,6 +298,7 @@ static void sessions_tick(struct machine *m)
 	if (ready == m->mcus) {
 		m->state = MACHINE_READY;
 		shapers_send(m);
+		probe_ready(m);
 		machine_say(m, REPLY_INFO, "ready");
 	}
 	wake(m);
@@ -340,6 +348,8 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		sessions_tick(m);
 	if (m->state == MACHINE_READY) {
 		homing_tick(m);
+		acts_tick(m);
+		probe_tick(m);
 		gcode_poll(&m->gcode);
 		plan_tick(m, input_waiting);
 		if (machine_idle(m) && !m->status.moving)
@@ -355,9 +365,9 @@ void machine_reset_mcus(struct machine *m)
 
 bool machine_idle(const struct machine *m)
 {
-	return m->sync_waiting == 0 && m->homing.state == HOMING_IDLE && !gcode_moving(&m->gcode) &&
-	       planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
-	       m->status.manual_end_s <= machine_now_s(m);
+	return m->sync_waiting == 0 && m->homing.state == HOMING_IDLE && !m->acts.running &&
+	       !m->probe.ask.open && !gcode_moving(&m->gcode) && planner_empty(m->planner) &&
+	       machine_lead_s(m) <= 0 && m->status.manual_end_s <= machine_now_s(m);
 }
 
 /* ---- life ---- */
@@ -490,6 +500,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	shapers_init(m);
 	extruders_init(m);
 	manual_init(m);
+	probe_init(m);
 	if (m->dual.pairs)
 		dual_attach(&m->gcode, m);
 	return m;

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/acts.h"
 #include "daemon/checker/checker.h"
 #include "daemon/config/machine_config.h"
 #include "daemon/dual.h"
@@ -22,6 +23,7 @@
 #include "daemon/homing.h"
 #include "daemon/manual.h"
 #include "daemon/planner.h"
+#include "daemon/probe.h"
 #include "daemon/session.h"
 #include "engine.h"
 
@@ -121,6 +123,8 @@ struct machine {
 	struct dual dual;
 	bool linear; /* all joints are sums of the axes */
 	struct homing homing;
+	struct acts acts;
+	struct probe probe;
 	enum machine_state state;
 	char reason[MACHINE_TEXT_MAX]; /* of FAULT, SHUTDOWN, FAILED */
 	uint32_t homed;                /* axis mask */
@@ -177,6 +181,8 @@ void machine_say(struct machine *m, enum reply_kind kind, const char *fmt, ...)
 /* After the rt core has stopped: forget what was planned; planner and interpreter go on from
  * position_mm (NULL: the end of what was handed over), the rt core takes motion again. */
 void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES]);
+/* The machine has stopped because of m->reason: whatever command is under way ends with it. */
+void machine_end_commands(struct machine *m);
 /* m->reason, that of a fault or an emergency stop, and where the flight record of it is. */
 void machine_say_reason(struct machine *m);
 /* Feed hold on or off: motion comes to rest on its path, and goes on from there. At any time. */

@@ -157,7 +157,7 @@ static int op_home(void *ctx, uint32_t mask, char *err)
 	struct machine *m = ctx;
 	int rc = check_state(m, err);
 
-	return rc < 0 ? rc : homing_start(m, mask & GCODE_MASK_XYZ, err);
+	return rc < 0 ? rc : homing_start(m, mask & GCODE_MASK_XYZ, NULL, err);
 }
 
 static void op_emergency_stop(void *ctx, const char *reason)
@@ -171,11 +171,7 @@ static void op_emergency_stop(void *ctx, const char *reason)
 	m->state = MACHINE_SHUTDOWN;
 	snprintf(m->reason, sizeof(m->reason), "emergency stop (%s); FIRMWARE_RESTART to go on",
 		 reason ? reason : "M112");
-
-	if (m->homing.state != HOMING_IDLE)
-		homing_abort(m, m->reason);
-	else if (gcode_busy(&m->gcode))
-		gcode_resume(&m->gcode, m->reason);
+	machine_end_commands(m);
 	m->sync_waiting = 0;
 	machine_say_reason(m);
 }

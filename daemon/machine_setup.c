@@ -154,6 +154,27 @@ static bool add_manuals(struct machine *m, char *err, size_t err_size)
 	return true;
 }
 
+/* Its switch, also if no axis homes with it, and its servo. */
+static bool add_probe(struct machine *m, char *err, size_t err_size)
+{
+	const struct machine_probe *p = &m->mc->probe;
+	int servo;
+
+	if (p->kind == MACHINE_PROBE_NONE)
+		return true;
+	if (!add_endstop(m, &p->pin, err, err_size))
+		return false;
+	if (!p->control_pin.set)
+		return true;
+	servo = add_output(m, &p->control_pin);
+	if (servo < 0) {
+		snprintf(err, err_size, "[%s]: more than %d outputs", p->section, ENGINE_OUTPUTS);
+		return false;
+	}
+	m->output[servo].cycle_time_s = BLTOUCH_CYCLE_S;
+	return true;
+}
+
 bool machine_setup(struct machine *m, char *err, size_t err_size)
 {
 	const struct machine_config *mc = m->mc;
@@ -171,7 +192,7 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 			return false;
 	if (!add_endstops(m, err, err_size) || !add_extruders(m, err, err_size))
 		return false;
-	if (!add_manuals(m, err, err_size))
+	if (!add_manuals(m, err, err_size) || !add_probe(m, err, err_size))
 		return false;
 	m->fan_output = -1;
 	if (mc->fan.pin.set) {

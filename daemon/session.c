@@ -320,17 +320,23 @@ static void stopped(struct session *s, uint16_t reason, int64_t now_ns)
 	reset_mcu(s, text, now_ns);
 }
 
-bool session_message(struct session *s, const struct ev_message *m)
+int session_decode(const struct session *s, const struct ev_message *m, union msg_any *any)
 {
 	int16_t wire_id;
 	const uint8_t *fields = wire_get_id(m->bytes, m->bytes + m->len, &wire_id);
 	int id = fields ? wire_dict_response(&s->dict.ids, wire_id) : -1;
-	union msg_any any;
 
 	if (id < 0 ||
-	    wire_decode(&msg_table[id], fields, (size_t)(m->bytes + m->len - fields), &any) < 0)
-		return false;
-	switch (id) {
+	    wire_decode(&msg_table[id], fields, (size_t)(m->bytes + m->len - fields), any) < 0)
+		return -1;
+	return id;
+}
+
+bool session_message(struct session *s, const struct ev_message *m)
+{
+	union msg_any any;
+
+	switch (session_decode(s, m, &any)) {
 	case MSG_ID_identify_response:
 		identify_response(s, &any.identify_response);
 		return true;

@@ -83,6 +83,9 @@ bool session_pin(struct session *s, const char *pin, uint32_t max, uint32_t *num
 /* Send a command now, outside the configuration. false: the ring is full or the firmware lacks it. */
 bool session_send(struct session *s, enum msg_id id, const void *msg);
 
+/* What a message of this MCU says: enum msg_id, or -1 if that is unknown or broken. */
+int session_decode(const struct session *s, const struct ev_message *m, union msg_any *any);
+
 /* A message of this MCU. Returns true if it was the session's own. */
 bool session_message(struct session *s, const struct ev_message *m);
 /* The engine can't reach it (any more). No effect once it is ready. */

@@ -20,6 +20,7 @@
 
 #include "daemon/extruders.h"
 #include "daemon/manual.h"
+#include "daemon/probe.h"
 #include "daemon/shapers.h"
 #include "daemon/config/config_names.h"
 #include "daemon/config/machine_config.h"
@@ -180,6 +181,7 @@ static void commands(void **state)
 	gcode_add_table(&g, manual_commands, manual_command_count, NULL);
 	gcode_add_table(&g, force_move_commands, force_move_command_count, NULL);
 	dual_attach(&g, NULL);
+	probe_attach(&g, NULL);
 	for (unsigned t = 0; t < g.table_count; t++) {
 		for (unsigned i = 0; i < g.tables[t].count; i++, count++)
 			check_command(text, &g.tables[t].commands[i]);

@@ -194,11 +194,18 @@ static void test_bltouch(void **state)
 	p.now_s += 0.02;
 	assert_int_equal(printer_read(&p, 0, PROBE), 0);
 	turn(&p, 0, 3 * PER_MM);
-	/* Touch mode keeps its signal until it is stowed. */
+	/* In touch mode the signal is whether the pin is in; it stays out when it is pushed. */
 	pulses(&p, 1162e-6);
+	assert_int_equal(printer_read(&p, 0, PROBE), 1);
+	pulses(&p, 650e-6);
+	pulses(&p, 1162e-6);
+	assert_int_equal(printer_read(&p, 0, PROBE), 0);
 	descend(&p, PROBE);
 	p.now_s += 10;
 	assert_int_equal(printer_read(&p, 0, PROBE), 1);
+	turn(&p, 0, PER_MM);
+	assert_int_equal(printer_read(&p, 0, PROBE), 0);
+	turn(&p, 0, -PER_MM);
 	pulses(&p, 1475e-6);
 	assert_int_equal(printer_read(&p, 0, PROBE), 0);
 	/* Too low to deploy: the alarm stays until the reset. */

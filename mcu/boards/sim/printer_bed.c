@@ -161,15 +161,17 @@ static bool switch_read(struct printer *p)
 	return pr->pressed;
 }
 
-/* A BLTouch: once its pin is pushed in, it goes up by itself. */
+/* A BLTouch: its pin goes in by itself once it is pushed, but for touch mode. */
 static bool touch_read(struct printer *p)
 {
 	struct printer_probe *pr = &p->probe;
 
 	if (pr->state == PRINTER_PIN_ALARM)
 		return true;
-	if ((pr->state == PRINTER_PIN_DOWN || pr->state == PRINTER_PIN_TOUCH) && clear_mm(p) <= 0) {
-		pr->signal = pr->state == PRINTER_PIN_TOUCH;
+	if (pr->touch_mode)
+		return pr->state == PRINTER_PIN_UP ||
+		       (pr->state == PRINTER_PIN_DOWN && switch_read(p));
+	if (pr->state == PRINTER_PIN_DOWN && clear_mm(p) <= 0) {
 		pr->state = PRINTER_PIN_UP;
 		pr->triggered_s = p->now_s;
 		pr->off_mm = pr->noise_mm * printer_noise(p);
@@ -177,7 +179,7 @@ static bool touch_read(struct printer *p)
 	}
 	if (pr->pressed && p->now_s - pr->triggered_s > SIGNAL_S)
 		pr->pressed = false;
-	return pr->pressed || pr->signal;
+	return pr->pressed;
 }
 
 bool printer_probe_read(struct printer *p)
@@ -196,13 +198,13 @@ static bool is_pulse(double s, double of_s)
 }
 
 /* The pin comes out: not where something is in its way. */
-static void deploy(struct printer *p, enum printer_pin state)
+static void deploy(struct printer *p)
 {
 	struct printer_probe *pr = &p->probe;
 
-	pr->signal = pr->pressed = false;
+	pr->pressed = false;
 	pr->deployments++;
-	pr->state = pr->jammed || clear_mm(p) <= 0 ? PRINTER_PIN_ALARM : state;
+	pr->state = pr->jammed || clear_mm(p) <= 0 ? PRINTER_PIN_ALARM : PRINTER_PIN_DOWN;
 }
 
 static void pulse(struct printer *p, double s)
@@ -213,24 +215,19 @@ static void pulse(struct printer *p, double s)
 		return; /* the same again */
 	pr->pulse_s = s;
 	pr->pulses++;
-	if (is_pulse(s, RESET_S)) {
+	if (is_pulse(s, RESET_S))
 		pr->state = PRINTER_PIN_UP;
-		pr->signal = false;
-	} else if (pr->state == PRINTER_PIN_ALARM) {
+	else if (pr->state == PRINTER_PIN_ALARM)
 		return;
-	} else if (is_pulse(s, DOWN_S)) {
-		deploy(p, PRINTER_PIN_DOWN);
-	} else if (is_pulse(s, TOUCH_S) && pr->state == PRINTER_PIN_DOWN) {
-		pr->state = PRINTER_PIN_TOUCH;
-	} else if (is_pulse(s, TOUCH_S)) {
-		deploy(p, PRINTER_PIN_TOUCH);
-	} else if (is_pulse(s, UP_S)) {
+	pr->touch_mode = is_pulse(s, TOUCH_S);
+	if (is_pulse(s, DOWN_S))
+		deploy(p);
+	else if (is_pulse(s, UP_S))
 		pr->state = pr->jammed ? PRINTER_PIN_ALARM : PRINTER_PIN_UP;
-		pr->signal = pr->pressed = false;
-	} else if (is_pulse(s, TEST_S)) {
+	else if (is_pulse(s, TEST_S))
 		pr->state = PRINTER_PIN_TEST;
-		pr->signal = pr->pressed = false;
-	}
+	if (!is_pulse(s, TOUCH_S))
+		pr->pressed = false;
 }
 
 void printer_probe_control(struct printer *p, bool level)

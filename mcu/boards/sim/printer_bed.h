@@ -40,7 +40,6 @@ struct printer_bed {
 enum printer_pin {
 	PRINTER_PIN_UP,    /* stowed */
 	PRINTER_PIN_DOWN,  /* deployed: the switch is live */
-	PRINTER_PIN_TOUCH, /* deployed, and keeps its signal once it has touched */
 	PRINTER_PIN_TEST,  /* self test: down and up again and again */
 	PRINTER_PIN_ALARM, /* blinks, signal on, until it is reset */
 };
@@ -62,7 +61,7 @@ struct printer_probe {
 	bool pressed;
 	double off_mm; /* of this approach */
 	enum printer_pin state;
-	bool signal; /* of touch mode and alarm */
+	bool touch_mode; /* the pin stays out when it touches; the signal says that it is in */
 	double high_s,
 		triggered_s; /* since when the control pin is high; when the pin was pushed in */
 	double pulse_s;      /* the last pulse */

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/probe.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/machine.h"
+
+#define ASK_TIMEOUT_NS ((int64_t)2 * 1000 * 1000 * 1000)
+#define ASK_RETRY_NS ((int64_t)200 * 1000 * 1000) /* an answer may be lost on the wire */
+
+void probe_init(struct machine *m)
+{
+	struct probe *p = &m->probe;
+
+	p->cfg = &m->mc->probe;
+	p->touch.output = -1;
+	memcpy(p->offset_mm, p->cfg->offset_mm, sizeof(p->offset_mm));
+	for (size_t i = 0; p->cfg->pin.set && i < m->endstops; i++)
+		if (pin_same(m->endstop[i].pin, &p->cfg->pin))
+			p->input = &m->endstop[i];
+	for (size_t i = 0; p->cfg->control_pin.set && i < m->outputs; i++)
+		if (pin_same(m->output[i].pin, &p->cfg->control_pin))
+			p->touch.output = (int)i;
+	probe_attach(&m->gcode, m);
+}
+
+void probe_attach(struct gcode *g, struct machine *m)
+{
+	gcode_add_table(g, probe_commands, probe_command_count, m);
+	gcode_add_table(g, bltouch_commands, bltouch_command_count, m);
+}
+
+void probe_ready(struct machine *m)
+{
+	if (m->probe.cfg->kind == MACHINE_PROBE_BLTOUCH)
+		bltouch_ready(m);
+}
+
+int probe_check(const struct machine *m, char *err)
+{
+	if (m->probe.input && m->probe.input->pin->mcu >= 0)
+		return 0;
+	snprintf(err, GCODE_ERR_MAX, "there is no probe; expected a [probe] or [bltouch]");
+	return -EINVAL;
+}
+
+double probe_lowest_mm(const struct machine *m)
+{
+	double low_mm = m->mc->geometry.min_z_mm, high_mm;
+
+	for (size_t r = 0; r < m->mc->rail_count; r++)
+		if (m->mc->rails[r].axis == AXIS_Z)
+			dual_range(&m->dual, m->mc, AXIS_Z, &low_mm, &high_mm);
+	return low_mm;
+}
+
+/* ---- the question ---- */
+
+static void ask_now(struct machine *m)
+{
+	const struct machine_input *in = m->probe.input;
+	struct msg_endstop_query_state query = { .oid = in->oid };
+
+	session_send(&m->session[in->pin->mcu], MSG_ID_endstop_query_state, &query);
+	m->probe.ask.retry_ns = m->now_ns + ASK_RETRY_NS;
+}
+
+void probe_ask(struct machine *m, void (*then)(struct machine *m, bool triggered, const char *error))
+{
+	struct probe *p = &m->probe;
+
+	p->ask.open = true;
+	p->ask.then = then;
+	p->ask.deadline_ns = m->now_ns + ASK_TIMEOUT_NS;
+	ask_now(m);
+}
+
+static void answered(struct machine *m, bool triggered, const char *error)
+{
+	m->probe.ask.open = false;
+	m->probe.ask.then(m, triggered, error);
+}
+
+bool probe_event(struct machine *m, const struct ev_rec *ev)
+{
+	const struct machine_input *in = m->probe.input;
+	union msg_any any;
+
+	if (!m->probe.ask.open || ev->kind != EV_MESSAGE || ev->message.mcu != in->pin->mcu ||
+	    session_decode(&m->session[ev->message.mcu], &ev->message, &any) !=
+		    MSG_ID_endstop_state ||
+	    any.endstop_state.oid != in->oid)
+		return false;
+	answered(m, (any.endstop_state.pin_value != 0) != in->pin->invert, NULL);
+	return true;
+}
+
+void probe_tick(struct machine *m)
+{
+	struct probe *p = &m->probe;
+
+	if (!p->ask.open)
+		return;
+	if (m->now_ns > p->ask.deadline_ns)
+		answered(m, false, "the probe's MCU did not answer within 2 s");
+	else if (m->now_ns > p->ask.retry_ns)
+		ask_now(m);
+}
+
+void probe_abort(struct machine *m, const char *reason)
+{
+	if (m->probe.ask.open)
+		answered(m, false, reason);
+}
+
+/* ---- ready, and put away ---- */
+
+static void lowered(struct machine *m, bool triggered, const char *error)
+{
+	m->probe.touch.then(m, error       ? error
+			       : triggered ? "the probe is triggered before it has moved"
+					   : NULL);
+}
+
+void probe_lower(struct machine *m, probe_then *then)
+{
+	if (m->probe.cfg->kind == MACHINE_PROBE_BLTOUCH) {
+		bltouch_lower(m, then);
+		return;
+	}
+	m->probe.touch.then = then;
+	probe_ask(m, lowered);
+}
+
+static void raised(struct machine *m, const char *error)
+{
+	m->probe.touch.then(m, error);
+}
+
+void probe_raise(struct machine *m, probe_then *then)
+{
+	if (m->probe.cfg->kind == MACHINE_PROBE_BLTOUCH) {
+		bltouch_raise(m, then);
+		return;
+	}
+	m->probe.touch.then = then;
+	acts_begin(m);
+	acts_run(m, raised);
+}
+
+/* ---- one place, several samples ---- */
+
+void probe_how_default(const struct machine *m, struct probe_how *how)
+{
+	const struct machine_probe *c = &m->mc->probe;
+
+	*how = (struct probe_how){ .speed_mm_s = c->speed_mm_s,
+				   .lift_speed_mm_s = c->lift_speed_mm_s,
+				   .retract_mm = c->retract_mm,
+				   .tolerance_mm = c->tolerance_mm,
+				   .samples = c->samples,
+				   .retries = c->retries,
+				   .result = c->result };
+}
+
+static void end(struct machine *m)
+{
+	m->probe.run.then(m, m->probe.run.failed ? m->probe.text : NULL);
+}
+
+/* The first error counts, whatever comes of putting the probe away. */
+static void put_away(struct machine *m, const char *error)
+{
+	if (error && !m->probe.run.failed) {
+		m->probe.run.failed = true;
+		snprintf(m->probe.text, sizeof(m->probe.text), "%s", error);
+	}
+	end(m);
+}
+
+static void fail(struct machine *m, const char *error)
+{
+	struct probe *p = &m->probe;
+
+	p->run.failed = true;
+	snprintf(p->text, sizeof(p->text), "%s", error);
+	if (m->state == MACHINE_READY)
+		probe_raise(m, put_away);
+	else
+		end(m);
+}
+
+static int by_height(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static double result_mm(const struct probe *p)
+{
+	int n = p->run.count;
+	double sorted[MACHINE_SAMPLES_MAX], sum = 0;
+
+	memcpy(sorted, p->run.z_mm, (size_t)n * sizeof(*sorted));
+	for (int i = 0; i < n; i++)
+		sum += sorted[i];
+	if (p->run.how.result == MACHINE_SAMPLES_AVERAGE)
+		return sum / n;
+	qsort(sorted, (size_t)n, sizeof(*sorted), by_height);
+	return n & 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+static void descend(struct machine *m, const char *error);
+
+static void lower_again(struct machine *m, const char *error)
+{
+	if (error)
+		fail(m, error);
+	else
+		probe_lower(m, descend);
+}
+
+/* Up, for the next sample. */
+static void lift(struct machine *m, const char *error)
+{
+	struct probe *p = &m->probe;
+
+	if (error) {
+		fail(m, error);
+		return;
+	}
+	acts_begin(m);
+	acts_move_axis(m, AXIS_Z, m->homing.line.trigger_mm[AXIS_Z] + p->run.how.retract_mm,
+		       p->run.how.lift_speed_mm_s);
+	acts_run(m, lower_again);
+}
+
+/* Whether the samples so far are near enough to each other. */
+static bool tolerable(const struct probe *p)
+{
+	double least = INFINITY, most = -INFINITY;
+
+	for (int i = 0; i < p->run.count; i++) {
+		least = fmin(least, p->run.z_mm[i]);
+		most = fmax(most, p->run.z_mm[i]);
+	}
+	return most - least <= p->run.how.tolerance_mm;
+}
+
+static void touched(struct machine *m, const char *error)
+{
+	struct probe *p = &m->probe;
+	const struct homing_line *line = &m->homing.line;
+	char text[sizeof(p->text)];
+
+	if (error || !line->hit) {
+		fail(m, error ? error : "the probe did not trigger before the end of the move");
+		return;
+	}
+	memcpy(p->run.at_mm, line->trigger_mm, sizeof(p->run.at_mm));
+	p->run.z_mm[p->run.count++] = line->trigger_mm[AXIS_Z];
+	machine_say(m, REPLY_INFO, "probe at %.3f,%.3f is z=%.6f", line->trigger_mm[AXIS_X],
+		    line->trigger_mm[AXIS_Y], line->trigger_mm[AXIS_Z]);
+	if (!tolerable(p)) {
+		if (p->run.retries++ >= p->run.how.retries) {
+			snprintf(text, sizeof(text),
+				 "samples differ by more than samples_tolerance %g mm",
+				 p->run.how.tolerance_mm);
+			fail(m, text);
+			return;
+		}
+		machine_say(m, REPLY_INFO,
+			    "samples differ by more than samples_tolerance %g mm: once more",
+			    p->run.how.tolerance_mm);
+		p->run.count = 0;
+	}
+	if (p->run.count == p->run.how.samples) {
+		p->run.at_mm[AXIS_Z] = result_mm(p);
+		if (p->run.how.keep && !p->cfg->stow_on_each_sample)
+			end(m);
+		else
+			probe_raise(m, put_away);
+		return;
+	}
+	if (p->cfg->stow_on_each_sample)
+		probe_raise(m, lift);
+	else
+		lift(m, NULL);
+}
+
+static void descend(struct machine *m, const char *error)
+{
+	struct probe *p = &m->probe;
+	struct homing_line line = { .input = p->input,
+				    .velocity_mm_s = p->run.how.speed_mm_s,
+				    .then = touched };
+	char err[GCODE_ERR_MAX] = "";
+
+	if (error) {
+		fail(m, error);
+		return;
+	}
+	memcpy(line.to_mm, planner_position(m->planner), sizeof(line.to_mm));
+	line.to_mm[AXIS_Z] = probe_lowest_mm(m);
+	if (planner_position(m->planner)[AXIS_Z] <= line.to_mm[AXIS_Z])
+		snprintf(err, sizeof(err), "there is no way down: Z is at its minimum %g",
+			 line.to_mm[AXIS_Z]);
+	else
+		machine_check_move(m, line.to_mm, err);
+	if (err[0])
+		fail(m, err);
+	else
+		homing_start_line(m, &line);
+}
+
+void probe_run(struct machine *m, const struct probe_how *how, probe_then *then)
+{
+	struct probe *p = &m->probe;
+
+	p->run.how = *how;
+	p->run.then = then;
+	p->run.count = p->run.retries = 0;
+	p->run.failed = false;
+	/* Once the machine rests. */
+	acts_begin(m);
+	acts_run(m, lower_again);
+}
