@@ -34,7 +34,7 @@ void clocksync_init(struct clocksync *sync, double freq_hz, int64_t now_ns)
 {
 	memset(sync, 0, sizeof(*sync));
 	sync->freq_hz = freq_hz;
-	sync->slope_hz = freq_hz;
+	sync->trips.slope_hz = freq_hz;
 	sync->next_ask_ns = now_ns;
 	sync->handed_out_s = -HUGE_VAL;
 	sync->map_target_s = -HUGE_VAL;
@@ -56,11 +56,7 @@ static void first_sample(struct clocksync *sync, const struct clocksync_sample *
 {
 	sync->t0_ns = s->sent_ns;
 	sync->clock0 = s->clock;
-	sync->time_mean_s = half_s;
-	sync->clock_mean = 0.0;
-	sync->slope_hz = sync->freq_hz;
-	sync->time_var = sync->cov = 0.0;
-	sync->weight_sum = 1.0;
+	clockfit_start(&sync->trips, half_s, 0.0, sync->freq_hz);
 	sync->error_var = error_var_start(sync);
 	sync->half_trip_min_s = half_s;
 	sync->last_sent_s = sync->good_time_s = sync->short_time_s = 0.0;
@@ -88,25 +84,14 @@ static double sample_weight(struct clocksync *sync, double sent_s, double half_s
 	return fmax(w, WEIGHT_MIN * fmin(waited * waited, 1.0));
 }
 
-/* Weighted moments about the running means. The sum of weights grows to MEMORY samples and stays
- * there: all samples count alike at first, and from then on the old ones fade.
- */
 static void regress(struct clocksync *sync, double t_s, double clock, double excess_s, double weight)
 {
-	double gain = weight / (sync->weight_sum + weight);
-	double dt = t_s - sync->time_mean_s, dc = clock - sync->clock_mean;
+	double gain = clockfit_add(&sync->trips, t_s, clock, weight, MEMORY);
 
-	sync->weight_sum = fmin(sync->weight_sum + weight, MEMORY - 1.0);
-	sync->time_var = (1.0 - gain) * (sync->time_var + gain * dt * dt);
-	sync->cov = (1.0 - gain) * (sync->cov + gain * dt * dc);
 	sync->excess_var_s2 += gain * (excess_s * excess_s - sync->excess_var_s2);
-	sync->time_mean_s += gain * dt;
-	sync->clock_mean += gain * dc;
 	/* two samples 50 ms apart say nothing about ppm */
-	if (sync->samples < CLOCKSYNC_BOOT_SAMPLES || !(sync->time_var > 0.0))
-		return;
-	sync->slope_hz = clampd(sync->cov / sync->time_var, sync->freq_hz * (1.0 - SLOPE_OFF_MAX),
-				sync->freq_hz * (1.0 + SLOPE_OFF_MAX));
+	if (sync->samples >= CLOCKSYNC_BOOT_SAMPLES)
+		clockfit_turn(&sync->trips, sync->freq_hz, SLOPE_OFF_MAX);
 }
 
 static void track_half_trip(struct clocksync *sync, double sent_s, double half_s)
@@ -118,7 +103,7 @@ static void track_half_trip(struct clocksync *sync, double sent_s, double half_s
 	double longer_s = sync->half_trip_min_s - half_s;
 	double excess_s = sqrt(sync->excess_var_s2) + longer_s;
 
-	sync->weight_sum *= excess_weight(longer_s);
+	sync->trips.weight_sum *= excess_weight(longer_s);
 	sync->excess_var_s2 = excess_s * excess_s;
 	sync->half_trip_min_s = half_s;
 }
@@ -129,7 +114,7 @@ static void track_half_trip(struct clocksync *sync, double sent_s, double half_s
  */
 static bool settled(const struct clocksync *sync)
 {
-	double sum_s2 = sync->weight_sum * sync->time_var;
+	double sum_s2 = sync->trips.weight_sum * sync->trips.time_var;
 
 	if (sync->samples <= CLOCKSYNC_BOOT_SAMPLES)
 		return false;
@@ -161,7 +146,7 @@ enum clocksync_verdict clocksync_add(struct clocksync *sync, const struct clocks
 	double delay_s = fmin(half_s, sync->half_trip_min_s + EXCESS_SPREAD_S);
 	double t_s = sent_s + delay_s;
 	double clock = (double)((int64_t)s->clock - (int64_t)sync->clock0);
-	double error = clock - (sync->clock_mean + (t_s - sync->time_mean_s) * sync->slope_hz);
+	double error = clock - clockfit_at(&sync->trips, t_s);
 	double error_s = error / sync->freq_hz, error_var = error * error;
 
 	sync->last_error_s = error_s;
@@ -176,7 +161,7 @@ enum clocksync_verdict clocksync_add(struct clocksync *sync, const struct clocks
 		}
 		/* No: the line is wrong. Go by the new samples. */
 		if (!delay)
-			sync->weight_sum = fmin(sync->weight_sum, WEIGHT_DOUBT);
+			sync->trips.weight_sum = fmin(sync->trips.weight_sum, WEIGHT_DOUBT);
 		sync->error_var = error_var_start(sync);
 		sync->resets++;
 	} else {
@@ -187,17 +172,29 @@ enum clocksync_verdict clocksync_add(struct clocksync *sync, const struct clocks
 		sample_weight(sync, sent_s, half_s));
 	sync->samples++;
 	sync->ready = sync->ready || settled(sync);
+	clocksync_edges_fade(sync);
 	return CLOCKSYNC_ACCEPTED;
+}
+
+static const struct clockfit *in_use(const struct clocksync *sync)
+{
+	return sync->edges.locked ? &sync->edges.fit : &sync->trips;
 }
 
 double clocksync_ticks(const struct clocksync *sync, int64_t host_ns)
 {
-	return sync->clock_mean + (host_s(sync, host_ns) - sync->time_mean_s) * sync->slope_hz;
+	return clockfit_at(in_use(sync), host_s(sync, host_ns)) + sync->offset;
+}
+
+double clocksync_rate_hz(const struct clocksync *sync)
+{
+	return in_use(sync)->slope_hz;
 }
 
 int64_t clocksync_host_ns(const struct clocksync *sync, double ticks)
 {
-	double t_s = sync->time_mean_s + (ticks - sync->clock_mean) / sync->slope_hz;
+	const struct clockfit *f = in_use(sync);
+	double t_s = f->time_mean_s + (ticks - sync->offset - f->clock_mean) / f->slope_hz;
 
 	/* centuries are as good as never, and int64 holds them */
 	return sync->t0_ns + (int64_t)(clampd(t_s, -4e9, 4e9) * 1e9);

@@ -2,8 +2,10 @@
 /* clocksync.h - the estimate of one MCU's clock, and the mapping from machine time to it.
  *
  * Regression over (time the request left, clock in the reply), forgetting 1/12 a sample and
- * weighted toward the shortest round trips. Machine time is the primary MCU's clock divided by its
- * nominal frequency; a secondary MCU gets a line that is slewed, never stepped.
+ * weighted toward the shortest round trips; where the MCU toggles a sync line, over (time of the edge,
+ * clock that was agreed for it) instead. Going over from one to the other the estimate does not jump. Machine
+ * time is the primary MCU's clock divided by its nominal frequency; a secondary MCU gets a line that is slewed, never
+ * stepped.
  * Owner:   the caller places struct clocksync, one per MCU. Threads: one at a time (RT).
  * Units:   _ns host CLOCK_MONOTONIC, _s machine time, _clock MCU ticks in 64 bits.
  * Facts:   docs/PROTOCOL.md section 8.
@@ -14,17 +16,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "clockfit.h"
 #include "clockmap.h"
 #include "link.h"
 
 enum {
 	CLOCKSYNC_BOOT_SAMPLES = 8, /* after get_uptime, at least, before the estimate may be used */
 	CLOCKSYNC_UNANSWERED_MAX = 4,
+	CLOCKSYNC_EDGES_MIN =
+		10, /* good ones, until a sync line is believed; bad ones in a row, until it isn't */
 };
 
 #define CLOCKSYNC_BOOT_PERIOD_NS ((int64_t)50 * 1000 * 1000)
 #define CLOCKSYNC_SETTLE_PERIOD_NS ((int64_t)250 * 1000 * 1000) /* while these were not enough */
 #define CLOCKSYNC_PERIOD_NS ((int64_t)983900 * 1000)
+/* From one edge of a sync line to the next, and how long none may come before the line is given up. */
+#define CLOCKSYNC_EDGE_PERIOD_S 0.1
+#define CLOCKSYNC_EDGE_SILENCE_NS ((int64_t)1000 * 1000 * 1000)
 
 /* One question and its answer. */
 struct clocksync_sample {
@@ -40,13 +48,31 @@ enum clocksync_verdict {
 	CLOCKSYNC_BAD,     /* dropped: impossible times (reply before request, time going back) */
 };
 
+/* The edges of a sync line: edge n was to come at first_clock + n * period_ticks. */
+struct clocksync_edges {
+	struct clockfit fit;
+	double first, period; /* ticks after clock0, ticks */
+	double last;          /* n of the last good one */
+	double error_s;       /* usual size of an edge's error */
+	double bias; /* ticks that they are ahead of the round trips, on average: those have two ways that differ */
+	double bias_weight;
+	int64_t last_ns;   /* of the last good one */
+	uint32_t good;     /* since the line was last given up */
+	uint32_t bad;      /* in a row */
+	uint32_t spurious; /* all that were bad */
+	bool agreed;       /* the MCU was told */
+	bool locked;       /* the estimate goes by them */
+};
+
 struct clocksync {
 	double freq_hz; /* nominal */
 	/* regression; times in s after t0_ns, clocks in ticks after clock0 */
 	int64_t t0_ns;
 	uint64_t clock0;
-	double time_mean_s, clock_mean, time_var, cov, weight_sum, slope_hz;
-	double error_var;       /* of the prediction, ticks^2 */
+	struct clockfit trips;
+	double error_var; /* of the prediction, ticks^2 */
+	struct clocksync_edges edges;
+	double offset; /* ticks of the estimate from the line in use, since the other one was used */
 	double half_trip_min_s; /* aged */
 	double excess_var_s2;   /* mean square of what half trips took longer than that */
 	double round_trip_s;    /* of the last sample, without the reply's wire time */
@@ -99,10 +125,34 @@ uint64_t clocksync_clock(const struct clocksync *sync, int64_t host_ns);
 /* Host time at which the estimate reaches ticks after sync->clock0. */
 int64_t clocksync_host_ns(const struct clocksync *sync, double ticks);
 
-/* Standard deviation of the prediction error, and a bound for the estimate's error: three of it
+/* Ticks a second, estimated. */
+double clocksync_rate_hz(const struct clocksync *sync);
+
+/* Standard deviation of the round trips' prediction error, and a bound for their estimate's error: three of it
  * and the shortest half round trip, whose asymmetry nobody can see. */
 double clocksync_error_s(const struct clocksync *sync);
 double clocksync_bound_s(const struct clocksync *sync);
+
+/* ---- a sync line (clocksync_edge.c) ---- */
+
+/* The MCU will toggle it from first_clock on, a rising edge every CLOCKSYNC_EDGE_PERIOD_S; once ready. */
+void clocksync_edges_agree(struct clocksync *sync, uint64_t first_clock);
+uint32_t clocksync_edge_ticks(const struct clocksync *sync);
+
+/* A rising edge, stamped at_ns: whatever the line does, bounded and checked against what was agreed.
+ * Returns: CLOCKSYNC_ACCEPTED, CLOCKSYNC_OUTLIER (too far from the edges' line) or CLOCKSYNC_BAD (none is due). */
+enum clocksync_verdict clocksync_edge(struct clocksync *sync, int64_t at_ns);
+
+/* Time passes: a line that has fallen silent is given up. */
+void clocksync_edges_check(struct clocksync *sync, int64_t now_ns);
+/* A sample of the round trips was taken: what is left of the change-over fades. */
+void clocksync_edges_fade(struct clocksync *sync);
+
+/* Whether the estimate goes by the sync line. */
+static inline bool clocksync_by_edges(const struct clocksync *sync)
+{
+	return sync->edges.locked;
+}
 
 /* ---- machine time ---- */
 

@@ -42,6 +42,7 @@ enum ctl_kind {
 	CTL_FEED_RATE,  /* .feed_rate: from now on; see warp.h */
 	CTL_NUDGE,      /* .nudge_mm: added to Z by babysteps, in all */
 	CTL_EXTRUDE,    /* .extrude: as PLAN_EXTRUDE, in the middle of whatever is planned */
+	CTL_SYNC_LINE,  /* .sync_line: an MCU has one; before its CTL_MCU_READY */
 };
 
 struct ctl_send {
@@ -108,6 +109,12 @@ struct ctl_homing {
 	uint32_t motors[ENGINE_HOMING_GROUPS]; /* mask of the steppers that stop with the group */
 };
 
+/* A digital output with a software PWM of clocksync_edge_ticks() a cycle, low by default. */
+struct ctl_sync_line {
+	uint8_t mcu;
+	uint8_t oid;
+};
+
 struct ctl_rec {
 	uint32_t kind; /* enum ctl_kind */
 	union {
@@ -126,6 +133,7 @@ struct ctl_rec {
 		} feed_rate;
 		double nudge_mm;
 		struct plan_extrude extrude;
+		struct ctl_sync_line sync_line;
 	};
 };
 
@@ -136,6 +144,7 @@ enum ev_kind {
 	EV_HOMING_STOP, /* .homing_stop */
 	EV_FAULT,       /* .fault */
 	EV_LINK_LOST,   /* .mcu: the same as FAULT_LINK_LOST before it was ready */
+	EV_SYNC_LINE, /* .sync_line: the MCU's clock estimate goes by it from now on, or no longer */
 };
 
 enum engine_fault {
@@ -170,6 +179,11 @@ struct ev_homing_stop {
 	uint8_t reason; /* trigger_reason as the MCU said it */
 };
 
+struct ev_sync_line {
+	uint8_t mcu;
+	bool used;
+};
+
 struct ev_rec {
 	uint32_t kind; /* enum ev_kind */
 	union {
@@ -178,6 +192,7 @@ struct ev_rec {
 		struct ev_message message;
 		struct ev_fault fault;
 		struct ev_homing_stop homing_stop;
+		struct ev_sync_line sync_line;
 	};
 };
 

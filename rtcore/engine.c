@@ -101,6 +101,7 @@ static void link_reset(struct engine *e, int mcu)
 	m->has_ids = false;
 	m->clock_ready = false;
 	m->ready = false;
+	m->has_sync_line = false;
 	m->shutdown = false;
 	m->lost = m->closed;
 	if (mcu != 0)
@@ -172,6 +173,9 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		break;
 	case CTL_EXTRUDE:
 		engine_change_extrude(e, &rec->extrude);
+		break;
+	case CTL_SYNC_LINE:
+		engine_set_sync_line(e, &rec->sync_line);
 		break;
 	case CTL_LINK_RESET:
 		/* The command before it must have been acknowledged or at least sent. */

@@ -38,6 +38,7 @@ enum {
 	ENGINE_MCU_READY = 2,    /* configured */
 	ENGINE_MCU_SHUTDOWN = 4, /* it said so */
 	ENGINE_MCU_LOST = 8,     /* no answer */
+	ENGINE_MCU_EDGES = 16,   /* its clock estimate goes by a sync line */
 	ENGINE_PULL_MAX = 1024,  /* plan records taken a cycle at most */
 	ENGINE_EVENTS_KEPT = 8,  /* this share of the event ring is not for mere messages: 1/8 */
 };
@@ -71,7 +72,8 @@ enum engine_feed_hold {
 struct engine_mcu_status {
 	struct clockmap map;   /* machine time to its clock, now; valid with ENGINE_MCU_CLOCK */
 	double clock_freq_hz;  /* estimated */
-	double clock_error_us; /* of the last sample against its prediction */
+	double clock_ticks;    /* estimated, at engine_status.now_ns */
+	double clock_error_us; /* of the last sample against its prediction; of edges: usual */
 	double round_trip_us;  /* of frames and their acknowledgements, lately */
 	uint64_t bytes_sent, bytes_received;
 	uint64_t retransmits, crc_errors;
@@ -122,6 +124,9 @@ struct engine_mcu {
 	uint64_t commands;
 	bool present, ready, shutdown, lost, clock_ready, has_ids;
 	bool busy, closed; /* its line takes nothing now; never again */
+	bool has_sync_line,
+		edges_told; /* edges_told: what the planner was last told of clocksync_by_edges() */
+	uint8_t sync_line_oid;
 	struct {
 		uint64_t sum, resent;
 		uint32_t bursts, timeouts, naks, probes, bad_crc, bad_acks;
@@ -220,6 +225,9 @@ void engine_link_add(struct engine *e, int mcu, uint32_t baud);
 /* Bytes from MCU number mcu, read at now_ns. Thread: RT. */
 void engine_receive(struct engine *e, int mcu, const uint8_t *bytes, uint32_t len, int64_t now_ns)
 	RUNS_ON(role_rt);
+
+/* A rising edge of that MCU's sync line, stamped at_ns; any mcu, any edge. Thread: RT. */
+void engine_edge(struct engine *e, int mcu, int64_t at_ns) RUNS_ON(role_rt);
 
 /* One turn: control records, clock questions, motion into steps. Thread: RT. */
 void engine_cycle(struct engine *e, int64_t now_ns) RUNS_ON(role_rt);

@@ -181,6 +181,7 @@ void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64
 	moveq_init(&m->moveq, r->move_count, clocksync_clock(&m->sync, now_ns),
 		   (uint64_t)(span_s * m->freq_hz));
 	m->ready = true;
+	engine_start_sync_line(e, r->mcu, now_ns);
 }
 
 /* The estimate may be used from now on: lay the first map. A secondary waits for the primary. */
@@ -242,6 +243,7 @@ void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns)
 		clock_becomes_ready(e, mcu, now_ns);
 	if (!m->clock_ready)
 		return;
+	engine_watch_sync_line(e, mcu, now_ns);
 	renew_map(e, mcu, now_ns);
 	check_link(e, mcu);
 }
@@ -274,11 +276,14 @@ void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status
 	out->moves_queued = m->moveq.used;
 	out->moves_capacity = m->moveq.capacity;
 	out->flags = (m->clock_ready ? ENGINE_MCU_CLOCK : 0u) | (m->ready ? ENGINE_MCU_READY : 0u) |
-		     (m->shutdown ? ENGINE_MCU_SHUTDOWN : 0u) | (m->lost ? ENGINE_MCU_LOST : 0u);
+		     (m->shutdown ? ENGINE_MCU_SHUTDOWN : 0u) | (m->lost ? ENGINE_MCU_LOST : 0u) |
+		     (clocksync_by_edges(&m->sync) ? ENGINE_MCU_EDGES : 0u);
 	if (!m->clock_ready)
 		return;
 	out->map = *engine_map(m, e->now_s);
-	out->clock_freq_hz = m->sync.slope_hz;
-	out->clock_error_us = fabs(m->sync.last_error_s) * 1e6;
+	out->clock_freq_hz = clocksync_rate_hz(&m->sync);
+	out->clock_ticks = (double)m->sync.clock0 + clocksync_ticks(&m->sync, e->status.now_ns);
+	out->clock_error_us = 1e6 * (clocksync_by_edges(&m->sync) ? m->sync.edges.error_s
+								  : fabs(m->sync.last_error_s));
 	out->round_trip_us = (double)m->link.rtt_ns * 1e-3;
 }

@@ -36,6 +36,13 @@ void engine_drop_motion(struct engine *e, enum engine_hold why);
 /* Time between two looks for due steps while moving. */
 int64_t engine_period_ns(const struct engine *e);
 
+/* ---- engine_edge.c: sync lines ---- */
+void engine_set_sync_line(struct engine *e, const struct ctl_sync_line *line);
+/* The MCU is configured: let it toggle. */
+void engine_start_sync_line(struct engine *e, int mcu, int64_t now_ns);
+/* Silence, and word for the planner. */
+void engine_watch_sync_line(struct engine *e, int mcu, int64_t now_ns);
+
 /* ---- engine_mcu.c: links, clocks ---- */
 void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t now_ns);
 void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64_t now_ns);

@@ -107,7 +107,7 @@ static void send(struct host *h, uint8_t what)
 	CHECK(l->sent - l->acked <= LINK_UNACKED_MAX);
 	CHECK(l->fill - l->acked < LINK_SLOTS);
 	CHECK(link_deadline_ns(l) > h->now_ns);
-	CHECK(h->sync.slope_hz > 0.0);
+	CHECK(clocksync_rate_hz(&h->sync) > 0.0);
 	if (clocksync_ready(&h->sync)) {
 		h->sum += (unsigned int)clocksync_clock(&h->sync, h->now_ns);
 		clocksync_secondary_map(&h->sync, &h->sync, h->now_ns,

@@ -73,7 +73,7 @@ static void timeline_clocks(struct timeline *t)
 
 		clocksync_init(&m->sync, p->freq_hz[i], 0);
 		m->sync.clock0 = i ? 1000000007u * i : 0;
-		m->sync.slope_hz = p->freq_hz[i] * (1.0 + 1e-6 * p->ppm[i]);
+		m->sync.trips.slope_hz = p->freq_hz[i] * (1.0 + 1e-6 * p->ppm[i]);
 		m->from_s = -INFINITY;
 		m->next_s = p->start_s + p->renew_s * ref_uniform(t->rng, 0.0, 1.0);
 		if (i)
@@ -337,7 +337,8 @@ static void timeline_renew(struct timeline *t, uint32_t mcu)
 
 	if (t->p->renew_s <= 0.0 || t->now_s < fmax(m->next_s, m->from_s))
 		return;
-	m->sync.clock_mean += (ref_random(t->rng) % 2 ? 1.0 : -1.0) * t->p->jump_s * m->sync.freq_hz;
+	m->sync.trips.clock_mean += (ref_random(t->rng) % 2 ? 1.0 : -1.0) * t->p->jump_s *
+				    m->sync.freq_hz;
 	m->next_s = t->now_s + t->p->renew_s * ref_uniform(t->rng, 0.5, 1.5);
 	m->before = m->map;
 	m->from_s = clocksync_secondary_map(&m->sync, &t->mcu[0].sync, now_ns,
