@@ -271,6 +271,10 @@ static void event(struct machine *m, const struct ev_rec *ev)
 	case EV_LINK_LOST:
 		session_lost(&m->session[ev->mcu]);
 		break;
+	case EV_SYNC_LINE:
+		if (m->hooks.sync_line)
+			m->hooks.sync_line(m->hooks.ctx, ev->sync_line.mcu, ev->sync_line.used);
+		break;
 	default:
 		break;
 	}

@@ -86,6 +86,11 @@ struct machine_config_hooks {
 	const char *(*keep_record)(void *ctx);
 	/* What this side knows of why MCU number mcu has shut down; NULL: nothing. May be NULL. */
 	const char *(*mcu_fault)(void *ctx, int mcu);
+	/* The MCU's clock estimate goes by its sync line from now on, or no longer. May be NULL. */
+	void (*sync_line)(void *ctx, size_t mcu, bool used);
+	/* RELEASE_STAMPS: let go of the kernel module. Returns 0 or a negative errno with a text. NULL: there is
+	 * none. */
+	int (*release_stamps)(void *ctx, char *err);
 	/* More lines for STATUS, e.g. of the rt thread. May be NULL. */
 	void (*status)(void *ctx, char *buf, size_t cap);
 	void *ctx;

@@ -70,6 +70,16 @@ static int op_nudge(void *ctx, double by_mm, char *err)
 	return rc < 0 ? rc : machine_nudge(m, by_mm, err);
 }
 
+static int op_release_stamps(void *ctx, char *err)
+{
+	struct machine *m = ctx;
+
+	if (m->hooks.release_stamps)
+		return m->hooks.release_stamps(m->hooks.ctx, err);
+	snprintf(err, GCODE_ERR_MAX, "there is no kernel module here; expected the daemon");
+	return -ENOTSUP;
+}
+
 static int op_hold(void *ctx, bool on, char *err)
 {
 	int rc = check_state(ctx, err);
@@ -275,6 +285,7 @@ void machine_ops_init(struct machine *m)
 		.speed_factor = op_speed_factor,
 		.nudge = op_nudge,
 		.hold = op_hold,
+		.release_stamps = op_release_stamps,
 		.dwell = op_dwell,
 		.set_position = op_set_position,
 		.set_limits = op_set_limits,

@@ -347,6 +347,28 @@ static bool configure_trsync(struct session *s, uint8_t *oid)
 	       session_rearm(s, MSG_ID_trsync_start, &stop);
 }
 
+/* An output that toggles all the time, at clocks that the engine agrees on: any firmware with a software PWM can. */
+static bool configure_sync_line(struct machine *m, struct session *s)
+{
+	const struct machine_mcu *cfg = &m->mc->mcu[s->mcu];
+	double freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
+	struct msg_config_digital_out c = { .value = 0 };
+	struct msg_set_digital_out_pwm_cycle cycle = { .cycle_ticks =
+							       clocksync_edge_ticks(freq_hz) };
+	struct msg_update_digital_out back = { .value = 0 };
+	struct ctl_rec rec = { .kind = CTL_SYNC_LINE };
+
+	if (!cfg->sync_pin.set)
+		return true;
+	if (!session_oid(s, &c.oid) || !session_pin(s, cfg->sync_pin.name, UINT16_MAX, &c.pin))
+		return false;
+	cycle.oid = back.oid = rec.sync_line.oid = c.oid;
+	rec.sync_line.mcu = (uint8_t)s->mcu;
+	return session_config(s, MSG_ID_config_digital_out, &c) &&
+	       session_config(s, MSG_ID_set_digital_out_pwm_cycle, &cycle) &&
+	       session_rearm(s, MSG_ID_update_digital_out, &back) && machine_control(m, &rec);
+}
+
 bool machine_configure_mcu(void *ctx, struct session *s)
 {
 	struct machine *m = ctx;
@@ -363,5 +385,5 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 	for (size_t i = 0; i < m->trsyncs; i++)
 		if (!configure_trsync(s, &m->trsync_oid[s->mcu][i]))
 			return false;
-	return true;
+	return configure_sync_line(m, s);
 }

@@ -19,6 +19,7 @@
 
 #include "daemon/prefault.h"
 #include "daemon/rt_reader.h"
+#include "daemon/rt_stamps.h"
 
 enum {
 	RT_STACK_BYTES = 512 * 1024,
@@ -49,6 +50,7 @@ struct rt_loop {
 	struct rt_thread *t;
 	struct io_uring ring;
 	struct rt_port port[ENGINE_MCUS];
+	struct rt_stamps stamps;
 	uint64_t wake_value, notify_value;
 	bool notifying, notify_again;
 	uint32_t notified_tail;     /* of the event ring */
@@ -302,7 +304,7 @@ static RUNS_ON(role_rt) void receive(struct rt_loop *l, int mcu)
 
 	while ((c = ring_peek(&l->port[mcu].reader.ring))) {
 		if (c->len > 0)
-			engine_receive(l->t->cfg.engine, mcu, c->data, (uint32_t)c->len, c->at_ns);
+			rt_stamps_receive(&l->stamps, mcu, c->data, (uint32_t)c->len, c->at_ns);
 		else
 			close_port(l, mcu);
 		ring_drop(&l->port[mcu].reader.ring);
@@ -408,6 +410,7 @@ static RUNS_ON(role_rt) void loop(struct rt_loop *l)
 		now_ns = clock_now_ns();
 		note_wake(l, deadline_ns > start_ns ? deadline_ns : start_ns, now_ns);
 		reap(l);
+		rt_stamps_take(&l->stamps);
 		for (int i = 0; i < t->cfg.mcu_count; i++)
 			receive(l, i);
 	}
@@ -464,13 +467,19 @@ static int start_thread(struct rt_thread *t, struct rt_loop *l)
 	return -rc;
 }
 
-/* Their priority is below the rt thread's: they only wait for bytes. */
+/* Theirs is below the rt thread's: they only wait for bytes. */
+static int reader_priority(const struct rt_thread *t)
+{
+	return t->cfg.priority > 1 ? t->cfg.priority - 1 : t->cfg.priority;
+}
+
 static int start_readers(struct rt_thread *t, struct rt_loop *l)
 {
-	int priority = t->cfg.priority > 1 ? t->cfg.priority - 1 : t->cfg.priority, rc = 0;
+	int rc = 0;
 
 	for (int i = 0; i < t->cfg.mcu_count && !rc; i++) {
-		rc = rt_reader_start(&l->port[i].reader, t->cfg.mcu_fd[i], t->wake_fd, priority);
+		rc = rt_reader_start(&l->port[i].reader, t->cfg.mcu_fd[i], t->wake_fd,
+				     reader_priority(t));
 		l->port[i].has_reader = rc == 0;
 	}
 	return rc;
@@ -482,6 +491,8 @@ static void release(struct rt_thread *t)
 	for (int i = 0; t->loop && i < t->cfg.mcu_count; i++)
 		if (t->loop->port[i].has_reader)
 			rt_reader_stop(&t->loop->port[i].reader);
+	if (t->loop)
+		rt_stamps_stop(&t->loop->stamps);
 	if (atomic_load(&t->state) == STATE_RUNNING)
 		io_uring_queue_exit(&t->loop->ring);
 	free(t->loop);
@@ -511,6 +522,7 @@ int rt_thread_start(struct rt_thread *t, const struct rt_thread_config *cfg)
 	if (!rc) {
 		memset(t->loop, 0, sizeof(*t->loop));
 		t->loop->t = t;
+		t->loop->stamps.engine = cfg->engine;
 		rc = start_readers(t, t->loop);
 	}
 	if (!rc)
@@ -529,6 +541,16 @@ int rt_thread_start(struct rt_thread *t, const struct rt_thread_config *cfg)
 	pthread_join(t->thread, NULL);
 	release(t);
 	return -EIO;
+}
+
+struct rt_stamps *rt_thread_stamps(struct rt_thread *t)
+{
+	return &t->loop->stamps;
+}
+
+int rt_thread_line(struct rt_thread *t, int mcu, int fd)
+{
+	return rt_stamps_line(&t->loop->stamps, mcu, fd, t->wake_fd, reader_priority(t));
 }
 
 void rt_thread_wake(struct rt_thread *t)

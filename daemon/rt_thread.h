@@ -16,6 +16,8 @@
 #include "daemon/histogram.h"
 #include "engine.h"
 
+struct rt_stamps;
+
 struct rt_thread_config {
 	struct engine *engine;
 	int mcu_count;
@@ -60,6 +62,12 @@ struct rt_thread {
  * can and says what is missing in t->grants. Returns 0 or a negative errno with text in
  * grants.text: the thread does not exist then. */
 int rt_thread_start(struct rt_thread *t, const struct rt_thread_config *cfg);
+
+/* Where it takes the kernel's stamps from, while it exists. Thread: PLAN. */
+struct rt_stamps *rt_thread_stamps(struct rt_thread *t);
+/* Take the edges of that MCU's sync line from fd (gpio_edges.h), until rt_thread_stop(). Once for an MCU. Returns 0 or
+ * a negative errno. Thread: PLAN. */
+int rt_thread_line(struct rt_thread *t, int mcu, int fd);
 
 /* Let it know that a ring has something for it. Never blocks. Thread: PLAN. */
 void rt_thread_wake(struct rt_thread *t);

@@ -29,6 +29,7 @@ static const char usage_text[] =
 	"  -o SECTION.OPTION=VALUE  override an option (may be repeated)\n"
 	"  --trace FILE             record the placed moves, for `stepd verify`\n"
 	"  --rt-report FILE         at the end, the rt thread's wake-ups, cycles and page faults, as JSON\n"
+	"  --clock-trace FILE       each MCU's clock as it is estimated, every 25 ms: host time in ns, MCU, ticks, by what\n"
 	"  --seccomp                any system call of the rt thread but io_uring_enter is fatal\n"
 	"  --help                   this text\n";
 
@@ -149,6 +150,8 @@ static bool loop(struct run *r)
 		wait_for_work(r, more);
 		machine_poll(r->m, now_ns(), input && (r->startup || fifo_next(&r->fifo, &line)));
 		announce(r);
+		run_trace_clocks(r);
+		stamps_poll(&r->stamps, r->m->now_ns, r->m->state == MACHINE_READY);
 		if (r->has_urgent)
 			run_urgent(r);
 		if (input)
@@ -169,6 +172,7 @@ static int parse_options(struct run_options *o, int argc, char **argv)
 	static const struct option longs[] = {
 		{ "trace", required_argument, NULL, 't' },
 		{ "rt-report", required_argument, NULL, 'r' },
+		{ "clock-trace", required_argument, NULL, 'k' },
 		{ "seccomp", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -187,6 +191,8 @@ static int parse_options(struct run_options *o, int argc, char **argv)
 			o->trace = optarg;
 		else if (c == 'r')
 			o->rt_report = optarg;
+		else if (c == 'k')
+			o->clock_trace = optarg;
 		else if (c == 's')
 			o->seccomp = true;
 		else if (c != 'o' || !overrides_add(&o->overrides, optarg))
@@ -239,7 +245,7 @@ int run_main(int argc, char **argv)
 	while (again) {
 		status = run_once(&opt, &again);
 		opt.restarted = true;
-		opt.trace = NULL; /* a restart does not overwrite the first trace */
+		opt.trace = opt.clock_trace = NULL; /* a restart does not overwrite the first trace */
 	}
 	return status;
 }

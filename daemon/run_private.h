@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "daemon/config/machine_config.h"
 #include "daemon/fifo.h"
@@ -19,9 +20,10 @@
 #include "daemon/overrides.h"
 #include "daemon/recorder.h"
 #include "daemon/rt_thread.h"
+#include "daemon/stamps.h"
 
 struct run_options {
-	const char *config, *trace, *rt_report;
+	const char *config, *trace, *rt_report, *clock_trace;
 	struct overrides overrides;
 	bool seccomp;
 	bool restarted;  /* not the first start of this process */
@@ -33,8 +35,11 @@ struct run {
 	struct machine_config *mc;
 	struct machine *m;
 	struct rt_thread rt;
+	struct stamps stamps;
 	struct rt_thread_proc at_start; /* page faults and switches before the loop */
 	struct recorder recorder;
+	FILE *clock_trace; /* or NULL */
+	int64_t clock_traced_ns;
 	struct flight_file flight;
 	struct fifo fifo, urgent;
 	struct reply reply;
@@ -68,6 +73,9 @@ void run_host_stop(struct run *r);
 const char *run_host_fault(void *ctx, int mcu);
 /* A line of STATUS for each. */
 void run_host_status(struct run *r, char *buf, size_t cap);
+
+/* What the clock estimates are now, into opt.clock_trace, if that was asked for. */
+void run_trace_clocks(struct run *r);
 
 /* A line to standard error. */
 void run_log(const char *text);

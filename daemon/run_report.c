@@ -59,6 +59,20 @@ static void add_hosts(struct json_object *root, struct run *r)
 	json_object_object_add(root, "host_lines", list);
 }
 
+void run_trace_clocks(struct run *r)
+{
+	const struct engine_status *st = &r->m->status;
+
+	if (!r->clock_trace || st->now_ns == r->clock_traced_ns)
+		return;
+	r->clock_traced_ns = st->now_ns;
+	for (size_t i = 0; i < r->m->mcus; i++)
+		if (st->mcu[i].flags & ENGINE_MCU_CLOCK)
+			fprintf(r->clock_trace, "%lld %s %.2f %s\n", (long long)st->now_ns,
+				r->mc->mcu[i].name, st->mcu[i].clock_ticks,
+				st->mcu[i].flags & ENGINE_MCU_EDGES ? "line" : "trips");
+}
+
 void run_report(struct run *r)
 {
 	struct rt_thread_stats st;

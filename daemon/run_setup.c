@@ -86,10 +86,35 @@ static void rt_status(void *ctx, char *buf, size_t cap)
 		(unsigned long long)(now.minor_faults + now.major_faults -
 				     r->at_start.minor_faults - r->at_start.major_faults),
 		(unsigned long long)st.io_errors);
+	if (used > 0 && (size_t)used < cap)
+		used += stamps_status(&r->stamps, buf + used, cap - (size_t)used);
 	if (r->flight.open && used > 0 && (size_t)used < cap)
 		flight_file_status(&r->flight, buf + used, cap - (size_t)used);
 	used = (int)strlen(buf);
 	run_host_status(r, buf + used, cap - (size_t)used);
+}
+
+static void say_stamps(void *ctx, bool error, const char *text)
+{
+	struct run *r = ctx;
+
+	run_log(text);
+	if (error && r->has_reply)
+		reply_put(&r->reply, REPLY_INFO, text);
+}
+
+static void sync_line(void *ctx, size_t mcu, bool used)
+{
+	struct run *r = ctx;
+
+	stamps_line_used(&r->stamps, mcu, used);
+}
+
+static int release_stamps(void *ctx, char *err)
+{
+	struct run *r = ctx;
+
+	return stamps_release(&r->stamps, err, GCODE_ERR_MAX);
 }
 
 static void emergency(void *ctx, uint32_t dropped)
@@ -221,6 +246,7 @@ static bool start_rt(struct run *r, char *err, size_t err_size)
 	if (rc.cpu < 0)
 		rc.cpu = isolated_cpu();
 	memcpy(rc.mcu_fd, r->mcu_fd, sizeof(rc.mcu_fd));
+	stamps_open(&r->stamps, r->mc, r->mcu_fd, r->m->mcus);
 	rv = rt_thread_start(&r->rt, &rc);
 	if (rv < 0) {
 		snprintf(err, err_size, "the rt thread does not start: %s: %s", strerror(-rv),
@@ -228,6 +254,7 @@ static bool start_rt(struct run *r, char *err, size_t err_size)
 		return false;
 	}
 	r->has_rt = true;
+	stamps_start(&r->stamps, &r->rt);
 	rt_thread_proc_read(&r->rt, &r->at_start);
 	fprintf(stderr, "stepd: rt thread: scheduling %s, %s, memory %s\n",
 		r->rt.grants.fifo ? "SCHED_FIFO" : "SCHED_OTHER (best it could get)",
@@ -303,6 +330,8 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		.keep_record = keep_record,
 		.status = rt_status,
 		.mcu_fault = run_host_fault,
+		.sync_line = sync_line,
+		.release_stamps = release_stamps,
 		.ctx = r,
 	};
 	const char *paths[] = { r->opt.config };
@@ -319,6 +348,12 @@ bool run_start(struct run *r, char *err, size_t err_size)
 	r->m = machine_new(r->mc, &hooks, err, err_size);
 	if (!r->m)
 		return false;
+	if (r->opt.clock_trace && !(r->clock_trace = fopen(r->opt.clock_trace, "we"))) {
+		snprintf(err, err_size, "--clock-trace %s: %s", r->opt.clock_trace, strerror(errno));
+		return false;
+	}
+	r->stamps.say = say_stamps;
+	r->stamps.ctx = r;
 	if (r->flight.open)
 		flight_file_identify(&r->flight, r->m, r->opt.config);
 	if (r->opt.reset_mcus)
@@ -339,6 +374,10 @@ void run_stop(struct run *r)
 		run_report(r);
 		rt_thread_stop(&r->rt);
 	}
+	stamps_close(&r->stamps);
+	if (r->clock_trace && fclose(r->clock_trace) != 0)
+		fprintf(stderr, "stepd: --clock-trace %s: %s\n", r->opt.clock_trace,
+			strerror(errno));
 	if (r->has_recorder) {
 		uint64_t lost = recorder_close(&r->recorder);
 

@@ -32,7 +32,7 @@ enum {
 #define CLOCKSYNC_PERIOD_NS ((int64_t)983900 * 1000)
 /* From one edge of a sync line to the next, and how long none may come before the line is given up. */
 #define CLOCKSYNC_EDGE_PERIOD_S 0.1
-#define CLOCKSYNC_EDGE_SILENCE_NS ((int64_t)1000 * 1000 * 1000)
+#define CLOCKSYNC_EDGE_SILENCE_NS ((int64_t)3000 * 1000 * 1000)
 
 /* One question and its answer. */
 struct clocksync_sample {
@@ -137,7 +137,7 @@ double clocksync_bound_s(const struct clocksync *sync);
 
 /* The MCU will toggle it from first_clock on, a rising edge every CLOCKSYNC_EDGE_PERIOD_S; once ready. */
 void clocksync_edges_agree(struct clocksync *sync, uint64_t first_clock);
-uint32_t clocksync_edge_ticks(const struct clocksync *sync);
+uint32_t clocksync_edge_ticks(double freq_hz);
 
 /* A rising edge, stamped at_ns: whatever the line does, bounded and checked against what was agreed.
  * Returns: CLOCKSYNC_ACCEPTED, CLOCKSYNC_OUTLIER (too far from the edges' line) or CLOCKSYNC_BAD (none is due). */

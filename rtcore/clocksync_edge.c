@@ -29,10 +29,10 @@ static double host_s(const struct clocksync *sync, int64_t host_ns)
 	return (double)(host_ns - sync->t0_ns) * 1e-9;
 }
 
-uint32_t clocksync_edge_ticks(const struct clocksync *sync)
+uint32_t clocksync_edge_ticks(double freq_hz)
 {
 	/* Two halves of a software PWM's cycle. */
-	return 2 * (uint32_t)(sync->freq_hz * CLOCKSYNC_EDGE_PERIOD_S / 2);
+	return 2 * (uint32_t)(freq_hz * CLOCKSYNC_EDGE_PERIOD_S / 2);
 }
 
 void clocksync_edges_agree(struct clocksync *sync, uint64_t first_clock)
@@ -41,7 +41,7 @@ void clocksync_edges_agree(struct clocksync *sync, uint64_t first_clock)
 
 	*d = (struct clocksync_edges){ .agreed = true, .error_s = ERROR_START_S, .last = -1.0 };
 	d->first = (double)((int64_t)first_clock - (int64_t)sync->clock0);
-	d->period = (double)clocksync_edge_ticks(sync);
+	d->period = (double)clocksync_edge_ticks(sync->freq_hz);
 	sync->offset = 0.0;
 }
 

@@ -20,7 +20,7 @@ void engine_start_sync_line(struct engine *e, int mcu, int64_t now_ns)
 
 	if (!m->has_sync_line || !clocksync_ready(&m->sync) || !moveq_take(&m->moveq, clock))
 		return;
-	start.on_ticks = clocksync_edge_ticks(&m->sync) / 2;
+	start.on_ticks = clocksync_edge_ticks(m->freq_hz) / 2;
 	if (engine_send(e, mcu, MSG_ID_queue_digital_out, &start, LINK_DUE_NOW))
 		clocksync_edges_agree(&m->sync, clock);
 }

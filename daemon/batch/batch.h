@@ -44,6 +44,20 @@ struct batch_stamp {
 	int64_t at_ns; /* since when it has that; INT64_MIN: from the start */
 };
 
+/* How late the host's stamps are: exponential, and now and then much more. All 0: not at all. */
+struct batch_lateness {
+	double mean_s, slow_chance, slow_s;
+};
+
+/* How the host stamps what one MCU sends, and the edges of its sync line, where the configuration has one. */
+struct batch_stamps {
+	struct batch_lateness bytes, edges;
+	bool cut; /* the line's wire */
+	uint64_t rng;
+	int64_t edge_ns;  /* of the edge that is to be handed over; 0: none */
+	int32_t sync_pin; /* -1: none */
+};
+
 /* One simulated MCU at the end of its two wires. */
 struct batch_mcu {
 	struct batch *b;
@@ -52,6 +66,7 @@ struct batch_mcu {
 	struct batch_null null; /* answers instead of sim once active (--no-mcu) */
 	struct trace *trace;
 	struct vwire to, from;
+	struct batch_stamps stamps;
 	double ticks_per_ns; /* of its true clock */
 	uint64_t start_clock;
 	double nominal_hz;

@@ -75,12 +75,32 @@ static void on_step(void *ctx, uint8_t oid, int dir, uint64_t clock)
 		batch_check_step(u->b, motor, dir, clock);
 }
 
+static double uniform(uint64_t *rng)
+{
+	uint64_t z = (*rng += 0x9e3779b97f4a7c15u);
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+}
+
+static int64_t late_ns(struct batch_stamps *s, const struct batch_lateness *l)
+{
+	double late_s = l->mean_s > 0 ? -l->mean_s * log(1 - uniform(&s->rng)) : 0;
+
+	if (l->slow_chance > 0 && uniform(&s->rng) < l->slow_chance)
+		late_s += -l->slow_s * log(1 - uniform(&s->rng));
+	return (int64_t)(late_s * 1e9);
+}
+
 static void on_edge(void *ctx, uint16_t pin, uint8_t level, uint64_t clock)
 {
 	struct batch_mcu *u = ctx;
 
 	if (u->trace)
 		trace_edge(u->trace, pin, level, clock);
+	if (pin == u->stamps.sync_pin && level && !u->stamps.cut)
+		u->stamps.edge_ns = ns_at(u, clock) + late_ns(&u->stamps, &u->stamps.edges);
 }
 
 static void on_tx(void *ctx, const uint8_t *frame, size_t len, uint64_t clock)
@@ -184,6 +204,13 @@ static bool build_printer(struct batch *b)
 		if (pin_of(b, m->output[i].pin) < 0)
 			return false;
 	stamps_start(b);
+	for (size_t i = 0; i < m->mcus; i++) {
+		const struct pin *pin = &b->mc->mcu[i].sync_pin;
+
+		b->mcu[i].stamps.sync_pin = pin->set ? pin_of(b, pin) : -1;
+		if (pin->set && b->mcu[i].stamps.sync_pin < 0)
+			return false;
+	}
 	if (batch_bed_start(b, pin_of))
 		return true;
 	if (!b->error[0])
@@ -239,10 +266,11 @@ static bool make_mcu(struct batch *b, int i)
 	u->ticks_per_ns = cfg->sim_clock_hz * (1 + cfg->sim_clock_ppm * 1e-6) * 1e-9;
 	u->start_clock = sc.start_clock;
 	memset(u->motor_of_oid, -1, sizeof(u->motor_of_oid));
-	if (b->opt.trace)
+	if (b->opt.trace || cfg->sync_pin.set)
 		sc.hooks.edge = on_edge;
 	if (cfg->host)
 		sc.hooks.since = on_since;
+	u->stamps.rng = b->opt.seed + (uint64_t)i;
 	wc.seed = b->opt.seed * 2 + 1 + (uint64_t)i * 1000;
 	vwire_init(&u->to, &wc);
 	wc.seed++;
@@ -326,10 +354,25 @@ static bool deliver_to_host(struct batch *b)
 	role_take(&role_rt);
 	for (size_t i = 0; i < b->m->mcus; i++)
 		while ((n = vwire_pull(&b->mcu[i].from, buf, sizeof(buf), b->now_ns)) > 0) {
-			engine_receive(b->m->engine, (int)i, buf, (uint32_t)n, b->now_ns);
+			engine_receive(b->m->engine, (int)i, buf, (uint32_t)n,
+				       b->now_ns +
+					       late_ns(&b->mcu[i].stamps, &b->mcu[i].stamps.bytes));
 			any = true;
 		}
 	return any;
+}
+
+static void deliver_edges(struct batch *b)
+{
+	role_take(&role_rt);
+	for (size_t i = 0; i < b->m->mcus; i++) {
+		struct batch_stamps *s = &b->mcu[i].stamps;
+
+		if (s->edge_ns == 0 || s->edge_ns > b->now_ns)
+			continue;
+		engine_edge(b->m->engine, (int)i, s->edge_ns);
+		s->edge_ns = 0;
+	}
 }
 
 /* In order of time, event by event: an endstop of one must see the motors of another where they are. */
@@ -373,6 +416,7 @@ void batch_world_run(struct batch *b, int64_t until_ns)
 			sim_run_until(b->mcu[i].sim, clock_at(&b->mcu[i], b->now_ns));
 			deliver_to_mcu(b, &b->mcu[i]);
 		}
+		deliver_edges(b);
 		if (deliver_to_host(b) || b->now_ns >= until_ns)
 			return;
 	}

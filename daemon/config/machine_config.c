@@ -312,6 +312,7 @@ static void load_sections(struct machine_load *l)
 	check_names(l);
 	mcus_load(l);
 	pins_init(l);
+	sync_lines_load(l);
 	stepd_load(l);
 	if (printer) {
 		printer_load(l, printer);

@@ -31,6 +31,7 @@ enum {
 	MACHINE_MCU_MAX = 8,
 	MACHINE_STEPPER_MAX = 16, /* of the axes; the extruders' steppers come on top */
 	MACHINE_EXTRUDER_MAX = 8,
+	MACHINE_CHIP_MAX = 32, /* a GPIO chip's name or label, as the kernel has it */
 	MACHINE_MANUAL_MAX = 8,
 	MACHINE_SKEW_MAX = 16, /* profiles */
 	MACHINE_MESH_MAX = 16,
@@ -58,6 +59,11 @@ struct machine_mcu {
 	double host_step_rate_hz; /* most steps of one motor */
 	double host_late_max_s;   /* a step that is later stops the machine */
 	int host_cpu;             /* of its thread; -1: any */
+	/* For the clock estimate. */
+	struct pin sync_pin; /* it toggles that one, … */
+	char sync_chip[MACHINE_CHIP_MAX]; /* … which is wired to this GPIO chip of the host, by name or label; "": none */
+	unsigned sync_line; /* and that line of it */
+	bool stamp_module;  /* use the kernel module stepd_stamp where it is loaded */
 	/* How the simulated MCU of this name behaves: [stepd_sim] and [stepd_sim NAME]. */
 	double sim_clock_hz;     /* nominal clock frequency */
 	double sim_clock_ppm;    /* deviation of the true from the nominal frequency */

@@ -164,6 +164,9 @@ void gcode_load(struct machine_load *l);
 void mesh_load(struct machine_load *l);
 void mesh_free(struct machine_gcode *g);
 
+/* machine_sync.c: what [mcu] says of the clock estimate. After the MCUs and pins_init(). */
+void sync_lines_load(struct machine_load *l);
+
 /* machine_shaper.c: [input_shaper]. */
 void shapers_load(struct machine_load *l);
 

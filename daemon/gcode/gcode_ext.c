@@ -192,6 +192,16 @@ static enum gcode_result hold(struct gcode *g, const struct gcode_line *l, void 
 	return gcode_finish(g, g->ops->hold(g->ops->ctx, on, err), err);
 }
 
+static enum gcode_result release_stamps(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	char err[GCODE_ERR_MAX] = "";
+
+	(void)l, (void)ctx;
+	if (!g->ops->release_stamps)
+		return gcode_absent(g);
+	return gcode_finish(g, g->ops->release_stamps(g->ops->ctx, err), err);
+}
+
 const struct gcode_command gcode_ext_commands[] = {
 	{ "SET_VELOCITY_LIMIT", GCODE_EXTENDED, 0, set_velocity_limit,
 	  "[VELOCITY=<mm/s>] [ACCEL=<mm/s2>] [MINIMUM_CRUISE_RATIO=<0..1>] "
@@ -203,6 +213,8 @@ const struct gcode_command gcode_ext_commands[] = {
 	  "positions from the steppers to the G-code" },
 	{ "HOLD", GCODE_EXTENDED, GCODE_NOW, hold, "", "come to rest on the path, as '!'" },
 	{ "RESUME", GCODE_EXTENDED, GCODE_NOW, hold, "", "go on after HOLD, as '~'" },
+	{ "RELEASE_STAMPS", GCODE_EXTENDED, GCODE_NOW, release_stamps, "",
+	  "let go of the module stepd_stamp, so that it can be unloaded" },
 	{ "STATUS", GCODE_EXTENDED, GCODE_NOW, status, "", "what the machine is doing" },
 	{ "HELP", GCODE_EXTENDED, GCODE_NOW, help, "[COMMAND]", "this list, or one command" },
 	{ "RESTART", GCODE_EXTENDED, GCODE_NOW, restart, "", "read the configuration again" },

@@ -76,6 +76,8 @@ struct gcode_ops {
 	/* Raise Z by so much now, in mid-move; all that has been handed over goes on from there, and position_mm
 	 * of what follows is to be higher by it. */
 	int (*nudge)(void *ctx, double by_mm, char *err);
+	/* Let go of the kernel module that stamps. At any time. */
+	int (*release_stamps)(void *ctx, char *err);
 	/* Feed hold on or off, in the middle of a move. At any time. */
 	int (*hold)(void *ctx, bool on, char *err);
 	int (*dwell)(void *ctx, double dwell_s, char *err); /* dwell_s > 0 */

@@ -12,24 +12,18 @@ cd "$(dirname "$0")/../.." || exit 2
 build=${STEPD_BUILD:-build}
 folder=$build/guest/kmod
 tests/guest/kernel "$folder/../kernel" || exit
-if ! kdir=$(tests/guest/headers "$build/guest/headers" "linux-headers-$(<"$folder/../kernel/release")" 2>&1); then
-	echo "$kdir"
-	exit 77
+if ! files=$(tests/guest/module "$build"); then
+	status=$?
+	echo "$files"
+	exit $status
 fi
-if ! nice -n 5 make -s kmod BUILD="$folder" KDIR="$kdir" KCFLAGS=-Werror </dev/null >"$folder.log" 2>&1; then
-	cat "$folder.log"
-	echo "FAILED: the module does not build"
-	exit 1
-fi
-# A GPIO chip that the test drives, and gpiomon, which stamps through libgpiod; without them those cases skip.
-more=()
-if tests/guest/gpio-sim "$folder/../gpio-sim" "$(<"$folder/../kernel/release")" "$kdir" && command -v gpiomon >/dev/null; then
-	more=("$folder/../gpio-sim/gpio-sim.ko:gpio-sim.ko" "$folder/../kernel/modules/configfs.ko:configfs.ko" "$(command -v gpiomon)")
-fi
+mapfile -t files <<<"$files"
+# gpiomon stamps through libgpiod; without it, or the chip, those cases skip.
+! command -v gpiomon >/dev/null || files+=("$(command -v gpiomon)")
 # Two serial ports of the guest, connected with each other.
 wire=$(mktemp -u /tmp/stepd-guest.XXXXXX)
 trap 'rm -f "$wire"' EXIT
 tests/guest/boot -t $((180 + ${CYCLES:-100} / 2)) -k slub_debug=FZPU -e "CYCLES=${CYCLES:-100}" -e "FUZZ_CALLS=${FUZZ_CALLS:-20000}" \
-	-e "EDGES=${EDGES:-1000}" -e "SEED=${STEPD_SEED:-20261125}" "$folder" tests/guest/in-kmod "$folder/kmod/stepd_stamp.ko:stepd_stamp.ko" \
-	"$build/tests/guest/kmod_test" "$build/tests/guest/sync_test" "${more[@]}" -- -chardev "socket,id=a,path=$wire,server=on,wait=off" \
+	-e "EDGES=${EDGES:-1000}" -e "SEED=${STEPD_SEED:-20261125}" "$folder" tests/guest/in-kmod "${files[@]}" \
+	"$build/tests/guest/kmod_test" "$build/tests/guest/sync_test" -- -chardev "socket,id=a,path=$wire,server=on,wait=off" \
 	-chardev "socket,id=b,path=$wire" -serial chardev:a -serial chardev:b

@@ -14,4 +14,4 @@ tests/guest/kernel "$folder/../kernel" || exit
 command -v cyclictest >/dev/null || { echo "skipped: no cyclictest (Debian: apt install rt-tests)"; exit 77; }
 exec tests/guest/boot -t $((${PRINT_S:-60} + 180)) -e "PRINT_S=${PRINT_S:-60}" -e "HORIZON_MS=${HORIZON_MS:-1000}" "$folder" tests/guest/in-rt \
 	"${STEPD_BUILD:-build}/stepd" "${STEPD_BUILD:-build}/mcu-sim" "$(command -v cyclictest)" \
-	etc/sim-corexy.cfg:printer.cfg etc/demo/demo.gcode:part.gcode etc/sysctl/stepd.conf:etc/stepd.conf
+	tests/guest/common:common etc/sim-corexy.cfg:printer.cfg etc/demo/demo.gcode:part.gcode etc/sysctl/stepd.conf:etc/stepd.conf

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -86,12 +85,9 @@ void guest_reader_open(struct guest_reader *r, uint32_t records)
 	r->size = (size_t)setup.size;
 	r->ring = mmap(NULL, r->size, PROT_READ, MAP_SHARED, r->fd, 0);
 	CHECK(r->ring != MAP_FAILED, "mmap: %s", strerror(errno));
-	CHECK(r->ring->version == STEPD_STAMP_VERSION && r->ring->records == records &&
-		      r->ring->record_size == sizeof(struct stepd_stamp_record) &&
+	CHECK(stamp_ring_init(&r->reader, r->ring, r->size) && r->ring->records == records &&
 		      r->ring->head == 0,
 	      "the ring's header");
-	r->records = (const void *)((const char *)r->ring + r->ring->records_offset);
-	r->at = 0;
 }
 
 void guest_reader_close(struct guest_reader *r)
@@ -100,19 +96,12 @@ void guest_reader_close(struct guest_reader *r)
 	close(r->fd);
 }
 
-/* The next record, if there is one: as the UAPI header says. */
 bool guest_reader_next(struct guest_reader *r, struct stepd_stamp_record *to)
 {
-	const struct stepd_stamp_record *from = &r->records[r->at % r->ring->records];
+	bool any = stamp_ring_next(&r->reader, to);
 
-	if (r->at >= __atomic_load_n(&r->ring->head, __ATOMIC_ACQUIRE))
-		return false;
-	CHECK(__atomic_load_n(&from->sequence, __ATOMIC_ACQUIRE) == r->at + 1, "a record is lost");
-	memcpy(to, (const void *)from, sizeof(*to));
-	atomic_thread_fence(memory_order_acquire);
-	CHECK(__atomic_load_n(&from->sequence, __ATOMIC_RELAXED) == r->at + 1, "a torn record");
-	r->at++;
-	return true;
+	CHECK(r->reader.lost == 0, "a record is lost");
+	return any;
 }
 
 void guest_reader_wait(struct guest_reader *r, struct stepd_stamp_record *to)

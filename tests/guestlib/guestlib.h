@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kmod/stepd_stamp_uapi.h"
+#include "daemon/stamp_ring.h"
 
 enum {
 	GUEST_WAIT_MS = 5000, /* for whatever has to come */
@@ -48,8 +48,7 @@ struct guest_reader {
 	int fd;
 	size_t size;
 	const struct stepd_stamp_ring *ring;
-	const struct stepd_stamp_record *records;
-	uint64_t at;
+	struct stamp_ring reader;
 };
 
 void guest_reader_open(struct guest_reader *r, uint32_t records);

@@ -186,6 +186,7 @@ static void everything_set(void **state)
 {
 	struct machine_config *mc = load(
 		"[mcu z]\nserial: /dev/z\nbaud: 115200\nrestart_method: command\n"
+		"sync_pin: z:PG7\nsync_line: pinctrl-bcm2835/gpio17\nstamp_module: no\n"
 		"[board_pins z]\nmcu: z\naliases: STEP=PE1, DIR=PE2, GND=<GND>\n"
 		"[stepper_z1]\nstep_pin: z:STEP\ndir_pin: !z:DIR\nrotation_distance: 8\n"
 		"microsteps: 16\ngear_ratio: 80:20, 3:2\nendstop_pin: ^!z:PE3\n"
@@ -210,6 +211,12 @@ static void everything_set(void **state)
 	assert_int_equal(machine_config_mcu(mc, "y"), -1);
 	assert_int_equal(mc->mcu[1].baud, 115200);
 	assert_int_equal(mc->mcu[1].restart_method, RESTART_COMMAND);
+	assert_string_equal(mc->mcu[1].sync_pin.name, "PG7");
+	assert_string_equal(mc->mcu[1].sync_chip, "pinctrl-bcm2835");
+	assert_int_equal(mc->mcu[1].sync_line, 17);
+	assert_false(mc->mcu[1].stamp_module);
+	assert_false(mc->mcu[0].sync_pin.set);
+	assert_true(mc->mcu[0].stamp_module);
 	assert_near(mc->mcu[0].sim_clock_hz, 16e6);
 	assert_near(mc->mcu[1].sim_clock_hz, 180e6);
 	assert_near(mc->mcu[1].sim_clock_ppm, -35.5);
@@ -454,6 +461,16 @@ static const struct message messages[] = {
 	{ "[host]\n[fan]\npin: host:gpio4\nhardware_pwm: true\n",
 	  "+4: [fan] hardware_pwm: value 'true': expected false", 0, 0 },
 	/* MCUs and stepd */
+	{ "[mcu]\nsync_pin: PG7\nsync_line: gpiochip0\n",
+	  "+3: [mcu] sync_line: value 'gpiochip0': expected CHIP/gpioN, such as gpiochip0/gpio17; the chip by its name or label",
+	  0, 0 },
+	{ "[mcu]\nsync_pin: PG7\n",
+	  "+2: [mcu] sync_line: missing: expected both sync_pin and sync_line, or none", 0, 0 },
+	{ "[mcu]\nsync_line: a/3\n",
+	  "+2: [mcu] sync_pin: missing: expected both sync_pin and sync_line, or none", 0, 0 },
+	{ "[mcu z]\nserial: /dev/z\nsync_pin: PG7\nsync_line: a/3\n",
+	  "+3: [mcu z] sync_pin: value 'PG7': expected a pin of this MCU: z:… or without a name for [mcu]",
+	  0, 0 },
 	{ "[mcu mcu]\nserial: /dev/x\n",
 	  "+1: [mcu mcu] MCU name: expected one of its own of at most 63 characters", 0, 0 },
 	{ "[mcu]\ncanbus_uuid: 1234\n",

@@ -17,6 +17,7 @@
 #include "printer_file.h"
 #include "pty.h"
 #include "sim.h"
+#include "sync_line.h"
 #include "trace.h"
 
 enum {
@@ -29,7 +30,7 @@ enum {
 };
 
 struct options {
-	const char *pty, *pins, *printer, *trace;
+	const char *pty, *pins, *printer, *trace, *sync_line;
 	uint32_t freq_hz;
 	uint16_t move_count;
 	uint8_t mcu;
@@ -45,17 +46,21 @@ struct app {
 	struct printer printer;
 	struct pty pty;
 	struct trace *trace;
+	struct sync_line sync_line;
+	int sync_pin; /* -1: none */
 	int64_t start_ns;
 	int64_t trace_flushed_ns;
 	double ticks_per_ns;
 };
 
-static volatile sig_atomic_t stop_requested;
+static volatile sig_atomic_t stop_requested, mute_requested;
 
 static void on_signal(int sig)
 {
-	(void)sig;
-	stop_requested = 1;
+	if (sig == SIGUSR1)
+		mute_requested = !mute_requested;
+	else
+		stop_requested = 1;
 }
 
 static const char usage_text[] =
@@ -68,6 +73,7 @@ static const char usage_text[] =
 	"  --printer FILE     what is connected; the format is described in printer_file.h\n"
 	"  --mcu N            which mcu= of that file this is (default 0)\n"
 	"  --trace FILE       write every edge: clock, pin, level\n"
+	"  --sync-line P=FILE pin P drives a line of gpio-sim, whose pull is FILE; SIGUSR1 cuts the wire and mends it\n"
 	"  --seed N           of the sensors' noise (default 1)\n"
 	"  --start-clock N    64-bit clock at power-on (default 0)\n"
 	"  --reset-after S    fault: spontaneous reset after S seconds\n"
@@ -101,13 +107,21 @@ static int parse_double(const char *name, const char *text, double min, double m
 }
 
 static const struct option long_options[] = {
-	{ "pty", 1, NULL, 'y' },         { "freq", 1, NULL, 'f' },
-	{ "ppm", 1, NULL, 'd' },         { "moves", 1, NULL, 'm' },
-	{ "pins", 1, NULL, 'n' },        { "printer", 1, NULL, 'p' },
-	{ "mcu", 1, NULL, 'u' },         { "trace", 1, NULL, 't' },
-	{ "seed", 1, NULL, 's' },        { "start-clock", 1, NULL, 'c' },
-	{ "reset-after", 1, NULL, 'r' }, { "rt", 0, NULL, 'R' },
-	{ "help", 0, NULL, 'h' },        { NULL, 0, NULL, 0 },
+	{ "pty", 1, NULL, 'y' },
+	{ "freq", 1, NULL, 'f' },
+	{ "ppm", 1, NULL, 'd' },
+	{ "moves", 1, NULL, 'm' },
+	{ "pins", 1, NULL, 'n' },
+	{ "printer", 1, NULL, 'p' },
+	{ "mcu", 1, NULL, 'u' },
+	{ "trace", 1, NULL, 't' },
+	{ "seed", 1, NULL, 's' },
+	{ "start-clock", 1, NULL, 'c' },
+	{ "reset-after", 1, NULL, 'r' },
+	{ "rt", 0, NULL, 'R' },
+	{ "sync-line", 1, NULL, 'l' },
+	{ "help", 0, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int parse_option(struct options *o, int c, const char *name)
@@ -127,6 +141,9 @@ static int parse_option(struct options *o, int c, const char *name)
 		break;
 	case 't':
 		o->trace = optarg;
+		break;
+	case 'l':
+		o->sync_line = optarg;
 		break;
 	case 'R':
 		o->rt = true;
@@ -184,9 +201,20 @@ static int parse_options(struct options *o, int argc, char **argv)
 	return 0;
 }
 
+/* When that clock is, or was. */
+static int64_t ns_at(const struct app *a, uint64_t clock)
+{
+	return a->start_ns + (int64_t)((double)(clock - a->opt.start_clock) / a->ticks_per_ns);
+}
+
 static void on_edge(void *ctx, uint16_t pin, uint8_t level, uint64_t clock)
 {
-	trace_edge(((struct app *)ctx)->trace, pin, level, clock);
+	struct app *a = ctx;
+
+	if (a->trace)
+		trace_edge(a->trace, pin, level, clock);
+	if (pin == a->sync_pin && level)
+		sync_line_rose(&a->sync_line, ns_at(a, clock));
 }
 
 static void on_pwm(void *ctx, uint16_t pin, uint16_t value, uint64_t clock)
@@ -225,6 +253,27 @@ static int add_pins(struct sim *sim, const char *list)
 	return 0;
 }
 
+static int open_sync_line(struct app *a)
+{
+	const char *path = a->opt.sync_line ? strchr(a->opt.sync_line, '=') : NULL;
+	char name[SIM_PIN_NAME_MAX + 2];
+	int err;
+
+	if (!a->opt.sync_line)
+		return 0;
+	snprintf(name, sizeof(name), "%.*s", path ? (int)(path - a->opt.sync_line) : 0,
+		 a->opt.sync_line);
+	a->sync_pin = sim_pin_number(a->sim, name);
+	if (a->sync_pin < 0) {
+		fprintf(stderr, "mcu-sim: --sync-line %s: expected PIN=FILE\n", a->opt.sync_line);
+		return -EINVAL;
+	}
+	err = sync_line_open(&a->sync_line, path + 1, a->opt.rt);
+	if (err)
+		fprintf(stderr, "mcu-sim: --sync-line %s: %s\n", path + 1, strerror(-err));
+	return err;
+}
+
 static int make_machine(struct app *a)
 {
 	struct sim *sims[PRINTER_MCUS_MAX] = { NULL };
@@ -236,6 +285,7 @@ static int make_machine(struct app *a)
 		.mcu_index = a->opt.mcu,
 	};
 	char err[256];
+	int err_sync;
 
 	printer_init(&a->printer, PRINTER_CARTESIAN, a->opt.seed);
 	a->sim = sims[a->opt.mcu] = sim_new(&cfg);
@@ -256,9 +306,14 @@ static int make_machine(struct app *a)
 			fprintf(stderr, "mcu-sim: %s: %s\n", a->opt.trace, strerror(errno));
 			return -errno;
 		}
-		sim_set_hooks(a->sim,
-			      &(struct sim_hooks){ .ctx = a, .edge = on_edge, .pwm = on_pwm });
 	}
+	err_sync = open_sync_line(a);
+	if (err_sync)
+		return err_sync;
+	if (a->trace || a->sync_pin >= 0)
+		sim_set_hooks(a->sim, &(struct sim_hooks){ .ctx = a,
+							   .edge = on_edge,
+							   .pwm = a->trace ? on_pwm : NULL });
 	return sim_start(a->sim);
 }
 
@@ -318,6 +373,8 @@ static int loop(struct app *a, const sigset_t *wait_mask)
 
 		err = catch_up(a);
 		now = now_ns();
+		if (a->sync_pin >= 0)
+			sync_line_mute(&a->sync_line, mute_requested);
 		if (now >= reset_ns) {
 			reset_ns = INT64_MAX;
 			sim_reset(a->sim);
@@ -352,10 +409,13 @@ static void catch_signals(sigset_t *wait_mask)
 	sigaddset(&block, SIGTERM);
 	sigaddset(&block, SIGINT);
 	sigaddset(&block, SIGHUP);
+	sigaddset(&block, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &block, wait_mask);
 	sigdelset(wait_mask, SIGTERM);
 	sigdelset(wait_mask, SIGINT);
 	sigdelset(wait_mask, SIGHUP);
+	sigdelset(wait_mask, SIGUSR1);
+	sigaction(SIGUSR1, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
@@ -363,7 +423,7 @@ static void catch_signals(sigset_t *wait_mask)
 
 int main(int argc, char **argv)
 {
-	static struct app app;
+	static struct app app = { .sync_line = { .fd = -1 }, .sync_pin = -1 };
 	sigset_t wait_mask;
 	int err, close_err;
 
@@ -384,9 +444,15 @@ int main(int argc, char **argv)
 		app.start_ns = app.trace_flushed_ns = now_ns();
 		err = catch_up(&app); /* what booting says is not for a host that comes later */
 		printf("pty %s\n", app.pty.slave_path);
+		printf("clock %" PRIu64 " at %lld ns, %.17g ticks per ns\n", app.opt.start_clock,
+		       (long long)app.start_ns, app.ticks_per_ns);
 		fflush(stdout);
 		err = err ? err : loop(&app, &wait_mask);
 	}
+	sync_line_close(&app.sync_line);
+	if (app.sync_pin >= 0)
+		printf("sync line: %lu edges, %lu more were too late to be made\n",
+		       app.sync_line.driven, app.sync_line.missed);
 	close_err = trace_close(app.trace);
 	if (close_err)
 		fprintf(stderr, "mcu-sim: %s: %s\n", app.opt.trace, strerror(-close_err));
