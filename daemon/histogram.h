@@ -46,7 +46,7 @@ uint64_t histogram_upper_ns(unsigned int i);
 /* All that was added. */
 uint64_t histogram_total(const struct histogram *h);
 
-/* A share 0..1 of all took at most this long: the end of the bucket, or the greatest. 0 if empty. */
+/* A share 0..1 of all took at most this long, as if those in a bucket were spread evenly; 1: the greatest. 0 if empty. */
 uint64_t histogram_share_ns(const struct histogram *h, double share);
 
 #endif

@@ -37,6 +37,7 @@ struct rt_thread_stats {
 	uint64_t cycles;
 	uint64_t enters;    /* io_uring_enter calls */
 	uint64_t wake_late; /* wake-ups more than 1 ms late */
+	uint64_t overrun;   /* cycles after which the next was due already: no sleep between */
 	uint64_t io_errors;
 	struct histogram wake; /* how long after the asked-for deadline it ran; sleeps that ended early for
 				 * input are not in it */

@@ -95,6 +95,7 @@ void run_report(struct run *r)
 	json_object_object_add(root, "filtered", json_object_new_boolean(r->rt.grants.seccomp));
 	add_u64(root, "cycles", st.cycles);
 	add_u64(root, "io_uring_enter", st.enters);
+	add_u64(root, "overrun", st.overrun);
 	add_u64(root, "io_errors", st.io_errors);
 	add_u64(root, "page_faults",
 		now.minor_faults + now.major_faults - r->at_start.minor_faults -
