@@ -42,6 +42,20 @@ void rt_stamps_stop(struct rt_stamps *s)
 
 /* ---- RT ---- */
 
+static void count(_Atomic uint64_t *to, uint32_t n)
+{
+	atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+static RUNS_ON(role_rt) void take_edge(struct rt_stamps *s, int mcu, int64_t at_ns)
+{
+	if (mcu >= ENGINE_MCUS)
+		return;
+	count(&s->port[mcu].edges, 1);
+	engine_edge(s->engine, mcu, at_ns);
+}
+
 static void keep_rx(struct rt_stamps_port *p, const struct stepd_stamp_record *r)
 {
 	uint32_t i = p->head++ % RT_STAMPS_RX;
@@ -56,7 +70,7 @@ static void keep_rx(struct rt_stamps_port *p, const struct stepd_stamp_record *r
 static RUNS_ON(role_rt) void take_record(struct rt_stamps *s, const struct stepd_stamp_record *r)
 {
 	if (r->kind == STEPD_STAMP_SYNC && r->source >= RT_STAMPS_LINE_SOURCE)
-		engine_edge(s->engine, r->source - RT_STAMPS_LINE_SOURCE, r->time_ns);
+		take_edge(s, r->source - RT_STAMPS_LINE_SOURCE, r->time_ns);
 	if (r->source >= ENGINE_MCUS)
 		return;
 	if (r->kind == STEPD_STAMP_RX)
@@ -80,7 +94,7 @@ static RUNS_ON(role_rt) void take_lines(struct rt_stamps *s)
 						     at_ns, EDGES_MAX);
 
 			for (size_t k = 0; k < n; k++)
-				engine_edge(s->engine, i, at_ns[k]);
+				take_edge(s, i, at_ns[k]);
 			ring_drop(&s->port[i].line.ring);
 		}
 	}
@@ -98,12 +112,6 @@ void rt_stamps_take(struct rt_stamps *s)
 		take_lines(s);
 	/* Pairs with the acquire in rt_stamps_free(): the ring is not looked at any more. */
 	atomic_fetch_add_explicit(&s->turns, 1, memory_order_release);
-}
-
-static void count(_Atomic uint64_t *to, uint32_t n)
-{
-	atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n,
-			      memory_order_relaxed);
 }
 
 /* How many of the next len bytes came at one time, and when; *stamped: the module says so. */

@@ -30,8 +30,8 @@ struct rt_stamps_port {
 	uint32_t head, tail;             /* push at head, take at tail */
 	uint64_t taken;                  /* bytes that have come from the reader */
 	_Atomic uint64_t stamped, plain; /* of these: with the module's stamp, with the reader's */
+	_Atomic uint64_t edges;          /* of the sync line, good or not */
 	struct rt_reader line;
-	int64_t edge_ns;
 };
 
 struct rt_stamps {

@@ -341,13 +341,11 @@ int stamps_status(struct stamps *s, char *buf, size_t cap)
 
 		used += snprintf(
 			buf + used, cap - (size_t)used,
-			"clock of %s: by %s; %llu bytes stamped by stepd_stamp, %llu by their "
-			"reader\n",
-			s->mc->mcu[i].name,
-			!m->used                      ? "round trips"
-			: m->line == STAMPS_BY_MODULE ? "sync line, stamped by stepd_stamp"
-						      : "sync line, stamped by the kernel's GPIO "
-							"device",
+			"clock of %s: by %s%s; %llu edges; %llu bytes stamped by stepd_stamp, %llu by "
+			"their reader\n",
+			s->mc->mcu[i].name, m->used ? "sync line, stamped by " : "round trips",
+			m->used ? line_text(m->line) : "",
+			(unsigned long long)atomic_load(&p->edges),
 			(unsigned long long)atomic_load(&p->stamped),
 			(unsigned long long)atomic_load(&p->plain));
 	}

@@ -13,7 +13,9 @@ enum {
 	LATE_NS = 20000,    /* and an edge that would be later than this is left out */
 	IDLE_NS = 10000000, /* from one look for work to the next */
 	STALE_PERIODS = 3,  /* without word of the firmware: it toggles no more */
-	PRIORITY = 85,      /* above stepd's rt thread: as the MCU's timer, it waits for nobody */
+	LEAD_MAX_NS = 300000,
+	LEAD_MEMORY = 8, /* edges */
+	PRIORITY = 85,   /* above stepd's rt thread: as the MCU's timer, it waits for nobody */
 };
 
 static int64_t now_ns(void)
@@ -36,6 +38,17 @@ static void pull(const struct sync_line *s, const char *text)
 	if (pwrite(s->fd, text, strlen(text), 0) < 0) {
 		/* the chip is gone: nobody looks at it either */
 	}
+}
+
+/* The line changes in the middle of the call, more or less: begin so much earlier. */
+static void pull_up(struct sync_line *s)
+{
+	int64_t before_ns = now_ns(), took_ns;
+
+	pull(s, "pull-up");
+	took_ns = now_ns() - before_ns;
+	if (took_ns < 2 * LEAD_MAX_NS)
+		s->lead_ns += (took_ns / 2 - s->lead_ns) / LEAD_MEMORY;
 }
 
 /* The next rising edge that can still be made in time; INT64_MAX: none is known. */
@@ -62,7 +75,7 @@ static void *drive(void *arg)
 			continue;
 		}
 		sleep_until(at_ns - EARLY_NS);
-		while ((now = now_ns()) < at_ns)
+		while ((now = now_ns()) < at_ns - s->lead_ns)
 			;
 		if (atomic_load(&s->muted))
 			continue;
@@ -71,7 +84,7 @@ static void *drive(void *arg)
 			continue;
 		}
 		s->driven++;
-		pull(s, "pull-up");
+		pull_up(s);
 		sleep_until(at_ns + IDLE_NS);
 		pull(s, "pull-down");
 	}

@@ -18,6 +18,7 @@ struct sync_line {
 	int fd; /* -1: none */
 	pthread_t thread;
 	_Atomic bool stop, muted;
+	int64_t lead_ns;              /* half of what driving it usually takes */
 	unsigned long driven, missed; /* edges; missed: it woke up too late. Once closed */
 	_Atomic int64_t rise_ns,
 		period_ns; /* the last rising edge by the firmware; period 0: not known */
