@@ -339,6 +339,8 @@ int stamps_status(struct stamps *s, char *buf, size_t cap)
 		const struct stamps_mcu *m = &s->mcu[i];
 		const struct rt_stamps_port *p = &rt_thread_stamps(s->rt)->port[i];
 
+		if (s->mc->mcu[i].host)
+			continue;
 		used += snprintf(
 			buf + used, cap - (size_t)used,
 			"clock of %s: by %s%s; %llu edges; %llu bytes stamped by stepd_stamp, %llu by "
