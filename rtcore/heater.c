@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "heater.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The relay switches this far beyond its target, so that noise does not switch it. */
+#define TUNE_MARGIN_DEGC 0.5
+/* A pause in the temperatures counts as no more than this. */
+#define STEP_S_MAX 1.0
+
+static void rest(struct heater *h)
+{
+	h->power = 0;
+	h->integral = 0;
+	h->heating = false;
+	memset(&h->verify, 0, sizeof(h->verify));
+}
+
+void heater_init(struct heater *h, const struct heater_param *p)
+{
+	memset(h, 0, sizeof(*h));
+	h->p = *p;
+	h->at_s = -1;
+}
+
+bool heater_set_target(struct heater *h, double degc)
+{
+	if (h->fault != HEATER_OK)
+		return false;
+	if (degc <= 0 || h->target_degc <= 0 || h->tune.on)
+		rest(h);
+	h->tune.on = h->tune.done = false;
+	h->target_degc = degc > 0 ? degc : 0;
+	h->verify.approaching = h->verify.reached = false;
+	h->verify.error_degc_s = 0;
+	return true;
+}
+
+bool heater_fail(struct heater *h, enum heater_fault fault)
+{
+	if (h->fault != HEATER_OK)
+		return false;
+	heater_set_target(h, 0);
+	h->fault = fault;
+	h->power = h->p.cooling ? h->p.max_power : 0;
+	return true;
+}
+
+void heater_clear(struct heater *h)
+{
+	h->fault = HEATER_OK;
+	rest(h);
+}
+
+/* ---- control ---- */
+
+static double within(double x, double low, double high)
+{
+	return x < low ? low : x > high ? high : x;
+}
+
+/* The integral moves only where that does not press an output on that is at its end already. */
+static double pid(struct heater *h, double error_degc, double slope_degc_s, double dt_s)
+{
+	double more = h->p.ki * error_degc * dt_s;
+	double want = h->p.kp * error_degc + h->integral + more - h->p.kd * slope_degc_s;
+
+	if ((want < h->p.max_power || more < 0) && (want > 0 || more > 0))
+		h->integral = within(h->integral + more, 0, h->p.max_power);
+	return h->p.kp * error_degc + h->integral - h->p.kd * slope_degc_s;
+}
+
+static double control(struct heater *h, double dt_s)
+{
+	double sign = h->p.cooling ? -1 : 1;
+	double error_degc = sign * (h->target_degc - h->degc), want;
+
+	if (h->p.control == HEATER_PID) {
+		want = within(pid(h, error_degc, sign * h->slope_degc_s, dt_s), 0, h->p.max_power);
+	} else {
+		if (error_degc >= h->p.max_delta_degc)
+			h->heating = true;
+		else if (error_degc <= -h->p.max_delta_degc)
+			h->heating = false;
+		want = h->heating ? h->p.max_power : 0;
+	}
+	return want > 0 && want < h->p.min_power ? h->p.min_power : want;
+}
+
+/* ---- the watch ---- */
+
+static bool follows(struct heater *h, double dt_s)
+{
+	double short_degc = h->target_degc - h->p.hysteresis_degc - h->degc;
+
+	if (short_degc <= 0) {
+		h->verify.reached = true;
+		h->verify.approaching = false;
+		h->verify.error_degc_s = 0;
+		return true;
+	}
+	if (!h->verify.reached && !h->verify.approaching) { /* a new target */
+		h->verify.approaching = true;
+		h->verify.goal_degc = h->degc + h->p.gain_degc;
+		h->verify.goal_s = h->at_s + h->p.gain_time_s;
+	}
+	if (h->verify.approaching && h->degc >= h->verify.goal_degc) {
+		h->verify.goal_degc = h->degc + h->p.gain_degc;
+		h->verify.goal_s = h->at_s + h->p.gain_time_s;
+		h->verify.error_degc_s = 0;
+	}
+	if (h->verify.approaching && h->at_s <= h->verify.goal_s)
+		return true;
+	h->verify.error_degc_s += short_degc * dt_s;
+	return h->verify.error_degc_s < h->p.error_degc_s_max;
+}
+
+/* ---- tuning ---- */
+
+static void tune_end(struct heater *h)
+{
+	double amplitude_degc = h->tune.swing_degc / h->tune.counted / 2;
+	double margin_degc = fmin(TUNE_MARGIN_DEGC, 0.9 * amplitude_degc);
+
+	h->tune.tu_s = 2 * h->tune.half_s / h->tune.counted;
+	/* a relay of ±max_power/2 with hysteresis, by its describing function */
+	h->tune.ku = 2 * h->p.max_power /
+		     (M_PI * sqrt(amplitude_degc * amplitude_degc - margin_degc * margin_degc));
+	heater_set_target(h, 0);
+	h->tune.done = true;
+}
+
+static double tune(struct heater *h)
+{
+	bool up = h->heating; /* before this sample */
+	bool higher = h->degc > h->tune.peak_degc;
+
+	/* The peak comes after the switch: while off the highest, while on the lowest. */
+	if (higher != up || h->tune.peak_s < 0) {
+		h->tune.peak_degc = h->degc;
+		h->tune.peak_s = h->at_s;
+	}
+	if (up ? h->degc < h->target_degc + TUNE_MARGIN_DEGC
+	       : h->degc > h->target_degc - TUNE_MARGIN_DEGC)
+		return up ? h->p.max_power : 0;
+	h->heating = !up;
+	if (h->tune.switches > HEATER_TUNE_SWITCHES / 3) {
+		h->tune.swing_degc += fabs(h->tune.peak_degc - h->tune.from_degc);
+		h->tune.half_s += h->tune.peak_s - h->tune.from_s;
+		h->tune.counted++;
+	}
+	h->tune.from_degc = h->tune.peak_degc;
+	h->tune.from_s = h->tune.peak_s;
+	h->tune.peak_s = -1;
+	if (++h->tune.switches == HEATER_TUNE_SWITCHES)
+		tune_end(h);
+	return h->heating ? h->p.max_power : 0;
+}
+
+bool heater_tune(struct heater *h, double degc)
+{
+	if (!heater_set_target(h, degc))
+		return false;
+	rest(h);
+	memset(&h->tune, 0, sizeof(h->tune));
+	h->tune.on = h->heating = true;
+	h->tune.peak_s = -1;
+	return true;
+}
+
+/* ---- samples ---- */
+
+static void smooth(struct heater *h, double at_s, double degc)
+{
+	double dt_s = at_s - h->at_s, k = fmin(1, dt_s / h->p.smooth_s);
+
+	if (h->at_s < 0) {
+		h->smooth_degc = degc;
+	} else if (dt_s > 0) {
+		h->smooth_degc += k * (degc - h->smooth_degc);
+		h->slope_degc_s += k * ((degc - h->degc) / dt_s - h->slope_degc_s);
+	}
+	h->degc = degc;
+	h->at_s = at_s;
+}
+
+enum heater_fault heater_sample(struct heater *h, double at_s, double degc)
+{
+	double dt_s = h->at_s < 0 ? 0 : within(at_s - h->at_s, 0, STEP_S_MAX);
+
+	smooth(h, at_s, degc);
+	if (h->target_degc <= 0)
+		return HEATER_OK;
+	if (h->p.verify && !follows(h, dt_s))
+		return HEATER_SLOW;
+	h->power = h->tune.on ? tune(h) : control(h, dt_s);
+	return HEATER_OK;
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_heater.c - one heater's control against a model of a heated body.
+ *
+ * Shown: PID with the values that tuning finds keeps within 0.5 K and overshoots by less than 2 K, hotend and
+ * bed, also where a fan takes heat away; the power stays within 0 and max_power; two-point control swings
+ * around its target by no more than max_delta and the lag; a dead heater, one that comes loose and one that
+ * stops half way are found, in less than 120 s, and a slow but healthy one is not; a fault stays until it is
+ * cleared; what cools turns the other way. How: the body has a sensor that lags; times are 0.2 s apart.
+ * Repeat: STEPD_SEED=n tests/run build/tests/unit/test_heater; the seed of the noise is printed.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "heater.h"
+#include "tests/oracle/refmotion.h"
+#include "tests/simlib/simrun.h"
+
+#define PERIOD_S 0.2
+#define AMBIENT 25.0
+
+static uint64_t rng;
+
+/* A body and its sensor, in steps of 10 ms. */
+struct body {
+	double power_w, capacity, loss, lag_s, degc, sensor_degc, at_s, noise;
+	bool dead;
+};
+
+static void pass(struct body *b, double share)
+{
+	for (int i = 0; i < 20; i++) {
+		b->degc += 0.01 / b->capacity *
+			   ((b->dead ? 0 : share * b->power_w) - b->loss * (b->degc - AMBIENT));
+		b->sensor_degc += 0.01 / b->lag_s * (b->degc - b->sensor_degc);
+	}
+	b->at_s += PERIOD_S;
+}
+
+static struct body hotend(void)
+{
+	return (struct body){ .power_w = 40,
+			      .capacity = 12,
+			      .loss = 0.065,
+			      .lag_s = 1.5,
+			      .degc = AMBIENT,
+			      .sensor_degc = AMBIENT,
+			      .noise = 0.1 };
+}
+
+static struct body bed(void)
+{
+	return (struct body){ .power_w = 250,
+			      .capacity = 600,
+			      .loss = 1.6,
+			      .lag_s = 4,
+			      .degc = AMBIENT,
+			      .sensor_degc = AMBIENT,
+			      .noise = 0.05 };
+}
+
+static enum heater_fault turn(struct heater *h, struct body *b)
+{
+	enum heater_fault fault;
+
+	pass(b, h->power);
+	fault = heater_sample(h, b->at_s, b->sensor_degc + ref_uniform(&rng, -b->noise, b->noise));
+	assert_true(h->power >= 0 && h->power <= h->p.max_power);
+	if (fault != HEATER_OK)
+		heater_fail(h, fault);
+	return fault;
+}
+
+static struct heater_param param(uint32_t control)
+{
+	return (struct heater_param){ .control = control,
+				      .verify = true,
+				      .max_power = 1,
+				      .smooth_s = 1,
+				      .kp = 0.1,
+				      .max_delta_degc = 2,
+				      .error_degc_s_max = 120,
+				      .gain_time_s = 20,
+				      .hysteresis_degc = 5,
+				      .gain_degc = 2 };
+}
+
+/* Values as the daemon makes them of the result. */
+static void tuned(const struct body *like, double target, struct heater_param *p)
+{
+	struct body b = *like;
+	struct heater h;
+
+	heater_init(&h, p);
+	assert_true(heater_tune(&h, target));
+	for (int i = 0; i < 50000 && h.tune.on; i++)
+		assert_int_equal(turn(&h, &b), HEATER_OK);
+	assert_true(h.tune.done);
+	assert_true(h.target_degc == 0 && h.power == 0);
+	p->kp = 0.6 * h.tune.ku;
+	p->ki = p->kp / (0.5 * h.tune.tu_s);
+	p->kd = p->kp * 0.125 * h.tune.tu_s;
+	print_message("tuned at %.0f: ku %.4f tu %.2f s: kp %.2f ki %.3f kd %.1f\n", target,
+		      h.tune.ku, h.tune.tu_s, 255 * p->kp, 255 * p->ki, 255 * p->kd);
+}
+
+static void hold(const struct body *like, double target, double fan_loss)
+{
+	struct heater_param p = param(HEATER_PID);
+	struct body b = *like;
+	struct heater h;
+	double over = 0, band = 0, fan = 0;
+
+	tuned(like, target, &p);
+	p.gain_time_s = 60;
+	heater_init(&h, &p);
+	assert_true(heater_set_target(&h, target));
+	for (int i = 0; i < 6000; i++) {
+		if (i == 4000)
+			b.loss += fan_loss;
+		assert_int_equal(turn(&h, &b), HEATER_OK);
+		if (i < 4000)
+			over = fmax(over, b.sensor_degc - target);
+		if ((i > 3000 && i < 4000) || i > 5000)
+			band = fmax(band, fabs(b.sensor_degc - target));
+		if (i >= 4000)
+			fan = fmax(fan, fabs(b.sensor_degc - target));
+	}
+	print_message("target %.0f: overshoot %.2f, band %.2f, fan step %.2f\n", target, over, band,
+		      fan);
+	assert_true(over < 2 && band < 0.5 && fan < 3);
+}
+
+static void pid_holds(void **state)
+{
+	struct body h = hotend(), b = bed();
+
+	(void)state;
+	hold(&h, 205, 0.02);
+	hold(&h, 280, 0.02);
+	hold(&h, 150, 0.03);
+	hold(&b, 60, 0);
+	hold(&b, 110, 0);
+}
+
+static void watermark(void **state)
+{
+	struct heater_param p = param(HEATER_WATERMARK);
+	struct body b = bed();
+	struct heater h;
+	double low = INFINITY, high = 0;
+	int switches = 0;
+	bool was = false;
+
+	(void)state;
+	p.gain_time_s = 60;
+	p.max_power = 0.8;
+	heater_init(&h, &p);
+	heater_set_target(&h, 60);
+	for (int i = 0; i < 10000; i++) {
+		assert_int_equal(turn(&h, &b), HEATER_OK);
+		assert_true(h.power == 0 || h.power == 0.8);
+		if (i < 3000)
+			continue;
+		low = fmin(low, b.sensor_degc);
+		high = fmax(high, b.sensor_degc);
+		switches += was != (h.power > 0);
+		was = h.power > 0;
+	}
+	print_message("%.2f to %.2f, %d switches\n", low, high, switches);
+	assert_true(low > 57 && high < 63.5 && low < 58.5 && high > 61.5);
+	assert_true(switches > 8);
+}
+
+/* When the fault was found after b was broken at break_s; < 0: never. */
+static double found_s(struct heater *h, struct body *b, double target, double break_s, bool loose)
+{
+	heater_set_target(h, target);
+	for (int i = 0; i < 3000; i++) {
+		if (b->at_s >= break_s) {
+			b->dead = !loose;
+			if (loose)
+				b->lag_s = 1e9;
+		}
+		if (turn(h, b) != HEATER_OK)
+			return b->at_s - break_s;
+	}
+	return -1;
+}
+
+static void watch(void **state)
+{
+	static const struct {
+		double target, break_s;
+		bool loose;
+	} cases[] = { { 205, 0, false }, { 205, 30, false }, { 205, 300, false }, { 205, 20, true } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct heater_param p = param(HEATER_PID);
+		struct body b = hotend();
+		struct heater h;
+		double s;
+
+		p.ki = 0.01;
+		heater_init(&h, &p);
+		s = found_s(&h, &b, cases[i].target, cases[i].break_s, cases[i].loose);
+		print_message("broken at %.0f s: found after %.1f s\n", cases[i].break_s, s);
+		assert_true(s > 0 && s < 120);
+		assert_int_equal(h.fault, HEATER_SLOW);
+		assert_true(h.power == 0 && h.target_degc == 0);
+		assert_false(heater_set_target(&h, 100)); /* latched */
+		assert_false(heater_tune(&h, 100));
+		assert_false(heater_fail(&h, HEATER_SENSOR_RANGE));
+		turn(&h, &b);
+		assert_true(h.power == 0);
+		heater_clear(&h);
+		assert_true(heater_set_target(&h, 100));
+	}
+}
+
+/* A big bed that gains just a little more than it must. */
+static void slow_is_fine(void **state)
+{
+	struct heater_param p = param(HEATER_PID);
+	struct body b = bed();
+	struct heater h;
+
+	(void)state;
+	p.gain_time_s = 60;
+	b.capacity = 3000;
+	heater_init(&h, &p);
+	assert_true(found_s(&h, &b, 70, 1e9, false) < 0);
+	assert_true(b.degc > 60);
+}
+
+static void cooling(void **state)
+{
+	struct heater_param p = param(HEATER_PID);
+	struct heater h;
+
+	(void)state;
+	p.cooling = true;
+	p.verify = false;
+	p.min_power = 0.2;
+	heater_init(&h, &p);
+	heater_set_target(&h, 40);
+	heater_sample(&h, 1, 30);
+	assert_true(h.power == 0);
+	heater_sample(&h, 60, 41);
+	heater_sample(&h, 61, 41);
+	assert_true(h.power == 0.2);
+	heater_sample(&h, 90, 60);
+	heater_sample(&h, 91, 60);
+	assert_true(h.power == 1);
+	heater_set_target(&h, 0);
+	assert_true(h.power == 0);
+	heater_set_target(&h, 40);
+	heater_fail(&h, HEATER_SENSOR_SILENT); /* rather too cold than too hot */
+	assert_true(h.power == 1);
+	heater_sample(&h, 92, 20);
+	assert_true(h.power == 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pid_holds), cmocka_unit_test(watermark),
+		cmocka_unit_test(watch),     cmocka_unit_test(slow_is_fine),
+		cmocka_unit_test(cooling),
+	};
+
+	rng = simrun_seed(1) * 2 + 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
