@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "heat.h"
 #include "kin.h"
 #include "move.h"
 #include "wire.h"
@@ -26,23 +27,30 @@ enum {
 };
 
 enum ctl_kind {
-	CTL_SEND,       /* .send: a command for one MCU, as soon as the link allows */
-	CTL_MCU_IDS,    /* .mcu_ids: the MCU's dictionary is known */
-	CTL_MCU_READY,  /* .mcu_ready: it is configured and may get motion */
-	CTL_STEPPER,    /* .stepper: a joint and where its steps go */
-	CTL_OUTPUT,     /* .output: a queued output */
-	CTL_RESYNC,     /* .resync: at rest; a stepper's counter as read back from its MCU */
-	CTL_POSITION,   /* .position_mm: name the axes' position; at rest */
-	CTL_HOMING,     /* .homing: watch these trsyncs, stop when they fire; count 0: none */
-	CTL_ABORT,      /* forget all motion that has not been handed out, until PLAN_RESUME */
-	CTL_EMERGENCY,  /* emergency_stop to every MCU, forget all motion; final */
-	CTL_LINK_RESET, /* .mcu: the link starts over (reset or reconnect) */
-	CTL_HOLD,       /* come to rest on the path and stay there until ... */
-	CTL_UNHOLD,     /* ... go on (not PLAN_RESUME, which ends a stop) */
-	CTL_FEED_RATE,  /* .feed_rate: from now on; see warp.h */
-	CTL_NUDGE,      /* .nudge_mm: added to Z by babysteps, in all */
-	CTL_EXTRUDE,    /* .extrude: as PLAN_EXTRUDE, in the middle of whatever is planned */
-	CTL_SYNC_LINE,  /* .sync_line: an MCU has one; before its CTL_MCU_READY */
+	CTL_SEND,          /* .send: a command for one MCU, as soon as the link allows */
+	CTL_MCU_IDS,       /* .mcu_ids: the MCU's dictionary is known */
+	CTL_MCU_READY,     /* .mcu_ready: it is configured and may get motion */
+	CTL_STEPPER,       /* .stepper: a joint and where its steps go */
+	CTL_OUTPUT,        /* .output: a queued output */
+	CTL_RESYNC,        /* .resync: at rest; a stepper's counter as read back from its MCU */
+	CTL_POSITION,      /* .position_mm: name the axes' position; at rest */
+	CTL_HOMING,        /* .homing: watch these trsyncs, stop when they fire; count 0: none */
+	CTL_ABORT,         /* forget all motion that has not been handed out, until PLAN_RESUME */
+	CTL_EMERGENCY,     /* emergency_stop to every MCU, forget all motion; final */
+	CTL_LINK_RESET,    /* .mcu: the link starts over (reset or reconnect) */
+	CTL_HOLD,          /* come to rest on the path and stay there until ... */
+	CTL_UNHOLD,        /* ... go on (not PLAN_RESUME, which ends a stop) */
+	CTL_FEED_RATE,     /* .feed_rate: from now on; see warp.h */
+	CTL_NUDGE,         /* .nudge_mm: added to Z by babysteps, in all */
+	CTL_EXTRUDE,       /* .extrude: as PLAN_EXTRUDE, in the middle of whatever is planned */
+	CTL_OUTPUT_SET,    /* .output_set: at once, not in step with motion */
+	CTL_SENSOR,        /* .sensor: a temperature sensor */
+	CTL_SENSOR_VALUE,  /* .target: sensor number in .heater, its temperature; of a fed one */
+	CTL_HEATER,        /* .heater: a heater and its control */
+	CTL_HEATER_TARGET, /* .target */
+	CTL_HEATER_TUNE,   /* .target: swing around that, then report */
+	CTL_HEATER_CLEAR,  /* .target: number alone; its fault is no longer latched */
+	CTL_SYNC_LINE,     /* .sync_line: an MCU has one; before its CTL_MCU_READY */
 };
 
 struct ctl_send {
@@ -86,7 +94,10 @@ struct ctl_output {
 	uint8_t oid;
 	bool pwm;            /* queue_pwm_out, else queue_digital_out */
 	bool invert;         /* the logical 0 is full scale */
+	bool in_phase;       /* software PWM: changes, but to 0, wait for the end of a cycle */
 	uint32_t full_scale; /* on the wire: 1, ticks of a software PWM cycle, or PWM_MAX */
+	double kick_s;       /* from 0 it is full on for so long first: a fan starts */
+	double refresh_s;    /* said again so often while not 0 (max_duration); 0: never */
 };
 
 struct ctl_resync {
@@ -134,6 +145,10 @@ struct ctl_rec {
 		double nudge_mm;
 		struct plan_extrude extrude;
 		struct ctl_sync_line sync_line;
+		struct plan_output output_set;
+		struct heat_sensor_config sensor;
+		struct heat_heater_config heater;
+		struct heat_target target;
 	};
 };
 
@@ -145,6 +160,7 @@ enum ev_kind {
 	EV_FAULT,       /* .fault */
 	EV_LINK_LOST,   /* .mcu: the same as FAULT_LINK_LOST before it was ready */
 	EV_SYNC_LINE, /* .sync_line: the MCU's clock estimate goes by it from now on, or no longer */
+	EV_HEATER,    /* .heater */
 };
 
 enum engine_fault {
@@ -193,6 +209,7 @@ struct ev_rec {
 		struct ev_fault fault;
 		struct ev_homing_stop homing_stop;
 		struct ev_sync_line sync_line;
+		struct ev_heater heater;
 	};
 };
 

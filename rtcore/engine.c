@@ -138,8 +138,20 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		e->motion_ready = motion_ready(e);
 		break;
 	case CTL_OUTPUT:
-		if (rec->output.output < ENGINE_OUTPUTS)
+		if (rec->output.output < ENGINE_OUTPUTS) {
 			e->output[rec->output.output] = rec->output;
+			e->output_state[rec->output.output] = (struct engine_output_state){ 0 };
+		}
+		break;
+	case CTL_OUTPUT_SET:
+		return engine_output_now(e, &rec->output_set, now_ns);
+	case CTL_SENSOR:
+	case CTL_SENSOR_VALUE:
+	case CTL_HEATER:
+	case CTL_HEATER_TARGET:
+	case CTL_HEATER_TUNE:
+	case CTL_HEATER_CLEAR:
+		engine_heat_control(e, rec, now_ns);
 		break;
 	case CTL_RESYNC:
 		engine_resync(e, &rec->resync);
@@ -295,6 +307,7 @@ void engine_cycle(struct engine *e, int64_t now_ns)
 	engine_take_control(e, now_ns);
 	for (int i = 0; i < e->mcus; i++)
 		engine_mcu_service(e, i, now_ns);
+	engine_heat_service(e, now_ns);
 	engine_take_plan(e, now_ns);
 	engine_make_steps(e, now_ns);
 	/* Who hears of a sync finds the state that goes with it. */

@@ -17,6 +17,7 @@
 #include "clockmap.h"
 #include "clocksync.h"
 #include "control.h"
+#include "engine_heat.h"
 #include "engine_observer.h"
 #include "link.h"
 #include "move.h"
@@ -171,6 +172,14 @@ struct engine_stepper {
 	} told;                /* to the observers, of gen's pieces */
 };
 
+/* What an output was told last. */
+struct engine_output_state {
+	uint64_t last_clock;
+	double sent_s;
+	double kick_end_s; /* after a kick: then it is to get .value; 0: none */
+	uint16_t value;    /* as asked for */
+};
+
 struct engine_queued_output {
 	double at_s;
 	struct plan_output out;
@@ -182,6 +191,8 @@ struct engine {
 	struct engine_stepper stepper[ENGINE_STEPPERS];
 	int mcus, steppers; /* one more than the highest number in use */
 	struct ctl_output output[ENGINE_OUTPUTS];
+	struct engine_output_state output_state[ENGINE_OUTPUTS];
+	uint32_t outputs_watched; /* mask: a kick under way, or said again now and then */
 	struct trapq trapq;
 	struct trapq_phase phases[ENGINE_PHASES];
 	struct shaper shaper;
@@ -212,6 +223,7 @@ struct engine {
 	bool homing_active;      /* a trsync may stop everything */
 	bool held;      /* stopped by a trsync, a fault or an abort: take no motion until told */
 	bool emergency; /* final */
+	struct engine_heat heat;
 	struct engine_status status;
 	struct snapshot snapshot;
 };

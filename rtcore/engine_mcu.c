@@ -7,6 +7,8 @@
 
 enum { PRIMARY = 0 };
 
+/* Outputs of software PWM may have to wait for their cycle's end, 0.3 s at most. */
+#define SPAN_S_MIN 0.5
 /* A slot counts as free this long after the MCU's estimated clock has passed it. */
 #define SLOT_MARGIN_S 2e-3
 /* A secondary MCU's map is renewed this often. */
@@ -79,6 +81,9 @@ static void handle(void *ctx, const uint8_t *payload, size_t len, int64_t rx_ns)
 		break;
 	case MSG_ID_uptime:
 		clocksync_uptime(&m->sync, &m->link, &any.uptime, len + WIRE_FRAME_MIN, rx_ns);
+		break;
+	case MSG_ID_analog_in_state:
+		engine_heat_state(r->e, r->mcu, &any.analog_in_state, rx_ns);
 		break;
 	case MSG_ID_trsync_state:
 		engine_homing_state(r->e, r->mcu, &any.trsync_state, rx_ns);
@@ -173,7 +178,7 @@ void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t
 void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64_t now_ns)
 {
 	struct engine_mcu *m;
-	double span_s = 2 * e->cfg.horizon_s + 0.01;
+	double span_s = engine_later_s(2 * e->cfg.horizon_s + 0.01, SPAN_S_MIN);
 
 	if (r->mcu >= ENGINE_MCUS)
 		return;

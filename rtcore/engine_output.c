@@ -28,32 +28,128 @@ bool engine_take_output(struct engine *e, const struct plan_output *out)
 	return true;
 }
 
-static void send_output(struct engine *e, const struct engine_queued_output *q, int64_t now_ns)
+/* What the output takes on the wire for that share. */
+static uint32_t wire_value(const struct ctl_output *o, uint16_t share)
 {
-	const struct ctl_output *o = &e->output[q->out.output];
-	/* Not before the MCU surely has it. */
-	double at_s = engine_later_s(q->at_s, e->now_s + e->cfg.low_water_s * 0.5);
-	int64_t due_ns = now_ns + (int64_t)((at_s - e->now_s) * 1e9);
-	uint32_t value = (uint32_t)(((uint64_t)q->out.value * o->full_scale + PLAN_OUTPUT_FULL / 2) /
+	uint32_t value = (uint32_t)(((uint64_t)share * o->full_scale + PLAN_OUTPUT_FULL / 2) /
 				    PLAN_OUTPUT_FULL);
-	uint64_t clock;
 
-	if (o->invert)
-		value = o->full_scale - value;
-	if (!clockmap_clock(engine_map(&e->mcu[o->mcu], at_s), at_s, &clock))
-		return;
-	if (o->pwm) {
-		struct msg_queue_pwm_out m = { .oid = o->oid,
-					       .clock = (uint32_t)clock,
-					       .value = (uint16_t)value };
+	return o->invert ? o->full_scale - value : value;
+}
 
-		engine_send(e, o->mcu, MSG_ID_queue_pwm_out, &m, due_ns);
-	} else {
-		struct msg_queue_digital_out m = { .oid = o->oid,
-						   .clock = (uint32_t)clock,
-						   .on_ticks = value };
+static bool send_output(struct engine *e, const struct ctl_output *o, uint32_t value,
+			uint64_t clock, int64_t due_ns)
+{
+	struct msg_queue_pwm_out pwm = { .oid = o->oid,
+					 .clock = (uint32_t)clock,
+					 .value = (uint16_t)value };
+	struct msg_queue_digital_out digital = { .oid = o->oid,
+						 .clock = (uint32_t)clock,
+						 .on_ticks = value };
 
-		engine_send(e, o->mcu, MSG_ID_queue_digital_out, &m, due_ns);
+	return o->pwm ? engine_send(e, o->mcu, MSG_ID_queue_pwm_out, &pwm, due_ns)
+		      : engine_send(e, o->mcu, MSG_ID_queue_digital_out, &digital, due_ns);
+}
+
+/* Give the output that value at that time. False: no room now; nothing was sent. */
+static bool emit(struct engine *e, uint16_t output, uint16_t value, double at_s, int64_t now_ns)
+{
+	const struct ctl_output *o = &e->output[output];
+	struct engine_output_state *st = &e->output_state[output];
+	struct engine_mcu *m = &e->mcu[o->mcu];
+	uint64_t clock, free_clock;
+	double free_s;
+
+	if (!m->ready)
+		return true;
+	/* Not before the MCU surely has it. */
+	at_s = engine_later_s(at_s, e->now_s + e->cfg.low_water_s * 0.5);
+	if (!clockmap_clock(engine_map(m, at_s), at_s, &clock))
+		return false;
+	if (o->in_phase && value > 0 && st->last_clock > 0) {
+		/* the next cycle of those that the last change began */
+		if (clock <= st->last_clock)
+			return false;
+		clock += o->full_scale - 1 - (clock - st->last_clock - 1) % o->full_scale;
+	}
+	if (clock <= st->last_clock)
+		clock = st->last_clock + 1;
+	free_s = engine_time_s(m, clock) + e->cfg.low_water_s;
+	engine_mcu_free_slots(e, o->mcu, now_ns);
+	if (link_room(&m->link) < ENGINE_RUN_COMMANDS ||
+	    !clockmap_clock(engine_map(m, free_s), free_s, &free_clock) ||
+	    !moveq_take(&m->moveq, free_clock))
+		return false;
+	send_output(e, o, wire_value(o, value), clock, now_ns + (int64_t)((at_s - e->now_s) * 1e9));
+	st->last_clock = clock;
+	st->sent_s = e->now_s;
+	return true;
+}
+
+static void watch(struct engine *e, uint16_t output)
+{
+	const struct engine_output_state *st = &e->output_state[output];
+	uint32_t bit = 1u << output;
+
+	if (st->kick_end_s > 0 || (st->value > 0 && e->output[output].refresh_s > 0))
+		e->outputs_watched |= bit;
+	else
+		e->outputs_watched &= ~bit;
+}
+
+/* The kick's end, if it comes before at_s. */
+static bool end_kick(struct engine *e, uint16_t output, double at_s, int64_t now_ns)
+{
+	struct engine_output_state *st = &e->output_state[output];
+
+	if (st->kick_end_s <= 0 || st->kick_end_s > at_s)
+		return true;
+	if (!emit(e, output, st->value, st->kick_end_s, now_ns))
+		return false;
+	st->kick_end_s = 0;
+	watch(e, output);
+	return true;
+}
+
+/* A new value from at_s on, which is not farther than the low-water mark. */
+static bool apply(struct engine *e, const struct plan_output *out, double at_s, int64_t now_ns)
+{
+	const struct ctl_output *o = &e->output[out->output];
+	struct engine_output_state *st = &e->output_state[out->output];
+	bool kick = o->kick_s > 0 && st->value == 0 && out->value > 0 &&
+		    out->value < PLAN_OUTPUT_FULL;
+
+	if (!end_kick(e, out->output, at_s, now_ns))
+		return false;
+	if (st->kick_end_s > 0 && out->value > 0) {
+		st->value = out->value; /* once it runs */
+		return true;
+	}
+	if (!emit(e, out->output, kick ? PLAN_OUTPUT_FULL : out->value, at_s, now_ns))
+		return false;
+	st->value = out->value;
+	st->kick_end_s = kick ? engine_later_s(at_s, e->now_s) + o->kick_s : 0;
+	watch(e, out->output);
+	return true;
+}
+
+bool engine_output_now(struct engine *e, const struct plan_output *out, int64_t now_ns)
+{
+	return out->output >= ENGINE_OUTPUTS || apply(e, out, e->now_s, now_ns);
+}
+
+static void make_watched(struct engine *e, int64_t now_ns)
+{
+	for (uint32_t left = e->outputs_watched; left; left &= left - 1) {
+		uint16_t i = (uint16_t)__builtin_ctz(left);
+		const struct engine_output_state *st = &e->output_state[i];
+		double refresh_s = e->output[i].refresh_s;
+
+		if (!end_kick(e, i, e->now_s + e->cfg.low_water_s, now_ns))
+			continue;
+		if (st->kick_end_s <= 0 && st->value > 0 && refresh_s > 0 &&
+		    e->now_s >= st->sent_s + refresh_s)
+			emit(e, i, st->value, e->now_s, now_ns);
 	}
 }
 
@@ -61,22 +157,18 @@ void engine_make_outputs(struct engine *e, int64_t now_ns)
 {
 	while (e->outq_head != e->outq_tail) {
 		const struct engine_queued_output *q = &e->outq[e->outq_head % ENGINE_OUTPUT_QUEUE];
-		struct engine_mcu *m = &e->mcu[e->output[q->out.output % ENGINE_OUTPUTS].mcu];
-		double free_s = engine_later_s(q->at_s, e->now_s) + e->cfg.low_water_s;
-		uint64_t clock;
 
-		if (q->out.output < ENGINE_OUTPUTS && m->ready) {
-			if (q->at_s > e->now_s + e->cfg.low_water_s)
-				return;
-			engine_mcu_free_slots(e, e->output[q->out.output].mcu, now_ns);
-			if (link_room(&m->link) < ENGINE_RUN_COMMANDS ||
-			    !clockmap_clock(engine_map(m, free_s), free_s, &clock) ||
-			    !moveq_take(&m->moveq, clock))
-				return;
-			send_output(e, q, now_ns);
+		if (q->out.output < ENGINE_OUTPUTS) {
+			if (q->at_s > e->now_s + e->cfg.low_water_s &&
+			    e->mcu[e->output[q->out.output].mcu].ready)
+				break;
+			if (!apply(e, &q->out, q->at_s, now_ns))
+				break;
 		}
 		e->outq_head++;
 	}
+	if (e->outputs_watched)
+		make_watched(e, now_ns);
 }
 
 /* ---- syncs ---- */

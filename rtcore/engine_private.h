@@ -98,6 +98,8 @@ bool engine_take_sync(struct engine *e, uint32_t id);
 bool engine_take_output(struct engine *e, const struct plan_output *out);
 /* Send the outputs that are due. */
 void engine_make_outputs(struct engine *e, int64_t now_ns);
+/* Set an output as soon as its MCU can have it. False: no room now, nothing was sent. */
+bool engine_output_now(struct engine *e, const struct plan_output *out, int64_t now_ns);
 /* Whether a sync's time has come, and the events of all whose time has. */
 bool engine_sync_due(const struct engine *e);
 void engine_report_syncs(struct engine *e);

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine_heat.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "engine_private.h"
+
+/* Conversions of a sum are so far apart. */
+#define CONVERSION_S 1e-3
+/* The first sum is asked for so far ahead, each sensor's a little later than the one's before. */
+#define ASK_AHEAD_S 0.1
+/* No temperature jumps by more between two sums, unless it stays there. */
+#define JUMP_DEGC 30.0
+/* After so many good sums the MCU checks the range again. */
+enum { ARM_AFTER = 10, ZEROS = 3 };
+
+/* ---- outputs ---- */
+
+static void drive(struct engine *e, struct engine_heat_heater *h, int64_t now_ns)
+{
+	struct plan_output out = { .output = h->cfg.output,
+				   .value = (uint16_t)lround(h->h.power * PLAN_OUTPUT_FULL) };
+
+	if (out.value > 0)
+		h->zeros = 0;
+	h->owed = h->zeros < ZEROS && !engine_output_now(e, &out, now_ns);
+	if (!h->owed && out.value == 0 && h->zeros < ZEROS)
+		h->zeros++;
+}
+
+/* The one place where a heater is taken out of service; policy is the planner's. */
+static void fail(struct engine *e, int i, enum heater_fault fault, int64_t now_ns)
+{
+	struct engine_heat_heater *h = &e->heat.heater[i];
+	struct ev_rec ev = { .kind = EV_HEATER };
+
+	if (!heater_fail(&h->h, fault))
+		return;
+	drive(e, h, now_ns);
+	ev.heater = (struct ev_heater){
+		.heater = (uint8_t)i, .fault = (uint8_t)fault, .at_s = e->now_s, .degc = h->h.degc
+	};
+	engine_event(e, &ev);
+	e->heat.changed = true;
+}
+
+/* Heaters that depend on a sensor; one that is off is not to blame, unless it is hot. */
+static void fail_all(struct engine *e, int sensor, enum heater_fault fault, int64_t now_ns)
+{
+	for (int i = 0; i < HEAT_HEATERS; i++) {
+		struct engine_heat_heater *h = &e->heat.heater[i];
+
+		if (h->present && h->cfg.sensor == sensor &&
+		    (h->h.target_degc > 0 || fault == HEATER_HOT))
+			fail(e, i, fault, now_ns);
+	}
+}
+
+/* ---- sampling ---- */
+
+static double full_sum(const struct engine_heat_sensor *s)
+{
+	return (double)s->cfg.adc_max * HEAT_CONVERSIONS;
+}
+
+/* Have the MCU sample, with or without its own check of the range. */
+static void ask(struct engine *e, int i, bool armed)
+{
+	struct engine_heat_sensor *s = &e->heat.sensor[i];
+	struct engine_mcu *m = &e->mcu[s->cfg.mcu];
+	double a = sensor_ratio(&s->cfg.curve, s->cfg.min_degc) * full_sum(s);
+	double b = sensor_ratio(&s->cfg.curve, s->cfg.max_degc) * full_sum(s);
+	double at_s = e->now_s + ASK_AHEAD_S + HEAT_PERIOD_S * i / HEAT_SENSORS;
+	struct msg_query_analog_in q = {
+		.oid = s->cfg.oid,
+		.sample_ticks = (uint32_t)(CONVERSION_S * m->freq_hz),
+		.sample_count = HEAT_CONVERSIONS,
+		.rest_ticks = (uint32_t)(HEAT_PERIOD_S * m->freq_hz),
+		.bytes_per_report = 2,
+		.min_value = (uint16_t)floor(fmin(a, b)),
+		.max_value = (uint16_t)ceil(fmax(a, b)),
+		.range_check_count = armed ? (uint8_t)(HEAT_MCU_CHECK_S / HEAT_PERIOD_S) : 0,
+	};
+	uint64_t clock;
+
+	if (link_room(&m->link) < ENGINE_RUN_COMMANDS ||
+	    !clockmap_clock(engine_map(m, at_s), at_s, &clock))
+		return;
+	q.clock = (uint32_t)clock;
+	if (!engine_send(e, s->cfg.mcu, MSG_ID_query_analog_in, &q, LINK_DUE_NOW))
+		return;
+	s->asked = true;
+	s->armed = armed;
+	s->asked_s = at_s;
+}
+
+static bool mcu_usable(const struct engine_mcu *m)
+{
+	return m->ready && m->clock_ready && !m->lost && !m->shutdown;
+}
+
+/* ---- temperatures ---- */
+
+static void good(struct engine *e, int i, double at_s, double degc, int64_t now_ns)
+{
+	struct engine_heat_sensor *s = &e->heat.sensor[i];
+
+	s->bad_row = 0;
+	s->degc = degc;
+	s->state = HEAT_SENSOR_GOOD;
+	for (int k = 0; k < HEAT_HEATERS; k++) {
+		struct engine_heat_heater *h = &e->heat.heater[k];
+		bool tuning = h->h.tune.on;
+		enum heater_fault fault;
+
+		if (!h->present || h->cfg.sensor != i)
+			continue;
+		fault = heater_sample(&h->h, at_s, degc);
+		if (fault != HEATER_OK) {
+			fail(e, k, fault, now_ns);
+			continue;
+		}
+		drive(e, h, now_ns);
+		if (tuning && h->h.tune.done) {
+			struct ev_rec ev = { .kind = EV_HEATER };
+
+			ev.heater = (struct ev_heater){ .heater = (uint8_t)k,
+							.at_s = at_s,
+							.degc = degc,
+							.ku = h->h.tune.ku,
+							.tu_s = h->h.tune.tu_s };
+			engine_event(e, &ev);
+		}
+	}
+}
+
+/* Heaters keep the power they have, no more; with the third in a row they go off. */
+static void bad(struct engine *e, int i, int64_t now_ns)
+{
+	struct engine_heat_sensor *s = &e->heat.sensor[i];
+
+	s->glitches++;
+	s->good_row = 0;
+	if (++s->bad_row >= HEAT_GLITCH_MAX) {
+		s->state = HEAT_SENSOR_BROKEN;
+		fail_all(e, i, s->hot ? HEATER_HOT : HEATER_SENSOR_RANGE, now_ns);
+		if (s->armed)
+			ask(e, i, false);
+		return;
+	}
+	for (int k = 0; k < HEAT_HEATERS; k++)
+		if (e->heat.heater[k].present && e->heat.heater[k].cfg.sensor == i)
+			drive(e, &e->heat.heater[k], now_ns);
+}
+
+/* A temperature, whatever it is worth. */
+static void take(struct engine *e, int i, double at_s, double degc, int64_t now_ns)
+{
+	struct engine_heat_sensor *s = &e->heat.sensor[i];
+	bool known = s->state == HEAT_SENSOR_GOOD, jump = known && fabs(degc - s->degc) > JUMP_DEGC;
+
+	e->heat.samples++;
+	e->heat.changed = true;
+	s->at_s = at_s;
+	s->hot = degc > s->cfg.max_degc && known && !jump;
+	if (degc < s->cfg.min_degc || degc > s->cfg.max_degc) {
+		bad(e, i, now_ns);
+	} else if (jump && !s->cfg.fed && s->bad_row + 1 < HEAT_GLITCH_MAX) {
+		s->glitches++; /* as a glitch; if it stays it is believed */
+		s->bad_row++;
+	} else {
+		good(e, i, at_s, degc, now_ns);
+		if (++s->good_row >= ARM_AFTER && s->asked && s->cfg.guards && !s->armed)
+			ask(e, i, true);
+	}
+}
+
+void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_state *m, int64_t rx_ns)
+{
+	struct engine_mcu *em = &e->mcu[mcu];
+	uint32_t count = m->values.len / 2;
+
+	for (int i = 0; i < HEAT_SENSORS; i++) {
+		struct engine_heat_sensor *s = &e->heat.sensor[i];
+		double next_s;
+
+		if (!s->present || s->cfg.fed || s->cfg.mcu != mcu || s->cfg.oid != m->oid)
+			continue;
+		if (!em->clock_ready)
+			return;
+		next_s = engine_time_s(em, clocksync_extend(&em->sync, m->next_clock, rx_ns));
+		for (uint32_t k = 0; k < count; k++) {
+			uint32_t sum = m->values.data[2 * k] | m->values.data[2 * k + 1] << 8;
+
+			take(e, i, next_s - (count - k) * HEAT_PERIOD_S,
+			     sensor_degc(&s->cfg.curve, sum / full_sum(s)), rx_ns);
+		}
+		return;
+	}
+}
+
+/* ---- records ---- */
+
+static void target(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
+{
+	struct engine_heat_heater *h = &e->heat.heater[rec->target.heater % HEAT_HEATERS];
+
+	if (!h->present || e->emergency)
+		return;
+	if (rec->kind == CTL_HEATER_CLEAR)
+		heater_clear(&h->h);
+	else if (rec->kind == CTL_HEATER_TUNE)
+		heater_tune(&h->h, rec->target.degc);
+	else
+		heater_set_target(&h->h, rec->target.degc);
+	drive(e, h, now_ns);
+	e->heat.changed = true;
+}
+
+void engine_heat_control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
+{
+	struct engine_heat *t = &e->heat;
+
+	if (rec->kind == CTL_SENSOR && rec->sensor.sensor < HEAT_SENSORS &&
+	    rec->sensor.mcu < ENGINE_MCUS) {
+		struct engine_heat_sensor *s = &t->sensor[rec->sensor.sensor];
+
+		*s = (struct engine_heat_sensor){ .cfg = rec->sensor, .present = true };
+		t->used = t->changed = true;
+	} else if (rec->kind == CTL_HEATER && rec->heater.heater < HEAT_HEATERS &&
+		   rec->heater.sensor < HEAT_SENSORS && rec->heater.output < ENGINE_OUTPUTS) {
+		struct engine_heat_heater *h = &t->heater[rec->heater.heater];
+
+		*h = (struct engine_heat_heater){ .cfg = rec->heater,
+						  .present = true,
+						  .zeros = ZEROS };
+		heater_init(&h->h, &rec->heater.param);
+		t->used = t->changed = true;
+	} else if (rec->kind == CTL_SENSOR_VALUE) {
+		uint8_t i = rec->target.heater % HEAT_SENSORS;
+
+		if (t->sensor[i].present && t->sensor[i].cfg.fed)
+			take(e, i, e->now_s, rec->target.degc, now_ns);
+	} else if (rec->kind != CTL_SENSOR && rec->kind != CTL_HEATER) {
+		target(e, rec, now_ns);
+	}
+}
+
+/* ---- the cycle ---- */
+
+static void service_sensor(struct engine *e, int i, int64_t now_ns)
+{
+	struct engine_heat_sensor *s = &e->heat.sensor[i];
+	double heard_s = engine_later_s(s->at_s, s->asked_s);
+
+	if (!s->cfg.fed && !mcu_usable(&e->mcu[s->cfg.mcu])) {
+		if (s->asked) {
+			s->asked = false;
+			s->state = HEAT_SENSOR_BROKEN;
+			fail_all(e, i, HEATER_MCU, now_ns);
+		}
+		return;
+	}
+	if (!s->cfg.fed && !s->asked)
+		ask(e, i, s->cfg.guards);
+	if (s->state != HEAT_SENSOR_GOOD || s->cfg.fed || e->now_s < heard_s + HEAT_SENSOR_SILENCE_S)
+		return;
+	s->state = HEAT_SENSOR_BROKEN;
+	e->heat.changed = true;
+	fail_all(e, i, HEATER_SENSOR_SILENT, now_ns);
+}
+
+static void service_heater(struct engine *e, int i, int64_t now_ns)
+{
+	struct engine_heat_heater *h = &e->heat.heater[i];
+
+	if (e->emergency) {
+		heater_set_target(&h->h, 0);
+		return;
+	}
+	if (h->h.target_degc > 0 && !mcu_usable(&e->mcu[e->output[h->cfg.output].mcu]))
+		fail(e, i, HEATER_MCU, now_ns);
+	else if (h->owed)
+		drive(e, h, now_ns);
+}
+
+static void publish(struct engine *e)
+{
+	struct heat_status st = { .now_s = e->now_s, .samples = e->heat.samples };
+
+	for (int i = 0; i < HEAT_SENSORS; i++) {
+		const struct engine_heat_sensor *s = &e->heat.sensor[i];
+
+		st.sensor[i] = (struct heat_sensor_status){ s->degc, s->state, s->glitches };
+	}
+	for (int i = 0; i < HEAT_HEATERS; i++) {
+		const struct heater *h = &e->heat.heater[i].h;
+
+		st.heater[i] = (struct heat_heater_status){ h->target_degc, h->smooth_degc,
+							    h->power, h->fault, h->tune.on };
+	}
+	snapshot_write(&e->heat.snapshot, &st, sizeof(st));
+	e->heat.changed = false;
+}
+
+void engine_heat_service(struct engine *e, int64_t now_ns)
+{
+	if (!e->heat.used)
+		return;
+	for (int i = 0; i < HEAT_SENSORS; i++)
+		if (e->heat.sensor[i].present)
+			service_sensor(e, i, now_ns);
+	for (int i = 0; i < HEAT_HEATERS; i++)
+		if (e->heat.heater[i].present)
+			service_heater(e, i, now_ns);
+	if (e->heat.changed)
+		publish(e);
+}
+
+bool engine_heat_read(struct engine *e, struct heat_status *out)
+{
+	return snapshot_read(&e->heat.snapshot, out, sizeof(*out));
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* heat.h - sensors and heaters between the two threads: what the planner sets up, what the rt core tells.
+ *
+ * The control loop runs on the rt thread (engine_heat.c), so that it keeps its rhythm whatever the planner
+ * is busy with. Records of the control and event rings, and the state that is published.
+ * Units: _degc, _s machine time; power 0..1.
+ */
+#ifndef RTCORE_HEAT_H
+#define RTCORE_HEAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "heater.h"
+#include "sensor.h"
+
+enum {
+	HEAT_SENSORS = 16,
+	HEAT_HEATERS = 16,
+	/* As the MCU samples: so many conversions a sum, a millisecond apart. */
+	HEAT_CONVERSIONS = 8,
+	/* So many implausible sums in a row, and the sensor counts as broken; fewer only count. */
+	HEAT_GLITCH_MAX = 3,
+};
+
+#define HEAT_PERIOD_S 0.2
+/* The MCU itself shuts down after that time out of range: only if the host does not act. */
+#define HEAT_MCU_CHECK_S 3.0
+/* A heater's output goes off by itself when it has not been told for so long. */
+#define HEAT_SILENCE_S 2.5
+/* A sensor that says nothing for so long is broken. */
+#define HEAT_SENSOR_SILENCE_S 0.8
+
+/* An analog input, or (fed) a value that the planner gives now and then. */
+struct heat_sensor_config {
+	uint8_t sensor; /* index */
+	uint8_t mcu, oid;
+	bool fed;
+	bool guards; /* a heater depends on it: the MCU checks the range, too */
+	uint16_t adc_max;
+	double min_degc, max_degc;
+	struct sensor_curve curve;
+};
+
+struct heat_heater_config {
+	uint8_t heater, sensor, output; /* indices; output: in the engine's table */
+	struct heater_param param;
+};
+
+/* Of CTL_HEATER_TARGET, CTL_HEATER_TUNE. */
+struct heat_target {
+	uint8_t heater;
+	double degc; /* 0: off */
+};
+
+enum heat_sensor_state {
+	HEAT_SENSOR_UNKNOWN, /* nothing has come yet */
+	HEAT_SENSOR_GOOD,
+	HEAT_SENSOR_BROKEN, /* out of range or silent */
+};
+
+struct heat_sensor_status {
+	double degc; /* the last plausible one */
+	uint32_t state;
+	uint32_t glitches; /* implausible sums so far */
+};
+
+struct heat_heater_status {
+	double target_degc, smooth_degc, power;
+	uint32_t fault;  /* enum heater_fault */
+	uint32_t tuning; /* under way */
+};
+
+/* All of them, as last published. */
+struct heat_status {
+	double now_s;
+	uint64_t samples; /* plausible and other, of all sensors */
+	struct heat_sensor_status sensor[HEAT_SENSORS];
+	struct heat_heater_status heater[HEAT_HEATERS];
+};
+
+/* EV_HEATER: a fault, latched; or tuning is done. */
+struct ev_heater {
+	uint8_t heater;
+	uint8_t fault; /* enum heater_fault; HEATER_OK: .ku and .tu_s are the result of tuning */
+	double at_s, degc;
+	double ku, tu_s;
+};
+
+#endif
