@@ -268,6 +268,9 @@ static void event(struct machine *m, const struct ev_rec *ev)
 	case EV_FAULT:
 		fault_event(m, &ev->fault);
 		break;
+	case EV_HEATER:
+		heaters_event(m, &ev->heater);
+		break;
 	case EV_LINK_LOST:
 		session_lost(&m->session[ev->mcu]);
 		break;
@@ -350,6 +353,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		event(m, &ev);
 	if (m->state == MACHINE_CONNECTING)
 		sessions_tick(m);
+	heaters_poll(m);
 	if (m->state == MACHINE_READY) {
 		homing_tick(m);
 		acts_tick(m);
@@ -369,9 +373,10 @@ void machine_reset_mcus(struct machine *m)
 
 bool machine_idle(const struct machine *m)
 {
-	return m->sync_waiting == 0 && m->homing.state == HOMING_IDLE && !m->acts.running &&
-	       !m->probe.ask.open && !gcode_moving(&m->gcode) && planner_empty(m->planner) &&
-	       machine_lead_s(m) <= 0 && m->status.manual_end_s <= machine_now_s(m);
+	return m->sync_waiting == 0 && !m->heaters.wait.on && m->homing.state == HOMING_IDLE &&
+	       !m->acts.running && !m->probe.ask.open && !gcode_moving(&m->gcode) &&
+	       planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
+	       m->status.manual_end_s <= machine_now_s(m);
 }
 
 /* ---- life ---- */
@@ -501,6 +506,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	}
 	machine_ops_init(m);
 	machine_gcode_init(m);
+	heaters_init(m);
 	shapers_init(m);
 	extruders_init(m);
 	manual_init(m);

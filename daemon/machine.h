@@ -20,6 +20,7 @@
 #include "daemon/dual.h"
 #include "daemon/gcode/gcode.h"
 #include "daemon/gcode/gcode_objects.h"
+#include "daemon/heaters.h"
 #include "daemon/homing.h"
 #include "daemon/manual.h"
 #include "daemon/planner.h"
@@ -69,7 +70,12 @@ struct machine_output {
 	const struct pin *pin;
 	uint8_t mcu, oid;
 	bool pwm;
-	double cycle_time_s; /* of a software PWM; 0: plain on/off */
+	double cycle_time_s;   /* of a software PWM; 0: plain on/off */
+	bool in_phase;         /* changes keep to the PWM's cycle */
+	double start_value;    /* 0..1, what the MCU sets it to at first, */
+	double shutdown_value; /* and when it shuts down */
+	double max_duration_s; /* so long at most without another word; 0: for ever */
+	double kick_s;         /* from 0 full on for so long first */
 };
 
 struct machine_config_hooks {
@@ -91,9 +97,12 @@ struct machine_config_hooks {
 	/* RELEASE_STAMPS: let go of the kernel module. Returns 0 or a negative errno with a text. NULL: there is
 	 * none. */
 	int (*release_stamps)(void *ctx, char *err);
+	/* A temperature of the host's, from that file. False: none to be had. May be NULL. */
+	bool (*host_degc)(void *ctx, const char *path, double *degc);
 	/* More lines for STATUS, e.g. of the rt thread. May be NULL. */
 	void (*status)(void *ctx, char *buf, size_t cap);
 	void *ctx;
+	bool no_heat; /* there is nothing behind heaters: their commands have no effect */
 };
 
 struct machine {
@@ -125,6 +134,7 @@ struct machine {
 	size_t endstops;
 	size_t trsyncs; /* on each MCU: as many as switches in one approach */
 	uint8_t trsync_oid[ENGINE_MCUS][MACHINE_ENDSTOP_MAX];
+	struct heaters heaters;
 	struct dual dual;
 	bool linear; /* all joints are sums of the axes */
 	struct homing homing;
@@ -234,6 +244,8 @@ void machine_gcode_init(struct machine *m);
 /* machine_status.c: text of STATUS. */
 void machine_status_text(struct machine *m, char *buf, size_t cap);
 /* machine_setup.c: motors, outputs and trsyncs, and the configuration of one MCU. */
+/* Index of the output on that pin, added if it is new; -1 if there are too many. */
+int machine_output_add(struct machine *m, const struct pin *pin);
 bool machine_setup(struct machine *m, char *err, size_t err_size);
 bool machine_configure_mcu(void *ctx, struct session *s);
 

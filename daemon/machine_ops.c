@@ -36,6 +36,8 @@ static int op_move(void *ctx, const struct gcode_target *t, char *err)
 
 	if (rc == 0)
 		rc = machine_check_move(m, t->position_mm, err);
+	if (rc == 0 && t->position_mm[AXIS_E] != planner_position(m->planner)[AXIS_E])
+		rc = heaters_check_extrude(m, err);
 	if (rc == 0)
 		rc = machine_motors_on(m);
 	if (rc < 0)

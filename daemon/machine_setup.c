@@ -32,8 +32,7 @@ static uint32_t axes_of(const struct machine_config *mc, const struct machine_st
 	return axes;
 }
 
-/* Index of the output on that pin, added if it is new; -1 if there are too many. */
-static int add_output(struct machine *m, const struct pin *pin)
+int machine_output_add(struct machine *m, const struct pin *pin)
 {
 	for (size_t i = 0; i < m->outputs; i++)
 		if (pin_same(m->output[i].pin, pin))
@@ -60,7 +59,7 @@ static bool add_motor(struct machine *m, const struct machine_stepper *cfg, uint
 	motor->enable_output = -1;
 	machine_motor_weights(m, motor, motor->steps_per_mm);
 	if (cfg->enable_pin.set) {
-		motor->enable_output = add_output(m, &cfg->enable_pin);
+		motor->enable_output = machine_output_add(m, &cfg->enable_pin);
 		if (motor->enable_output < 0) {
 			snprintf(err, err_size, "[%s]: more than %d outputs", cfg->name,
 				 ENGINE_OUTPUTS);
@@ -194,9 +193,11 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 		return false;
 	if (!add_manuals(m, err, err_size) || !add_probe(m, err, err_size))
 		return false;
+	if (!heaters_setup(m, err, err_size))
+		return false;
 	m->fan_output = -1;
 	if (mc->fan.pin.set) {
-		m->fan_output = add_output(m, &mc->fan.pin);
+		m->fan_output = machine_output_add(m, &mc->fan.pin);
 		if (m->fan_output >= 0) {
 			m->output[m->fan_output].pwm = mc->fan.hardware_pwm;
 			m->output[m->fan_output].cycle_time_s = mc->fan.cycle_time_s;
@@ -263,55 +264,74 @@ static bool configure_motor(struct machine *m, struct session *s, size_t i)
 	return machine_control(m, &rec);
 }
 
+/* A share of full scale on the wire. */
+static uint32_t level_of(const struct machine_output *out, double share, uint32_t full)
+{
+	uint32_t value = (uint32_t)lround(share * full);
+
+	return out->pin->invert ? full - value : value;
+}
+
+static bool configure_pwm(struct session *s, const struct machine_output *out, uint32_t pin,
+			  uint32_t cycle_ticks, uint32_t max_ticks, uint32_t full)
+{
+	struct msg_config_pwm_out c = {
+		.oid = out->oid,
+		.pin = pin,
+		.cycle_ticks = cycle_ticks,
+		.value = (uint16_t)level_of(out, out->start_value, full),
+		.default_value = (uint16_t)level_of(out, out->shutdown_value, full),
+		.max_duration = max_ticks,
+	};
+	struct msg_set_pwm_out back = { .pin = pin, .cycle_ticks = cycle_ticks, .value = c.value };
+
+	return session_config(s, MSG_ID_config_pwm_out, &c) &&
+	       session_rearm(s, MSG_ID_set_pwm_out, &back);
+}
+
+static bool configure_digital(struct session *s, const struct machine_output *out, uint32_t pin,
+			      uint32_t cycle_ticks, uint32_t max_ticks)
+{
+	struct msg_config_digital_out c = { .oid = out->oid,
+					    .pin = pin,
+					    .value = (uint8_t)level_of(out, out->start_value, 1),
+					    .default_value =
+						    (uint8_t)level_of(out, out->shutdown_value, 1),
+					    .max_duration = max_ticks };
+	struct msg_update_digital_out back = { .oid = out->oid, .value = c.value };
+	struct msg_set_digital_out_pwm_cycle cycle = { .oid = out->oid, .cycle_ticks = cycle_ticks };
+
+	return session_config(s, MSG_ID_config_digital_out, &c) &&
+	       session_rearm(s, MSG_ID_update_digital_out, &back) &&
+	       (cycle_ticks == 0 || session_config(s, MSG_ID_set_digital_out_pwm_cycle, &cycle));
+}
+
 static bool configure_output(struct machine *m, struct session *s, size_t i)
 {
 	struct machine_output *out = &m->output[i];
 	double freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
 	uint32_t pin, cycle_ticks = (uint32_t)(out->cycle_time_s * freq_hz);
+	uint32_t max_ticks = (uint32_t)fmin(out->max_duration_s * freq_hz, INT32_MAX);
+	uint32_t full = dictionary_whole(&s->dict, "PWM_MAX", 1, UINT16_MAX, 255);
 	struct ctl_rec rec = { .kind = CTL_OUTPUT };
-	uint8_t off = out->pin->invert;
 
 	if (!session_oid(s, &out->oid) || !session_pin(s, out->pin->name, UINT16_MAX, &pin))
 		return false;
-	rec.output.output = (uint8_t)i;
-	rec.output.mcu = out->mcu;
-	rec.output.oid = out->oid;
-	rec.output.pwm = out->pwm;
-	rec.output.invert = out->pin->invert;
-	rec.output.full_scale = 1;
-	if (out->pwm) {
-		uint16_t full = (uint16_t)dictionary_whole(&s->dict, "PWM_MAX", 1, UINT16_MAX, 255);
-		struct msg_config_pwm_out c = { .oid = out->oid,
-						.pin = pin,
-						.cycle_ticks = cycle_ticks,
-						.value = off ? full : 0,
-						.default_value = off ? full : 0 };
-
-		rec.output.full_scale = full;
-		struct msg_set_pwm_out back = { .pin = pin,
-						.cycle_ticks = cycle_ticks,
-						.value = c.value };
-
-		if (!session_config(s, MSG_ID_config_pwm_out, &c) ||
-		    !session_rearm(s, MSG_ID_set_pwm_out, &back))
-			return false;
-	} else {
-		struct msg_config_digital_out c = {
-			.oid = out->oid, .pin = pin, .value = off, .default_value = off
-		};
-		struct msg_update_digital_out back = { .oid = out->oid, .value = off };
-		struct msg_set_digital_out_pwm_cycle cycle = { .oid = out->oid,
-							       .cycle_ticks = cycle_ticks };
-
-		if (!session_config(s, MSG_ID_config_digital_out, &c) ||
-		    !session_rearm(s, MSG_ID_update_digital_out, &back))
-			return false;
-		if (cycle_ticks > 0) {
-			rec.output.full_scale = cycle_ticks;
-			if (!session_config(s, MSG_ID_set_digital_out_pwm_cycle, &cycle))
-				return false;
-		}
-	}
+	if (out->pwm ? !configure_pwm(s, out, pin, cycle_ticks, max_ticks, full)
+		     : !configure_digital(s, out, pin, cycle_ticks, max_ticks))
+		return false;
+	rec.output = (struct ctl_output){ .output = (uint8_t)i,
+					  .mcu = out->mcu,
+					  .oid = out->oid,
+					  .pwm = out->pwm,
+					  .invert = out->pin->invert,
+					  .in_phase = out->in_phase && cycle_ticks > 0,
+					  .full_scale = out->pwm          ? full
+							: cycle_ticks > 0 ? cycle_ticks
+									  : 1,
+					  .kick_s = out->kick_s };
+	if (out->max_duration_s > 0 && !out->in_phase)
+		rec.output.refresh_s = out->max_duration_s / 3;
 	return machine_control(m, &rec);
 }
 
@@ -379,6 +399,8 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 	for (size_t i = 0; i < m->outputs; i++)
 		if (m->output[i].mcu == s->mcu && !configure_output(m, s, i))
 			return false;
+	if (!m->hooks.no_heat && !heaters_configure(m, s))
+		return false;
 	for (size_t i = 0; i < m->endstops; i++)
 		if (!configure_endstop(m, s, &m->endstop[i]))
 			return false;

@@ -2,6 +2,7 @@
 /* The text of STATUS: "key: value" lines, a group each, for people and simple scripts. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/machine.h"
 
@@ -78,6 +79,9 @@ void machine_status_text(struct machine *m, char *buf, size_t cap)
 	put_motion(m, &t);
 	for (size_t i = 0; i < m->mcus; i++)
 		put_mcu(m, &t, i);
+	heaters_status(m, t.at, t.left);
+	t.left -= strlen(t.at);
+	t.at += strlen(t.at);
 	if (m->hooks.status)
 		m->hooks.status(m->hooks.ctx, t.at, t.left);
 }

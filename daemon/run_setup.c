@@ -64,6 +64,21 @@ static const char *keep_record(void *ctx)
 	return r->flight.open ? flight_file_keep(&r->flight) : NULL;
 }
 
+/* Milli-degrees in a file of the kernel's. */
+static bool host_degc(void *ctx, const char *path, double *degc)
+{
+	FILE *f = fopen(path, "re");
+	long milli;
+	bool ok = f && fscanf(f, "%ld", &milli) == 1;
+
+	(void)ctx;
+	if (ok)
+		*degc = (double)milli / 1000;
+	if (f)
+		fclose(f);
+	return ok;
+}
+
 static void rt_status(void *ctx, char *buf, size_t cap)
 {
 	struct run *r = ctx;
@@ -328,6 +343,7 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		.wake = wake,
 		.halted = halted,
 		.keep_record = keep_record,
+		.host_degc = host_degc,
 		.status = rt_status,
 		.mcu_fault = run_host_fault,
 		.sync_line = sync_line,
@@ -368,8 +384,21 @@ bool run_start(struct run *r, char *err, size_t err_size)
 	       start_rt(r, err, err_size);
 }
 
+/* Heaters go off now rather than by the MCUs' own guards: the rt thread gets a moment to tell them. */
+static void cool_down(struct run *r)
+{
+	static const struct timespec moment = { .tv_nsec = 200 * 1000 * 1000 };
+
+	if (r->m->mc->heater_count == 0)
+		return;
+	heaters_off(r->m);
+	nanosleep(&moment, NULL);
+}
+
 void run_stop(struct run *r)
 {
+	if (r->has_rt)
+		cool_down(r);
 	if (r->has_rt) {
 		run_report(r);
 		rt_thread_stop(&r->rt);

@@ -323,6 +323,7 @@ static void load_sections(struct machine_load *l)
 	}
 	extruders_load(l);
 	extruder_steppers_load(l);
+	heaters_load(l);
 	manuals_load(l);
 	shapers_load(l);
 	fan_load(l);
@@ -392,6 +393,7 @@ void machine_config_free(struct machine_config *mc)
 	free(mc->stepd.startup_gcode);
 	free(mc->stepd.flight_file);
 	mesh_free(&mc->gcode);
+	sensors_free(mc);
 	config_free(mc->store);
 	free(mc);
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "daemon/config/machine_heat.h"
 #include "daemon/config/machine_probe.h"
 #include "daemon/gcode/bedmesh.h"
 #include "daemon/gcode/skew.h"
@@ -140,6 +141,7 @@ struct machine_extruder {
 	double max_extrude_only_velocity_mm_s;
 	double max_extrude_only_accel_mm_s2;
 	double pressure_advance_s, pressure_advance_smooth_s;
+	int heater; /* index in heaters[]; -1: it can't heat */
 };
 
 /* [extruder_stepper NAME]: a motor that follows an extruder. */
@@ -254,6 +256,12 @@ struct machine_config {
 	bool force_move; /* [force_move] enable_force_move */
 
 	struct machine_shaper shaper[SHAPER_AXES];
+	size_t sensor_count;
+	struct machine_sensor sensors[MACHINE_SENSOR_MAX];
+	size_t heater_count;
+	struct machine_heater heaters[MACHINE_HEATER_MAX];
+	int bed_heater; /* index in heaters[]; -1: none */
+
 	struct machine_fan fan;
 	struct machine_probe probe;
 	struct machine_safe_z safe_z;

@@ -154,6 +154,18 @@ void host_step_rate(struct machine_load *l, const struct config_section *s, cons
 void extruders_load(struct machine_load *l);
 void extruder_steppers_load(struct machine_load *l); /* after the extruders */
 
+/* machine_sensor.c: the sensor of a section, into l->mc->sensors. own: its name there. guards: a heater depends
+ * on it. Returns its index, or -1: an error, or a warning that stepd can't read such a sensor yet. */
+int sensor_load(struct machine_load *l, struct config_section *s, const char *own, bool guards);
+void sensors_free(struct machine_config *mc);
+
+/* machine_heater.c: control, max_delta, pid_k… of a section. */
+void control_load(struct machine_load *l, struct config_section *s, struct heater_param *p);
+
+/* heaters of [extruder…], [heater_bed], [heater_generic …], their [verify_heater …],
+ * [temperature_sensor …]. After the extruders. */
+void heaters_load(struct machine_load *l);
+
 /* machine_manual.c: [manual_stepper NAME], [force_move]. */
 void manuals_load(struct machine_load *l);
 

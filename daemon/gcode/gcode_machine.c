@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Classic commands about the machine: reports, stop, fans, heaters, messages. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -106,7 +107,7 @@ static enum gcode_result heat(struct gcode *g, const struct gcode_line *l, void 
 	bool bed = l->code == GCODE_CODE('M', 140) || l->code == GCODE_CODE('M', 190);
 	bool wait = l->code == GCODE_CODE('M', 109) || l->code == GCODE_CODE('M', 190);
 	double target = gcode_value(l, 'S', gcode_value(l, 'R', 0));
-	double tool = gcode_value(l, 'T', 0);
+	double tool = gcode_value(l, 'T', -1); /* the one in use */
 	char err[GCODE_ERR_MAX] = "";
 
 	(void)ctx;
@@ -114,14 +115,14 @@ static enum gcode_result heat(struct gcode *g, const struct gcode_line *l, void 
 		return gcode_fail(g, "expected S: a temperature in degrees Celsius");
 	if (!(target >= 0 && target <= 2000))
 		return gcode_fail(g, "S=%g: expected 0 to 2000 degrees", target);
-	if (!(tool >= 0 && tool <= 255) || tool != (double)(unsigned)tool)
+	if (gcode_has(l, 'T') && (!(tool >= 0 && tool <= 255) || tool != floor(tool)))
 		return gcode_fail(g, "T=%g: expected the number of a tool, 0 to 255", tool);
 	if (!g->ops->heater)
 		return gcode_fail(g, "no heater is configured");
 	return gcode_finish(g,
 			    g->ops->heater(g->ops->ctx,
 					   bed ? GCODE_HEATER_BED : GCODE_HEATER_EXTRUDER,
-					   (unsigned)tool, target, wait, err),
+					   (int)tool, target, wait, err),
 			    err);
 }
 

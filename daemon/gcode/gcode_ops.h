@@ -96,8 +96,8 @@ struct gcode_ops {
 	int (*motors_off)(void *ctx, uint32_t mask, char *err); /* mask 0 = all */
 	/* In step with the motion before it. value 0..1; fan 0 is the part cooling fan. */
 	int (*fan)(void *ctx, unsigned fan, double value, char *err);
-	/* wait: -EINPROGRESS until the target is reached. */
-	int (*heater)(void *ctx, enum gcode_heater h, unsigned tool, double target_degc, bool wait,
+	/* tool: -1: the extruder in use. wait: -EINPROGRESS until the target is reached. */
+	int (*heater)(void *ctx, enum gcode_heater h, int tool, double target_degc, bool wait,
 		      char *err);
 	int (*restart)(void *ctx, bool firmware, char *err);     /* 0 or an error; at any time */
 	bool (*position)(void *ctx, struct gcode_position *out); /* false: unknown */

@@ -4,6 +4,9 @@ G21 ; millimetres
 G90
 M82
 SET_KINEMATIC_POSITION X=100 Y=100 Z=5 ; stands for G28 on machines without endstops to trigger
+M140 S60
+M104 S200
+M109 S200
 G92 E0
 G1 Z0.3 F600
 G1 X90 Y90 F9000

@@ -170,12 +170,12 @@ static inline int stub_fan(void *ctx, unsigned fan, double value, char *err)
 	return stub_answer(s, err);
 }
 
-static inline int stub_heater(void *ctx, enum gcode_heater h, unsigned tool, double degc, bool wait,
+static inline int stub_heater(void *ctx, enum gcode_heater h, int tool, double degc, bool wait,
 			      char *err)
 {
 	struct stub *s = ctx;
 
-	STUB_LOG(s, "heat %d %u %g %d;", (int)h, tool, degc, wait);
+	STUB_LOG(s, "heat %d %d %g %d;", (int)h, tool, degc, wait);
 	return stub_answer(s, err);
 }
 

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "daemon/extruders.h"
+#include "daemon/heaters.h"
 #include "daemon/manual.h"
 #include "daemon/probe.h"
 #include "daemon/shapers.h"
@@ -175,6 +176,7 @@ static void commands(void **state)
 	gcode_init(&g, &ops, NULL);
 	gcode_objects_attach(&g, &objects);
 	gcode_mesh_attach(&g, &meshes);
+	gcode_add_table(&g, heaters_commands, heaters_command_count, NULL);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
 	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
 	gcode_add_table(&g, extruders_tools, MACHINE_EXTRUDER_MAX, NULL);
@@ -223,8 +225,8 @@ static bool acted_on_by(const char *path, const char *section, const char *optio
 static bool acted_on(const char *section, const char *option)
 {
 	static const char *const kinds[] = {
-		"cartesian", "delta",        "deltesian",         "polar",
-		"winch",     "rotary_delta", "generic_cartesian", "dual_carriage"
+		"cartesian",         "delta",         "deltesian", "polar", "winch", "rotary_delta",
+		"generic_cartesian", "dual_carriage", "heated"
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {

@@ -68,7 +68,7 @@ static void commands(void **state)
 		{ "SET_KINEMATIC_POSITION", "position 7 0 0 0;" },
 		{ "M400|M84|M18 X", "wait;off 0;off 1;" },
 		{ "M106 S127.5|M107|M106", "fan 0 0.500;fan 0 0.000;fan 0 1.000;" },
-		{ "M104 S200|M190 R60", "heat 0 0 200 0;heat 1 0 60 1;" },
+		{ "M104 S200|M190 R60", "heat 0 -1 200 0;heat 1 -1 60 1;" },
 		{ "M112", "stop M112;" },
 		{ "firmware_restart|RESTART", "restart 1;restart 0;" },
 		{ "M73 P5 R10|M17|M110 N5|M117 hello|M205 X8", "" },

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine_heat.h - sensors, heaters, fans and outputs as the configuration describes them.
+ *
+ * Parts of struct machine_config; see machine_config.h for owner and threads. Units: in the names; powers
+ * and speeds 0..1.
+ */
+#ifndef DAEMON_CONFIG_MACHINE_HEAT_H
+#define DAEMON_CONFIG_MACHINE_HEAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/pins.h"
+#include "heat.h"
+
+enum {
+	MACHINE_SENSOR_MAX = HEAT_SENSORS,
+	MACHINE_HEATER_MAX = HEAT_HEATERS,
+	MACHINE_HEAT_NAME_MAX = 64, /* as MACHINE_NAME_MAX */
+	MACHINE_GCODE_ID_MAX = 16,
+};
+
+enum machine_sensor_source {
+	MACHINE_SENSOR_ADC,
+	MACHINE_SENSOR_CHIP, /* within an MCU; its curve follows from the chip, unless given */
+	MACHINE_SENSOR_HOST, /* a file of the system */
+};
+
+/* [stepd_sim_heater NAME]: the warm part that the simulated MCU has behind a sensor. */
+struct machine_warm {
+	double power_w, capacity_j_k, loss_w_k, fan_loss_w_k, lag_s, ambient_degc;
+	double filament_j_k_mm;
+	int noise; /* of an ADC reading, +- */
+};
+
+struct machine_sensor {
+	char name[MACHINE_HEAT_NAME_MAX]; /* its section's own: "extruder", "chamber" */
+	enum machine_sensor_source source;
+	struct pin pin;
+	char *path; /* of MACHINE_SENSOR_HOST */
+	double min_degc, max_degc;
+	struct sensor_curve curve; /* of MACHINE_SENSOR_CHIP: count 0 if it follows from the chip */
+	char gcode_id[MACHINE_GCODE_ID_MAX]; /* in M105; "": not there */
+	bool guards;                         /* a heater depends on it */
+	bool alone;                          /* [temperature_sensor] */
+	struct machine_warm warm;
+};
+
+struct machine_heater {
+	char name[MACHINE_HEAT_NAME_MAX]; /* "extruder", "heater_bed", NAME of [heater_generic NAME] */
+	char gcode_id[MACHINE_GCODE_ID_MAX]; /* "T0", "B", …; "": not in M105 */
+	struct pin pin;
+	int sensor; /* index in sensors[] */
+	double cycle_time_s;
+	double min_extrude_degc; /* of an extruder's */
+	struct heater_param param;
+};
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine_heater.c - heaters and their control: see machine_load.h. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config/machine_load.h"
+
+#define AT(member) offsetof(struct machine_heater, member)
+#define COUNT(fields) (sizeof(fields) / sizeof(*(fields)))
+
+/* pid_kp and so on are in 255ths of full power, as other hosts have them. */
+#define PID_SCALE (1.0 / 255)
+
+void control_load(struct machine_load *l, struct config_section *s, struct heater_param *p)
+{
+	const struct field kind[] = {
+		{ "control", FIELD_CHOICE, FIELD_REQUIRED, offsetof(struct heater_param, control),
+		  .choices = "watermark pid" },
+	};
+	const struct field watermark[] = {
+		{ "max_delta", FIELD_DOUBLE, FIELD_ABOVE,
+		  offsetof(struct heater_param, max_delta_degc), .hi = 100, .fallback = 2,
+		  .unit = "°C" },
+	};
+	const struct field pid[] = {
+		{ "pid_kp", FIELD_DOUBLE, FIELD_REQUIRED, offsetof(struct heater_param, kp),
+		  .hi = 1e6, .scale = PID_SCALE },
+		{ "pid_ki", FIELD_DOUBLE, FIELD_REQUIRED, offsetof(struct heater_param, ki),
+		  .hi = 1e6, .scale = PID_SCALE },
+		{ "pid_kd", FIELD_DOUBLE, FIELD_REQUIRED, offsetof(struct heater_param, kd),
+		  .hi = 1e6, .scale = PID_SCALE },
+	};
+
+	_Static_assert(HEATER_WATERMARK == 0 && HEATER_PID == 1, "in the order of the words");
+	fields_load(l, s, kind, 1, p);
+	fields_load(l, s, watermark, COUNT(watermark), p);
+	if (p->control == HEATER_PID)
+		fields_load(l, s, pid, COUNT(pid), p);
+}
+
+static void verify_load(struct machine_load *l, struct machine_heater *h)
+{
+	char name[MACHINE_NAME_MAX + 16];
+	bool bed = !strcmp(h->name, "heater_bed");
+	const struct field fields[] = {
+		{ "max_error", FIELD_DOUBLE, FIELD_ABOVE, AT(param.error_degc_s_max), .hi = 1e5,
+		  .fallback = 120, .unit = "°C s" },
+		/* The floor of the fault policy: no window is longer than 120 s. */
+		{ "check_gain_time", FIELD_DOUBLE, FIELD_ABOVE, AT(param.gain_time_s), .hi = 120,
+		  .fallback = bed ? 60 : 20, .unit = "s" },
+		{ "hysteresis", FIELD_DOUBLE, 0, AT(param.hysteresis_degc), .hi = 100,
+		  .fallback = 5, .unit = "°C" },
+		{ "heating_gain", FIELD_DOUBLE, FIELD_ABOVE, AT(param.gain_degc), .hi = 100,
+		  .fallback = 2, .unit = "°C" },
+	};
+
+	snprintf(name, sizeof(name), "verify_heater %s", h->name);
+	fields_load(l, section_use(l, name), fields, COUNT(fields), h);
+	h->param.verify = true;
+}
+
+/* Returns the heater's index, or -1. */
+static int heater_load(struct machine_load *l, struct config_section *s, const char *own)
+{
+	struct machine_config *mc = l->mc;
+	struct machine_heater *h = &mc->heaters[mc->heater_count];
+	const struct field fields[] = {
+		{ "heater_pin", FIELD_PIN, FIELD_REQUIRED, AT(pin), .lo = PIN_ALLOW_INVERT,
+		  .hi = PIN_ALONE },
+		{ "max_power", FIELD_DOUBLE, FIELD_ABOVE, AT(param.max_power), .hi = 1,
+		  .fallback = 1 },
+		{ "smooth_time", FIELD_DOUBLE, FIELD_ABOVE, AT(param.smooth_s), .hi = 60,
+		  .fallback = 1, .unit = "s" },
+		{ "pwm_cycle_time", FIELD_DOUBLE, FIELD_ABOVE, AT(cycle_time_s), .hi = 0.3,
+		  .fallback = 0.1, .unit = "s" },
+		{ "min_extrude_temp", FIELD_DOUBLE, 0, AT(min_extrude_degc), .lo = -SENSOR_KELVIN,
+		  .hi = 2000, .fallback = 170, .unit = "°C" },
+	};
+
+	if (mc->heater_count == MACHINE_HEATER_MAX) {
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[%s] too many heaters: expected at most %d", s->name,
+			      MACHINE_HEATER_MAX);
+		return -1;
+	}
+	snprintf(h->name, sizeof(h->name), "%s", own);
+	fields_load(l, s, fields, COUNT(fields), h);
+	control_load(l, s, &h->param);
+	verify_load(l, h);
+	h->sensor = sensor_load(l, s, own, true);
+	if (h->sensor < 0 || !h->pin.set) {
+		memset(h, 0, sizeof(*h));
+		return -1;
+	}
+	return (int)mc->heater_count++;
+}
+
+static void extruder_heater(struct machine_load *l, struct machine_extruder *e, size_t number)
+{
+	struct config_section *s = config_section(l->c, e->name);
+	struct config_option *shared = s ? config_option(s, "shared_heater") : NULL;
+
+	e->heater = -1;
+	if (shared) {
+		shared->used = true;
+		for (size_t i = 0; i < number; i++)
+			if (!strcmp(l->mc->extruders[i].name, shared->value))
+				e->heater = l->mc->extruders[i].heater;
+		if (e->heater < 0)
+			value_error(l, s, "shared_heater",
+				    "expected an extruder with a heater, before this one");
+		return;
+	}
+	if (!s || !config_option(s, "heater_pin"))
+		return;
+	e->heater = heater_load(l, s, e->name);
+	if (e->heater < 0)
+		return;
+	struct machine_heater *h = &l->mc->heaters[e->heater];
+
+	snprintf(h->gcode_id, sizeof(h->gcode_id), "T%u", (unsigned)number);
+	if (h->min_extrude_degc > l->mc->sensors[h->sensor].max_degc)
+		value_error(l, s, "min_extrude_temp", "expected at most max_temp, which is %g",
+			    l->mc->sensors[h->sensor].max_degc);
+}
+
+static void id_load(struct machine_load *l, struct config_section *s, char *id)
+{
+	struct config_option *o = config_option(s, "gcode_id");
+
+	if (!o)
+		return;
+	o->used = true;
+	if (strlen(o->value) < MACHINE_GCODE_ID_MAX && *o->value &&
+	    strspn(o->value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") ==
+		    strlen(o->value))
+		snprintf(id, MACHINE_GCODE_ID_MAX, "%s", o->value);
+	else
+		value_error(l, s, "gcode_id", "expected letters and digits, at most %d",
+			    MACHINE_GCODE_ID_MAX - 1);
+}
+
+/* "NAME" of "KIND NAME" with that kind, else NULL. */
+static const char *own_name(const char *section, const char *kind)
+{
+	size_t len = strlen(kind);
+
+	return !strncmp(section, kind, len) && section[len] == ' ' ? section + len + 1 : NULL;
+}
+
+static void temperature_sensor(struct machine_load *l, struct config_section *s, const char *own)
+{
+	int i = sensor_load(l, s, own, false);
+
+	if (i < 0)
+		return;
+	l->mc->sensors[i].alone = true;
+	id_load(l, s, l->mc->sensors[i].gcode_id);
+}
+
+void heaters_load(struct machine_load *l)
+{
+	struct machine_config *mc = l->mc;
+	struct config_section *bed = section_use(l, "heater_bed");
+
+	for (size_t i = 0; i < mc->extruder_count; i++)
+		extruder_heater(l, &mc->extruders[i], i);
+	mc->bed_heater = bed ? heater_load(l, bed, "heater_bed") : -1;
+	if (mc->bed_heater >= 0)
+		strcpy(mc->heaters[mc->bed_heater].gcode_id, "B");
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		struct config_section *s = l->c->sections[i];
+		const char *own = own_name(s->name, "heater_generic");
+
+		if (own) {
+			int h = heater_load(l, section_use(l, s->name), own);
+
+			if (h >= 0)
+				id_load(l, s, mc->heaters[h].gcode_id);
+		} else if ((own = own_name(s->name, "temperature_sensor"))) {
+			temperature_sensor(l, section_use(l, s->name), own);
+		}
+	}
+}

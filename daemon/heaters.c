@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/heaters.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config/sensor_types.h"
+#include "daemon/gcode/gcode_command.h"
+#include "daemon/machine.h"
+
+/* Between two reports while a command waits, and between two looks at the host's sensors. */
+#define SECOND_NS ((int64_t)1000 * 1000 * 1000)
+
+/* A target is set this much before the motion that was planned ahead of it ends, or later. */
+#define AHEAD_S_MAX 2.0
+
+/* ---- set-up ---- */
+
+bool heaters_setup(struct machine *m, char *err, size_t err_size)
+{
+	for (size_t i = 0; i < m->mc->heater_count; i++) {
+		const struct machine_heater *cfg = &m->mc->heaters[i];
+		int out = machine_output_add(m, &cfg->pin);
+
+		if (out < 0) {
+			snprintf(err, err_size, "[%s]: more than %d outputs", cfg->name,
+				 ENGINE_OUTPUTS);
+			return false;
+		}
+		m->heaters.output[i] = out;
+		m->output[out].cycle_time_s = cfg->cycle_time_s;
+		m->output[out].in_phase = true;
+		m->output[out].max_duration_s = HEAT_SILENCE_S;
+	}
+	return true;
+}
+
+/* The curve of a chip's own sensor; false, and said: there is none that stepd can use. */
+static bool chip_curve(struct machine *m, const struct session *s, const struct machine_sensor *cfg,
+		       struct sensor_curve *curve)
+{
+	const char *chip = dictionary_text(&s->dict, "MCU");
+	uint32_t pin;
+
+	if (!dictionary_enum(&s->dict, "pin", cfg->pin.name, &pin)) {
+		machine_say(m, REPLY_INFO, "sensor %s: mcu '%s' has no pin %s; left out", cfg->name,
+			    s->name, cfg->pin.name);
+		return false;
+	}
+	if (curve->count == 0 && !sensor_types_chip(chip ? chip : "", curve)) {
+		machine_say(m, REPLY_INFO,
+			    "sensor %s: the curve of chip '%s' is not known; expected "
+			    "sensor_temperature1, sensor_adc1, …2; left out",
+			    cfg->name, chip ? chip : "?");
+		return false;
+	}
+	return true;
+}
+
+static bool configure_sensor(struct machine *m, struct session *s, size_t i)
+{
+	const struct machine_sensor *cfg = &m->mc->sensors[i];
+	bool fed = cfg->source == MACHINE_SENSOR_HOST;
+	struct ctl_rec rec = { .kind = CTL_SENSOR };
+	struct msg_config_analog_in c;
+	uint8_t oid = 0;
+
+	rec.sensor.sensor = (uint8_t)i;
+	rec.sensor.fed = fed;
+	rec.sensor.guards = cfg->guards;
+	rec.sensor.min_degc = cfg->min_degc;
+	rec.sensor.max_degc = cfg->max_degc;
+	rec.sensor.curve = cfg->curve;
+	if (!fed) {
+		rec.sensor.adc_max = (uint16_t)dictionary_whole(&s->dict, "ADC_MAX", 1, UINT16_MAX,
+								4095);
+		if (cfg->source == MACHINE_SENSOR_CHIP && !chip_curve(m, s, cfg, &rec.sensor.curve))
+			return true;
+		if (!session_oid(s, &oid) || !session_pin(s, cfg->pin.name, UINT16_MAX, &c.pin))
+			return false;
+		c.oid = oid;
+		if (!session_config(s, MSG_ID_config_analog_in, &c))
+			return false;
+		rec.sensor.mcu = (uint8_t)s->mcu;
+		rec.sensor.oid = oid;
+	}
+	m->heaters.known[i] = true;
+	return machine_control(m, &rec);
+}
+
+static bool configure_heater(struct machine *m, size_t i)
+{
+	const struct machine_heater *cfg = &m->mc->heaters[i];
+	struct ctl_rec rec = { .kind = CTL_HEATER };
+
+	rec.heater.heater = (uint8_t)i;
+	rec.heater.sensor = (uint8_t)cfg->sensor;
+	rec.heater.output = (uint8_t)m->heaters.output[i];
+	rec.heater.param = cfg->param;
+	return machine_control(m, &rec);
+}
+
+bool heaters_configure(struct machine *m, struct session *s)
+{
+	for (size_t i = 0; i < m->mc->sensor_count; i++) {
+		const struct machine_sensor *cfg = &m->mc->sensors[i];
+		int mcu = cfg->source == MACHINE_SENSOR_HOST ? 0 : cfg->pin.mcu;
+
+		if (mcu == s->mcu && !configure_sensor(m, s, i))
+			return false;
+	}
+	for (size_t i = 0; i < m->mc->heater_count; i++)
+		if (m->mc->heaters[i].pin.mcu == s->mcu && !configure_heater(m, i))
+			return false;
+	return true;
+}
+
+/* ---- names ---- */
+
+static bool is_name(const char *own, const char *kind, const char *name, size_t len)
+{
+	size_t kind_len = strlen(kind);
+
+	if (len > kind_len && !strncmp(name, kind, kind_len) && name[kind_len] == ' ') {
+		name += kind_len + 1;
+		len -= kind_len + 1;
+	}
+	return strlen(own) == len && !memcmp(own, name, len);
+}
+
+int heaters_find(const struct machine *m, const char *name, size_t len)
+{
+	for (size_t i = 0; i < m->mc->heater_count; i++)
+		if (is_name(m->mc->heaters[i].name, "heater_generic", name, len))
+			return (int)i;
+	return -1;
+}
+
+int heaters_find_sensor(const struct machine *m, const char *name, size_t len)
+{
+	static const char *const kinds[] = { "heater_generic", "temperature_sensor",
+					     "temperature_fan" };
+
+	for (size_t i = 0; i < m->mc->sensor_count; i++)
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
+			if (is_name(m->mc->sensors[i].name, kinds[k], name, len))
+				return (int)i;
+	return -1;
+}
+
+/* ---- targets ---- */
+
+static const char *fault_text(uint32_t fault)
+{
+	static const char *const texts[HEATER_FAULTS] = {
+		[HEATER_OK] = "ok",
+		[HEATER_SENSOR_RANGE] = "its sensor reads out of range (open, shorted, or not what "
+					"sensor_type says)",
+		[HEATER_SENSOR_SILENT] = "nothing comes from its sensor",
+		[HEATER_SLOW] =
+			"it does not heat as it should (heater, sensor loose, verify_heater)",
+		[HEATER_HOT] = "it is hotter than max_temp",
+		[HEATER_MCU] = "an MCU that it depends on has shut down or is gone",
+	};
+
+	return texts[fault < HEATER_FAULTS ? fault : 0];
+}
+
+static int send_target(struct machine *m, enum ctl_kind kind, int heater, double degc)
+{
+	struct ctl_rec rec = { .kind = kind, .target = { .heater = (uint8_t)heater, .degc = degc } };
+
+	return machine_control(m, &rec) ? 0 : -EAGAIN;
+}
+
+/* Whether it may be switched on. */
+int heaters_ready(const struct machine *m, int heater, double degc, char *err)
+{
+	const struct machine_heater *cfg = &m->mc->heaters[heater];
+	const struct machine_sensor *sensor = &m->mc->sensors[cfg->sensor];
+	const struct heat_status *st = &m->heaters.status;
+
+	if (m->state != MACHINE_READY)
+		snprintf(err, GCODE_ERR_MAX, "%s",
+			 m->reason[0] ? m->reason : "the machine is not ready");
+	else if (degc < sensor->min_degc || degc > sensor->max_degc)
+		snprintf(err, GCODE_ERR_MAX, "%s: %g °C: expected %g to %g °C, or 0", cfg->name,
+			 degc, sensor->min_degc, sensor->max_degc);
+	else if (st->heater[heater].fault != HEATER_OK)
+		snprintf(err, GCODE_ERR_MAX,
+			 "%s is switched off for a fault: %s; RESTART to use it again", cfg->name,
+			 fault_text(st->heater[heater].fault));
+	else if (st->sensor[cfg->sensor].state == HEAT_SENSOR_BROKEN)
+		snprintf(err, GCODE_ERR_MAX, "%s: %s", cfg->name, fault_text(HEATER_SENSOR_RANGE));
+	else
+		return 0;
+	return -EINVAL;
+}
+
+int heaters_target(struct machine *m, int heater, double degc, char *err)
+{
+	int rc = degc > 0 ? heaters_ready(m, heater, degc, err) : 0;
+
+	/* Not much ahead of the motion before it, unless that stands still. */
+	if (rc == 0 && !m->hold && machine_lead_s(m) > AHEAD_S_MAX)
+		return -EAGAIN;
+	return rc < 0 ? rc : send_target(m, CTL_HEATER_TARGET, heater, degc);
+}
+
+void heaters_off(struct machine *m)
+{
+	for (size_t i = 0; i < m->mc->heater_count; i++)
+		send_target(m, CTL_HEATER_TARGET, (int)i, 0);
+}
+
+int heaters_clear(struct machine *m, int heater, char *err)
+{
+	const struct machine_heater *cfg = &m->mc->heaters[heater];
+
+	if (m->heaters.status.sensor[cfg->sensor].state == HEAT_SENSOR_GOOD)
+		return send_target(m, CTL_HEATER_CLEAR, heater, 0);
+	snprintf(err, GCODE_ERR_MAX, "%s: %s", cfg->name, fault_text(HEATER_SENSOR_RANGE));
+	return -EINVAL;
+}
+
+int heaters_check_extrude(const struct machine *m, char *err)
+{
+	const struct machine_extruder *e = &m->mc->extruders[m->extruder];
+	const struct machine_heater *cfg;
+	const struct heat_heater_status *st;
+
+	if (m->mc->extruder_count == 0 || e->heater < 0 || m->hooks.no_heat)
+		return 0;
+	cfg = &m->mc->heaters[e->heater];
+	st = &m->heaters.status.heater[e->heater];
+	if (m->heaters.status.sensor[cfg->sensor].state != HEAT_SENSOR_GOOD)
+		snprintf(err, GCODE_ERR_MAX, "%s can't extrude: its temperature is not known",
+			 e->name);
+	else if (st->smooth_degc < cfg->min_extrude_degc)
+		snprintf(err, GCODE_ERR_MAX,
+			 "%s is too cold to extrude: %.1f °C, expected at least min_extrude_temp, %g °C",
+			 e->name, st->smooth_degc, cfg->min_extrude_degc);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+/* ---- waits ---- */
+
+static void wait_end(struct machine *m, const char *error)
+{
+	m->heaters.wait.on = false;
+	gcode_resume(&m->gcode, error);
+}
+
+static bool within(double degc, const struct heaters_wait *w)
+{
+	return degc >= w->min_degc && degc <= w->max_degc;
+}
+
+static void wait_poll(struct machine *m)
+{
+	struct heaters_wait *w = &m->heaters.wait;
+	const struct heat_sensor_status *s = &m->heaters.status.sensor[w->sensor];
+
+	if (!gcode_busy(&m->gcode)) { /* ended from elsewhere: a fault, M112 */
+		w->on = false;
+		return;
+	}
+	if (w->tuning)
+		return;
+	if (s->state == HEAT_SENSOR_BROKEN && w->heater < 0)
+		wait_end(m, "nothing useful comes from that sensor");
+	else if (s->state == HEAT_SENSOR_GOOD && within(s->degc, w) &&
+		 (w->heater < 0 || within(m->heaters.status.heater[w->heater].smooth_degc, w)))
+		wait_end(m, NULL);
+}
+
+void heaters_event(struct machine *m, const struct ev_heater *ev)
+{
+	struct heaters_wait *w = &m->heaters.wait;
+	const struct machine_heater *cfg;
+	char text[GCODE_ERR_MAX];
+	bool awaited = w->on && w->heater == ev->heater;
+
+	if (ev->heater >= m->mc->heater_count)
+		return;
+	cfg = &m->mc->heaters[ev->heater];
+	if (ev->fault == HEATER_OK) {
+		if (awaited && w->tuning) {
+			/* Ziegler and Nichols, for a PID controller, in the unit of the options */
+			double kp = 0.6 * ev->ku * 255, ki = kp / (0.5 * ev->tu_s),
+			       kd = kp * 0.125 * ev->tu_s;
+
+			machine_say(m, REPLY_INFO, "%s: pid_kp: %.3f, pid_ki: %.3f, pid_kd: %.3f",
+				    cfg->name, kp, ki, kd);
+			wait_end(m, NULL);
+		}
+		return;
+	}
+	snprintf(text, sizeof(text), "%s: %s; at %.1f °C", cfg->name, fault_text(ev->fault),
+		 ev->degc);
+	if (m->state == MACHINE_READY)
+		machine_say(
+			m, REPLY_ERROR,
+			"%s: the heater is off and stays off, all else goes on; RESTART to use it again",
+			text);
+	if (awaited)
+		wait_end(m, text);
+}
+
+/* ---- reports ---- */
+
+static int put(char *buf, size_t cap, int n, const char *id, double degc, double target_degc)
+{
+	int more;
+
+	if (n < 0 || (size_t)n >= cap)
+		return n;
+	more = snprintf(buf + n, cap - (size_t)n, "%s%s:%.1f /%.1f", n ? " " : "", id, degc,
+			target_degc);
+	return more < 0 ? n : n + more;
+}
+
+/* The extruder in use as T; several also as T0, T1, …. */
+void heaters_report(const struct machine *m, char *buf, size_t cap)
+{
+	const struct machine_config *mc = m->mc;
+	const struct heat_status *st = &m->heaters.status;
+	int n = 0, hotends = 0, active = mc->extruder_count ? mc->extruders[m->extruder].heater : -1;
+
+	buf[0] = 0;
+	for (size_t i = 0; i < mc->extruder_count; i++)
+		hotends += mc->extruders[i].heater >= 0;
+	if (active >= 0)
+		n = put(buf, cap, n, "T", st->sensor[mc->heaters[active].sensor].degc,
+			st->heater[active].target_degc);
+	for (size_t i = 0; i < mc->heater_count; i++) {
+		const char *id = mc->heaters[i].gcode_id;
+
+		if (*id && (hotends > 1 || *id != 'T' || active < 0))
+			n = put(buf, cap, n, id, st->sensor[mc->heaters[i].sensor].degc,
+				st->heater[i].target_degc);
+	}
+	for (size_t i = 0; i < mc->sensor_count; i++)
+		if (mc->sensors[i].gcode_id[0])
+			n = put(buf, cap, n, mc->sensors[i].gcode_id, st->sensor[i].degc, 0);
+}
+
+static const char *sensor_text(const struct heat_sensor_status *s, char *buf, size_t cap)
+{
+	if (s->state == HEAT_SENSOR_GOOD)
+		snprintf(buf, cap, "%.2f °C", s->degc);
+	else
+		snprintf(buf, cap, "%s",
+			 s->state == HEAT_SENSOR_BROKEN ? "sensor broken" : "not known yet");
+	return buf;
+}
+
+void heaters_status(const struct machine *m, char *buf, size_t cap)
+{
+	const struct heat_status *st = &m->heaters.status;
+	char degc[40];
+	int n = 0;
+
+	buf[0] = 0;
+	for (size_t i = 0; i < m->mc->heater_count && n >= 0 && (size_t)n < cap; i++) {
+		const struct machine_heater *cfg = &m->mc->heaters[i];
+		const struct heat_heater_status *h = &st->heater[i];
+
+		n += snprintf(buf + n, cap - (size_t)n,
+			      "heater %s: %s, target %.1f °C, power %.0f %%%s%s%s, %u glitches\n",
+			      cfg->name, sensor_text(&st->sensor[cfg->sensor], degc, sizeof(degc)),
+			      h->target_degc, h->power * 100, h->tuning ? ", calibrating" : "",
+			      h->fault ? ", off for a fault: " : "",
+			      h->fault ? fault_text(h->fault) : "",
+			      st->sensor[cfg->sensor].glitches);
+	}
+	for (size_t i = 0; i < m->mc->sensor_count && n >= 0 && (size_t)n < cap; i++)
+		if (m->mc->sensors[i].alone)
+			n += snprintf(buf + n, cap - (size_t)n, "sensor %s: %s\n",
+				      m->mc->sensors[i].name,
+				      sensor_text(&st->sensor[i], degc, sizeof(degc)));
+}
+
+/* ---- polls ---- */
+
+/* The host's own sensors: whole milli-degrees in a file of the kernel's. */
+static void feed_host(struct machine *m)
+{
+	for (size_t i = 0; i < m->mc->sensor_count; i++) {
+		const struct machine_sensor *cfg = &m->mc->sensors[i];
+		double degc;
+
+		if (cfg->source != MACHINE_SENSOR_HOST || !m->hooks.host_degc ||
+		    !m->hooks.host_degc(m->hooks.ctx, cfg->path, &degc))
+			continue;
+		send_target(m, CTL_SENSOR_VALUE, (int)i, degc);
+	}
+}
+
+static void report_poll(struct machine *m)
+{
+	struct heaters *h = &m->heaters;
+	int64_t every_ns = h->wait.on ? SECOND_NS : h->auto_ns;
+	char text[GCODE_TEXT_MAX];
+
+	if (every_ns == 0 || m->now_ns < h->report_ns)
+		return;
+	h->report_ns = m->now_ns + every_ns;
+	heaters_report(m, text, sizeof(text));
+	if (text[0])
+		machine_say(m, REPLY_RAW, "%s", text);
+}
+
+void heaters_poll(struct machine *m)
+{
+	struct heaters *h = &m->heaters;
+	uint32_t sequence = snapshot_sequence(&m->engine->heat.snapshot);
+
+	if (sequence != h->sequence && engine_heat_read(m->engine, &h->status))
+		h->sequence = sequence;
+	if (m->now_ns >= h->host_ns) {
+		h->host_ns = m->now_ns + SECOND_NS;
+		feed_host(m);
+	}
+	if (h->wait.on)
+		wait_poll(m);
+	if (m->mc->sensor_count)
+		report_poll(m);
+}

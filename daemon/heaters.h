@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* heaters.h - heaters and temperature sensors on the planner's side: set-up, targets, waits, reports.
+ *
+ * Control runs in the rt core (rtcore/engine_heat.h); here are names, commands and what people are told.
+ * Owner: struct machine. Threads: PLAN. Units: _degc; _ns host time.
+ */
+#ifndef DAEMON_HEATERS_H
+#define DAEMON_HEATERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control.h"
+#include "daemon/gcode/gcode_command.h"
+#include "heat.h"
+
+struct machine;
+struct session;
+
+/* What the interpreter waits for: both within their bounds. */
+struct heaters_wait {
+	bool on, tuning;
+	int heater; /* -1: a sensor alone */
+	int sensor;
+	double min_degc, max_degc;
+};
+
+struct heaters {
+	struct heat_status status; /* as last read */
+	uint32_t sequence;
+	int output[HEAT_HEATERS]; /* index in machine.output[] */
+	bool known[HEAT_SENSORS]; /* the sensor has been set up in the rt core */
+	struct heaters_wait wait;
+	int64_t report_ns, host_ns; /* next report; next look at the host's sensors */
+	int64_t auto_ns;            /* M155: between two reports, 0: none */
+	bool noted_extruder, noted_bed;
+};
+
+/* Outputs of all heaters. Returns false if there are too many, with a text in err. */
+bool heaters_setup(struct machine *m, char *err, size_t err_size);
+/* Commands and the interpreter's operations. After machine_ops_init() and gcode_init(). */
+void heaters_init(struct machine *m);
+/* Config commands of sensors on that MCU, and what the rt core has to know. */
+bool heaters_configure(struct machine *m, struct session *s);
+
+/* A poll: state, waits, reports, the host's own sensors. */
+void heaters_poll(struct machine *m);
+/* EV_HEATER. A fault is said, and ends a wait for it; this is where policy beyond that begins. */
+void heaters_event(struct machine *m, const struct ev_heater *ev);
+
+/* Whether it may be switched on to that temperature: 0, or -EINVAL with a text in err. */
+int heaters_ready(const struct machine *m, int heater, double degc, char *err);
+/* Set a target, 0: off. Returns 0, -EAGAIN, or -EINVAL with a text in err (GCODE_ERR_MAX). */
+int heaters_target(struct machine *m, int heater, double degc, char *err);
+/* All off, as soon as the rt core hears of it. */
+void heaters_off(struct machine *m);
+/* The heater's fault is no longer latched; it is off. Returns as heaters_target(). */
+int heaters_clear(struct machine *m, int heater, char *err);
+
+/* Whether filament may be moved by the extruder in use: 0, or -EINVAL with a text in err. */
+int heaters_check_extrude(const struct machine *m, char *err);
+
+/* "T:205.1 /205.0 B:60.0 /60.0"; "" without heaters. */
+void heaters_report(const struct machine *m, char *buf, size_t cap);
+/* Lines for STATUS. */
+void heaters_status(const struct machine *m, char *buf, size_t cap);
+
+/* Indices by name, own or with its section's kind; -1: there is none. */
+int heaters_find(const struct machine *m, const char *name, size_t len);
+int heaters_find_sensor(const struct machine *m, const char *name, size_t len);
+
+extern const struct gcode_command heaters_commands[];
+extern const unsigned heaters_command_count;
+
+#endif
