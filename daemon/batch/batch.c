@@ -14,8 +14,9 @@ static const char usage_text[] =
 	"  -o SECTION.OPTION=VALUE  override an option (may be repeated)\n"
 	"  --json                   the result as JSON\n"
 	"  --trace FILE             write every pin edge of the simulated MCU\n"
-	"  --plot PREFIX            write pictures PREFIX-path.png and PREFIX-error.png\n"
+	"  --plot PREFIX            write pictures PREFIX-path.png, PREFIX-error.png, PREFIX-temp.png\n"
 	"  --flight FILE            write the flight recorder's file, for `stepd dump`\n"
+	"  --events FILE            what breaks when: lines TIME_S COMPONENT ACTION\n"
 	"  --no-mcu                 no firmware: only the host's work, G-code to wire bytes\n"
 	"  --seed N                 of clocks, noise and faults (default 1)\n"
 	"  --wire-faults PPM        of the bytes each: lost, flipped, repeated, delayed\n"
@@ -27,6 +28,7 @@ enum {
 	OPT_TRACE,
 	OPT_PLOT,
 	OPT_FLIGHT,
+	OPT_EVENTS,
 	OPT_NO_MCU,
 	OPT_SEED,
 	OPT_FAULTS,
@@ -55,6 +57,7 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 		{ "trace", required_argument, NULL, OPT_TRACE },
 		{ "plot", required_argument, NULL, OPT_PLOT },
 		{ "flight", required_argument, NULL, OPT_FLIGHT },
+		{ "events", required_argument, NULL, OPT_EVENTS },
 		{ "no-mcu", no_argument, NULL, OPT_NO_MCU },
 		{ "seed", required_argument, NULL, OPT_SEED },
 		{ "wire-faults", required_argument, NULL, OPT_FAULTS },
@@ -86,6 +89,9 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 			break;
 		case OPT_FLIGHT:
 			o->flight = optarg;
+			break;
+		case OPT_EVENTS:
+			o->events = optarg;
 			break;
 		case OPT_NO_MCU:
 			o->no_mcu = true;

@@ -32,6 +32,7 @@ struct batch_options {
 	const char *trace;  /* file for pin edges; with several MCUs ".NAME" is appended */
 	const char *plot;   /* prefix of pictures */
 	const char *flight; /* file for the flight recorder */
+	const char *events; /* file of what breaks when */
 	bool json, no_mcu, quiet, help;
 	uint64_t seed;
 	uint32_t wire_faults_ppm; /* of the bytes each: lost, flipped, repeated, delayed */
@@ -63,6 +64,7 @@ struct batch_mcu {
 	struct batch *b;
 	int index;
 	struct sim *sim;
+	struct sim_hooks hooks; /* as sim has them */
 	struct batch_null null; /* answers instead of sim once active (--no-mcu) */
 	struct trace *trace;
 	struct vwire to, from;
@@ -80,6 +82,27 @@ struct batch_sync_error {
 	uint64_t bins[1001]; /* of 0.1 us, the last one holds the rest */
 };
 
+/* One line of --events. */
+struct batch_event {
+	int64_t at_ns; /* since the machine was ready */
+	int body;      /* of the printer */
+	char action[24];
+};
+
+/* What one heater or sensor did, for the summary and the picture. */
+struct batch_heat {
+	double min_degc, max_degc;
+	double over_degc; /* the most above the target, since it was reached */
+	bool reached;
+};
+
+struct batch_heat_sample {
+	float at_s, degc[MACHINE_SENSOR_MAX], target_degc[MACHINE_HEATER_MAX],
+		power[MACHINE_HEATER_MAX];
+};
+
+enum { BATCH_EVENTS_MAX = 256, BATCH_HEAT_SAMPLES = 8192 };
+
 struct batch {
 	struct batch_options opt;
 	struct machine_config *mc;
@@ -95,6 +118,15 @@ struct batch {
 	struct checker_result result;
 	struct batch_sync_error sync_error;
 	struct flight_file flight;
+	struct batch_event event[BATCH_EVENTS_MAX]; /* by time */
+	uint32_t events, events_done;
+	int64_t ready_ns;                /* when the machine was ready */
+	int body_of[MACHINE_SENSOR_MAX]; /* of the printer; -1: none */
+	struct batch_heat heat[MACHINE_SENSOR_MAX];
+	uint32_t heat_seen;                    /* number of the status then */
+	struct batch_heat_sample *heat_sample; /* for the picture; NULL without */
+	uint32_t heat_samples;
+	double heat_every_s;
 	bool checking; /* steps are compared: after set-up */
 	bool null_active;
 	int64_t now_ns, next_sync_sample_ns;
@@ -139,7 +171,7 @@ bool batch_world_start(struct batch *b);
 void batch_world_stop(struct batch *b);
 /* batch_bed.c: bed and probe of the printer, once its motors and endstops are there; pin_of: number of a pin of
  * the simulated MCU, or below 0 with the reason in b->error. */
-bool batch_bed_start(struct batch *b, int (*pin_of)(struct batch *b, const struct pin *pin));
+bool batch_bed_start(struct batch *b);
 /* Let virtual time pass until until_ns, or until bytes have reached the host, which takes them. */
 void batch_world_run(struct batch *b, int64_t until_ns);
 /* Hand the wires what the engine has to send. */
@@ -154,6 +186,22 @@ void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock);
 /* Hook of the machine: a trigger stopped this motor. */
 void batch_check_halted(void *ctx, int motor, double at_s);
 void batch_check_finish(struct batch *b);
+
+/* batch_heat.c: the warm parts of the printer model, what they did, and its picture. */
+bool batch_heat_build(struct batch *b);
+void batch_heat_watch(struct batch *b);
+/* PREFIX-temp.png, if there is a plot and something was warm. */
+void batch_heat_plot(struct batch *b);
+/* Number of the pin in its simulated MCU; < 0: b->error. (batch_world.c) */
+int batch_world_pin(struct batch *b, const struct pin *pin);
+/* Time since power-on of that MCU now, in its own clock. */
+double batch_world_mcu_s(const struct batch *b, int mcu);
+
+/* batch_events.c: the file of --events. False: b->error. */
+bool batch_events_load(struct batch *b);
+/* Those that are due; and when the next is, INT64_MAX: never. */
+void batch_events_run(struct batch *b);
+int64_t batch_events_next_ns(const struct batch *b);
 
 /* batch_report.c: the result as text or JSON on standard output. Returns the exit status. */
 int batch_report(struct batch *b);

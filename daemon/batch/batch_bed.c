@@ -38,7 +38,7 @@ static void shape(struct printer_bed *bed, const struct machine_sim_bed *cfg)
 						      2 * M_PI / waves[i].y_mm, waves[i].phase };
 }
 
-bool batch_bed_start(struct batch *b, int (*pin_of)(struct batch *b, const struct pin *pin))
+bool batch_bed_start(struct batch *b)
 {
 	const struct machine_sim_bed *cfg = &b->mc->sim_bed;
 	const struct machine_probe *probe = &b->mc->probe;
@@ -65,9 +65,9 @@ bool batch_bed_start(struct batch *b, int (*pin_of)(struct batch *b, const struc
 	}
 	if (probe->kind == MACHINE_PROBE_NONE || probe->pin.mcu < 0)
 		return true;
-	pin = pin_of(b, &probe->pin);
+	pin = batch_world_pin(b, &probe->pin);
 	if (p.servo)
-		control = pin_of(b, &probe->control_pin);
+		control = batch_world_pin(b, &probe->control_pin);
 	if (pin < 0 || control < 0)
 		return false;
 	p.pin = (uint8_t)pin;

@@ -250,6 +250,7 @@ void batch_check_finish(struct batch *b)
 	checker_free(b->checker);
 	b->checker = NULL;
 	if (b->plot) {
+		batch_heat_plot(b);
 		plot_finish(b->plot, &b->result, msg, sizeof(msg));
 		fprintf(stderr, "// %s\n", msg);
 		b->plot = NULL;

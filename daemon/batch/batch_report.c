@@ -133,6 +133,34 @@ static void add_violations(const struct batch *b, struct json_object *root)
 	json_object_object_add(root, "violation_list", list);
 }
 
+/* The target of the heater on that sensor, 0 without one. */
+static double target_of(const struct batch *b, size_t sensor)
+{
+	for (size_t i = 0; i < b->mc->heater_count; i++)
+		if (b->mc->heaters[i].sensor == (int)sensor)
+			return b->m->heaters.status.heater[i].target_degc;
+	return 0;
+}
+
+static void add_temperatures(const struct batch *b, struct json_object *root)
+{
+	struct json_object *list = json_object_new_object();
+
+	for (size_t i = 0; i < b->mc->sensor_count; i++) {
+		const struct heat_sensor_status *s = &b->m->heaters.status.sensor[i];
+		struct json_object *o = json_object_new_object();
+
+		json_object_object_add(o, "min", json_object_new_double(b->heat[i].min_degc));
+		json_object_object_add(o, "max", json_object_new_double(b->heat[i].max_degc));
+		json_object_object_add(o, "last", json_object_new_double(s->degc));
+		json_object_object_add(o, "target", json_object_new_double(target_of(b, i)));
+		json_object_object_add(o, "overshoot", json_object_new_double(b->heat[i].over_degc));
+		add_u64(o, "glitches", s->glitches);
+		json_object_object_add(list, b->mc->sensors[i].name, o);
+	}
+	json_object_object_add(root, "temperatures_degc", list);
+}
+
 static void print_json(const struct batch *b, bool ok)
 {
 	struct json_object *root = json_object_new_object();
@@ -160,6 +188,7 @@ static void print_json(const struct batch *b, bool ok)
 		add_u64(root, "violations", b->result.violations);
 		add_violations(b, root);
 	}
+	add_temperatures(b, root);
 	add_sync_error(b, root);
 	add_u64(root, "late", st->late);
 	add_u64(root, "underruns", st->underruns);
@@ -197,6 +226,11 @@ static void print_text(const struct batch *b)
 		printf("clock sync error of the other MCUs, us: rms %.2f p99 %.1f max %.2f\n",
 		       sqrt(b->sync_error.sum2_us2 / (double)b->sync_error.samples),
 		       sync_percentile_us(&b->sync_error, 0.99), b->sync_error.max_us);
+	for (size_t i = 0; i < b->mc->sensor_count; i++)
+		printf("%s: %.1f to %.1f °C, last %.1f, target %.1f, overshoot %.2f, %u glitches\n",
+		       b->mc->sensors[i].name, b->heat[i].min_degc, b->heat[i].max_degc,
+		       b->m->heaters.status.sensor[i].degc, target_of(b, i), b->heat[i].over_degc,
+		       b->m->heaters.status.sensor[i].glitches);
 	printf("late %llu, underruns %llu, smallest lead %.1f ms\n", (unsigned long long)st->late,
 	       (unsigned long long)st->underruns, st->lead_min_s * 1e3);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The virtual machine brought up, fed and run until it rests. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/batch/batch.h"
@@ -36,7 +37,9 @@ void batch_turn(struct batch *b, bool input_waiting)
 
 	role_take(&role_plan);
 	role_take(&role_rt);
+	batch_events_run(b);
 	machine_poll(b->m, b->now_ns, input_waiting);
+	batch_heat_watch(b);
 	engine_cycle(b->m->engine, b->now_ns);
 	batch_world_transmit(b);
 	if (b->now_ns >= b->next_sync_sample_ns && b->m->state == MACHINE_READY) {
@@ -44,6 +47,8 @@ void batch_turn(struct batch *b, bool input_waiting)
 		batch_world_sync_error(b);
 	}
 	deadline_ns = engine_deadline_ns(b->m->engine, b->now_ns);
+	if (batch_events_next_ns(b) < deadline_ns)
+		deadline_ns = batch_events_next_ns(b);
 	batch_world_run(b, deadline_ns > b->now_ns ? deadline_ns : b->now_ns);
 }
 
@@ -59,6 +64,7 @@ static bool bring_up(struct batch *b)
 	}
 	if (!batch_check_start(b))
 		return false;
+	b->ready_ns = b->now_ns;
 	if (b->opt.no_mcu) {
 		/* Let everything under way be acknowledged, then swap the firmware for the stub. */
 		int64_t until_ns = b->now_ns + SETTLE_NS;
@@ -177,6 +183,14 @@ static const char *keep_record(void *ctx)
 	return b->flight.open ? flight_file_keep(&b->flight) : NULL;
 }
 
+/* A small computer in a warm box: always the same. */
+static bool host_degc(void *ctx, const char *path, double *degc)
+{
+	(void)ctx, (void)path;
+	*degc = 48.3;
+	return true;
+}
+
 static bool open_flight(struct batch *b, struct engine_observer *o)
 {
 	struct flight_file_config fc = { .path = b->opt.flight,
@@ -194,7 +208,12 @@ static bool open_flight(struct batch *b, struct engine_observer *o)
 static bool make_machine(struct batch *b)
 {
 	struct machine_config_hooks hooks = {
-		.say = say, .halted = batch_check_halted, .keep_record = keep_record, .ctx = b
+		.say = say,
+		.halted = batch_check_halted,
+		.keep_record = keep_record,
+		.host_degc = host_degc,
+		.ctx = b,
+		.no_heat = b->opt.no_mcu,
 	};
 	const char *paths[] = { b->opt.config };
 
@@ -205,7 +224,7 @@ static bool make_machine(struct batch *b)
 		return false;
 	batch_check_observer(b, &hooks.observer);
 	b->m = machine_new(b->mc, &hooks, b->error, sizeof(b->error));
-	return b->m && batch_world_start(b);
+	return b->m && batch_world_start(b) && batch_events_load(b);
 }
 
 bool batch_open(struct batch *b)
@@ -222,6 +241,7 @@ void batch_close(struct batch *b)
 {
 	batch_world_stop(b);
 	flight_file_close(&b->flight);
+	free(b->heat_sample);
 	machine_free(b->m);
 	machine_config_free(b->mc);
 }

@@ -32,6 +32,13 @@ static int64_t ns_at(const struct batch_mcu *u, uint64_t clock)
 	return (int64_t)ceil((double)(int64_t)(clock - u->start_clock) / u->ticks_per_ns);
 }
 
+double batch_world_mcu_s(const struct batch *b, int mcu)
+{
+	const struct batch_mcu *u = &b->mcu[mcu];
+
+	return (double)(clock_at(u, b->now_ns) - u->start_clock) / u->nominal_hz;
+}
+
 /* ---- the firmware's observers ---- */
 
 /* A motor has moved: what that did to the lines whose edges are stamped. */
@@ -112,7 +119,7 @@ static void on_tx(void *ctx, const uint8_t *frame, size_t len, uint64_t clock)
 
 /* ---- the printer model, from the configuration ---- */
 
-static int pin_of(struct batch *b, const struct pin *pin)
+int batch_world_pin(struct batch *b, const struct pin *pin)
 {
 	int n = sim_pins_add(b->mcu[pin->mcu].sim, pin->name);
 
@@ -126,7 +133,7 @@ static int pin_of(struct batch *b, const struct pin *pin)
 static bool add_motor(struct batch *b, const struct machine_motor *motor, const double *weight)
 {
 	const struct machine_stepper *cfg = motor->cfg;
-	int step = pin_of(b, &cfg->step_pin), dir = pin_of(b, &cfg->dir_pin);
+	int step = batch_world_pin(b, &cfg->step_pin), dir = batch_world_pin(b, &cfg->dir_pin);
 	struct printer_stepper s = { .mcu = motor->mcu,
 				     .axis = PRINTER_E,
 				     .steps_per_mm = 1 / cfg->step_distance_mm,
@@ -150,7 +157,7 @@ static bool add_endstop(struct batch *b, const struct kinematics_model_endstop *
 				     .trigger_mm = from->trigger_mm,
 				     .at_max = from->at_max,
 				     .invert = from->pin->invert };
-	int pin = pin_of(b, from->pin);
+	int pin = batch_world_pin(b, from->pin);
 
 	if (pin < 0)
 		return false;
@@ -201,18 +208,18 @@ static bool build_printer(struct batch *b)
 			return false;
 		}
 	for (size_t i = 0; i < m->outputs; i++)
-		if (pin_of(b, m->output[i].pin) < 0)
+		if (batch_world_pin(b, m->output[i].pin) < 0)
 			return false;
 	stamps_start(b);
 	for (size_t i = 0; i < m->mcus; i++) {
 		const struct pin *pin = &b->mc->mcu[i].sync_pin;
 
-		b->mcu[i].stamps.sync_pin = pin->set ? pin_of(b, pin) : -1;
+		b->mcu[i].stamps.sync_pin = pin->set ? batch_world_pin(b, pin) : -1;
 		if (pin->set && b->mcu[i].stamps.sync_pin < 0)
 			return false;
 	}
-	if (batch_bed_start(b, pin_of))
-		return true;
+	if (batch_bed_start(b))
+		return batch_heat_build(b);
 	if (!b->error[0])
 		snprintf(b->error, sizeof(b->error),
 			 "[%s] cannot be connected to the simulated printer", b->mc->probe.section);
@@ -271,6 +278,7 @@ static bool make_mcu(struct batch *b, int i)
 	if (cfg->host)
 		sc.hooks.since = on_since;
 	u->stamps.rng = b->opt.seed + (uint64_t)i;
+	u->hooks = sc.hooks;
 	wc.seed = b->opt.seed * 2 + 1 + (uint64_t)i * 1000;
 	vwire_init(&u->to, &wc);
 	wc.seed++;

@@ -6,7 +6,18 @@
 #include <string.h>
 
 /* roles[][]: what is connected in the upper byte, its index in the lower. */
-enum { ROLE_NONE, ROLE_STEP, ROLE_DIR, ROLE_ENDSTOP, ROLE_SENSOR, ROLE_PROBE, ROLE_CONTROL };
+enum {
+	ROLE_NONE,
+	ROLE_STEP,
+	ROLE_DIR,
+	ROLE_ENDSTOP,
+	ROLE_SENSOR,
+	ROLE_PROBE,
+	ROLE_CONTROL,
+	ROLE_WARM,
+	ROLE_HEATER,
+	ROLE_FAN
+};
 
 static inline uint16_t role(unsigned int kind, unsigned int index)
 {
@@ -241,8 +252,11 @@ void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level)
 	}
 	if (r >> 8 == ROLE_CONTROL)
 		printer_probe_control(p, level);
-	if (r >> 8 != ROLE_STEP)
+	if (r >> 8 != ROLE_STEP) {
+		if (r >> 8 >= ROLE_HEATER)
+			printer_duty(p, mcu, pin, level);
 		return;
+	}
 	s->step_level = level;
 	if (!s->both_edges && level == s->invert_step)
 		return;
@@ -273,17 +287,88 @@ double printer_noise(struct printer *p)
 
 uint16_t printer_adc(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t adc_max)
 {
-	uint16_t r = p->roles[mcu][pin];
-	const struct printer_sensor *s;
+	uint16_t r = p->roles[mcu][pin], noise;
 	int32_t value;
 
-	if (r >> 8 != ROLE_SENSOR)
+	if (r >> 8 == ROLE_SENSOR) {
+		value = p->sensors[r & 0xff].value;
+		noise = p->sensors[r & 0xff].noise;
+	} else if (r >> 8 == ROLE_WARM) {
+		printer_warm(p, &p->bodies[r & 0xff]);
+		value = (int32_t)lround(thermal_reading(&p->bodies[r & 0xff].thermal) * adc_max);
+		noise = p->bodies[r & 0xff].noise;
+	} else {
 		return adc_max / 2;
-	s = &p->sensors[r & 0xff];
-	value = s->value;
-	if (s->noise)
-		value += (int32_t)(random32(&p->rng) % (2u * s->noise + 1)) - s->noise;
+	}
+	if (noise)
+		value += (int32_t)(random32(&p->rng) % (2u * noise + 1)) - noise;
 	if (value < 0)
 		return 0;
 	return value > adc_max ? adc_max : (uint16_t)value;
+}
+
+/* ---- warm parts ---- */
+
+static bool connect_body(struct printer *p, uint8_t mcu, uint16_t pin, unsigned kind, int index)
+{
+	if (pin >= PRINTER_PINS)
+		return true;
+	if (mcu >= PRINTER_MCUS_MAX || p->roles[mcu][pin])
+		return false;
+	p->roles[mcu][pin] = role(kind, (unsigned)index);
+	return true;
+}
+
+int printer_add_body(struct printer *p, const struct printer_body *b)
+{
+	int index = p->body_count;
+
+	if (!(b->thermal.capacity_j_k > 0) || !(b->thermal.loss_w_k > 0) ||
+	    !(b->thermal.lag_s > 0) || b->stepper >= p->stepper_count)
+		return -EINVAL;
+	if (index == PRINTER_BODIES_MAX)
+		return -ENOSPC;
+	if (!connect_body(p, b->sensor_mcu, b->sensor_pin, ROLE_WARM, index) ||
+	    !connect_body(p, b->heater_mcu, b->heater_pin, ROLE_HEATER, index) ||
+	    !connect_body(p, b->fan_mcu, b->fan_pin, ROLE_FAN, index))
+		return -EBUSY;
+	p->bodies[index] = *b;
+	p->bodies[index].filament_mm = 0;
+	thermal_start(&p->bodies[index].thermal);
+	if (b->heater_invert) /* pins start low */
+		p->bodies[index].thermal.duty = 1;
+	p->body_count++;
+	return index;
+}
+
+void printer_warm(struct printer *p, struct printer_body *b)
+{
+	double mm = b->filament_mm;
+
+	if (b->stepper >= 0)
+		mm = (double)p->steppers[b->stepper].pos_steps /
+		     p->steppers[b->stepper].steps_per_mm;
+	thermal_advance(&b->thermal, p->now_s, mm - b->filament_mm);
+	b->filament_mm = mm;
+}
+
+bool printer_timed(const struct printer *p, uint8_t mcu, uint8_t pin)
+{
+	uint16_t kind = p->roles[mcu][pin] >> 8;
+
+	return kind == ROLE_CONTROL || kind >= ROLE_HEATER;
+}
+
+void printer_duty(struct printer *p, uint8_t mcu, uint8_t pin, double share)
+{
+	uint16_t r = p->roles[mcu][pin];
+	struct printer_body *b = &p->bodies[r & (PRINTER_BODIES_MAX - 1)];
+
+	if (r >> 8 < ROLE_HEATER)
+		return;
+	printer_warm(p, b);
+	if (r >> 8 == ROLE_HEATER)
+		b->thermal.duty = b->heater_invert ? 1 - share : share;
+	else
+		b->thermal.fan = b->fan_invert ? 1 - share : share;
 }

@@ -14,12 +14,14 @@
 #include <stdint.h>
 
 #include "printer_bed.h"
+#include "thermal.h"
 
 enum {
 	PRINTER_MCUS_MAX = 8,
 	PRINTER_STEPPERS_MAX = 16,
 	PRINTER_ENDSTOPS_MAX = 12,
 	PRINTER_SENSORS_MAX = 16,
+	PRINTER_BODIES_MAX = 16,
 	PRINTER_PINS = 256,
 	PRINTER_NAME_MAX = 24,
 };
@@ -71,6 +73,18 @@ struct printer_sensor {
 	uint16_t noise;
 };
 
+/* A warm part and its pins; a number of PRINTER_PINS or more: not connected. */
+struct printer_body {
+	struct thermal_body thermal;
+	uint8_t sensor_mcu, heater_mcu, fan_mcu;
+	uint16_t sensor_pin, heater_pin, fan_pin;
+	bool heater_invert, fan_invert;
+	uint16_t noise; /* of the sensor, +- so much (uniform, seeded) */
+	int stepper;    /* the motor that pushes filament through it, -1: none */
+	/* state */
+	double filament_mm;
+};
+
 struct printer {
 	enum printer_kinematics kinematics;
 	double start_mm[PRINTER_AXES]; /* physical position at the start */
@@ -78,7 +92,9 @@ struct printer {
 	struct printer_stepper steppers[PRINTER_STEPPERS_MAX];
 	struct printer_endstop endstops[PRINTER_ENDSTOPS_MAX];
 	struct printer_sensor sensors[PRINTER_SENSORS_MAX];
-	uint8_t stepper_count, endstop_count, sensor_count;
+	struct printer_body bodies[PRINTER_BODIES_MAX];
+	uint8_t stepper_count, endstop_count, sensor_count, body_count;
+	double now_s; /* for pins that printer_timed(); set by the board before it tells of them */
 	/* mm of the axis per mm of the motor, of those that fix it */
 	double inverse[PRINTER_AXES][PRINTER_STEPPERS_MAX];
 	uint16_t roles[PRINTER_MCUS_MAX][PRINTER_PINS]; /* what a pin does; see printer.c */
@@ -103,14 +119,26 @@ int printer_add_stepper(struct printer *p, const struct printer_stepper *s);
 int printer_add_endstop(struct printer *p, const struct printer_endstop *e);
 int printer_add_sensor(struct printer *p, const struct printer_sensor *s);
 
+/* Starts at its ambient temperature. */
+int printer_add_body(struct printer *p, const struct printer_body *b);
+
 /* Change the reading of the sensor on a pin; adds the sensor if there is none. Returns 0, -ENOSPC or -EINVAL. */
 int printer_set_sensor(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t value, uint16_t noise);
 
 /* Uniform in -1 .. 1, from the printer's seed. */
 double printer_noise(struct printer *p);
 
-/* A pin of an MCU changed its level. Cost: a few ns. Whoever has a probe there sets now_s first. */
+/* Whether the time matters when that pin changes: now_s must be right then, and for each conversion. */
+bool printer_timed(const struct printer *p, uint8_t mcu, uint8_t pin);
+
+/* A pin of an MCU changed its level. Cost: a few ns. */
 void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level);
+
+/* A pin's hardware PWM is on for this share of the time, 0..1. */
+void printer_duty(struct printer *p, uint8_t mcu, uint8_t pin, double share);
+
+/* Bring a warm part up to now_s. */
+void printer_warm(struct printer *p, struct printer_body *b);
 
 /* The level an input pin has now: 0 or 1 of an endstop, -1 if nothing drives it. */
 int printer_read(struct printer *p, uint8_t mcu, uint8_t pin);

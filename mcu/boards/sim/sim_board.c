@@ -11,11 +11,6 @@ static inline struct sim *sim_of(struct board *b)
 	return (struct sim *)b;
 }
 
-static inline double sim_now_s(const struct sim *s)
-{
-	return (double)sim_event_clock(s) / s->cfg.freq_hz;
-}
-
 uint32_t board_clock(struct board *b)
 {
 	return sim_of(b)->mcu.sched.clock;
@@ -48,8 +43,8 @@ inline void sim_drive(struct sim *s, uint16_t pin, bool level)
 	if (s->levels[pin] == level)
 		return;
 	s->levels[pin] = level;
-	if (s->printer && s->printer->probe.servo)
-		s->printer->now_s = sim_now_s(s);
+	if (s->printer && printer_timed(s->printer, s->mcu_index, (uint8_t)pin))
+		s->printer->now_s = sim_event_s(s);
 	if (s->printer)
 		printer_edge(s->printer, s->mcu_index, (uint8_t)pin, level);
 	if (s->hooks.edge)
@@ -100,7 +95,7 @@ bool board_gpio_read(struct board *b, uint16_t pin)
 	if (s->hooks.read)
 		return s->hooks.read(s->hooks.ctx, pin, sim_event_clock(s));
 	if (s->printer)
-		s->printer->now_s = sim_now_s(s);
+		s->printer->now_s = sim_event_s(s);
 	level = s->printer ? printer_read(s->printer, s->mcu_index, (uint8_t)pin) : -1;
 	return level < 0 ? s->pins[pin].pulled_up : level;
 }
@@ -136,6 +131,8 @@ uint32_t board_adc_sample(struct board *b, uint16_t pin, uint16_t *value)
 	struct sim *s = sim_of(b);
 	uint16_t max = s->cfg.adc_max;
 
+	if (s->printer)
+		s->printer->now_s = sim_event_s(s);
 	*value = s->printer ? printer_adc(s->printer, s->mcu_index, (uint8_t)pin, max) : max / 2;
 	return 0;
 }
@@ -157,6 +154,10 @@ void board_pwm_write(struct board *b, uint16_t pin, uint16_t value)
 	if (s->pins[pin].duty == value)
 		return;
 	s->pins[pin].duty = value;
+	if (s->printer && pin < PRINTER_PINS) {
+		s->printer->now_s = sim_event_s(s);
+		printer_duty(s->printer, s->mcu_index, (uint8_t)pin, (double)value / s->cfg.pwm_max);
+	}
 	if (s->hooks.pwm)
 		s->hooks.pwm(s->hooks.ctx, pin, value, sim_event_clock(s));
 }

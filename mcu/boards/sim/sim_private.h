@@ -59,6 +59,12 @@ static inline uint64_t sim_event_clock(const struct sim *s)
 	return s->base_clock + (uint32_t)(s->mcu.sched.clock - s->base_clock32);
 }
 
+/* The same as a time since power-on. */
+static inline double sim_event_s(const struct sim *s)
+{
+	return (double)(sim_event_clock(s) - s->cfg.start_clock) / s->cfg.freq_hz;
+}
+
 /* Give the pins that always exist their numbers. */
 void sim_pins_init(struct sim *s);
 

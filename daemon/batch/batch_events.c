@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The file of --events: what breaks when. Lines TIME_S COMPONENT ACTION; # begins a comment. */
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/batch/batch.h"
+
+enum { LINE_MAX_BYTES = 256 };
+#define TIME_S_MAX 1e7
+
+static int body_find(const struct batch *b, const char *name)
+{
+	for (size_t i = 0; i < b->mc->sensor_count; i++)
+		if (!strcmp(b->mc->sensors[i].name, name))
+			return b->body_of[i];
+	return -1;
+}
+
+static bool bad_line(struct batch *b, unsigned line, const char *what, const char *found,
+		     const char *expected)
+{
+	snprintf(b->error, sizeof(b->error), "%s:%u: %s '%.60s': expected %s", b->opt.events, line,
+		 what, found, expected);
+	return false;
+}
+
+/* In order of time; those of one time in the order of the file. */
+static void insert(struct batch *b, const struct batch_event *e)
+{
+	uint32_t i = b->events++;
+
+	for (; i > 0 && b->event[i - 1].at_ns > e->at_ns; i--)
+		b->event[i] = b->event[i - 1];
+	b->event[i] = *e;
+}
+
+static bool take_line(struct batch *b, char *text, unsigned line)
+{
+	struct batch_event e = { .body = -1 };
+	struct thermal_body probe = { .at_s = 0 };
+	char *rest = text, *time, *name, *end;
+	double at_s;
+
+	text[strcspn(text, "#\r\n")] = 0;
+	rest += strspn(rest, " \t");
+	if (!*rest)
+		return true;
+	time = strsep(&rest, " \t");
+	at_s = strtod(time, &end);
+	if (*end || end == time || !(at_s >= 0 && at_s <= TIME_S_MAX))
+		return bad_line(b, line, "time", time, "seconds since the machine was ready");
+	rest = rest ? rest + strspn(rest, " \t") : "";
+	name = *rest ? strsep(&rest, " \t") : rest;
+	e.body = body_find(b, name);
+	if (e.body < 0)
+		return bad_line(b, line, "component", name,
+				"a heater or temperature sensor of the configuration");
+	rest = rest ? rest + strspn(rest, " \t") : "";
+	for (size_t n = strlen(rest); n > 0 && isspace((unsigned char)rest[n - 1]); n--)
+		rest[n - 1] = 0;
+	if (!thermal_action(&probe, rest))
+		return bad_line(b, line, "action", rest, thermal_actions());
+	if (b->events == BATCH_EVENTS_MAX)
+		return bad_line(b, line, "event", rest, "at most 256 of them");
+	snprintf(e.action, sizeof(e.action), "%s", rest);
+	e.at_ns = (int64_t)llround(at_s * 1e9);
+	insert(b, &e);
+	return true;
+}
+
+bool batch_events_load(struct batch *b)
+{
+	char text[LINE_MAX_BYTES];
+	unsigned line = 0;
+	bool ok = true;
+	FILE *f;
+
+	if (!b->opt.events)
+		return true;
+	f = fopen(b->opt.events, "r");
+	if (!f) {
+		snprintf(b->error, sizeof(b->error), "cannot read the events '%s': %s",
+			 b->opt.events, strerror(errno));
+		return false;
+	}
+	while (ok && fgets(text, sizeof(text), f))
+		ok = take_line(b, text, ++line);
+	fclose(f);
+	return ok;
+}
+
+int64_t batch_events_next_ns(const struct batch *b)
+{
+	if (b->ready_ns == 0 || b->events_done == b->events)
+		return INT64_MAX;
+	return b->ready_ns + b->event[b->events_done].at_ns;
+}
+
+void batch_events_run(struct batch *b)
+{
+	while (batch_events_next_ns(b) <= b->now_ns) {
+		const struct batch_event *e = &b->event[b->events_done++];
+		struct printer_body *body = &b->printer.bodies[e->body];
+
+		b->printer.now_s = batch_world_mcu_s(b, body->sensor_mcu);
+		printer_warm(&b->printer, body);
+		thermal_action(&body->thermal, e->action);
+	}
+}

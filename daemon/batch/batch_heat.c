@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The warm parts of the printer model, as the configuration says; what they did, as figures and a picture. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/batch/batch.h"
+#include "daemon/config/sensor_types.h"
+#include "daemon/gnuplot.h"
+
+/* ---- from the configuration to the model ---- */
+
+static const struct machine_heater *heater_on(const struct batch *b, size_t sensor)
+{
+	for (size_t i = 0; i < b->mc->heater_count; i++)
+		if (b->mc->heaters[i].sensor == (int)sensor)
+			return &b->mc->heaters[i];
+	return NULL;
+}
+
+/* The motor that pushes filament through what that sensor measures, and whether the part fan blows at it. */
+static int extruder_on(const struct batch *b, size_t sensor)
+{
+	for (size_t i = 0; i < b->mc->extruder_count; i++) {
+		const struct machine_extruder *e = &b->mc->extruders[i];
+
+		if (e->heater < 0 || b->mc->heaters[e->heater].sensor != (int)sensor)
+			continue;
+		for (size_t k = 0; e->has_stepper && k < b->m->motors; k++)
+			if (b->m->motor[k].cfg == &e->stepper)
+				return (int)k;
+	}
+	return -1;
+}
+
+static void set_curve(struct thermal_body *t, const struct machine_sensor *cfg)
+{
+	struct sensor_curve curve = cfg->curve;
+
+	if (cfg->source == MACHINE_SENSOR_CHIP && curve.count == 0)
+		sensor_types_chip("sim", &curve);
+	for (int i = 0; i < THERMAL_CURVE; i++)
+		t->share[i] = (float)sensor_ratio(&curve, THERMAL_FROM_DEGC + i * THERMAL_STEP_DEGC);
+}
+
+static bool pin_number(struct batch *b, const struct pin *pin, uint8_t *mcu, uint16_t *number)
+{
+	int n = batch_world_pin(b, pin);
+
+	*mcu = (uint8_t)pin->mcu;
+	*number = (uint16_t)n;
+	return n >= 0;
+}
+
+static bool add_body(struct batch *b, size_t i)
+{
+	const struct machine_sensor *cfg = &b->mc->sensors[i];
+	const struct machine_heater *heater = heater_on(b, i);
+	struct printer_body body = { .heater_pin = PRINTER_PINS,
+				     .fan_pin = PRINTER_PINS,
+				     .noise = (uint16_t)cfg->warm.noise,
+				     .stepper = extruder_on(b, i) };
+	struct thermal_body *t = &body.thermal;
+
+	snprintf(t->name, sizeof(t->name), "%s", cfg->name);
+	t->power_w = cfg->warm.power_w;
+	t->capacity_j_k = cfg->warm.capacity_j_k;
+	t->loss_w_k = cfg->warm.loss_w_k;
+	t->fan_loss_w_k = cfg->warm.fan_loss_w_k;
+	t->lag_s = cfg->warm.lag_s;
+	t->ambient_degc = cfg->warm.ambient_degc;
+	t->filament_j_k_mm = cfg->warm.filament_j_k_mm;
+	set_curve(t, cfg);
+	if (!pin_number(b, &cfg->pin, &body.sensor_mcu, &body.sensor_pin))
+		return false;
+	if (heater && !pin_number(b, &heater->pin, &body.heater_mcu, &body.heater_pin))
+		return false;
+	body.heater_invert = heater && heater->pin.invert;
+	/* One fan, one part: that of the first extruder. */
+	if (b->mc->fan.pin.set && b->mc->extruder_count && b->mc->extruders[0].heater >= 0 &&
+	    b->mc->heaters[b->mc->extruders[0].heater].sensor == (int)i) {
+		if (!pin_number(b, &b->mc->fan.pin, &body.fan_mcu, &body.fan_pin))
+			return false;
+		body.fan_invert = b->mc->fan.pin.invert;
+	}
+	b->body_of[i] = printer_add_body(&b->printer, &body);
+	if (b->body_of[i] < 0)
+		snprintf(b->error, sizeof(b->error),
+			 "[%s] its sensor cannot be connected to the simulated printer", cfg->name);
+	return b->body_of[i] >= 0;
+}
+
+bool batch_heat_build(struct batch *b)
+{
+	for (size_t i = 0; i < b->mc->sensor_count; i++) {
+		b->body_of[i] = -1;
+		b->heat[i] = (struct batch_heat){ .min_degc = INFINITY, .max_degc = -INFINITY };
+		if (b->mc->sensors[i].source != MACHINE_SENSOR_HOST && !add_body(b, i))
+			return false;
+	}
+	b->heat_every_s = 0.5;
+	if (b->opt.plot && b->mc->sensor_count)
+		b->heat_sample = calloc(BATCH_HEAT_SAMPLES, sizeof(*b->heat_sample));
+	return true;
+}
+
+/* ---- what happens ---- */
+
+static void watch_sensor(struct batch *b, size_t i)
+{
+	const struct heat_status *st = &b->m->heaters.status;
+	const struct machine_heater *heater = heater_on(b, i);
+	struct batch_heat *h = &b->heat[i];
+	double degc = st->sensor[i].degc, target_degc;
+
+	if (st->sensor[i].state != HEAT_SENSOR_GOOD)
+		return;
+	h->min_degc = fmin(h->min_degc, degc);
+	h->max_degc = fmax(h->max_degc, degc);
+	target_degc = heater ? st->heater[heater - b->mc->heaters].target_degc : 0;
+	/* a lower target is approached from above, and not overshot */
+	h->reached = target_degc > 0 && (h->reached ? degc < target_degc + 20 : degc <= target_degc);
+	if (h->reached)
+		h->over_degc = fmax(h->over_degc, degc - target_degc);
+}
+
+/* When the list is full, every other sample goes, and there are half as many from then on. */
+static void keep_sample(struct batch *b)
+{
+	const struct heat_status *st = &b->m->heaters.status;
+	double at_s = (double)(b->now_ns - b->ready_ns) * 1e-9;
+	struct batch_heat_sample *s;
+
+	if (b->heat_samples &&
+	    at_s < (double)b->heat_sample[b->heat_samples - 1].at_s + b->heat_every_s)
+		return;
+	if (b->heat_samples == BATCH_HEAT_SAMPLES) {
+		for (uint32_t i = 0; i < BATCH_HEAT_SAMPLES / 2; i++)
+			b->heat_sample[i] = b->heat_sample[2 * i];
+		b->heat_samples /= 2;
+		b->heat_every_s *= 2;
+	}
+	s = &b->heat_sample[b->heat_samples++];
+	s->at_s = (float)at_s;
+	for (size_t i = 0; i < b->mc->sensor_count; i++)
+		s->degc[i] = st->sensor[i].state == HEAT_SENSOR_GOOD ? (float)st->sensor[i].degc
+								     : NAN;
+	for (size_t i = 0; i < b->mc->heater_count; i++) {
+		s->target_degc[i] = (float)st->heater[i].target_degc;
+		s->power[i] = (float)st->heater[i].power;
+	}
+}
+
+void batch_heat_watch(struct batch *b)
+{
+	if (b->m->heaters.sequence == b->heat_seen)
+		return;
+	b->heat_seen = b->m->heaters.sequence;
+	for (size_t i = 0; i < b->mc->sensor_count; i++)
+		watch_sensor(b, i);
+	if (b->heat_sample && b->m->state == MACHINE_READY)
+		keep_sample(b);
+}
+
+/* ---- the picture ---- */
+
+static void put_data(FILE *f, const struct batch *b)
+{
+	fputs("$t << EOD\n", f);
+	for (uint32_t k = 0; k < b->heat_samples; k++) {
+		const struct batch_heat_sample *s = &b->heat_sample[k];
+
+		fprintf(f, "%.2f", (double)s->at_s);
+		for (size_t i = 0; i < b->mc->sensor_count; i++)
+			fprintf(f, " %.2f", (double)s->degc[i]);
+		for (size_t i = 0; i < b->mc->heater_count; i++)
+			fprintf(f, " %.1f %.1f", (double)s->target_degc[i],
+				100 * (double)s->power[i]);
+		fputc('\n', f);
+	}
+	fputs("EOD\n", f);
+}
+
+static void put_plot(FILE *f, const struct batch *b)
+{
+	size_t sensors = b->mc->sensor_count, column = 2 + sensors;
+
+	fputs("set xlabel 's'\nset ylabel '°C'\nset y2label 'power, %'\nset y2range [0:400]\n"
+	      "set y2tics 0,50,100\nset key outside bottom horizontal noenhanced\nset grid\nplot ",
+	      f);
+	for (size_t i = 0; i < sensors; i++) {
+		fprintf(f, "%s$t using 1:%zu with lines lw 2 title ", i ? ", " : "", 2 + i);
+		gnuplot_quoted(f, b->mc->sensors[i].name, "");
+	}
+	for (size_t i = 0; i < b->mc->heater_count; i++, column += 2) {
+		fprintf(f, ", $t using 1:%zu with steps dt 2 title ", column);
+		gnuplot_quoted(f, b->mc->heaters[i].name, " target");
+		fprintf(f, ", $t using 1:%zu axes x1y2 with lines title ", column + 1);
+		gnuplot_quoted(f, b->mc->heaters[i].name, " power");
+	}
+	fputc('\n', f);
+}
+
+void batch_heat_plot(struct batch *b)
+{
+	char script[400], msg[512];
+	FILE *f;
+
+	if (b->heat_samples == 0)
+		return;
+	snprintf(script, sizeof(script), "%s-temp.gp", b->opt.plot);
+	f = fopen(script, "w");
+	if (!f) {
+		fprintf(stderr, "// cannot write '%s'\n", script);
+		return;
+	}
+	gnuplot_output(f, false, 1200, 600, b->opt.plot, "-temp.png");
+	put_data(f, b);
+	put_plot(f, b);
+	if (fclose(f) == 0 && gnuplot_run(script, msg, sizeof(msg)) < 0)
+		fprintf(stderr, "// %s\n", msg);
+}
