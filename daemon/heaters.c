@@ -23,7 +23,8 @@ bool heaters_setup(struct machine *m, char *err, size_t err_size)
 {
 	for (size_t i = 0; i < m->mc->heater_count; i++) {
 		const struct machine_heater *cfg = &m->mc->heaters[i];
-		int out = machine_output_add(m, &cfg->pin);
+		int out = cfg->param.cooling ? fans_output(m, &cfg->fan)
+					     : machine_output_add(m, &cfg->pin);
 
 		if (out < 0) {
 			snprintf(err, err_size, "[%s]: more than %d outputs", cfg->name,
@@ -32,8 +33,9 @@ bool heaters_setup(struct machine *m, char *err, size_t err_size)
 		}
 		m->heaters.output[i] = out;
 		m->output[out].cycle_time_s = cfg->cycle_time_s;
-		m->output[out].in_phase = true;
-		m->output[out].max_duration_s = HEAT_SILENCE_S;
+		m->output[out].in_phase = !m->output[out].pwm;
+		if (!cfg->param.cooling)
+			m->output[out].max_duration_s = HEAT_SILENCE_S;
 	}
 	return true;
 }
@@ -134,7 +136,8 @@ static bool is_name(const char *own, const char *kind, const char *name, size_t 
 int heaters_find(const struct machine *m, const char *name, size_t len)
 {
 	for (size_t i = 0; i < m->mc->heater_count; i++)
-		if (is_name(m->mc->heaters[i].name, "heater_generic", name, len))
+		if (!m->mc->heaters[i].param.cooling &&
+		    is_name(m->mc->heaters[i].name, "heater_generic", name, len))
 			return (int)i;
 	return -1;
 }
@@ -213,7 +216,8 @@ int heaters_target(struct machine *m, int heater, double degc, char *err)
 void heaters_off(struct machine *m)
 {
 	for (size_t i = 0; i < m->mc->heater_count; i++)
-		send_target(m, CTL_HEATER_TARGET, (int)i, 0);
+		if (!m->mc->heaters[i].param.cooling)
+			send_target(m, CTL_HEATER_TARGET, (int)i, 0);
 }
 
 int heaters_clear(struct machine *m, int heater, char *err)
@@ -304,10 +308,10 @@ void heaters_event(struct machine *m, const struct ev_heater *ev)
 	snprintf(text, sizeof(text), "%s: %s; at %.1f °C", cfg->name, fault_text(ev->fault),
 		 ev->degc);
 	if (m->state == MACHINE_READY)
-		machine_say(
-			m, REPLY_ERROR,
-			"%s: the heater is off and stays off, all else goes on; RESTART to use it again",
-			text);
+		machine_say(m, REPLY_ERROR, "%s: %s, all else goes on; RESTART to use it again",
+			    text,
+			    cfg->param.cooling ? "the fan runs at full speed"
+					       : "the heater is off and stays off");
 	if (awaited)
 		wait_end(m, text);
 }
@@ -372,11 +376,11 @@ void heaters_status(const struct machine *m, char *buf, size_t cap)
 		const struct heat_heater_status *h = &st->heater[i];
 
 		n += snprintf(buf + n, cap - (size_t)n,
-			      "heater %s: %s, target %.1f °C, power %.0f %%%s%s%s, %u glitches\n",
-			      cfg->name, sensor_text(&st->sensor[cfg->sensor], degc, sizeof(degc)),
+			      "%s %s: %s, target %.1f °C, power %.0f %%%s%s%s, %u glitches\n",
+			      cfg->param.cooling ? "temperature fan" : "heater", cfg->name,
+			      sensor_text(&st->sensor[cfg->sensor], degc, sizeof(degc)),
 			      h->target_degc, h->power * 100, h->tuning ? ", calibrating" : "",
-			      h->fault ? ", off for a fault: " : "",
-			      h->fault ? fault_text(h->fault) : "",
+			      h->fault ? ", fault: " : "", h->fault ? fault_text(h->fault) : "",
 			      st->sensor[cfg->sensor].glitches);
 	}
 	for (size_t i = 0; i < m->mc->sensor_count && n >= 0 && (size_t)n < cap; i++)
@@ -387,6 +391,15 @@ void heaters_status(const struct machine *m, char *buf, size_t cap)
 }
 
 /* ---- polls ---- */
+
+/* Temperature fans have a target from the beginning. */
+static void start(struct machine *m)
+{
+	for (size_t i = 0; i < m->mc->heater_count; i++)
+		if (m->mc->heaters[i].param.cooling)
+			send_target(m, CTL_HEATER_TARGET, (int)i, m->mc->heaters[i].target_degc);
+	m->heaters.started = true;
+}
 
 /* The host's own sensors: whole milli-degrees in a file of the kernel's. */
 static void feed_host(struct machine *m)
@@ -423,6 +436,8 @@ void heaters_poll(struct machine *m)
 
 	if (sequence != h->sequence && engine_heat_read(m->engine, &h->status))
 		h->sequence = sequence;
+	if (m->state == MACHINE_READY && !h->started)
+		start(m);
 	if (m->now_ns >= h->host_ns) {
 		h->host_ns = m->now_ns + SECOND_NS;
 		feed_host(m);

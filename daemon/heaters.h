@@ -35,6 +35,7 @@ struct heaters {
 	int64_t report_ns, host_ns; /* next report; next look at the host's sensors */
 	int64_t auto_ns;            /* M155: between two reports, 0: none */
 	bool noted_extruder, noted_bed;
+	bool started; /* what has a target from the beginning has got it */
 };
 
 /* Outputs of all heaters. Returns false if there are too many, with a text in err. */

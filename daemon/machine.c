@@ -354,6 +354,8 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 	if (m->state == MACHINE_CONNECTING)
 		sessions_tick(m);
 	heaters_poll(m);
+	if (m->state == MACHINE_READY || m->state == MACHINE_FAULT)
+		fans_poll(m);
 	if (m->state == MACHINE_READY) {
 		homing_tick(m);
 		acts_tick(m);
@@ -507,6 +509,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	machine_ops_init(m);
 	machine_gcode_init(m);
 	heaters_init(m);
+	fans_init(m);
 	shapers_init(m);
 	extruders_init(m);
 	manual_init(m);

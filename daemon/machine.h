@@ -18,6 +18,7 @@
 #include "daemon/checker/checker.h"
 #include "daemon/config/machine_config.h"
 #include "daemon/dual.h"
+#include "daemon/fans.h"
 #include "daemon/gcode/gcode.h"
 #include "daemon/gcode/gcode_objects.h"
 #include "daemon/heaters.h"
@@ -70,12 +71,12 @@ struct machine_output {
 	const struct pin *pin;
 	uint8_t mcu, oid;
 	bool pwm;
-	double cycle_time_s;   /* of a software PWM; 0: plain on/off */
-	bool in_phase;         /* changes keep to the PWM's cycle */
-	double start_value;    /* 0..1, what the MCU sets it to at first, */
-	double shutdown_value; /* and when it shuts down */
-	double max_duration_s; /* so long at most without another word; 0: for ever */
-	double kick_s;         /* from 0 full on for so long first */
+	double cycle_time_s;       /* of a software PWM; 0: plain on/off */
+	bool in_phase;             /* changes keep to the PWM's cycle */
+	double start_value;        /* 0..1, what the MCU sets it to at first, */
+	double shutdown_value;     /* and when it shuts down */
+	double max_duration_s;     /* so long at most without another word; 0: for ever */
+	double kick_s, kick_value; /* from 0 this for so long first */
 };
 
 struct machine_config_hooks {
@@ -122,7 +123,7 @@ struct machine {
 	size_t motors;
 	struct machine_output output[ENGINE_OUTPUTS];
 	size_t outputs;
-	int fan_output;                            /* -1: none */
+	struct fans fans;
 	struct machine_shaper shaper[SHAPER_AXES]; /* as last set */
 	double span_s;                             /* of the longest shapers since all rested */
 	struct manual manual[MACHINE_MANUAL_MAX];

@@ -223,21 +223,7 @@ static int op_motors_off(void *ctx, uint32_t mask, char *err)
 
 static int op_fan(void *ctx, unsigned fan, double value, char *err)
 {
-	struct machine *m = ctx;
-	const struct machine_fan *cfg = &m->mc->fan;
-	int rc = check_state(m, err);
-
-	if (rc < 0)
-		return rc;
-	if (fan != 0 || m->fan_output < 0)
-		return m->fan_output < 0 && fan == 0 ? 0 : refuse(err, "there is no such fan");
-	value *= cfg->max_power;
-	if (value < cfg->off_below)
-		value = 0;
-	return planned(m,
-		       planner_output(m->planner, (uint16_t)m->fan_output,
-				      (uint16_t)lround(value * PLAN_OUTPUT_FULL)),
-		       err);
+	return fans_part(ctx, fan, value, err);
 }
 
 static int op_restart(void *ctx, bool firmware, char *err)

@@ -193,17 +193,7 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 		return false;
 	if (!add_manuals(m, err, err_size) || !add_probe(m, err, err_size))
 		return false;
-	if (!heaters_setup(m, err, err_size))
-		return false;
-	m->fan_output = -1;
-	if (mc->fan.pin.set) {
-		m->fan_output = machine_output_add(m, &mc->fan.pin);
-		if (m->fan_output >= 0) {
-			m->output[m->fan_output].pwm = mc->fan.hardware_pwm;
-			m->output[m->fan_output].cycle_time_s = mc->fan.cycle_time_s;
-		}
-	}
-	return true;
+	return heaters_setup(m, err, err_size) && fans_setup(m, err, err_size);
 }
 
 /* ---- the configuration of one MCU ---- */
@@ -329,7 +319,9 @@ static bool configure_output(struct machine *m, struct session *s, size_t i)
 					  .full_scale = out->pwm          ? full
 							: cycle_ticks > 0 ? cycle_ticks
 									  : 1,
-					  .kick_s = out->kick_s };
+					  .kick_s = out->kick_s,
+					  .kick_value = (uint16_t)lround(out->kick_value *
+									 PLAN_OUTPUT_FULL) };
 	if (out->max_duration_s > 0 && !out->in_phase)
 		rec.output.refresh_s = out->max_duration_s / 3;
 	return machine_control(m, &rec);

@@ -96,8 +96,9 @@ struct ctl_output {
 	bool invert;         /* the logical 0 is full scale */
 	bool in_phase;       /* software PWM: changes, but to 0, wait for the end of a cycle */
 	uint32_t full_scale; /* on the wire: 1, ticks of a software PWM cycle, or PWM_MAX */
-	double kick_s;       /* from 0 it is full on for so long first: a fan starts */
-	double refresh_s;    /* said again so often while not 0 (max_duration); 0: never */
+	double kick_s;       /* from 0 it gets kick_value for so long first: a fan starts */
+	uint16_t kick_value;
+	double refresh_s; /* said again so often, once said (max_duration); 0: never */
 };
 
 struct ctl_resync {

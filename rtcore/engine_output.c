@@ -91,7 +91,7 @@ static void watch(struct engine *e, uint16_t output)
 	const struct engine_output_state *st = &e->output_state[output];
 	uint32_t bit = 1u << output;
 
-	if (st->kick_end_s > 0 || (st->value > 0 && e->output[output].refresh_s > 0))
+	if (st->kick_end_s > 0 || e->output[output].refresh_s > 0)
 		e->outputs_watched |= bit;
 	else
 		e->outputs_watched &= ~bit;
@@ -125,7 +125,7 @@ static bool apply(struct engine *e, const struct plan_output *out, double at_s, 
 		st->value = out->value; /* once it runs */
 		return true;
 	}
-	if (!emit(e, out->output, kick ? PLAN_OUTPUT_FULL : out->value, at_s, now_ns))
+	if (!emit(e, out->output, kick ? o->kick_value : out->value, at_s, now_ns))
 		return false;
 	st->value = out->value;
 	st->kick_end_s = kick ? engine_later_s(at_s, e->now_s) + o->kick_s : 0;
@@ -147,8 +147,7 @@ static void make_watched(struct engine *e, int64_t now_ns)
 
 		if (!end_kick(e, i, e->now_s + e->cfg.low_water_s, now_ns))
 			continue;
-		if (st->kick_end_s <= 0 && st->value > 0 && refresh_s > 0 &&
-		    e->now_s >= st->sent_s + refresh_s)
+		if (st->kick_end_s <= 0 && refresh_s > 0 && e->now_s >= st->sent_s + refresh_s)
 			emit(e, i, st->value, e->now_s, now_ns);
 	}
 }

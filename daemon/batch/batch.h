@@ -169,8 +169,7 @@ void batch_turn(struct batch *b, bool input_waiting);
 /* batch_world.c: the machine around the engine. */
 bool batch_world_start(struct batch *b);
 void batch_world_stop(struct batch *b);
-/* batch_bed.c: bed and probe of the printer, once its motors and endstops are there; pin_of: number of a pin of
- * the simulated MCU, or below 0 with the reason in b->error. */
+/* batch_bed.c: bed and probe of the printer, once its motors and endstops are there. */
 bool batch_bed_start(struct batch *b);
 /* Let virtual time pass until until_ns, or until bytes have reached the host, which takes them. */
 void batch_world_run(struct batch *b, int64_t until_ns);

@@ -242,31 +242,6 @@ static void printer_load(struct machine_load *l, struct config_section *s)
 	accel_to_decel(l, s);
 }
 
-static void fan_load(struct machine_load *l)
-{
-	static const struct field fields[] = {
-		{ "pin", FIELD_PIN, FIELD_REQUIRED, AT(machine_fan, pin), .lo = PIN_ALLOW_INVERT,
-		  .hi = PIN_ALONE },
-		{ "max_power", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_fan, max_power), .hi = 1,
-		  .fallback = 1 },
-		{ "shutdown_speed", FIELD_DOUBLE, 0, AT(machine_fan, shutdown_speed), .hi = 1 },
-		{ "off_below", FIELD_DOUBLE, 0, AT(machine_fan, off_below), .hi = 1 },
-		{ "cycle_time", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_fan, cycle_time_s), .hi = 1,
-		  .fallback = 0.01, .unit = "s" },
-		{ "hardware_pwm", FIELD_BOOL, 0, AT(machine_fan, hardware_pwm), .fallback = 0 },
-		{ "kick_start_time", FIELD_DOUBLE, 0, AT(machine_fan, kick_start_s), .hi = 10,
-		  .fallback = 0.1, .unit = "s" },
-	};
-
-	struct config_section *s = section_use(l, "fan");
-	struct machine_fan *fan = &l->mc->fan;
-
-	fields_load(l, s, fields, sizeof(fields) / sizeof(*fields), fan);
-	if (fan->hardware_pwm && fan->pin.set && fan->pin.mcu >= 0 && l->mc->mcu[fan->pin.mcu].host)
-		value_error(l, s, "hardware_pwm",
-			    "expected false: its pin is a GPIO line of this machine");
-}
-
 /* The names of a section's options that nobody asked for, as many as fit. "" if there are none. */
 static const char *unused_options(const struct config_section *s, char *buf, size_t size)
 {
@@ -326,7 +301,7 @@ static void load_sections(struct machine_load *l)
 	heaters_load(l);
 	manuals_load(l);
 	shapers_load(l);
-	fan_load(l);
+	fans_load(l);
 	gcode_load(l);
 	probes_load(l);
 	mesh_load(l);

@@ -166,15 +166,6 @@ struct machine_shaper {
 	double damping_ratio; /* 0 <= ratio < 1 */
 };
 
-/* [fan]: the part cooling fan of M106. */
-struct machine_fan {
-	struct pin pin;                              /* .set is false without a [fan] section */
-	double max_power, shutdown_speed, off_below; /* 0..1 */
-	double cycle_time_s;
-	bool hardware_pwm;
-	double kick_start_s;
-};
-
 /* [skew_correction NAME] */
 struct machine_skew {
 	char name[MACHINE_NAME_MAX]; /* NAME alone */
@@ -262,7 +253,11 @@ struct machine_config {
 	struct machine_heater heaters[MACHINE_HEATER_MAX];
 	int bed_heater; /* index in heaters[]; -1: none */
 
-	struct machine_fan fan;
+	struct machine_fan fan; /* [fan], of M106; pin.set is false without */
+	size_t auto_fan_count;
+	struct machine_auto_fan auto_fans[MACHINE_FAN_MAX];
+	size_t output_pin_count;
+	struct machine_output_pin output_pins[MACHINE_OUTPUT_PIN_MAX];
 	struct machine_probe probe;
 	struct machine_safe_z safe_z;
 	struct machine_sim_bed sim_bed;

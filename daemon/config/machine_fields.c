@@ -19,6 +19,13 @@ struct config_section *section_use(struct machine_load *l, const char *name)
 	return s;
 }
 
+const char *section_own_name(const char *section, const char *kind)
+{
+	size_t len = strlen(kind);
+
+	return !strncmp(section, kind, len) && section[len] == ' ' ? section + len + 1 : NULL;
+}
+
 struct config_place place_of(const struct config_section *section, const char *option)
 {
 	const struct config_option *o = section && option ? config_option(section, option) : NULL;

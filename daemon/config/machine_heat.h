@@ -17,6 +17,8 @@
 enum {
 	MACHINE_SENSOR_MAX = HEAT_SENSORS,
 	MACHINE_HEATER_MAX = HEAT_HEATERS,
+	MACHINE_FAN_MAX = 16,
+	MACHINE_OUTPUT_PIN_MAX = 16,
 	MACHINE_HEAT_NAME_MAX = 64, /* as MACHINE_NAME_MAX */
 	MACHINE_GCODE_ID_MAX = 16,
 };
@@ -47,6 +49,16 @@ struct machine_sensor {
 	struct machine_warm warm;
 };
 
+/* What all fans have. */
+struct machine_fan {
+	struct pin pin;
+	double max_power, shutdown_speed, off_below;
+	double cycle_time_s;
+	bool hardware_pwm;
+	double kick_start_s;
+};
+
+/* Also [temperature_fan NAME]: a heater that cools. */
 struct machine_heater {
 	char name[MACHINE_HEAT_NAME_MAX]; /* "extruder", "heater_bed", NAME of [heater_generic NAME] */
 	char gcode_id[MACHINE_GCODE_ID_MAX]; /* "T0", "B", …; "": not in M105 */
@@ -55,6 +67,36 @@ struct machine_heater {
 	double cycle_time_s;
 	double min_extrude_degc; /* of an extruder's */
 	struct heater_param param;
+	struct machine_fan fan; /* of a temperature fan; else pin.set is false */
+	double target_degc;     /* likewise, at first */
+};
+
+enum machine_fan_kind {
+	MACHINE_FAN_GENERIC,    /* SET_FAN_SPEED */
+	MACHINE_FAN_HEATER,     /* runs while a heater is on or warm */
+	MACHINE_FAN_CONTROLLER, /* runs while heaters or motors are on, and some time after */
+};
+
+struct machine_auto_fan {
+	char name[MACHINE_HEAT_NAME_MAX];
+	enum machine_fan_kind kind;
+	struct machine_fan fan;
+	uint32_t heaters; /* mask of indices in heaters[] */
+	double heater_degc, speed;
+	double idle_speed, idle_s;
+	bool all_steppers;
+	size_t stepper_count;
+	char steppers[16][MACHINE_HEAT_NAME_MAX]; /* their own names */
+};
+
+/* [output_pin NAME] */
+struct machine_output_pin {
+	char name[MACHINE_HEAT_NAME_MAX];
+	struct pin pin;
+	bool pwm, hardware_pwm, fixed; /* fixed: no command changes it */
+	double cycle_time_s, scale;
+	double value, shutdown_value; /* 0..1 */
+	double max_duration_s;        /* 0: for ever */
 };
 
 #endif

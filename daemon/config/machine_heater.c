@@ -87,6 +87,10 @@ static int heater_load(struct machine_load *l, struct config_section *s, const c
 	}
 	snprintf(h->name, sizeof(h->name), "%s", own);
 	fields_load(l, s, fields, COUNT(fields), h);
+	if (pin_of_host(l, &h->pin))
+		value_error(
+			l, s, "heater_pin",
+			"expected a pin of an MCU that switches it off when this machine is gone");
 	control_load(l, s, &h->param);
 	verify_load(l, h);
 	h->sensor = sensor_load(l, s, own, true);
@@ -126,7 +130,7 @@ static void extruder_heater(struct machine_load *l, struct machine_extruder *e, 
 			    l->mc->sensors[h->sensor].max_degc);
 }
 
-static void id_load(struct machine_load *l, struct config_section *s, char *id)
+void gcode_id_load(struct machine_load *l, struct config_section *s, char *id)
 {
 	struct config_option *o = config_option(s, "gcode_id");
 
@@ -142,14 +146,6 @@ static void id_load(struct machine_load *l, struct config_section *s, char *id)
 			    MACHINE_GCODE_ID_MAX - 1);
 }
 
-/* "NAME" of "KIND NAME" with that kind, else NULL. */
-static const char *own_name(const char *section, const char *kind)
-{
-	size_t len = strlen(kind);
-
-	return !strncmp(section, kind, len) && section[len] == ' ' ? section + len + 1 : NULL;
-}
-
 static void temperature_sensor(struct machine_load *l, struct config_section *s, const char *own)
 {
 	int i = sensor_load(l, s, own, false);
@@ -157,7 +153,7 @@ static void temperature_sensor(struct machine_load *l, struct config_section *s,
 	if (i < 0)
 		return;
 	l->mc->sensors[i].alone = true;
-	id_load(l, s, l->mc->sensors[i].gcode_id);
+	gcode_id_load(l, s, l->mc->sensors[i].gcode_id);
 }
 
 void heaters_load(struct machine_load *l)
@@ -172,14 +168,14 @@ void heaters_load(struct machine_load *l)
 		strcpy(mc->heaters[mc->bed_heater].gcode_id, "B");
 	for (size_t i = 0; i < l->c->section_count; i++) {
 		struct config_section *s = l->c->sections[i];
-		const char *own = own_name(s->name, "heater_generic");
+		const char *own = section_own_name(s->name, "heater_generic");
 
 		if (own) {
 			int h = heater_load(l, section_use(l, s->name), own);
 
 			if (h >= 0)
-				id_load(l, s, mc->heaters[h].gcode_id);
-		} else if ((own = own_name(s->name, "temperature_sensor"))) {
+				gcode_id_load(l, s, mc->heaters[h].gcode_id);
+		} else if ((own = section_own_name(s->name, "temperature_sensor"))) {
 			temperature_sensor(l, section_use(l, s->name), own);
 		}
 	}

@@ -65,6 +65,9 @@ void fields_load(struct machine_load *l, struct config_section *section, const s
 /* The section, marked as used; NULL if there is none. */
 struct config_section *section_use(struct machine_load *l, const char *name);
 
+/* "NAME" of section "KIND NAME" with that kind, else NULL. */
+const char *section_own_name(const char *section, const char *kind);
+
 /* The place of an option, else of its section, else of the main file. */
 struct config_place place_of(const struct config_section *section, const char *option);
 
@@ -94,6 +97,12 @@ void pins_free(struct machine_load *l);
  * reported if that fails. */
 void pin_load(struct machine_load *l, struct config_section *section, const char *option,
 	      unsigned allow, enum pin_share share, struct pin *out);
+
+/* Whether it is a GPIO line of this machine. */
+static inline bool pin_of_host(const struct machine_load *l, const struct pin *pin)
+{
+	return pin->set && pin->mcu >= 0 && l->mc->mcu[pin->mcu].host;
+}
 
 /* Claim the pins of sections that nobody acts on yet, so that a clash with them shows. */
 void pins_claim_unused(struct machine_load *l);
@@ -162,9 +171,16 @@ void sensors_free(struct machine_config *mc);
 /* machine_heater.c: control, max_delta, pid_k… of a section. */
 void control_load(struct machine_load *l, struct config_section *s, struct heater_param *p);
 
+/* gcode_id of a section into id[MACHINE_GCODE_ID_MAX]; unchanged without. */
+void gcode_id_load(struct machine_load *l, struct config_section *s, char *id);
+
 /* heaters of [extruder…], [heater_bed], [heater_generic …], their [verify_heater …],
  * [temperature_sensor …]. After the extruders. */
 void heaters_load(struct machine_load *l);
+
+/* machine_fans.c: [fan], [heater_fan …], [controller_fan …], [fan_generic …], [temperature_fan …],
+ * [output_pin …]. After the heaters. */
+void fans_load(struct machine_load *l);
 
 /* machine_manual.c: [manual_stepper NAME], [force_move]. */
 void manuals_load(struct machine_load *l);

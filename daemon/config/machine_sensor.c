@@ -214,7 +214,7 @@ static bool chip_load(struct machine_load *l, struct config_section *s, struct m
 	snprintf(out->pin.chip, sizeof(out->pin.chip), "%s", t.mcu ? t.mcu : "");
 	snprintf(out->pin.name, sizeof(out->pin.name), "ADC_TEMPERATURE");
 	free(t.mcu);
-	if (out->pin.mcu < 0) {
+	if (out->pin.mcu < 0 || pin_of_host(l, &out->pin)) {
 		value_error(l, s, "sensor_mcu", "expected the name of an [mcu …] section");
 		return false;
 	}
@@ -253,6 +253,9 @@ static bool source_load(struct machine_load *l, struct config_section *s, const 
 	if (!strcasecmp(type, "temperature_mcu"))
 		return chip_load(l, s, out);
 	fields_load(l, s, adc, COUNT(adc), out);
+	if (pin_of_host(l, &out->pin))
+		value_error(l, s, "sensor_pin",
+			    "expected a pin of an MCU: GPIO lines of this machine read no voltages");
 	return curve_load(l, s, type, &out->curve) && out->pin.set;
 }
 

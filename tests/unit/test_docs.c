@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "daemon/extruders.h"
+#include "daemon/fans.h"
 #include "daemon/heaters.h"
 #include "daemon/manual.h"
 #include "daemon/probe.h"
@@ -177,6 +178,7 @@ static void commands(void **state)
 	gcode_objects_attach(&g, &objects);
 	gcode_mesh_attach(&g, &meshes);
 	gcode_add_table(&g, heaters_commands, heaters_command_count, NULL);
+	gcode_add_table(&g, fans_commands, fans_command_count, NULL);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
 	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
 	gcode_add_table(&g, extruders_tools, MACHINE_EXTRUDER_MAX, NULL);

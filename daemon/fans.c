@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/fans.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/machine.h"
+
+/* ---- set-up ---- */
+
+int fans_output(struct machine *m, const struct machine_fan *cfg)
+{
+	int i = machine_output_add(m, &cfg->pin);
+	struct machine_output *out = &m->output[i < 0 ? 0 : i];
+
+	if (i < 0)
+		return -1;
+	out->pwm = cfg->hardware_pwm;
+	out->cycle_time_s = cfg->cycle_time_s;
+	out->shutdown_value = cfg->shutdown_speed * (cfg->hardware_pwm ? cfg->max_power : 1);
+	out->kick_s = cfg->kick_start_s;
+	out->kick_value = cfg->max_power;
+	return i;
+}
+
+static int pin_output(struct machine *m, const struct machine_output_pin *cfg)
+{
+	int i = machine_output_add(m, &cfg->pin);
+	struct machine_output *out = &m->output[i < 0 ? 0 : i];
+
+	if (i < 0)
+		return -1;
+	out->pwm = cfg->pwm && cfg->hardware_pwm;
+	out->cycle_time_s = cfg->pwm ? cfg->cycle_time_s : 0;
+	/* A software PWM begins with what a level can say. */
+	out->start_value = out->pwm || cfg->value == 1 ? cfg->value : 0;
+	out->shutdown_value = cfg->shutdown_value;
+	out->max_duration_s = cfg->max_duration_s;
+	return i;
+}
+
+bool fans_setup(struct machine *m, char *err, size_t err_size)
+{
+	const struct machine_config *mc = m->mc;
+	bool ok = true;
+
+	m->fans.part = mc->fan.pin.set ? fans_output(m, &mc->fan) : -1;
+	ok = m->fans.part >= 0 || !mc->fan.pin.set;
+	for (size_t i = 0; i < mc->auto_fan_count; i++) {
+		m->fans.automatic[i] = fans_output(m, &mc->auto_fans[i].fan);
+		m->fans.told[i] = -1;
+		ok = ok && m->fans.automatic[i] >= 0;
+	}
+	for (size_t i = 0; i < mc->output_pin_count; i++) {
+		m->fans.pin[i] = pin_output(m, &mc->output_pins[i]);
+		ok = ok && m->fans.pin[i] >= 0;
+	}
+	if (!ok)
+		snprintf(err, err_size, "more than %d outputs", ENGINE_OUTPUTS);
+	return ok;
+}
+
+/* ---- setting ---- */
+
+static uint16_t share_of(double value)
+{
+	return (uint16_t)lround(value * PLAN_OUTPUT_FULL);
+}
+
+/* What a fan's output gets for a speed. */
+static double fan_power(const struct machine_fan *cfg, double speed)
+{
+	return speed < cfg->off_below ? 0 : speed * cfg->max_power;
+}
+
+/* In step with motion. */
+static int set_in_step(struct machine *m, int output, double value, char *err)
+{
+	int rc;
+
+	if (m->state != MACHINE_READY) {
+		snprintf(err, GCODE_ERR_MAX, "%s",
+			 m->reason[0] ? m->reason : "the machine is not ready");
+		return -EINVAL;
+	}
+	rc = planner_output(m->planner, (uint16_t)output, share_of(value));
+	if (rc == -EINVAL)
+		snprintf(err, GCODE_ERR_MAX, "%s", planner_error(m->planner));
+	return rc;
+}
+
+static bool set_now(struct machine *m, int output, double value)
+{
+	struct ctl_rec rec = { .kind = CTL_OUTPUT_SET,
+			       .output_set = { .output = (uint16_t)output,
+					       .value = share_of(value) } };
+
+	return machine_control(m, &rec);
+}
+
+int fans_part(struct machine *m, unsigned fan, double value, char *err)
+{
+	if (fan == 0 && m->fans.part < 0)
+		return 0; /* sliced files switch fans that a machine may not have */
+	if (fan == 0)
+		return set_in_step(m, m->fans.part, fan_power(&m->mc->fan, value), err);
+	snprintf(err, GCODE_ERR_MAX, "P%u: there is no such fan; SET_FAN_SPEED sets others", fan);
+	return -EINVAL;
+}
+
+/* ---- what runs by itself ---- */
+
+static bool any_heater_on(const struct machine *m, uint32_t heaters)
+{
+	for (size_t i = 0; i < m->mc->heater_count; i++)
+		if (heaters & 1u << i && m->heaters.status.heater[i].target_degc > 0)
+			return true;
+	return false;
+}
+
+/* One whose temperature is not known counts as warm if it has been on, or may be. */
+static bool any_heater_warm(const struct machine *m, const struct machine_auto_fan *f)
+{
+	for (size_t i = 0; i < m->mc->heater_count; i++) {
+		const struct heat_sensor_status *s =
+			&m->heaters.status.sensor[m->mc->heaters[i].sensor];
+
+		if (f->heaters & 1u << i &&
+		    (s->state == HEAT_SENSOR_BROKEN ||
+		     (s->state == HEAT_SENSOR_GOOD && s->degc > f->heater_degc)))
+			return true;
+	}
+	return false;
+}
+
+static bool any_motor_on(const struct machine *m, const struct machine_auto_fan *f)
+{
+	if (f->all_steppers && m->motors_on)
+		return true;
+	for (size_t i = 0; i < m->manuals; i++) {
+		bool named = f->all_steppers;
+
+		for (size_t k = 0; k < f->stepper_count; k++)
+			named |= !strcmp(f->steppers[k], m->manual[i].cfg->stepper.name);
+		if (named && m->manual[i].on)
+			return true;
+	}
+	for (size_t k = 0; k < f->stepper_count && m->motors_on; k++)
+		for (size_t i = 0; i < m->motors; i++)
+			if (!m->motor[i].manual && !strcmp(f->steppers[k], m->motor[i].cfg->name))
+				return true;
+	return false;
+}
+
+static double wanted(struct machine *m, size_t i)
+{
+	const struct machine_auto_fan *f = &m->mc->auto_fans[i];
+
+	if (f->kind == MACHINE_FAN_HEATER)
+		return any_heater_on(m, f->heaters) || any_heater_warm(m, f) ? f->speed : 0;
+	if (any_heater_on(m, f->heaters) || any_motor_on(m, f)) {
+		m->fans.on_ns[i] = m->now_ns;
+		return f->speed;
+	}
+	return m->fans.on_ns[i] > 0 && m->now_ns < m->fans.on_ns[i] + (int64_t)(f->idle_s * 1e9)
+		       ? f->idle_speed
+		       : 0;
+}
+
+/* Values that hold from the beginning, as far as configuring an output can't say them. */
+static void start(struct machine *m)
+{
+	for (size_t i = 0; i < m->mc->output_pin_count; i++)
+		if (m->mc->output_pins[i].value > 0)
+			set_now(m, m->fans.pin[i], m->mc->output_pins[i].value);
+	m->fans.started = true;
+}
+
+void fans_poll(struct machine *m)
+{
+	if (!m->fans.started)
+		start(m);
+	for (size_t i = 0; i < m->mc->auto_fan_count; i++) {
+		const struct machine_auto_fan *f = &m->mc->auto_fans[i];
+		double speed;
+
+		if (f->kind == MACHINE_FAN_GENERIC)
+			continue;
+		speed = wanted(m, i);
+		if (speed == m->fans.told[i] || (speed == 0 && m->fans.told[i] < 0))
+			continue;
+		if (set_now(m, m->fans.automatic[i], fan_power(&f->fan, speed)))
+			m->fans.told[i] = speed;
+	}
+}
+
+/* ---- commands ---- */
+
+static bool names(const struct gcode_param *p, const char *name)
+{
+	return p && p->value && strlen(name) == p->value_len &&
+	       !memcmp(name, p->value, p->value_len);
+}
+
+static enum gcode_result no_such(struct gcode *g, const char *key, const struct gcode_param *p,
+				 const char *expected)
+{
+	char shown[GCODE_NAME_MAX];
+
+	return gcode_fail(g, "%s=%s: expected the name of %s", key,
+			  gcode_quote(shown, sizeof(shown), p && p->value ? p->value : "",
+				      p && p->value ? p->value_len : 0),
+			  expected);
+}
+
+static enum gcode_result set_fan_speed(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct machine *m = ctx;
+	const struct gcode_param *p = gcode_param_find(l, "FAN");
+	char err[GCODE_ERR_MAX] = "";
+	double speed;
+
+	if (!gcode_param_number(g, l, "SPEED", 0, &speed))
+		return GCODE_ERROR;
+	if (!(speed >= 0 && speed <= 1))
+		return gcode_fail(g, "SPEED=%g: expected 0 to 1", speed);
+	for (size_t i = 0; i < m->mc->auto_fan_count; i++) {
+		const struct machine_auto_fan *f = &m->mc->auto_fans[i];
+
+		if (f->kind == MACHINE_FAN_GENERIC && names(p, f->name))
+			return gcode_finish(g,
+					    set_in_step(m, m->fans.automatic[i],
+							fan_power(&f->fan, speed), err),
+					    err);
+	}
+	return no_such(g, "FAN", p, "a [fan_generic …]");
+}
+
+static enum gcode_result set_pin(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct machine *m = ctx;
+	const struct gcode_param *p = gcode_param_find(l, "PIN");
+	char err[GCODE_ERR_MAX] = "";
+	double value;
+
+	if (!gcode_param_number(g, l, "VALUE", 0, &value))
+		return GCODE_ERROR;
+	for (size_t i = 0; i < m->mc->output_pin_count; i++) {
+		const struct machine_output_pin *pin = &m->mc->output_pins[i];
+
+		if (!names(p, pin->name) || pin->fixed)
+			continue;
+		if (!(value >= 0 && value <= pin->scale) || (!pin->pwm && value != 0 && value != 1))
+			return gcode_fail(g, "VALUE=%g: expected 0 %s %g", value,
+					  pin->pwm ? "to" : "or", pin->scale);
+		return gcode_finish(g, set_in_step(m, m->fans.pin[i], value / pin->scale, err), err);
+	}
+	return no_such(g, "PIN", p, "an [output_pin …]");
+}
+
+static enum gcode_result set_fan_target(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct machine *m = ctx;
+	const struct gcode_param *p = gcode_param_find(l, "TEMPERATURE_FAN");
+	char err[GCODE_ERR_MAX] = "";
+	double degc;
+
+	for (size_t i = 0; i < m->mc->heater_count; i++) {
+		const struct machine_heater *h = &m->mc->heaters[i];
+
+		if (!h->param.cooling || !names(p, h->name))
+			continue;
+		if (!gcode_param_number(g, l, "TARGET", h->target_degc, &degc))
+			return GCODE_ERROR;
+		if (degc < 0)
+			return gcode_fail(g, "TARGET=%g: expected 0 or a temperature", degc);
+		return gcode_finish(g, heaters_target(m, (int)i, degc, err), err);
+	}
+	return no_such(g, "TEMPERATURE_FAN", p, "a [temperature_fan …]");
+}
+
+const struct gcode_command fans_commands[] = {
+	{ "SET_FAN_SPEED", GCODE_EXTENDED, 0, set_fan_speed, "FAN=<name> [SPEED=<0..1>]",
+	  "speed of a fan_generic, in step with motion" },
+	{ "SET_PIN", GCODE_EXTENDED, 0, set_pin, "PIN=<name> VALUE=<number>",
+	  "an output pin, in step with motion" },
+	{ "SET_TEMPERATURE_FAN_TARGET", GCODE_EXTENDED, 0, set_fan_target,
+	  "TEMPERATURE_FAN=<name> [TARGET=<degrees>]",
+	  "target of a temperature fan; 0: off, without TARGET as configured" },
+};
+const unsigned fans_command_count = sizeof(fans_commands) / sizeof(*fans_commands);
+
+void fans_init(struct machine *m)
+{
+	gcode_add_table(&m->gcode, fans_commands, fans_command_count, m);
+}
