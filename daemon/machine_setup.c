@@ -165,7 +165,7 @@ static bool add_probe(struct machine *m, char *err, size_t err_size)
 		return false;
 	if (!p->control_pin.set)
 		return true;
-	servo = add_output(m, &p->control_pin);
+	servo = machine_output_add(m, &p->control_pin);
 	if (servo < 0) {
 		snprintf(err, err_size, "[%s]: more than %d outputs", p->section, ENGINE_OUTPUTS);
 		return false;

@@ -94,7 +94,7 @@ struct printer {
 	struct printer_sensor sensors[PRINTER_SENSORS_MAX];
 	struct printer_body bodies[PRINTER_BODIES_MAX];
 	uint8_t stepper_count, endstop_count, sensor_count, body_count;
-	double now_s; /* for pins that printer_timed(); set by the board before it tells of them */
+	double now_s; /* of the MCU whose pin is read or, if printer_timed(), written; the board sets it before */
 	/* mm of the axis per mm of the motor, of those that fix it */
 	double inverse[PRINTER_AXES][PRINTER_STEPPERS_MAX];
 	uint16_t roles[PRINTER_MCUS_MAX][PRINTER_PINS]; /* what a pin does; see printer.c */
@@ -104,7 +104,6 @@ struct printer {
 	/* Where the nozzle is with the axes there; NULL: X, Y and Z are axes. ctx: the hook's own. */
 	void (*nozzle)(void *ctx, const double axis_mm[PRINTER_AXES], double xyz_mm[3]);
 	void *nozzle_ctx;
-	double now_s; /* of the MCU whose pin is being read or written */
 };
 
 /* Start an empty printer. seed: of the sensors' noise. */
