@@ -63,6 +63,8 @@ void acts_run(struct machine *m, void (*then)(struct machine *m, const char *err
 static void end(struct machine *m, const char *error)
 {
 	m->acts.running = false;
+	if (m->acts.made > 0)
+		gcode_set_position(&m->gcode, GCODE_MASK_XYZ, planner_position(m->planner));
 	m->acts.then(m, error);
 }
 

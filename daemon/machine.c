@@ -196,6 +196,7 @@ void machine_say_reason(struct machine *m)
 
 void machine_end_commands(struct machine *m)
 {
+	m->manual_probe.active = false;
 	acts_abort(m, m->reason);
 	probe_abort(m, m->reason);
 	if (m->homing.state != HOMING_IDLE)
@@ -526,6 +527,7 @@ void machine_free(struct machine *m)
 	for (size_t i = 0; i < m->mcus; i++)
 		session_free(&m->session[i]);
 	gcode_mesh_detach(&m->gcode);
+	config_save_free(&m->save);
 	planner_free(m->planner);
 	free(m->engine);
 	free(m->plan_mem);

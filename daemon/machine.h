@@ -16,6 +16,7 @@
 
 #include "daemon/acts.h"
 #include "daemon/checker/checker.h"
+#include "daemon/config/config_save.h"
 #include "daemon/config/machine_config.h"
 #include "daemon/dual.h"
 #include "daemon/fans.h"
@@ -24,8 +25,10 @@
 #include "daemon/heaters.h"
 #include "daemon/homing.h"
 #include "daemon/manual.h"
+#include "daemon/manual_probe.h"
 #include "daemon/planner.h"
 #include "daemon/probe.h"
+#include "daemon/safe_home.h"
 #include "daemon/session.h"
 #include "engine.h"
 
@@ -100,6 +103,7 @@ struct machine_config_hooks {
 	int (*release_stamps)(void *ctx, char *err);
 	/* A temperature of the host's, from that file. False: none to be had. May be NULL. */
 	bool (*host_degc)(void *ctx, const char *path, double *degc);
+	bool save_config; /* SAVE_CONFIG may write the file */
 	/* More lines for STATUS, e.g. of the rt thread. May be NULL. */
 	void (*status)(void *ctx, char *buf, size_t cap);
 	void *ctx;
@@ -141,6 +145,9 @@ struct machine {
 	struct homing homing;
 	struct acts acts;
 	struct probe probe;
+	struct manual_probe manual_probe;
+	struct safe_home safe_home;
+	struct config_save save; /* for SAVE_CONFIG */
 	enum machine_state state;
 	char reason[MACHINE_TEXT_MAX]; /* of FAULT, SHUTDOWN, FAILED */
 	uint32_t homed;                /* axis mask */

@@ -169,7 +169,7 @@ static int op_home(void *ctx, uint32_t mask, char *err)
 	struct machine *m = ctx;
 	int rc = check_state(m, err);
 
-	return rc < 0 ? rc : homing_start(m, mask & GCODE_MASK_XYZ, NULL, err);
+	return rc < 0 ? rc : safe_home_start(m, mask & GCODE_MASK_XYZ, err);
 }
 
 static void op_emergency_stop(void *ctx, const char *reason)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/machine.h"
+#include "daemon/save.h"
 
 #define ASK_TIMEOUT_NS ((int64_t)2 * 1000 * 1000 * 1000)
 #define ASK_RETRY_NS ((int64_t)200 * 1000 * 1000) /* an answer may be lost on the wire */
@@ -32,6 +33,8 @@ void probe_attach(struct gcode *g, struct machine *m)
 {
 	gcode_add_table(g, probe_commands, probe_command_count, m);
 	gcode_add_table(g, bltouch_commands, bltouch_command_count, m);
+	gcode_add_table(g, save_commands, save_command_count, m);
+	gcode_add_table(g, manual_probe_commands, manual_probe_command_count, m);
 }
 
 void probe_ready(struct machine *m)

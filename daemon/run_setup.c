@@ -344,6 +344,7 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		.halted = halted,
 		.keep_record = keep_record,
 		.host_degc = host_degc,
+		.save_config = true,
 		.status = rt_status,
 		.mcu_fault = run_host_fault,
 		.sync_line = sync_line,

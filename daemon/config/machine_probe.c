@@ -6,6 +6,7 @@
 
 #include "daemon/config/config_util.h"
 #include "daemon/config/machine_load.h"
+#include "daemon/kinematics/kinematics.h"
 
 #define AT(type, member) offsetof(struct type, member)
 #define COUNT(fields) (sizeof(fields) / sizeof(*(fields)))
@@ -124,6 +125,14 @@ static void safe_z_load(struct machine_load *l)
 	z->present = s != NULL;
 	if (!s)
 		return;
+	bool has_z = false;
+
+	for (size_t r = 0; r < l->mc->rail_count; r++)
+		has_z |= l->mc->rails[r].axis == 2;
+	if (!has_z && l->mc->rail_count)
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[safe_z_home] expected a machine with a Z carriage, not %s",
+			      l->mc->kinematics->name);
 	fields_load(l, s, fields, COUNT(fields), z);
 	if (numbers_load(l, s, "home_xy_position", true, 2, RANGE_MM, at)) {
 		z->x_mm = at[0];
