@@ -21,7 +21,9 @@ d = json.load(open(sys.argv[1]))
 for phase in ("alone", "loaded"):
     s = d[phase]["stepd"]
     assert s["wake"]["count"] > 100 and s["cycle"]["count"] > 100, s
-    for h in (s["wake"], s["cycle"]):
+    line = s["host_lines"]["host"]
+    assert line["steps"] > 0 and line["step_late"]["count"] == line["steps"], line
+    for h in (s["wake"], s["cycle"], line["step_late"]):
         assert h["p50_ns"] <= h["p99_ns"] <= h["p999_ns"] <= h["max_ns"], h
         assert sum(n for _, n in h["buckets"]) == h["count"], h
     assert not s["locked"] or s["page_faults"] == 0, s

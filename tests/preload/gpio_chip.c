@@ -408,6 +408,7 @@ int ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	if (fd < 0 || fd >= FDS_MAX || chip.kind[fd] == OTHER)
 		return (int)syscall(SYS_ioctl, fd, request, arg);
+	request = (uint32_t)request; /* as the kernel: some callers give it with a sign */
 	pthread_mutex_lock(&chip.lock);
 	rc = chip.kind[fd] == CHIP ? chip_ioctl(request, arg)
 				   : line_ioctl(chip.line_of[fd], request, arg);
