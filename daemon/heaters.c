@@ -270,7 +270,7 @@ static void wait_poll(struct machine *m)
 	struct heaters_wait *w = &m->heaters.wait;
 	const struct heat_sensor_status *s = &m->heaters.status.sensor[w->sensor];
 
-	if (!gcode_busy(&m->gcode)) { /* ended from elsewhere: a fault, M112 */
+	if (!m->gcode.busy) { /* ended from elsewhere: a fault, M112 */
 		w->on = false;
 		return;
 	}

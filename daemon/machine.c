@@ -10,6 +10,8 @@
 
 #include "daemon/extruders.h"
 #include "daemon/fault_text.h"
+#include "daemon/gcode/gcode_script.h"
+#include "daemon/print/print.h"
 #include "daemon/shapers.h"
 
 /* This much planned motion is kept ahead of the machine: enough for a planner that is not
@@ -211,6 +213,7 @@ static void enter_fault(struct machine *m, enum machine_state state)
 	m->homed = 0;
 	planner_drop(m->planner, NULL);
 	machine_end_commands(m);
+	print_fault(m->print, m->reason);
 	machine_say_reason(m);
 }
 
@@ -244,7 +247,7 @@ static void message_event(struct machine *m, const struct ev_message *msg)
 {
 	if (msg->mcu >= m->mcus)
 		return;
-	if (session_message(&m->session[msg->mcu], msg))
+	if (session_message(&m->session[msg->mcu], msg) || print_hear(m->print, msg))
 		return;
 	/* Responses to nobody's question (stats, late answers) are passed over. */
 }
@@ -315,7 +318,8 @@ static void sessions_tick(struct machine *m)
 /* Hand motion on; come to a stop in time if nothing follows. */
 static void plan_tick(struct machine *m, bool input_waiting)
 {
-	bool more = gcode_moving(&m->gcode) || (input_waiting && !gcode_busy(&m->gcode));
+	bool more = gcode_moving(&m->gcode) || gcode_scripting(&m->gcode) ||
+		    (input_waiting && !gcode_busy(&m->gcode));
 	double lead_s = machine_lead_s(m), low_water_s = m->mc->stepd.low_water_s;
 	uint32_t had;
 
@@ -361,11 +365,22 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		homing_tick(m);
 		acts_tick(m);
 		probe_tick(m);
-		gcode_poll(&m->gcode);
-		plan_tick(m, input_waiting);
-		if (machine_idle(m) && !m->status.moving)
-			shapers_rest(m);
 	}
+	if (m->state != MACHINE_CONNECTING) {
+		gcode_poll(&m->gcode);
+		print_poll(m->print, now_ns, input_waiting);
+	}
+	if (m->state != MACHINE_READY)
+		return;
+	plan_tick(m, input_waiting || print_has_lines(m->print));
+	if (machine_rests(m) && !m->status.moving)
+		shapers_rest(m);
+}
+
+bool machine_takes_line(const struct machine *m)
+{
+	return machine_accepts(m) || (m->state == MACHINE_READY && !gcode_busy(&m->gcode) &&
+				      (sdcard_printing(&m->print->sd) || m->hold));
 }
 
 void machine_reset_mcus(struct machine *m)
@@ -374,12 +389,23 @@ void machine_reset_mcus(struct machine *m)
 		m->session[i].force_reset = true;
 }
 
-bool machine_idle(const struct machine *m)
+bool machine_rests(const struct machine *m)
 {
 	return m->sync_waiting == 0 && !m->heaters.wait.on && m->homing.state == HOMING_IDLE &&
 	       !m->acts.running && !m->probe.ask.open && !gcode_moving(&m->gcode) &&
 	       planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
 	       m->status.manual_end_s <= machine_now_s(m);
+}
+
+bool machine_idle(const struct machine *m)
+{
+	return machine_rests(m) && !gcode_busy(&m->gcode) && !gcode_script_pending(&m->gcode) &&
+	       !print_active(m->print);
+}
+
+int64_t machine_next_ns(const struct machine *m)
+{
+	return m->state == MACHINE_READY ? print_next_ns(m->print) : INT64_MAX;
 }
 
 /* ---- life ---- */
@@ -517,7 +543,11 @@ struct machine *machine_new(const struct machine_config *mc,
 	probe_init(m);
 	if (m->dual.pairs)
 		dual_attach(&m->gcode, m);
-	return m;
+	m->print = print_new(m, hooks->threads, err, err_size);
+	if (m->print)
+		return m;
+	machine_free(m);
+	return NULL;
 }
 
 void machine_free(struct machine *m)
@@ -526,6 +556,7 @@ void machine_free(struct machine *m)
 		return;
 	for (size_t i = 0; i < m->mcus; i++)
 		session_free(&m->session[i]);
+	print_free(m->print);
 	gcode_mesh_detach(&m->gcode);
 	config_save_free(&m->save);
 	planner_free(m->planner);

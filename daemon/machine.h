@@ -104,11 +104,14 @@ struct machine_config_hooks {
 	/* A temperature of the host's, from that file. False: none to be had. May be NULL. */
 	bool (*host_degc)(void *ctx, const char *path, double *degc);
 	bool save_config; /* SAVE_CONFIG may write the file */
+	bool threads;     /* disks may be used in threads of their own */
 	/* More lines for STATUS, e.g. of the rt thread. May be NULL. */
 	void (*status)(void *ctx, char *buf, size_t cap);
 	void *ctx;
 	bool no_heat; /* there is nothing behind heaters: their commands have no effect */
 };
+
+struct print;
 
 struct machine {
 	const struct machine_config *mc;
@@ -121,6 +124,7 @@ struct machine {
 	struct gcode_objects objects;
 	struct gcode_meshes meshes;
 	struct gcode_ops ops;
+	struct print *print; /* daemon/print/ */
 	struct session session[ENGINE_MCUS];
 	size_t mcus;
 	struct machine_motor motor[ENGINE_STEPPERS];
@@ -187,11 +191,19 @@ static inline bool machine_accepts(const struct machine *m)
 	       !planner_refuses(m->planner);
 }
 
+/* The same for a line that comes beside a file of ours, or in a hold: also while there is no room for motion, as
+ * most lines need none and PAUSE can't wait. */
+bool machine_takes_line(const struct machine *m);
+
 /* Seconds of motion planned and not yet executed (as of the last poll). */
 double machine_lead_s(const struct machine *m);
 
 /* Nothing planned, nothing queued, nothing moving, nothing waited for. */
+bool machine_rests(const struct machine *m);
+/* The same, and no lines are being run: no script, no file. */
 bool machine_idle(const struct machine *m);
+/* Host time at which machine_poll() is to be called at the latest; INT64_MAX: whenever something happens. */
+int64_t machine_next_ns(const struct machine *m);
 
 /* Machine time at the last poll, from the published state and the host time passed since. */
 double machine_now_s(const struct machine *m);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/machine.h"
+#include "daemon/print/print.h"
 
 static int refuse(char *err, const char *why)
 {
@@ -89,6 +90,11 @@ static int op_hold(void *ctx, bool on, char *err)
 	if (rc == 0)
 		machine_hold(ctx, on);
 	return rc;
+}
+
+static bool op_held(void *ctx)
+{
+	return ((const struct machine *)ctx)->hold;
 }
 
 static int op_dwell(void *ctx, double dwell_s, char *err)
@@ -185,6 +191,7 @@ static void op_emergency_stop(void *ctx, const char *reason)
 		 reason ? reason : "M112");
 	machine_end_commands(m);
 	m->sync_waiting = 0;
+	print_fault(m->print, m->reason);
 	machine_say_reason(m);
 }
 
@@ -274,6 +281,7 @@ void machine_ops_init(struct machine *m)
 		.nudge = op_nudge,
 		.hold = op_hold,
 		.release_stamps = op_release_stamps,
+		.held = op_held,
 		.dwell = op_dwell,
 		.set_position = op_set_position,
 		.set_limits = op_set_limits,

@@ -7,6 +7,7 @@
 #include "daemon/extruders.h"
 #include "daemon/kinematics/kinematics.h"
 #include "daemon/machine.h"
+#include "daemon/print/print.h"
 
 /* ---- which motors and outputs there are ---- */
 
@@ -399,5 +400,5 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 	for (size_t i = 0; i < m->trsyncs; i++)
 		if (!configure_trsync(s, &m->trsync_oid[s->mcu][i]))
 			return false;
-	return configure_sync_line(m, s);
+	return configure_sync_line(m, s) && print_configure(m->print, s);
 }

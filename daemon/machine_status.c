@@ -1,34 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The text of STATUS: "key: value" lines, a group each, for people and simple scripts. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "daemon/machine.h"
+#include "daemon/print/print.h"
+#include "daemon/textbuf.h"
 
 static const char *const state_names[] = {
 	[MACHINE_CONNECTING] = "connecting", [MACHINE_READY] = "ready",   [MACHINE_FAULT] = "fault",
 	[MACHINE_SHUTDOWN] = "shutdown",     [MACHINE_FAILED] = "failed",
 };
-
-struct text {
-	char *at;
-	size_t left;
-};
-
-static __attribute__((format(printf, 2, 3))) void put(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->at, t->left, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= t->left)
-		n = t->left > 0 ? (int)t->left - 1 : 0;
-	t->at += n;
-	t->left -= (size_t)n;
-}
 
 static const char *const hold_names[] = {
 	[ENGINE_HOLD_NONE] = "no",
@@ -36,52 +17,58 @@ static const char *const hold_names[] = {
 	[ENGINE_HOLD_REST] = "at rest, RESUME to go on",
 };
 
-static void put_motion(struct machine *m, struct text *t)
+static void put_motion(struct machine *m, struct textbuf *t)
 {
 	const struct engine_status *st = &m->status;
 
-	put(t, "position: X:%.4f Y:%.4f Z:%.4f E:%.4f\n", st->position_mm[AXIS_X],
-	    st->position_mm[AXIS_Y], st->position_mm[AXIS_Z], st->position_mm[AXIS_E]);
-	put(t, "speed: %.2f mm/s, line %u, homed: %s%s%s\n", st->speed_mm_s, st->move_line,
-	    m->homed & 1 ? "X" : "", m->homed & 2 ? "Y" : "", m->homed & 4 ? "Z" : "");
-	put(t, "feed: %g %%, hold: %s\n", m->gcode.speed_factor * 100, hold_names[st->hold % 3]);
-	put(t, "queue: lead %.3f s, %u moves in look-ahead, %llu planned\n", machine_lead_s(m),
-	    planner_queued(m->planner), (unsigned long long)m->moves_planned);
-	put(t, "steps: %llu in %llu runs, smallest lead %.1f ms, late %llu, underruns %llu\n",
-	    (unsigned long long)st->steps, (unsigned long long)st->runs, st->lead_min_s * 1e3,
-	    (unsigned long long)st->late, (unsigned long long)st->underruns);
+	textbuf_put(t, "position: X:%.4f Y:%.4f Z:%.4f E:%.4f\n", st->position_mm[AXIS_X],
+		    st->position_mm[AXIS_Y], st->position_mm[AXIS_Z], st->position_mm[AXIS_E]);
+	textbuf_put(t, "speed: %.2f mm/s, line %u, homed: %s%s%s\n", st->speed_mm_s, st->move_line,
+		    m->homed & 1 ? "X" : "", m->homed & 2 ? "Y" : "", m->homed & 4 ? "Z" : "");
+	textbuf_put(t, "feed: %g %%, hold: %s\n", m->gcode.speed_factor * 100,
+		    hold_names[st->hold % 3]);
+	textbuf_put(t, "queue: lead %.3f s, %u moves in look-ahead, %llu planned\n",
+		    machine_lead_s(m), planner_queued(m->planner),
+		    (unsigned long long)m->moves_planned);
+	textbuf_put(
+		t, "steps: %llu in %llu runs, smallest lead %.1f ms, late %llu, underruns %llu\n",
+		(unsigned long long)st->steps, (unsigned long long)st->runs, st->lead_min_s * 1e3,
+		(unsigned long long)st->late, (unsigned long long)st->underruns);
 }
 
-static void put_mcu(struct machine *m, struct text *t, size_t i)
+static void put_mcu(struct machine *m, struct textbuf *t, size_t i)
 {
 	const struct engine_mcu_status *s = &m->status.mcu[i];
 
-	put(t,
-	    "mcu %s: %s%s%s%s, %.6f MHz ±%.2f us, round trip %.0f us, sent %llu B, received %llu B, "
-	    "retransmits %llu, bad frames %llu, moves %u/%u\n",
-	    m->mc->mcu[i].name, s->flags & ENGINE_MCU_READY ? "ready" : "not ready",
-	    s->flags & ENGINE_MCU_CLOCK ? "" : ", clock unknown",
-	    s->flags & ENGINE_MCU_SHUTDOWN ? ", shut down" : "",
-	    s->flags & ENGINE_MCU_LOST ? ", not answering" : "", s->clock_freq_hz / 1e6,
-	    s->clock_error_us, s->round_trip_us, (unsigned long long)s->bytes_sent,
-	    (unsigned long long)s->bytes_received, (unsigned long long)s->retransmits,
-	    (unsigned long long)s->crc_errors, s->moves_queued, s->moves_capacity);
+	textbuf_put(
+		t,
+		"mcu %s: %s%s%s%s, %.6f MHz ±%.2f us, round trip %.0f us, sent %llu B, received %llu B, "
+		"retransmits %llu, bad frames %llu, moves %u/%u\n",
+		m->mc->mcu[i].name, s->flags & ENGINE_MCU_READY ? "ready" : "not ready",
+		s->flags & ENGINE_MCU_CLOCK ? "" : ", clock unknown",
+		s->flags & ENGINE_MCU_SHUTDOWN ? ", shut down" : "",
+		s->flags & ENGINE_MCU_LOST ? ", not answering" : "", s->clock_freq_hz / 1e6,
+		s->clock_error_us, s->round_trip_us, (unsigned long long)s->bytes_sent,
+		(unsigned long long)s->bytes_received, (unsigned long long)s->retransmits,
+		(unsigned long long)s->crc_errors, s->moves_queued, s->moves_capacity);
 }
 
 void machine_status_text(struct machine *m, char *buf, size_t cap)
 {
-	struct text t = { .at = buf, .left = cap };
+	struct textbuf t = { .at = buf, .left = cap };
 
 	if (cap == 0)
 		return;
 	buf[0] = 0;
-	put(&t, "state: %s%s%s\n", state_names[m->state], m->reason[0] ? ": " : "", m->reason);
+	textbuf_put(&t, "state: %s%s%s\n", state_names[m->state], m->reason[0] ? ": " : "",
+		    m->reason);
 	put_motion(m, &t);
 	for (size_t i = 0; i < m->mcus; i++)
 		put_mcu(m, &t, i);
 	heaters_status(m, t.at, t.left);
 	t.left -= strlen(t.at);
 	t.at += strlen(t.at);
+	print_status(m->print, &t);
 	if (m->hooks.status)
 		m->hooks.status(m->hooks.ctx, t.at, t.left);
 }

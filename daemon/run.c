@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/print/print.h"
 #include "daemon/run_private.h"
 
 /* Motion that is planned takes at most a few seconds, but for very slow moves. */
@@ -61,7 +62,7 @@ static void run_lines(struct run *r)
 	struct linebuf_line line;
 
 	run_startup(r);
-	for (int i = 0; i < LINES_A_TURN && !r->startup && machine_accepts(r->m); i++) {
+	for (int i = 0; i < LINES_A_TURN && !r->startup && machine_takes_line(r->m); i++) {
 		if (!fifo_next(&r->fifo, &line) ||
 		    gcode_feed_line(&r->m->gcode, &r->numbering, &line) == GCODE_AGAIN)
 			return;
@@ -117,6 +118,7 @@ static bool stopped(struct run *r)
 		return true;
 	if (again) {
 		r->stop_ns = now_ns();
+		sdcard_stop(r->m->print);
 		run_log("stopping at the end of the motion that is planned; once more to stop at once");
 	}
 	if (r->stop_ns == 0)

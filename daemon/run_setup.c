@@ -145,7 +145,10 @@ static void signal_byte(void *ctx, char byte)
 {
 	struct run *r = ctx;
 
-	gcode_exec_now(&r->m->gcode, byte == '!' ? "HOLD" : "RESUME", byte == '!' ? 4 : 6, 0);
+	if (byte == '!')
+		gcode_exec_now(&r->m->gcode, "HOLD", 4, 0);
+	else if (r->m->hold) /* a print that is paused takes more than a byte */
+		machine_hold(r->m, false);
 }
 
 /* ---- start ---- */
@@ -345,6 +348,7 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		.keep_record = keep_record,
 		.host_degc = host_degc,
 		.save_config = true,
+		.threads = true,
 		.status = rt_status,
 		.mcu_fault = run_host_fault,
 		.sync_line = sync_line,

@@ -28,7 +28,7 @@ avr_PINS_BIG = pins=PA0:0:8 pins=PB0:8:8 pins=PC0:16:8 pins=PD0:24:8 pins=PE0:32
 	pins=PG0:48:6 pins=PH0:56:8 pins=PJ0:72:8 pins=PK0:80:8 pins=PL0:88:8
 comma := ,
 # No image may be larger.
-FW_FLASH_MAX = 20480
+FW_FLASH_MAX = 21504
 FW_RAM_MAX = 3072
 
 FW_CROSS = $($(FW_FAMILY)_CROSS)

@@ -49,6 +49,8 @@ void batch_turn(struct batch *b, bool input_waiting)
 	deadline_ns = engine_deadline_ns(b->m->engine, b->now_ns);
 	if (batch_events_next_ns(b) < deadline_ns)
 		deadline_ns = batch_events_next_ns(b);
+	if (machine_next_ns(b->m) > b->now_ns && machine_next_ns(b->m) < deadline_ns)
+		deadline_ns = machine_next_ns(b->m);
 	batch_world_run(b, deadline_ns > b->now_ns ? deadline_ns : b->now_ns);
 }
 
@@ -112,7 +114,7 @@ void batch_lines(struct batch *b, const char *text)
 	while (*p && b->m->state == MACHINE_READY) {
 		size_t len = strcspn(p, "\n");
 
-		if (!machine_accepts(b->m) ||
+		if (!machine_takes_line(b->m) ||
 		    gcode_exec(&b->m->gcode, p, len, number) == GCODE_AGAIN) {
 			batch_turn(b, true);
 			continue;

@@ -6,6 +6,7 @@
 
 #include "board.h"
 #include "daemon/batch/batch.h"
+#include "daemon/print/print.h"
 #include "daemon/kinematics/kinematics.h"
 
 enum {
@@ -177,6 +178,45 @@ static void stamps_start(struct batch *b)
 		b->stamp[i].level = printer_read(&b->printer, b->stamp[i].mcu, b->stamp[i].pin) > 0;
 }
 
+/* The motor of an extruder, -1: it has none. */
+static int8_t extruder_motor(const struct batch *b, int extruder)
+{
+	for (size_t i = 0; i < b->m->motors; i++)
+		if (b->m->motor[i].cfg == &b->mc->extruders[extruder].stepper)
+			return (int8_t)i;
+	return -1;
+}
+
+/* Buttons and filament sensors. Motion sensors see four edges a detection_length. */
+static bool add_inputs(struct batch *b)
+{
+	const struct machine_print *cfg = b->mc->print;
+	const struct buttons *buttons = &b->m->print->buttons;
+
+	for (size_t i = 0; i < buttons->inputs; i++) {
+		const struct pin *pin = buttons->input[i].pin;
+		struct printer_input in = { .mcu = (uint8_t)pin->mcu,
+					    .invert = pin->invert,
+					    .stepper = -1 };
+		int number = batch_world_pin(b, pin);
+
+		if (number < 0)
+			return false;
+		in.pin = (uint8_t)number;
+		if (i < cfg->filament_count && cfg->filament[i].motion) {
+			in.stepper = extruder_motor(b, cfg->filament[i].extruder);
+			in.edge_mm = cfg->filament[i].detection_length_mm / 4;
+		}
+		if (printer_add_input(&b->printer, &in) < 0) {
+			snprintf(b->error, sizeof(b->error), "pin '%s' has another use already",
+				 pin->name);
+			return false;
+		}
+		b->printer.inputs[i].on = i < cfg->filament_count;
+	}
+	return true;
+}
+
 static bool build_printer(struct batch *b)
 {
 	struct machine *m = b->m;
@@ -219,7 +259,7 @@ static bool build_printer(struct batch *b)
 			return false;
 	}
 	if (batch_bed_start(b))
-		return batch_heat_build(b);
+		return batch_heat_build(b) && add_inputs(b);
 	if (!b->error[0])
 		snprintf(b->error, sizeof(b->error),
 			 "[%s] cannot be connected to the simulated printer", b->mc->probe.section);

@@ -175,8 +175,8 @@ const struct config_kind config_kinds[] = {
 	{ "gcode_macro+", "gcode rename_existing description variable_* " },
 	{ "delayed_gcode+", "gcode initial_duration " },
 	{ "save_variables", "filename " },
-	{ "idle_timeout", "gcode timeout " },
-	{ "virtual_sdcard", "path on_error_gcode " },
+	{ "idle_timeout", "gcode timeout motor_timeout heater_timeout " },
+	{ "virtual_sdcard", "path on_error_gcode read_ahead_kib " },
 	{ "sdcard_loop", "" },
 	{ "pause_resume", "recover_velocity " },
 	{ "firmware_retraction", "retract_length retract_speed unretract_extra_length "

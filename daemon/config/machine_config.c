@@ -305,6 +305,7 @@ static void load_sections(struct machine_load *l)
 	gcode_load(l);
 	probes_load(l);
 	mesh_load(l);
+	print_load(l);
 	pins_claim_unused(l);
 	note_unused(l);
 	pins_free(l);
@@ -369,6 +370,7 @@ void machine_config_free(struct machine_config *mc)
 	free(mc->stepd.flight_file);
 	mesh_free(&mc->gcode);
 	sensors_free(mc);
+	print_config_free(mc->print);
 	config_free(mc->store);
 	free(mc);
 }

@@ -26,6 +26,7 @@
 
 struct config;
 struct kinematics_ops;
+struct machine_print;
 
 enum {
 	MACHINE_NAME_MAX = 64, /* section and MCU names, with the terminating 0 */
@@ -262,6 +263,7 @@ struct machine_config {
 	struct machine_safe_z safe_z;
 	struct machine_sim_bed sim_bed;
 	struct machine_gcode gcode;
+	struct machine_print *print; /* machine_print.h */
 	struct machine_stepd stepd;
 
 	struct config *store; /* the raw options with file and line, for messages and saving */

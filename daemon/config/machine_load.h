@@ -194,6 +194,9 @@ void mesh_free(struct machine_gcode *g);
 
 /* machine_sync.c: what [mcu] says of the clock estimate. After the MCUs and pins_init(). */
 void sync_lines_load(struct machine_load *l);
+/* machine_print.c: macros, [virtual_sdcard], sensors, timers, buttons. After the extruders. */
+void print_load(struct machine_load *l);
+void print_config_free(struct machine_print *p);
 
 /* machine_shaper.c: [input_shaper]. */
 void shapers_load(struct machine_load *l);

@@ -8,6 +8,7 @@
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_path.h"
+#include "daemon/gcode/gcode_script.h"
 
 #define FEED_DEFAULT_MM_S 25.0
 #define MOVE_LETTERS \
@@ -22,11 +23,13 @@ void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *versio
 	g->speed_factor = 1;
 	g->extrude_factor = 1;
 	g->unit_mm = 1;
+	g->progress = -1;
 	g->arcs.tolerance_mm = GCODE_ARC_TOLERANCE_MM;
 	gcode_add_table(g, gcode_motion_commands, gcode_motion_count, NULL);
 	gcode_add_table(g, gcode_arc_commands, gcode_arc_count, NULL);
 	gcode_add_table(g, gcode_retract_commands, gcode_retract_count, NULL);
 	gcode_add_table(g, gcode_machine_commands, gcode_machine_count, NULL);
+	gcode_add_table(g, gcode_message_commands, gcode_message_count, NULL);
 	gcode_add_table(g, gcode_ext_commands, gcode_ext_count, NULL);
 	gcode_add_table(g, gcode_restore_commands, gcode_restore_count, NULL);
 	gcode_add_table(g, gcode_skew_commands, gcode_skew_count, NULL);
@@ -63,9 +66,22 @@ void gcode_reply_lines(struct gcode *g, enum reply_kind kind, const char *text)
 	}
 }
 
+/* Where the line at hand stands. */
+static const char *place_of(const struct gcode *g, char place[GCODE_PLACE_MAX])
+{
+	const struct gcode_script *s = &g->script;
+
+	if (s->running && s->depth && !g->out_of_band)
+		snprintf(place, GCODE_PLACE_MAX, "%.100s line %u", s->frame[s->depth - 1].name,
+			 s->frame[s->depth - 1].line);
+	else
+		snprintf(place, GCODE_PLACE_MAX, "line %u", g->line);
+	return place;
+}
+
 enum gcode_result gcode_fail(struct gcode *g, const char *fmt, ...)
 {
-	char reason[GCODE_ERR_MAX], echo[GCODE_ECHO_MAX + 8];
+	char reason[GCODE_ERR_MAX], echo[GCODE_ECHO_MAX + 8], place[GCODE_PLACE_MAX];
 	size_t len = g->text_len;
 	va_list ap;
 
@@ -75,7 +91,7 @@ enum gcode_result gcode_fail(struct gcode *g, const char *fmt, ...)
 	while (len && (g->text[len - 1] == '\n' || g->text[len - 1] == '\r'))
 		len--;
 	g->errors++;
-	gcode_reply(g, REPLY_ERROR, "line %u \"%s\": %s", g->line,
+	gcode_reply(g, REPLY_ERROR, "%s \"%s\": %s", place_of(g, place),
 		    gcode_quote(echo, sizeof(echo), g->text, len), reason);
 	return GCODE_ERROR;
 }
@@ -98,7 +114,7 @@ enum gcode_result gcode_finish(struct gcode *g, int returned, const char *err)
 		while (len && (g->text[len - 1] == '\n' || g->text[len - 1] == '\r'))
 			len--;
 		g->busy = true;
-		g->busy_line = g->line;
+		place_of(g, g->busy_place);
 		gcode_quote(g->busy_text, sizeof(g->busy_text), g->text, len);
 		return GCODE_WAIT;
 	default:
@@ -108,14 +124,23 @@ enum gcode_result gcode_finish(struct gcode *g, int returned, const char *err)
 
 void gcode_resume(struct gcode *g, const char *error)
 {
-	if (!g->busy)
+	if (!gcode_busy(g))
 		return;
-	g->busy = false;
-	g->path.pending = false;
 	if (error) {
 		g->errors++;
-		gcode_reply(g, REPLY_ERROR, "line %u \"%s\": %s", g->busy_line, g->busy_text, error);
+		g->failures++;
+		if (g->busy)
+			gcode_reply(g, REPLY_ERROR, "%s \"%s\": %s", g->busy_place, g->busy_text,
+				    error);
+		else
+			gcode_reply(g, REPLY_ERROR, "%s: %s",
+				    g->script.frame[g->script.depth - 1].name, error);
+		gcode_script_abort(g);
 	}
+	g->busy = false;
+	g->path.pending = false;
+	if (g->script.depth)
+		return; /* gcode_poll() goes on */
 	if (g->ack_due)
 		gcode_reply(g, REPLY_OK, "%s", "");
 	g->ack_due = false;
@@ -197,9 +222,9 @@ __attribute__((cold)) static enum gcode_result unknown(struct gcode *g, const st
 		gcode_quote(name, sizeof(name), l->text, l->text_len);
 	else if (l->code & 15)
 		snprintf(name, sizeof(name), "%c%u.%u", (char)(l->code >> 24),
-			 l->code >> 4 & 0xffff, l->code & 15);
+			 l->code >> 4 & 0xfffff, l->code & 15);
 	else
-		snprintf(name, sizeof(name), "%c%u", (char)(l->code >> 24), l->code >> 4 & 0xffff);
+		snprintf(name, sizeof(name), "%c%u", (char)(l->code >> 24), l->code >> 4 & 0xfffff);
 	near = gcode_nearest(g, name, strlen(name));
 	if (near)
 		return gcode_fail(g, "unknown command %s (nearest: %s, %s)", name, near->name,
@@ -212,10 +237,11 @@ static enum gcode_result dispatch(struct gcode *g, const struct gcode_line *l, b
 	char err[GCODE_ERR_MAX];
 	void *ctx;
 	const struct gcode_command *c = gcode_find(g, l, &ctx);
+	enum gcode_result r;
 
 	if (!c)
 		return unknown(g, l);
-	if (now && !(c->flags & GCODE_NOW))
+	if (now && !(c->flags & (GCODE_NOW | GCODE_LATER)))
 		return gcode_fail(g, "%s can't run out of band: expected M112, STATUS and the like",
 				  c->name);
 	if (!gcode_check_params(c, l, err, sizeof(err)))
@@ -228,7 +254,9 @@ static enum gcode_result dispatch(struct gcode *g, const struct gcode_line *l, b
 		g->noted |= bit;
 		return GCODE_OK;
 	}
-	return c->run(g, l, ctx);
+	r = c->run(g, l, ctx);
+	g->acts += r != GCODE_AGAIN && !now && !(c->flags & GCODE_NOW);
+	return r;
 }
 
 static enum gcode_result run(struct gcode *g, const char *text, size_t len, bool now)
@@ -243,7 +271,8 @@ static enum gcode_result run(struct gcode *g, const char *text, size_t len, bool
 		return gcode_fail(g, "%s", err);
 	if (!l.code)
 		return GCODE_OK;
-	if (!now && (l.code == GCODE_CODE('G', 1) || l.code == GCODE_CODE('G', 0)))
+	if ((l.code == GCODE_CODE('G', 1) || l.code == GCODE_CODE('G', 0)) && !now &&
+	    !g->moves_shadowed)
 		return move_run(g, &l);
 	return dispatch(g, &l, now);
 }
@@ -252,9 +281,26 @@ enum gcode_result gcode_exec(struct gcode *g, const char *text, size_t len, uint
 {
 	enum gcode_result result;
 
-	if (g->busy)
+	if (gcode_busy(g))
 		return GCODE_AGAIN;
 	g->line = line_no;
+	result = gcode_run_line(g, text, len);
+	if (__builtin_expect(g->script.depth != 0, 0)) {
+		uint64_t failed = g->failures;
+
+		gcode_script_run(g);
+		if (g->failures != failed)
+			return GCODE_ERROR;
+		return gcode_busy(g) ? GCODE_WAIT : result;
+	}
+	g->failures += result == GCODE_ERROR;
+	return result;
+}
+
+enum gcode_result gcode_run_line(struct gcode *g, const char *text, size_t len)
+{
+	enum gcode_result result;
+
 	g->text = text;
 	g->text_len = len;
 	result = run(g, text, len, false);

@@ -37,8 +37,11 @@ enum gcode_result {
 	GCODE_ERROR, /* refused; the reply has been given */
 };
 
+enum gcode_respond { GCODE_RESPOND_ECHO, GCODE_RESPOND_COMMAND, GCODE_RESPOND_ERROR };
+
 struct gcode_command;
 struct gcode_objects;
+struct gcode_macros;
 struct gcode_table {
 	const struct gcode_command *commands;
 	unsigned count;
@@ -67,16 +70,23 @@ struct gcode {
 	struct gcode_saved saved[GCODE_SAVED_MAX];
 	uint32_t saved_count;
 	struct gcode_objects *objects; /* NULL: EXCLUDE_OBJECT and kin are unknown */
-	bool busy;                     /* an operation has answered -EINPROGRESS */
-	bool ack_due;                  /* "ok" is owed when it ends */
-	uint32_t noted;                /* commands without effect: already said so */
-	uint32_t line;                 /* number of the line being run */
-	const char *text;              /* and its text, while it runs */
+	struct gcode_script script;
+	bool moves_shadowed; /* a macro is called G0 or G1 */
+	bool busy;           /* an operation has answered -EINPROGRESS */
+	bool ack_due;        /* "ok" is owed when it ends */
+	uint32_t noted;      /* commands without effect: already said so */
+	uint32_t line;       /* number of the line being run */
+	const char *text;    /* and its text, while it runs */
 	size_t text_len;
 	uint64_t lines, moves, errors;
-	uint32_t busy_line;
+	uint64_t acts;                      /* lines that did more than ask */
+	uint64_t failures;                  /* of lines that came in their turn, and scripts */
+	char busy_place[GCODE_PLACE_MAX];   /* "line 12" */
 	char busy_text[GCODE_ECHO_MAX + 8]; /* what we wait for */
 	char message[128];                  /* M117 */
+	double progress;                    /* M73, percent; -1: not said */
+	enum gcode_respond respond_type;    /* of M118 and RESPOND */
+	const char *respond_prefix;         /* instead of its own; NULL: none */
 	struct gcode_table tables[GCODE_TABLES];
 	unsigned table_count;
 };
@@ -89,7 +99,8 @@ void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *versio
 void gcode_mesh_attach(struct gcode *g, struct gcode_meshes *meshes);
 void gcode_mesh_detach(struct gcode *g);
 
-/* More commands (machine modules); the table outlives g. Returns false if there is no room. */
+/* More commands (machine modules); the table outlives g. What stands in more than one table is that of the
+ * last one added. Returns false if there is no room. */
 bool gcode_add_table(struct gcode *g, const struct gcode_command *commands, unsigned count,
 		     void *ctx);
 
@@ -104,12 +115,20 @@ enum gcode_result gcode_exec_now(struct gcode *g, const char *text, size_t len, 
 /* The operation that answered -EINPROGRESS has ended; error is NULL or why it failed. */
 void gcode_resume(struct gcode *g, const char *error);
 
-/* Hand on what is left of a line that became several moves. Call it whenever there may be room. */
+/* Hand on what is left of a line that became several moves, go on with scripts, begin one that waits. Call it
+ * whenever there may be room. */
 void gcode_poll(struct gcode *g);
 
+/* Lines of a script are under way or wait for an operation, or a line does. */
 static inline bool gcode_busy(const struct gcode *g)
 {
-	return g->busy;
+	return g->busy || g->script.depth;
+}
+
+/* Lines of a script are there to be run. */
+static inline bool gcode_scripting(const struct gcode *g)
+{
+	return g->script.depth && !g->busy;
 }
 
 /* Busy only for want of room: more motion follows by itself. */

@@ -23,6 +23,8 @@
 enum gcode_command_flag {
 	GCODE_NOW = 1,  /* may run out of band, at any time; never EAGAIN or EINPROGRESS */
 	GCODE_IDLE = 2, /* accepted and without effect; says so once */
+	GCODE_LATER =
+		4, /* may be given out of band, and sees to it that it runs later: gcode_later() */
 };
 
 struct gcode_command {
@@ -39,6 +41,8 @@ extern const struct gcode_command gcode_motion_commands[];
 extern const unsigned gcode_motion_count;
 extern const struct gcode_command gcode_machine_commands[];
 extern const unsigned gcode_machine_count;
+extern const struct gcode_command gcode_message_commands[];
+extern const unsigned gcode_message_count;
 extern const struct gcode_command gcode_ext_commands[];
 extern const unsigned gcode_ext_count;
 extern const struct gcode_command gcode_arc_commands[];
@@ -49,6 +53,9 @@ extern const struct gcode_command gcode_restore_commands[];
 extern const unsigned gcode_restore_count;
 extern const struct gcode_command gcode_skew_commands[];
 extern const unsigned gcode_skew_count;
+
+extern const struct gcode_command gcode_macro_commands[];
+extern const unsigned gcode_macro_count;
 
 /* Find the command of a line; *ctx is that of its table. NULL: unknown. */
 const struct gcode_command *gcode_find(const struct gcode *g, const struct gcode_line *l,
@@ -63,6 +70,9 @@ bool gcode_check_params(const struct gcode_command *c, const struct gcode_line *
 
 /* What an operation returned, as the result of a line; sets busy, gives the error reply. */
 enum gcode_result gcode_finish(struct gcode *g, int returned, const char *err);
+
+/* From a handler, out of band: the same line again as soon as nothing else runs. */
+enum gcode_result gcode_later(struct gcode *g);
 
 /* "not available on this machine" */
 enum gcode_result gcode_absent(struct gcode *g);

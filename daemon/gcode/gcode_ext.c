@@ -129,6 +129,10 @@ static enum gcode_result status(struct gcode *g, const struct gcode_line *l, voi
 		    (unsigned long long)g->lines, (unsigned long long)g->moves,
 		    (unsigned long long)g->errors, g->busy ? " waiting for " : "",
 		    g->busy ? g->busy_text : "");
+	if (g->script.depth)
+		gcode_reply(g, REPLY_INFO, "running: %s line %u",
+			    g->script.frame[g->script.depth - 1].name,
+			    g->script.frame[g->script.depth - 1].line);
 	if (*g->message)
 		gcode_reply(g, REPLY_INFO, "message: %s", g->message);
 	gcode_objects_status(g);
@@ -183,13 +187,13 @@ static enum gcode_result restart(struct gcode *g, const struct gcode_line *l, vo
 
 static enum gcode_result hold(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
-	bool on = gcode_name_is(l->text, l->text_len, "HOLD");
 	char err[GCODE_ERR_MAX] = "";
 
+	(void)l;
 	(void)ctx;
 	if (!g->ops->hold)
 		return gcode_absent(g);
-	return gcode_finish(g, g->ops->hold(g->ops->ctx, on, err), err);
+	return gcode_finish(g, g->ops->hold(g->ops->ctx, true, err), err);
 }
 
 static enum gcode_result release_stamps(struct gcode *g, const struct gcode_line *l, void *ctx)
@@ -212,7 +216,6 @@ const struct gcode_command gcode_ext_commands[] = {
 	{ "GET_POSITION", GCODE_EXTENDED, GCODE_NOW, get_position, "",
 	  "positions from the steppers to the G-code" },
 	{ "HOLD", GCODE_EXTENDED, GCODE_NOW, hold, "", "come to rest on the path, as '!'" },
-	{ "RESUME", GCODE_EXTENDED, GCODE_NOW, hold, "", "go on after HOLD, as '~'" },
 	{ "RELEASE_STAMPS", GCODE_EXTENDED, GCODE_NOW, release_stamps, "",
 	  "let go of the module stepd_stamp, so that it can be unloaded" },
 	{ "STATUS", GCODE_EXTENDED, GCODE_NOW, status, "", "what the machine is doing" },

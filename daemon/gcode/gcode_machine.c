@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Classic commands about the machine: reports, stop, fans, heaters, messages. */
+/* Classic commands about the machine: reports, stop, fans, heaters. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,31 +61,6 @@ static enum gcode_result emergency_stop(struct gcode *g, const struct gcode_line
 	return GCODE_OK;
 }
 
-/* The text of M117 or M118 into buf. */
-static void take_text(const struct gcode_line *l, char *buf, size_t cap)
-{
-	gcode_quote(buf, cap, l->text, l->text_len);
-}
-
-static enum gcode_result display(struct gcode *g, const struct gcode_line *l, void *ctx)
-{
-	(void)ctx;
-	take_text(l, g->message, sizeof(g->message));
-	if (g->ops->display)
-		g->ops->display(g->ops->ctx, g->message);
-	return GCODE_OK;
-}
-
-static enum gcode_result echo(struct gcode *g, const struct gcode_line *l, void *ctx)
-{
-	char text[REPLY_LINE_MAX - 16];
-
-	(void)ctx;
-	take_text(l, text, sizeof(text));
-	gcode_reply(g, REPLY_RAW, "echo: %s", text);
-	return GCODE_OK;
-}
-
 static enum gcode_result set_fan(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	bool off = l->code == GCODE_CODE('M', 107);
@@ -126,20 +101,11 @@ static enum gcode_result heat(struct gcode *g, const struct gcode_line *l, void 
 			    err);
 }
 
-static enum gcode_result nothing(struct gcode *g, const struct gcode_line *l, void *ctx)
-{
-	(void)g;
-	(void)l;
-	(void)ctx;
-	return GCODE_OK;
-}
-
 #define M(n) "M" #n, GCODE_CODE('M', n), 0
 #define M_NOW(n) "M" #n, GCODE_CODE('M', n), GCODE_NOW
 #define M_IDLE(n) "M" #n, GCODE_CODE('M', n), GCODE_IDLE
 
 const struct gcode_command gcode_machine_commands[] = {
-	{ M(73), nothing, "...", "progress: taken, not used" },
 	{ M(104), heat, "[S<degrees>] [R<degrees>] [T<tool>]", "extruder temperature" },
 	{ M_NOW(105), report_temperatures, "...", "report temperatures" },
 	{ M(106), set_fan, "[S<0..255>] [P<fan>]", "fan on" },
@@ -148,8 +114,6 @@ const struct gcode_command gcode_machine_commands[] = {
 	{ M_NOW(112), emergency_stop, "...", "emergency stop, at once" },
 	{ M_NOW(114), report_position, "...", "report the position" },
 	{ M_NOW(115), report_firmware, "", "report name and version" },
-	{ M(117), display, "<text>", "show a message" },
-	{ M(118), echo, "<text>", "reply with this text" },
 	{ M(140), heat, "[S<degrees>] [R<degrees>]", "bed temperature" },
 	{ M(190), heat, "[S<degrees>] [R<degrees>]", "bed temperature, and wait" },
 	{ M_IDLE(201), NULL, "...", "per-axis accelerations come from the configuration" },

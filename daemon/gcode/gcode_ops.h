@@ -80,6 +80,7 @@ struct gcode_ops {
 	int (*release_stamps)(void *ctx, char *err);
 	/* Feed hold on or off, in the middle of a move. At any time. */
 	int (*hold)(void *ctx, bool on, char *err);
+	bool (*held)(void *ctx);                            /* it is on */
 	int (*dwell)(void *ctx, double dwell_s, char *err); /* dwell_s > 0 */
 	/* Axes in mask are now called position_mm[]; nothing moves, the axes count as homed. */
 	int (*set_position)(void *ctx, uint32_t mask, const double position_mm[MOVE_AXES],

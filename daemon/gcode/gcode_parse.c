@@ -227,9 +227,10 @@ static bool parse_words(struct cursor *c, struct gcode_line *out)
 }
 
 /* Text commands take the rest of the line as it is, up to a ";". */
-static bool takes_text(uint32_t code)
+bool gcode_takes_text(uint32_t code)
 {
-	switch (code) {
+	/* M117.1 and the like are what macros call the command they replace. */
+	switch (code & ~15u) {
 	case GCODE_CODE('M', 23):
 	case GCODE_CODE('M', 28):
 	case GCODE_CODE('M', 30):
@@ -344,8 +345,9 @@ static bool parse_code(struct cursor *c, char letter, struct gcode_line *out)
 
 	for (; c->p < c->end && is_digit(*c->p); c->p++) {
 		number = number * 10 + (uint32_t)(*c->p - '0');
-		if (number > 65535)
-			return fail(c, first, "%c: expected a command number up to 65535", letter);
+		if (number > GCODE_NUMBER_LAST)
+			return fail(c, first, "%c: expected a command number up to %d", letter,
+				    GCODE_NUMBER_LAST);
 	}
 	if (c->p < c->end && *c->p == '.') {
 		c->p++;
@@ -383,7 +385,7 @@ static bool parse_command(struct cursor *c, struct gcode_line *out)
 	}
 	out->text = first;
 	out->text_len = (size_t)(c->p - first);
-	return takes_text(out->code) ? parse_text(c, out) : parse_words(c, out);
+	return gcode_takes_text(out->code) ? parse_text(c, out) : parse_words(c, out);
 }
 
 bool gcode_parse(const char *text, size_t len, struct gcode_line *out, char *err, size_t err_cap)

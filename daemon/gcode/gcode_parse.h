@@ -15,11 +15,12 @@
 #include <stdint.h>
 
 enum {
-	GCODE_PARAMS_MAX = 32, /* of an extended command */
-	GCODE_NAME_MAX = 64,   /* longest name of an extended command or parameter */
+	GCODE_PARAMS_MAX = 32,      /* of an extended command */
+	GCODE_NAME_MAX = 64,        /* longest name of an extended command or parameter */
+	GCODE_NUMBER_LAST = 999999, /* of a classic command */
 };
 
-/* Command words as one number: letter, whole part 0..65535, one digit after the point. */
+/* Command words as one number: letter, whole part 0..GCODE_NUMBER_LAST, one digit after the point. */
 #define GCODE_CODE(letter, number) ((uint32_t)(letter) << 24 | (uint32_t)(number) << 4)
 #define GCODE_SUBCODE(letter, number, sub) (GCODE_CODE(letter, number) | (uint32_t)(sub))
 #define GCODE_EXTENDED GCODE_CODE('_', 0)
@@ -63,6 +64,9 @@ static inline double gcode_value(const struct gcode_line *l, char letter, double
 {
 	return l->mask & ~l->bare & GCODE_BIT(letter) ? l->value[letter - 'A'] : otherwise;
 }
+
+/* Whether the rest of the line behind this command is text (M117). */
+bool gcode_takes_text(uint32_t code);
 
 /* The parameter of an extended command with this (upper case) name, or NULL. */
 const struct gcode_param *gcode_param_find(const struct gcode_line *l, const char *key);

@@ -8,6 +8,7 @@
 #include "daemon/gcode/bedmesh.h"
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_objects.h"
+#include "daemon/gcode/gcode_script.h"
 
 /* ---- one move ---- */
 
@@ -224,12 +225,13 @@ void gcode_poll(struct gcode *g)
 	char err[GCODE_ERR_MAX] = "";
 	int rc;
 
-	if (!g->path.pending)
-		return;
-	rc = pump(g, err);
-	if (rc == -EAGAIN)
-		return;
-	gcode_resume(g, rc == 0 ? NULL : *err ? err : strerror(-rc));
+	if (g->path.pending) {
+		rc = pump(g, err);
+		if (rc == -EAGAIN)
+			return;
+		gcode_resume(g, rc == 0 ? NULL : *err ? err : strerror(-rc));
+	}
+	gcode_script_run(g);
 }
 
 /* A path to next, without leads. */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* SET_GCODE_OFFSET, SAVE_GCODE_STATE and RESTORE_GCODE_STATE. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_path.h"
+#include "daemon/gcode/gcode_restore.h"
 
 #define NUDGE_MM_MAX 1.0
 
@@ -120,34 +122,27 @@ static enum gcode_result babystep(struct gcode *g, const struct gcode_line *l, v
 
 /* ---- states ---- */
 
-/* The state of the name that the line gives, NULL if there is none. False: bad name, error replied. */
-static bool find_state(struct gcode *g, const struct gcode_line *l, char name[GCODE_LABEL_MAX],
-		       struct gcode_saved **state)
+/* The state of that name, NULL if there is none. */
+static struct gcode_saved *find_state(struct gcode *g, const char *name)
 {
-	*state = NULL;
-	if (!gcode_param_name(g, l, "NAME", "default", name, GCODE_LABEL_MAX))
-		return false;
 	for (uint32_t i = 0; i < g->saved_count; i++) {
 		if (strcmp(g->saved[i].name, name) == 0)
-			*state = &g->saved[i];
+			return &g->saved[i];
 	}
-	return true;
+	return NULL;
 }
 
-static enum gcode_result save_state(struct gcode *g, const struct gcode_line *l, void *ctx)
+bool gcode_state_save(struct gcode *g, const char *name)
 {
-	char name[GCODE_LABEL_MAX];
-	struct gcode_saved *s;
+	struct gcode_saved *s = find_state(g, name);
 
-	(void)ctx;
-	if (!find_state(g, l, name, &s))
-		return GCODE_ERROR;
-	if (!s && g->saved_count == GCODE_SAVED_MAX)
-		return gcode_fail(g, "NAME=%s: expected one of the %d names in use", name,
-				  GCODE_SAVED_MAX);
+	if (!s && g->saved_count == GCODE_SAVED_MAX) {
+		gcode_fail(g, "NAME=%s: expected one of the %d names in use", name, GCODE_SAVED_MAX);
+		return false;
+	}
 	if (!s)
 		s = &g->saved[g->saved_count++];
-	memcpy(s->name, name, sizeof(s->name));
+	snprintf(s->name, sizeof(s->name), "%s", name);
 	memcpy(s->position_mm, g->position_mm, sizeof(s->position_mm));
 	memcpy(s->base_mm, g->base_mm, sizeof(s->base_mm));
 	memcpy(s->offset_mm, g->offset_mm, sizeof(s->offset_mm));
@@ -158,7 +153,17 @@ static enum gcode_result save_state(struct gcode *g, const struct gcode_line *l,
 	s->plane = g->arcs.plane;
 	s->relative = g->relative;
 	s->relative_e = g->relative_e;
-	return GCODE_OK;
+	return true;
+}
+
+static enum gcode_result save_state(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	char name[GCODE_LABEL_MAX];
+
+	(void)ctx;
+	if (!gcode_param_name(g, l, "NAME", "default", name, sizeof(name)))
+		return GCODE_ERROR;
+	return gcode_state_save(g, name) ? GCODE_OK : GCODE_ERROR;
 }
 
 /* Everything but the position. E goes on from where it is, and reads as it did then. */
@@ -177,23 +182,12 @@ static void take_back(struct gcode *g, const struct gcode_saved *s, const struct
 	g->relative_e = s->relative_e;
 }
 
-static enum gcode_result restore_state(struct gcode *g, const struct gcode_line *l, void *ctx)
+static enum gcode_result restore(struct gcode *g, const struct gcode_saved *s, bool move,
+				 double speed_mm_s)
 {
-	char name[GCODE_LABEL_MAX];
-	struct gcode_saved *s;
 	struct gcode_sum next[MOVE_AXES];
-	double speed_mm_s;
 	enum gcode_result result = GCODE_OK;
-	bool move;
 
-	(void)ctx;
-	if (!find_state(g, l, name, &s))
-		return GCODE_ERROR;
-	if (!s)
-		return gcode_fail(g, "NAME=%s: expected a name that SAVE_GCODE_STATE has saved",
-				  name);
-	if (!take_move(g, l, s->feed_mm_s * s->speed_factor, &move, &speed_mm_s))
-		return GCODE_ERROR;
 	memcpy(next, s->position_mm, sizeof(next));
 	next[AXIS_E] = g->position_mm[AXIS_E];
 	if (move)
@@ -201,6 +195,36 @@ static enum gcode_result restore_state(struct gcode *g, const struct gcode_line 
 	if (accepted(result))
 		take_back(g, s, &next[AXIS_E]);
 	return result;
+}
+
+static enum gcode_result not_saved(struct gcode *g, const char *name)
+{
+	return gcode_fail(g, "NAME=%s: expected a name that SAVE_GCODE_STATE has saved", name);
+}
+
+enum gcode_result gcode_state_restore(struct gcode *g, const char *name, double speed_mm_s)
+{
+	const struct gcode_saved *s = find_state(g, name);
+
+	return s ? restore(g, s, true, speed_mm_s) : not_saved(g, name);
+}
+
+static enum gcode_result restore_state(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	char name[GCODE_LABEL_MAX];
+	const struct gcode_saved *s;
+	double speed_mm_s;
+	bool move;
+
+	(void)ctx;
+	if (!gcode_param_name(g, l, "NAME", "default", name, sizeof(name)))
+		return GCODE_ERROR;
+	s = find_state(g, name);
+	if (!s)
+		return not_saved(g, name);
+	if (!take_move(g, l, s->feed_mm_s * s->speed_factor, &move, &speed_mm_s))
+		return GCODE_ERROR;
+	return restore(g, s, move, speed_mm_s);
 }
 
 const struct gcode_command gcode_restore_commands[] = {

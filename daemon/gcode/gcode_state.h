@@ -20,6 +20,9 @@ enum {
 	GCODE_MESH_PROFILES = 16,
 	GCODE_SAVED_MAX = 32, /* states of SAVE_GCODE_STATE */
 	GCODE_LABEL_MAX = 64, /* names of states and profiles, with the terminating 0 */
+	GCODE_PLACE_MAX = 128,
+	GCODE_DEPTH_MAX = 32,   /* scripts that have called each other */
+	GCODE_WAITING_MAX = 32, /* scripts that wait for their turn */
 };
 
 /* Why a move can't go straight to the machine. */
@@ -109,6 +112,29 @@ struct gcode_saved {
 	double feed_mm_s, speed_factor, extrude_factor, unit_mm;
 	enum arc_plane plane;
 	bool relative, relative_e;
+};
+
+/* gcode_script.c: lines of the configuration that are being run. They outlive that. */
+struct gcode_frame {
+	const char *name;  /* "[gcode_macro PARK]" */
+	const char *at;    /* the rest of its lines */
+	const void *macro; /* no macro is in two frames; NULL: none */
+	char *owned;       /* freed at the end */
+	uint32_t line;     /* number of the next one, from 1 */
+};
+
+/* What is to be run: first, then text. */
+struct gcode_waiting {
+	const char *name, *first, *text; /* first may be NULL */
+	char *owned;                     /* instead of text */
+};
+
+struct gcode_script {
+	struct gcode_frame frame[GCODE_DEPTH_MAX];
+	uint32_t depth;
+	bool running; /* the line at hand is one of the last frame's */
+	struct gcode_waiting waiting[GCODE_WAITING_MAX];
+	uint32_t waiting_count;
 };
 
 #endif

@@ -64,6 +64,7 @@ static void carry_out_shutdown(struct mcu *m)
 	mcu_pwm_shutdown(m);
 	mcu_trsync_shutdown(m);
 	mcu_endstop_shutdown(m);
+	mcu_buttons_stop(m);
 	mcu_moves_clear(m);
 	mcu_send(m, MSG_ID_shutdown, &msg);
 }
@@ -82,6 +83,10 @@ void mcu_task(struct mcu *m)
 	if (m->attention & MCU_ATTN_ADC) {
 		m->attention &= (uint8_t)~MCU_ATTN_ADC;
 		mcu_adc_task(m);
+	}
+	if (m->attention & MCU_ATTN_BUTTONS) {
+		m->attention &= (uint8_t)~MCU_ATTN_BUTTONS;
+		mcu_buttons_task(m);
 	}
 	if (m->attention & MCU_ATTN_STATS) {
 		m->attention &= (uint8_t)~MCU_ATTN_STATS;

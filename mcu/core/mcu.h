@@ -44,6 +44,7 @@ enum mcu_oid_type {
 	MCU_OID_DIGITAL_OUT,
 	MCU_OID_PWM_OUT,
 	MCU_OID_ANALOG_IN,
+	MCU_OID_BUTTONS,
 };
 
 struct mcu_oid {
@@ -58,6 +59,7 @@ enum {
 	MCU_ATTN_ADC = 1 << 2,
 	MCU_ATTN_STATS = 1 << 3,
 	MCU_ATTN_BOARD = 1 << 4, /* the board's own: mcu_run() returns, and leaves the bit set */
+	MCU_ATTN_BUTTONS = 1 << 5,
 };
 
 enum {
@@ -178,6 +180,8 @@ void mcu_pwm_shutdown(struct mcu *m);
 void mcu_trsync_task(struct mcu *m);
 void mcu_adc_task(struct mcu *m);
 void mcu_adc_stop(struct mcu *m);
+void mcu_buttons_task(struct mcu *m);
+void mcu_buttons_stop(struct mcu *m);
 void mcu_stats_init(struct mcu *m);
 void mcu_stats_task(struct mcu *m);
 #endif

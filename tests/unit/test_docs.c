@@ -29,6 +29,7 @@
 #include "daemon/dual.h"
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_objects.h"
+#include "daemon/print/print.h"
 #include "tests/simlib/simrun.h"
 
 enum { WORD_MAX = 64, LINE_MAX_BYTES = 1024 };
@@ -184,6 +185,14 @@ static void commands(void **state)
 	gcode_add_table(&g, extruders_tools, MACHINE_EXTRUDER_MAX, NULL);
 	gcode_add_table(&g, manual_commands, manual_command_count, NULL);
 	gcode_add_table(&g, force_move_commands, force_move_command_count, NULL);
+	gcode_add_table(&g, gcode_macro_commands, gcode_macro_count, NULL);
+	gcode_add_table(&g, print_timer_commands, print_timer_command_count, NULL);
+	gcode_add_table(&g, sdcard_commands, sdcard_command_count, NULL);
+	gcode_add_table(&g, pause_commands, pause_command_count, NULL);
+	gcode_add_table(&g, print_stats_commands, print_stats_command_count, NULL);
+	gcode_add_table(&g, idle_commands, idle_command_count, NULL);
+	gcode_add_table(&g, variables_commands, variables_command_count, NULL);
+	gcode_add_table(&g, filament_commands, filament_command_count, NULL);
 	dual_attach(&g, NULL);
 	probe_attach(&g, NULL);
 	for (unsigned t = 0; t < g.table_count; t++) {

@@ -173,6 +173,8 @@ static void bad_lines(void **state)
 			fail_msg("\"%s\": %s", row[i].line, s.replies);
 		assert_string_equal(s.log, "");
 		before.errors++;
+		before.failures++;
+		before.acts = g.acts;
 		before.lines++;
 		before.line = g.line;
 		assert_memory_equal(&before, &g, sizeof(g));
@@ -212,6 +214,8 @@ static void refused_by_machine(void **state)
 		assert_int_equal(run(line[i]), GCODE_ERROR);
 		assert_non_null(strstr(s.replies, "X=10 outside 0..9"));
 		before.errors++;
+		before.failures++;
+		before.acts = g.acts;
 		before.lines++;
 		assert_memory_equal(&before, &g, sizeof(g));
 		assert_int_equal(run(line[i]), GCODE_OK);

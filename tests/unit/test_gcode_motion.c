@@ -204,6 +204,8 @@ static void bad_arcs(void **state)
 			fail_msg("\"%s\": %s", row[i].line, s.replies);
 		assert_string_equal(s.log, "");
 		before.errors++;
+		before.failures++;
+		before.acts = g.acts;
 		before.lines++;
 		before.line = g.line;
 		assert_memory_equal(&before, &g, sizeof(g));

@@ -132,6 +132,8 @@ static void bad_commands(void **state)
 		if (!strstr(s.replies, row[i].want))
 			fail_msg("\"%s\": %s", row[i].line, s.replies);
 		before.errors++;
+		before.failures++;
+		before.acts = g.acts;
 		before.lines++;
 		before.line = g.line;
 		assert_memory_equal(&before, &g, sizeof(g));

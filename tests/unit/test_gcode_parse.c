@@ -123,7 +123,7 @@ static void bad_lines(void **state)
 	} row[] = {
 		{ "G", "G: expected a command number, found the end", 0 },
 		{ "G X1", "G: expected a command number, found \"X1\"", 0 },
-		{ "G99999 X1", "up to 65535", 0 },
+		{ "G1000000 X1", "up to 999999", 0 },
 		{ "G1.23", "one digit after the point", 0 },
 		{ "G1.", "one digit after the point", 0 },
 		{ "G1 Xnan", "X: expected a decimal number, found \"nan\"", 0 },

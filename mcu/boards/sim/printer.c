@@ -14,6 +14,7 @@ enum {
 	ROLE_SENSOR,
 	ROLE_PROBE,
 	ROLE_CONTROL,
+	ROLE_INPUT,
 	ROLE_WARM,
 	ROLE_HEATER,
 	ROLE_FAN
@@ -178,6 +179,46 @@ int printer_add_sensor(struct printer *p, const struct printer_sensor *s)
 	return index;
 }
 
+int printer_add_input(struct printer *p, const struct printer_input *in)
+{
+	int index = p->input_count;
+
+	if (in->mcu >= PRINTER_MCUS_MAX || in->stepper >= (int)p->stepper_count ||
+	    (in->stepper >= 0 && !(in->edge_mm > 0)))
+		return -EINVAL;
+	if (index == PRINTER_INPUTS_MAX)
+		return -ENOSPC;
+	if (p->roles[in->mcu][in->pin])
+		return -EBUSY;
+	p->inputs[index] = *in;
+	p->inputs[index].on = p->inputs[index].blocked = false;
+	p->roles[in->mcu][in->pin] = role(ROLE_INPUT, (unsigned int)index);
+	p->input_count++;
+	return index;
+}
+
+static double input_mm(const struct printer *p, const struct printer_input *in)
+{
+	const struct printer_stepper *s = &p->steppers[in->stepper];
+
+	return in->blocked ? in->blocked_mm : (double)s->pos_steps / s->steps_per_mm;
+}
+
+void printer_input_block(struct printer *p, struct printer_input *in, bool blocked)
+{
+	in->blocked_mm = input_mm(p, in);
+	in->blocked = blocked;
+}
+
+static bool input_level(const struct printer *p, const struct printer_input *in)
+{
+	bool on = in->on;
+
+	if (in->stepper >= 0)
+		on = (int64_t)floor(input_mm(p, in) / in->edge_mm) & 1;
+	return on != in->invert;
+}
+
 int printer_set_sensor(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t value, uint16_t noise)
 {
 	struct printer_sensor s = { .mcu = mcu, .pin = pin, .value = value, .noise = noise };
@@ -273,6 +314,8 @@ int printer_read(struct printer *p, uint8_t mcu, uint8_t pin)
 
 	if (r >> 8 == ROLE_PROBE)
 		return printer_probe_read(p);
+	if (r >> 8 == ROLE_INPUT)
+		return input_level(p, &p->inputs[r & 0xff]);
 	if (r >> 8 != ROLE_ENDSTOP)
 		return -1;
 	e = &p->endstops[r & 0xff];

@@ -22,6 +22,7 @@ enum {
 	PRINTER_ENDSTOPS_MAX = 12,
 	PRINTER_SENSORS_MAX = 16,
 	PRINTER_BODIES_MAX = 16,
+	PRINTER_INPUTS_MAX = 64,
 	PRINTER_PINS = 256,
 	PRINTER_NAME_MAX = 24,
 };
@@ -65,6 +66,19 @@ struct printer_endstop {
 	double off_mm; /* of this approach */
 };
 
+/* An input that a hand or filament works: a switch, a button, a filament sensor. */
+struct printer_input {
+	uint8_t mcu;
+	uint8_t pin;
+	bool invert;    /* reads 0 while on */
+	int8_t stepper; /* -1: a switch; else the level changes every edge_mm of that motor's way */
+	double edge_mm;
+	/* state */
+	bool on;           /* the switch */
+	bool blocked;      /* the motor turns, and no filament moves */
+	double blocked_mm; /* since here */
+};
+
 /* An ADC input with a fixed reading and noise of +-noise (uniform, seeded). */
 struct printer_sensor {
 	uint8_t mcu;
@@ -93,8 +107,9 @@ struct printer {
 	struct printer_endstop endstops[PRINTER_ENDSTOPS_MAX];
 	struct printer_sensor sensors[PRINTER_SENSORS_MAX];
 	struct printer_body bodies[PRINTER_BODIES_MAX];
-	uint8_t stepper_count, endstop_count, sensor_count, body_count;
 	double now_s; /* of the MCU whose pin is read or, if printer_timed(), written; the board sets it before */
+	struct printer_input inputs[PRINTER_INPUTS_MAX];
+	uint8_t stepper_count, endstop_count, sensor_count, body_count, input_count;
 	/* mm of the axis per mm of the motor, of those that fix it */
 	double inverse[PRINTER_AXES][PRINTER_STEPPERS_MAX];
 	uint16_t roles[PRINTER_MCUS_MAX][PRINTER_PINS]; /* what a pin does; see printer.c */
@@ -117,6 +132,7 @@ void printer_set_kinematics(struct printer *p, enum printer_kinematics kinematic
 int printer_add_stepper(struct printer *p, const struct printer_stepper *s);
 int printer_add_endstop(struct printer *p, const struct printer_endstop *e);
 int printer_add_sensor(struct printer *p, const struct printer_sensor *s);
+int printer_add_input(struct printer *p, const struct printer_input *in);
 
 /* Starts at its ambient temperature. */
 int printer_add_body(struct printer *p, const struct printer_body *b);
@@ -130,6 +146,9 @@ double printer_noise(struct printer *p);
 /* Whether the time matters when that pin changes: now_s must be right then, and for each conversion. */
 bool printer_timed(const struct printer *p, uint8_t mcu, uint8_t pin);
 
+/* The filament of an input with a motor stops, or moves again. */
+void printer_input_block(struct printer *p, struct printer_input *in, bool blocked);
+
 /* A pin of an MCU changed its level. Cost: a few ns. */
 void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level);
 
@@ -139,7 +158,7 @@ void printer_duty(struct printer *p, uint8_t mcu, uint8_t pin, double share);
 /* Bring a warm part up to now_s. */
 void printer_warm(struct printer *p, struct printer_body *b);
 
-/* The level an input pin has now: 0 or 1 of an endstop, -1 if nothing drives it. */
+/* The level an input pin has now: 0 or 1 of an endstop or input, -1 if nothing drives it. */
 int printer_read(struct printer *p, uint8_t mcu, uint8_t pin);
 
 /* One ADC conversion; a pin without a sensor reads half of adc_max. */

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/print/pause.h"
+
+#include "daemon/gcode/gcode_command.h"
+#include "daemon/gcode/gcode_restore.h"
+#include "daemon/print/print.h"
+
+static const char state_name[] = "PAUSE_STATE";
+
+void pause_send(struct print *p)
+{
+	if (p->pause.sent)
+		return;
+	p->pause.sent = true;
+	p->pause.sd_stopped = sdcard_printing(&p->sd);
+	if (p->pause.sd_stopped)
+		sdcard_stop(p);
+	else
+		gcode_reply(p->g, REPLY_INFO, "action:paused");
+}
+
+static void send_resume(struct print *p)
+{
+	if (p->pause.sd_stopped)
+		sdcard_start(p);
+	else
+		gcode_reply(p->g, REPLY_INFO, "action:resumed");
+	p->pause = (struct pause){ .on = false };
+}
+
+/* Out of band what can't wait is done at once, the rest in its turn. */
+static enum gcode_result pause(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct print *p = ctx;
+
+	(void)l;
+	if (p->pause.on) {
+		gcode_reply(g, REPLY_INFO, "Print already paused");
+		return GCODE_OK;
+	}
+	if (g->out_of_band) {
+		if (sdcard_printing(&p->sd))
+			pause_send(p);
+		return gcode_later(g);
+	}
+	if (!gcode_state_save(g, state_name))
+		return GCODE_ERROR;
+	pause_send(p);
+	p->pause.on = true;
+	return GCODE_OK;
+}
+
+/* The feed hold ends; the print waits on. */
+static enum gcode_result end_hold(struct print *p)
+{
+	struct gcode *g = p->g;
+	char err[GCODE_ERR_MAX] = "";
+	enum gcode_result r = gcode_finish(g, g->ops->hold(g->ops->ctx, false, err), err);
+
+	if (r == GCODE_OK && p->pause.on)
+		gcode_reply(g, REPLY_INFO, "the print is still paused; RESUME once more to go on");
+	return r;
+}
+
+static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct print *p = ctx;
+	double velocity_mm_s;
+	bool found;
+	enum gcode_result r;
+
+	if (g->ops->held && g->ops->held(g->ops->ctx))
+		return end_hold(p);
+	if (!p->pause.on) {
+		gcode_reply(g, REPLY_INFO, "Print is not paused, resume aborted");
+		return GCODE_OK;
+	}
+	if (g->out_of_band)
+		return gcode_later(g);
+	if (!gcode_param_limit(g, l, "VELOCITY", 0, true, &velocity_mm_s, &found))
+		return GCODE_ERROR;
+	r = gcode_state_restore(g, state_name,
+				found ? velocity_mm_s : p->cfg->recover_velocity_mm_s);
+	if (r == GCODE_OK || r == GCODE_WAIT)
+		send_resume(p);
+	return r;
+}
+
+static enum gcode_result clear_pause(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct print *p = ctx;
+
+	(void)g;
+	(void)l;
+	p->pause = (struct pause){ .on = false };
+	return GCODE_OK;
+}
+
+static enum gcode_result cancel(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct print *p = ctx;
+
+	(void)l;
+	if (g->out_of_band) {
+		if (sdcard_printing(&p->sd))
+			pause_send(p);
+		return gcode_later(g);
+	}
+	if (sdcard_printing(&p->sd) || p->pause.sd_stopped)
+		sdcard_cancel(p);
+	else
+		gcode_reply(g, REPLY_INFO, "action:cancel");
+	p->pause = (struct pause){ .on = false };
+	print_heaters_off(p);
+	return GCODE_OK;
+}
+
+const struct gcode_command pause_commands[] = {
+	{ "PAUSE", GCODE_EXTENDED, GCODE_NOW, pause, "",
+	  "the print waits behind the moves that are planned; the position is kept" },
+	{ "RESUME", GCODE_EXTENDED, GCODE_NOW, resume, "[VELOCITY=<mm/s>]",
+	  "end a feed hold; else go back to where PAUSE was, and go on with the print" },
+	{ "CLEAR_PAUSE", GCODE_EXTENDED, 0, clear_pause, "", "the print is not paused any more" },
+	{ "CANCEL_PRINT", GCODE_EXTENDED, GCODE_NOW, cancel, "", "give the print up, heaters off" },
+};
+const unsigned pause_command_count = sizeof(pause_commands) / sizeof(*pause_commands);
