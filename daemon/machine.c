@@ -213,7 +213,7 @@ static void enter_fault(struct machine *m, enum machine_state state)
 	m->homed = 0;
 	planner_drop(m->planner, NULL);
 	machine_end_commands(m);
-	print_fault(m->print, m->reason);
+	print_fault(m->print);
 	machine_say_reason(m);
 }
 

@@ -191,7 +191,7 @@ static void op_emergency_stop(void *ctx, const char *reason)
 		 reason ? reason : "M112");
 	machine_end_commands(m);
 	m->sync_waiting = 0;
-	print_fault(m->print, m->reason);
+	print_fault(m->print);
 	machine_say_reason(m);
 }
 

@@ -157,11 +157,11 @@ void print_heaters_off(struct print *p)
 		gcode_script_queue(p->g, "heaters off", NULL, name);
 }
 
-void print_fault(struct print *p, const char *reason)
+void print_fault(struct print *p)
 {
 	gcode_script_forget(p->g);
 	if (sdcard_printing(&p->sd) || p->pause.sd_stopped)
-		sdcard_fail(p, reason);
+		sdcard_fail(p, "the machine has stopped");
 	p->pause = (struct pause){ .on = false };
 }
 

@@ -65,7 +65,7 @@ bool print_has_lines(struct print *p);
 /* A file is being printed and not paused, or its last job on the disk has not ended. */
 bool print_active(const struct print *p);
 /* The machine has stopped for good. */
-void print_fault(struct print *p, const char *reason);
+void print_fault(struct print *p);
 
 /* Oids and commands of the buttons on this MCU. False: s->error says why. */
 bool print_configure(struct print *p, struct session *s);

@@ -7,7 +7,7 @@
  * lets what has been read be printed to its end, at rest on the path, and the rest after it; a refused line ends
  * the print. Macros, also those that replace commands, run in their place and answer like one line.
  * How: the machine in this process (tests/simlib/scene.h) with a folder of files of its own; the stalled disk is
- * a pipe. An argument names the cases to run. STEPD_ECHO=1 shows the replies; repeat random instants with STEPD_SEED=<printed seed>.
+ * a pipe, read in turn and by a thread. An argument names the cases to run. STEPD_ECHO=1 shows the replies; repeat random instants with STEPD_SEED=<printed seed>.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/print/print.h"
@@ -348,6 +349,45 @@ static void stalled_disk(void **state)
 	ends_exact(s);
 }
 
+/* The same with a thread that stands in read(). */
+static void stalled_thread(void **state)
+{
+	size_t len = make_print(text, sizeof(text), 300), half = len / 2;
+	struct scene *s = open_scene("");
+
+	(void)state;
+	assert_int_equal(pipe2(stalling, 0), 0);
+	print_of(s)->sd.open = open_pipe;
+	print_of(s)->threads = true;
+	while (text[half - 1] != '\n')
+		half++;
+	for (int part = 0; part < 2; part++) {
+		size_t from = part ? half : 0, to = part ? len : half;
+
+		assert_int_equal(write(stalling[1], text + from, to - from), (ssize_t)(to - from));
+		if (!part)
+			batch_lines(&s->b, "SDCARD_PRINT_FILE FILENAME=pipe");
+		/* The thread is as fast as it is: give it a while for each turn of ours. */
+		for (int i = 0; i < 20000 && print_of(s)->sd.position < to; i++) {
+			nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
+			batch_turn(&s->b, false);
+		}
+		scene_pass(s, 60);
+		assert_int_equal(print_of(s)->sd.position, to);
+		assert_true(machine_rests(s->b.m));
+		assert_true(sdcard_printing(&print_of(s)->sd));
+	}
+	close(stalling[1]);
+	for (int i = 0; i < 20000 && sdcard_printing(&print_of(s)->sd); i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
+		batch_turn(&s->b, false);
+	}
+	assert_int_equal(print_of(s)->stats.state, PRINT_COMPLETE);
+	assert_int_equal(s->b.m->gcode.moves, 301);
+	assert_int_equal(s->errors, 0);
+	ends_exact(s);
+}
+
 /* Fed in dribbles, so that it stops again and again on its path. */
 static void dribbling_disk(void **state)
 {
@@ -610,9 +650,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(hold_and_pause), cmocka_unit_test(cancelled),
 		cmocka_unit_test(refused),        cmocka_unit_test(from_the_middle),
 		cmocka_unit_test(stalled_disk),   cmocka_unit_test(dribbling_disk),
-		cmocka_unit_test(runout),         cmocka_unit_test(buttons),
-		cmocka_unit_test(timers),         cmocka_unit_test(idle),
-		cmocka_unit_test(macros),         cmocka_unit_test(too_deep),
+		cmocka_unit_test(stalled_thread), cmocka_unit_test(runout),
+		cmocka_unit_test(buttons),        cmocka_unit_test(timers),
+		cmocka_unit_test(idle),           cmocka_unit_test(macros),
+		cmocka_unit_test(too_deep),
 	};
 
 	if (argc > 1)
