@@ -283,7 +283,8 @@ static void without_heaters(void **state)
 static void watermark(void **state)
 {
 	static const char *const overrides[] = { "heater_bed.control=watermark",
-						 "heater_bed.max_delta=1", NULL };
+						 "heater_bed.max_delta=1", "idle_timeout.timeout=10000",
+						 NULL };
 	struct scene *s = open_heated(overrides);
 
 	(void)state;

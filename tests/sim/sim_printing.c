@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/heaters.h"
 #include "daemon/print/print.h"
 #include "tests/simlib/random.h"
 #include "tests/simlib/scene.h"
@@ -564,6 +565,47 @@ static void idle(void **state)
 	ends_exact(s);
 }
 
+/* With real heaters: off after a while in a pause, with the motors still on; off with CANCEL_PRINT. */
+static void heat(void **state)
+{
+	char path[SIMRUN_PATH_MAX + 32];
+	const char *overrides[] = { path, "idle_timeout.timeout=300",
+				    "idle_timeout.motor_timeout=100000", NULL };
+	struct scene *s;
+	size_t n;
+
+	(void)state;
+	n = (size_t)snprintf(text, sizeof(text), "M140 S50\nM109 S180\n");
+	make_print(text + n, sizeof(text) - n, 200);
+	put_file("p.gcode", text);
+	snprintf(path, sizeof(path), "virtual_sdcard.path=%s", folder());
+	s = scene_open("etc/sim-heated.cfg", overrides);
+	assert_non_null(s);
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		scene_push_mm(s, axis, 0);
+	batch_lines(&s->b, "SDCARD_PRINT_FILE FILENAME=p.gcode");
+	until_byte(s, 2500);
+	batch_lines(&s->b, "PAUSE");
+	scene_pass(s, 290);
+	assert_true(s->b.m->heaters.status.heater[0].target_degc > 0);
+	scene_pass(s, 30);
+	for (int i = 0; i < 2; i++)
+		assert_true(s->b.m->heaters.status.heater[i].target_degc == 0);
+	assert_true(scene_said(s, "idle for 300 s: heaters off"));
+	assert_true(s->b.m->motors_on && print_of(s)->pause.on);
+	scene_run(s, "M140 S50\nM109 S180\nRESUME\n");
+	assert_true(scene_said(s, "Done printing file"));
+	batch_lines(&s->b, "SDCARD_PRINT_FILE FILENAME=p.gcode");
+	until_byte(s, 2500);
+	assert_true(s->b.m->heaters.status.heater[0].target_degc > 0);
+	batch_lines(&s->b, "CANCEL_PRINT");
+	assert_true(batch_settle(&s->b));
+	for (int i = 0; i < 2; i++)
+		assert_true(s->b.m->heaters.status.heater[i].target_degc == 0);
+	assert_int_equal(s->errors, 0);
+	ends_exact(s);
+}
+
 /* ---- macros ---- */
 
 static void macros(void **state)
@@ -652,8 +694,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(stalled_disk),   cmocka_unit_test(dribbling_disk),
 		cmocka_unit_test(stalled_thread), cmocka_unit_test(runout),
 		cmocka_unit_test(buttons),        cmocka_unit_test(timers),
-		cmocka_unit_test(idle),           cmocka_unit_test(macros),
-		cmocka_unit_test(too_deep),
+		cmocka_unit_test(idle),           cmocka_unit_test(heat),
+		cmocka_unit_test(macros),         cmocka_unit_test(too_deep),
 	};
 
 	if (argc > 1)
