@@ -58,6 +58,18 @@ static bool is_called(const struct gcode_line *l, const char *name, uint32_t cod
 	       (code != GCODE_EXTENDED || gcode_name_is(l->text, l->text_len, name));
 }
 
+/* What has to do something when it is called, if only what it would do without the macro. */
+static bool is_vital(const struct gcode_macro *m)
+{
+	static const char *const names[] = { "PAUSE", "RESUME", "CANCEL_PRINT", "TURN_OFF_HEATERS" };
+
+	for (size_t i = 0; m->replaced && i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(m->name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static enum gcode_result call(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct gcode_macros *macros = ctx;
@@ -71,6 +83,11 @@ static enum gcode_result call(struct gcode *g, const struct gcode_line *l, void 
 		return m->replaced->run(g, l, m->replaced_ctx);
 	if (g->out_of_band)
 		return gcode_later(g);
+	if (m->lines.template && is_vital(m)) {
+		is_template(g, m->section, &m->lines);
+		gcode_reply(g, REPLY_INFO, "%s itself runs instead", m->replaced->name);
+		return m->replaced->run(g, l, m->replaced_ctx);
+	}
 	return gcode_lines_call(g, m->section, &m->lines, m);
 }
 

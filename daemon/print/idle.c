@@ -31,11 +31,12 @@ static void act(struct print *p, enum idle_kind kind)
 	static const char *const what[] = { "gcode", "motors off", "heaters off" };
 
 	gcode_reply(p->g, REPLY_INFO, "idle for %g s: %s", p->idle.timeout_s[kind], what[kind]);
-	if (kind == IDLE_GCODE)
-		gcode_lines_queue(p->g, "[idle_timeout]", NULL, &p->cfg->idle);
-	else if (kind == IDLE_HEATERS)
+	if (kind == IDLE_GCODE && gcode_lines_queue(p->g, "[idle_timeout]", NULL, &p->cfg->idle))
+		return;
+	/* Also for lines that can't be run: nothing stays hot. */
+	if (kind != IDLE_MOTORS)
 		print_heaters_off(p);
-	else
+	if (kind != IDLE_HEATERS)
 		gcode_script_queue(p->g, "[idle_timeout]", NULL, "M84");
 }
 

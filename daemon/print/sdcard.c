@@ -126,9 +126,8 @@ void sdcard_fail(struct print *p, const char *reason)
 	print_stats_set(p, PRINT_ERROR, reason);
 	if (!ready)
 		return;
-	if (p->cfg->sd_error.text)
-		gcode_lines_queue(p->g, "[virtual_sdcard] on_error_gcode", NULL, &p->cfg->sd_error);
-	else
+	if (!p->cfg->sd_error.text ||
+	    !gcode_lines_queue(p->g, "[virtual_sdcard] on_error_gcode", NULL, &p->cfg->sd_error))
 		print_heaters_off(p);
 }
 

@@ -13,6 +13,9 @@
 #include "daemon/print/print.h"
 #include "daemon/print/sdcard_files.h"
 
+/* Of a list; replies are written between turns. */
+enum { LIST_A_TURN = 100 };
+
 static bool is_busy(struct gcode *g, const struct sdcard *sd)
 {
 	if (!sd->printing)
@@ -23,13 +26,18 @@ static bool is_busy(struct gcode *g, const struct sdcard *sd)
 
 /* ---- jobs ---- */
 
-static void say_list(struct gcode *g, const struct sdcard_open *w)
+/* As many as a queue of replies takes in one turn. True: that was all. */
+static bool say_list(struct gcode *g, struct sdcard_open *w)
 {
-	gcode_reply(g, REPLY_RAW, "Begin file list");
-	for (size_t i = 0; i < w->files; i++)
-		gcode_reply(g, REPLY_RAW, "%s %llu", w->file[i].name,
-			    (unsigned long long)w->file[i].size);
+	if (!w->told)
+		gcode_reply(g, REPLY_RAW, "Begin file list");
+	for (size_t i = 0; i < LIST_A_TURN && w->told < w->files; i++, w->told++)
+		gcode_reply(g, REPLY_RAW, "%s %llu", w->file[w->told].name,
+			    (unsigned long long)w->file[w->told].size);
+	if (w->told < w->files)
+		return false;
 	gcode_reply(g, REPLY_RAW, "End file list");
+	return true;
 }
 
 static void take_file(struct print *p, struct sdcard_open *w)
@@ -53,22 +61,23 @@ static void take_file(struct print *p, struct sdcard_open *w)
 		sdcard_start(p);
 }
 
-/* The job has ended: its result, for the line that waits for it. err: GCODE_ERR_MAX bytes. */
+/* The job has ended: its result, for the line that waits for it. Returns 0, -EINPROGRESS: there is more, or an
+ * error with a text in err (GCODE_ERR_MAX bytes). */
 static int take_result(struct print *p, char *err)
 {
 	struct sdcard *sd = &p->sd;
 	struct sdcard_open *w = sd->work;
 	int rc = -w->error;
 
+	if (w->list && !w->error && !say_list(p->g, w))
+		return -EINPROGRESS;
 	job_finish(sd->job);
 	sd->job = NULL;
 	sd->work = NULL;
 	if (w->error)
 		snprintf(err, GCODE_ERR_MAX, "%.150s: %.80s", w->list ? sd->folder : w->name,
 			 strerror(w->error));
-	else if (w->list)
-		say_list(p->g, w);
-	else
+	else if (!w->list)
 		take_file(p, w);
 	sdcard_work_free(w);
 	return rc;
@@ -77,10 +86,13 @@ static int take_result(struct print *p, char *err)
 void sdcard_job_poll(struct print *p)
 {
 	char err[GCODE_ERR_MAX] = "";
+	int rc;
 
 	if (!p->sd.job || !job_done(p->sd.job))
 		return;
-	gcode_resume(p->g, take_result(p, err) == 0 ? NULL : err);
+	rc = take_result(p, err);
+	if (rc != -EINPROGRESS)
+		gcode_resume(p->g, rc == 0 ? NULL : err);
 }
 
 static enum gcode_result start_job(struct print *p, struct sdcard_open w)

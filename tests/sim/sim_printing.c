@@ -63,15 +63,15 @@ static struct scene *open_scene(const char *sections)
 	return s;
 }
 
-static void put_file(const char *name, const char *text)
+static void put_file(const char *name, const char *content)
 {
-	char path[SIMRUN_PATH_MAX];
+	char path[SIMRUN_PATH_MAX + 40];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "card/%s", name);
-	folder();
-	f = simrun_create(simrun_path(path));
-	fputs(text, f);
+	snprintf(path, sizeof(path), "%s/%s", folder(), name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(content, f);
 	fclose(f);
 }
 
@@ -653,6 +653,52 @@ static void macros(void **state)
 	ends_exact(s);
 }
 
+/* A template can't be run: what matters happens all the same. */
+static void templates(void **state)
+{
+	struct scene *s;
+
+	(void)state;
+	make_print(text, sizeof(text), 100);
+	put_file("p.gcode", text);
+	s = open_scene("[gcode_macro CANCEL_PRINT]\nrename_existing: CANCEL_BASE\n"
+		       "gcode:\n  {% if printer.toolhead %}\n  CANCEL_BASE\n  {% endif %}\n"
+		       "[gcode_macro TURN_OFF_HEATERS]\ngcode: M118 cold\n"
+		       "[idle_timeout]\ntimeout: 50\ngcode:\n  {% set x = 1 %}\n  M84\n");
+	batch_lines(&s->b, "SDCARD_PRINT_FILE FILENAME=p.gcode");
+	until_byte(s, 2000);
+	batch_lines(&s->b, "CANCEL_PRINT");
+	assert_int_equal(print_of(s)->stats.state, PRINT_CANCELLED);
+	assert_true(scene_said(s, "CANCEL_PRINT itself runs instead"));
+	assert_true(batch_settle(&s->b));
+	assert_int_equal(s->errors, 1);
+	scene_hush(s);
+	scene_pass(s, 60);
+	assert_true(scene_said(s, "echo: cold"));
+	assert_false(s->b.m->motors_on);
+	assert_int_equal(s->errors, 1);
+	ends_exact(s);
+}
+
+/* More files than replies fit a queue. */
+static void long_list(void **state)
+{
+	char name[32];
+	struct scene *s;
+
+	(void)state;
+	for (int i = 0; i < 350; i++) {
+		snprintf(name, sizeof(name), "f%03d.g", i);
+		put_file(name, "G4 P1\n");
+	}
+	s = open_scene("");
+	scene_run(s, "M20");
+	assert_true(scene_said(s, "f000.g 6\n") && scene_said(s, "f349.g 6\n"));
+	assert_true(strstr(s->said, "End file list") > strstr(s->said, "f349.g"));
+	assert_int_equal(s->errors, 0);
+	ends_exact(s);
+}
+
 /* Deeper than there is room for: an error, and the machine goes on. */
 static void too_deep(void **state)
 {
@@ -696,6 +742,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(buttons),        cmocka_unit_test(timers),
 		cmocka_unit_test(idle),           cmocka_unit_test(heat),
 		cmocka_unit_test(macros),         cmocka_unit_test(too_deep),
+		cmocka_unit_test(templates),      cmocka_unit_test(long_list),
 	};
 
 	if (argc > 1)
