@@ -85,7 +85,8 @@ struct batch_sync_error {
 /* One line of --events. */
 struct batch_event {
 	int64_t at_ns; /* since the machine was ready */
-	int body;      /* of the printer */
+	int body;      /* of the printer, or */
+	int input;     /* one of its inputs; -1: not that */
 	char action[24];
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/batch/batch.h"
+#include "daemon/config/machine_print.h"
 
 enum { LINE_MAX_BYTES = 256 };
 #define TIME_S_MAX 1e7
@@ -18,6 +19,34 @@ static int body_find(const struct batch *b, const char *name)
 		if (!strcmp(b->mc->sensors[i].name, name))
 			return b->body_of[i];
 	return -1;
+}
+
+static int input_find(const struct batch *b, const char *name)
+{
+	const struct machine_print *cfg = b->mc->print;
+
+	for (size_t i = 0; i < cfg->filament_count; i++)
+		if (!strcmp(cfg->filament[i].name, name))
+			return (int)i;
+	for (size_t i = 0; i < cfg->button_count; i++)
+		if (!strcmp(cfg->button[i].name, name))
+			return (int)(cfg->filament_count + i);
+	return -1;
+}
+
+/* Do it, unless p is NULL. False: there is no such action for that input. */
+static bool input_action(struct printer *p, struct printer_input *in, const char *action)
+{
+	bool motion = in->stepper >= 0;
+	bool begin = !strcmp(action, motion ? "filament stuck" : "on");
+
+	if (!begin && strcmp(action, motion ? "filament ok" : "off") != 0)
+		return false;
+	if (p && motion)
+		printer_input_block(p, in, begin);
+	else if (p)
+		in->on = begin;
+	return true;
 }
 
 static bool bad_line(struct batch *b, unsigned line, const char *what, const char *found,
@@ -40,7 +69,7 @@ static void insert(struct batch *b, const struct batch_event *e)
 
 static bool take_line(struct batch *b, char *text, unsigned line)
 {
-	struct batch_event e = { .body = -1 };
+	struct batch_event e = { .body = -1, .input = -1 };
 	struct thermal_body probe = { .at_s = 0 };
 	char *rest = text, *time, *name, *end;
 	double at_s;
@@ -57,12 +86,20 @@ static bool take_line(struct batch *b, char *text, unsigned line)
 	name = *rest ? strsep(&rest, " \t") : rest;
 	e.body = body_find(b, name);
 	if (e.body < 0)
+		e.input = input_find(b, name);
+	if (e.body < 0 && e.input < 0)
 		return bad_line(b, line, "component", name,
-				"a heater or temperature sensor of the configuration");
+				"a heater, temperature or filament sensor, or button of the "
+				"configuration");
 	rest = rest ? rest + strspn(rest, " \t") : "";
 	for (size_t n = strlen(rest); n > 0 && isspace((unsigned char)rest[n - 1]); n--)
 		rest[n - 1] = 0;
-	if (!thermal_action(&probe, rest))
+	if (e.input >= 0 && !input_action(NULL, &b->printer.inputs[e.input], rest))
+		return bad_line(b, line, "action", rest,
+				b->printer.inputs[e.input].stepper < 0
+					? "on or off"
+					: "filament stuck or filament ok");
+	if (e.input < 0 && !thermal_action(&probe, rest))
 		return bad_line(b, line, "action", rest, thermal_actions());
 	if (b->events == BATCH_EVENTS_MAX)
 		return bad_line(b, line, "event", rest, "at most 256 of them");
@@ -104,8 +141,13 @@ void batch_events_run(struct batch *b)
 {
 	while (batch_events_next_ns(b) <= b->now_ns) {
 		const struct batch_event *e = &b->event[b->events_done++];
-		struct printer_body *body = &b->printer.bodies[e->body];
+		struct printer_body *body;
 
+		if (e->input >= 0) {
+			input_action(&b->printer, &b->printer.inputs[e->input], e->action);
+			continue;
+		}
+		body = &b->printer.bodies[e->body];
 		b->printer.now_s = batch_world_mcu_s(b, body->sensor_mcu);
 		printer_warm(&b->printer, body);
 		thermal_action(&body->thermal, e->action);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -471,6 +472,41 @@ static void runout(void **state)
 	ends_exact(s);
 }
 
+/* The same by `stepd batch --events`: the program pauses the print and ends. */
+static void events_file(void **state)
+{
+	const char *config = simrun_path("printing.cfg"), *events = simrun_path("events"),
+		   *lines = simrun_path("lines");
+	struct simrun_args a = { 0 };
+	struct simrun r;
+	FILE *f;
+
+	(void)state;
+	make_print(text, sizeof(text), 300);
+	put_file("p.gcode", text);
+	scene_close(open_scene(sensors));
+	f = simrun_create(events);
+	fputs("0.5 red on\n6 spool off\n", f);
+	fclose(f);
+	f = simrun_create(lines);
+	fputs("G4 P3000\nSDCARD_PRINT_FILE FILENAME=p.gcode\n", f);
+	fclose(f);
+	simrun_add(&a, "-c");
+	simrun_add(&a, "%s", config);
+	simrun_add(&a, "%s", lines);
+	simrun_add(&a, "--events");
+	simrun_add(&a, "%s", events);
+	simrun(&r, &a, 100);
+	assert_true(simrun_exact(&r, "runout", 12.5));
+	assert_true(simrun_number(&r, "moves") > 10 && simrun_number(&r, "moves") < 250);
+	f = simrun_create(events);
+	fputs("6 spool stuck\n", f);
+	fclose(f);
+	simrun(&r, &a, 100);
+	assert_int_equal(r.status, 1);
+	assert_non_null(strstr(r.err, "action 'stuck': expected on or off"));
+}
+
 static void buttons(void **state)
 {
 	struct scene *s = open_scene(sensors);
@@ -726,7 +762,15 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	DIR *d = opendir(folder());
+	struct dirent *e;
+
 	(void)state;
+	while (d && (e = readdir(d)) != NULL)
+		unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+	rmdir(folder());
 	simrun_cleanup();
 	return 0;
 }
@@ -739,10 +783,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(refused),        cmocka_unit_test(from_the_middle),
 		cmocka_unit_test(stalled_disk),   cmocka_unit_test(dribbling_disk),
 		cmocka_unit_test(stalled_thread), cmocka_unit_test(runout),
-		cmocka_unit_test(buttons),        cmocka_unit_test(timers),
-		cmocka_unit_test(idle),           cmocka_unit_test(heat),
-		cmocka_unit_test(macros),         cmocka_unit_test(too_deep),
-		cmocka_unit_test(templates),      cmocka_unit_test(long_list),
+		cmocka_unit_test(buttons),        cmocka_unit_test(events_file),
+		cmocka_unit_test(timers),         cmocka_unit_test(idle),
+		cmocka_unit_test(heat),           cmocka_unit_test(macros),
+		cmocka_unit_test(too_deep),       cmocka_unit_test(templates),
+		cmocka_unit_test(long_list),
 	};
 
 	if (argc > 1)
