@@ -83,6 +83,20 @@ static avr_irq_t *port_irq(struct target_simavr *s, uint16_t pin)
 	return avr_io_getirq(s->avr, (uint32_t)AVR_IOCTL_IOPORT_GETIRQ('A' + pin / 8), pin % 8);
 }
 
+static void drive_input(struct target_simavr *s, uint8_t pin)
+{
+	uint8_t port = pin / 8, mask = (uint8_t)(1 << pin % 8);
+	int level = printer_read(s->t.printer, 0, pin);
+	avr_ioport_external_t *e = &s->outside[port];
+
+	if (level < 0 || ((e->mask & mask) && level == s->levels[pin]))
+		return;
+	e->mask |= mask;
+	e->value = level ? e->value | mask : e->value & ~mask;
+	avr_ioctl(s->avr, (uint32_t)AVR_IOCTL_IOPORT_SET_EXTERNAL('A' + port), e);
+	avr_raise_irq(port_irq(s, pin), (uint32_t)level);
+}
+
 /* What the machine does to the chip's inputs. simavr lets a pull-up win over a pin's level whenever
  * the port is written, unless it knows the level as that of the port's outside. */
 static void drive_inputs(struct target_simavr *s)
@@ -90,19 +104,10 @@ static void drive_inputs(struct target_simavr *s)
 	const struct printer *p = s->t.printer;
 
 	s->moved = false;
-	for (int i = 0; i < p->endstop_count; i++) {
-		uint8_t pin = p->endstops[i].pin, port = pin / 8;
-		int level = printer_read(s->t.printer, 0, pin);
-		avr_ioport_external_t *e = &s->outside[port];
-		uint8_t mask = (uint8_t)(1 << pin % 8);
-
-		if (level < 0 || ((e->mask & mask) && level == s->levels[pin]))
-			continue;
-		e->mask |= mask;
-		e->value = level ? e->value | mask : e->value & ~mask;
-		avr_ioctl(s->avr, (uint32_t)AVR_IOCTL_IOPORT_SET_EXTERNAL('A' + port), e);
-		avr_raise_irq(port_irq(s, pin), (uint32_t)level);
-	}
+	for (int i = 0; i < p->endstop_count; i++)
+		drive_input(s, p->endstops[i].pin);
+	for (int i = 0; i < p->input_count; i++)
+		drive_input(s, p->inputs[i].pin);
 }
 
 static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param)

@@ -483,6 +483,44 @@ static void test_silence(void **state)
 	close_talk(k);
 }
 
+/* A level that lasts is reported until acknowledged, on pins of both boards. */
+static void test_buttons(void **state)
+{
+	struct talk *k = open_talk(state);
+	struct printer_input in = { .pin = STOP_PIN, .stepper = -1 };
+	const struct msg_buttons_state *b;
+	int before;
+
+	assert_int_equal(printer_add_input(k->t->printer, &in), 0);
+	TALK(k, allocate_oids, 1);
+	TALK(k, config_buttons, 0, 2);
+	TALK(k, buttons_add, 0, 0, STOP_PIN, 0);
+	TALK(k, buttons_add, 0, 1, Z_DIR, 1); /* nothing is there: the pull-up */
+	TALK(k, finalize_config, CRC);
+	TALK(k, buttons_query, 0, talk_clock(k, 0.01), k->t->freq_hz / 500, 10, 0);
+	talk_wait(k, 0.05);
+	b = AWAIT(k, buttons_state, 0);
+	assert_int_equal(b->state.len, 1);
+	assert_int_equal(b->state.data[0], 2);
+	TALK(k, buttons_ack, 0, 1);
+	talk_wait(k, 0.05);
+	talk_clear(k);
+	k->t->printer->inputs[0].on = true;
+	talk_wait(k, 0.1);
+	b = AWAIT(k, buttons_state, 0);
+	assert_int_equal(b->ack_count, 1);
+	assert_int_equal(b->state.len, 1);
+	assert_int_equal(b->state.data[0], 3);
+	before = talk_count(k, MSG_ID_buttons_state);
+	assert_in_range(before, 3, 6); /* every 22 ms */
+	TALK(k, buttons_ack, 0, 1);
+	talk_clear(k);
+	talk_wait(k, 0.1);
+	assert_int_equal(talk_count(k, MSG_ID_buttons_state), 0);
+	talk_expect_running(k);
+	close_talk(k);
+}
+
 static void test_adc(void **state)
 {
 	struct talk *k = open_configured(state);
@@ -645,7 +683,7 @@ int main(void)
 		CASE(test_too_fast),      CASE(test_home),           CASE(test_home_silence),
 		CASE(test_pwm),           CASE(test_silence),        CASE(test_adc),
 		CASE(test_shutdown),      CASE(test_reset),          CASE(test_wrong_input),
-		CASE(test_damage),
+		CASE(test_damage),        CASE(test_buttons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
