@@ -26,8 +26,10 @@
 #include "daemon/homing.h"
 #include "daemon/manual.h"
 #include "daemon/manual_probe.h"
+#include "daemon/mesh_calibrate.h"
 #include "daemon/planner.h"
 #include "daemon/probe.h"
+#include "daemon/probe_points.h"
 #include "daemon/safe_home.h"
 #include "daemon/session.h"
 #include "engine.h"
@@ -149,6 +151,8 @@ struct machine {
 	struct homing homing;
 	struct acts acts;
 	struct probe probe;
+	struct probe_points points;
+	struct mesh_calibration mesh_calibration;
 	struct manual_probe manual_probe;
 	struct safe_home safe_home;
 	struct config_save save; /* for SAVE_CONFIG */

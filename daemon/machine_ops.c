@@ -7,6 +7,7 @@
 
 #include "daemon/machine.h"
 #include "daemon/print/print.h"
+#include "daemon/save.h"
 
 static int refuse(char *err, const char *why)
 {
@@ -263,6 +264,14 @@ static void op_status(void *ctx, char *buf, size_t cap)
 	machine_status_text(ctx, buf, cap);
 }
 
+static void op_save(void *ctx, const char *section, const char *option, const char *value)
+{
+	if (option)
+		save_set(ctx, true, section, option, "%s", value);
+	else
+		save_remove(ctx, section);
+}
+
 static void op_reply(void *ctx, enum reply_kind kind, const char *text)
 {
 	struct machine *m = ctx;
@@ -294,6 +303,7 @@ void machine_ops_init(struct machine *m)
 		.restart = op_restart,
 		.position = op_position,
 		.status = op_status,
+		.save = op_save,
 		.reply = op_reply,
 	};
 }

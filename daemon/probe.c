@@ -35,6 +35,7 @@ void probe_attach(struct gcode *g, struct machine *m)
 	gcode_add_table(g, bltouch_commands, bltouch_command_count, m);
 	gcode_add_table(g, save_commands, save_command_count, m);
 	gcode_add_table(g, manual_probe_commands, manual_probe_command_count, m);
+	gcode_add_table(g, mesh_calibrate_commands, mesh_calibrate_command_count, m);
 }
 
 void probe_ready(struct machine *m)

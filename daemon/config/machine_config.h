@@ -193,6 +193,7 @@ struct machine_gcode {
 	double mesh_fade_start, mesh_fade_end; /* end 0: no fade */
 	double mesh_fade_target;
 	bool mesh_target_mean; /* no fade_target: the mean of the mesh */
+	struct machine_mesh_probing mesh_probing;
 	size_t mesh_count;
 	struct machine_mesh mesh[MACHINE_MESH_MAX];
 };

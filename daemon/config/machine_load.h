@@ -191,6 +191,8 @@ void gcode_load(struct machine_load *l);
 /* machine_mesh.c: [bed_mesh], [bed_mesh NAME]. */
 void mesh_load(struct machine_load *l);
 void mesh_free(struct machine_gcode *g);
+/* machine_mesh_probing.c: where [bed_mesh] is probed. */
+void mesh_probing_load(struct machine_load *l, struct config_section *s);
 
 /* machine_sync.c: what [mcu] says of the clock estimate. After the MCUs and pins_init(). */
 void sync_lines_load(struct machine_load *l);

@@ -133,6 +133,7 @@ void mesh_load(struct machine_load *l)
 	g->mesh_target_mean = !s || !config_option(s, "fade_target");
 	if (s) {
 		fields_load(l, s, fields, COUNT(fields), g);
+		mesh_probing_load(l, s);
 		if (g->mesh_fade_end > 0 && g->mesh_fade_end <= g->mesh_fade_start)
 			value_error(l, s, "fade_end",
 				    "expected 0 (no fade), or above fade_start, %g mm",

@@ -46,6 +46,29 @@ struct machine_safe_z {
 	bool move_to_previous;
 };
 
+enum { MACHINE_MESH_FAULTY_MAX = 99 };
+
+/* faulty_region_N of [bed_mesh] */
+struct machine_mesh_faulty {
+	double min_mm[2], max_mm[2];
+};
+
+/* [bed_mesh]: how it is probed */
+struct machine_mesh_probing {
+	bool possible;    /* it says where */
+	double radius_mm; /* 0: a rectangle */
+	double origin_mm[2], min_mm[2], max_mm[2];
+	int count[2], round_count, pps[2];
+	int algorithm; /* 0 lagrange, 1 bicubic, 2 direct */
+	double tension;
+	double speed_mm_s, travel_z_mm;
+	bool has_zero;
+	double zero_mm[2]; /* zero_reference_position */
+	double adaptive_margin_mm;
+	size_t faulty_count;
+	struct machine_mesh_faulty faulty[MACHINE_MESH_FAULTY_MAX];
+};
+
 /* [stepd_sim]: bed and switches of the simulated printer. */
 struct machine_sim_bed {
 	double height_mm;        /* where the surface is in truth, at the origin */

@@ -98,6 +98,14 @@ void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *versio
  * loaded. */
 void gcode_mesh_attach(struct gcode *g, struct gcode_meshes *meshes);
 void gcode_mesh_detach(struct gcode *g);
+/* No mesh any more; the place keeps its name, nothing moves. */
+void gcode_mesh_clear(struct gcode *g);
+/* Use a mesh of these points, whose values are copied, under that name. False: it can't be used, err
+ * (GCODE_ERR_MAX) says why; all is as before. */
+bool gcode_mesh_use(struct gcode *g, const struct bedmesh_points *points, const char *name,
+		    char *err);
+/* Keep the mesh in use as a profile, also for SAVE_CONFIG. False: err says why not. */
+bool gcode_mesh_save(struct gcode *g, const char *name, char *err);
 
 /* More commands (machine modules); the table outlives g. What stands in more than one table is that of the
  * last one added. Returns false if there is no room. */

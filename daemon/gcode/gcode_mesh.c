@@ -2,7 +2,9 @@
 /* Bed meshes: BED_MESH_PROFILE and its kin. */
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
@@ -15,54 +17,88 @@ static void use_link(struct gcode *g, bool on)
 	transform_chain_set(&g->chain, TRANSFORM_MESH, on ? &link : NULL);
 }
 
-static void clear(struct gcode *g)
+void gcode_mesh_clear(struct gcode *g)
 {
+	struct gcode_meshes *s = g->meshes;
 	struct gcode_place place;
 
 	gcode_place_take(g, &place);
 	use_link(g, false);
-	bedmesh_free(&g->meshes->mesh);
-	g->meshes->name[0] = '\0';
+	bedmesh_free(&s->mesh);
+	free(s->own);
+	s->own = NULL;
+	s->name[0] = '\0';
 	gcode_place_put(g, &place);
 }
 
-static enum gcode_result load(struct gcode *g, const struct gcode_mesh_profile *p)
+static double *copy_of(const struct bedmesh_points *p)
+{
+	size_t bytes = (size_t)p->x_count * p->y_count * sizeof(*p->z);
+	double *z = malloc(bytes);
+
+	if (z)
+		memcpy(z, p->z, bytes);
+	return z;
+}
+
+/* The surface as it is to be used: with its fade, which must not be shorter than it is high. */
+static bool make_link(const struct gcode_meshes *s, const struct bedmesh *mesh,
+		      struct bedmesh_link *link, char *err)
+{
+	*link = (struct bedmesh_link){ .mesh = mesh,
+				       .fade_start = s->fade_start,
+				       .fade_end = s->fade_end };
+	if (link->fade_end > link->fade_start)
+		link->target = s->target_mean ? mesh->mean : s->fade_target;
+	if (bedmesh_invertible(link))
+		return true;
+	snprintf(err, GCODE_ERR_MAX,
+		 "the surface is %.3f .. %.3f mm, the fade from %g to %g mm is steeper: expected a "
+		 "fade_end further up, or 0",
+		 mesh->lowest, mesh->highest, s->fade_start, s->fade_end);
+	return false;
+}
+
+bool gcode_mesh_use(struct gcode *g, const struct bedmesh_points *points, const char *name,
+		    char *err)
 {
 	struct gcode_meshes *s = g->meshes;
-	struct bedmesh_link link = { .mesh = &s->mesh,
-				     .fade_start = s->fade_start,
-				     .fade_end = s->fade_end };
-	struct gcode_place place;
 	struct bedmesh mesh = { 0 };
-	int rc = bedmesh_build(&mesh, &p->points);
+	struct bedmesh_link link;
+	struct gcode_place place;
+	double *own = copy_of(points);
+	int rc = own ? bedmesh_build(&mesh, points) : -ENOMEM;
 
 	if (rc < 0)
-		return gcode_fail(g, "LOAD=%s: %s", p->name,
-				  strerror(-rc)); /* checked with the configuration */
-	if (link.fade_end > link.fade_start)
-		link.target = s->target_mean ? mesh.mean : s->fade_target;
-	link.mesh = &mesh;
-	if (!bedmesh_invertible(&link)) {
-		rc = gcode_fail(
-			g,
-			"LOAD=%s: the surface is %.3f .. %.3f mm, the fade from %g to %g mm is "
-			"steeper: expected a fade_end further up, or 0",
-			p->name, mesh.lowest, mesh.highest, s->fade_start, s->fade_end);
+		snprintf(err, GCODE_ERR_MAX, "%s", strerror(-rc));
+	if (rc < 0 || !make_link(s, &mesh, &link, err)) {
 		bedmesh_free(&mesh);
-		return GCODE_ERROR;
+		free(own);
+		return false;
 	}
 	gcode_place_take(g, &place);
 	bedmesh_free(&s->mesh);
+	free(s->own);
 	s->mesh = mesh;
 	link.mesh = &s->mesh;
 	s->link = link;
-	s->points = p->points;
-	snprintf(s->name, sizeof(s->name), "%s", p->name);
+	s->points = *points;
+	s->points.z = s->own = own;
+	snprintf(s->name, sizeof(s->name), "%s", name);
 	use_link(g, true);
 	gcode_place_put(g, &place);
 	gcode_reply(g, REPLY_INFO, "bed mesh %s: %.3f .. %.3f mm", s->name, mesh.lowest,
 		    mesh.highest);
-	return GCODE_OK;
+	return true;
+}
+
+static enum gcode_result load(struct gcode *g, const struct gcode_mesh_profile *p)
+{
+	char err[GCODE_ERR_MAX];
+
+	if (gcode_mesh_use(g, &p->points, p->name, err))
+		return GCODE_OK;
+	return gcode_fail(g, "LOAD=%s: %s", p->name, err);
 }
 
 static struct gcode_mesh_profile *find_profile(struct gcode_meshes *s, const char *name)
@@ -73,21 +109,115 @@ static struct gcode_mesh_profile *find_profile(struct gcode_meshes *s, const cha
 	return NULL;
 }
 
-static enum gcode_result save(struct gcode *g, struct gcode_mesh_profile *p, const char *name)
+/* ---- SAVE_CONFIG ---- */
+
+static __attribute__((format(printf, 4, 5))) void keep(struct gcode *g, const char *section,
+						       const char *option, const char *fmt, ...)
+{
+	char value[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(value, sizeof(value), fmt, ap);
+	va_end(ap);
+	g->ops->save(g->ops->ctx, section, option, value);
+}
+
+static void keep_points(struct gcode *g, const char *section, const struct bedmesh_points *p)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	for (uint32_t y = 0; f && y < p->y_count; y++) {
+		fputc('\n', f);
+		for (uint32_t x = 0; x < p->x_count; x++)
+			fprintf(f, "%s%.6f", x ? ", " : "", p->z[(size_t)y * p->x_count + x]);
+	}
+	if (f && fclose(f) == 0)
+		g->ops->save(g->ops->ctx, section, "points", text);
+	free(text);
+}
+
+/* As hosts of this configuration know it. */
+static void keep_profile(struct gcode *g, const struct gcode_mesh_profile *p)
+{
+	const struct bedmesh_points *b = &p->points;
+	char section[GCODE_LABEL_MAX + 16];
+	bool direct = b->x_pps == 0 && b->y_pps == 0;
+
+	if (!g->ops->save)
+		return;
+	snprintf(section, sizeof(section), "bed_mesh %s", p->name);
+	g->ops->save(g->ops->ctx, section, NULL, NULL);
+	keep(g, section, "version", "1");
+	keep_points(g, section, b);
+	keep(g, section, "x_count", "%u", b->x_count);
+	keep(g, section, "y_count", "%u", b->y_count);
+	keep(g, section, "mesh_x_pps", "%u", b->x_pps);
+	keep(g, section, "mesh_y_pps", "%u", b->y_pps);
+	keep(g, section, "algo", "%s",
+	     direct                            ? "direct"
+	     : b->algorithm == BEDMESH_BICUBIC ? "bicubic"
+					       : "lagrange");
+	keep(g, section, "tension", "%g", b->tension);
+	keep(g, section, "min_x", "%.6f", b->min_x);
+	keep(g, section, "max_x", "%.6f", b->max_x);
+	keep(g, section, "min_y", "%.6f", b->min_y);
+	keep(g, section, "max_y", "%.6f", b->max_y);
+}
+
+static void say_kept(struct gcode *g, const char *name, const char *what)
+{
+	gcode_reply(g, REPLY_INFO,
+		    g->ops->save ? "profile %s %s; SAVE_CONFIG writes that into the configuration"
+				 : "profile %s %s until the next restart",
+		    name, what);
+}
+
+bool gcode_mesh_save(struct gcode *g, const char *name, char *err)
 {
 	struct gcode_meshes *s = g->meshes;
+	struct gcode_mesh_profile *p = find_profile(s, name);
+	double *own;
 
-	if (!s->mesh.z)
-		return gcode_fail(g, "SAVE=%s: expected a mesh in use", name);
-	if (!p && s->count == GCODE_MESH_PROFILES)
-		return gcode_fail(g, "SAVE=%s: expected one of the %d profiles there are", name,
-				  GCODE_MESH_PROFILES);
+	if (!s->mesh.z) {
+		strcpy(err, "expected a mesh in use");
+		return false;
+	}
+	if (!p && s->count == GCODE_MESH_PROFILES) {
+		snprintf(err, GCODE_ERR_MAX, "expected one of the %d profiles there are",
+			 GCODE_MESH_PROFILES);
+		return false;
+	}
+	own = copy_of(&s->points);
+	if (!own) {
+		strcpy(err, "out of memory");
+		return false;
+	}
 	if (!p)
 		p = &s->profile[s->count++];
-	memcpy(p->name, name, strlen(name) + 1);
+	free(p->own);
+	snprintf(p->name, sizeof(p->name), "%s", name);
 	p->points = s->points;
-	gcode_reply(g, REPLY_INFO, "profile %s is kept until the next restart", name);
-	return GCODE_OK;
+	p->points.z = p->own = own;
+	keep_profile(g, p);
+	say_kept(g, p->name, "is kept");
+	return true;
+}
+
+static void forget_profile(struct gcode *g, struct gcode_mesh_profile *p)
+{
+	struct gcode_meshes *s = g->meshes;
+	char section[GCODE_LABEL_MAX + 16];
+
+	snprintf(section, sizeof(section), "bed_mesh %s", p->name);
+	if (g->ops->save)
+		g->ops->save(g->ops->ctx, section, NULL, NULL);
+	say_kept(g, p->name, "is gone");
+	free(p->own);
+	memmove(p, p + 1, sizeof(*p) * (size_t)(s->profile + --s->count - p));
+	memset(&s->profile[s->count], 0, sizeof(*p));
 }
 
 static enum gcode_result mesh_profile(struct gcode *g, const struct gcode_line *l, void *ctx)
@@ -95,7 +225,7 @@ static enum gcode_result mesh_profile(struct gcode *g, const struct gcode_line *
 	static const char *const verb[] = { "LOAD", "SAVE", "REMOVE" };
 	struct gcode_meshes *s = g->meshes;
 	struct gcode_mesh_profile *p;
-	char name[GCODE_LABEL_MAX];
+	char name[GCODE_LABEL_MAX], err[GCODE_ERR_MAX];
 	int which = -1;
 
 	(void)ctx;
@@ -108,7 +238,8 @@ static enum gcode_result mesh_profile(struct gcode *g, const struct gcode_line *
 		return GCODE_ERROR;
 	p = find_profile(s, name);
 	if (which == 1)
-		return save(g, p, name);
+		return gcode_mesh_save(g, name, err) ? GCODE_OK
+						     : gcode_fail(g, "SAVE=%s: %s", name, err);
 	if (!p)
 		return gcode_fail(
 			g,
@@ -117,12 +248,7 @@ static enum gcode_result mesh_profile(struct gcode *g, const struct gcode_line *
 			verb[which], name);
 	if (which == 0)
 		return load(g, p);
-	gcode_reply(g, REPLY_INFO,
-		    "profile %s is gone until the next restart; it is still in the configuration if "
-		    "it was there",
-		    p->name);
-	memmove(p, p + 1, sizeof(*p) * (size_t)(s->profile + --s->count - p));
-	memset(&s->profile[s->count], 0, sizeof(*p));
+	forget_profile(g, p);
 	return GCODE_OK;
 }
 
@@ -130,7 +256,7 @@ static enum gcode_result mesh_clear(struct gcode *g, const struct gcode_line *l,
 {
 	(void)l;
 	(void)ctx;
-	clear(g);
+	gcode_mesh_clear(g);
 	return GCODE_OK;
 }
 
@@ -208,5 +334,8 @@ void gcode_mesh_detach(struct gcode *g)
 		return;
 	use_link(g, false);
 	bedmesh_free(&g->meshes->mesh);
+	free(g->meshes->own);
+	for (uint32_t i = 0; i < g->meshes->count; i++)
+		free(g->meshes->profile[i].own);
 	g->meshes = NULL;
 }

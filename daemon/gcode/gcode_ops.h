@@ -106,6 +106,8 @@ struct gcode_ops {
 	void (*status)(void *ctx, char *buf, size_t cap);
 	void (*temperatures)(void *ctx, char *buf, size_t cap); /* "T:20.0 /0.0 B:20.0 /0.0" */
 	void (*display)(void *ctx, const char *text);           /* M117 */
+	/* Keep an option's value for SAVE_CONFIG; option NULL: forget the section. NULL: there is no SAVE_CONFIG. */
+	void (*save)(void *ctx, const char *section, const char *option, const char *value);
 	/* Every reply goes here; never NULL. text has no newline. */
 	void (*reply)(void *ctx, enum reply_kind kind, const char *text);
 };

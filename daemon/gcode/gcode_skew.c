@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Skew correction: SET_SKEW and its kin. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
@@ -109,6 +110,16 @@ static struct gcode_skew_profile *find_profile(struct gcode_skews *s, const char
 	return NULL;
 }
 
+static void keep(struct gcode *g, const char *name, const char *option, double factor)
+{
+	char section[GCODE_LABEL_MAX + 24], value[32];
+
+	snprintf(section, sizeof(section), "skew_correction %s", name);
+	snprintf(value, sizeof(value), "%.9f", factor);
+	if (g->ops->save)
+		g->ops->save(g->ops->ctx, section, option, value);
+}
+
 static enum gcode_result save_profile(struct gcode *g, struct gcode_skew_profile *p,
 				      const char *name)
 {
@@ -121,23 +132,24 @@ static enum gcode_result save_profile(struct gcode *g, struct gcode_skew_profile
 		p = &s->profile[s->count++];
 	memcpy(p->name, name, strlen(name) + 1);
 	p->skew = s->now;
+	keep(g, name, "xy_skew", p->skew.xy);
+	keep(g, name, "xz_skew", p->skew.xz);
+	keep(g, name, "yz_skew", p->skew.yz);
 	gcode_reply(g, REPLY_INFO,
-		    "profile %s is kept until the next restart; in the configuration:", name);
-	gcode_reply(g, REPLY_INFO, "[skew_correction %s]", name);
-	gcode_reply(g, REPLY_INFO, "xy_skew: %.9f", p->skew.xy);
-	gcode_reply(g, REPLY_INFO, "xz_skew: %.9f", p->skew.xz);
-	gcode_reply(g, REPLY_INFO, "yz_skew: %.9f", p->skew.yz);
+		    "profile %s is kept; SAVE_CONFIG writes it into the configuration", name);
 	return GCODE_OK;
 }
 
 static void remove_profile(struct gcode *g, struct gcode_skew_profile *p)
 {
 	struct gcode_skews *s = &g->skews;
+	char section[GCODE_LABEL_MAX + 24];
 
+	snprintf(section, sizeof(section), "skew_correction %s", p->name);
+	if (g->ops->save)
+		g->ops->save(g->ops->ctx, section, NULL, NULL);
 	gcode_reply(g, REPLY_INFO,
-		    "profile %s is gone until the next restart; it is still in the "
-		    "configuration if it was there",
-		    p->name);
+		    "profile %s is gone; SAVE_CONFIG takes it out of the configuration", p->name);
 	memmove(p, p + 1, sizeof(*p) * (size_t)(s->profile + --s->count - p));
 	memset(&s->profile[s->count], 0, sizeof(*p));
 }

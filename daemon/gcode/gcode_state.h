@@ -90,7 +90,8 @@ struct gcode_skews {
 /* gcode_mesh.c */
 struct gcode_mesh_profile {
 	char name[GCODE_LABEL_MAX];
-	struct bedmesh_points points; /* its values belong to the configuration */
+	struct bedmesh_points points;
+	double *own; /* its values, unless the configuration has them */
 };
 
 struct gcode_meshes {
@@ -100,6 +101,7 @@ struct gcode_meshes {
 	struct bedmesh_link link;
 	char name[GCODE_LABEL_MAX]; /* of what is in use */
 	struct bedmesh_points points;
+	double *own; /* its values */
 	struct gcode_mesh_profile profile[GCODE_MESH_PROFILES];
 	uint32_t count;
 };

@@ -268,7 +268,8 @@ static const struct message messages[] = {
 	{ "[stepd]\nunknown_option: maybe\n",
 	  "+2: [stepd] unknown_option: value 'maybe': expected error or warn", 0, 0 },
 	{ "[z_tilt]\nspeed: 3\n", "+1: note: [z_tilt] is accepted but not used yet", 0, 0 },
-	{ "[bed_mesh]\nspeed: 3\n", "+1: note: [bed_mesh] accepted but not used yet: speed", 0, 0 },
+	{ "[bed_mesh]\nsplit_delta_z: 3\n",
+	  "+1: note: [bed_mesh] accepted but not used yet: split_delta_z", 0, 0 },
 	{ "[extruder]\nmin_temp: 0\nmax_temp: 250\n",
 	  "@31: note: [extruder] accepted but not used yet: min_temp, max_temp", 0, 0 },
 	/* missing */
