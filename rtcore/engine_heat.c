@@ -64,6 +64,21 @@ static double full_sum(const struct engine_heat_sensor *s)
 	return (double)s->cfg.adc_max * HEAT_CONVERSIONS;
 }
 
+static bool send_query(struct engine *e, int mcu, const struct msg_query_analog_in *q)
+{
+	struct msg_query_analog_in__old old = { .oid = q->oid,
+						.clock = q->clock,
+						.sample_ticks = q->sample_ticks,
+						.sample_count = q->sample_count,
+						.rest_ticks = q->rest_ticks,
+						.min_value = q->min_value,
+						.max_value = q->max_value,
+						.range_check_count = q->range_check_count };
+
+	return engine_send(e, mcu, MSG_ID_query_analog_in, q, LINK_DUE_NOW) ||
+	       engine_send(e, mcu, MSG_ID_query_analog_in__old, &old, LINK_DUE_NOW);
+}
+
 /* Have the MCU sample, with or without its own check of the range. */
 static void ask(struct engine *e, int i, bool armed)
 {
@@ -88,7 +103,7 @@ static void ask(struct engine *e, int i, bool armed)
 	    !clockmap_clock(engine_map(m, at_s), at_s, &clock))
 		return;
 	q.clock = (uint32_t)clock;
-	if (!engine_send(e, s->cfg.mcu, MSG_ID_query_analog_in, &q, LINK_DUE_NOW))
+	if (!send_query(e, s->cfg.mcu, &q))
 		return;
 	s->asked = true;
 	s->armed = armed;
@@ -198,6 +213,17 @@ void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_sta
 		}
 		return;
 	}
+}
+
+void engine_heat_state_old(struct engine *e, int mcu, const struct msg_analog_in_state__old *m,
+			   int64_t rx_ns)
+{
+	uint8_t bytes[2] = { (uint8_t)m->value, (uint8_t)(m->value >> 8) };
+	struct msg_analog_in_state state = { .oid = m->oid,
+					     .next_clock = m->next_clock,
+					     .values = { .data = bytes, .len = sizeof(bytes) } };
+
+	engine_heat_state(e, mcu, &state, rx_ns);
 }
 
 /* ---- records ---- */

@@ -53,6 +53,10 @@ void engine_heat_control(struct engine *e, const struct ctl_rec *rec, int64_t no
 void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_state *m,
 		       int64_t rx_ns);
 
+/* The same from older firmware. */
+void engine_heat_state_old(struct engine *e, int mcu, const struct msg_analog_in_state__old *m,
+			   int64_t rx_ns);
+
 /* A cycle: start sampling, watch for silence, send what is owed, publish. */
 void engine_heat_service(struct engine *e, int64_t now_ns);
 

@@ -67,10 +67,20 @@ const WIRE_ROM struct msg_desc msg_table[MSG_ID_COUNT] = {
 _Static_assert(MSG_ID_identify_response == 0 && MSG_ID_identify == 1, "fixed message ids");
 
 #ifdef WIRE_NAMES
+/* On the wire, an earlier form of a message has its name. */
+static bool has_format(const struct msg_desc *m, const char *format)
+{
+	static const char suffix[] = "__old";
+	size_t len = strlen(m->name) - (m->flags & MSG_OLD ? sizeof(suffix) - 1 : 0);
+
+	return strncmp(m->name, format, len) == 0 &&
+	       strcmp(m->format + strlen(m->name), format + len) == 0;
+}
+
 int wire_find_format(const char *format)
 {
 	for (int i = 0; i < MSG_ID_COUNT; i++)
-		if (strcmp(msg_table[i].format, format) == 0)
+		if (has_format(&msg_table[i], format))
 			return i;
 	return -1;
 }

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* test_engine_heat.c - the rt core's part in heating, message by message.
+ *
+ * Shown: a sensor is asked for with the range of its limits, in the form that the firmware has, today's or the
+ * earlier one, and the answers of both give the temperature; two implausible sums in a row only count and the
+ * power does not rise, the third switches the heater off, reports it once and asks again without the MCU's own
+ * check; after a while of good ones that check is back; a jump within the range counts too, and is believed when
+ * it stays; an MCU that has shut down takes its heaters off. How: an engine without wires, whose link is read.
+ * Repeat: no seed.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine_private.h"
+
+#define FREQ_HZ 1e6
+enum { QUERY_ID = 60, STATE_ID = 61, OUT_ID = 62, OID = 7, ADC_MAX = 1000, EVENTS = 64 };
+
+struct rig {
+	struct engine *e;
+	struct ring plan, control, events;
+	void *mem[3];
+	int64_t now_ns;
+	bool old;
+};
+
+static void ring_make(struct ring *r, void **mem, uint32_t size)
+{
+	*mem = aligned_alloc(64, (ring_mem_size(size, EVENTS) + 63) / 64 * 64);
+	assert_non_null(*mem);
+	assert_true(ring_init(r, *mem, size, EVENTS));
+}
+
+/* Linear: 100 °C over full scale and 0 °C at 0, so that a share reads as hundredths. */
+static void add(struct rig *r)
+{
+	struct ctl_rec rec = { .kind = CTL_SENSOR };
+
+	role_take(&role_rt);
+	rec.sensor = (struct heat_sensor_config){
+		.oid = OID, .guards = true, .adc_max = ADC_MAX, .min_degc = 10, .max_degc = 90
+	};
+	rec.sensor.curve = (struct sensor_curve){
+		.kind = SENSOR_RATIO, .count = 2, .x = { 0, 1 }, .degc = { 0, 100 }
+	};
+	engine_heat_control(r->e, &rec, r->now_ns);
+	rec = (struct ctl_rec){ .kind = CTL_HEATER };
+	rec.heater.param = (struct heater_param){
+		.control = HEATER_PID, .max_power = 1, .smooth_s = 1, .kp = 0.02
+	};
+	engine_heat_control(r->e, &rec, r->now_ns);
+}
+
+static void open_rig(struct rig *r, bool old)
+{
+	struct engine_config cfg = { .horizon_s = 0.1,
+				     .low_water_s = 0.05,
+				     .start_lead_s = 0.06,
+				     .plan = &r->plan,
+				     .control = &r->control,
+				     .events = &r->events };
+	struct engine_mcu *m;
+
+	memset(r, 0, sizeof(*r));
+	r->old = old;
+	r->now_ns = 1000000000;
+	ring_make(&r->plan, &r->mem[0], sizeof(struct plan_rec));
+	ring_make(&r->control, &r->mem[1], sizeof(struct ctl_rec));
+	ring_make(&r->events, &r->mem[2], sizeof(struct ev_rec));
+	r->e = aligned_alloc(64, (sizeof(*r->e) + 63) / 64 * 64);
+	assert_non_null(r->e);
+	engine_init(r->e, &cfg);
+	engine_link_add(r->e, 0, 0);
+	m = &r->e->mcu[0];
+	m->freq_hz = FREQ_HZ;
+	m->ready = m->clock_ready = m->has_ids = true;
+	m->map = (struct clockmap){ .clock0 = 0, .t0_s = 0, .freq_hz = FREQ_HZ };
+	m->map_from_s = -INFINITY;
+	clocksync_init(&m->sync, FREQ_HZ, 0);
+	for (int64_t ns = 0; ns < r->now_ns; ns += 50000000) {
+		struct clocksync_sample s = { .sent_ns = ns,
+					      .received_ns = ns,
+					      .clock = (uint64_t)((double)ns * 1e-9 * FREQ_HZ) };
+
+		clocksync_add(&m->sync, &s);
+	}
+	moveq_init(&m->moveq, 100, 0, (uint64_t)FREQ_HZ);
+	wire_dict_set(&m->dict, old ? MSG_ID_query_analog_in__old : MSG_ID_query_analog_in,
+		      QUERY_ID);
+	wire_dict_set(&m->dict, old ? MSG_ID_analog_in_state__old : MSG_ID_analog_in_state,
+		      STATE_ID);
+	wire_dict_set(&m->dict, MSG_ID_queue_digital_out, OUT_ID);
+	r->e->output[0] = (struct ctl_output){ .full_scale = 1000 };
+	add(r);
+}
+
+static void close_rig(struct rig *r)
+{
+	for (int i = 0; i < 3; i++)
+		free(r->mem[i]);
+	free(r->e);
+}
+
+/* The commands that a pass has put into the link: the last query, and the last output. */
+struct sent {
+	bool query, out;
+	union msg_any q, o;
+};
+
+static void read_link(struct rig *r, struct sent *s)
+{
+	struct link *l = &r->e->mcu[0].link;
+	enum msg_id query = r->old ? MSG_ID_query_analog_in__old : MSG_ID_query_analog_in;
+
+	s->query = s->out = false;
+	for (uint64_t f = l->acked; f <= l->fill; f++) {
+		const struct link_slot *slot = &l->slots[f % LINK_SLOTS];
+		const uint8_t *p = slot->frame + WIRE_HEADER, *end = p + slot->len;
+
+		while (slot->len > 0 && p < end) {
+			int16_t id;
+			int n;
+
+			p = wire_get_id(p, end, &id);
+			assert_non_null(p);
+			n = wire_decode(
+				&msg_table[id == QUERY_ID ? query : MSG_ID_queue_digital_out], p,
+				(size_t)(end - p), id == QUERY_ID ? &s->q : &s->o);
+			assert_true(n > 0 && (id == QUERY_ID || id == OUT_ID));
+			s->query |= id == QUERY_ID;
+			s->out |= id == OUT_ID;
+			p += n;
+		}
+	}
+	link_drop_unsent(l);
+}
+
+/* Time passes, and a sum arrives that means this temperature. */
+static void sample(struct rig *r, double degc, struct sent *s)
+{
+	uint16_t sum = (uint16_t)lround(degc / 100 * ADC_MAX * HEAT_CONVERSIONS);
+	uint8_t bytes[2] = { (uint8_t)sum, (uint8_t)(sum >> 8) }, payload[64], frame[WIRE_FRAME_MAX];
+	struct msg_analog_in_state new = { .oid = OID, .values = { bytes, 2 } };
+	struct msg_analog_in_state__old old = { .oid = OID, .value = sum };
+	size_t len;
+
+	role_take(&role_rt);
+	r->now_ns += 200000000;
+	r->e->now_s = (double)r->now_ns * 1e-9;
+	new.next_clock = old.next_clock = (uint32_t)((r->e->now_s + 0.19) * FREQ_HZ);
+	len = r->old ? wire_encode(payload, sizeof(payload), STATE_ID,
+				   &msg_table[MSG_ID_analog_in_state__old], &old)
+		     : wire_encode(payload, sizeof(payload), STATE_ID,
+				   &msg_table[MSG_ID_analog_in_state], &new);
+	len = wire_frame_build(frame, 0, payload, len);
+	engine_receive(r->e, 0, frame, (uint32_t)len, r->now_ns);
+	engine_heat_service(r->e, r->now_ns);
+	read_link(r, s);
+}
+
+static void start(struct rig *r, bool old, struct sent *s)
+{
+	open_rig(r, old);
+	role_take(&role_rt);
+	r->e->now_s = 1;
+	engine_heat_service(r->e, r->now_ns);
+	read_link(r, s);
+}
+
+static void target(struct rig *r, double degc)
+{
+	struct ctl_rec rec = { .kind = CTL_HEATER_TARGET, .target = { .degc = degc } };
+
+	role_take(&role_rt);
+	engine_heat_control(r->e, &rec, r->now_ns);
+}
+
+static unsigned events(struct rig *r, struct ev_rec *last)
+{
+	struct ev_rec ev;
+	unsigned n = 0;
+
+	while (ring_pop(&r->events, &ev)) {
+		if (ev.kind != EV_HEATER)
+			continue;
+		*last = ev;
+		n++;
+	}
+	return n;
+}
+
+static void asked(void **state)
+{
+	struct heat_status st;
+	struct sent s;
+	struct rig r;
+
+	(void)state;
+	start(&r, false, &s);
+	assert_true(s.query);
+	assert_in_range(s.q.query_analog_in.min_value, 799, 800);
+	assert_in_range(s.q.query_analog_in.max_value, 7200, 7201);
+	assert_int_equal(s.q.query_analog_in.range_check_count, 15);
+	assert_int_equal(s.q.query_analog_in.rest_ticks, 200000);
+	sample(&r, 25, &s);
+	assert_false(s.query || s.out);
+	assert_true(engine_heat_read(r.e, &st));
+	assert_true(fabs(st.sensor[0].degc - 25) < 1e-9 && st.sensor[0].state == HEAT_SENSOR_GOOD);
+	close_rig(&r);
+}
+
+static void asked_as_before(void **state)
+{
+	struct sent s;
+	struct rig r;
+
+	(void)state;
+	assert_int_equal(wire_find_format("analog_in_state oid=%c next_clock=%u value=%hu"),
+			 MSG_ID_analog_in_state__old);
+	assert_int_equal(wire_find_format("analog_in_state oid=%c next_clock=%u values=%*s"),
+			 MSG_ID_analog_in_state);
+	assert_int_equal(wire_find_format("analog_in_state__old oid=%c next_clock=%u value=%hu"),
+			 -1);
+	start(&r, true, &s);
+	assert_true(s.query);
+	assert_in_range(s.q.query_analog_in__old.min_value, 799, 800);
+	assert_int_equal(s.q.query_analog_in__old.range_check_count, 15);
+	sample(&r, 33, &s);
+	assert_true(fabs(r.e->heat.sensor[0].degc - 33) < 1e-9);
+	close_rig(&r);
+}
+
+static void glitches_and_fault(void **state)
+{
+	struct ev_rec ev;
+	uint32_t power;
+	struct sent s;
+	struct rig r;
+
+	(void)state;
+	start(&r, false, &s);
+	sample(&r, 40, &s);
+	target(&r, 60);
+	sample(&r, 40, &s);
+	assert_true(s.out);
+	power = s.o.queue_digital_out.on_ticks;
+	assert_int_equal(power, 400);
+	for (int i = 0; i < 5; i++) { /* two bad ones, then a good one: nothing but counts */
+		sample(&r, 5, &s);
+		assert_true(s.out && s.o.queue_digital_out.on_ticks == power && !s.query);
+		sample(&r, 100, &s);
+		assert_true(s.out && s.o.queue_digital_out.on_ticks == power && !s.query);
+		sample(&r, 40, &s);
+	}
+	assert_int_equal(r.e->heat.sensor[0].glitches, 10);
+	assert_int_equal(events(&r, &ev), 0);
+	sample(&r, 5, &s);
+	sample(&r, 5, &s);
+	assert_true(s.o.queue_digital_out.on_ticks == power);
+	sample(&r, 5, &s);
+	assert_true(s.out && s.o.queue_digital_out.on_ticks == 0);
+	assert_true(s.query && s.q.query_analog_in.range_check_count == 0);
+	assert_int_equal(events(&r, &ev), 1);
+	assert_int_equal(ev.heater.fault, HEATER_SENSOR_RANGE);
+	target(&r, 60); /* latched */
+	for (int i = 0; i < 9; i++) {
+		sample(&r, 40, &s);
+		assert_true(!s.query && (!s.out || s.o.queue_digital_out.on_ticks == 0));
+	}
+	sample(&r, 40, &s); /* the tenth good one */
+	assert_true(s.query && s.q.query_analog_in.range_check_count == 15);
+	assert_int_equal(events(&r, &ev), 0);
+	close_rig(&r);
+}
+
+static void jump(void **state)
+{
+	struct ev_rec ev;
+	struct sent s;
+	struct rig r;
+
+	(void)state;
+	start(&r, false, &s);
+	sample(&r, 20, &s);
+	sample(&r, 80, &s);
+	assert_true(r.e->heat.sensor[0].degc == 20);
+	sample(&r, 21, &s);
+	assert_true(fabs(r.e->heat.sensor[0].degc - 21) < 0.1);
+	sample(&r, 80, &s);
+	sample(&r, 80, &s);
+	assert_true(fabs(r.e->heat.sensor[0].degc - 21) < 0.1);
+	sample(&r, 80, &s);
+	assert_true(fabs(r.e->heat.sensor[0].degc - 80) < 0.1);
+	assert_int_equal(events(&r, &ev), 0);
+	/* hotter than max, from near by: that is no broken sensor */
+	sample(&r, 89, &s);
+	for (int i = 0; i < 3; i++)
+		sample(&r, 92, &s);
+	assert_int_equal(events(&r, &ev), 1);
+	assert_int_equal(ev.heater.fault, HEATER_HOT);
+	close_rig(&r);
+}
+
+static void mcu_gone(void **state)
+{
+	struct ev_rec ev;
+	struct sent s;
+	struct rig r;
+
+	(void)state;
+	start(&r, false, &s);
+	sample(&r, 40, &s);
+	target(&r, 60);
+	sample(&r, 40, &s);
+	r.e->mcu[0].shutdown = true;
+	role_take(&role_rt);
+	engine_heat_service(r.e, r.now_ns);
+	assert_int_equal(events(&r, &ev), 1);
+	assert_int_equal(ev.heater.fault, HEATER_MCU);
+	assert_true(r.e->heat.heater[0].h.power == 0);
+	close_rig(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(asked),
+		cmocka_unit_test(asked_as_before),
+		cmocka_unit_test(glitches_and_fault),
+		cmocka_unit_test(jump),
+		cmocka_unit_test(mcu_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
