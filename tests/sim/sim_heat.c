@@ -7,7 +7,8 @@
  * takes its own heater off within 1 s at the pin, latched, and the bed, the motion and later moves go on; so do
  * a short, a sensor that is silent, a dead heater and one that is stuck; a glitch of one sample only counts.
  * A planner that is busy for 2 s delays no update of the power by more than a period; a host that falls silent
- * is followed by heaters that are off within 3 s.
+ * is followed by heaters that are off within 3 s. A sliced file with its own heating, homing, priming and end
+ * prints in batch, every step exact.
  * How: tests/simlib/scene.h; pins are watched at the firmware. Repeat: no seed but the machine's own, 1.
  */
 #include <math.h>
@@ -597,6 +598,45 @@ static void events_file(void **state)
 	assert_non_null(strstr(r.err, "events:1: action 'explode': expected sensor ok"));
 }
 
+/* A sliced file with start and end code as slicers have it: the benchmark's, or the demo's. */
+static void sliced(void **state)
+{
+	static const char *const files[] = { "../shared/gcode/benchy_fast.gcode.gz",
+					     "etc/demo/demo.gcode" };
+	const char *gcode = simrun_path("sliced.gcode"), *body_path = simrun_path("body.gcode");
+	struct simrun_args a = { 0 };
+	struct simrun r;
+	size_t len;
+	char *text;
+	FILE *f;
+
+	(void)state;
+	if (simrun_head(files[0], body_path, 6000) < 0)
+		assert_true(simrun_head(files[1], body_path, 6000) > 0);
+	text = simrun_read(body_path, &len);
+	f = simrun_create(gcode);
+	fputs("M140 S60\nM104 S150 ; standby\nG28\nG90\nG1 Z5 F600\nM190 S60\nM109 S215\nM83\n"
+	      "G92 E0\nG1 X5 Y5 Z0.3 F6000\nG1 X100 E8 F1200 ; prime\nG1 E-0.8 F2400\nM106 S0\n",
+	      f);
+	fwrite(text, 1, len, f);
+	free(text);
+	fputs("G91\nG1 E-2 F2400\nG1 Z5 F600\nG90\nM106 S0\nM104 S0\nM140 S0\nM107\nM84\n", f);
+	fclose(f);
+	simrun_add(&a, "-c");
+	simrun_add(&a, CONFIG);
+	simrun_add(&a, "%s", gcode);
+	simrun(&r, &a, 120);
+	assert_true(simrun_exact(&r, "sliced", 12.5));
+	print_message("print %.0f s: hotend to %.1f °C, overshoot %.2f\n",
+		      simrun_number(&r, "print_time_s"),
+		      simrun_number(&r, "temperatures_degc.extruder.max"),
+		      simrun_number(&r, "temperatures_degc.extruder.overshoot"));
+	assert_true(simrun_number(&r, "temperatures_degc.extruder.max") > 214);
+	assert_true(simrun_number(&r, "temperatures_degc.extruder.overshoot") < 2);
+	assert_true(simrun_number(&r, "temperatures_degc.heater_bed.overshoot") < 2);
+	assert_true(simrun_number(&r, "temperatures_degc.extruder.target") == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -607,7 +647,7 @@ int main(void)
 		cmocka_unit_test(sensor_silent),   cmocka_unit_test(glitch),
 		cmocka_unit_test(heater_breaks),   cmocka_unit_test(open_from_the_start),
 		cmocka_unit_test(busy_planner),    cmocka_unit_test(silent_host),
-		cmocka_unit_test(events_file),
+		cmocka_unit_test(events_file),     cmocka_unit_test(sliced),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
