@@ -93,6 +93,20 @@ static bool configure_sensor(struct machine *m, struct session *s, size_t i)
 	return machine_control(m, &rec);
 }
 
+/* The output of that fan, -1: none. */
+static int cooling_fan(const struct machine *m, const char *section)
+{
+	const char *own = strchr(section, ' ');
+
+	if (!own)
+		return *section ? m->fans.part : -1;
+	for (size_t i = 0; i < m->mc->auto_fan_count; i++)
+		if (!strcmp(m->mc->auto_fans[i].name, own + 1) &&
+		    m->mc->auto_fans[i].kind == MACHINE_FAN_GENERIC)
+			return m->fans.automatic[i];
+	return -1;
+}
+
 static bool configure_heater(struct machine *m, size_t i)
 {
 	const struct machine_heater *cfg = &m->mc->heaters[i];
@@ -102,6 +116,14 @@ static bool configure_heater(struct machine *m, size_t i)
 	rec.heater.sensor = (uint8_t)cfg->sensor;
 	rec.heater.output = (uint8_t)m->heaters.output[i];
 	rec.heater.param = cfg->param;
+	rec.heater.fan = (int8_t)cooling_fan(m, cfg->cooling_fan);
+	rec.heater.stepper = -1;
+	for (size_t k = 0; cfg->extruder >= 0 && k < m->motors; k++)
+		if (m->motor[k].cfg == &m->mc->extruders[cfg->extruder].stepper) {
+			rec.heater.stepper = (int8_t)k;
+			rec.heater.mm_per_step = m->motor[k].cfg->step_distance_mm;
+		}
+	m->heaters.modelled[i] = cfg->param.model.capacity_j_k > 0;
 	return machine_control(m, &rec);
 }
 
@@ -205,7 +227,15 @@ int heaters_ready(const struct machine *m, int heater, double degc, char *err)
 
 int heaters_target(struct machine *m, int heater, double degc, char *err)
 {
+	const struct machine_heater *cfg = &m->mc->heaters[heater];
 	int rc = degc > 0 ? heaters_ready(m, heater, degc, err) : 0;
+
+	if (rc == 0 && degc > 0 && cfg->param.control == HEATER_MPC && !m->heaters.modelled[heater]) {
+		snprintf(err, GCODE_ERR_MAX,
+			 "%s: its model is not known yet; expected MPC_CALIBRATE HEATER=%s TARGET=… first",
+			 cfg->name, cfg->name);
+		rc = -EINVAL;
+	}
 
 	/* Not much ahead of the motion before it, unless that stands still. */
 	if (rc == 0 && !m->hold && machine_lead_s(m) > AHEAD_S_MAX)
@@ -283,6 +313,33 @@ static void wait_poll(struct machine *m)
 		wait_end(m, NULL);
 }
 
+/* What tuning or calibration has found, as options of the configuration. */
+static void tuned(struct machine *m, const struct ev_heater *ev, const struct machine_heater *cfg)
+{
+	/* Ziegler and Nichols, for a PID controller, in the unit of the options */
+	double kp = 0.6 * ev->ku * 255, ki = kp / (0.5 * ev->tu_s), kd = kp * 0.125 * ev->tu_s;
+
+	if (!ev->calibrated) {
+		machine_say(m, REPLY_INFO, "%s: pid_kp: %.3f, pid_ki: %.3f, pid_kd: %.3f",
+			    cfg->name, kp, ki, kd);
+	} else if (!(ev->capacity_j_k > 0)) {
+		wait_end(m,
+			 "no model fits what was measured; expected heater_power to be right, and a "
+			 "target well above what is around it");
+		return;
+	} else {
+		m->heaters.modelled[ev->heater] = true;
+		machine_say(
+			m, REPLY_INFO,
+			"%s: block_heat_capacity: %.4f, sensor_responsiveness: %.5f, ambient_transfer: %.5f",
+			cfg->name, ev->capacity_j_k, ev->rate, ev->loss_w_k[0]);
+		if (ev->loss_w_k[1] > 0)
+			machine_say(m, REPLY_INFO, "%s: fan_ambient_transfer: %.5f, %.5f",
+				    cfg->name, ev->loss_w_k[0], ev->loss_w_k[1]);
+	}
+	wait_end(m, NULL);
+}
+
 void heaters_event(struct machine *m, const struct ev_heater *ev)
 {
 	struct heaters_wait *w = &m->heaters.wait;
@@ -294,15 +351,8 @@ void heaters_event(struct machine *m, const struct ev_heater *ev)
 		return;
 	cfg = &m->mc->heaters[ev->heater];
 	if (ev->fault == HEATER_OK) {
-		if (awaited && w->tuning) {
-			/* Ziegler and Nichols, for a PID controller, in the unit of the options */
-			double kp = 0.6 * ev->ku * 255, ki = kp / (0.5 * ev->tu_s),
-			       kd = kp * 0.125 * ev->tu_s;
-
-			machine_say(m, REPLY_INFO, "%s: pid_kp: %.3f, pid_ki: %.3f, pid_kd: %.3f",
-				    cfg->name, kp, ki, kd);
-			wait_end(m, NULL);
-		}
+		if (awaited && w->tuning)
+			tuned(m, ev, cfg);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s: %s; at %.1f °C", cfg->name, fault_text(ev->fault),

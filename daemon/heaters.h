@@ -29,8 +29,9 @@ struct heaters_wait {
 struct heaters {
 	struct heat_status status; /* as last read */
 	uint32_t sequence;
-	int output[HEAT_HEATERS]; /* index in machine.output[] */
-	bool known[HEAT_SENSORS]; /* the sensor has been set up in the rt core */
+	int output[HEAT_HEATERS];    /* index in machine.output[] */
+	bool modelled[HEAT_HEATERS]; /* MPC: its model is known */
+	bool known[HEAT_SENSORS];    /* the sensor has been set up in the rt core */
 	struct heaters_wait wait;
 	int64_t report_ns, host_ns; /* next report; next look at the host's sensors */
 	int64_t auto_ns;            /* M155: between two reports, 0: none */

@@ -183,10 +183,11 @@ static enum gcode_result auto_report(struct gcode *g, const struct gcode_line *l
 	return GCODE_OK;
 }
 
-static enum gcode_result pid_calibrate(struct gcode *g, const struct gcode_line *l, void *ctx)
+/* Both ways of finding what a control needs. */
+static enum gcode_result calibrate(struct gcode *g, const struct gcode_line *l, struct machine *m,
+				   enum ctl_kind kind)
 {
-	struct machine *m = ctx;
-	struct ctl_rec rec = { .kind = CTL_HEATER_TUNE };
+	struct ctl_rec rec = { .kind = kind };
 	char err[GCODE_ERR_MAX] = "";
 	int heater = heater_of(g, m, l);
 
@@ -196,6 +197,9 @@ static enum gcode_result pid_calibrate(struct gcode *g, const struct gcode_line 
 		return gcode_fail(g, "TARGET=%g: expected a temperature", rec.target.degc);
 	if (heaters_ready(m, heater, rec.target.degc, err) < 0)
 		return gcode_fail(g, "%s", err);
+	if (kind == CTL_HEATER_CALIBRATE && m->mc->heaters[heater].param.control != HEATER_MPC)
+		return gcode_fail(g, "HEATER=%s: expected one with control: mpc",
+				  m->mc->heaters[heater].name);
 	rec.target.heater = (uint8_t)heater;
 	if (!machine_control(m, &rec))
 		return GCODE_AGAIN;
@@ -205,6 +209,16 @@ static enum gcode_result pid_calibrate(struct gcode *g, const struct gcode_line 
 						 .sensor = m->mc->heaters[heater].sensor };
 	m->heaters.report_ns = m->now_ns;
 	return gcode_finish(g, -EINPROGRESS, NULL);
+}
+
+static enum gcode_result pid_calibrate(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	return calibrate(g, l, ctx, CTL_HEATER_TUNE);
+}
+
+static enum gcode_result mpc_calibrate(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	return calibrate(g, l, ctx, CTL_HEATER_CALIBRATE);
 }
 
 const struct gcode_command heaters_commands[] = {
@@ -219,6 +233,8 @@ const struct gcode_command heaters_commands[] = {
 	{ "TURN_OFF_HEATERS", GCODE_EXTENDED, 0, turn_off, "", "all heaters off" },
 	{ "PID_CALIBRATE", GCODE_EXTENDED, 0, pid_calibrate, "HEATER=<name> TARGET=<degrees>",
 	  "swing around a temperature, then tell pid_kp, pid_ki and pid_kd" },
+	{ "MPC_CALIBRATE", GCODE_EXTENDED, 0, mpc_calibrate, "HEATER=<name> TARGET=<degrees>",
+	  "cool down, heat up and hold, then tell and use the model" },
 };
 const unsigned heaters_command_count = sizeof(heaters_commands) / sizeof(*heaters_commands);
 

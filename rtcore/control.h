@@ -49,8 +49,9 @@ enum ctl_kind {
 	CTL_HEATER,        /* .heater: a heater and its control */
 	CTL_HEATER_TARGET, /* .target */
 	CTL_HEATER_TUNE,   /* .target: swing around that, then report */
-	CTL_HEATER_CLEAR,  /* .target: number alone; its fault is no longer latched */
-	CTL_SYNC_LINE,     /* .sync_line: an MCU has one; before its CTL_MCU_READY */
+	CTL_HEATER_CALIBRATE, /* .target: find its model around that, then report */
+	CTL_HEATER_CLEAR,     /* .target: number alone; its fault is no longer latched */
+	CTL_SYNC_LINE,        /* .sync_line: an MCU has one; before its CTL_MCU_READY */
 };
 
 struct ctl_send {

@@ -117,6 +117,63 @@ static bool mcu_usable(const struct engine_mcu *m)
 
 /* ---- temperatures ---- */
 
+/* What acts on a heater from now on, as far as it is known beforehand. */
+static void feed(struct engine *e, struct engine_heat_heater *h, double at_s)
+{
+	const struct ctl_output *fan = &e->output[h->cfg.fan < 0 ? 0 : h->cfg.fan];
+	double dt_s = at_s - h->h.at_s;
+
+	if (h->cfg.fan >= 0 && fan->kick_value > 0)
+		h->h.fan = fmin(1, (double)e->output_state[h->cfg.fan].value / fan->kick_value);
+	if (h->cfg.stepper >= 0 && e->stepper[h->cfg.stepper].present && dt_s > 0) {
+		int64_t steps = stepgen_count(&e->stepper[h->cfg.stepper].gen);
+
+		h->h.filament_mm_s = (double)(steps - h->filament_steps) * h->cfg.mm_per_step / dt_s;
+		h->filament_steps = steps;
+	}
+}
+
+static void set_fan(struct engine *e, const struct engine_heat_heater *h, bool on, int64_t now_ns)
+{
+	struct plan_output out = { .output = (uint16_t)h->cfg.fan };
+
+	if (h->cfg.fan < 0)
+		return;
+	if (on)
+		out.value = e->output[h->cfg.fan].kick_value;
+	engine_output_now(e, &out, now_ns);
+}
+
+/* Tuning or calibration may have ended with this sample. */
+static void tell_end(struct engine *e, int i, bool tuning, uint32_t stage, int64_t now_ns)
+{
+	struct engine_heat_heater *h = &e->heat.heater[i];
+	struct heater_model_calibration *c = &h->h.calibration;
+	struct ev_rec ev = { .kind = EV_HEATER };
+	struct heater_model found = h->h.p.model;
+
+	ev.heater = (struct ev_heater){ .heater = (uint8_t)i, .at_s = h->h.at_s, .degc = h->h.degc };
+	if (c->stage == HEATER_MODEL_FAN && stage != HEATER_MODEL_FAN)
+		set_fan(e, h, true, now_ns);
+	if (tuning && h->h.tune.done) {
+		ev.heater.ku = h->h.tune.ku;
+		ev.heater.tu_s = h->h.tune.tu_s;
+		engine_event(e, &ev);
+	}
+	if (c->stage != HEATER_MODEL_DONE || stage == HEATER_MODEL_DONE)
+		return;
+	set_fan(e, h, false, now_ns);
+	ev.heater.calibrated = true;
+	if (heater_model_result(c, &found, h->h.p.max_power)) {
+		h->h.p.model = found;
+		h->h.model.known = false;
+		ev.heater.capacity_j_k = found.capacity_j_k;
+		ev.heater.rate = found.rate;
+		memcpy(ev.heater.loss_w_k, found.loss_w_k, sizeof(ev.heater.loss_w_k));
+	}
+	engine_event(e, &ev);
+}
+
 static void good(struct engine *e, int i, double at_s, double degc, int64_t now_ns)
 {
 	struct engine_heat_sensor *s = &e->heat.sensor[i];
@@ -127,26 +184,19 @@ static void good(struct engine *e, int i, double at_s, double degc, int64_t now_
 	for (int k = 0; k < HEAT_HEATERS; k++) {
 		struct engine_heat_heater *h = &e->heat.heater[k];
 		bool tuning = h->h.tune.on;
+		uint32_t stage = h->h.calibration.stage;
 		enum heater_fault fault;
 
 		if (!h->present || h->cfg.sensor != i)
 			continue;
+		feed(e, h, at_s);
 		fault = heater_sample(&h->h, at_s, degc);
 		if (fault != HEATER_OK) {
 			fail(e, k, fault, now_ns);
 			continue;
 		}
 		drive(e, h, now_ns);
-		if (tuning && h->h.tune.done) {
-			struct ev_rec ev = { .kind = EV_HEATER };
-
-			ev.heater = (struct ev_heater){ .heater = (uint8_t)k,
-							.at_s = at_s,
-							.degc = degc,
-							.ku = h->h.tune.ku,
-							.tu_s = h->h.tune.tu_s };
-			engine_event(e, &ev);
-		}
+		tell_end(e, k, tuning, stage, now_ns);
 	}
 }
 
@@ -234,10 +284,14 @@ static void target(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 
 	if (!h->present || e->emergency)
 		return;
+	if (h->h.calibration.stage == HEATER_MODEL_FAN)
+		set_fan(e, h, false, now_ns);
 	if (rec->kind == CTL_HEATER_CLEAR)
 		heater_clear(&h->h);
 	else if (rec->kind == CTL_HEATER_TUNE)
 		heater_tune(&h->h, rec->target.degc);
+	else if (rec->kind == CTL_HEATER_CALIBRATE)
+		heater_calibrate(&h->h, rec->target.degc, h->cfg.fan >= 0);
 	else
 		heater_set_target(&h->h, rec->target.degc);
 	drive(e, h, now_ns);
@@ -255,7 +309,8 @@ void engine_heat_control(struct engine *e, const struct ctl_rec *rec, int64_t no
 		*s = (struct engine_heat_sensor){ .cfg = rec->sensor, .present = true };
 		t->used = t->changed = true;
 	} else if (rec->kind == CTL_HEATER && rec->heater.heater < HEAT_HEATERS &&
-		   rec->heater.sensor < HEAT_SENSORS && rec->heater.output < ENGINE_OUTPUTS) {
+		   rec->heater.sensor < HEAT_SENSORS && rec->heater.output < ENGINE_OUTPUTS &&
+		   rec->heater.fan < ENGINE_OUTPUTS && rec->heater.stepper < ENGINE_STEPPERS) {
 		struct engine_heat_heater *h = &t->heater[rec->heater.heater];
 
 		*h = (struct engine_heat_heater){ .cfg = rec->heater,
@@ -324,7 +379,8 @@ static void publish(struct engine *e)
 		const struct heater *h = &e->heat.heater[i].h;
 
 		st.heater[i] = (struct heat_heater_status){ h->target_degc, h->smooth_degc,
-							    h->power, h->fault, h->tune.on };
+							    h->power, h->fault,
+							    h->tune.on || heater_calibrating(h) };
 	}
 	snapshot_write(&e->heat.snapshot, &st, sizeof(st));
 	e->heat.changed = false;

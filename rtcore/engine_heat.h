@@ -33,6 +33,7 @@ struct engine_heat_heater {
 	bool present;
 	bool owed;     /* the last power has not been sent: no room then */
 	uint8_t zeros; /* sent in a row: more than one, as what a link has not sent may be dropped */
+	int64_t filament_steps; /* the stepper's count at the last sample */
 	struct heater h;
 };
 
@@ -46,7 +47,7 @@ struct engine_heat {
 
 _Static_assert(sizeof(struct heat_status) <= 8 * SNAPSHOT_WORDS, "heat_status fits its snapshot");
 
-/* CTL_SENSOR, CTL_SENSOR_VALUE, CTL_HEATER, CTL_HEATER_TARGET, CTL_HEATER_TUNE, CTL_HEATER_CLEAR. */
+/* CTL_SENSOR…, CTL_HEATER…. */
 void engine_heat_control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns);
 
 /* A report of an analog input. */

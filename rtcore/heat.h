@@ -44,10 +44,13 @@ struct heat_sensor_config {
 
 struct heat_heater_config {
 	uint8_t heater, sensor, output; /* indices; output: in the engine's table */
+	/* What acts on it, for MPC; -1: nothing. A fan's output, and the stepper that pushes filament. */
+	int8_t fan, stepper;
+	double mm_per_step;
 	struct heater_param param;
 };
 
-/* Of CTL_HEATER_TARGET, CTL_HEATER_TUNE. */
+/* Of CTL_HEATER_TARGET, CTL_HEATER_TUNE, CTL_HEATER_CALIBRATE. */
 struct heat_target {
 	uint8_t heater;
 	double degc; /* 0: off */
@@ -79,12 +82,14 @@ struct heat_status {
 	struct heat_heater_status heater[HEAT_HEATERS];
 };
 
-/* EV_HEATER: a fault, latched; or tuning is done. */
+/* EV_HEATER: a fault, latched; or tuning or calibration is done. */
 struct ev_heater {
 	uint8_t heater;
-	uint8_t fault; /* enum heater_fault; HEATER_OK: .ku and .tu_s are the result of tuning */
+	uint8_t fault; /* enum heater_fault; HEATER_OK: .ku and .tu_s are the result of tuning, or … */
+	bool calibrated; /* … the rest that of calibration, in use from now on; capacity 0: none */
 	double at_s, degc;
 	double ku, tu_s;
+	double capacity_j_k, rate, loss_w_k[2];
 };
 
 #endif

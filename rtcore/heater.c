@@ -31,6 +31,7 @@ bool heater_set_target(struct heater *h, double degc)
 	if (degc <= 0 || h->target_degc <= 0 || h->tune.on)
 		rest(h);
 	h->tune.on = h->tune.done = false;
+	h->calibration.stage = HEATER_MODEL_IDLE;
 	h->target_degc = degc > 0 ? degc : 0;
 	h->verify.approaching = h->verify.reached = false;
 	h->verify.error_degc_s = 0;
@@ -76,7 +77,11 @@ static double control(struct heater *h, double dt_s)
 	double sign = h->p.cooling ? -1 : 1;
 	double error_degc = sign * (h->target_degc - h->degc), want;
 
-	if (h->p.control == HEATER_PID) {
+	if (h->p.control == HEATER_MPC) {
+		want = within(heater_model_power(&h->p.model, &h->model, h->target_degc, h->fan,
+						 h->filament_mm_s),
+			      0, h->p.max_power);
+	} else if (h->p.control == HEATER_PID) {
 		want = within(pid(h, error_degc, sign * h->slope_degc_s, dt_s), 0, h->p.max_power);
 	} else {
 		if (error_degc >= h->p.max_delta_degc)
@@ -169,6 +174,25 @@ bool heater_tune(struct heater *h, double degc)
 	return true;
 }
 
+bool heater_calibrate(struct heater *h, double degc, bool with_fan)
+{
+	if (h->p.control != HEATER_MPC || !heater_set_target(h, 0))
+		return false;
+	heater_model_calibrate(&h->calibration, degc, with_fan);
+	return true;
+}
+
+static void calibrate(struct heater *h)
+{
+	h->power = heater_model_calibrate_sample(&h->calibration, &h->p.model, h->at_s, h->degc,
+						 h->p.max_power);
+	/* The watch looks on once it is to be hot. */
+	h->target_degc = h->calibration.stage >= HEATER_MODEL_HEAT &&
+					 h->calibration.stage < HEATER_MODEL_DONE
+				 ? h->calibration.target_degc
+				 : 0;
+}
+
 /* ---- samples ---- */
 
 static void smooth(struct heater *h, double at_s, double degc)
@@ -190,10 +214,17 @@ enum heater_fault heater_sample(struct heater *h, double at_s, double degc)
 	double dt_s = h->at_s < 0 ? 0 : within(at_s - h->at_s, 0, STEP_S_MAX);
 
 	smooth(h, at_s, degc);
+	if (h->p.control == HEATER_MPC && h->p.model.capacity_j_k > 0)
+		heater_model_observe(&h->p.model, &h->model, degc, dt_s, h->power, h->fan,
+				     h->filament_mm_s);
+	if (h->target_degc > 0 && h->p.verify && !follows(h, dt_s))
+		return HEATER_SLOW;
+	if (heater_calibrating(h)) {
+		calibrate(h);
+		return HEATER_OK;
+	}
 	if (h->target_degc <= 0)
 		return HEATER_OK;
-	if (h->p.verify && !follows(h, dt_s))
-		return HEATER_SLOW;
 	h->power = h->tune.on ? tune(h) : control(h, dt_s);
 	return HEATER_OK;
 }

@@ -15,7 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum heater_control { HEATER_WATERMARK, HEATER_PID };
+#include "heater_model.h"
+
+enum heater_control { HEATER_WATERMARK, HEATER_PID, HEATER_MPC };
 
 enum heater_fault {
 	HEATER_OK,
@@ -37,6 +39,7 @@ struct heater_param {
 	double smooth_s;             /* of what is shown and of the slope; > 0 */
 	double kp, ki, kd;           /* power per K, per K s, per K/s */
 	double max_delta_degc;       /* watermark */
+	struct heater_model model;   /* MPC */
 	/* verify: so much too cold, summed up over time, is a fault; while it heats up the sum stands
 	 * still as long as each gain_time_s brings gain_degc */
 	double error_degc_s_max, gain_time_s, hysteresis_degc, gain_degc;
@@ -48,9 +51,12 @@ struct heater {
 	double degc, smooth_degc, slope_degc_s;
 	double at_s; /* of degc; < 0: none yet */
 	double power;
-	double integral; /* power */
-	bool heating;    /* watermark: on */
-	uint32_t fault;  /* enum heater_fault */
+	double integral;           /* power */
+	double fan, filament_mm_s; /* that act on it, as the caller says */
+	struct heater_model_state model;
+	struct heater_model_calibration calibration;
+	bool heating;   /* watermark: on */
+	uint32_t fault; /* enum heater_fault */
 	struct {
 		bool approaching, reached;
 		double error_degc_s, goal_degc, goal_s;
@@ -83,5 +89,15 @@ void heater_clear(struct heater *h);
 /* Swing around degc, by switching between nothing and max_power, until h->tune.done (or until
  * heater_set_target()): then ku and tu_s are found and it is off. Returns: false while a fault is latched. */
 bool heater_tune(struct heater *h, double degc);
+
+static inline bool heater_calibrating(const struct heater *h)
+{
+	return h->calibration.stage != HEATER_MODEL_IDLE &&
+	       h->calibration.stage != HEATER_MODEL_DONE;
+}
+
+/* Find its model; see heater_model.h. Done, and off, at stage HEATER_MODEL_DONE. with_fan: the caller switches a fan
+ * on at stage HEATER_MODEL_FAN. Returns: false while a fault is latched, or without MPC. */
+bool heater_calibrate(struct heater *h, double degc, bool with_fan);
 
 #endif

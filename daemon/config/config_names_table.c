@@ -19,7 +19,8 @@
 	"htu21d_report_time bme280_report_time gcode_id "
 #define CONTROL \
 	"control max_power smooth_time pid_kp pid_ki pid_kd max_delta pid_deriv_time " \
-	"pwm_cycle_time "
+	"pwm_cycle_time heater_power block_heat_capacity ambient_transfer sensor_responsiveness " \
+	"fan_ambient_transfer target_reach_time cooling_fan filament_density filament_heat_capacity "
 #define HEATER SENSOR CONTROL "heater_pin min_extrude_temp "
 #define MOTOR \
 	"step_pin dir_pin enable_pin rotation_distance microsteps full_steps_per_rotation " \

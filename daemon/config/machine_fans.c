@@ -167,9 +167,9 @@ static void temperature_fan(struct machine_load *l, struct config_section *s, co
 	}
 	snprintf(h->name, sizeof(h->name), "%s", own);
 	fan_load(l, s, 1, &h->fan);
+	h->param.cooling = true;
 	control_load(l, s, &h->param);
 	fields_load(l, s, fields, COUNT(fields), h);
-	h->param.cooling = true;
 	h->param.max_power *= h->fan.max_power;
 	h->param.min_power *= h->fan.max_power;
 	if (h->param.min_power > h->param.max_power)

@@ -66,6 +66,8 @@ struct machine_heater {
 	int sensor; /* index in sensors[] */
 	double cycle_time_s;
 	double min_extrude_degc; /* of an extruder's */
+	int extruder;            /* whose filament cools it: the last one's with it; -1: none */
+	char cooling_fan[MACHINE_HEAT_NAME_MAX]; /* of MPC: "fan", "fan_generic NAME", or "" */
 	struct heater_param param;
 	struct machine_fan fan; /* of a temperature fan; else pin.set is false */
 	double target_degc;     /* likewise, at first */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/config_util.h"
 #include "daemon/config/machine_load.h"
 
 #define AT(member) offsetof(struct machine_heater, member)
@@ -17,7 +18,7 @@ void control_load(struct machine_load *l, struct config_section *s, struct heate
 {
 	const struct field kind[] = {
 		{ "control", FIELD_CHOICE, FIELD_REQUIRED, offsetof(struct heater_param, control),
-		  .choices = "watermark pid" },
+		  .choices = p->cooling ? "watermark pid" : "watermark pid mpc" },
 	};
 	const struct field watermark[] = {
 		{ "max_delta", FIELD_DOUBLE, FIELD_ABOVE,
@@ -33,11 +34,88 @@ void control_load(struct machine_load *l, struct config_section *s, struct heate
 		  .hi = 1e6, .scale = PID_SCALE },
 	};
 
-	_Static_assert(HEATER_WATERMARK == 0 && HEATER_PID == 1, "in the order of the words");
+	_Static_assert(HEATER_WATERMARK == 0 && HEATER_PID == 1 && HEATER_MPC == 2,
+		       "in the order of the words");
 	fields_load(l, s, kind, 1, p);
 	fields_load(l, s, watermark, COUNT(watermark), p);
 	if (p->control == HEATER_PID)
 		fields_load(l, s, pid, COUNT(pid), p);
+}
+
+/* "0.06, 0.08": losses with the fan at 0 … 1. */
+static void losses_load(struct machine_load *l, struct config_section *s, struct heater_model *m)
+{
+	struct config_option *o = config_option(s, "fan_ambient_transfer");
+	char *copy, *rest, *part;
+	bool ok = true;
+
+	if (!o || !*o->value)
+		return;
+	o->used = true;
+	rest = copy = config_strdup(o->value);
+	m->losses = 0;
+	while (ok && (part = strsep(&rest, ","))) {
+		ok = m->losses < HEATER_MODEL_LOSSES &&
+		     number_parse(config_trim(part), &m->loss_w_k[m->losses]) &&
+		     m->loss_w_k[m->losses] > 0 && m->loss_w_k[m->losses] < 1000;
+		m->losses++;
+	}
+	free(copy);
+	if (!ok)
+		value_error(l, s, "fan_ambient_transfer",
+			    "expected up to %d positive numbers, W/K, with the fan off to full on",
+			    HEATER_MODEL_LOSSES);
+}
+
+/* What model-predictive control goes by. */
+static void model_load(struct machine_load *l, struct config_section *s, struct machine_heater *h)
+{
+	struct {
+		double density, heat, loss;
+		char *fan;
+	} v = { .fan = NULL };
+	struct heater_model *m = &h->param.model;
+	const struct field model[] = {
+		{ "heater_power", FIELD_DOUBLE, FIELD_REQUIRED | FIELD_ABOVE,
+		  offsetof(struct heater_model, power_w), .hi = 1e5, .fallback = 1, .unit = "W" },
+		{ "block_heat_capacity", FIELD_DOUBLE, 0,
+		  offsetof(struct heater_model, capacity_j_k), .hi = 1e6, .unit = "J/K" },
+		{ "sensor_responsiveness", FIELD_DOUBLE, FIELD_ABOVE,
+		  offsetof(struct heater_model, rate), .hi = 100, .fallback = 0.5, .unit = "1/s" },
+		{ "target_reach_time", FIELD_DOUBLE, FIELD_ABOVE,
+		  offsetof(struct heater_model, reach_s), .hi = 100, .fallback = 2, .unit = "s" },
+	};
+	const struct field other[] = {
+		{ "ambient_transfer", FIELD_DOUBLE, 0, 16, .hi = 1000, .unit = "W/K" },
+		{ "filament_density", FIELD_DOUBLE, 0, 0, .hi = 20, .fallback = 1.2,
+		  .unit = "g/cm³" },
+		{ "filament_heat_capacity", FIELD_DOUBLE, 0, 8, .hi = 100, .fallback = 1.8,
+		  .unit = "J/(g K)" },
+		{ "cooling_fan", FIELD_TEXT, 0, 24, .hi = MACHINE_HEAT_NAME_MAX - 1, .choices = "",
+		  .unit = "fan or fan_generic NAME" },
+	};
+
+	fields_load(l, s, model, COUNT(model), m);
+	fields_load(l, s, other, COUNT(other), &v);
+	m->losses = 1;
+	m->loss_w_k[0] = v.loss;
+	losses_load(l, s, m);
+	m->ambient_degc = 25; /* what it differs by counts as power from elsewhere */
+	if (m->capacity_j_k > 0 && !(m->loss_w_k[0] > 0))
+		value_error(l, s, "ambient_transfer",
+			    "expected more than 0, as MPC_CALIBRATE finds it");
+	/* mm³ of a mm, in g, in J/K */
+	if (h->extruder >= 0)
+		m->filament_j_k_mm = l->mc->extruders[h->extruder].filament_area_mm2 * 1e-3 *
+				     v.density * v.heat;
+	if (v.fan && *v.fan)
+		snprintf(h->cooling_fan, sizeof(h->cooling_fan), "%s", v.fan);
+	else if (h->extruder >= 0 && config_section(l->c, "fan"))
+		strcpy(h->cooling_fan, "fan");
+	if (*h->cooling_fan && !config_section(l->c, h->cooling_fan))
+		value_error(l, s, "cooling_fan",
+			    "expected the name of a section: fan or fan_generic …");
+	free(v.fan);
 }
 
 static void verify_load(struct machine_load *l, struct machine_heater *h)
@@ -62,7 +140,8 @@ static void verify_load(struct machine_load *l, struct machine_heater *h)
 }
 
 /* Returns the heater's index, or -1. */
-static int heater_load(struct machine_load *l, struct config_section *s, const char *own)
+static int heater_load(struct machine_load *l, struct config_section *s, const char *own,
+		       int extruder)
 {
 	struct machine_config *mc = l->mc;
 	struct machine_heater *h = &mc->heaters[mc->heater_count];
@@ -86,12 +165,15 @@ static int heater_load(struct machine_load *l, struct config_section *s, const c
 		return -1;
 	}
 	snprintf(h->name, sizeof(h->name), "%s", own);
+	h->extruder = extruder;
 	fields_load(l, s, fields, COUNT(fields), h);
 	if (pin_of_host(l, &h->pin))
 		value_error(
 			l, s, "heater_pin",
 			"expected a pin of an MCU that switches it off when this machine is gone");
 	control_load(l, s, &h->param);
+	if (h->param.control == HEATER_MPC)
+		model_load(l, s, h);
 	verify_load(l, h);
 	h->sensor = sensor_load(l, s, own, true);
 	if (h->sensor < 0 || !h->pin.set) {
@@ -119,7 +201,7 @@ static void extruder_heater(struct machine_load *l, struct machine_extruder *e, 
 	}
 	if (!s || !config_option(s, "heater_pin"))
 		return;
-	e->heater = heater_load(l, s, e->name);
+	e->heater = heater_load(l, s, e->name, (int)number);
 	if (e->heater < 0)
 		return;
 	struct machine_heater *h = &l->mc->heaters[e->heater];
@@ -163,7 +245,7 @@ void heaters_load(struct machine_load *l)
 
 	for (size_t i = 0; i < mc->extruder_count; i++)
 		extruder_heater(l, &mc->extruders[i], i);
-	mc->bed_heater = bed ? heater_load(l, bed, "heater_bed") : -1;
+	mc->bed_heater = bed ? heater_load(l, bed, "heater_bed", -1) : -1;
 	if (mc->bed_heater >= 0)
 		strcpy(mc->heaters[mc->bed_heater].gcode_id, "B");
 	for (size_t i = 0; i < l->c->section_count; i++) {
@@ -171,7 +253,7 @@ void heaters_load(struct machine_load *l)
 		const char *own = section_own_name(s->name, "heater_generic");
 
 		if (own) {
-			int h = heater_load(l, section_use(l, s->name), own);
+			int h = heater_load(l, section_use(l, s->name), own, -1);
 
 			if (h >= 0)
 				gcode_id_load(l, s, mc->heaters[h].gcode_id);

@@ -3,7 +3,8 @@
  *
  * Shown: heat-up and hold within 0.5 °C, overshoot below 2 °C, at the real body, with the fan and with
  * extrusion; M109 in a print waits while steps stay exact; a wait is ended by M108 and blocks neither STATUS
- * nor a hold; cold extrusion is refused; two-point control; PID_CALIBRATE. A sensor that opens in mid-print
+ * nor a hold; cold extrusion is refused; two-point control; PID_CALIBRATE; MPC_CALIBRATE, after which a fan and filament
+ * move the body by less than 1 °C. A sensor that opens in mid-print
  * takes its own heater off within 1 s at the pin, latched, and the bed, the motion and later moves go on; so do
  * a short, a sensor that is silent, a dead heater and one that is stuck; a glitch of one sample only counts.
  * A planner that is busy for 2 s delays no update of the power by more than a period; a host that falls silent
@@ -334,6 +335,71 @@ static void calibrate(void **state)
 	finish(s);
 }
 
+/* "extruder.KEY=VALUE" of what has been said. */
+static void take_option(const struct scene *s, const char *key, const char *stop, char *out,
+			size_t cap)
+{
+	const char *p = strstr(s->said, key);
+
+	assert_non_null(p);
+	snprintf(out, cap, "extruder.%s=%s", key, p + strlen(key) + 2);
+	out[strcspn(out, stop)] = 0;
+	print_message("%s\n", out);
+}
+
+static void model_predictive(void **state)
+{
+	char option[4][96];
+	const char *overrides[] = { "extruder.control=mpc",
+				    "extruder.heater_power=40",
+				    option[0],
+				    option[1],
+				    option[2],
+				    option[3],
+				    NULL,
+				    NULL };
+	struct scene *s;
+	double fan, pushed;
+
+	(void)state;
+	overrides[2] = NULL;
+	s = open_heated(overrides);
+	scene_pass(s, 1);
+	assert_true(scene_run(s, "M104 S200\n"));
+	assert_true(scene_said(s, "expected MPC_CALIBRATE HEATER=extruder TARGET=… first"));
+	assert_true(scene_run(s, "MPC_CALIBRATE HEATER=heater_bed TARGET=60\n"));
+	assert_true(scene_said(s, "HEATER=heater_bed: expected one with control: mpc"));
+	scene_hush(s);
+	assert_true(scene_run(s, "MPC_CALIBRATE HEATER=extruder TARGET=200\n"));
+	assert_int_equal(s->errors, 0);
+	take_option(s, "block_heat_capacity", ",\n", option[0], sizeof(option[0]));
+	take_option(s, "sensor_responsiveness", ",\n", option[1], sizeof(option[1]));
+	take_option(s, "ambient_transfer", ",\n", option[2], sizeof(option[2]));
+	take_option(s, "fan_ambient_transfer", "\n", option[3], sizeof(option[3]));
+	scene_pass(s, 1);
+	assert_true(!watch.on[HOTEND] && body(s, HOTEND)->thermal.fan == 0);
+	assert_true(scene_run(s, "M104 S100\n")); /* it is in use at once */
+	assert_int_equal(s->errors, 0);
+	finish(s);
+	overrides[2] = option[0];
+	s = open_heated(overrides);
+	assert_true(scene_run(s, "M109 S205\n"));
+	scene_pass(s, 30);
+	assert_true(band(s, HOTEND, 205, 30) < 0.5);
+	assert_true(s->b.heat[HOTEND].over_degc < 2);
+	batch_lines(&s->b, "M106 S255\n");
+	fan = band(s, HOTEND, 205, 40);
+	batch_lines(&s->b, "M107\n");
+	fan = fmax(fan, band(s, HOTEND, 205, 40));
+	batch_lines(&s->b, "M83\nG1 X100 E80 F600\nG1 X10 E80\n"); /* 8.9 mm/s of filament */
+	pushed = band(s, HOTEND, 205, 30);
+	print_message("overshoot %.2f, fan step %.2f, filament %.2f °C\n",
+		      s->b.heat[HOTEND].over_degc, fan, pushed);
+	assert_true(fan < 1 && pushed < 1);
+	assert_true(batch_settle(&s->b));
+	finish(s);
+}
+
 /* ---- what breaks ---- */
 
 static const char *const hot_lines = "M83\nM140 S60\nM109 S200\nM190 S60\nG1 X10 Y10 F6000\n";
@@ -640,14 +706,23 @@ static void sliced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(heat_and_hold),   cmocka_unit_test(m109_in_print),
-		cmocka_unit_test(waits_end),       cmocka_unit_test(refused),
-		cmocka_unit_test(without_heaters), cmocka_unit_test(watermark),
-		cmocka_unit_test(calibrate),       cmocka_unit_test(sensors_break),
-		cmocka_unit_test(sensor_silent),   cmocka_unit_test(glitch),
-		cmocka_unit_test(heater_breaks),   cmocka_unit_test(open_from_the_start),
-		cmocka_unit_test(busy_planner),    cmocka_unit_test(silent_host),
-		cmocka_unit_test(events_file),     cmocka_unit_test(sliced),
+		cmocka_unit_test(heat_and_hold),
+		cmocka_unit_test(m109_in_print),
+		cmocka_unit_test(waits_end),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(without_heaters),
+		cmocka_unit_test(watermark),
+		cmocka_unit_test(calibrate),
+		cmocka_unit_test(model_predictive),
+		cmocka_unit_test(sensors_break),
+		cmocka_unit_test(sensor_silent),
+		cmocka_unit_test(glitch),
+		cmocka_unit_test(heater_breaks),
+		cmocka_unit_test(open_from_the_start),
+		cmocka_unit_test(busy_planner),
+		cmocka_unit_test(silent_host),
+		cmocka_unit_test(events_file),
+		cmocka_unit_test(sliced),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

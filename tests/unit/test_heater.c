@@ -2,7 +2,8 @@
 /* test_heater.c - one heater's control against a model of a heated body.
  *
  * Shown: PID with the values that tuning finds keeps within 0.5 K and overshoots by less than 2 K, hotend and
- * bed, also where a fan takes heat away; the power stays within 0 and max_power; two-point control swings
+ * bed, and a fan moves it by less than 3 K; model-predictive control finds the body's figures by itself, and with
+ * them a fan or filament moves it by less than 1 K; the power stays within 0 and max_power; two-point control swings
  * around its target by no more than max_delta and the lag; a dead heater, one that comes loose and one that
  * stops half way are found, in less than 120 s, and a slow but healthy one is not; a fault stays until it is
  * cleared; what cools turns the other way. How: the body has a sensor that lags; times are 0.2 s apart.
@@ -149,6 +150,67 @@ static void pid_holds(void **state)
 	hold(&b, 110, 0);
 }
 
+/* Calibrated on a body, then held there: with the fan, and with filament pushed through. */
+static void mpc(const struct body *like, double target, double fan_loss, double filament)
+{
+	struct heater_param p = param(HEATER_MPC);
+	struct body b = *like;
+	struct heater h;
+	double over = 0, band = 0, fan = 0, pushed = 0;
+
+	p.model = (struct heater_model){ .power_w = b.power_w,
+					 .losses = 1,
+					 .filament_j_k_mm = 0.0053,
+					 .reach_s = 2,
+					 .ambient_degc = AMBIENT };
+	p.gain_time_s = 60;
+	heater_init(&h, &p);
+	assert_true(heater_calibrate(&h, target, fan_loss > 0));
+	for (int i = 0; i < 100000 && h.calibration.stage != HEATER_MODEL_DONE; i++) {
+		b.loss = like->loss + (h.calibration.stage == HEATER_MODEL_FAN ? fan_loss : 0);
+		assert_int_equal(turn(&h, &b), HEATER_OK);
+	}
+	assert_true(heater_model_result(&h.calibration, &p.model, p.max_power));
+	print_message("found: %.2f J/K (%.2f), %.4f and %.4f W/K (%.4f, %.4f), lag %.2f s (%.2f)\n",
+		      p.model.capacity_j_k, b.capacity, p.model.loss_w_k[0], p.model.loss_w_k[1],
+		      like->loss, like->loss + fan_loss, 1 / p.model.rate, b.lag_s);
+	assert_true(fabs(p.model.capacity_j_k / b.capacity - 1) < 0.1);
+	assert_true(fabs(p.model.loss_w_k[0] / like->loss - 1) < 0.05);
+	assert_true(fabs(p.model.rate * b.lag_s - 1) < 0.3);
+	b = *like;
+	heater_init(&h, &p);
+	assert_true(heater_set_target(&h, target));
+	for (int i = 0; i < 4500; i++) {
+		h.fan = i >= 2000 && i < 3000 && fan_loss > 0;
+		h.filament_mm_s = i >= 3500 ? 8 : 0;
+		b.loss = like->loss + h.fan * fan_loss + (i >= 3500 ? 8 * filament : 0);
+		assert_int_equal(turn(&h, &b), HEATER_OK);
+		if (i < 2000)
+			over = fmax(over, b.sensor_degc - target);
+		if (i > 1500 && i < 2000)
+			band = fmax(band, fabs(b.sensor_degc - target));
+		if (i >= 2000 && i < 3500)
+			fan = fmax(fan, fabs(b.sensor_degc - target));
+		if (i >= 3500)
+			pushed = fmax(pushed, fabs(b.sensor_degc - target));
+	}
+	print_message(
+		"target %.0f: overshoot %.2f, band %.2f, fan step %.2f, 8 mm/s of filament %.2f\n",
+		target, over, band, fan, pushed);
+	assert_true(over < 2 && band < 0.5 && fan < 1 && pushed < 1);
+}
+
+static void mpc_holds(void **state)
+{
+	struct body h = hotend(), b = bed();
+
+	(void)state;
+	mpc(&h, 205, 0.02, 0.0053);
+	mpc(&h, 250, 0.04, 0.006);
+	mpc(&b, 60, 0, 0);
+	mpc(&b, 110, 0, 0);
+}
+
 static void watermark(void **state)
 {
 	struct heater_param p = param(HEATER_WATERMARK);
@@ -271,9 +333,9 @@ static void cooling(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pid_holds), cmocka_unit_test(watermark),
-		cmocka_unit_test(watch),     cmocka_unit_test(slow_is_fine),
-		cmocka_unit_test(cooling),
+		cmocka_unit_test(pid_holds),    cmocka_unit_test(mpc_holds),
+		cmocka_unit_test(watermark),    cmocka_unit_test(watch),
+		cmocka_unit_test(slow_is_fine), cmocka_unit_test(cooling),
 	};
 
 	rng = simrun_seed(1) * 2 + 1;
