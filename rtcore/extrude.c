@@ -202,7 +202,8 @@ bool extrude_look(struct extrude *ex, const struct trapq *tq, double limit_s,
 	/* At an end of motion the end comes first, so that what changes there finds it at rest. */
 	if (change_s < b->at_s + (ex->moving ? -EXTRUDE_SAME_S : EXTRUDE_SAME_S) &&
 	    change_s < INFINITY) {
-		b->at_s = change_s;
+		/* but never before it: jumps come in the order of their times */
+		b->at_s = extrude_max(change_s, ex->now.start_s);
 		b->known = b->change = true;
 	}
 	return true;

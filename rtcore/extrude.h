@@ -14,7 +14,8 @@
  * the two windows, at least EXTRUDE_HALF_MIN_S; so the output has no jump, not even of speed. With
  * that jump goes the step (w2^2 z2'' - w1^2 z1'' - w^2 (z2'' - z1'')) / 12, after which it is the new
  * window's average exactly. A stepper that joins an extruder follows its displacement from T on.
- * A change at the instant at which motion ends comes behind that end, else before what begins then.
+ * A change at the instant at which motion ends comes behind that end (up to 100 ns later than it was asked for), else
+ * before what begins then.
  * Where input shapers change the machine's delay, u runs slower or faster for a while (shaper.h's f(k)
  * at the slices' ends, linear between): the same in first order as what the axes do.
  * Owner:   whoever owns the struct; queue and shaper outlive it. Threads: RT only.

@@ -195,7 +195,7 @@ static enum look look(const struct checker *c, const struct stepper *s, struct e
 	}
 	/* At one instant, but for rounding: an end of motion comes first, else the change. */
 	if (change < *u + (x->moving ? -SAME_S : SAME_S) && change < HUGE_VALL) {
-		*u = change;
+		*u = change > x->now.u0 ? change : x->now.u0; /* behind that end also in time */
 		/* what begins there may not have been told yet */
 		what = !x->moving && !x->peek.ok && !c->finishing && c->end <= change + SAME_S
 			       ? LOOK_UNKNOWN

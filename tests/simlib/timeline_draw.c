@@ -413,7 +413,36 @@ static void draw_moves(struct draw *d, int moves)
 	draw_rest(d);
 }
 
-/* Every so often, for the length of the plan, at any instant. */
+/* Where a phase ends, as long as there is no rest: the first from at_s on, or at_s. */
+static double draw_phase_end(const struct draw *d, double at_s)
+{
+	double end_s = 0.0;
+
+	for (uint32_t i = 0; i < d->p->n; i++) {
+		const struct move *m = &d->p->rec[i].move;
+		const double dur_s[3] = { m->accel_s, m->cruise_s, m->decel_s };
+
+		for (int k = 0; k < 3 && d->p->rec[i].kind == PLAN_MOVE; k++) {
+			end_s += dur_s[k];
+			if (end_s >= at_s)
+				return end_s;
+		}
+	}
+	return at_s;
+}
+
+/* Any instant; or that at which a phase ends, or nearly so. Rounding decides which at 100 ns: not there. */
+static double draw_instant(struct draw *d, double at_s, double every_s)
+{
+	double end_s = draw_phase_end(d, at_s), by_s = ref_uniform(d->rng, 0.0, 80e-9);
+
+	if (!chance(d, 4) || end_s > at_s + 0.9 * every_s)
+		return at_s;
+	by_s += chance(d, 3) ? 120e-9 : 0.0;
+	return end_s + (chance(d, 3) ? 0.0 : chance(d, 2) ? by_s : -by_s);
+}
+
+/* Every so often, for the length of the plan. */
 static void draw_timed(struct draw *d, double every_s)
 {
 	uint32_t extruders = d->p->steppers - d->first_extruder;
@@ -431,7 +460,7 @@ static void draw_timed(struct draw *d, double every_s)
 	for (double at_s = every_s; d->moved && at_s < end_s && d->p->timed_n < TIMELINE_TIMED;
 	     at_s += every_s)
 		d->p->timed[d->p->timed_n++] = (struct timeline_timed){
-			at_s,
+			draw_instant(d, at_s, every_s),
 			{ d->first_extruder + (uint32_t)(ref_random(d->rng) % extruders),
 			  EXTRUDE_ALL, draw_param(d) }
 		};

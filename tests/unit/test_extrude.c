@@ -6,7 +6,7 @@
  * a constant-velocity move and back; the machine's delay changed by input shapers meanwhile; handed
  * out in slices at random instants: every step within the tolerance, none missing, extra or out of
  * order, position exact. And by name: advance 0.04 s with smooth time 0.04 s, a stepper moved to
- * another extruder and back in one long move, without a jump of speed.
+ * another extruder and back in one long move, without a jump of speed; one that leaves where a phase ends.
  * How: the checker (daemon/checker) is told the moves, the changes and every step.
  * Repeat: STEPD_SEED=<printed> build/tests/unit/test_extrude; STEPD_SCENES: how many.
  */
@@ -200,6 +200,20 @@ static void machine_finish(struct machine *m, const char *what, int scene)
 	assert_int_equal(res.position_steps[0], stepgen_count(&m->sg));
 }
 
+/* A third of the changes: at a phase's beginning or end, within 90 ns, or farther away than 110: at 100 ns, where one
+ * instant ends, rounding decides. */
+static double near_joint(const struct machine *m, uint64_t *rng, double at_s)
+{
+	double by_s = ref_uniform(rng, 0.0, ref_random(rng) % 4 ? 90e-9 : 1e-9);
+	uint64_t i = trapq_find(&m->tq, at_s) + 1;
+
+	if (ref_random(rng) % 3 || i < m->tq.tail || i >= m->tq.head)
+		return at_s;
+	by_s += ref_random(rng) % 3 ? 0.0 : 110e-9;
+	return fmax(at_s,
+		    m->tq.phases[i & m->tq.mask].start_s + (ref_random(rng) % 2 ? by_s : -by_s));
+}
+
 static void scene_run(struct scene *sc, struct machine *m, int number)
 {
 	struct extrude_param param = { .source = 0 };
@@ -233,6 +247,7 @@ static void scene_run(struct scene *sc, struct machine *m, int number)
 
 			/* in the middle of what is known, as long as it is not read */
 			at_s += ref_random(rng) % 2 ? 0.0 : ref_uniform(rng, 0.0, 0.1);
+			at_s = near_joint(m, rng, at_s);
 			at_s = fmax(
 				at_s,
 				m->ex.changes[(m->ex.change_head - 1) & (EXTRUDE_CHANGES - 1)].at_s);
@@ -286,6 +301,17 @@ static void test_random(void **state)
 	assert_true(steps > 0 && changes > 0);
 }
 
+static struct move long_move(void)
+{
+	return (struct move){ .dir = { 1.0, 0.0, 0.0, 0.04 },
+			      .length_mm = 105.0,
+			      .accel_mm_s2 = 2000.0,
+			      .cruise_mm_s = 100.0,
+			      .accel_s = 0.05,
+			      .cruise_s = 1.0,
+			      .decel_s = 0.05 };
+}
+
 /* One long move; a stepper with advance 0.04 s and smooth time 0.04 s goes over to another extruder at a
  * random instant inside the cruise, and comes back at another. */
 static void test_hand_over(void **state)
@@ -303,13 +329,7 @@ static void test_hand_over(void **state)
 		struct joint j;
 
 		sc.start_s[0] = 1.0;
-		sc.moves[0] = (struct move){ .dir = { 1.0, 0.0, 0.0, 0.04 },
-					     .length_mm = 105.0,
-					     .accel_mm_s2 = 2000.0,
-					     .cruise_mm_s = 100.0,
-					     .accel_s = 0.05,
-					     .cruise_s = 1.0,
-					     .decel_s = 0.05 };
+		sc.moves[0] = long_move();
 		for (int pass = 0; pass < 2; pass++) {
 			machine_setup(&m, &sc, &here);
 			joint_init(&j, sc.moves[0].dir, &m.sh, &m.ex, &m.tq);
@@ -341,11 +361,46 @@ static void test_hand_over(void **state)
 	}
 }
 
+/* A stepper leaves its extruder within 300 ns of where a phase ends: once the windows are over, it rests. */
+static void test_leaves_at_a_joint(void **state)
+{
+	static const double ends_s[] = { 1.05, 2.05, 2.1 };
+	static struct machine m;
+	const struct extrude_param here = { 0, 0.04, 0.02 }, none = { -1, 0.04, 0.02 };
+	struct scene sc = { .n = 1, .steps_mm = 3200.0, .freq_hz = 50e6, .start_s = { 1.0 } };
+
+	(void)state;
+	sc.moves[0] = long_move();
+	for (int n = 0; n < 3 * 61; n++) {
+		double at_s = ends_s[n % 3] + 1e-8 * (n / 3 - 30),
+		       over_s = at_s + 0.05 + 0.02 - 1e-6, rest = 0.0;
+		struct joint_piece q;
+		struct joint j;
+
+		machine_setup(&m, &sc, &here);
+		joint_init(&j, sc.moves[0].dir, &m.sh, &m.ex, &m.tq);
+		assert_int_equal(trapq_append(&m.tq, &sc.moves[0], 1.0), TRAPQ_OK);
+		machine_change(&m, &none, at_s);
+		for (int i = 1; i < 6; i++) /* so that there is always a window, and no sum anew */
+			machine_change(&m, &none, at_s + 0.03 * i);
+		trapq_rest(&m.tq, 3.0);
+		while (joint_next(&j, &m.tq, 2.9, &q) == JOINT_PIECE) {
+			if (q.start_s > over_s && fabs(q.p - rest) > 1e-6)
+				fail_msg("changed %.0f ns after %g s: at %.6f s %g steps off",
+					 1e9 * (at_s - ends_s[n % 3]), ends_s[n % 3], q.start_s,
+					 q.p - rest);
+			rest = extrude_end(&m.ex);
+		}
+		checker_free(m.checker);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_hand_over),
+		cmocka_unit_test(test_leaves_at_a_joint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
