@@ -21,7 +21,7 @@
 	"control max_power smooth_time pid_kp pid_ki pid_kd max_delta pid_deriv_time " \
 	"pwm_cycle_time heater_power block_heat_capacity ambient_transfer sensor_responsiveness " \
 	"fan_ambient_transfer target_reach_time cooling_fan filament_density filament_heat_capacity "
-#define HEATER SENSOR CONTROL "heater_pin min_extrude_temp "
+#define HEATER SENSOR CONTROL "heater_pin min_extrude_temp shutdown_on_error on_error_gcode "
 #define MOTOR \
 	"step_pin dir_pin enable_pin rotation_distance microsteps full_steps_per_rotation " \
 	"gear_ratio step_pulse_duration "
@@ -76,7 +76,7 @@ const struct config_kind config_kinds[] = {
 		     "minimum_cruise_ratio square_corner_velocity max_accel_to_decel "
 		     "minimum_z_position delta_radius print_radius shoulder_radius shoulder_height "
 		     "min_angle print_width slow_ratio " },
-	{ "mcu?", "serial baud canbus_uuid canbus_interface restart_method max_stepper_error "
+	{ "mcu?", "role serial baud canbus_uuid canbus_interface restart_method max_stepper_error "
 		  "is_non_critical sync_pin sync_line stamp_module " },
 	{ "stepper_x#", RAIL },
 	{ "stepper_y#", RAIL },
@@ -108,6 +108,7 @@ const struct config_kind config_kinds[] = {
 	{ "extruder_stepper+", MOTOR "extruder pressure_advance pressure_advance_smooth_time " },
 	{ "manual_stepper+", MOTOR "velocity accel endstop_pin position_min position_max "
 				   "homing_speed homing_accel " },
+	{ "fault+", "reaction gcode " },
 	{ "board_pins?", "mcu aliases aliases_* " },
 	{ "duplicate_pin_override", "pins " },
 	{ "input_shaper",

@@ -109,6 +109,8 @@ static struct machine_mcu *mcu_add(struct machine_load *l, struct config_section
 static void mcu_load(struct machine_load *l, struct config_section *s, const char *name)
 {
 	static const struct field fields[] = {
+		{ "role", FIELD_CHOICE, 0, AT(machine_mcu, role),
+		  .choices = "motion heater optional" },
 		{ "serial", FIELD_TEXT, 0, AT(machine_mcu, serial), .hi = 4095, .unit = "a path" },
 		{ "canbus_uuid", FIELD_TEXT, 0, AT(machine_mcu, canbus_uuid), .hi = 32,
 		  .unit = "an identifier" },
@@ -306,6 +308,7 @@ static void load_sections(struct machine_load *l)
 	probes_load(l);
 	mesh_load(l);
 	print_load(l);
+	faults_load(l);
 	pins_claim_unused(l);
 	note_unused(l);
 	pins_free(l);
@@ -371,6 +374,7 @@ void machine_config_free(struct machine_config *mc)
 	mesh_free(&mc->gcode);
 	sensors_free(mc);
 	print_config_free(mc->print);
+	faults_free(&mc->faults);
 	config_free(mc->store);
 	free(mc);
 }

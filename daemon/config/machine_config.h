@@ -18,6 +18,7 @@
 
 #include "daemon/config/machine_heat.h"
 #include "daemon/config/machine_probe.h"
+#include "daemon/faults/faults.h"
 #include "daemon/gcode/bedmesh.h"
 #include "daemon/gcode/skew.h"
 #include "daemon/pins.h"
@@ -55,6 +56,7 @@ struct machine_mcu {
 	char *serial;                /* device path; NULL if not configured (batch needs none) */
 	char *canbus_uuid;           /* known, not used yet; NULL if not configured */
 	int baud;
+	int role; /* enum fault_role: what is lost with it */
 	enum machine_restart restart_method;
 	/* This machine's own GPIO lines: [host NAME], or what other hosts' configurations have for it. */
 	bool host;
@@ -225,6 +227,12 @@ struct machine_stepd {
 	uint64_t sim_seed; /* [stepd_sim] seed, of all simulated MCUs */
 };
 
+/* [fault CLASS COMPONENT] and what stands for it. */
+struct machine_faults {
+	size_t rules;
+	struct fault_rule rule[FAULT_RULES_MAX];
+};
+
 struct machine_config {
 	const struct kinematics_ops *kinematics; /* daemon/kinematics/ */
 	struct machine_geometry geometry;
@@ -265,6 +273,7 @@ struct machine_config {
 	struct machine_sim_bed sim_bed;
 	struct machine_gcode gcode;
 	struct machine_print *print; /* machine_print.h */
+	struct machine_faults faults;
 	struct machine_stepd stepd;
 
 	struct config *store; /* the raw options with file and line, for messages and saving */

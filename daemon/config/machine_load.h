@@ -194,6 +194,10 @@ void mesh_free(struct machine_gcode *g);
 /* machine_mesh_probing.c: where [bed_mesh] is probed. */
 void mesh_probing_load(struct machine_load *l, struct config_section *s);
 
+/* machine_faults.c: [fault CLASS COMPONENT], heaters' shutdown_on_error. After the MCUs. */
+void faults_load(struct machine_load *l);
+void faults_free(struct machine_faults *f);
+
 /* machine_sync.c: what [mcu] says of the clock estimate. After the MCUs and pins_init(). */
 void sync_lines_load(struct machine_load *l);
 /* machine_print.c: macros, [virtual_sdcard], sensors, timers, buttons. After the extruders. */
