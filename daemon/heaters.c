@@ -207,6 +207,7 @@ int heaters_ready(const struct machine *m, int heater, double degc, char *err)
 	const struct machine_heater *cfg = &m->mc->heaters[heater];
 	const struct machine_sensor *sensor = &m->mc->sensors[cfg->sensor];
 	const struct heat_status *st = &m->heaters.status;
+	char why[FAULT_TEXT_MAX];
 
 	if (m->state != MACHINE_READY)
 		snprintf(err, GCODE_ERR_MAX, "%s",
@@ -214,10 +215,14 @@ int heaters_ready(const struct machine *m, int heater, double degc, char *err)
 	else if (degc < sensor->min_degc || degc > sensor->max_degc)
 		snprintf(err, GCODE_ERR_MAX, "%s: %g °C: expected %g to %g °C, or 0", cfg->name,
 			 degc, sensor->min_degc, sensor->max_degc);
-	else if (st->heater[heater].fault != HEATER_OK)
+	else if (st->heater[heater].fault != HEATER_OK && st->now_s > m->heaters.cleared_s[heater])
 		snprintf(err, GCODE_ERR_MAX,
-			 "%s is switched off for a fault: %s; RESTART to use it again", cfg->name,
-			 fault_text(st->heater[heater].fault));
+			 "%s is switched off for a fault: %s; CLEAR_FAULT once it is repaired",
+			 cfg->name, fault_text(st->heater[heater].fault));
+	else if (react_heater_latched(m, heater, why))
+		snprintf(err, GCODE_ERR_MAX,
+			 "%s is switched off for a fault: %s; CLEAR_FAULT once it is repaired",
+			 cfg->name, why);
 	else if (st->sensor[cfg->sensor].state == HEAT_SENSOR_BROKEN)
 		snprintf(err, GCODE_ERR_MAX, "%s: %s", cfg->name, fault_text(HEATER_SENSOR_RANGE));
 	else
@@ -254,8 +259,10 @@ int heaters_clear(struct machine *m, int heater, char *err)
 {
 	const struct machine_heater *cfg = &m->mc->heaters[heater];
 
-	if (m->heaters.status.sensor[cfg->sensor].state == HEAT_SENSOR_GOOD)
+	if (m->heaters.status.sensor[cfg->sensor].state == HEAT_SENSOR_GOOD) {
+		m->heaters.cleared_s[heater] = machine_now_s(m) + HEAT_PERIOD_S;
 		return send_target(m, CTL_HEATER_CLEAR, heater, 0);
+	}
 	snprintf(err, GCODE_ERR_MAX, "%s: %s", cfg->name, fault_text(HEATER_SENSOR_RANGE));
 	return -EINVAL;
 }
@@ -357,11 +364,13 @@ void heaters_event(struct machine *m, const struct ev_heater *ev)
 	}
 	snprintf(text, sizeof(text), "%s: %s; at %.1f °C", cfg->name, fault_text(ev->fault),
 		 ev->degc);
-	if (m->state == MACHINE_READY)
-		machine_say(m, REPLY_ERROR, "%s: %s, all else goes on; RESTART to use it again",
-			    text,
-			    cfg->param.cooling ? "the fan runs at full speed"
-					       : "the heater is off and stays off");
+	if (m->state == MACHINE_READY && cfg->param.cooling)
+		machine_say(
+			m, REPLY_ERROR,
+			"%s: the fan runs at full speed, all else goes on; RESTART to use it again",
+			text);
+	else if (m->state == MACHINE_READY)
+		react_heater(m, ev);
 	if (awaited)
 		wait_end(m, text);
 }

@@ -29,9 +29,10 @@ struct heaters_wait {
 struct heaters {
 	struct heat_status status; /* as last read */
 	uint32_t sequence;
-	int output[HEAT_HEATERS];    /* index in machine.output[] */
-	bool modelled[HEAT_HEATERS]; /* MPC: its model is known */
-	bool known[HEAT_SENSORS];    /* the sensor has been set up in the rt core */
+	double cleared_s[HEAT_HEATERS]; /* the fault in a status from before that is cleared */
+	int output[HEAT_HEATERS];       /* index in machine.output[] */
+	bool modelled[HEAT_HEATERS];    /* MPC: its model is known */
+	bool known[HEAT_SENSORS];       /* the sensor has been set up in the rt core */
 	struct heaters_wait wait;
 	int64_t report_ns, host_ns; /* next report; next look at the host's sensors */
 	int64_t auto_ns;            /* M155: between two reports, 0: none */
@@ -48,7 +49,7 @@ bool heaters_configure(struct machine *m, struct session *s);
 
 /* A poll: state, waits, reports, the host's own sensors. */
 void heaters_poll(struct machine *m);
-/* EV_HEATER. A fault is said, and ends a wait for it; this is where policy beyond that begins. */
+/* EV_HEATER. A fault goes to react_heater(), and ends a wait for it. */
 void heaters_event(struct machine *m, const struct ev_heater *ev);
 
 /* Whether it may be switched on to that temperature: 0, or -EINVAL with a text in err. */

@@ -217,6 +217,23 @@ static void enter_fault(struct machine *m, enum machine_state state)
 	machine_say_reason(m);
 }
 
+void machine_stop(struct machine *m, const char *reason)
+{
+	if (m->state != MACHINE_READY)
+		return;
+	machine_control(m, &(struct ctl_rec){ .kind = CTL_ABORT });
+	snprintf(m->reason, sizeof(m->reason), "%s; position no longer certain; RESTART to go on",
+		 reason);
+	enter_fault(m, MACHINE_FAULT);
+}
+
+void machine_pause(struct machine *m)
+{
+	static const char line[] = "PAUSE";
+
+	gcode_exec_now(&m->gcode, line, strlen(line), 0);
+}
+
 static void fault_event(struct machine *m, const struct ev_fault *f)
 {
 	char label[MACHINE_TEXT_MAX / 2] = "";
@@ -240,6 +257,7 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 		 fault_text(f->fault), label[0] ? ": " : "", label, motor[0] ? ": " : "", motor,
 		 f->at_s, f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "?", (int16_t)f->detail,
 		 f->value_s);
+	react_engine(m, f, label);
 	enter_fault(m, MACHINE_FAULT);
 }
 
@@ -359,6 +377,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 	if (m->state == MACHINE_CONNECTING)
 		sessions_tick(m);
 	heaters_poll(m);
+	react_poll(m);
 	if (m->state == MACHINE_READY || m->state == MACHINE_FAULT)
 		fans_poll(m);
 	if (m->state == MACHINE_READY) {
@@ -541,6 +560,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	extruders_init(m);
 	manual_init(m);
 	probe_init(m);
+	react_init(m);
 	if (m->dual.pairs)
 		dual_attach(&m->gcode, m);
 	m->print = print_new(m, hooks->threads, err, err_size);

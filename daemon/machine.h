@@ -31,6 +31,7 @@
 #include "daemon/probe.h"
 #include "daemon/probe_points.h"
 #include "daemon/safe_home.h"
+#include "daemon/faults/react.h"
 #include "daemon/session.h"
 #include "engine.h"
 
@@ -146,6 +147,7 @@ struct machine {
 	size_t trsyncs; /* on each MCU: as many as switches in one approach */
 	uint8_t trsync_oid[ENGINE_MCUS][MACHINE_ENDSTOP_MAX];
 	struct heaters heaters;
+	struct react react;
 	struct dual dual;
 	bool linear; /* all joints are sums of the axes */
 	struct homing homing;
@@ -224,6 +226,10 @@ void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES
 void machine_end_commands(struct machine *m);
 /* m->reason, that of a fault or an emergency stop, and where the flight record of it is. */
 void machine_say_reason(struct machine *m);
+/* All motion that has not been handed out is dropped, for that reason; heaters stay as they are. */
+void machine_stop(struct machine *m, const char *reason);
+/* Whoever prints is to wait; motion comes to rest at the end of what is planned. */
+void machine_pause(struct machine *m);
 /* Feed hold on or off: motion comes to rest on its path, and goes on from there. At any time. */
 void machine_hold(struct machine *m, bool on);
 /* The feed rate (M220), live: also of moves planned before, whose epoch is less. */

@@ -62,7 +62,7 @@ const struct config_kind config_kinds[] = {
 	{ "stepd", "gcode_fifo gcode_fifo_mode reply_fifo reply_file out_of_band_fifo gcode_ack "
 		   "horizon_ms low_water_ms lookahead_s step_tolerance_us step_fractions "
 		   "reversal_filter_us arc_tolerance_um "
-		   "rt_priority rt_cpu unknown_option startup_gcode require_homing "
+		   "rt_priority rt_cpu unknown_option startup_gcode require_homing inject_faults "
 		   "flight_file flight_mib flight_keep " },
 	{ "host?", "max_step_rate late_max_ms cpu " },
 	{ "stepd_sim_heater+", "power_w capacity_j_k loss_w_k fan_loss_w_k sensor_lag_s ambient_degc "
@@ -76,7 +76,7 @@ const struct config_kind config_kinds[] = {
 		     "minimum_cruise_ratio square_corner_velocity max_accel_to_decel "
 		     "minimum_z_position delta_radius print_radius shoulder_radius shoulder_height "
 		     "min_angle print_width slow_ratio " },
-	{ "mcu?", "role serial baud canbus_uuid canbus_interface restart_method max_stepper_error "
+	{ "mcu?", "serial baud canbus_uuid canbus_interface restart_method max_stepper_error "
 		  "is_non_critical sync_pin sync_line stamp_module " },
 	{ "stepper_x#", RAIL },
 	{ "stepper_y#", RAIL },

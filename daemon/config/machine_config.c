@@ -109,8 +109,6 @@ static struct machine_mcu *mcu_add(struct machine_load *l, struct config_section
 static void mcu_load(struct machine_load *l, struct config_section *s, const char *name)
 {
 	static const struct field fields[] = {
-		{ "role", FIELD_CHOICE, 0, AT(machine_mcu, role),
-		  .choices = "motion heater optional" },
 		{ "serial", FIELD_TEXT, 0, AT(machine_mcu, serial), .hi = 4095, .unit = "a path" },
 		{ "canbus_uuid", FIELD_TEXT, 0, AT(machine_mcu, canbus_uuid), .hi = 32,
 		  .unit = "an identifier" },

@@ -56,7 +56,6 @@ struct machine_mcu {
 	char *serial;                /* device path; NULL if not configured (batch needs none) */
 	char *canbus_uuid;           /* known, not used yet; NULL if not configured */
 	int baud;
-	int role; /* enum fault_role: what is lost with it */
 	enum machine_restart restart_method;
 	/* This machine's own GPIO lines: [host NAME], or what other hosts' configurations have for it. */
 	bool host;
@@ -221,6 +220,7 @@ struct machine_stepd {
 	int rt_cpu;                    /* -1: choose the isolated CPU, if there is one */
 	char *startup_gcode;           /* lines joined by \n; "" if none */
 	bool require_homing;           /* refuse moves of an axis that isn't homed */
+	bool inject_faults;            /* INJECT_FAULT may be used */
 	char *flight_file; /* of the flight recorder: "auto": see flight_file.h; NULL: none */
 	double flight_mib; /* for its ring */
 	int flight_keep;   /* so many frozen ones are kept */

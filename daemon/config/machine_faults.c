@@ -32,21 +32,10 @@ static struct fault_rule *rule_add(struct machine_load *l, struct config_section
 	return rule;
 }
 
-/* What a configuration may not go below, of this class and component. */
-static enum fault_reaction floor_of(const struct machine_load *l, const struct fault_rule *rule)
-{
-	const struct fault_class *c = &fault_classes[rule->class];
-	int mcu = machine_config_mcu(l->mc, rule->component);
-
-	if ((c->flags & FAULT_BY_ROLE) && mcu >= 0)
-		return fault_role_reaction(l->mc->mcu[mcu].role);
-	return c->weakest;
-}
-
 static void reaction_load(struct machine_load *l, struct config_section *s, struct fault_rule *rule,
 			  const char *word)
 {
-	enum fault_reaction least = floor_of(l, rule);
+	enum fault_reaction least = fault_classes[rule->class].weakest;
 	char names[100] = "";
 
 	for (unsigned r = least; r < FAULT_REACTIONS; r++) {

@@ -43,6 +43,7 @@ static const struct field stepd_fields[] = {
 	{ "startup_gcode", FIELD_TEXT, 0, AT(machine_stepd, startup_gcode), .hi = 1 << 20,
 	  .unit = "G-code", .choices = "" },
 	{ "require_homing", FIELD_BOOL, 0, AT(machine_stepd, require_homing), .fallback = 1 },
+	{ "inject_faults", FIELD_BOOL, 0, AT(machine_stepd, inject_faults), .hi = 1 },
 	PATH("flight_file", flight_file, "auto"),
 	{ "flight_mib", FIELD_DOUBLE, 0, AT(machine_stepd, flight_mib), .lo = 0.0625, .hi = 1024,
 	  .fallback = 16, .unit = "MiB" },

@@ -318,12 +318,16 @@ static void test_random(void **state)
 
 static char file[] = "/tmp/stepd-faults-XXXXXX";
 
+#define HEATER(pin, sensor) \
+	"heater_pin: " pin "\nsensor_type: EPCOS 100K B57560G104F\nsensor_pin: " sensor \
+	"\ncontrol: watermark\n" \
+	"min_temp: 0\nmax_temp: 100\n"
+
 static const char base[] =
 	"[mcu]\nserial: /dev/ttyACM0\n"
-	"[mcu tool]\nserial: /dev/ttyACM1\nrole: heater\n"
-	"[mcu light]\nserial: /dev/ttyACM2\nrole: optional\n"
 	"[printer]\nkinematics: none\nmax_velocity: 300\nmax_accel: 3000\n"
-	"[heater_generic chamber]\nshutdown_on_error: false\non_error_gcode: M117 chamber\n";
+	"[heater_generic chamber]\n" HEATER(
+		"PA1", "PF1") "shutdown_on_error: false\non_error_gcode: M117 chamber\n";
 
 /* Exit status of `stepd check` for the base and more; its output in text. */
 static int check(const char *more, char *text, size_t cap)
@@ -394,11 +398,6 @@ static void test_config(void **state)
 		const char *more, *expect; /* NULL: is taken */
 	} cases[] = {
 		{ "[fault heater_sensor chamber]\nreaction: Stop-Motion\ngcode: PARK\n", NULL },
-		{ "[fault link_lost tool]\nreaction: disable\n", NULL },
-		{ "[fault link_lost tool]\nreaction: warn\n",
-		  "expected disable, stop-motion or shutdown" },
-		{ "[fault link_lost light]\nreaction: warn\n", NULL },
-		{ "[fault link_lost light]\nreaction: continue\n", "no option takes" },
 		{ "[fault sensor chamber]\n",
 		  "'sensor': expected a class: sensor_glitch, heater_sensor" },
 		{ "[fault heater_sensor]\n", "expected the name of a component" },
@@ -407,9 +406,11 @@ static void test_config(void **state)
 		{ "[fault heater_sensor chamber]\nreaction: ignore\n",
 		  "value 'ignore': expected disable, stop-motion or shutdown" },
 		{ "[fault heater_sensor chamber]\nreacton: disable\n", "reaction" },
-		{ "[heater_generic two]\nshutdown_on_error: true\non_error_gcode: M117\n",
+		{ "[heater_generic two]\n" HEATER(
+			  "PA2", "PF2") "shutdown_on_error: true\non_error_gcode: M117\n",
 		  "never runs: shutdown_on_error is set" },
-		{ "[heater_generic two]\nshutdown_on_error: perhaps\n", "shutdown_on_error" },
+		{ "[heater_generic two]\n" HEATER("PA2", "PF2") "shutdown_on_error: perhaps\n",
+		  "shutdown_on_error" },
 	};
 	char text[8000];
 
@@ -434,13 +435,14 @@ static void test_heater_options(void **state)
 	struct fault_decision d;
 
 	(void)state;
-	assert_int_equal(check("[heater_generic two]\nshutdown_on_error: true\n"
-			       "[fault heater_sensor two]\nreaction: stop-motion\n",
-			       text, sizeof(text)),
-			 0);
+	assert_int_equal(
+		check("[heater_generic two]\n" HEATER(
+			      "PA2", "PF2") "shutdown_on_error: true\n"
+					    "[fault heater_sensor two]\nreaction: stop-motion\n",
+		      text, sizeof(text)),
+		0);
 	mc = machine_config_load(paths, 1, NULL, 0, NULL);
 	assert_non_null(mc);
-	assert_int_equal(mc->mcu[1].role, FAULT_ROLE_HEATER);
 	faults_init(&f, mc->faults.rule, mc->faults.rules);
 	d = raise_at(&f, FAULT_CLASS_SENSOR, "chamber", 0.0);
 	assert_int_equal(d.reaction, FAULT_DISABLE);

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* react.c - see react.h. */
+#include "daemon/faults/react.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/gcode/gcode_command.h"
+#include "daemon/gcode/gcode_script.h"
+#include "daemon/machine.h"
+
+enum { FAULTS_TEXT = 6000 };
+
+static double seconds(const struct machine *m)
+{
+	return (double)m->now_ns * 1e-9;
+}
+
+/* ---- what is done ---- */
+
+static void record(struct machine *m, enum fault_class_id class, enum fault_reaction reaction)
+{
+	struct plan_notes *owed = &m->react.owed;
+
+	if (owed->count < PLAN_NOTES_MAX)
+		owed->note[owed->count++] = (struct plan_note){ .what = PLAN_PARAM_FAULT,
+								.index = PLAN_NOTE_ALL,
+								.from = class,
+								.to = reaction };
+}
+
+static int heater_named(const struct machine *m, const char *component)
+{
+	return heaters_find(m, component, strlen(component));
+}
+
+/* A heater has no power from now on, whoever has found the fault. */
+static void make_safe(struct machine *m, const struct fault_report *r)
+{
+	char err[GCODE_ERR_MAX];
+	int heater = heater_named(m, r->component);
+
+	if (fault_classes[r->class].scope == FAULT_SCOPE_HEATER && heater >= 0)
+		heaters_target(m, heater, 0, err);
+}
+
+static void act(struct machine *m, const struct fault_report *r, const struct fault_decision *d)
+{
+	if (d->reaction >= FAULT_DISABLE)
+		make_safe(m, r);
+	if (d->reaction == FAULT_SHUTDOWN)
+		m->ops.emergency_stop(m, d->text);
+	else if (d->reaction == FAULT_STOP_MOTION)
+		machine_stop(m, d->text);
+	else if (d->reaction == FAULT_HOLD)
+		machine_hold(m, true);
+	else if (d->reaction == FAULT_PAUSE || (d->reaction == FAULT_DISABLE && d->pause))
+		machine_pause(m);
+	if (d->gcode && m->state == MACHINE_READY)
+		gcode_script_queue(&m->gcode, fault_classes[r->class].name, NULL, d->gcode);
+}
+
+static enum fault_reaction raise_report(struct machine *m, const struct fault_report *r)
+{
+	struct fault_decision d;
+
+	fault_raise(&m->react.faults, r, &d);
+	if (!d.news)
+		return d.reaction;
+	record(m, r->class, d.reaction);
+	/* those two say it themselves */
+	if (d.reaction < FAULT_STOP_MOTION)
+		machine_say(m, d.reaction >= FAULT_HOLD ? REPLY_ERROR : REPLY_INFO, "%s", d.text);
+	act(m, r, &d);
+	return d.reaction;
+}
+
+enum fault_reaction react(struct machine *m, enum fault_class_id class, const char *component,
+			  const char *detail)
+{
+	struct fault_report r = {
+		.class = class, .component = component, .detail = detail, .now_s = seconds(m)
+	};
+
+	return raise_report(m, &r);
+}
+
+/* ---- what is detected ---- */
+
+void react_heater(struct machine *m, const struct ev_heater *ev)
+{
+	static const struct {
+		enum fault_class_id class;
+		const char *detail; /* NULL: the MCU's own fault is told by itself */
+	} told[HEATER_FAULTS] = {
+		[HEATER_SENSOR_RANGE] = { FAULT_CLASS_SENSOR,
+					  "open, shorted, or not what sensor_type says" },
+		[HEATER_SENSOR_SILENT] = { FAULT_CLASS_SENSOR, "nothing comes from it" },
+		[HEATER_SLOW] = { FAULT_CLASS_HEATING,
+				  "it does not heat as it should, see verify_heater" },
+		[HEATER_HOT] = { FAULT_CLASS_RUNAWAY, "above max_temp" },
+	};
+	char detail[100];
+
+	if (ev->fault >= HEATER_FAULTS || !told[ev->fault].detail)
+		return;
+	snprintf(detail, sizeof(detail), "%s, at %.1f °C", told[ev->fault].detail, ev->degc);
+	react(m, told[ev->fault].class, m->mc->heaters[ev->heater].name, detail);
+}
+
+void react_engine(struct machine *m, const struct ev_fault *f, const char *label)
+{
+	struct fault_report r = { .now_s = seconds(m), .detail = label };
+	struct fault_decision d;
+
+	r.component = f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "mcu";
+	switch ((enum engine_fault)f->fault) {
+	case FAULT_NONE:
+		return;
+	case FAULT_STEPGEN:
+		r.class = FAULT_CLASS_INVARIANT;
+		r.component = f->stepper < m->motors ? m->motor[f->stepper].cfg->name : "motion";
+		break;
+	case FAULT_LATE:
+		r.class = FAULT_CLASS_RT_LATE;
+		break;
+	case FAULT_UNDERRUN:
+		r.class = FAULT_CLASS_STARVED;
+		r.component = "motion";
+		break;
+	case FAULT_LINK_FULL:
+	case FAULT_LINK_LOST:
+		r.class = FAULT_CLASS_LINK_LOST;
+		break;
+	case FAULT_MCU_SHUTDOWN:
+		r.class = strstr(label, "imer too close") || strstr(label, "scheduling")
+				  ? FAULT_CLASS_MCU_LATE
+				  : FAULT_CLASS_MCU_SHUTDOWN;
+		break;
+	case FAULT_MCU_RESET:
+		r.class = FAULT_CLASS_MCU_RESTART;
+		break;
+	}
+	/* The engine has stopped already and machine.c tells it; this is for FAULTS and the record. */
+	fault_raise(&m->react.faults, &r, &d);
+	record(m, r.class, d.reaction > FAULT_STOP_MOTION ? d.reaction : FAULT_STOP_MOTION);
+}
+
+bool react_heater_latched(const struct machine *m, int heater, char why[FAULT_TEXT_MAX])
+{
+	const struct fault_latched *l = fault_of(&m->react.faults, FAULT_SCOPE_HEATER,
+						 m->mc->heaters[heater].name);
+
+	if (!l)
+		return false;
+	snprintf(why, FAULT_TEXT_MAX, "%s%s%s", fault_classes[l->class].what,
+		 l->detail[0] ? ": " : "", l->detail);
+	return true;
+}
+
+static void look_for_glitches(struct machine *m)
+{
+	const struct heat_status *st = &m->heaters.status;
+
+	for (size_t h = 0; h < m->mc->heater_count; h++) {
+		int sensor = m->mc->heaters[h].sensor;
+		uint32_t more = st->sensor[sensor].glitches - m->react.glitches[sensor];
+		char detail[80];
+
+		m->react.glitches[sensor] = st->sensor[sensor].glitches;
+		if (more == 0 || st->sensor[sensor].state != HEAT_SENSOR_GOOD)
+			continue; /* one that stays is a fault of its own */
+		snprintf(detail, sizeof(detail), "%u, after %.1f °C", more, st->sensor[sensor].degc);
+		react(m, FAULT_CLASS_GLITCH, m->mc->heaters[h].name, detail);
+	}
+}
+
+void react_poll(struct machine *m)
+{
+	if (m->state == MACHINE_READY)
+		look_for_glitches(m);
+	if (m->react.owed.count && planner_note(m->planner, &m->react.owed) != -EAGAIN)
+		m->react.owed.count = 0;
+}
+
+/* ---- commands ---- */
+
+static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT_TEXT_MAX])
+{
+	const struct machine *m = ctx;
+	int heater = heater_named(m, l->component);
+
+	if (fault_classes[l->class].scope == FAULT_SCOPE_HEATER && heater >= 0) {
+		const struct heat_sensor_status *s =
+			&m->heaters.status.sensor[m->mc->heaters[heater].sensor];
+
+		if (s->state == HEAT_SENSOR_GOOD)
+			return false;
+		snprintf(why, FAULT_TEXT_MAX,
+			 "%s: its sensor still says nothing plausible (the last was %.1f °C): repair "
+			 "it first",
+			 l->component, s->degc);
+		return true;
+	}
+	if (m->state == MACHINE_READY)
+		return false;
+	snprintf(why, FAULT_TEXT_MAX, "%s: %s: RESTART first", l->component,
+		 fault_classes[l->class].what);
+	return true;
+}
+
+/* CLASS= or nothing. False: an error was given. */
+static bool param_class(struct gcode *g, const struct gcode_line *l, enum fault_class_id *class)
+{
+	char name[FAULT_NAME_MAX], known[FAULT_CLASSES * 24] = "";
+
+	*class = FAULT_CLASSES;
+	if (!gcode_param_find(l, "CLASS"))
+		return true;
+	if (!gcode_param_name(g, l, "CLASS", "", name, sizeof(name)))
+		return false;
+	if (fault_class_find(name, class))
+		return true;
+	for (unsigned i = 0; i < FAULT_CLASSES; i++) {
+		strcat(known, i ? ", " : "");
+		strcat(known, fault_classes[i].name);
+	}
+	gcode_fail(g, "CLASS=%s: expected one of %s", name, known);
+	return false;
+}
+
+static enum gcode_result list(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	const struct machine *m = ctx;
+	char text[FAULTS_TEXT];
+
+	(void)l;
+	faults_text(&m->react.faults, seconds(m), text, sizeof(text));
+	gcode_reply_lines(g, REPLY_INFO, text);
+	return GCODE_OK;
+}
+
+static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct machine *m = ctx;
+	struct faults *f = &m->react.faults;
+	char name[FAULT_NAME_MAX] = "", why[FAULT_TEXT_MAX], err[GCODE_ERR_MAX] = "";
+	enum fault_class_id class;
+	bool named = gcode_param_find(l, "COMPONENT") != NULL;
+	size_t cleared, kept;
+
+	if (!param_class(g, l, &class) ||
+	    (named && !gcode_param_name(g, l, "COMPONENT", "", name, sizeof(name))))
+		return GCODE_ERROR;
+	cleared = faults_clear(f, class, named ? name : NULL, cause_there, m, &kept, why);
+	for (size_t i = 0; i < m->mc->heater_count; i++)
+		if (m->heaters.status.heater[i].fault != HEATER_OK &&
+		    !fault_of(f, FAULT_SCOPE_HEATER, m->mc->heaters[i].name))
+			heaters_clear(m, (int)i, err);
+	if (kept)
+		return gcode_fail(g, "%s", why);
+	if (cleared == 0)
+		return gcode_fail(g, "expected a fault that is latched: FAULTS lists them");
+	gcode_reply(g, REPLY_INFO, "%zu cleared, %zu latched", cleared, f->latched_count);
+	return GCODE_OK;
+}
+
+static enum gcode_result inject(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct machine *m = ctx;
+	char name[FAULT_NAME_MAX];
+	enum fault_class_id class;
+
+	if (!m->mc->stepd.inject_faults)
+		return gcode_fail(g, "a drill: expected [stepd] inject_faults: True");
+	if (!param_class(g, l, &class) ||
+	    !gcode_param_name(g, l, "COMPONENT", "", name, sizeof(name)))
+		return GCODE_ERROR;
+	if (class == FAULT_CLASSES)
+		return gcode_fail(g, "CLASS missing: expected a class of fault");
+	if (fault_classes[class].scope == FAULT_SCOPE_HEATER && heater_named(m, name) < 0)
+		return gcode_fail(g, "COMPONENT=%s: expected the name of a heater", name);
+	react(m, class, name, "injected");
+	return GCODE_OK;
+}
+
+static const struct gcode_command commands[] = {
+	{ "FAULTS", GCODE_EXTENDED, GCODE_NOW, list, "", "faults that are latched, and counts" },
+	{ "CLEAR_FAULT", GCODE_EXTENDED, GCODE_NOW, clear, "[CLASS=<class>] [COMPONENT=<name>]",
+	  "clear faults whose cause is gone" },
+	{ "INJECT_FAULT", GCODE_EXTENDED, GCODE_NOW, inject, "CLASS=<class> COMPONENT=<name>",
+	  "a drill: react as if that had happened" },
+};
+
+void react_init(struct machine *m)
+{
+	faults_init(&m->react.faults, m->mc->faults.rule, m->mc->faults.rules);
+	gcode_add_table(&m->gcode, commands, sizeof(commands) / sizeof(*commands), m);
+}

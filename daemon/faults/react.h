@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* react.h - faults of the running machine: what is detected comes here, what faults.h decides is done.
+ *
+ * Commands: FAULTS, CLEAR_FAULT, INJECT_FAULT. Owner: struct machine. Threads: PLAN.
+ */
+#ifndef DAEMON_FAULTS_REACT_H
+#define DAEMON_FAULTS_REACT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control.h"
+#include "daemon/faults/faults.h"
+#include "heat.h"
+#include "move.h"
+
+struct machine;
+
+struct react {
+	struct faults faults;
+	uint32_t glitches[HEAT_SENSORS]; /* of these sensors, told so far */
+	struct plan_notes owed;          /* for the flight record: the ring had no room */
+};
+
+/* Rules and commands. After all other commands. */
+void react_init(struct machine *m);
+/* A poll: glitches, what is owed to the record. */
+void react_poll(struct machine *m);
+
+/* Decide and do it. Returns what was decided. */
+enum fault_reaction react(struct machine *m, enum fault_class_id class, const char *component,
+			  const char *detail);
+/* A fault of a heater that the rt core has switched off. */
+void react_heater(struct machine *m, const struct ev_heater *ev);
+/* A fault for which the rt core has stopped all motion; label: the MCU's own words, or "". */
+void react_engine(struct machine *m, const struct ev_fault *f, const char *label);
+
+/* Whether a fault of that heater is latched here; then why[] says which. */
+bool react_heater_latched(const struct machine *m, int heater, char why[FAULT_TEXT_MAX]);
+
+#endif
