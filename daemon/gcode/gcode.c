@@ -212,6 +212,12 @@ static enum gcode_result move_run(struct gcode *g, const struct gcode_line *l)
 	return GCODE_OK;
 }
 
+enum gcode_result gcode_move(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	(void)ctx;
+	return move_run(g, l);
+}
+
 __attribute__((cold)) static enum gcode_result unknown(struct gcode *g, const struct gcode_line *l)
 {
 	/* Classic commands without leading zeros or blanks, as in the table. */

@@ -57,6 +57,9 @@ extern const unsigned gcode_skew_count;
 extern const struct gcode_command gcode_macro_commands[];
 extern const unsigned gcode_macro_count;
 
+/* gcode.c: G0 and G1, which gcode_exec() runs without a look at the tables. */
+enum gcode_result gcode_move(struct gcode *g, const struct gcode_line *l, void *ctx);
+
 /* Find the command of a line; *ctx is that of its table. NULL: unknown. */
 const struct gcode_command *gcode_find(const struct gcode *g, const struct gcode_line *l,
 				       void **ctx);

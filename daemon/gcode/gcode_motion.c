@@ -7,14 +7,6 @@
 #define INCH_MM 25.4
 #define DWELL_MAX_S 86400.0
 
-static enum gcode_result move_dummy(struct gcode *g, const struct gcode_line *l, void *ctx)
-{
-	(void)l;
-	(void)ctx;
-	/* Only out of band gets here: gcode_exec() runs moves itself. */
-	return gcode_fail(g, "moves can't run out of band");
-}
-
 static enum gcode_result dwell(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	double dwell_s = gcode_value(l, 'P', 0) / 1000 + gcode_value(l, 'S', 0);
@@ -203,12 +195,12 @@ static enum gcode_result nothing(struct gcode *g, const struct gcode_line *l, vo
 
 /* Commands that slicers write often come first. */
 const struct gcode_command gcode_motion_commands[] = {
-	{ G(1), move_dummy, MOVE, "move in a straight line" },
+	{ G(1), gcode_move, MOVE, "move in a straight line" },
 	{ M(204), accel, "[S<mm/s2>] [P<mm/s2>] [T<mm/s2>] [R<mm/s2>]",
 	  "acceleration: S, or the smaller of P and T" },
 	{ G(92), set_origin, "[X<mm>] [Y<mm>] [Z<mm>] [E<mm>]",
 	  "call the present position this; alone: zero for all" },
-	{ G(0), move_dummy, MOVE, "move in a straight line, as G1" },
+	{ G(0), gcode_move, MOVE, "move in a straight line, as G1" },
 	{ G(4), dwell, "[P<ms>] [S<s>]", "rest in place" },
 	{ G(20), units, "", "lengths are in inches" },
 	{ G(21), units, "", "lengths are in mm" },

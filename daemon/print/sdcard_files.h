@@ -26,8 +26,8 @@ struct sdcard_open {
 	void *open_ctx;
 	/* found */
 	struct sdcard_file *file; /* sorted by name */
-	size_t files, told; /* told: of these have been said */
-	int fd; /* -1: error */
+	size_t files, told;       /* told: of these have been said */
+	int fd;                   /* -1: error */
 	uint64_t size;
 	int error; /* errno, 0: none */
 };
