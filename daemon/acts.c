@@ -54,6 +54,15 @@ void acts_output(struct machine *m, int output, double value)
 	act->value = (uint16_t)lround(value * PLAN_OUTPUT_FULL);
 }
 
+void acts_alone(struct machine *m, int motor, double by_mm, double velocity_mm_s)
+{
+	struct act *act = add(m, ACT_ALONE);
+
+	act->motor = motor;
+	act->by_mm = by_mm;
+	act->velocity_mm_s = velocity_mm_s;
+}
+
 void acts_run(struct machine *m, void (*then)(struct machine *m, const char *error))
 {
 	m->acts.then = then;
@@ -96,6 +105,8 @@ static int make(struct machine *m, const struct act *act, char *err)
 		return make_move(m, act, err);
 	case ACT_DWELL:
 		return planner_dwell(m->planner, act->dwell_s);
+	case ACT_ALONE:
+		return force_move_motor(m, act->motor, act->by_mm, act->velocity_mm_s, 0);
 	case ACT_OUTPUT:
 		return planner_output(m->planner, (uint16_t)act->output, act->value);
 	}

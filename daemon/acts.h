@@ -19,7 +19,7 @@ struct ev_rec;
 
 enum { ACTS_MAX = 16 };
 
-enum act_kind { ACT_MOVE, ACT_DWELL, ACT_OUTPUT };
+enum act_kind { ACT_MOVE, ACT_DWELL, ACT_OUTPUT, ACT_ALONE };
 
 struct act {
 	enum act_kind kind;
@@ -27,6 +27,8 @@ struct act {
 	bool unchecked; /* also if its axes have no known position */
 	double to_mm[MOVE_AXES], velocity_mm_s;
 	double dwell_s;
+	int motor; /* that moves alone, … */
+	double by_mm;
 	int output;
 	uint16_t value; /* PLAN_OUTPUT_FULL: on */
 };
@@ -48,6 +50,8 @@ void acts_move(struct machine *m, uint32_t axes, const double to_mm[MOVE_AXES],
 /* One axis alone. */
 void acts_move_axis(struct machine *m, int axis, double to_mm, double velocity_mm_s);
 void acts_dwell(struct machine *m, double dwell_s);
+/* One motor of an axis, all else at rest; positions keep their names. */
+void acts_alone(struct machine *m, int motor, double by_mm, double velocity_mm_s);
 void acts_output(struct machine *m, int output, double value);
 /* Do it; then() comes from machine_poll() later, never from here. */
 void acts_run(struct machine *m, void (*then)(struct machine *m, const char *error));

@@ -101,9 +101,28 @@ static int prepare(struct machine *m, int motor)
 	return s ? manual_enable(m, s) : machine_motors_on(m);
 }
 
+int force_move_motor(struct machine *m, int motor, double by_mm, double velocity_mm_s,
+		     double accel_mm_s2)
+{
+	double at_mm[MOVE_AXES];
+	int rc = prepare(m, motor);
+
+	if (rc < 0)
+		return rc;
+	memcpy(at_mm, planner_position(m->planner), sizeof(at_mm));
+	if (!m->motor[motor].manual)
+		take(m, motor, true);
+	step(m, motor, by_mm, velocity_mm_s, accel_mm_s2);
+	if (!m->motor[motor].manual) {
+		planner_set_position(m->planner, at_mm);
+		take(m, motor, false);
+	}
+	return 0;
+}
+
 static enum gcode_result force_move(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
-	double by_mm, velocity_mm_s, accel_mm_s2, at_mm[MOVE_AXES];
+	double by_mm, velocity_mm_s, accel_mm_s2;
 	struct machine *m = ctx;
 	struct move unused;
 	bool given;
@@ -122,18 +141,8 @@ static enum gcode_result force_move(struct gcode *g, const struct gcode_line *l,
 	if (!manual_trapezoid(m, (size_t)motor, by_mm, velocity_mm_s, accel_mm_s2, &unused))
 		return gcode_fail(g, "DISTANCE=%g: expected at most %g steps and %g s", by_mm,
 				  MANUAL_STEPS_MAX, MANUAL_S_MAX);
-	rc = prepare(m, motor);
-	if (rc < 0)
-		return gcode_finish(g, rc, "");
-	memcpy(at_mm, planner_position(m->planner), sizeof(at_mm));
-	if (!m->motor[motor].manual)
-		take(m, motor, true);
-	step(m, motor, by_mm, velocity_mm_s, accel_mm_s2);
-	if (!m->motor[motor].manual) {
-		planner_set_position(m->planner, at_mm);
-		take(m, motor, false);
-	}
-	return GCODE_OK;
+	rc = force_move_motor(m, motor, by_mm, velocity_mm_s, accel_mm_s2);
+	return gcode_finish(g, rc, "");
 }
 
 static enum gcode_result stepper_buzz(struct gcode *g, const struct gcode_line *l, void *ctx)

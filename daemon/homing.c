@@ -434,6 +434,16 @@ static void retract(struct machine *m, const char *error)
 		homing_fail(m, "the machine has no room for the move; try again");
 }
 
+static void put_away(struct machine *m, const char *error)
+{
+	if (error || !m->homing.with_probe) {
+		retract(m, error);
+		return;
+	}
+	m->homing.state = HOMING_RAISE;
+	probe_raise(m, retract);
+}
+
 static void counters_read(struct machine *m)
 {
 	struct homing *h = &m->homing;
@@ -456,12 +466,8 @@ static void counters_read(struct machine *m)
 	homing_found(m, at_mm);
 	machine_resume_motion(m, at_mm);
 	m->homed |= h->step[h->at].axes;
-	if (h->with_probe) {
-		h->state = HOMING_RAISE;
-		probe_raise(m, retract);
-		return;
-	}
-	retract(m, NULL);
+	if (!homing_even(m, put_away))
+		put_away(m, NULL);
 }
 
 static void position_read(struct machine *m, int mcu, const struct msg_stepper_position *p)

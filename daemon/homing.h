@@ -25,6 +25,7 @@ enum homing_state {
 	HOMING_ARMED,   /* the endstops are watched; which are closed already is heard of now */
 	HOMING_PROBE,   /* moves towards the endstops */
 	HOMING_READ,    /* stopped: reads the steppers' counters back */
+	HOMING_EVEN,    /* motors of one axis are brought together again */
 	HOMING_RAISE,   /* the probe is being put away */
 	HOMING_RETRACT, /* moves away, before the second approach */
 };
@@ -94,9 +95,11 @@ struct homing {
 	struct ctl_homing watch;
 	struct homing_endstop endstop[MACHINE_ENDSTOP_MAX];
 	size_t endstops;
-	uint32_t motors;                       /* mask of all motors that turn */
-	uint32_t motors_unread;                /* of these, whose counter has not come back */
-	int64_t count[ENGINE_STEPPERS];        /* as the MCUs say */
+	uint32_t motors;                  /* mask of all motors that turn */
+	uint32_t uneven;                  /* mask of those that are not where their axis is, … */
+	int ahead_steps[ENGINE_STEPPERS]; /* … and by how much */
+	uint32_t motors_unread;           /* of these, whose counter has not come back */
+	int64_t count[ENGINE_STEPPERS];   /* as the MCUs say */
 	int64_t count_before[ENGINE_STEPPERS]; /* where the second approach starts */
 	double home_mm[MOVE_AXES];             /* the axes when the switches are closed */
 	double back[MOVE_AXES];                /* unit vector away from them */
@@ -129,6 +132,6 @@ void homing_abort(struct machine *m, const char *reason);
 void homing_look(struct machine *m);
 /* Where the axes are at rest. Motors on their endstop's own MCU stopped with it; word to others went
  * through the host, and they went on a little. */
-void homing_found(const struct machine *m, double at_mm[MOVE_AXES]);
+void homing_found(struct machine *m, double at_mm[MOVE_AXES]);
 
 #endif

@@ -95,7 +95,7 @@ static double along_at(const struct homing_line *line, double at_s)
 
 /* ---- the end ---- */
 
-static void stop_place(const struct machine *m, double stop_mm[MOVE_AXES])
+static void stop_place(struct machine *m, double stop_mm[MOVE_AXES])
 {
 	const struct homing *h = &m->homing;
 	const struct homing_path *p = &h->path;
@@ -116,6 +116,7 @@ static void stop_place(const struct machine *m, double stop_mm[MOVE_AXES])
 	for (int axis = 0; axis < MACHINE_AXES; axis++)
 		if (moved & 1u << axis && found_mm[axis] == found_mm[axis])
 			stop_mm[axis] = found_mm[axis];
+	homing_note_uneven(m, steps, stop_mm);
 }
 
 void homing_line_found(struct machine *m, bool triggered)
@@ -130,5 +131,6 @@ void homing_line_found(struct machine *m, bool triggered)
 	for (int axis = 0; axis < MACHINE_AXES && triggered; axis++)
 		line->trigger_mm[axis] = line->from_mm[axis] + line->dir[axis] * along_mm;
 	machine_resume_motion(m, line->stop_mm);
-	homing_finish(m, NULL);
+	if (!homing_even(m, homing_finish))
+		homing_finish(m, NULL);
 }

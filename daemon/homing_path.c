@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/homing.h"
+#include "daemon/homing_private.h"
 #include "daemon/machine.h"
 
 void homing_look(struct machine *m)
@@ -36,7 +37,7 @@ static double overrun_steps(const struct machine *m, size_t i, const struct homi
 	       machine_motor_steps(m, i, at_mm);
 }
 
-void homing_found(const struct machine *m, double at_mm[MOVE_AXES])
+void homing_found(struct machine *m, double at_mm[MOVE_AXES])
 {
 	const struct homing *h = &m->homing;
 	double steps[ENGINE_STEPPERS], found_mm[MOVE_AXES];
@@ -53,4 +54,5 @@ void homing_found(const struct machine *m, double at_mm[MOVE_AXES])
 	for (int axis = 0; axis < MACHINE_AXES; axis++)
 		if (found_mm[axis] == found_mm[axis])
 			at_mm[axis] = found_mm[axis];
+	homing_note_uneven(m, steps, at_mm);
 }

@@ -5,6 +5,9 @@
 
 #include <stdbool.h>
 
+#include "control.h"
+#include "move.h"
+
 struct machine;
 
 /* The reasons given to trsync_trigger and friends: numbers of the host's own choice. */
@@ -28,6 +31,12 @@ void homing_approach(struct machine *m, double speed_mm_s);
 /* The end: the interpreter goes on, with an error if that is not NULL. */
 void homing_finish(struct machine *m, const char *error);
 void homing_fail(struct machine *m, const char *what);
+
+/* homing_even.c: joints are at steps[], the axes at at_mm: which motors are not where their axis is. */
+void homing_note_uneven(struct machine *m, const double steps[ENGINE_STEPPERS],
+			const double at_mm[MOVE_AXES]);
+/* Bring them there, one by one. False: there are none, nothing happens. */
+bool homing_even(struct machine *m, void (*then)(struct machine *m, const char *error));
 
 /* homing_line.c */
 void homing_line_approach(struct machine *m);

@@ -559,6 +559,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	shapers_init(m);
 	extruders_init(m);
 	manual_init(m);
+	levelling_init(m);
 	probe_init(m);
 	react_init(m);
 	if (m->dual.pairs)

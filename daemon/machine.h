@@ -24,6 +24,7 @@
 #include "daemon/gcode/gcode_objects.h"
 #include "daemon/heaters.h"
 #include "daemon/homing.h"
+#include "daemon/levelling.h"
 #include "daemon/manual.h"
 #include "daemon/manual_probe.h"
 #include "daemon/mesh_calibrate.h"
@@ -155,6 +156,7 @@ struct machine {
 	struct probe probe;
 	struct probe_points points;
 	struct mesh_calibration mesh_calibration;
+	struct levelling levelling;
 	struct manual_probe manual_probe;
 	struct safe_home safe_home;
 	struct config_save save; /* for SAVE_CONFIG */

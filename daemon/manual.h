@@ -53,6 +53,10 @@ bool manual_trapezoid(const struct machine *m, size_t motor, double by_mm, doubl
 		      double accel_mm_s2, struct move *out);
 
 /* force_move.c: its commands. */
+/* force_move.c: move one motor alone by so much, from rest to rest; positions keep their names. accel 0: the
+ * machine's. Returns 0, or -EAGAIN. */
+int force_move_motor(struct machine *m, int motor, double by_mm, double velocity_mm_s,
+		     double accel_mm_s2);
 extern const struct gcode_command force_move_commands[];
 extern const unsigned force_move_command_count;
 

@@ -36,6 +36,7 @@ void probe_attach(struct gcode *g, struct machine *m)
 	gcode_add_table(g, save_commands, save_command_count, m);
 	gcode_add_table(g, manual_probe_commands, manual_probe_command_count, m);
 	gcode_add_table(g, mesh_calibrate_commands, mesh_calibrate_command_count, m);
+	gcode_add_table(g, levelling_commands, levelling_command_count, m);
 }
 
 void probe_ready(struct machine *m)

@@ -304,6 +304,7 @@ static void load_sections(struct machine_load *l)
 	fans_load(l);
 	gcode_load(l);
 	probes_load(l);
+	levels_load(l);
 	mesh_load(l);
 	print_load(l);
 	faults_load(l);

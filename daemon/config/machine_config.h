@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "daemon/config/machine_heat.h"
+#include "daemon/config/machine_level.h"
 #include "daemon/config/machine_probe.h"
 #include "daemon/faults/faults.h"
 #include "daemon/gcode/bedmesh.h"
@@ -270,6 +271,9 @@ struct machine_config {
 	struct machine_output_pin output_pins[MACHINE_OUTPUT_PIN_MAX];
 	struct machine_probe probe;
 	struct machine_safe_z safe_z;
+	struct machine_level z_tilt, gantry;
+	struct machine_screws screws;
+	struct machine_bed_tilt bed_tilt;
 	struct machine_sim_bed sim_bed;
 	struct machine_gcode gcode;
 	struct machine_print *print; /* machine_print.h */

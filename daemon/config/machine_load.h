@@ -87,6 +87,9 @@ bool numbers_load(struct machine_load *l, struct config_section *s, const char *
 /* machine_probe.c: [probe], [bltouch], [safe_z_home]. After the kinematics. */
 void probes_load(struct machine_load *l);
 
+/* machine_level.c: [z_tilt], [quad_gantry_level], [screws_tilt_adjust], [bed_tilt]. After the kinematics. */
+void levels_load(struct machine_load *l);
+
 /* machine_pins.c */
 
 /* Read [board_pins] and [duplicate_pin_override]. After the MCUs are known. */

@@ -266,9 +266,9 @@ static void notes_are_for_check(void **state)
 	(void)state;
 	if (cannot_run)
 		skip();
-	write_file("notes.cfg", "[include printer.cfg]\n[z_tilt]\nspeed: 100\n", 0600);
+	write_file("notes.cfg", "[include printer.cfg]\n[resonance_tester]\nmin_freq: 5\n", 0600);
 	assert_int_equal(stepd("check notes.cfg", 0), 0);
-	assert_non_null(strstr(out, "note: [z_tilt]"));
+	assert_non_null(strstr(out, "note: [resonance_tester]"));
 	assert_int_equal(stepd("batch -c notes.cfg --quiet good.gcode", 0), 0);
 	assert_null(strstr(err, "note:"));
 }

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sim_levelling.c - levelling on the whole machine: the model's bed or gantry is level afterwards.
+ *
+ * Shown: Z_TILT_ADJUST with two and three motors and QUAD_GANTRY_LEVEL with four, also on two MCUs and with a noisy
+ * probe, move each motor so that the model's plane is level within a microstep or two and the noise;
+ * motors of one axis on several MCUs stay together in homing and probing; wrong motor places, too many retries and too much to adjust are said; SCREWS_TILT_CALCULATE names the turns that
+ * would level the model's bed; BED_TILT_CALIBRATE finds its plane and Z follows it.
+ * How: the machine in this process (tests/simlib/scene.h); STEPD_ECHO=1 shows the replies.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/simlib/scene.h"
+#include "tests/simlib/simrun.h"
+
+#define MICROSTEP_Z_MM 0.0025
+
+static const char *write_config(const char *more)
+{
+	const char *path = simrun_path("printer.cfg");
+	char *like = simrun_read("etc/sim-cartesian.cfg", NULL);
+	FILE *f = simrun_create(path);
+
+	assert_non_null(like);
+	fprintf(f,
+		"%s[stepd]\nstartup_gcode:\nrequire_homing: true\n[mcu second]\nserial: /run/x\n"
+		"[stepd_sim second]\nclock_ppm: 55\n"
+		"[probe]\npin: ^PE3\nz_offset: 1.5\nx_offset: 10\ny_offset: -5\n%s",
+		like, more);
+	fclose(f);
+	free(like);
+	return path;
+}
+
+#define Z_MOTOR(name, port) \
+	"[stepper_" name "]\nstep_pin: " port "0\ndir_pin: " port "1\nrotation_distance: 8\n" \
+	"microsteps: 16\nstep_pulse_duration: 0.0000005\n"
+
+static struct scene *open_scene(const char *more)
+{
+	struct scene *s = scene_open(write_config(more), NULL);
+
+	assert_non_null(s);
+	s->b.printer.rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+	return s;
+}
+
+static void run(struct scene *s, const char *lines)
+{
+	scene_hush(s);
+	assert_true(scene_run(s, lines));
+	if (s->errors)
+		fail_msg("%s: %s", lines, s->said);
+}
+
+static void refused(struct scene *s, const char *lines, const char *text)
+{
+	scene_hush(s);
+	assert_true(scene_run(s, lines));
+	if (s->errors != 1 || !scene_said(s, text))
+		fail_msg("%s: expected \"%s\", heard: %s", lines, text, s->said);
+	scene_hush(s);
+}
+
+/* The motors of Z hold the plane there, askew by so much. */
+static void corners(struct scene *s, int count, const double at[][3])
+{
+	static const char *const names[] = { "stepper_z", "stepper_z1", "stepper_z2", "stepper_z3" };
+	struct printer *p = &s->b.printer;
+
+	for (int i = 0; i < count; i++)
+		for (uint8_t k = 0; k < p->stepper_count; k++)
+			if (!strcmp(p->steppers[k].name, names[i]))
+				p->bed.corner[i] = (struct printer_corner){ k, at[i][0], at[i][1],
+									    at[i][2] };
+	p->bed.corners = (uint8_t)count;
+}
+
+/* How far the plane through the motors is from level, seen from the bed. */
+static double tilt_mm(const struct scene *s, double lo, double hi)
+{
+	const struct printer *p = &s->b.printer;
+	double least = INFINITY, most = -INFINITY;
+
+	for (int i = 0; i < 4; i++) {
+		double x = i & 1 ? hi : lo, y = i & 2 ? hi : lo;
+		double z = printer_height_mm(p, x, y) - printer_bed_mm(p, x, y);
+
+		least = fmin(least, z);
+		most = fmax(most, z);
+	}
+	return most - least;
+}
+
+/* How many steps two motors have made that the other one has not. */
+static int64_t apart_steps(const struct scene *s, const char *a, const char *b)
+{
+	const struct printer *p = &s->b.printer;
+	int64_t at[2] = { 0 };
+
+	for (int k = 0; k < p->stepper_count; k++) {
+		if (!strcmp(p->steppers[k].name, a))
+			at[0] = p->steppers[k].pos_steps;
+		if (!strcmp(p->steppers[k].name, b))
+			at[1] = p->steppers[k].pos_steps;
+	}
+	return llabs(at[0] - at[1]);
+}
+
+#define TILT2 \
+	Z_MOTOR("z1", "second:PC") \
+	"[z_tilt]\nz_positions:\n  -20, 150\n  320, 150\npoints:\n  30, 150\n" \
+	"  270, 150\nspeed: 200\nhorizontal_move_z: 8\nretries: 4\n" \
+	"retry_tolerance: 0.01\n"
+#define TILT3 \
+	Z_MOTOR("z1", "PF") \
+	Z_MOTOR("z2", "second:PC") \
+	"[z_tilt]\nz_positions:\n  -20, 0\n  150, 330\n  320, 0\npoints:\n  30, 30\n" \
+	"  150, 270\n  270, 30\n  150, 150\nspeed: 200\nhorizontal_move_z: 8\nretries: 4\n" \
+	"retry_tolerance: 0.01\n"
+
+static void test_two_motors(void **state)
+{
+	static const double at[][3] = { { -20, 150, 0 }, { 320, 150, -1.3 } };
+	struct scene *s = open_scene(TILT2 "[stepd_sim]\nbed_slope_x: 0.001\n");
+
+	(void)state;
+	corners(s, 2, at);
+	assert_true(tilt_mm(s, 30, 270) > 0.5);
+	run(s, "G28\n");
+	assert_true(apart_steps(s, "stepper_z", "stepper_z1") <= 1);
+	run(s, "Z_TILT_ADJUST\n");
+	/* The bed's slope is levelled, too. */
+	assert_true(tilt_mm(s, 30, 270) <= 0.01 + 2 * MICROSTEP_Z_MM);
+	/* Zero is where the nozzle touches. */
+	run(s, "G1 X150 Y150 Z0.5 F6000\n");
+	assert_true(fabs(printer_height_mm(&s->b.printer, 150, 150) -
+			 printer_bed_mm(&s->b.printer, 150, 150) - 0.5) <= 3 * MICROSTEP_Z_MM);
+	run(s, "G1 Z10\nPROBE\n");
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+static void test_three_motors(void **state)
+{
+	static const double at[][3] = { { -20, 0, 0.7 }, { 150, 330, -0.9 }, { 320, 0, 0.2 } };
+
+	(void)state;
+	for (int noisy = 0; noisy < 2; noisy++) {
+		struct scene *s = open_scene(noisy ? TILT3 "[stepd_sim]\nprobe_noise: 0.002\n"
+						   : TILT3);
+
+		corners(s, 3, at);
+		run(s, "G28\nZ_TILT_ADJUST\n");
+		assert_true(tilt_mm(s, 30, 270) <= 2 * MICROSTEP_Z_MM + 0.01);
+		assert_true(scene_exact(s));
+		scene_close(s);
+	}
+}
+
+static void test_wrong_places(void **state)
+{
+	/* The motors are not where the section says: left and right are swapped. */
+	static const double at[][3] = { { 320, 0, 0.7 }, { 150, 330, -0.9 }, { -20, 0, 0.2 } };
+	struct scene *s = open_scene(TILT3);
+
+	(void)state;
+	corners(s, 3, at);
+	refused(s, "G28\nZ_TILT_ADJUST\n", "the heights");
+	run(s, "G1 X20 Y20 Z20 F6000\n");
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+static void test_refusals(void **state)
+{
+	static const double at[][3] = { { -20, 150, 0 }, { 320, 150, -1.3 } };
+	struct scene *s = open_scene(TILT2);
+
+	(void)state;
+	corners(s, 2, at);
+	refused(s, "Z_TILT_ADJUST\n", "no known position");
+	refused(s, "G28\nQUAD_GANTRY_LEVEL\n", "expected a [quad_gantry_level]");
+	refused(s, "Z_TILT_ADJUST RETRIES=99\n", "RETRIES=99: expected a whole number from 0 to 30");
+	refused(s, "Z_TILT_ADJUST METHOD=manual\n", "expected a probe");
+	refused(s, "SCREWS_TILT_CALCULATE\n", "expected a [screws_tilt_adjust]");
+	refused(s, "BED_TILT_CALIBRATE\n", "expected a [bed_tilt] with points");
+	/* A tolerance that no microstep can hold. */
+	s->b.printer.probe.noise_mm = 0.05;
+	refused(s, "Z_TILT_ADJUST RETRIES=2 RETRY_TOLERANCE=0\n", "the heights");
+	s->b.printer.probe.noise_mm = 0;
+	run(s, "Z_TILT_ADJUST\n");
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+#define GANTRY \
+	Z_MOTOR("z1", "PF") \
+	Z_MOTOR("z2", "second:PC") \
+	Z_MOTOR("z3", "second:PD") \
+	"[quad_gantry_level]\ngantry_corners:\n  -50, -30\n  350, 340\npoints:\n  30, 30\n" \
+	"  30, 270\n  270, 270\n  270, 30\nspeed: 200\nhorizontal_move_z: 10\nretries: 5\n" \
+	"retry_tolerance: 0.0075\n"
+
+static void test_gantry(void **state)
+{
+	static const double at[][3] = {
+		{ -50, -30, 0.9 }, { -50, 340, 0.1 }, { 350, 340, -1.1 }, { 350, -30, -0.3 }
+	};
+	struct scene *s = open_scene(GANTRY);
+
+	(void)state;
+	corners(s, 4, at);
+	run(s, "G28\nQUAD_GANTRY_LEVEL\n");
+	assert_true(tilt_mm(s, 30, 270) <= 0.0075 + 2 * MICROSTEP_Z_MM);
+	assert_true(scene_exact(s));
+	scene_close(s);
+	s = open_scene(GANTRY "max_adjust: 0.4\n");
+	corners(s, 4, at);
+	refused(s, "G28\nQUAD_GANTRY_LEVEL\n", "more than max_adjust 0.4 mm");
+	run(s, "G1 X20 Y20 Z20 F6000\n");
+	scene_close(s);
+}
+
+/* ---- screws ---- */
+
+#define SCREWS \
+	"[screws_tilt_adjust]\nscrew1: 30, 40\nscrew1_name: front left screw\n" \
+	"screw2: 260, 40\nscrew2_name: front right screw\nscrew3: 260, 260\nscrew4: 30, 260\n" \
+	"speed: 200\nhorizontal_move_z: 8\n"
+
+static void test_screws(void **state)
+{
+	struct scene *s = open_scene(SCREWS "screw_thread: CW-M3\n[stepd_sim]\nbed_slope_x: 0.002\n"
+					    "bed_slope_y: -0.001\n");
+
+	(void)state;
+	/* 230 mm to the right the bed is 0.46 mm higher: 0.92 turns of M3, down; behind 0.22 mm lower: 0.44, up. */
+	run(s, "G28\nSCREWS_TILT_CALCULATE\n");
+	assert_true(scene_said(s, "front left screw (base) : x=30.0, y=40.0"));
+	assert_true(scene_said(s, "front right screw : x=260.0, y=40.0"));
+	assert_true(scene_said(s, "adjust CCW 00:55"));
+	assert_true(scene_said(s, "adjust CCW 00:29") || scene_said(s, "adjust CCW 00:28"));
+	assert_true(scene_said(s, "screw at 30.000,260.000"));
+	assert_true(scene_said(s, "adjust CW 00:26"));
+	/* All clockwise: towards the highest. */
+	run(s, "SCREWS_TILT_CALCULATE DIRECTION=CW\n");
+	assert_true(scene_said(s, "front right screw (base)"));
+	assert_false(scene_said(s, "CCW"));
+	refused(s, "SCREWS_TILT_CALCULATE MAX_DEVIATION=0.1\n", "more than MAX_DEVIATION 0.1 mm");
+	refused(s, "SCREWS_TILT_CALCULATE DIRECTION=UP\n", "DIRECTION=UP: expected CW or CCW");
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+/* ---- bed tilt ---- */
+
+static void test_bed_tilt(void **state)
+{
+	static const char more[] =
+		"[bed_tilt]\npoints:\n  30, 40\n  260, 40\n  150, 260\nspeed: 200\n"
+		"[stepd_sim]\nbed_slope_x: 0.002\nbed_slope_y: -0.001\n"
+		"bed_height: 0.3\n";
+	struct scene *s = open_scene(more);
+	double xyz[3];
+
+	(void)state;
+	s->b.m->hooks.save_config = true;
+	run(s, "G28\nBED_TILT_CALIBRATE\n");
+	for (int i = 0; i < 2; i++) {
+		assert_true(fabs(s->b.m->levelling.tilt.x - 0.002) < 2e-5);
+		assert_true(fabs(s->b.m->levelling.tilt.y + 0.001) < 2e-5);
+		run(s, "G1 X200 Y90 Z0.4 F6000\n");
+		printer_nozzle_mm(&s->b.printer, xyz);
+		assert_true(fabs(xyz[2] - printer_bed_mm(&s->b.printer, 200, 90) - 0.4) <=
+			    3 * MICROSTEP_Z_MM);
+		run(s, "G1 X40 Y200\n");
+		printer_nozzle_mm(&s->b.printer, xyz);
+		assert_true(fabs(xyz[2] - printer_bed_mm(&s->b.printer, 40, 200) - 0.4) <=
+			    3 * MICROSTEP_Z_MM);
+		if (i)
+			break;
+		run(s, "SAVE_CONFIG\n");
+		assert_false(s->b.m->restart_wanted);
+		assert_true(scene_exact(s));
+		scene_close(s);
+		s = scene_open(simrun_path("printer.cfg"), NULL);
+		assert_non_null(s);
+		run(s, "G28\n");
+	}
+	scene_close(s);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	simrun_cleanup();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_two_motors, teardown),
+		cmocka_unit_test_teardown(test_three_motors, teardown),
+		cmocka_unit_test_teardown(test_wrong_places, teardown),
+		cmocka_unit_test_teardown(test_refusals, teardown),
+		cmocka_unit_test_teardown(test_gantry, teardown),
+		cmocka_unit_test_teardown(test_screws, teardown),
+		cmocka_unit_test_teardown(test_bed_tilt, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
