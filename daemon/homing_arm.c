@@ -158,13 +158,14 @@ static double steps_per_mm(const struct machine *m, uint32_t motors)
 	return most > 0 ? most : 1;
 }
 
-/* Sampling once a step. */
+/* Sampling once a step; twice where the place is what it is about. */
 static bool arm_endstop(struct machine *m, size_t k, double at_s, double speed_mm_s)
 {
 	struct homing_endstop *e = &m->homing.endstop[k];
 	const struct pin *pin = e->input->pin;
 	double freq_hz = m->status.mcu[pin->mcu].map.freq_hz;
-	double rest_ticks = freq_hz / (speed_mm_s * steps_per_mm(m, e->motors));
+	double looks = m->homing.line.input ? 2 : 1;
+	double rest_ticks = freq_hz / (looks * speed_mm_s * steps_per_mm(m, e->motors));
 	struct msg_endstop_home home = { .oid = e->input->oid,
 					 .sample_ticks = (uint32_t)(SAMPLE_S * freq_hz),
 					 .sample_count = SAMPLES,

@@ -119,6 +119,18 @@ static void stop_place(struct machine *m, double stop_mm[MOVE_AXES])
 	homing_note_uneven(m, steps, stop_mm);
 }
 
+/* When the switch closed: in the mean half the time between two looks before the one that saw it, unless its
+ * edge has a stamp. */
+static double closed_s(const struct machine *m)
+{
+	const struct homing_endstop *e = &m->homing.endstop[0];
+	int mcu = e->input->pin->mcu;
+
+	if (m->mc->mcu[mcu].host)
+		return e->trigger_s;
+	return e->trigger_s - 0.5 * e->rest_ticks / m->status.mcu[mcu].map.freq_hz;
+}
+
 void homing_line_found(struct machine *m, bool triggered)
 {
 	struct homing_line *line = &m->homing.line;
@@ -127,7 +139,7 @@ void homing_line_found(struct machine *m, bool triggered)
 	stop_place(m, line->stop_mm);
 	line->hit = triggered;
 	memcpy(line->trigger_mm, line->stop_mm, sizeof(line->trigger_mm));
-	along_mm = along_at(line, m->homing.endstop[0].trigger_s);
+	along_mm = along_at(line, closed_s(m));
 	for (int axis = 0; axis < MACHINE_AXES && triggered; axis++)
 		line->trigger_mm[axis] = line->from_mm[axis] + line->dir[axis] * along_mm;
 	machine_resume_motion(m, line->stop_mm);
