@@ -24,7 +24,7 @@
 
 enum {
 	STEPGEN_PIECES = 128,
-	STEPGEN_LIST = 512,
+	STEPGEN_LIST = 1024,
 };
 
 #define STEPGEN_TOL_S 12.5e-6

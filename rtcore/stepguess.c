@@ -11,13 +11,17 @@
 #include "steprun.h"
 
 enum {
-	STEPGUESS_PIECES = 4, /* looked at */
+	STEPGUESS_PIECES = 8, /* looked at */
+	STEPGUESS_MAX = 65535,
+	STEPGUESS_WHOLE = 80, /* for fewer steps it does not matter that the add is whole */
 };
 
 #define STEPGUESS_JUMP 16.0
 #define STEPGUESS_BEHIND 4.0 /* steps behind a jump, times jump / tolerance */
 #define STEPGUESS_BENT 1.7F  /* log2 of the steps behind a bend, times the root of that */
-#define STEPGUESS_REST 4.0F  /* from rest, count as if this many steps farther */
+#define STEPGUESS_EITHER \
+	0.45F               /* share of them that may be on one side, however many on the other */
+#define STEPGUESS_REST 4.0F /* from rest, count as if this many steps farther */
 
 /* log2, to 0.1: an IEEE 754 float's bits are nearly that. v >= 0. */
 static inline float stepguess_log2(float v)
@@ -53,10 +57,47 @@ static float stepguess_bent(float speed, float jump, float tol_s)
 						       3.0F * stepguess_log2(speed)));
 }
 
-int32_t stepguess(struct stepgen *sg)
+/* Steps that a run has which comes to a bend after so many, if it may have `bent` on either side: more behind
+ * it if it comes sooner, and if it comes soon enough the bend does not matter. */
+static inline float stepguess_behind(float left, float bent)
 {
+	float least = STEPGUESS_EITHER * bent;
+
+	if (left <= least)
+		return (float)STEPGUESS_MAX;
+	return left + 1.0F + least + (bent - least) * (bent - least) / (left - least);
+}
+
+/* Steps until it matters that the add, -a / v^3 ticks, is a whole number: a parabola that is d / 2 * n^2 off passes
+ * through the base and the tolerance for 3.4 (tol / d)^(1/2) steps. */
+static float stepguess_whole(float speed2, float accel, float freq_hz, float tol_s)
+{
+	float v2 = speed2 + accel * (float)STEPGUESS_WHOLE, add, off;
+
+	v2 = v2 > speed2 * 0.25F ? v2 : speed2 * 0.25F;
+	add = fabsf(accel) * freq_hz / (v2 * sqrtf(v2));
+	if (!(add < 1e3F))
+		return (float)STEPGUESS_WHOLE;
+	off = fabsf(add - (float)(int32_t)(add + 0.5F)) + 1e-6F;
+	return stepguess_exp2(1.77F +
+			      0.5F * (stepguess_log2(tol_s * freq_hz) - stepguess_log2(off)));
+}
+
+/* How many of the piece's steps come before limit_s, if not all. */
+static inline float stepguess_until(const struct stepgen_piece *p, double limit_s)
+{
+	float t = (float)(limit_s - p->start_s);
+	float x = ((float)p->v + 0.5F * (float)p->a * t) * t - (float)p->x0 - (float)p->first;
+
+	return x > 1.0F ? x : 1.0F;
+}
+
+int32_t stepguess(struct stepgen *sg, const struct steprun *w)
+{
+	const double limit_s = w->limit_s;
 	const struct stepgen_piece *p = steprun_piece(sg, sg->piece_tail), *q;
-	float tol_s = (float)sg->tol_s, n = 65535.0F, left = (float)(p->steps - p->first);
+	float tol_s = (float)sg->tol_s, n = (float)STEPGUESS_MAX,
+	      left = (float)(p->steps - p->first);
 
 	if (p->a != 0.0) {
 		float a = (float)p->a, a2 = a * a, rest = 2.0F * STEPGUESS_REST * fabsf(a);
@@ -66,6 +107,16 @@ int32_t stepguess(struct stepgen *sg)
 		n = stepguess_smooth(v2, a2, tol_s);
 		mid = v2 + a * (n < left ? n : left);
 		n = stepguess_smooth(mid > rest ? mid : rest, a2, tol_s);
+		if (n > (float)STEPGUESS_WHOLE && !sg->fractional) {
+			float whole = stepguess_whole(v2, a, (float)w->freq_hz, tol_s);
+
+			n = whole < n ? whole : n;
+		}
+		n = n < (float)STEPGUESS_MAX ? n : (float)STEPGUESS_MAX;
+	}
+	if (p->start_s + p->dur_s > limit_s) {
+		left = stepguess_until(p, limit_s);
+		return (int32_t)(left < n ? left : n);
 	}
 	for (uint32_t i = sg->piece_tail + 1; n > left; i++, p = q) {
 		if (i == sg->piece_head || i - sg->piece_tail == STEPGUESS_PIECES)
@@ -81,9 +132,13 @@ int32_t stepguess(struct stepgen *sg)
 			return (int32_t)(left < n ? left : n);
 		}
 		float bend = fabsf((float)(p->a - q->a));
-		float behind = left + 1.0F + stepguess_bent(v, bend, tol_s);
+		float behind = stepguess_behind(left, stepguess_bent(v, bend, tol_s));
 
 		n = behind < n ? behind : n;
+		if (q->start_s + q->dur_s > limit_s) {
+			left += stepguess_until(q, limit_s);
+			return (int32_t)(left < n ? left : n);
+		}
 		left += (float)q->steps;
 	}
 	return (int32_t)n;

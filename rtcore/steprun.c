@@ -14,7 +14,7 @@ enum {
 	STEPRUN_TRIES = 8,
 	STEPRUN_COARSE = 3, /* a fit of fewer slots than this is looked at more closely */
 	STEPRUN_CUT = 8,    /* and one that loses more than this part to a step between the slots */
-	STEPRUN_FINE = 12,  /* by a stride that gives about so many */
+	STEPRUN_FINE = 11,  /* by a stride that gives about so many */
 	STEPRUN_TOGETHER = 8,
 };
 
@@ -205,18 +205,19 @@ static int32_t steprun_longer(const struct stepcompress *sc)
 	float b = (half - 4.0F * all) / 56.0F, a = 64.0F * (half + 8.0F * b);
 	int32_t longer = 2;
 
-	for (float n = 4.0F * STEPRUN_FINE; longer < 8 && a > b * n * n * n; n *= 2.0F)
-		longer *= 2;
+	for (float n = 3.0F * STEPRUN_FINE; longer < 8 && a > b * n * n * n; n += STEPRUN_FINE)
+		longer++;
 	return longer;
 }
 
 /* The longest run from the next step on. n == 0: not even one step is possible. */
 static void steprun_search(struct stepgen *sg, struct steprun *w, struct steprun_fit *best)
 {
-	int32_t stride = sg->long_run ? 1 + stepguess(sg) / STEPRUN_FINE : 1;
+	int32_t stride = sg->long_run ? 1 + stepguess(sg, w) / STEPRUN_FINE : 1;
 	int32_t coarse = STEPRUN_STRIDE_MAX + 1;
 	bool more;
 
+	stride = stride < coarse ? stride : STEPRUN_STRIDE_MAX;
 	best->n = 0;
 	for (int try = 0; try < STEPRUN_TRIES; try++) {
 		struct steprun_fit fit;
@@ -235,9 +236,8 @@ static void steprun_search(struct stepgen *sg, struct steprun *w, struct steprun
 		if (more) {
 			int32_t next = stride * steprun_longer(&sg->fit);
 
-			if (next >= coarse)
-				next = (stride + coarse) / 2;
-			if (next == stride)
+			next = next > STEPRUN_STRIDE_MAX ? STEPRUN_STRIDE_MAX : next;
+			if (next >= coarse || next == stride)
 				return;
 			stride = next;
 		} else {

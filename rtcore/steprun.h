@@ -42,8 +42,8 @@ enum steprun_pull steprun_pull(struct stepgen *sg, double horizon_s);
 double steprun_tol_s(const struct stepgen *sg);
 
 enum {
-	STEPRUN_LEAST = 16, /* steps that are worth listing together */
-	STEPRUN_LISTED = 9, /* longest stride for which all steps are listed */
+	STEPRUN_LEAST = 16,  /* steps that are worth listing together */
+	STEPRUN_LISTED = 24, /* longest stride for which all steps are listed */
 };
 
 /* The run that is being made. */
@@ -128,8 +128,8 @@ double steprun_last(struct stepgen *sg, const struct steprun *w, int32_t n);
 
 /* ---- stepguess.c ---- */
 
-/* About how many steps the next run will have, 1 .. 65535. Cost: a few ns. */
-int32_t stepguess(struct stepgen *sg);
+/* About how many steps the next run will have, 1 .. 65535: no more than there are up to w->limit_s. Cost: a few ns. */
+int32_t stepguess(struct stepgen *sg, const struct steprun *w);
 
 /* ---- steplong.c ---- */
 
