@@ -18,7 +18,6 @@ enum {
 
 #define STEPGUESS_JUMP 16.0
 #define STEPGUESS_BEHIND 4.0 /* steps behind a jump, times jump / tolerance */
-#define STEPGUESS_BENT 1.7F  /* log2 of the steps behind a bend, times the root of that */
 #define STEPGUESS_EITHER \
 	0.45F               /* share of them that may be on one side, however many on the other */
 #define STEPGUESS_REST 4.0F /* from rest, count as if this many steps farther */
@@ -50,21 +49,17 @@ static float stepguess_smooth(float speed2, float accel2, float tol_s)
 					     3.0F);
 }
 
-/* Steps behind a jump of the acceleration until it matters, about 3.4 (tol v^3 / jump)^(1/2). */
-static float stepguess_bent(float speed, float jump, float tol_s)
+/* Steps of a run in which, after so many, the acceleration jumps. On either side of that it may have about
+ * 3.4 (tol v^3 / jump)^(1/2), on one of them more if there are less on the other; and if it comes soon enough, it
+ * does not matter. */
+static inline float stepguess_bent(float left, float speed, float jump, float tol_s)
 {
-	return stepguess_exp2(STEPGUESS_BENT + 0.5F * (stepguess_log2(tol_s) - stepguess_log2(jump) +
-						       3.0F * stepguess_log2(speed)));
-}
+	float square = 11.6F * tol_s * speed * speed * speed, bent, least; /* times jump */
 
-/* Steps that a run has which comes to a bend after so many, if it may have `bent` on either side: more behind
- * it if it comes sooner, and if it comes soon enough the bend does not matter. */
-static inline float stepguess_behind(float left, float bent)
-{
-	float least = STEPGUESS_EITHER * bent;
-
-	if (left <= least)
+	if (left * left * jump <= STEPGUESS_EITHER * STEPGUESS_EITHER * square)
 		return (float)STEPGUESS_MAX;
+	bent = sqrtf(square / jump);
+	least = STEPGUESS_EITHER * bent;
 	return left + 1.0F + least + (bent - least) * (bent - least) / (left - least);
 }
 
@@ -132,7 +127,7 @@ int32_t stepguess(struct stepgen *sg, const struct steprun *w)
 			return (int32_t)(left < n ? left : n);
 		}
 		float bend = fabsf((float)(p->a - q->a));
-		float behind = stepguess_behind(left, stepguess_bent(v, bend, tol_s));
+		float behind = stepguess_bent(left, v, bend, tol_s);
 
 		n = behind < n ? behind : n;
 		if (q->start_s + q->dur_s > limit_s) {
