@@ -20,7 +20,7 @@ enum {
 #define STEPLONG_MARGIN 0.97
 
 struct steplong {
-	int32_t n;
+	int32_t n, kept; /* kept: up to the last slot that was looked at */
 	/* Of each point; the times are computed two at a time: */
 	double j[STEPLONG_POINTS + 2];   /* steps from now, rising */
 	double x[STEPLONG_POINTS + 2];   /* distance in the piece */
@@ -165,28 +165,52 @@ static int32_t steplong_passed(const struct steprun *w, struct steplong *l,
 	return l->n;
 }
 
-/* The exact times of the points from number from on that are multiples of gap behind at. */
-static int32_t steplong_taus(const struct steprun *w, const struct steplong *l, int32_t from,
-			     int32_t at, int32_t gap, int32_t most, double *tau)
+/* The exact times of the points at slots. Returns how many these are. */
+static int32_t steplong_taus(const struct steprun *w, const struct steplong *l, int32_t stride,
+			     double *tau)
 {
-	double next = (double)(at + gap);
+	double next = (double)stride;
 	int32_t n = 0;
 
-	for (int32_t i = from; i < l->n && n < most; i++) {
+	for (int32_t i = 0; i < l->n && n < STEPCOMPRESS_SLOTS; i++) {
 		tau[n] = steprun_ticks(w, l->t_s[i]);
 		n += l->j[i] == next;
-		next = (double)(at + (n + 1) * gap);
+		next = (double)((n + 1) * stride);
 	}
 	return n;
+}
+
+/* The fit for so many slots, as far as it passes. Of the l->n points there are, those up to the last of these slots
+ * are kept, and as many from there to the next, up to number most, are added. */
+static void steplong_check(struct stepgen *sg, const struct steprun *w, struct steplong *l,
+			   int32_t slots, bool reach, int32_t most, struct steprun_fit *fit)
+{
+	int32_t stride = sg->fit.stride, to, n;
+
+	steprun_choose(sg, w, slots, reach, fit);
+	l->kept = l->n;
+	if (fit->n == 0)
+		return;
+	while (l->j[l->n - 1] > (double)fit->n)
+		l->n--;
+	l->kept = l->n;
+	to = most < fit->n + stride - 1 ? most : fit->n + stride - 1;
+	if (to > fit->n)
+		steplong_points(sg, w, l, l->place[l->n - 1], fit->n, to, stride / STEPLONG_TAIL);
+	n = steplong_passed(w, l, fit);
+	while (n > 0 && fit->interval + fit->add * (l->j[n - 1] - 1.0) <
+				steprun_last(sg, w, (int32_t)l->j[n - 1]))
+		n--;
+	fit->n = n ? (int32_t)l->j[n - 1] : 0;
+	fit->last_s = n ? l->t_s[n - 1] : 0.0;
 }
 
 bool steplong_fit(struct stepgen *sg, const struct steprun *w, int32_t stride,
 		  struct steprun_fit *fit)
 {
 	struct stepcompress *sc = &sg->fit;
-	int32_t most, slots, n, gap = stride / STEPLONG_TAIL;
+	int32_t most, slots;
 	struct steplong l;
-	bool all;
 
 	l.n = 0;
 	fit->n = fit->slots = 0;
@@ -195,23 +219,16 @@ bool steplong_fit(struct stepgen *sg, const struct steprun *w, int32_t stride,
 			       (STEPCOMPRESS_SLOTS + 1) * stride - 1, stride);
 	if (most < 4 * stride)
 		return false;
-	sc->n = steplong_taus(w, &l, 0, 0, stride, STEPCOMPRESS_SLOTS, sc->tau);
+	sc->n = steplong_taus(w, &l, stride, sc->tau);
 	sc->tol = STEPLONG_MARGIN * w->tol;
 	slots = stepcompress_longest(sc);
-	all = slots == STEPCOMPRESS_SLOTS;
-	steprun_choose(sg, w, slots, fit);
-	if (fit->n == 0)
-		return false;
-	while (l.j[l.n - 1] > (double)fit->n)
-		l.n--;
-	n = most < fit->n + stride - 1 ? most : fit->n + stride - 1;
-	if (n > fit->n)
-		steplong_points(sg, w, &l, l.place[l.n - 1], fit->n, n, gap);
-	n = steplong_passed(w, &l, fit);
-	while (n > 0 && fit->interval + fit->add * (l.j[n - 1] - 1.0) <
-				steprun_last(sg, w, (int32_t)l.j[n - 1]))
-		n--;
-	fit->n = n ? (int32_t)l.j[n - 1] : 0;
-	fit->last_s = n ? l.t_s[n - 1] : 0.0;
-	return all && most > fit->n;
+	steplong_check(sg, w, &l, slots, true, most, fit);
+	if (slots > 1 && steprun_lost(fit)) {
+		struct steprun_fit other;
+
+		l.n = l.kept;
+		steplong_check(sg, w, &l, slots - 1, false, most, &other);
+		steprun_longer_fit(fit, &other);
+	}
+	return slots == STEPCOMPRESS_SLOTS && fit->n > 0 && most > fit->n;
 }

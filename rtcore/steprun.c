@@ -13,7 +13,6 @@ enum {
 	STEPRUN_STRIDE_MAX = 3800, /* 17 of them are less than 2^16 steps */
 	STEPRUN_TRIES = 8,
 	STEPRUN_COARSE = 3, /* a fit of fewer slots than this is looked at more closely */
-	STEPRUN_CUT = 8,    /* and one that loses more than this part to a step between the slots */
 	STEPRUN_FINE = 11,  /* by a stride that gives about so many */
 	STEPRUN_TOGETHER = 8,
 };
@@ -114,13 +113,13 @@ double steprun_last(struct stepgen *sg, const struct steprun *w, int32_t n)
 	return steprun_max(0.5 * exact_s * w->freq_hz + w->slack, w->least);
 }
 
-void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots,
+void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots, bool reach,
 		    struct steprun_fit *fit)
 {
 	const struct stepcompress *sc = &sg->fit;
 	double first = steprun_ticks(w, w->t_s[0]), lo = steprun_max(w->first, first - w->tol);
-	bool reach = sc->stride > 1 && slots < sc->n;
 
+	reach = reach && sc->stride > 1 && slots < sc->n;
 	fit->n = fit->slots = 0;
 	for (; slots > 0; slots--) {
 		struct stepcompress_fit f;
@@ -173,11 +172,27 @@ static int32_t steprun_slots(struct stepgen *sg, const struct steprun *w, int32_
 	return stepcompress_longest(sc);
 }
 
+/* The fit for so many slots of the list, as far as all steps pass. */
+static void steprun_check(struct stepgen *sg, const struct steprun *w, int32_t slots, bool reach,
+			  struct steprun_fit *fit)
+{
+	int32_t n;
+
+	steprun_choose(sg, w, slots, reach, fit);
+	n = fit->n + sg->fit.stride - 1;
+	n = n < w->n ? n : w->n;
+	n = fit->n ? steprun_passed(w, fit->interval, fit->add, 0, n) : 0;
+	while (n > 0 && fit->interval + fit->add * (double)(n - 1) < steprun_last(sg, w, n))
+		n--;
+	fit->n = n;
+	fit->last_s = n ? w->t_s[n - 1] : 0.0;
+}
+
 /* The longest run found with this stride in the list. As steplong_fit(). */
 static bool steprun_fit(struct stepgen *sg, struct steprun *w, int32_t stride,
 			struct steprun_fit *fit)
 {
-	int32_t want = (STEPCOMPRESS_SLOTS + 1) * stride, n = sg->list_end - sg->list_at;
+	int32_t want = (STEPCOMPRESS_SLOTS + 1) * stride, n = sg->list_end - sg->list_at, slots;
 
 	if (w->n < want && w->n == n) {
 		steplist_extend(sg, want + 2 * STEPRUN_LEAST, w->due_s, w->limit_s);
@@ -185,14 +200,16 @@ static bool steprun_fit(struct stepgen *sg, struct steprun *w, int32_t stride,
 	}
 	if (w->n < want && stride > 1)
 		stride = 1 + w->n / (STEPCOMPRESS_SLOTS + 1);
-	steprun_choose(sg, w, steprun_slots(sg, w, stride), fit);
-	n = fit->n + stride - 1 < w->n ? fit->n + stride - 1 : w->n;
-	n = fit->n ? steprun_passed(w, fit->interval, fit->add, 0, n) : 0;
-	while (n > 0 && fit->interval + fit->add * (double)(n - 1) < steprun_last(sg, w, n))
-		n--;
-	fit->n = n;
-	fit->last_s = n ? w->t_s[n - 1] : 0.0;
-	return n >= STEPCOMPRESS_SLOTS * stride && n < w->n;
+	slots = steprun_slots(sg, w, stride);
+	steprun_check(sg, w, slots, true, fit);
+	if (slots > 1 && steprun_lost(fit)) {
+		struct steprun_fit other;
+
+		/* The middle of what less slots let pass is farther from the tolerance's ends. */
+		steprun_check(sg, w, slots - 1, false, &other);
+		steprun_longer_fit(fit, &other);
+	}
+	return fit->n >= STEPCOMPRESS_SLOTS * stride && fit->n < w->n;
 }
 
 /* All slots passed, and there is more: how much longer may the stride be? The range of adds that pass n
@@ -225,14 +242,8 @@ static void steprun_search(struct stepgen *sg, struct steprun *w, struct steprun
 		more = stride <= STEPRUN_LISTED ? steprun_fit(sg, w, stride, &fit)
 						: steplong_fit(sg, w, stride, &fit);
 		stride = sg->fit.stride;
-		if (fit.n > best->n) {
-			/* One by one: as a whole it would wait for what was just stored. */
-			best->interval = fit.interval;
-			best->add = fit.add;
-			best->n = fit.n;
-			best->last_s = fit.last_s;
+		if (steprun_longer_fit(best, &fit))
 			w->shift = sg->shift;
-		}
 		if (more) {
 			int32_t next = stride * steprun_longer(&sg->fit);
 
@@ -241,8 +252,8 @@ static void steprun_search(struct stepgen *sg, struct steprun *w, struct steprun
 				return;
 			stride = next;
 		} else {
-			if (stride == 1 || (best->n >= STEPRUN_COARSE * stride &&
-					    STEPRUN_CUT * fit.n >= (STEPRUN_CUT - 1) * fit.slots))
+			if (stride == 1 ||
+			    (best->n >= STEPRUN_COARSE * stride && !steprun_lost(&fit)))
 				return;
 			coarse = stride;
 			if (fit.n == 0)

@@ -44,6 +44,7 @@ double steprun_tol_s(const struct stepgen *sg);
 enum {
 	STEPRUN_LEAST = 16,  /* steps that are worth listing together */
 	STEPRUN_LISTED = 24, /* longest stride for which all steps are listed */
+	STEPRUN_CUT = 8, /* a fit should not lose more than this part to a step between the slots */
 };
 
 /* The run that is being made. */
@@ -70,6 +71,25 @@ struct steprun_fit {
 	int32_t slots; /* steps that the slots let pass: more than n if one between them doesn't */
 	double last_s; /* exact time of the last one */
 };
+
+/* Much of what the slots let pass is lost to a step between them. */
+static inline bool steprun_lost(const struct steprun_fit *fit)
+{
+	return STEPRUN_CUT * fit->n < (STEPRUN_CUT - 1) * fit->slots;
+}
+
+/* Take the other, if it is longer. (One by one: as a whole it would wait for what was just stored.) */
+static inline bool steprun_longer_fit(struct steprun_fit *fit, const struct steprun_fit *other)
+{
+	if (other->n <= fit->n)
+		return false;
+	fit->interval = other->interval;
+	fit->add = other->add;
+	fit->n = other->n;
+	fit->slots = other->slots;
+	fit->last_s = other->last_s;
+	return true;
+}
 
 /* What times of 1e7 s in double and their sums can be off; ticks. */
 static inline double steprun_rounding(double freq_hz)
@@ -119,8 +139,8 @@ static inline void steprun_stride(struct stepgen *sg, const struct steprun *w, i
 		stepfrac_units(sg, w);
 }
 
-/* Interval, add and count for as many of the first slots as possible. */
-void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots,
+/* Interval, add and count for as many of the first slots as possible; reach: as in stepcompress_fit(). */
+void steprun_choose(struct stepgen *sg, const struct steprun *w, int32_t slots, bool reach,
 		    struct steprun_fit *fit);
 
 /* The least interval that a run of n steps may end with. */
