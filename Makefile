@@ -175,7 +175,7 @@ include mcu/firmware.mk
 packages:
 	@etc/install-packages build test lint firmware
 
-## check: packages, build, unit and sim tests, sanitizers, stress, live, fuzz, lint
+## check: packages, build, unit and sim tests, sanitizers, stress, live, guest, fuzz, lint
 check:
 	@BUILD=$(BUILD) tests/check all
 ## unit: unit tests only, no sanitizer
@@ -201,7 +201,7 @@ stress tsan:
 ## live: the real daemon, pty and simulated MCU in real time
 live:
 	@BUILD=$(BUILD) tests/check live
-## guest: the daemon on a PREEMPT_RT kernel under QEMU; PRINT_S seconds of print (60)
+## guest: daemon and kernel module on a PREEMPT_RT kernel under QEMU; STRICT=1 judges times, too; PRINT_S seconds of print (60)
 guest:
 	@BUILD=$(BUILD) tests/check guest
 ## fuzz: each fuzzer for FUZZ_S seconds (60); `make check` gives them 5
