@@ -221,8 +221,8 @@ check-arm:
 bench: all bench-build
 	@for b in $(BENCH_BIN); do echo "== $$b"; STEPD_BUILD=$(BUILD) $$b || exit 1; done
 
-## bench-rt: wake-ups of the rt thread beside cyclictest's, alone and under load; writes report.html
-bench-rt: all $(PRELOAD_LIB)
+## bench-rt: real time on this machine, alone and loaded: wake-ups beside cyclictest's, latencies, clock errors; writes report.html
+bench-rt: all $(PRELOAD_LIB) $(BUILD)/bench/bench_latency
 	@STEPD_BUILD=$(BUILD) bench/bench-rt
 ## bench-mcu: the firmware's lowest step intervals, in simavr
 bench-mcu: $(BUILD)/bench/bench_mcu

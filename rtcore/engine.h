@@ -128,6 +128,7 @@ struct engine_mcu {
 	bool has_sync_line,
 		edges_told; /* edges_told: what the planner was last told of clocksync_by_edges() */
 	uint8_t sync_line_oid;
+	int64_t sync_line_ns; /* it is to begin then; 0: it has begun, or can't yet */
 	struct {
 		uint64_t sum, resent;
 		uint32_t bursts, timeouts, naks, probes, bad_crc, bad_acks;
