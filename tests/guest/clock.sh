@@ -24,6 +24,6 @@ if [[ ${files[*]} != *gpio-sim.ko* ]]; then
 	exit 77
 fi
 ! command -v stress-ng >/dev/null || files+=("$(command -v stress-ng)")
-exec tests/guest/boot -t $((${CLOCK_S:-30} + 500)) -e "CLOCK_S=${CLOCK_S:-30}" -e "HORIZON_MS=${HORIZON_MS:-1000}" -e "STRICT=${STRICT:-0}" \
+exec tests/guest/boot -t $((${CLOCK_S:-30} + 500)) -e "CLOCK_S=${CLOCK_S:-30}" -e "HORIZON_MS=${HORIZON_MS:-1000}" -e "STRICT=${STRICT:-0}" -e "LOOKAHEAD_S=${LOOKAHEAD_S:-5}" \
 	"$folder" tests/guest/in-clock "$build/stepd" "$build/mcu-sim" "${files[@]}" tests/guest/common:common \
 	bench/clock-error.awk:clock-error.awk etc/sim-corexy.cfg:printer.cfg etc/demo/demo.gcode:part.gcode
