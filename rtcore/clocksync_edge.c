@@ -122,10 +122,12 @@ static void take(struct clocksync *sync, double t_s, double clock, double ticks,
 enum clocksync_verdict clocksync_edge(struct clocksync *sync, int64_t at_ns)
 {
 	struct clocksync_edges *d = &sync->edges;
-	double t_s = host_s(sync, at_ns), ticks, n, clock, error_s;
+	double t_s, ticks, n, clock, error_s;
 
-	if (!d->agreed || !sync->ready || (d->good > 0 && at_ns <= d->last_ns))
+	if (!d->agreed || !sync->ready || (d->good > 0 && at_ns <= d->last_ns) ||
+	    at_ns < sync->t0_ns || at_ns > INT64_MAX / 2) /* no time of this machine */
 		return CLOCKSYNC_BAD;
+	t_s = host_s(sync, at_ns);
 	ticks = d->good > 0 ? clockfit_at(&d->fit, t_s) : clocksync_ticks(sync, at_ns);
 	n = floor((ticks - d->first) / d->period + 0.5);
 	if (n < 0.0)
