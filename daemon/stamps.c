@@ -241,6 +241,7 @@ static void next_best_line(struct stamps *s, size_t i, const char *why)
 	char err[ERR_MAX] = "";
 
 	detach_line(s, i);
+	s->watch_ns = 0; /* the next one gets its time, too */
 	if (open_line(s, i, err, sizeof(err)))
 		say(s, true, "mcu '%s': %s; from now on the sync line is stamped by %s",
 		    s->mc->mcu[i].name, why, line_text(STAMPS_BY_KERNEL));
@@ -264,6 +265,7 @@ void stamps_line_used(struct stamps *s, size_t mcu, bool used)
 	} else if (m->line == STAMPS_BY_MODULE) {
 		next_best_line(s, mcu, "no usable edges from stepd_stamp any more");
 	} else {
+		m->warned = true;
 		say(s, true,
 		    "mcu '%s': no usable edges on its sync line any more; its clock goes by round trips "
 		    "until they come back",

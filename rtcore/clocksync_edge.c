@@ -18,11 +18,11 @@
 #define FAR_MAX_S 2e-3          /* nor is one believed beyond this */
 #define FIRST_S 1e-3            /* how far from the round trips' bound the first ones may be */
 #define SLOPE_OFF_MAX 0.1
-#define SLOPE_EDGES 32         /* the fit's own slope is taken from this many on */
-#define DOUBT_MAX 3            /* bad ones in a row, while the line is not believed yet */
-#define BIAS_MEMORY 256.0      /* edges */
-#define FADE_EDGE (1.0 / 32.0) /* of the rest of a change-over, with each edge, */
-#define FADE_TRIP (1.0 / 4.0)  /* with each sample of the round trips */
+#define SLOPE_EDGES 32        /* the fit's own slope is taken from this many on */
+#define DOUBT_MAX 3           /* bad ones in a row, while the line is not believed yet */
+#define BIAS_MEMORY 256.0     /* edges */
+#define FADE_EDGE (1.0 / 8.0) /* of the rest of a change-over, with each edge, */
+#define FADE_TRIP (1.0 / 4.0) /* with each sample of the round trips */
 
 static double host_s(const struct clocksync *sync, int64_t host_ns)
 {
