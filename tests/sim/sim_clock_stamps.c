@@ -5,7 +5,7 @@
  * Shown: every step is exact in each of the four ways: bytes stamped by their reader, by the module's line discipline; the edges
  * of sync lines stamped by the kernel's GPIO device, by the module. The estimates' errors are printed; with the module's sync
  * line they are at least five times smaller (p99.9) than by round trips. In the middle of moves at speed the wires of all lines are
- * cut, and mended: the estimate does not jump there, and no step is late or off.
+ * cut, and mended: the estimate does not jump there, no step is late or off, and the planner is told.
  * How: tests/simlib/scene.h; batch_stamps says how late stamps are. Firmware without stepd's messages, so that the
  * line needs none of them.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_clock_stamps; the seed is printed.
@@ -187,6 +187,8 @@ static double pass_moving(struct scene *s, double seconds, bool *by_edges)
 			*by_edges = *by_edges && now;
 		}
 	}
+	for (int i = 0; i < MCUS; i++)
+		assert_true(s->b.m->engine->mcu[i].edges_told == *by_edges);
 	return change_s;
 }
 
