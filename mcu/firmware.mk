@@ -9,7 +9,7 @@ FW_BOARDS = avr-atmega644p avr-atmega1284p avr-atmega2560
 FW_FAMILY = $(firstword $(subst -, ,$(BOARD)))
 FW_CHIP = $(patsubst $(FW_FAMILY)-%,%,$(BOARD))
 FW = $(BUILD)/firmware/$(BOARD)
-FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c,$(MCU_SRC)) \
+FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c $($(FW_FAMILY)_WITHOUT),$(MCU_SRC)) \
 	$(wildcard mcu/boards/$(FW_FAMILY)/*.c mcu/boards/$(FW_FAMILY)/*.S)
 FW_OBJ = $(patsubst %,$(FW)/%.o,$(basename $(FW_SRC))) $(FW)/dict.o
 FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
@@ -19,7 +19,8 @@ FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes 
 	-DMCU_BOARD_FAST='"$(FW_FAMILY)_fast.h"' $(FW_CHIP_FLAGS)
 
 avr_CROSS = avr-
-avr_FLAGS = -mmcu=$(FW_CHIP) -DF_CPU=16000000UL
+avr_FLAGS = -mmcu=$(FW_CHIP) -DF_CPU=16000000UL -DMCU_NO_CAN
+avr_WITHOUT = %/mcu_can.c
 avr_SMALL = -mcall-prologues -mrelax
 avr_DICT = name=$(FW_CHIP) freq=16000000 adc_max=1023 pwm_max=255 baud=250000 \
 	$(if $(filter atmega2560,$(FW_CHIP)),reserve=serial:PE0$(comma)PE1 $(avr_PINS_BIG),reserve=serial:PD0$(comma)PD1 \

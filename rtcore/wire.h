@@ -44,7 +44,7 @@ enum {
 /* ---- messages: generated from messages.def ---- */
 
 enum msg_kind { MSG_COMMAND, MSG_RESPONSE };
-enum { MSG_IN_SHUTDOWN = 1, MSG_EXTENSION = 2, MSG_OLD = 4 };
+enum { MSG_IN_SHUTDOWN = 1, MSG_EXTENSION = 2, MSG_OLD = 4, MSG_CAN = 8 };
 enum msg_field_type { MSG_F_c, MSG_F_hu, MSG_F_u, MSG_F_hi, MSG_F_i, MSG_F_s, MSG_F_ds };
 
 /* A byte string field; points into the frame it was decoded from, or to the caller's bytes. */
@@ -89,7 +89,7 @@ struct msg_desc {
 	const char *format; /* "queue_step oid=%c interval=%u count=%hu add=%hi", exact */
 #endif
 	uint8_t kind;  /* enum msg_kind */
-	uint8_t flags; /* MSG_IN_SHUTDOWN, MSG_EXTENSION, MSG_OLD */
+	uint8_t flags; /* MSG_IN_SHUTDOWN, … */
 	uint8_t field_count;
 	uint8_t size;                     /* of struct msg_<name> */
 	uint8_t types[WIRE_FIELDS_MAX];   /* enum msg_field_type */

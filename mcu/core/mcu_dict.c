@@ -98,6 +98,8 @@ static void put_messages(struct text *t, const char *key, enum msg_kind kind,
 	for (uint32_t id = 0; id < MSG_ID_COUNT; id++) {
 		if (msg_table[id].kind != kind || left_out(id, info))
 			continue;
+		if (!info->canbus_hz && msg_table[id].flags & MSG_CAN)
+			continue;
 		put_int(t, msg_table[id].format, id);
 	}
 	close_object(t);
@@ -170,6 +172,8 @@ size_t mcu_dict_json(char *buf, size_t cap, const struct mcu_dict_info *info)
 	put_int(&t, "STEPPER_STEP_BOTH_EDGE", 1);
 	if (info->serial_baud)
 		put_int(&t, "SERIAL_BAUD", info->serial_baud);
+	if (info->canbus_hz)
+		put_int(&t, "CANBUS_FREQUENCY", info->canbus_hz);
 	if (info->reserve)
 		put_reserve(&t, info->reserve);
 	close_object(&t);

@@ -29,6 +29,7 @@ struct mcu_dict_info {
 	const struct mcu_dict_pins *pins;
 	size_t pin_count;
 	uint32_t serial_baud; /* 0: not a serial line */
+	uint32_t canbus_hz;   /* bit rate; 0: not a node of a CAN bus */
 	const char *reserve;  /* "serial:PD0,PD1": pins that the link needs; or NULL */
 	bool no_extensions;   /* leave out what only stepd's own firmware has */
 	bool digital_only;    /* leave out analog inputs, hardware PWM and reset */

@@ -3,7 +3,7 @@
  *
  *   mkdict SYMBOL KEY=VALUE... >dict.c
  *
- * Keys: name, version, build (text); freq, adc_max, pwm_max, baud (numbers); reserve=BUS:PIN,PIN (once);
+ * Keys: name, version, build (text); freq, adc_max, pwm_max, baud, canbus (numbers); reserve=BUS:PIN,PIN (once);
  * pins=NAME:FIRST:COUNT (again for each range).
  */
 #include <stdio.h>
@@ -55,6 +55,7 @@ static int take(struct args *a, char *arg)
 		{ "build", &info->build_versions, NULL }, { "reserve", &info->reserve, NULL },
 		{ "freq", NULL, &info->freq_hz },         { "adc_max", NULL, &info->adc_max },
 		{ "pwm_max", NULL, &info->pwm_max },      { "baud", NULL, &info->serial_baud },
+		{ "canbus", NULL, &info->canbus_hz },
 	};
 	char *value = strchr(arg, '=');
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* main.c - mcu-sim: one simulated MCU with its printer, in real time, on a pty. */
+/* main.c - mcu-sim: one simulated MCU with its printer, in real time, on a pty or a CAN interface. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "can_port.h"
 #include "printer.h"
 #include "printer_file.h"
 #include "pty.h"
@@ -27,10 +28,14 @@ enum {
 	WAKE_MAX_NS = 200000000,
 	TRACE_FLUSH_NS = 500000000,
 	RX_BUF = 4096,
+	RX_FRAMES = 512,
 };
 
 struct options {
-	const char *pty, *pins, *printer, *trace, *sync_line;
+	const char *pty, *can, *pins, *printer, *trace, *sync_line;
+	uint8_t uuid[WIRE_CAN_UUID];
+	bool has_uuid;
+	uint32_t canbus_hz;
 	uint32_t freq_hz;
 	uint16_t move_count;
 	uint8_t mcu;
@@ -44,7 +49,8 @@ struct app {
 	struct options opt;
 	struct sim *sim;
 	struct printer printer;
-	struct pty pty;
+	struct pty pty;      /* one of these two */
+	struct can_port can; /* opt.can */
 	struct trace *trace;
 	struct sync_line sync_line;
 	int sync_pin; /* -1: none */
@@ -66,6 +72,9 @@ static void on_signal(int sig)
 static const char usage_text[] =
 	"usage: mcu-sim [options]\n"
 	"  --pty PATH         symbolic link to make to the pty (default: print its path only)\n"
+	"  --can INTERFACE    be a node of that CAN bus instead, with\n"
+	"  --uuid HEX         12 hexadecimal digits, and\n"
+	"  --bitrate N        of the bus, as the dictionary says it (default 1000000)\n"
 	"  --freq HZ          nominal clock, 100000..2000000000 (default 50000000)\n"
 	"  --ppm X            the crystal's error (default 0)\n"
 	"  --moves N          move slots, 1..1024 (default 1024)\n"
@@ -106,6 +115,20 @@ static int parse_double(const char *name, const char *text, double min, double m
 	return 0;
 }
 
+static int parse_uuid(const char *name, const char *text, uint8_t uuid[WIRE_CAN_UUID])
+{
+	uint64_t v;
+	char *end;
+
+	v = strtoull(text, &end, 16);
+	if (strlen(text) != 2 * WIRE_CAN_UUID ||
+	    strspn(text, "0123456789abcdefABCDEF") != strlen(text))
+		return bad_option(name, text);
+	for (int i = WIRE_CAN_UUID - 1; i >= 0; i--, v >>= 8)
+		uuid[i] = (uint8_t)v;
+	return 0;
+}
+
 static const struct option long_options[] = {
 	{ "pty", 1, NULL, 'y' },
 	{ "freq", 1, NULL, 'f' },
@@ -120,6 +143,9 @@ static const struct option long_options[] = {
 	{ "reset-after", 1, NULL, 'r' },
 	{ "rt", 0, NULL, 'R' },
 	{ "sync-line", 1, NULL, 'l' },
+	{ "can", 1, NULL, 'C' },
+	{ "uuid", 1, NULL, 'U' },
+	{ "bitrate", 1, NULL, 'b' },
 	{ "help", 0, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -132,6 +158,17 @@ static int parse_option(struct options *o, int c, const char *name)
 	switch (c) {
 	case 'y':
 		o->pty = optarg;
+		break;
+	case 'C':
+		o->can = optarg;
+		break;
+	case 'U':
+		err = parse_uuid(name, optarg, o->uuid);
+		o->has_uuid = true;
+		break;
+	case 'b':
+		err = parse_u64(name, optarg, 10000, 1000000, &v);
+		o->canbus_hz = (uint32_t)v;
 		break;
 	case 'n':
 		o->pins = optarg;
@@ -183,7 +220,9 @@ static int parse_options(struct options *o, int argc, char **argv)
 {
 	int c, index = 0;
 
-	*o = (struct options){ .freq_hz = 50000000, .move_count = 1024, .seed = 1 };
+	*o = (struct options){
+		.freq_hz = 50000000, .move_count = 1024, .seed = 1, .canbus_hz = 1000000
+	};
 	while ((c = getopt_long(argc, argv, "h", long_options, &index)) != -1) {
 		if (c == 'h') {
 			fputs(usage_text, stdout);
@@ -196,6 +235,10 @@ static int parse_options(struct options *o, int argc, char **argv)
 	}
 	if (optind < argc) {
 		fprintf(stderr, "mcu-sim: unexpected argument \"%s\"\n", argv[optind]);
+		return -EINVAL;
+	}
+	if ((o->can != NULL) != o->has_uuid || (o->can && o->pty)) {
+		fputs("mcu-sim: expected --can and --uuid together, without --pty\n", stderr);
 		return -EINVAL;
 	}
 	return 0;
@@ -283,10 +326,12 @@ static int make_machine(struct app *a)
 		.start_clock = a->opt.start_clock,
 		.printer = &a->printer,
 		.mcu_index = a->opt.mcu,
+		.canbus_hz = a->opt.can ? a->opt.canbus_hz : 0,
 	};
 	char err[256];
 	int err_sync;
 
+	memcpy(cfg.can_uuid, a->opt.uuid, sizeof(cfg.can_uuid));
 	printer_init(&a->printer, PRINTER_CARTESIAN, a->opt.seed);
 	a->sim = sims[a->opt.mcu] = sim_new(&cfg);
 	if (!a->sim) {
@@ -326,12 +371,32 @@ static void send_answers(struct app *a)
 		pty_write(&a->pty, buf, len);
 }
 
+static int catch_up_can(struct app *a)
+{
+	static struct mcu_can_frame frames[RX_FRAMES];
+	int count = can_port_read(&a->can, frames, RX_FRAMES);
+
+	if (count < 0) {
+		fprintf(stderr, "mcu-sim: %s: %s\n", a->opt.can, strerror(-count));
+		return count;
+	}
+	sim_run_until(a->sim, clock_at(a, now_ns()));
+	for (int i = 0; i < count; i++) {
+		sim_can_receive(a->sim, &frames[i]);
+		can_port_send(&a->can, a->sim);
+	}
+	can_port_send(&a->can, a->sim);
+	return 0;
+}
+
 /* Run up to the present, then hand over what the host sent: it arrives now, not earlier. */
 static int catch_up(struct app *a)
 {
 	uint8_t buf[RX_BUF];
 	ssize_t len;
 
+	if (a->opt.can)
+		return catch_up_can(a);
 	len = pty_read(&a->pty, buf, sizeof(buf));
 	pty_update(&a->pty);
 	if (len < 0) {
@@ -353,6 +418,8 @@ static struct timespec idle_time(const struct app *a)
 	double wait_ns = next > now ? (double)(next - now) / a->ticks_per_ns : 0;
 	int64_t ns = WAKE_MAX_NS;
 
+	if (a->can.held)
+		wait_ns = 0;
 	if (wait_ns < WAKE_MAX_NS)
 		ns = wait_ns > WAKE_MIN_NS ? (int64_t)wait_ns : WAKE_MIN_NS;
 	return (struct timespec){ .tv_sec = 0, .tv_nsec = (long)ns };
@@ -383,7 +450,7 @@ static int loop(struct app *a, const sigset_t *wait_mask)
 			a->trace_flushed_ns = now;
 			trace_flush(a->trace);
 		}
-		fds[0].fd = a->pty.connected ? a->pty.master_fd : -1;
+		fds[0].fd = a->opt.can ? a->can.fd : a->pty.connected ? a->pty.master_fd : -1;
 		wait = idle_time(a);
 		ppoll(fds, 2, &wait, wait_mask);
 	}
@@ -421,6 +488,24 @@ static void catch_signals(sigset_t *wait_mask)
 	sigaction(SIGHUP, &action, NULL);
 }
 
+static int open_port(struct app *a)
+{
+	int err;
+
+	a->pty.master_fd = a->pty.watch_fd = a->can.fd = -1;
+	if (a->opt.can) {
+		err = can_port_open(&a->can, a->opt.can);
+		if (err)
+			fprintf(stderr, "mcu-sim: %s: %s\n", a->opt.can, strerror(-err));
+		return err;
+	}
+	err = pty_open(&a->pty, a->opt.pty);
+	if (err)
+		fprintf(stderr, "mcu-sim: pty%s%s: %s\n", a->opt.pty ? " link " : "",
+			a->opt.pty ? a->opt.pty : "", strerror(-err));
+	return err;
+}
+
 int main(int argc, char **argv)
 {
 	static struct app app = { .sync_line = { .fd = -1 }, .sync_pin = -1 };
@@ -431,19 +516,16 @@ int main(int argc, char **argv)
 	if (err)
 		return err < 0 ? 2 : 0;
 	catch_signals(&wait_mask);
-	err = pty_open(&app.pty, app.opt.pty);
-	if (err) {
-		fprintf(stderr, "mcu-sim: pty%s%s: %s\n", app.opt.pty ? " link " : "",
-			app.opt.pty ? app.opt.pty : "", strerror(-err));
+	if (open_port(&app))
 		return 1;
-	}
 	err = make_machine(&app);
 	if (!err) {
 		ask_for_priority(&app.opt);
 		app.ticks_per_ns = (double)app.opt.freq_hz * (1 + app.opt.ppm * 1e-6) * 1e-9;
 		app.start_ns = app.trace_flushed_ns = now_ns();
 		err = catch_up(&app); /* what booting says is not for a host that comes later */
-		printf("pty %s\n", app.pty.slave_path);
+		printf("%s %s\n", app.opt.can ? "can" : "pty",
+		       app.opt.can ? app.opt.can : app.pty.slave_path);
 		printf("clock %" PRIu64 " at %lld ns, %.17g ticks per ns\n", app.opt.start_clock,
 		       (long long)app.start_ns, app.ticks_per_ns);
 		fflush(stdout);
@@ -458,5 +540,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mcu-sim: %s: %s\n", app.opt.trace, strerror(-close_err));
 	sim_free(app.sim);
 	pty_close(&app.pty);
+	can_port_close(&app.can);
 	return err || close_err ? 1 : 0;
 }

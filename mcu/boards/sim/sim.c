@@ -60,8 +60,10 @@ static void boot(struct sim *s, uint64_t clock)
 		.freq_hz = s->cfg.freq_hz,
 		.move_count_max = s->cfg.move_count,
 		.clock = clock,
+		.can = s->cfg.canbus_hz ? &s->can : NULL,
 	};
 
+	mcu_can_init(&s->can, s->cfg.can_uuid);
 	s->base_clock = sim_event_clock(s);
 	s->base_clock32 = s->mcu.sched.clock = (uint32_t)clock;
 	mcu_init(&s->mcu, &cfg);
@@ -102,6 +104,30 @@ void sim_receive(struct sim *s, const uint8_t *bytes, size_t len)
 	mcu_receive(&s->mcu, bytes, len);
 	if (s->reset_pending)
 		sim_reset(s);
+}
+
+void sim_can_receive(struct sim *s, const struct mcu_can_frame *f)
+{
+	if (!s->started || !s->cfg.canbus_hz)
+		return;
+	switch (mcu_can_receive(&s->can, f)) {
+	case MCU_CAN_DATA:
+		sim_receive(s, f->data, f->len);
+		return;
+	case MCU_CAN_TAKEN:
+		mcu_shutdown(&s->mcu, MCU_REASON_CAN_ID);
+		mcu_task(&s->mcu);
+		return;
+	case MCU_CAN_NOTHING:
+		break;
+	}
+	if (s->can.asked && s->hooks.can)
+		s->hooks.can(s->hooks.ctx, sim_event_clock(s));
+}
+
+bool sim_can_next(struct sim *s, struct mcu_can_frame *f)
+{
+	return s->cfg.canbus_hz && mcu_can_next(&s->can, f);
 }
 
 uint64_t sim_run_until(struct sim *s, uint64_t clock)

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct mcu;
+struct mcu_can_frame;
 struct printer;
 struct sim;
 
@@ -36,7 +37,7 @@ struct sim_hooks {
 	void (*step)(void *ctx, uint8_t stepper_oid, int dir, uint64_t clock);
 	/* A hardware PWM pin has a new duty, 0..pwm_max. */
 	void (*pwm)(void *ctx, uint16_t pin, uint16_t value, uint64_t clock);
-	/* One frame to the host, instead of the buffer of sim_pull_tx(). */
+	/* One frame to the host, instead of the buffer of sim_pull_tx(). Not on CAN. */
 	void (*tx)(void *ctx, const uint8_t *frame, size_t len, uint64_t clock);
 	/* Whether a pin may become an output at this level, or an input. Without it: any. */
 	bool (*setup)(void *ctx, uint16_t pin, bool output, bool level);
@@ -44,6 +45,8 @@ struct sim_hooks {
 	bool (*read)(void *ctx, uint16_t pin, uint64_t clock);
 	/* Since when it has had the level that it has at clock: enum board_since. Without it: not known. */
 	int (*since)(void *ctx, uint16_t pin, uint64_t clock, uint64_t *edge_clock);
+	/* On CAN: there is something for sim_can_next(). */
+	void (*can)(void *ctx, uint64_t clock);
 };
 
 struct sim_cfg {
@@ -51,6 +54,8 @@ struct sim_cfg {
 	uint16_t move_count;  /* move slots, 1..1024; 0: 1024 */
 	uint16_t adc_max;     /* 0: 4095 */
 	uint16_t pwm_max;     /* 0: 32768 */
+	uint32_t canbus_hz;   /* bit rate, if it is a node of a CAN bus; 0: it has a serial line */
+	uint8_t can_uuid[6];  /* its own, then */
 	bool no_extensions;   /* a dictionary as other firmware has it */
 	bool digital_only;    /* … without analog inputs, hardware PWM and reset */
 	const char *name;     /* constant MCU of the dictionary; NULL: sim */
@@ -83,6 +88,11 @@ const uint8_t *sim_dict_zlib(const struct sim *s, size_t *len);
 
 /* Bytes from the host arrive now (at sim_clock()). Any content is safe. */
 void sim_receive(struct sim *s, const uint8_t *bytes, size_t len);
+
+/* On CAN, instead of sim_receive() and sim_pull_tx(): a frame from the bus, any content; and the next frame for
+ * the bus, false if there is none. */
+void sim_can_receive(struct sim *s, const struct mcu_can_frame *f);
+bool sim_can_next(struct sim *s, struct mcu_can_frame *f);
 
 /* Execute everything due up to and including clock; ends early only after sim_break().
  * Returns the clock reached: clock itself, or that of the event that broke. A clock in the past does nothing. */

@@ -20,6 +20,15 @@ bool board_send(struct board *b, const uint8_t *frame, size_t len)
 {
 	struct sim *s = sim_of(b);
 
+	if (s->cfg.canbus_hz) {
+		if (!mcu_can_send(&s->can, frame, len)) {
+			s->tx_lost++;
+			return false;
+		}
+		if (s->hooks.can)
+			s->hooks.can(s->hooks.ctx, sim_event_clock(s));
+		return true;
+	}
 	if (s->hooks.tx) {
 		s->hooks.tx(s->hooks.ctx, frame, len, sim_event_clock(s));
 		return true;

@@ -99,6 +99,7 @@ int sim_dict_build(struct sim *s)
 		.pin_count = ALWAYS_COUNT,
 		.no_extensions = s->cfg.no_extensions,
 		.digital_only = s->cfg.digital_only,
+		.canbus_hz = s->cfg.canbus_hz,
 	};
 	size_t len;
 

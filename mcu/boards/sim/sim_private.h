@@ -4,6 +4,7 @@
 #define SIM_PRIVATE_H
 
 #include "mcu.h"
+#include "mcu_can.h"
 #include "sim.h"
 
 enum {
@@ -38,6 +39,8 @@ struct sim {
 	 * that less than 2^32 ticks pass between */
 	uint64_t base_clock;
 	uint32_t base_clock32;
+
+	struct mcu_can can;
 
 	struct sim_cfg cfg;
 	struct sim_pin pins[SIM_PINS_MAX];
