@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/fault_text.h"
 
+#include <net/if.h>
+#include <stdio.h>
+
 #include "control.h"
 #include "stepgen.h"
 
@@ -36,4 +39,35 @@ const char *fault_stepgen_text(int result)
 	default:
 		return "a run failed its check";
 	}
+}
+
+#define CHECK_BUS "check wiring, the two 120 ohm terminators, the boards' power and the bit rate"
+
+void fault_line_text(unsigned state, const char *iface, char *text, size_t size)
+{
+	static const char *const texts[] = {
+		[LINE_FINE] = "CAN interface %s is error-active again",
+		[LINE_CLOSED] = "CAN interface %s does not work any more",
+		[LINE_DOWN] = "CAN interface %s was shut down; `ip link set %s up`",
+		[LINE_GONE] = "CAN interface %s has vanished (adapter unplugged?)",
+		[LINE_BUS_OFF] =
+			"CAN interface %s is bus-off, stopped after too many errors: " CHECK_BUS
+			"; then `ip link set %s down` and `up`",
+		[LINE_STUCK] =
+			"CAN interface %s has sent nothing for 1 s, nobody acknowledges: " CHECK_BUS,
+		[LINE_PASSIVE] = "CAN interface %s is error-passive, much is damaged or not "
+				 "acknowledged: " CHECK_BUS,
+		[LINE_RESTARTED] = "CAN interface %s was restarted after bus-off, frames may be "
+				   "lost: " CHECK_BUS,
+		[LINE_OVERRUN] =
+			"CAN interface %s received more than it could hold, frames are lost",
+	};
+
+	/* Down comes before gone: a moment later it can be told apart. */
+	if (state == LINE_DOWN && iface && !if_nametoindex(iface))
+		state = LINE_GONE;
+	if (!iface || state >= sizeof(texts) / sizeof(texts[0]))
+		snprintf(text, size, "its device went away (unplugged?)");
+	else
+		snprintf(text, size, texts[state], iface, iface);
 }

@@ -234,12 +234,34 @@ void machine_pause(struct machine *m)
 	gcode_exec_now(&m->gcode, line, strlen(line), 0);
 }
 
+/* What became of an MCU's line, in words. */
+static void line_text(const struct machine *m, unsigned mcu, unsigned state, char *text, size_t size)
+{
+	const struct machine_mcu *cfg = mcu < m->mcus ? &m->mc->mcu[mcu] : NULL;
+
+	fault_line_text(state, cfg && cfg->canbus_uuid ? cfg->canbus_interface : NULL, text, size);
+}
+
+/* One for all MCUs on that interface: each of them hears of it. */
+static void line_event(struct machine *m, const struct ev_line *ev)
+{
+	char text[MACHINE_TEXT_MAX / 2];
+
+	for (size_t i = 0; i < ev->mcu; i++)
+		if (m->mc->mcu[i].canbus_uuid && strcmp(m->mc->mcu[i].canbus_interface,
+							m->mc->mcu[ev->mcu].canbus_interface) == 0)
+			return;
+	line_text(m, ev->mcu, ev->state, text, sizeof(text));
+	machine_say(m, ev->state == LINE_FINE ? REPLY_INFO : REPLY_ERROR, "%s", text);
+}
+
 static void fault_event(struct machine *m, const struct ev_fault *f)
 {
 	char label[MACHINE_TEXT_MAX / 2] = "";
 	const char *known = m->hooks.mcu_fault && f->fault == FAULT_MCU_SHUTDOWN && f->mcu < m->mcus
 				    ? m->hooks.mcu_fault(m->hooks.ctx, f->mcu)
 				    : NULL;
+	bool line = f->fault == FAULT_LINK_LOST && f->detail != LINE_FINE;
 	const char *motor = f->stepper < m->motors ? m->motor[f->stepper].cfg->name : "";
 
 	if (m->state != MACHINE_READY)
@@ -251,12 +273,14 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 				 sizeof(label));
 	else if (f->fault == FAULT_STEPGEN)
 		snprintf(label, sizeof(label), "%s", fault_stepgen_text((int16_t)f->detail));
+	else if (line)
+		line_text(m, f->mcu, f->detail, label, sizeof(label));
 	snprintf(m->reason, sizeof(m->reason),
 		 "%s%s%s%s%s at %.6f s (mcu '%s', detail %d, value %.6g): motion stopped, position "
 		 "no longer certain; RESTART to go on",
-		 fault_text(f->fault), label[0] ? ": " : "", label, motor[0] ? ": " : "", motor,
-		 f->at_s, f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "?", (int16_t)f->detail,
-		 f->value_s);
+		 line ? "" : fault_text(f->fault), label[0] && !line ? ": " : "", label,
+		 motor[0] ? ": " : "", motor, f->at_s,
+		 f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "?", (int16_t)f->detail, f->value_s);
 	react_engine(m, f, label);
 	enter_fault(m, MACHINE_FAULT);
 }
@@ -272,6 +296,8 @@ static void message_event(struct machine *m, const struct ev_message *msg)
 
 static void event(struct machine *m, const struct ev_rec *ev)
 {
+	char text[MACHINE_TEXT_MAX / 2];
+
 	if (homing_event(m, ev) || acts_event(m, ev) || probe_event(m, ev))
 		return;
 	switch (ev->kind) {
@@ -294,7 +320,12 @@ static void event(struct machine *m, const struct ev_rec *ev)
 		heaters_event(m, &ev->heater);
 		break;
 	case EV_LINK_LOST:
-		session_lost(&m->session[ev->mcu]);
+		line_text(m, ev->line.mcu, ev->line.state ? ev->line.state : LINE_CLOSED, text,
+			  sizeof(text));
+		session_lost(&m->session[ev->line.mcu], text);
+		break;
+	case EV_LINE:
+		line_event(m, &ev->line);
 		break;
 	case EV_SYNC_LINE:
 		if (m->hooks.sync_line)
@@ -496,6 +527,30 @@ static bool make_rings(struct machine *m)
 	return true;
 }
 
+static void give_address(void *ctx, struct session *s)
+{
+	struct machine *m = ctx;
+
+	m->hooks.address(m->hooks.ctx, s->mcu, s->absent, sizeof(s->absent));
+}
+
+/* The link and session of an MCU. Returns false if memory is short. */
+static bool make_mcu(struct machine *m, int i)
+{
+	const struct machine_mcu *cfg = &m->mc->mcu[i];
+	struct session *s = &m->session[i];
+
+	/* The rate of a CAN interface is known once the firmware has said it. */
+	engine_link_add(m->engine, i, cfg->canbus_uuid ? 0 : (uint32_t)cfg->baud);
+	if (!session_init(s, i, cfg->name, &m->control, machine_configure_mcu, m))
+		return false;
+	if (cfg->canbus_uuid) {
+		s->uuid = cfg->can_uuid;
+		s->address = m->hooks.address ? give_address : NULL;
+	}
+	return true;
+}
+
 static bool make_parts(struct machine *m, char *err, size_t err_size)
 {
 	struct planner_config pc = { .window_s = m->mc->stepd.lookahead_s };
@@ -525,9 +580,7 @@ static bool make_parts(struct machine *m, char *err, size_t err_size)
 		return false;
 	}
 	for (size_t i = 0; i < m->mcus; i++) {
-		engine_link_add(m->engine, (int)i, (uint32_t)m->mc->mcu[i].baud);
-		if (!session_init(&m->session[i], (int)i, m->mc->mcu[i].name, &m->control,
-				  machine_configure_mcu, m)) {
+		if (!make_mcu(m, (int)i)) {
 			snprintf(err, err_size, "out of memory");
 			return false;
 		}

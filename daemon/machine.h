@@ -109,6 +109,9 @@ struct machine_config_hooks {
 	bool (*host_degc)(void *ctx, const char *path, double *degc);
 	bool save_config; /* SAVE_CONFIG may write the file */
 	bool threads;     /* disks may be used in threads of their own */
+	/* An MCU on CAN is about to be asked who it is: give it node id WIRE_CAN_NODE_MIN + mcu. absent: room for what
+	 * is to be said if it never answers. May be NULL. */
+	void (*address)(void *ctx, int mcu, char *absent, size_t size);
 	/* More lines for STATUS, e.g. of the rt thread. May be NULL. */
 	void (*status)(void *ctx, char *buf, size_t cap);
 	void *ctx;

@@ -51,6 +51,13 @@ static void put_mcu(struct machine *m, struct textbuf *t, size_t i)
 		s->clock_error_us, s->round_trip_us, (unsigned long long)s->bytes_sent,
 		(unsigned long long)s->bytes_received, (unsigned long long)s->retransmits,
 		(unsigned long long)s->crc_errors, s->moves_queued, s->moves_capacity);
+	if (m->mc->mcu[i].canbus_uuid)
+		textbuf_put(t, "mcu %s: %s, %s, queue full %u times\n", m->mc->mcu[i].name,
+		    m->mc->mcu[i].canbus_interface,
+		    s->line == LINE_PASSIVE   ? "error-passive"
+		    : s->line == LINE_BUS_OFF ? "bus-off"
+					      : "no errors known",
+		    s->line_full);
 }
 
 void machine_status_text(struct machine *m, char *buf, size_t cap)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/batch/batch.h"
+#include "daemon/canbus.h"
 #include "daemon/check.h"
 #include "daemon/doctor/doctor.h"
 #include "daemon/dump/dump.h"
@@ -18,6 +19,7 @@ static const char usage_text[] =
 	"       stepd model -c CONFIG [-o …]                  the printer as mcu-sim --printer reads it\n"
 	"       stepd verify PLAN EDGES… [--json] [--plot P]  check a recorded run\n"
 	"       stepd doctor [-c CONFIG] [--json]             is this machine fit for real time?\n"
+	"       stepd canbus-query [INTERFACE]                which boards on CAN have no node id?\n"
 	"       stepd dump FILE [--json] [--plot OUT.svg …]   what the flight recorder holds\n"
 	"       stepd --version\n"
 	"Each command says more with --help.\n";
@@ -28,9 +30,10 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*main)(int argc, char **argv);
 	} commands[] = {
-		{ "run", run_main },       { "check", check_main },   { "model", model_main },
-		{ "batch", batch_main },   { "verify", verify_main }, { "dump", dump_main },
-		{ "doctor", doctor_main },
+		{ "run", run_main },       { "check", check_main },
+		{ "model", model_main },   { "batch", batch_main },
+		{ "verify", verify_main }, { "dump", dump_main },
+		{ "doctor", doctor_main }, { "canbus-query", canbus_query_main },
 	};
 
 	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {

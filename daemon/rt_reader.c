@@ -6,13 +6,19 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "daemon/can_frame.h"
 
 enum {
 	READER_STACK_BYTES = 256 * 1024,
 	READER_FULL_NS = 1000000, /* the rt thread takes all there is in each of its cycles */
+	READER_FRAMES = 16,
 };
+
+_Static_assert(READER_FRAMES *CAN_MAX_DLEN <= RT_READER_BYTES, "fit a chunk");
 
 static int64_t clock_now_ns(void)
 {
@@ -31,23 +37,77 @@ static void tell(struct rt_reader *r)
 	}
 }
 
+static void end(struct rt_reader_chunk *c, enum line_state why)
+{
+	c->end = true;
+	c->line = (uint8_t)why;
+}
+
+/* Returns: false if there was nothing. */
+static bool read_bytes(struct rt_reader *r, struct rt_reader_chunk *c)
+{
+	ssize_t n = read(r->line.fd, c->data, sizeof(c->data));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0)
+		end(c, LINE_CLOSED);
+	else
+		c->len = (int16_t)n;
+	return true;
+}
+
+static bool read_frames(struct rt_reader *r, struct rt_reader_chunk *c)
+{
+	struct can_frame f[READER_FRAMES];
+	struct iovec at[READER_FRAMES];
+	struct mmsghdr m[READER_FRAMES] = { { .msg_len = 0 } };
+	int n;
+
+	for (int i = 0; i < READER_FRAMES; i++) {
+		at[i] = (struct iovec){ .iov_base = &f[i], .iov_len = sizeof(f[i]) };
+		m[i].msg_hdr = (struct msghdr){ .msg_iov = &at[i], .msg_iovlen = 1 };
+	}
+	n = recvmmsg(r->line.fd, m, READER_FRAMES, MSG_DONTWAIT, NULL);
+	if (n < 0) {
+		if (errno == EAGAIN || errno == EINTR)
+			return false;
+		end(c, can_frame_errno(errno));
+	}
+	for (int i = 0; i < n; i++) {
+		enum line_state state;
+
+		if (m[i].msg_len == 0) { /* only of other sockets: the other end is closed */
+			end(c, LINE_CLOSED);
+			break;
+		}
+		if (m[i].msg_len != sizeof(f[i]))
+			continue;
+		c->len = (int16_t)(c->len + (int16_t)can_frame_take(&f[i], r->line.can_id + 1,
+								    c->data + c->len));
+		if (c->line != LINE_BUS_OFF && can_frame_error(&f[i], &state)) {
+			c->news = true;
+			c->line = (uint8_t)state;
+		}
+	}
+	return c->len > 0 || c->end || c->news;
+}
+
 static void *reader_main(void *arg)
 {
 	struct rt_reader *r = arg;
-	struct pollfd p[] = { { .fd = r->fd, .events = POLLIN },
+	struct pollfd p[] = { { .fd = r->line.fd, .events = POLLIN },
 			      { .fd = r->stop_fd, .events = POLLIN } };
 	const struct timespec full = { 0, READER_FULL_NS };
-	struct rt_reader_chunk c = { .len = 1 };
+	struct rt_reader_chunk c = { .len = 0 };
 
-	while (c.len > 0) {
-		ssize_t n;
-
+	while (!c.end) {
 		if (ring_room(&r->ring) == 0) {
 			p[0].fd = -1; /* the kernel keeps what comes */
 			if (ppoll(p, 2, &full, NULL) < 0 && errno != EINTR)
 				break;
 		} else {
-			p[0].fd = r->fd;
+			p[0].fd = r->line.fd;
 			if (poll(p, 2, -1) < 0 && errno != EINTR)
 				break;
 		}
@@ -55,11 +115,12 @@ static void *reader_main(void *arg)
 			break;
 		if (p[0].fd < 0 || !p[0].revents)
 			continue;
-		n = read(r->fd, c.data, sizeof(c.data));
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		c.len = 0;
+		c.news = false;
+		c.line = LINE_FINE;
+		if (!(r->line.can_id ? read_frames(r, &c) : read_bytes(r, &c)))
 			continue;
 		c.at_ns = clock_now_ns();
-		c.len = n > 0 ? (int32_t)n : 0;
 		ring_push(&r->ring, &c);
 		tell(r);
 	}
@@ -83,11 +144,11 @@ static int start_thread(struct rt_reader *r, int priority)
 	return -rc;
 }
 
-int rt_reader_start(struct rt_reader *r, int fd, int wake_fd, int priority)
+int rt_reader_start(struct rt_reader *r, const struct rt_line *line, int wake_fd, int priority)
 {
 	int rc;
 
-	r->fd = fd;
+	r->line = *line;
 	r->wake_fd = wake_fd;
 	ring_init(&r->ring, r->mem, sizeof(r->mem[0]), RT_READER_CHUNKS);
 	r->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rt_reader.h - one MCU's bytes, from its tty to the rt thread.
+/* rt_reader.h - one MCU's bytes, from its tty or CAN socket to the rt thread.
  *
  * Polling or reading a tty waits for the kernel's worker that fills its buffer, an ordinary process: on a
  * loaded machine for tens of milliseconds. The rt thread must not; a thread of its own for each tty does,
@@ -11,8 +11,10 @@
 #define DAEMON_RT_READER_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/rt_line.h"
 #include "ring.h"
 
 enum {
@@ -22,13 +24,16 @@ enum {
 
 struct rt_reader_chunk {
 	int64_t at_ns; /* when it came */
-	int32_t len;   /* 0: end of file or an error; nothing follows */
+	int16_t len;
+	bool end;     /* end of file, or an error that line says; nothing follows */
+	bool news;    /* line says what the CAN controller has told */
+	uint8_t line; /* enum line_state */
 	uint8_t data[RT_READER_BYTES];
 };
 
 struct rt_reader {
-	int fd;      /* non-blocking; stays the caller's */
-	int wake_fd; /* eventfd, counts up after each chunk */
+	struct rt_line line; /* its descriptor stays the caller's */
+	int wake_fd;         /* eventfd, counts up after each chunk */
 	int stop_fd;
 	pthread_t thread;
 	struct ring ring; /* of struct rt_reader_chunk */
@@ -36,7 +41,7 @@ struct rt_reader {
 };
 
 /* priority: SCHED_FIFO where it can be had, 0: ordinary. Returns 0 or a negative errno: nothing is left then. */
-int rt_reader_start(struct rt_reader *r, int fd, int wake_fd, int priority);
+int rt_reader_start(struct rt_reader *r, const struct rt_line *line, int wake_fd, int priority);
 
 /* Wait until it has ended: at once, but for what the kernel still does. */
 void rt_reader_stop(struct rt_reader *r);

@@ -23,7 +23,8 @@ uint32_t rt_stamps_end(struct rt_stamps *s)
 
 int rt_stamps_line(struct rt_stamps *s, int mcu, int fd, int wake_fd, int priority)
 {
-	int rc = rt_reader_start(&s->port[mcu].line, fd, wake_fd, priority);
+	struct rt_line line = { .fd = fd };
+	int rc = rt_reader_start(&s->port[mcu].line, &line, wake_fd, priority);
 
 	/* Pairs with the acquire in take_lines(): the reader's ring is whole. */
 	if (rc == 0)

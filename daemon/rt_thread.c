@@ -25,11 +25,9 @@
 enum {
 	RT_STACK_BYTES = 512 * 1024,
 	RT_STACK_TOUCH = 256 * 1024,
-	RT_RING_ENTRIES = 64,
-	RT_WRITE_BYTES = 4096,
+	RT_RING_ENTRIES = 128, /* and twice as many completions: all that can be under way */
 	RT_SLEEP_MAX_NS = 50 * 1000 * 1000,
-	RT_RETRY_NS = 1000 * 1000, /* a device whose buffer is full is tried again after this */
-	RT_STATS_EVERY = 64,       /* cycles between two snapshots of the statistics */
+	RT_STATS_EVERY = 64, /* cycles between two snapshots of the statistics */
 };
 
 enum { STATE_STARTING, STATE_RUNNING, STATE_FAILED };
@@ -40,8 +38,7 @@ enum rt_op { OP_WRITE = 1, OP_RETRY, OP_WAKE, OP_NOTIFY };
 struct rt_port {
 	struct rt_reader reader;
 	bool has_reader;
-	uint8_t out[RT_WRITE_BYTES];
-	uint32_t out_len, out_done;
+	struct rt_out out;
 	bool writing, closed;
 	struct __kernel_timespec retry;
 };
@@ -201,13 +198,13 @@ static struct io_uring_sqe *get_sqe(struct rt_loop *l, enum rt_op op, int mcu)
 }
 
 /* The device is gone, or can't be served any more. */
-static RUNS_ON(role_rt) void close_port(struct rt_loop *l, int mcu)
+static RUNS_ON(role_rt) void close_port(struct rt_loop *l, int mcu, enum line_state why)
 {
 	l->stats.io_errors++;
 	if (l->port[mcu].closed)
 		return;
 	l->port[mcu].closed = true;
-	engine_line_closed(l->t->cfg.engine, mcu);
+	engine_line_closed(l->t->cfg.engine, mcu, why);
 }
 
 /* Try to write again in a while. Not by polling: that may wait (rt_reader.h). */
@@ -216,10 +213,10 @@ static RUNS_ON(role_rt) void arm_retry(struct rt_loop *l, int mcu)
 	struct io_uring_sqe *sqe = get_sqe(l, OP_RETRY, mcu);
 
 	if (!sqe) {
-		close_port(l, mcu);
+		close_port(l, mcu, LINE_CLOSED);
 		return;
 	}
-	l->port[mcu].retry = (struct __kernel_timespec){ .tv_nsec = RT_RETRY_NS };
+	l->port[mcu].retry = (struct __kernel_timespec){ .tv_nsec = l->port[mcu].out.retry_ns };
 	io_uring_prep_timeout(sqe, &l->port[mcu].retry, 0, 0);
 	io_uring_sqe_set_data64(sqe, OP_RETRY | (uint64_t)mcu << 8);
 }
@@ -236,16 +233,25 @@ static void arm_wake(struct rt_loop *l)
 
 static RUNS_ON(role_rt) void write_more(struct rt_loop *l, int mcu)
 {
+	const struct rt_line *line = &l->t->cfg.line[mcu];
 	struct rt_port *p = &l->port[mcu];
-	struct io_uring_sqe *sqe = get_sqe(l, OP_WRITE, mcu);
+	struct io_uring_sqe *sqe[RT_OUT_FRAMES];
+	uint32_t count = rt_out_count(&p->out, line);
 
-	if (!sqe) {
-		close_port(l, mcu);
-		return;
+	if (io_uring_sq_space_left(&l->ring) < count) { /* what is linked is submitted at once */
+		io_uring_submit(&l->ring);
+		l->stats.enters++;
 	}
-	io_uring_prep_write(sqe, l->t->cfg.mcu_fd[mcu], p->out + p->out_done,
-			    p->out_len - p->out_done, (uint64_t)-1);
-	io_uring_sqe_set_data64(sqe, OP_WRITE | (uint64_t)mcu << 8);
+	for (uint32_t i = 0; i < count; i++) {
+		sqe[i] = get_sqe(l, OP_WRITE, mcu);
+		if (!sqe[i]) {
+			close_port(l, mcu, LINE_CLOSED);
+			return;
+		}
+	}
+	rt_out_write(&p->out, line, sqe, count);
+	for (uint32_t i = 0; i < count; i++) /* preparing clears it */
+		io_uring_sqe_set_data64(sqe[i], OP_WRITE | (uint64_t)mcu << 8);
 	p->writing = true;
 }
 
@@ -255,9 +261,9 @@ static RUNS_ON(role_rt) void transmit(struct rt_loop *l, int mcu, int64_t now_ns
 
 	if (p->writing || p->closed)
 		return;
-	p->out_done = 0;
-	p->out_len = engine_transmit(l->t->cfg.engine, mcu, p->out, RT_WRITE_BYTES, now_ns);
-	if (p->out_len > 0) /* if there is more: once this is written */
+	p->out.done = 0;
+	p->out.len = engine_transmit(l->t->cfg.engine, mcu, p->out.bytes, RT_OUT_BYTES, now_ns);
+	if (p->out.len > 0) /* if there is more: once this is written */
 		write_more(l, mcu);
 	engine_line_busy(l->t->cfg.engine, mcu, p->writing);
 }
@@ -280,24 +286,33 @@ static void notify(struct rt_loop *l)
 	l->notifying = true;
 }
 
-static RUNS_ON(role_rt) void written(struct rt_loop *l, int mcu, int res)
+static RUNS_ON(role_rt) void written(struct rt_loop *l, int mcu, int res, int64_t now_ns)
 {
 	struct rt_port *p = &l->port[mcu];
 
-	p->writing = false;
-	if (res == -EAGAIN) { /* the device's buffer is full */
-		p->writing = true;
+	switch (rt_out_written(&p->out, &l->t->cfg.line[mcu], res, now_ns)) {
+	case RT_OUT_PENDING:
+		return;
+	case RT_OUT_MORE:
+		if (p->closed)
+			break;
+		write_more(l, mcu);
+		return;
+	case RT_OUT_FULL:
+		if (p->closed)
+			break;
+		l->stats.line_full++;
+		engine_line_full(l->t->cfg.engine, mcu);
 		arm_retry(l, mcu);
 		return;
+	case RT_OUT_DONE:
+		break;
+	case RT_OUT_FAILED:
+		close_port(l, mcu, (enum line_state)p->out.why);
+		break;
 	}
-	if (res < 0 && res != -EINTR) {
-		close_port(l, mcu);
-		return;
-	}
-	p->out_done += res > 0 ? (uint32_t)res : 0;
-	if (p->out_done < p->out_len)
-		write_more(l, mcu);
-	engine_line_busy(l->t->cfg.engine, mcu, p->writing);
+	p->writing = false;
+	engine_line_busy(l->t->cfg.engine, mcu, false);
 }
 
 /* What the readers have brought. */
@@ -308,22 +323,25 @@ static RUNS_ON(role_rt) void receive(struct rt_loop *l, int mcu)
 	while ((c = ring_peek(&l->port[mcu].reader.ring))) {
 		if (c->len > 0)
 			rt_stamps_receive(&l->stamps, mcu, c->data, (uint32_t)c->len, c->at_ns);
-		else
-			close_port(l, mcu);
+		if (c->end || (c->news && c->line == LINE_BUS_OFF))
+			close_port(l, mcu, (enum line_state)c->line);
+		else if (c->news)
+			engine_line_note(l->t->cfg.engine, mcu, (enum line_state)c->line);
 		ring_drop(&l->port[mcu].reader.ring);
 	}
 }
 
-static RUNS_ON(role_rt) void completed(struct rt_loop *l, uint64_t data, int res)
+static RUNS_ON(role_rt) void completed(struct rt_loop *l, uint64_t data, int res, int64_t now_ns)
 {
 	int mcu = (int)(data >> 8);
 
 	switch ((enum rt_op)(data & 0xff)) {
 	case OP_RETRY:
-		write_more(l, mcu);
+		if (!l->port[mcu].closed)
+			write_more(l, mcu);
 		break;
 	case OP_WRITE:
-		written(l, mcu, res);
+		written(l, mcu, res, now_ns);
 		break;
 	case OP_WAKE:
 		arm_wake(l);
@@ -338,14 +356,14 @@ static RUNS_ON(role_rt) void completed(struct rt_loop *l, uint64_t data, int res
 	}
 }
 
-static RUNS_ON(role_rt) void reap(struct rt_loop *l)
+static RUNS_ON(role_rt) void reap(struct rt_loop *l, int64_t now_ns)
 {
 	struct io_uring_cqe *cqe;
 	unsigned int head, count = 0;
 
 	io_uring_for_each_cqe(&l->ring, head, cqe)
 	{
-		completed(l, io_uring_cqe_get_data64(cqe), cqe->res);
+		completed(l, io_uring_cqe_get_data64(cqe), cqe->res, now_ns);
 		count++;
 	}
 	io_uring_cq_advance(&l->ring, count);
@@ -415,7 +433,7 @@ static RUNS_ON(role_rt) void loop(struct rt_loop *l)
 		slept = sleep_until(l, deadline_ns);
 		now_ns = clock_now_ns();
 		note_wake(l, slept, deadline_ns, now_ns);
-		reap(l);
+		reap(l, now_ns);
 		rt_stamps_take(&l->stamps);
 		for (int i = 0; i < t->cfg.mcu_count; i++)
 			receive(l, i);
@@ -484,7 +502,7 @@ static int start_readers(struct rt_thread *t, struct rt_loop *l)
 	int rc = 0;
 
 	for (int i = 0; i < t->cfg.mcu_count && !rc; i++) {
-		rc = rt_reader_start(&l->port[i].reader, t->cfg.mcu_fd[i], t->wake_fd,
+		rc = rt_reader_start(&l->port[i].reader, &t->cfg.line[i], t->wake_fd,
 				     reader_priority(t));
 		l->port[i].has_reader = rc == 0;
 	}

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/histogram.h"
+#include "daemon/rt_line.h"
 #include "engine.h"
 
 struct rt_stamps;
@@ -21,10 +22,10 @@ struct rt_stamps;
 struct rt_thread_config {
 	struct engine *engine;
 	int mcu_count;
-	int mcu_fd[ENGINE_MCUS]; /* non-blocking ttys, indexed like the engine's links */
-	int priority;            /* SCHED_FIFO priority 1..99; 0 = don't ask for it */
-	int cpu;                 /* pin to this CPU; -1 = don't */
-	bool seccomp;            /* any system call but io_uring_enter and a clock read is fatal */
+	struct rt_line line[ENGINE_MCUS]; /* indexed like the engine's links */
+	int priority;                     /* SCHED_FIFO priority 1..99; 0 = don't ask for it */
+	int cpu;                          /* pin to this CPU; -1 = don't */
+	bool seccomp; /* any system call but io_uring_enter and a clock read is fatal */
 };
 
 /* What the thread got of what it asked for. Text fields are "" where it got it. */
@@ -39,6 +40,7 @@ struct rt_thread_stats {
 	uint64_t wake_late; /* wake-ups more than 1 ms late */
 	uint64_t overrun;   /* cycles after which the next was due already: no sleep between */
 	uint64_t io_errors;
+	uint64_t line_full; /* a line's queue had no room */
 	struct histogram wake; /* how long after the asked-for deadline it ran; sleeps that ended early for
 				 * input are not in it */
 	struct histogram cycle; /* engine cycles */
@@ -73,7 +75,7 @@ int rt_thread_line(struct rt_thread *t, int mcu, int fd);
 /* Let it know that a ring has something for it. Never blocks. Thread: PLAN. */
 void rt_thread_wake(struct rt_thread *t);
 
-/* Wait until it has ended (at most about 50 ms) and release all. The ttys stay open. Thread: PLAN. */
+/* Wait until it has ended (at most about 50 ms) and release all. The lines stay open. Thread: PLAN. */
 void rt_thread_stop(struct rt_thread *t);
 
 bool rt_thread_stats_read(struct rt_thread *t, struct rt_thread_stats *out);

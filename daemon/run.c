@@ -220,7 +220,8 @@ static int run_once(struct run_options *opt, bool *again)
 		return 1;
 	r->opt = *opt;
 	r->signal_fd = -1;
-	memset(r->mcu_fd, -1, sizeof(r->mcu_fd));
+	for (size_t i = 0; i < ENGINE_MCUS; i++)
+		r->line[i].fd = r->canbus_of[i] = -1;
 	if (run_start(r, err, sizeof(err))) {
 		*again = loop(r);
 		status = r->m->state == MACHINE_FAILED;

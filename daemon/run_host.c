@@ -59,7 +59,7 @@ bool run_host_start(struct run *r, int mcu, char *err, size_t err_size)
 	r->host[mcu] = hostchip_start(&hc, err, err_size);
 	if (!r->host[mcu])
 		return false;
-	r->mcu_fd[mcu] = hostchip_fd(r->host[mcu]);
+	r->line[mcu].fd = hostchip_fd(r->host[mcu]);
 	fprintf(stderr, "stepd: mcu '%s': %d GPIO lines of this machine, scheduling %s\n",
 		cfg->name, uses.count, hostchip_fifo(r->host[mcu]) ? "SCHED_FIFO" : "SCHED_OTHER");
 	return true;
@@ -72,7 +72,7 @@ void run_host_stop(struct run *r)
 			continue;
 		hostchip_stop(r->host[i]);
 		r->host[i] = NULL;
-		r->mcu_fd[i] = -1;
+		r->line[i].fd = -1;
 	}
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "daemon/canbus.h"
 #include "daemon/config/machine_config.h"
 #include "daemon/fifo.h"
 #include "daemon/flight_file.h"
@@ -44,9 +45,12 @@ struct run {
 	struct fifo fifo, urgent;
 	struct reply reply;
 	struct gcode_numbering numbering;
-	int mcu_fd[ENGINE_MCUS];
+	struct rt_line line[ENGINE_MCUS];
+	struct canbus canbus[ENGINE_MCUS]; /* the interfaces in use */
+	int canbus_of[ENGINE_MCUS];        /* an MCU's; -1: it has a serial line */
+	int canbuses;
 	struct hostchip *
-		host[ENGINE_MCUS]; /* those that are GPIO lines of this machine; owns mcu_fd there */
+		host[ENGINE_MCUS]; /* those that are GPIO lines of this machine; owns line[].fd there */
 	int signal_fd;
 	const char *startup; /* rest of the start-up lines, NULL when done */
 	uint32_t startup_line;
@@ -65,7 +69,7 @@ void run_report(struct run *r);
 
 /* run_host.c */
 
-/* MCU number mcu is GPIO lines of this machine: take them, start their thread, set mcu_fd. False with a text in err. */
+/* MCU number mcu is GPIO lines of this machine: take them, start their thread, set line[mcu].fd. False with a text in err. */
 bool run_host_start(struct run *r, int mcu, char *err, size_t err_size);
 /* After the rt thread has ended. */
 void run_host_stop(struct run *r);

@@ -153,41 +153,77 @@ static void signal_byte(void *ctx, char byte)
 
 /* ---- start ---- */
 
-/* After a restart the device may still be on its way back. */
-static int open_port(const struct machine_mcu *cfg, bool patient, char *err, size_t err_size)
+/* The interface of that name, open. Returns its number or -1. */
+static int open_canbus(struct run *r, const char *name, char *err, size_t err_size)
 {
-	struct timespec pause = { 0, REOPEN_EVERY_MS * 1000000L };
-	int fd = serial_open(cfg->serial, (uint32_t)cfg->baud, err, err_size);
-
-	for (int i = 0; fd < 0 && patient && i < REOPEN_TRIES; i++) {
-		nanosleep(&pause, NULL);
-		fd = serial_open(cfg->serial, (uint32_t)cfg->baud, err, err_size);
-	}
-	return fd;
+	for (int i = 0; i < r->canbuses; i++)
+		if (strcmp(r->canbus[i].name, name) == 0)
+			return i;
+	if (canbus_open(&r->canbus[r->canbuses], name, err, err_size) < 0)
+		return -1;
+	canbus_scan(&r->canbus[r->canbuses], CANBUS_SCAN_MS);
+	return r->canbuses++;
 }
 
-static bool open_ports(struct run *r, char *err, size_t err_size)
+static int open_node(struct run *r, size_t i, char *err, size_t err_size)
 {
-	for (size_t i = 0; i < r->m->mcus; i++) {
-		const struct machine_mcu *cfg = &r->mc->mcu[i];
+	const struct machine_mcu *cfg = &r->mc->mcu[i];
+	uint8_t k = (uint8_t)(WIRE_CAN_NODE_MIN + i);
 
-		if (cfg->host) {
+	r->canbus_of[i] = open_canbus(r, cfg->canbus_interface, err, err_size);
+	if (r->canbus_of[i] < 0)
+		return -1;
+	if (canbus_twice(&r->canbus[r->canbus_of[i]], cfg->can_uuid)) {
+		snprintf(err, err_size,
+			 "mcu '%s': two boards on %s answer to canbus_uuid %s; expected a UUID of its "
+			 "own for each",
+			 cfg->name, cfg->canbus_interface, cfg->canbus_uuid);
+		return -1;
+	}
+	r->line[i].can_id = wire_can_id(k);
+	return canbus_open_node(cfg->canbus_interface, k, err, err_size);
+}
+
+static int open_line(struct run *r, size_t i, char *err, size_t err_size)
+{
+	const struct machine_mcu *cfg = &r->mc->mcu[i];
+
+	if (cfg->canbus_uuid)
+		return open_node(r, i, err, err_size);
+	return serial_open(cfg->serial, (uint32_t)cfg->baud, err, err_size);
+}
+
+/* After a restart the device may still be on its way back. */
+static bool open_lines(struct run *r, char *err, size_t err_size)
+{
+	struct timespec pause = { 0, REOPEN_EVERY_MS * 1000000L };
+
+	for (size_t i = 0; i < r->m->mcus; i++) {
+		int tries = r->opt.restarted ? REOPEN_TRIES : 0;
+
+		if (r->mc->mcu[i].host) {
 			if (!run_host_start(r, (int)i, err, err_size))
 				return false;
 			continue;
 		}
-		if (!cfg->serial) {
-			snprintf(err, err_size,
-				 "mcu '%s' has no serial device; expected an option "
-				 "serial: in its section",
-				 cfg->name);
-			return false;
+		while ((r->line[i].fd = open_line(r, i, err, err_size)) < 0) {
+			if (tries-- == 0)
+				return false;
+			nanosleep(&pause, NULL);
 		}
-		r->mcu_fd[i] = open_port(cfg, r->opt.restarted, err, err_size);
-		if (r->mcu_fd[i] < 0)
-			return false;
 	}
 	return true;
+}
+
+/* Hook of the machine. */
+static void address(void *ctx, int mcu, char *absent, size_t size)
+{
+	struct run *r = ctx;
+	struct canbus *b = &r->canbus[r->canbus_of[mcu]];
+	const struct machine_mcu *cfg = &r->mc->mcu[mcu];
+
+	canbus_assign(b, cfg->can_uuid, (uint8_t)(WIRE_CAN_NODE_MIN + mcu));
+	canbus_absent(b, cfg->can_uuid, absent, size);
 }
 
 /* Make the folder that path is to be in, if it is missing: /run is empty after each boot. */
@@ -259,12 +295,14 @@ static bool start_rt(struct run *r, char *err, size_t err_size)
 				       .priority = r->mc->stepd.rt_priority,
 				       .cpu = r->mc->stepd.rt_cpu,
 				       .seccomp = r->opt.seccomp };
-	int rv;
+	int tty[ENGINE_MCUS], rv;
 
 	if (rc.cpu < 0)
 		rc.cpu = isolated_cpu();
-	memcpy(rc.mcu_fd, r->mcu_fd, sizeof(rc.mcu_fd));
-	stamps_open(&r->stamps, r->mc, r->mcu_fd, r->m->mcus);
+	memcpy(rc.line, r->line, sizeof(rc.line));
+	for (size_t i = 0; i < ENGINE_MCUS; i++)
+		tty[i] = r->line[i].can_id ? -1 : r->line[i].fd;
+	stamps_open(&r->stamps, r->mc, tty, r->m->mcus);
 	rv = rt_thread_start(&r->rt, &rc);
 	if (rv < 0) {
 		snprintf(err, err_size, "the rt thread does not start: %s: %s", strerror(-rv),
@@ -349,6 +387,7 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		.host_degc = host_degc,
 		.save_config = true,
 		.threads = true,
+		.address = address,
 		.status = rt_status,
 		.mcu_fault = run_host_fault,
 		.sync_line = sync_line,
@@ -385,7 +424,7 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		snprintf(err, err_size, "signals cannot be set up: %s", strerror(errno));
 		return false;
 	}
-	return open_ports(r, err, err_size) && open_front_ends(r, err, err_size) &&
+	return open_lines(r, err, err_size) && open_front_ends(r, err, err_size) &&
 	       start_rt(r, err, err_size);
 }
 
@@ -428,8 +467,10 @@ void run_stop(struct run *r)
 		reply_close(&r->reply);
 	run_host_stop(r);
 	for (size_t i = 0; i < ENGINE_MCUS; i++)
-		if (r->mcu_fd[i] >= 0)
-			serial_close(r->mcu_fd[i]);
+		if (r->line[i].fd >= 0)
+			serial_close(r->line[i].fd);
+	for (int i = 0; i < r->canbuses; i++)
+		canbus_close(&r->canbus[i]);
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
 	machine_free(r->m);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "wire_can.h"
+
 enum {
 	IDENTIFY_CHUNK = 40, /* bytes asked for at a time */
 	RESETS_MAX = 2,
@@ -139,14 +141,20 @@ static void ask_identify(struct session *s)
 {
 	struct msg_identify m = { .offset = (uint32_t)s->dict_size, .count = IDENTIFY_CHUNK };
 
+	if (s->address && s->dict_size == 0)
+		s->address(s->ctx, s);
 	session_send(s, MSG_ID_identify, &m);
 }
 
 static void ask_config(struct session *s, enum session_state next)
 {
 	struct msg_get_config m;
+	bool ask_who = s->uuid &&
+		       wire_dict_wire_id(&s->dict.ids, MSG_ID_get_canbus_id) != WIRE_ID_NONE;
 
 	s->state = next;
+	if (ask_who && !s->known)
+		session_send(s, MSG_ID_get_canbus_id, &(struct msg_get_canbus_id){});
 	session_send(s, MSG_ID_get_config, &m);
 }
 
@@ -174,6 +182,8 @@ static void dictionary_complete(struct session *s)
 	rec.mcu_ids.freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
 	rec.mcu_ids.receive_window = (uint16_t)dictionary_whole(&s->dict, "RECEIVE_WINDOW", 0,
 								UINT16_MAX, 0);
+	rec.mcu_ids.canbus_hz =
+		!s->uuid ? 0 : dictionary_whole(&s->dict, "CANBUS_FREQUENCY", 10000, 1000000, 0);
 	rec.mcu_ids.dict = s->dict.ids;
 	if (!(rec.mcu_ids.freq_hz >= 1e5 && rec.mcu_ids.freq_hz <= 1e10)) {
 		fail(s, "its dictionary has no usable CLOCK_FREQ; expected 100000 .. 10000000000");
@@ -274,12 +284,35 @@ static void ready(struct session *s, const struct msg_config *m)
 	s->state = SESSION_READY;
 }
 
+/* Two boards may have got one id, from two hosts. */
+static void canbus_id(struct session *s, const struct msg_canbus_id *m)
+{
+	char text[128];
+	size_t used;
+
+	if (!s->uuid || s->state == SESSION_READY)
+		return;
+	s->known = m->canbus_uuid.len == WIRE_CAN_UUID &&
+		   memcmp(m->canbus_uuid.data, s->uuid, WIRE_CAN_UUID) == 0;
+	if (s->known)
+		return;
+	used = (size_t)snprintf(text, sizeof(text),
+				"another board answers in its place: canbus_uuid ");
+	for (uint8_t i = 0; i < m->canbus_uuid.len && i < WIRE_CAN_UUID; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%02x",
+					 m->canbus_uuid.data[i]);
+	fail(s, text);
+}
+
 static void config_response(struct session *s, const struct msg_config *m, int64_t now_ns)
 {
 	char text[128];
 
 	if (s->state != SESSION_QUERY && s->state != SESSION_REVIVE && s->state != SESSION_CONFIRM)
 		return;
+	if (s->uuid && !s->known &&
+	    wire_dict_wire_id(&s->dict.ids, MSG_ID_get_canbus_id) != WIRE_ID_NONE)
+		return; /* it is asked once more */
 	if (s->force_reset && (m->is_shutdown || m->is_config)) {
 		s->force_reset = false;
 		reset_mcu(s, "it is to start anew", now_ns);
@@ -340,6 +373,9 @@ bool session_message(struct session *s, const struct ev_message *m)
 	case MSG_ID_identify_response:
 		identify_response(s, &any.identify_response);
 		return true;
+	case MSG_ID_canbus_id:
+		canbus_id(s, &any.canbus_id);
+		return true;
 	case MSG_ID_config:
 		config_response(s, &any.config, m->received_ns);
 		return true;
@@ -354,12 +390,15 @@ bool session_message(struct session *s, const struct ev_message *m)
 	}
 }
 
-void session_lost(struct session *s)
+void session_lost(struct session *s, const char *why)
 {
-	if (s->state != SESSION_READY && s->state != SESSION_FAILED)
-		fail(s, s->state == SESSION_RESET
-				? "its device went away with the reset; RESTART when it is back"
-				: "its device went away (unplugged?); RESTART when it is back");
+	char text[SESSION_ERROR_MAX];
+
+	if (s->state == SESSION_READY || s->state == SESSION_FAILED)
+		return;
+	snprintf(text, sizeof(text), "%s%s; RESTART when it is back",
+		 s->state == SESSION_RESET ? "after the reset: " : "", why);
+	fail(s, text);
 }
 
 void session_clock_ready(struct session *s, int64_t now_ns)
@@ -379,10 +418,13 @@ void session_tick(struct session *s, int64_t now_ns)
 		s->retry_ns = now_ns;
 	}
 	if (now_ns >= s->give_up_ns) { /* 15 s for each of identify, set-up and reset */
-		fail(s, s->dict_size == 0 && s->state == SESSION_IDENTIFY
-				? "it does not answer; expected a board with firmware that speaks "
-				  "this protocol at this device and baud rate"
-				: "it stopped answering while being set up");
+		fail(s,
+		     s->dict_size == 0 && s->state == SESSION_IDENTIFY
+			     ? s->absent[0]
+				       ? s->absent
+				       : "it does not answer; expected a board with firmware that speaks "
+					 "this protocol at this device and baud rate"
+			     : "it stopped answering while being set up");
 		return;
 	}
 	if (now_ns < s->retry_ns)
@@ -391,6 +433,7 @@ void session_tick(struct session *s, int64_t now_ns)
 	switch (s->state) {
 	case SESSION_RESET:
 		s->state = SESSION_IDENTIFY;
+		s->known = false;
 		s->dict_size = 0;
 		dictionary_free(&s->dict);
 		wire_dict_init(&s->dict.ids);

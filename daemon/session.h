@@ -20,7 +20,7 @@ enum {
 	SESSION_DICT_MAX = 256 * 1024, /* compressed dictionary, bytes */
 	SESSION_COMMANDS_MAX = 256,
 	SESSION_REARM_MAX = 64,
-	SESSION_ERROR_MAX = 256,
+	SESSION_ERROR_MAX = 512,
 };
 
 enum session_state {
@@ -63,6 +63,12 @@ struct session {
 	/* Called once the dictionary is known: adds oids and config commands. Returns false with
 	 * s->error set if the firmware lacks something. */
 	bool (*configure)(void *ctx, struct session *s);
+	/* On CAN: called before each attempt to identify it, to give it its node id; may write into s->absent why it
+	 * may be silent. NULL: there is nothing to do. */
+	void (*address)(void *ctx, struct session *s);
+	const uint8_t *uuid; /* on CAN: who it has to be; NULL: whoever is at the line */
+	bool known;          /* it has said so */
+	char absent[SESSION_ERROR_MAX - 80];
 	void *ctx;
 };
 
@@ -88,8 +94,8 @@ int session_decode(const struct session *s, const struct ev_message *m, union ms
 
 /* A message of this MCU. Returns true if it was the session's own. */
 bool session_message(struct session *s, const struct ev_message *m);
-/* The engine can't reach it (any more). No effect once it is ready. */
-void session_lost(struct session *s);
+/* The engine can't reach it (any more); why: in words. No effect once it is ready. */
+void session_lost(struct session *s, const char *why);
 /* The engine's clock estimate for this MCU is ready. */
 void session_clock_ready(struct session *s, int64_t now_ns);
 /* Time passes: retries and time-outs. */

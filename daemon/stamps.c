@@ -156,7 +156,7 @@ static void open_mcu(struct stamps *s, size_t i)
 	char err[ERR_MAX] = "";
 	bool module = s->session >= 0 && cfg->stamp_module;
 
-	if (module && !attach_tty(s, i, err, sizeof(err)))
+	if (module && !cfg->canbus_uuid && !attach_tty(s, i, err, sizeof(err)))
 		say(s, false, "mcu '%s': stepd_stamp does not stamp its bytes: %s", cfg->name, err);
 	if (!cfg->sync_pin.set)
 		return;

@@ -45,7 +45,7 @@ struct stamps {
 	void *ctx;
 };
 
-/* Before the readers start: attach to the ttys and lines what there is. say and ctx are set. */
+/* Before the readers start: attach to the ttys (-1: it has none) and lines what there is. say and ctx are set. */
 void stamps_open(struct stamps *s, const struct machine_config *mc, const int *tty, size_t mcus);
 /* The rt thread runs. */
 void stamps_start(struct stamps *s, struct rt_thread *rt);

@@ -64,6 +64,7 @@ struct ctl_mcu_ids {
 	uint8_t mcu;
 	double freq_hz;          /* nominal, CLOCK_FREQ */
 	uint16_t receive_window; /* bytes, 0 if the dictionary doesn't say */
+	uint32_t canbus_hz;      /* bit rate; 0: not on CAN */
 	struct wire_dict dict;
 };
 
@@ -160,10 +161,25 @@ enum ev_kind {
 	EV_SYNC,        /* .sync_id: all motion before the PLAN_SYNC has been executed */
 	EV_HOMING_STOP, /* .homing_stop */
 	EV_FAULT,       /* .fault */
-	EV_LINK_LOST,   /* .mcu: the same as FAULT_LINK_LOST before it was ready */
 	EV_SYNC_LINE, /* .sync_line: the MCU's clock estimate goes by it from now on, or no longer */
 	EV_HEATER,    /* .heater */
+	EV_LINK_LOST,   /* .line: the same as FAULT_LINK_LOST before it was ready */
+	EV_LINE,        /* .line: something happened to it that does not end it */
 };
+
+/* What became of an MCU's line: serial port or CAN interface. */
+enum line_state {
+	LINE_FINE, /* nothing known against it: it is silence that counts; on CAN, error-active (again) */
+	LINE_CLOSED,    /* end of file or an error: unplugged */
+	LINE_DOWN,      /* from here on CAN: the interface was shut down */
+	LINE_GONE,      /* the interface has vanished */
+	LINE_BUS_OFF,   /* the controller has taken itself off the bus */
+	LINE_STUCK,     /* its queue was full for LINE_STUCK_NS without a break */
+	LINE_PASSIVE,   /* these don't end it: error-passive */
+	LINE_RESTARTED, /* the controller was restarted: frames may be lost */
+	LINE_OVERRUN,   /* frames came faster than they were taken */
+};
+#define LINE_STUCK_NS ((int64_t)1000 * 1000 * 1000)
 
 enum engine_fault {
 	FAULT_NONE,
@@ -172,7 +188,7 @@ enum engine_fault {
 	FAULT_UNDERRUN,     /* motion ran out at speed; .value_s = speed in mm/s */
 	FAULT_LINK_FULL,    /* the link's buffer overflowed */
 	FAULT_MCU_SHUTDOWN, /* .detail = static_string_id */
-	FAULT_LINK_LOST,    /* .mcu doesn't answer any more, or its port was closed */
+	FAULT_LINK_LOST,    /* .mcu can't be reached any more; .detail = enum line_state */
 	FAULT_MCU_RESET,    /* .mcu started anew by itself */
 };
 
@@ -202,6 +218,11 @@ struct ev_sync_line {
 	bool used;
 };
 
+struct ev_line {
+	uint8_t mcu;
+	uint8_t state; /* enum line_state */
+};
+
 struct ev_rec {
 	uint32_t kind; /* enum ev_kind */
 	union {
@@ -212,6 +233,7 @@ struct ev_rec {
 		struct ev_homing_stop homing_stop;
 		struct ev_sync_line sync_line;
 		struct ev_heater heater;
+		struct ev_line line;
 	};
 };
 

@@ -80,8 +80,9 @@ struct engine_mcu_status {
 	uint64_t retransmits, crc_errors;
 	uint64_t commands;
 	uint32_t moves_queued, moves_capacity;
-	uint32_t flags;   /* ENGINE_MCU_* */
-	uint32_t unacked; /* frames */
+	uint32_t flags;           /* ENGINE_MCU_* */
+	uint32_t unacked;         /* frames */
+	uint32_t line, line_full; /* enum line_state; how often its queue was full */
 };
 
 struct engine_status {
@@ -124,16 +125,20 @@ struct engine_mcu {
 	double map_next_s; /* a secondary MCU's map is renewed then */
 	uint64_t commands;
 	bool present, ready, shutdown, lost, clock_ready, has_ids;
-	bool busy, closed; /* its line takes nothing now; never again */
+	bool busy, closed;                 /* its line takes nothing now; never again */
+	uint8_t line;                      /* enum line_state, the last that was noted */
+	uint32_t line_full, line_overruns; /* its queue was full; frames from it were lost */
 	bool has_sync_line,
 		edges_told; /* edges_told: what the planner was last told of clocksync_by_edges() */
 	uint8_t sync_line_oid;
 	int64_t sync_line_ns; /* it is to begin then; 0: it has begun, or can't yet */
 	struct {
 		uint64_t sum, resent;
-		uint32_t bursts, timeouts, naks, probes, bad_crc, bad_acks;
+		uint32_t bursts, timeouts, naks, probes, bad_crc, bad_acks, full;
+		uint8_t line;
 		bool lost;
-	} told; /* to the observers, of the link's figures */
+		double full_s; /* machine time of the last .full */
+	} told;                /* to the observers, of the link's figures */
 };
 
 /* The map that holds at a machine time. It is renewed ahead of the time at which it changes. */
@@ -254,8 +259,14 @@ uint32_t engine_transmit(struct engine *e, int mcu, uint8_t *buf, uint32_t cap, 
  * has to send is no reason for a cycle. Thread: RT. */
 void engine_line_busy(struct engine *e, int mcu, bool busy) RUNS_ON(role_rt);
 
-/* The line is gone for good (unplugged): the MCU counts as lost at once. Thread: RT. */
-void engine_line_closed(struct engine *e, int mcu) RUNS_ON(role_rt);
+/* The line is gone for good, why says how: the MCU counts as lost at once. Thread: RT. */
+void engine_line_closed(struct engine *e, int mcu, enum line_state why) RUNS_ON(role_rt);
+
+/* Something happened to the line that does not end it: told on, if it is news. Thread: RT. */
+void engine_line_note(struct engine *e, int mcu, enum line_state state) RUNS_ON(role_rt);
+
+/* The line's queue was found full: what is to go out waits. Counted. Thread: RT. */
+void engine_line_full(struct engine *e, int mcu) RUNS_ON(role_rt);
 
 /* When the next cycle is due; ask after transmitting. */
 int64_t engine_deadline_ns(const struct engine *e, int64_t now_ns) RUNS_ON(role_rt);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine_private.h"
+#include "wire_can.h"
 
 enum { PRIMARY = 0 };
 
@@ -140,10 +141,12 @@ void engine_line_busy(struct engine *e, int mcu, bool busy)
 /* Nothing of it can be trusted to arrive any more. */
 static void lost(struct engine *e, int mcu)
 {
-	struct ev_rec ev = { .kind = EV_LINK_LOST, .mcu = (uint8_t)mcu };
+	struct ev_rec ev = { .kind = EV_LINK_LOST,
+			     .line = { .mcu = (uint8_t)mcu, .state = e->mcu[mcu].line } };
 	struct ev_fault fault = { .fault = FAULT_LINK_LOST,
 				  .mcu = (uint8_t)mcu,
 				  .stepper = UINT8_MAX,
+				  .detail = e->mcu[mcu].line,
 				  .at_s = e->now_s };
 
 	e->mcu[mcu].lost = true;
@@ -154,11 +157,30 @@ static void lost(struct engine *e, int mcu)
 		engine_event(e, &ev);
 }
 
-void engine_line_closed(struct engine *e, int mcu)
+void engine_line_note(struct engine *e, int mcu, enum line_state state)
+{
+	struct engine_mcu *m = &e->mcu[mcu];
+	struct ev_rec ev = { .kind = EV_LINE,
+			     .line = { .mcu = (uint8_t)mcu, .state = (uint8_t)state } };
+
+	m->line_overruns += state == LINE_OVERRUN;
+	if (m->closed || m->line == state)
+		return;
+	m->line = (uint8_t)state;
+	engine_event(e, &ev);
+}
+
+void engine_line_full(struct engine *e, int mcu)
+{
+	e->mcu[mcu].line_full++;
+}
+
+void engine_line_closed(struct engine *e, int mcu, enum line_state why)
 {
 	if (!e->mcu[mcu].present || e->mcu[mcu].closed)
 		return;
 	e->mcu[mcu].closed = true;
+	e->mcu[mcu].line = (uint8_t)why;
 	if (!e->mcu[mcu].lost)
 		lost(e, mcu);
 }
@@ -175,6 +197,8 @@ void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t
 	m->has_ids = true;
 	m->clock_ready = false;
 	link_set_window(&m->link, ids->receive_window);
+	if (ids->canbus_hz)
+		link_set_baud(&m->link, 10 * (ids->canbus_hz / WIRE_CAN_BITS));
 	clocksync_init(&m->sync, ids->freq_hz, now_ns);
 }
 
@@ -281,6 +305,8 @@ void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status
 	out->crc_errors = m->link.rx.bad_crc;
 	out->commands = st->messages_pushed;
 	out->unacked = link_unacked(&m->link);
+	out->line = m->line;
+	out->line_full = m->line_full;
 	out->moves_queued = m->moveq.used;
 	out->moves_capacity = m->moveq.capacity;
 	out->flags = (m->clock_ready ? ENGINE_MCU_CLOCK : 0u) | (m->ready ? ENGINE_MCU_READY : 0u) |

@@ -2,7 +2,8 @@
 /* What the engine does, told to its observers. */
 #include "engine_private.h"
 
-enum { STUCK_MAX = 4 }; /* pieces told again at a fault */
+enum { STUCK_MAX = 4 };  /* pieces told again at a fault */
+#define FULL_EVERY_S 0.1 /* a queue that is too short is full all the time */
 
 #define TELL(e, hook, ...) \
 	do { \
@@ -193,9 +194,10 @@ void engine_tell_link(struct engine *e, int mcu)
 	const struct link_stats *st = &m->link.stats;
 	uint64_t sum = st->frames_resent + st->retransmits + st->timeouts + st->naks + st->probes +
 		       st->bad_acks + m->link.rx.bad_crc;
+	bool full = m->line_full != m->told.full && e->now_s >= m->told.full_s + FULL_EVERY_S;
 	struct engine_link_news n;
 
-	if (sum == m->told.sum && m->lost == m->told.lost)
+	if (sum == m->told.sum && m->lost == m->told.lost && m->line == m->told.line && !full)
 		return; /* all of them only grow */
 	n = (struct engine_link_news){
 		.resent = (uint32_t)(st->frames_resent - m->told.resent),
@@ -205,6 +207,8 @@ void engine_tell_link(struct engine *e, int mcu)
 		.probes = st->probes - m->told.probes,
 		.bad_crc = m->link.rx.bad_crc - m->told.bad_crc,
 		.bad_acks = st->bad_acks - m->told.bad_acks,
+		.full = m->line_full - m->told.full,
+		.line = m->line,
 		.lost = m->lost && !m->told.lost,
 		.back = !m->lost && m->told.lost,
 		.acked = (uint32_t)m->link.acked,
@@ -221,6 +225,9 @@ void engine_tell_link(struct engine *e, int mcu)
 	m->told.bad_crc = m->link.rx.bad_crc;
 	m->told.bad_acks = st->bad_acks;
 	m->told.lost = m->lost;
+	m->told.full_s = full ? e->now_s : m->told.full_s;
+	m->told.full = m->line_full;
+	m->told.line = m->line;
 	TELL(e, link, mcu, &n);
 }
 

@@ -38,11 +38,13 @@ struct engine_segment {
 struct engine_link_news {
 	uint32_t resent; /* frames */
 	uint32_t bursts, timeouts, naks, probes, bad_crc, bad_acks;
+	uint32_t full; /* how often the line's queue was */
 	bool lost, back, reset;
 	/* and how it stands now: */
 	uint32_t acked;   /* number of the oldest frame in flight, modulo 2^32 */
 	uint32_t unacked; /* frames in flight */
 	uint32_t round_trip_us;
+	uint8_t line; /* enum line_state */
 };
 
 /* Called from inside the cycle, on the rt thread; must obey its rules. All may be NULL. Changes are

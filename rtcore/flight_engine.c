@@ -211,7 +211,9 @@ static void on_link(void *ctx, int mcu, const struct engine_link_news *n)
 				 .bad_crc = n->bad_crc,
 				 .bad_acks = n->bad_acks,
 				 .round_trip_us = n->round_trip_us,
-				 .acked = n->acked };
+				 .acked = n->acked,
+				 .line = n->line,
+				 .full = n->full };
 
 	flight_put(f,
 		   flight_tag(FLIGHT_LINK, mcu,

@@ -105,7 +105,9 @@ struct flight_link {
 	uint32_t bad_crc, bad_acks;
 	uint32_t round_trip_us;
 	uint32_t acked; /* number of the oldest frame in flight, modulo 2^32 */
-	uint32_t reserved[3];
+	uint32_t line;  /* enum line_state, now */
+	uint32_t full;  /* how often the line's queue was full */
+	uint32_t reserved;
 };
 
 struct flight_param {  /* .index: axis or stepper, or PLAN_NOTE_ALL; .id: G-code line */

@@ -23,12 +23,17 @@ static void open_slot(struct link *link)
 void link_init(struct link *link, uint32_t baud, uint32_t receive_window)
 {
 	memset(link, 0, sizeof(*link));
-	link->byte_ns = baud != 0 ? (uint32_t)(10 * NS_PER_S / baud) : 0;
+	link_set_baud(link, baud);
 	link->receive_window = receive_window;
 	link->lead_ns = LINK_LEAD_NS;
 	link->late_margin_ns = INT64_MIN;
 	wire_rx_init(&link->rx);
 	link_restart(link);
+}
+
+void link_set_baud(struct link *link, uint32_t baud)
+{
+	link->byte_ns = baud != 0 ? (uint32_t)(10 * NS_PER_S / baud) : 0;
 }
 
 void link_set_window(struct link *link, uint32_t receive_window)

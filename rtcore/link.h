@@ -131,6 +131,9 @@ void link_init(struct link *link, uint32_t baud, uint32_t receive_window);
 /* The window as the dictionary states it (RECEIVE_WINDOW); 0 = no limit but 12 frames. */
 void link_set_window(struct link *link, uint32_t receive_window);
 
+/* Another rate than link_init() said, once it is known. */
+void link_set_baud(struct link *link, uint32_t baud);
+
 /* A frame that is not full goes out this long before its most urgent command is due. */
 void link_set_lead(struct link *link, int64_t lead_ns);
 

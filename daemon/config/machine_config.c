@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/canbus.h"
 #include "daemon/config/config.h"
 #include "daemon/config/config_names.h"
 #include "daemon/config/config_util.h"
@@ -106,12 +107,34 @@ static struct machine_mcu *mcu_add(struct machine_load *l, struct config_section
 	return mcu;
 }
 
+static void canbus_check(struct machine_load *l, const struct config_section *s,
+			 struct machine_mcu *mcu)
+{
+	const char *name = mcu->canbus_interface;
+
+	if (!name || strpbrk(name, "/ \t") || name[0] == '.')
+		value_error(l, s, "canbus_interface",
+			    "expected the name of a CAN interface, such as can0");
+	if (!canbus_uuid_parse(mcu->canbus_uuid, mcu->can_uuid)) {
+		value_error(l, s, "canbus_uuid",
+			    "expected 12 hexadecimal digits, as `stepd canbus-query` shows them");
+		return;
+	}
+	for (const struct machine_mcu *other = l->mc->mcu; other < mcu; other++)
+		if (other->canbus_uuid &&
+		    memcmp(other->can_uuid, mcu->can_uuid, sizeof(mcu->can_uuid)) == 0)
+			value_error(l, s, "canbus_uuid",
+				    "expected one of its own, mcu '%s' has it already", other->name);
+}
+
 static void mcu_load(struct machine_load *l, struct config_section *s, const char *name)
 {
 	static const struct field fields[] = {
 		{ "serial", FIELD_TEXT, 0, AT(machine_mcu, serial), .hi = 4095, .unit = "a path" },
-		{ "canbus_uuid", FIELD_TEXT, 0, AT(machine_mcu, canbus_uuid), .hi = 32,
-		  .unit = "an identifier" },
+		{ "canbus_uuid", FIELD_TEXT, 0, AT(machine_mcu, canbus_uuid), .hi = 4095,
+		  .unit = "12 hexadecimal digits" },
+		{ "canbus_interface", FIELD_TEXT, 0, AT(machine_mcu, canbus_interface), .hi = 15,
+		  .unit = "the name of a CAN interface", .choices = "can0" },
 		{ "baud", FIELD_INT, 0, AT(machine_mcu, baud), .lo = 2400, .hi = 4000000,
 		  .fallback = 250000, .unit = "baud" },
 		{ "restart_method", FIELD_CHOICE, 0, AT(machine_mcu, restart_method),
@@ -124,14 +147,15 @@ static void mcu_load(struct machine_load *l, struct config_section *s, const cha
 	fields_load(l, s, fields, sizeof(fields) / sizeof(*fields), mcu);
 	if (mcu->serial && mcu->canbus_uuid)
 		value_error(l, s, "canbus_uuid", "expected either serial or canbus_uuid");
-	else if (!mcu->serial && mcu->canbus_uuid)
-		config_report(l->c, CONFIG_WARNING, place_of(s, "canbus_uuid"),
-			      "[%s] canbus_uuid: CAN links are not supported yet, this MCU can only "
-			      "be simulated",
-			      s->name);
+	else if (mcu->canbus_uuid)
+		canbus_check(l, s, mcu);
 	else if (!mcu->serial)
 		config_report(l->c, CONFIG_ERROR, s->place,
-			      "[%s] serial: missing: expected the path of a serial device", s->name);
+			      "[%s] serial: missing: expected the path of a serial device, or "
+			      "canbus_uuid",
+			      s->name);
+	if (mcu->serial && config_option(s, "canbus_interface"))
+		value_error(l, s, "canbus_interface", "expected it beside canbus_uuid only");
 	if (host_by_serial(mcu->serial))
 		host_load(l, NULL, mcu);
 }
@@ -363,6 +387,7 @@ void machine_config_free(struct machine_config *mc)
 	for (size_t i = 0; i < mc->mcu_count; i++) {
 		free(mc->mcu[i].serial);
 		free(mc->mcu[i].canbus_uuid);
+		free(mc->mcu[i].canbus_interface);
 	}
 	free(mc->stepd.gcode_fifo);
 	free(mc->stepd.reply_fifo);

@@ -55,7 +55,9 @@ enum machine_restart {
 struct machine_mcu {
 	char name[MACHINE_NAME_MAX]; /* "mcu" for [mcu], else NAME of [mcu NAME] */
 	char *serial;                /* device path; NULL if not configured (batch needs none) */
-	char *canbus_uuid;           /* known, not used yet; NULL if not configured */
+	char *canbus_uuid;           /* as written; NULL: it has a serial line */
+	uint8_t can_uuid[6];         /* the same, if there is one */
+	char *canbus_interface;
 	int baud;
 	enum machine_restart restart_method;
 	/* This machine's own GPIO lines: [host NAME], or what other hosts' configurations have for it. */
@@ -71,6 +73,7 @@ struct machine_mcu {
 	/* How the simulated MCU of this name behaves: [stepd_sim] and [stepd_sim NAME]. */
 	double sim_clock_hz;     /* nominal clock frequency */
 	double sim_clock_ppm;    /* deviation of the true from the nominal frequency */
+	int sim_canbus_hz;       /* bit rate of its CAN interface */
 	unsigned sim_move_count; /* slots in the simulated firmware's move queue */
 	bool sim_extensions;     /* the simulated firmware has stepd's own messages */
 };

@@ -58,6 +58,8 @@ static const struct field sim_fields[] = {
 	  .hi = 1000, .unit = "ppm" },
 	{ "move_count", FIELD_INT, FIELD_KEEP, AT(machine_mcu, sim_move_count), .lo = 8,
 	  .hi = 65535 },
+	{ "canbus_bitrate", FIELD_INT, FIELD_KEEP, AT(machine_mcu, sim_canbus_hz), .lo = 10000,
+	  .hi = 1000000, .unit = "bit/s" },
 	{ "extensions", FIELD_BOOL, FIELD_KEEP, AT(machine_mcu, sim_extensions), .lo = 0 },
 };
 
@@ -110,6 +112,7 @@ static void sim_load(struct machine_load *l)
 {
 	struct machine_mcu common = { .sim_clock_hz = 50e6,
 				      .sim_move_count = 1024,
+				      .sim_canbus_hz = 1000000,
 				      .sim_extensions = true };
 	struct config_section *s = section_use(l, "stepd_sim");
 	char name[MACHINE_NAME_MAX + 16];
@@ -124,6 +127,7 @@ static void sim_load(struct machine_load *l)
 		mcu->sim_clock_ppm = common.sim_clock_ppm;
 		mcu->sim_move_count = common.sim_move_count;
 		mcu->sim_extensions = common.sim_extensions;
+		mcu->sim_canbus_hz = common.sim_canbus_hz;
 		snprintf(name, sizeof(name), "stepd_sim %s", mcu->name);
 		sim_load_section(l, section_use(l, name), mcu);
 	}

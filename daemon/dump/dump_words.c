@@ -51,9 +51,13 @@ static void link_text(const struct dump *d, const struct flight_rec *r, char *bu
 		unsigned count;
 		const char *text;
 	} parts[] = {
-		{ l->resent, "frames sent again" }, { l->naks, "refused (NAK)" },
-		{ l->timeouts, "time-outs" },       { l->probes, "questions" },
-		{ l->bad_crc, "damaged answers" },  { l->bad_acks, "senseless answers" },
+		{ l->resent, "frames sent again" },
+		{ l->naks, "refused (NAK)" },
+		{ l->timeouts, "time-outs" },
+		{ l->probes, "questions" },
+		{ l->bad_crc, "damaged answers" },
+		{ l->bad_acks, "senseless answers" },
+		{ l->full, "times its queue was full" },
 	};
 	size_t used = (size_t)snprintf(buf, size, "mcu %s:%s%s%s", dump_mcu_name(&d->view, r->index),
 				       r->flags & FLIGHT_LINK_LOST ? " link lost;" : "",

@@ -337,8 +337,8 @@ static void closed_line(void **state)
 	r = rig_new(&(struct rig_cfg){ .mcus = 2, .y_on_second = true });
 	straight(100, 100);
 	rig_run(r, 1000 * RIG_MS);
-	engine_line_closed(&r->e, 1);
-	engine_line_closed(&r->e, 1);
+	engine_line_closed(&r->e, 1, LINE_CLOSED);
+	engine_line_closed(&r->e, 1, LINE_CLOSED);
 	rig_run(r, 1 * RIG_MS);
 	assert_non_null(rig_fault(r));
 	assert_int_equal(rig_fault(r)->fault, FAULT_LINK_LOST);

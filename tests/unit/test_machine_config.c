@@ -478,9 +478,26 @@ static const struct message messages[] = {
 	{ "[mcu]\ncanbus_uuid: 1234\n",
 	  "+2: [mcu] canbus_uuid: value '1234': expected either serial or canbus_uuid", 0, 0 },
 	{ "[mcu b]\ncanbus_uuid: 1234\n",
-	  "+2: warning: [mcu b] canbus_uuid: CAN links are not supported yet, this MCU can only be "
-	  "simulated",
+	  "+2: [mcu b] canbus_uuid: value '1234': expected 12 hexadecimal digits, as `stepd "
+	  "canbus-query` shows them",
 	  0, 0 },
+	{ "[mcu b]\ncanbus_uuid: 11aabbccddeg\n",
+	  "+2: [mcu b] canbus_uuid: value '11aabbccddeg': expected 12 hexadecimal digits, as `stepd "
+	  "canbus-query` shows them",
+	  0, 0 },
+	{ "[mcu b]\ncanbus_uuid: 11aabbccddee\n[mcu c]\ncanbus_uuid: 11AABBCCDDEE\n",
+	  "+4: [mcu c] canbus_uuid: value '11AABBCCDDEE': expected one of its own, mcu 'b' has it "
+	  "already",
+	  0, 0 },
+	{ "[mcu b]\ncanbus_uuid: 11aabbccddee\ncanbus_interface: /dev/can0\n",
+	  "+3: [mcu b] canbus_interface: value '/dev/can0': expected the name of a CAN interface, "
+	  "such as can0",
+	  0, 0 },
+	{ "[mcu b]\nserial: /dev/x\ncanbus_interface: can1\n",
+	  "+3: [mcu b] canbus_interface: value 'can1': expected it beside canbus_uuid only", 0, 0 },
+	{ "[mcu b]\nbaud: 250000\n",
+	  "+1: [mcu b] serial: missing: expected the path of a serial device, or canbus_uuid", 0,
+	  0 },
 	{ "[mcu 1]\n[mcu 2]\n[mcu 3]\n[mcu 4]\n[mcu 5]\n[mcu 6]\n[mcu 7]\n[mcu 8]\n",
 	  "+8: [mcu 8] too many MCUs: expected at most 8", 0, 0 },
 	{ "[stepd_sim q]\n", "+1: [stepd_sim q] unknown MCU: expected the name of a configured one",

@@ -2,7 +2,7 @@
 /* test_session.c - bringing one MCU up, against a fake one that behaves badly, in virtual time.
  *
  * The fake takes what the session puts into the control ring and answers like a firmware, or doesn't:
- * answers lost, silence, another configuration, shut down, half configured, never configured, without
+ * answers lost, silence, a board on CAN without its id or another one in its place, another configuration, shut down, half configured, never configured, without
  * a command or a pin. Shown for each: ready or failed with a clear text, always in bounded time, and
  * what was sent on the way. Lost answers are seeded: STEPD_SEED repeats. */
 #include <setjmp.h>
@@ -34,11 +34,16 @@ struct fake {
 	bool mute_after_identify, no_clock;
 	bool ignores_config, stuck_shutdown, keeps_config, wrong_crc, half_configured;
 	uint16_t move_count;
+	bool can;         /* it has to be given an id, after each reset */
+	bool other_board; /* another one answers */
 	/* its state */
+	bool addressed;
 	bool is_config, is_shutdown, oids;
 	uint32_t crc;
 	/* what happened */
-	int resets, link_resets, configs, finalized, rearmed, cleared, readies, asked;
+	uint32_t canbus_hz;
+	int addresses, identities, resets, link_resets, configs, finalized, rearmed, cleared,
+		readies, asked;
 	uint8_t *dict;
 	uLongf dict_size;
 	struct ring control;
@@ -77,6 +82,18 @@ static bool configure(void *ctx, struct session *s)
 
 /* ---- the fake ---- */
 
+static const uint8_t own[] = { 0x11, 0xaa, 0xbb, 0xcc, 0xdd, 0xee };
+static const uint8_t other[] = { 0x11, 0xaa, 0xbb, 0xcc, 0xdd, 0xef };
+
+static void address(void *ctx, struct session *s)
+{
+	struct fake *f = ctx;
+
+	f->addresses++;
+	f->addressed = !f->silent;
+	snprintf(s->absent, sizeof(s->absent), "nobody but 123 on can0");
+}
+
 static void build_dictionary(struct fake *f)
 {
 	static char text[16384];
@@ -107,7 +124,8 @@ static void answer(struct fake *f, enum msg_id id, const void *msg)
 {
 	struct ev_message *m = &f->answer[f->answers];
 
-	if (f->silent || (f->mute_after_identify && id != MSG_ID_identify_response))
+	if (f->silent || (f->can && !f->addressed) ||
+	    (f->mute_after_identify && id != MSG_ID_identify_response))
 		return;
 	if (rand() % 100 < f->lose_percent)
 		return;
@@ -133,7 +151,12 @@ static void command(struct fake *f, int id, const union msg_any *any)
 				     .move_count = f->move_count };
 	struct msg_is_shutdown no = { .static_string_id = 9 };
 	uint32_t offset = any->identify.offset;
+	const uint8_t *uuid = f->other_board ? other : own;
+	struct msg_canbus_id who = { .canbus_uuid = { .data = uuid, .len = sizeof(own) },
+				     .canbus_nodeid = 4 };
 
+	if (f->can && !f->addressed)
+		return;
 	f->asked++;
 	if (f->is_shutdown && !(msg_table[id].flags & MSG_IN_SHUTDOWN)) {
 		answer(f, MSG_ID_is_shutdown, &no);
@@ -150,6 +173,10 @@ static void command(struct fake *f, int id, const union msg_any *any)
 		answer(f, MSG_ID_identify_response, &r);
 		break;
 	}
+	case MSG_ID_get_canbus_id:
+		f->identities++;
+		answer(f, MSG_ID_canbus_id, &who);
+		break;
 	case MSG_ID_get_config:
 		answer(f, MSG_ID_config, &config);
 		break;
@@ -182,6 +209,7 @@ static void command(struct fake *f, int id, const union msg_any *any)
 	case MSG_ID_reset:
 	case MSG_ID_config_reset:
 		f->resets++;
+		f->addressed = false;
 		f->is_shutdown = f->stuck_shutdown;
 		f->is_config = f->keeps_config;
 		f->oids = f->half_configured && f->keeps_config;
@@ -208,6 +236,7 @@ static void take(struct fake *f, const struct ctl_rec *rec)
 		break;
 	case CTL_MCU_IDS:
 		assert_true(rec->mcu_ids.freq_hz == 1e6);
+		f->canbus_hz = rec->mcu_ids.canbus_hz;
 		f->clock_at_ns = f->no_clock ? 0 : f->now_ns + CLOCK_NS;
 		break;
 	case CTL_LINK_RESET:
@@ -234,6 +263,10 @@ static void begin(struct fake *f)
 	f->now_ns = 1000;
 	assert_true(ring_init(&f->control, f->control_mem, sizeof(f->control_mem[0]), RING));
 	assert_true(session_init(&f->s, 0, "test", &f->control, configure, f));
+	if (f->can) {
+		f->s.uuid = own;
+		f->s.address = address;
+	}
 }
 
 /* Until it is ready, failed or over the limit. Returns its state. */
@@ -587,14 +620,14 @@ static void device_goes_away(void **state)
 {
 	(void)state;
 	begin(&f);
-	session_lost(&f.s);
+	session_lost(&f.s, "its device went away");
 	expect_failure(&f, "went away", 1);
 	session_free(&f.s);
 	free(f.dict);
 	fresh(NULL);
 	begin(&f);
 	expect_ready(&f);
-	session_lost(&f.s); /* the machine's business from here on */
+	session_lost(&f.s, "its device went away"); /* the machine's business from here on */
 	assert_int_equal(f.s.state, SESSION_READY);
 }
 
@@ -632,6 +665,75 @@ static void garbage_messages(void **state)
 	expect_ready(&f);
 }
 
+/* ---- on CAN ---- */
+
+static void can_board(void **state)
+{
+	(void)state;
+	f.can = true;
+	f.extra = "\"CLOCK_FREQ\":1000000,\"CANBUS_FREQUENCY\":500000";
+	begin(&f);
+	expect_ready(&f);
+	assert_true(f.addresses > 0);
+	assert_true(f.identities > 0);
+	assert_int_equal(f.canbus_hz, 500000);
+}
+
+static void can_board_in_a_bad_state(void **state)
+{
+	(void)state;
+	f.can = true;
+	f.lose_percent = 30;
+	f.is_config = true; /* not this one: it has to be reset, and then has no id */
+	f.crc = 1;
+	begin(&f);
+	expect_ready(&f);
+	assert_true(f.resets > 0);
+	assert_true(f.addresses > 1);
+}
+
+static void can_silence(void **state)
+{
+	(void)state;
+	f.can = true;
+	f.silent = true;
+	begin(&f);
+	expect_failure(&f, "mcu 'test': nobody but 123 on can0", 20);
+	assert_true(f.addresses > 10);
+}
+
+static void can_other_board(void **state)
+{
+	(void)state;
+	f.can = true;
+	f.other_board = true;
+	begin(&f);
+	expect_failure(&f, "another board answers in its place: canbus_uuid 11aabbccddef", 20);
+	assert_int_equal(f.finalized, 0);
+}
+
+/* Older firmware can't say who it is. */
+static void can_nameless(void **state)
+{
+	(void)state;
+	f.can = true;
+	f.without = "get_canbus_id";
+	begin(&f);
+	expect_ready(&f);
+	assert_int_equal(f.identities, 0);
+}
+
+/* The same constant from a serial board is none of our business. */
+static void serial_with_canbus_frequency(void **state)
+{
+	(void)state;
+	f.extra = "\"CLOCK_FREQ\":1000000,\"CANBUS_FREQUENCY\":500000";
+	begin(&f);
+	expect_ready(&f);
+	assert_int_equal(f.canbus_hz, 0);
+	assert_int_equal(f.identities, 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fresh, over)
@@ -663,6 +765,12 @@ int main(void)
 		CASE(device_goes_away),
 		CASE(full_control_ring),
 		CASE(garbage_messages),
+		CASE(can_board),
+		CASE(can_board_in_a_bad_state),
+		CASE(can_silence),
+		CASE(can_other_board),
+		CASE(can_nameless),
+		CASE(serial_with_canbus_frequency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
