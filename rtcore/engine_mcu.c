@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "engine_private.h"
-#include "wire_can.h"
 
 enum { PRIMARY = 0 };
 
@@ -198,7 +197,7 @@ void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t
 	m->clock_ready = false;
 	link_set_window(&m->link, ids->receive_window);
 	if (ids->canbus_hz)
-		link_set_baud(&m->link, 10 * (ids->canbus_hz / WIRE_CAN_BITS));
+		link_set_can(&m->link, ids->canbus_hz);
 	clocksync_init(&m->sync, ids->freq_hz, now_ns);
 }
 

@@ -23,7 +23,7 @@ static void open_slot(struct link *link)
 void link_init(struct link *link, uint32_t baud, uint32_t receive_window)
 {
 	memset(link, 0, sizeof(*link));
-	link_set_baud(link, baud);
+	link->byte_ns = baud != 0 ? (uint32_t)(10 * NS_PER_S / baud) : 0;
 	link->receive_window = receive_window;
 	link->lead_ns = LINK_LEAD_NS;
 	link->late_margin_ns = INT64_MIN;
@@ -31,9 +31,10 @@ void link_init(struct link *link, uint32_t baud, uint32_t receive_window)
 	link_restart(link);
 }
 
-void link_set_baud(struct link *link, uint32_t baud)
+void link_set_can(struct link *link, uint32_t bit_hz)
 {
-	link->byte_ns = baud != 0 ? (uint32_t)(10 * NS_PER_S / baud) : 0;
+	link->byte_ns = (uint32_t)(WIRE_CAN_BYTE_BITS * NS_PER_S / bit_hz);
+	link->can_ns = (uint32_t)(WIRE_CAN_FRAME_BITS * NS_PER_S / bit_hz);
 }
 
 void link_set_window(struct link *link, uint32_t receive_window)
@@ -184,6 +185,8 @@ static void check_timers(struct link *link, int64_t now_ns)
 static void count_sending(struct link *link, struct link_slot *slot, int64_t now_ns)
 {
 	slot->sent_ns = put_on_wire(link, slot->len, now_ns);
+	if (link->can_ns != 0) /* the acknowledgement */
+		link->wire_free_ns += link_wire_ns(link, WIRE_FRAME_MIN);
 	slot->order = link->sendings++;
 	link->heard = false;
 	link->probes_row = 0;
@@ -282,11 +285,13 @@ static size_t send_frame(struct link *link, int64_t now_ns, uint8_t *buf)
 	return slot->len;
 }
 
-/* Whether the next frame would come too late. */
+/* Whether the next frame would come too late, behind what the line has still to carry. */
 static bool too_late(struct link *link, int64_t now_ns)
 {
-	if (link->late_margin_ns == INT64_MIN ||
-	    link_slot(link, link->sent)->late_ns > now_ns + link->late_margin_ns)
+	const struct link_slot *slot = link_slot(link, link->sent);
+	int64_t out_ns = link_max_ns(now_ns, link->wire_free_ns) + link_wire_ns(link, slot->len);
+
+	if (link->late_margin_ns == INT64_MIN || slot->late_ns > out_ns + link->late_margin_ns)
 		return false;
 	link->late = link->blocked = true;
 	return true;

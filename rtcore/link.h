@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "wire.h"
+#include "wire_can.h"
 
 enum {
 	LINK_SLOTS = 256,     /* frames in the ring; a power of two */
@@ -106,6 +107,7 @@ struct link {
 	uint32_t sendings;       /* of frames and probes, with repeats: each gets one answer ... */
 	uint32_t answered;       /* ... in this order: so many have been, as far as known */
 	uint32_t byte_ns;        /* 0 = unknown */
+	uint32_t can_ns;         /* on CAN: what each frame of 8 bytes or less takes beside them */
 	uint32_t receive_window; /* bytes, 0 = unknown */
 	uint32_t unacked_bytes;
 	int64_t lead_ns;
@@ -131,8 +133,8 @@ void link_init(struct link *link, uint32_t baud, uint32_t receive_window);
 /* The window as the dictionary states it (RECEIVE_WINDOW); 0 = no limit but 12 frames. */
 void link_set_window(struct link *link, uint32_t receive_window);
 
-/* Another rate than link_init() said, once it is known. */
-void link_set_baud(struct link *link, uint32_t baud);
+/* The link is on a CAN bus of that bit rate. Bytes go in frames of 8 there, and answers take the bus, too. */
+void link_set_can(struct link *link, uint32_t bit_hz);
 
 /* A frame that is not full goes out this long before its most urgent command is due. */
 void link_set_lead(struct link *link, int64_t lead_ns);
@@ -194,7 +196,8 @@ bool link_sent(const struct link *link, uint64_t ticket, struct link_sent *out);
 /* Time that a frame of so many bytes takes on the wire; 0 if the rate is unknown. */
 static inline int64_t link_wire_ns(const struct link *link, size_t bytes)
 {
-	return (int64_t)bytes * link->byte_ns;
+	return (int64_t)bytes * link->byte_ns +
+	       (int64_t)((bytes + WIRE_CAN_DATA - 1) / WIRE_CAN_DATA) * link->can_ns;
 }
 
 static inline uint32_t link_unacked(const struct link *link)

@@ -23,8 +23,9 @@ enum {
 	/* and from a node: uuid, and the first byte of what it waits for */
 	WIRE_CAN_UNASSIGNED = 0x20,
 
-	/* A byte takes this many bits of the bus on average, in full frames with their stuff bits. */
-	WIRE_CAN_BITS = 15,
+	/* What a frame takes of the bus: these, and these for each byte, with their stuff bits as they are on average. */
+	WIRE_CAN_FRAME_BITS = 50,
+	WIRE_CAN_BYTE_BITS = 8,
 };
 
 /* The id of frames to node k; that of those from it is one higher. */

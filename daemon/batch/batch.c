@@ -19,7 +19,7 @@ static const char usage_text[] =
 	"  --events FILE            what breaks when: lines TIME_S COMPONENT ACTION\n"
 	"  --no-mcu                 no firmware: only the host's work, G-code to wire bytes\n"
 	"  --seed N                 of clocks, noise and faults (default 1)\n"
-	"  --wire-faults PPM        of the bytes each: lost, flipped, repeated, delayed\n"
+	"  --wire-faults PPM        of the bytes each: lost, flipped, repeated, delayed; on CAN of the frames\n"
 	"  --quiet                  no replies of the interpreter on standard error\n"
 	"  --help                   this text\n";
 

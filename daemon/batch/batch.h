@@ -13,6 +13,7 @@
 
 #include "daemon/gcode/gcode_line.h"
 #include "daemon/batch/batch_null.h"
+#include "daemon/batch/vcanbus.h"
 #include "daemon/checker/checker.h"
 #include "daemon/checker/path_plot.h"
 #include "daemon/checker/path_recon.h"
@@ -59,7 +60,15 @@ struct batch_stamps {
 	int32_t sync_pin; /* -1: none */
 };
 
-/* One simulated MCU at the end of its two wires. */
+/* A CAN interface, and the bus it is on. */
+struct batch_can {
+	const char *name;
+	struct vcanbus bus;
+};
+
+enum { BATCH_READ_BYTES = 1024 };
+
+/* One simulated MCU at the end of its two wires, or on a bus. */
 struct batch_mcu {
 	struct batch *b;
 	int index;
@@ -69,6 +78,10 @@ struct batch_mcu {
 	struct trace *trace;
 	struct vwire to, from;
 	struct batch_stamps stamps;
+	struct batch_can *can;         /* NULL: it has the wires */
+	uint8_t out[BATCH_READ_BYTES]; /* on its way to the bus */
+	uint32_t out_len, sent;
+	int64_t retry_ns;
 	double ticks_per_ns; /* of its true clock */
 	uint64_t start_clock;
 	double nominal_hz;
@@ -114,6 +127,8 @@ struct batch {
 	struct batch_mcu mcu[ENGINE_MCUS];
 	struct batch_stamp stamp[MACHINE_ENDSTOPS];
 	int stamps;
+	struct batch_can can[ENGINE_MCUS];
+	size_t cans;
 	struct checker *checker;
 	struct plot *plot;
 	struct checker_result result;
@@ -178,6 +193,18 @@ void batch_world_run(struct batch *b, int64_t until_ns);
 void batch_world_transmit(struct batch *b);
 /* Sample the error of the secondary MCUs' clock maps. */
 void batch_world_sync_error(struct batch *b);
+
+/* batch_can.c: MCUs on CAN. */
+void batch_can_join(struct batch *b, struct batch_mcu *u);
+void batch_can_transmit(struct batch *b, struct batch_mcu *u);
+/* The firmware has something to send: as much as its controller has room for. */
+void batch_can_fill(struct batch_mcu *u, int64_t now_ns);
+/* When something happens on the buses; INT64_MAX: never. */
+int64_t batch_can_next_ns(const struct batch *b);
+/* Let happen what has, up to now. Returns whether bytes have reached the host, which takes them. */
+bool batch_can_run(struct batch *b);
+/* Hook of the machine. */
+void batch_can_address(void *ctx, int mcu, char *absent, size_t size);
 
 /* batch_check.c: the engine's observer and the firmware's steps, to the checker. */
 void batch_check_observer(struct batch *b, struct engine_observer *o);

@@ -104,9 +104,28 @@ static void add_links(const struct batch *b, struct json_object *root)
 			b->mcu[i].to.stats.lost + b->mcu[i].to.stats.flipped +
 				b->mcu[i].to.stats.repeated + b->mcu[i].from.stats.lost +
 				b->mcu[i].from.stats.flipped + b->mcu[i].from.stats.repeated);
+		add_u64(o, "queue_full", em->line_full);
 		json_object_object_add(list, b->mc->mcu[i].name, o);
 	}
 	json_object_object_add(root, "links", list);
+	list = json_object_new_object();
+	for (size_t i = 0; i < b->cans; i++) {
+		const struct vcanbus_stats *st = &b->can[i].bus.stats;
+		struct json_object *o = json_object_new_object();
+
+		add_u64(o, "frames", st->frames);
+		add_u64(o, "bits", st->bits);
+		add_u64(o, "stuff_bits", st->stuff_bits);
+		add_u64(o, "faults", st->lost + st->repeated + st->delayed);
+		json_object_object_add(
+			o, "busy_share",
+			json_object_new_double((double)st->busy_ns / (double)b->now_ns));
+		json_object_object_add(list, b->can[i].name, o);
+	}
+	if (b->cans)
+		json_object_object_add(root, "canbuses", list);
+	else
+		json_object_put(list);
 }
 
 static void add_sync_error(const struct batch *b, struct json_object *root)

@@ -213,6 +213,7 @@ static bool make_machine(struct batch *b)
 		.say = say,
 		.halted = batch_check_halted,
 		.keep_record = keep_record,
+		.address = batch_can_address,
 		.host_degc = host_degc,
 		.ctx = b,
 		.no_heat = b->opt.no_mcu,

@@ -11,10 +11,9 @@
 
 enum {
 	WIRE_LATENCY_NS = 100 * 1000, /* each way; a USB serial adapter is about so */
-	READ_BYTES = 1024,
 };
 /* One read of the engine's bytes is all of them, even if all in flight is repeated. */
-_Static_assert((int)READ_BYTES >= (int)LINK_SYNC_MAX + (LINK_UNACKED_MAX + 1) * WIRE_FRAME_MAX,
+_Static_assert((int)BATCH_READ_BYTES >= (int)LINK_SYNC_MAX + (LINK_UNACKED_MAX + 1) * WIRE_FRAME_MAX,
 	       "one read takes all");
 
 /* A delayed byte: what a busy USB host or hub does now and then. */
@@ -116,6 +115,13 @@ static void on_tx(void *ctx, const uint8_t *frame, size_t len, uint64_t clock)
 	struct batch_mcu *u = ctx;
 
 	vwire_push(&u->from, frame, len, ns_at(u, clock));
+}
+
+static void on_can(void *ctx, uint64_t clock)
+{
+	struct batch_mcu *u = ctx;
+
+	batch_can_fill(u, ns_at(u, clock));
 }
 
 /* ---- the printer model, from the configuration ---- */
@@ -296,7 +302,8 @@ static bool make_mcu(struct batch *b, int i)
 					     (uint64_t)(UPTIME_MAX_S * cfg->sim_clock_hz),
 			      .printer = &b->printer,
 			      .mcu_index = (uint8_t)i,
-			      .hooks = { .ctx = u, .step = on_step, .tx = on_tx } };
+			      .canbus_hz = cfg->canbus_uuid ? (uint32_t)cfg->sim_canbus_hz : 0,
+			      .hooks = { .ctx = u, .step = on_step, .tx = on_tx, .can = on_can } };
 	uint32_t ppm = b->opt.wire_faults_ppm;
 	struct vwire_config wc = { .baud = (uint32_t)cfg->baud,
 				   .latency_ns = WIRE_LATENCY_NS,
@@ -312,6 +319,9 @@ static bool make_mcu(struct batch *b, int i)
 	u->nominal_hz = cfg->sim_clock_hz;
 	u->ticks_per_ns = cfg->sim_clock_hz * (1 + cfg->sim_clock_ppm * 1e-6) * 1e-9;
 	u->start_clock = sc.start_clock;
+	memcpy(sc.can_uuid, cfg->can_uuid, sizeof(sc.can_uuid));
+	if (cfg->canbus_uuid)
+		batch_can_join(b, u);
 	memset(u->motor_of_oid, -1, sizeof(u->motor_of_oid));
 	if (b->opt.trace || cfg->sync_pin.set)
 		sc.hooks.edge = on_edge;
@@ -363,13 +373,17 @@ void batch_world_stop(struct batch *b)
 
 void batch_world_transmit(struct batch *b)
 {
-	uint8_t buf[READ_BYTES];
+	uint8_t buf[BATCH_READ_BYTES];
 
 	role_take(&role_rt);
 	for (size_t i = 0; i < b->m->mcus; i++) {
 		struct batch_mcu *u = &b->mcu[i];
 		uint32_t n = 0;
 
+		if (u->can && !b->null_active) {
+			batch_can_transmit(b, u);
+			continue;
+		}
 		if (vwire_room(&u->to) >= sizeof(buf))
 			n = engine_transmit(b->m->engine, (int)i, buf, sizeof(buf), b->now_ns);
 		if (n == 0)
@@ -386,7 +400,7 @@ void batch_world_transmit(struct batch *b)
 
 static void deliver_to_mcu(struct batch *b, struct batch_mcu *u)
 {
-	uint8_t buf[READ_BYTES];
+	uint8_t buf[BATCH_READ_BYTES];
 	size_t n;
 
 	while ((n = vwire_pull(&u->to, buf, sizeof(buf), b->now_ns)) > 0)
@@ -395,7 +409,7 @@ static void deliver_to_mcu(struct batch *b, struct batch_mcu *u)
 
 static bool deliver_to_host(struct batch *b)
 {
-	uint8_t buf[READ_BYTES];
+	uint8_t buf[BATCH_READ_BYTES];
 	bool any = false;
 	size_t n;
 
@@ -449,7 +463,10 @@ void batch_world_run(struct batch *b, int64_t until_ns)
 {
 	for (;;) {
 		int64_t next_ns = until_ns;
+		bool heard;
 
+		if (batch_can_next_ns(b) < next_ns)
+			next_ns = batch_can_next_ns(b);
 		for (size_t i = 0; i < b->m->mcus; i++) {
 			if (vwire_next_ns(&b->mcu[i].to) < next_ns)
 				next_ns = vwire_next_ns(&b->mcu[i].to);
@@ -465,7 +482,8 @@ void batch_world_run(struct batch *b, int64_t until_ns)
 			deliver_to_mcu(b, &b->mcu[i]);
 		}
 		deliver_edges(b);
-		if (deliver_to_host(b) || b->now_ns >= until_ns)
+		heard = batch_can_run(b);
+		if (deliver_to_host(b) || heard || b->now_ns >= until_ns)
 			return;
 	}
 }
