@@ -196,7 +196,7 @@ void batch_world_sync_error(struct batch *b);
 
 /* batch_can.c: MCUs on CAN. */
 void batch_can_join(struct batch *b, struct batch_mcu *u);
-void batch_can_transmit(struct batch *b, struct batch_mcu *u);
+void batch_can_transmit(struct batch *b, struct batch_mcu *u) RUNS_ON(role_rt);
 /* The firmware has something to send: as much as its controller has room for. */
 void batch_can_fill(struct batch_mcu *u, int64_t now_ns);
 /* When something happens on the buses; INT64_MAX: never. */

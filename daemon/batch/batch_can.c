@@ -53,7 +53,7 @@ void batch_can_join(struct batch *b, struct batch_mcu *u)
 }
 
 /* As much of what the engine had to send as finds room. */
-static void write_more(struct batch *b, struct batch_mcu *u)
+static RUNS_ON(role_rt) void write_more(struct batch *b, struct batch_mcu *u)
 {
 	struct mcu_can_frame f = { .id = wire_can_id((uint8_t)(WIRE_CAN_NODE_MIN + u->index)) };
 
@@ -110,8 +110,8 @@ int64_t batch_can_next_ns(const struct batch *b)
 }
 
 /* A frame reaches all on its bus. Returns: whether it was for the host. */
-static bool deliver(struct batch *b, const struct batch_can *can, const struct mcu_can_frame *f,
-		    int from)
+static RUNS_ON(role_rt) bool deliver(struct batch *b, const struct batch_can *can,
+				     const struct mcu_can_frame *f, int from)
 {
 	bool any = false;
 

@@ -141,6 +141,15 @@ static void print_json(const struct doctor *d, FILE *out, int status)
 	json_object_put(root);
 }
 
+static void take_can(struct doctor *d, const char *name)
+{
+	for (size_t i = 0; i < d->cans; i++)
+		if (strcmp(d->can[i], name) == 0)
+			return;
+	if (d->cans < DOCTOR_DEVICES)
+		d->can[d->cans++] = name;
+}
+
 /* What the configuration asks of the machine. */
 static void take_config(struct doctor *d, const struct machine_config *mc)
 {
@@ -149,7 +158,8 @@ static void take_config(struct doctor *d, const struct machine_config *mc)
 	for (size_t i = 0; i < mc->mcu_count; i++) {
 		if (mc->mcu[i].serial && d->serials < DOCTOR_DEVICES)
 			d->serial[d->serials++] = mc->mcu[i].serial;
-		d->can = d->can || mc->mcu[i].canbus_uuid;
+		if (mc->mcu[i].canbus_uuid)
+			take_can(d, mc->mcu[i].canbus_interface);
 	}
 }
 

@@ -36,7 +36,8 @@ struct doctor {
 	int priority;     /* SCHED_FIFO, 0: not wanted */
 	const char *serial[DOCTOR_DEVICES];
 	size_t serials;
-	bool can; /* the configuration has an MCU on CAN */
+	const char *can[DOCTOR_DEVICES]; /* CAN interfaces, each once */
+	size_t cans;
 	struct doctor_finding finding[DOCTOR_FINDINGS];
 	size_t findings;
 };

@@ -2,18 +2,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/canbus.h"
 #include "daemon/doctor/doctor_checks.h"
 
 enum {
 	TTY_LOW_LATENCY = 1 << 13, /* ASYNC_LOW_LATENCY, <linux/tty_flags.h> */
 	FTDI_LATENCY_MS_MAX = 1,
-	CAN_QUEUE_MIN = 128, /* frames: a retransmit window of moves and more */
-	NET_TYPE_CAN = 280,  /* ARPHRD_CAN, <linux/if_arp.h> */
+	NET_TYPE_CAN = 280, /* ARPHRD_CAN, <linux/if_arp.h> */
 };
 
 /* The device behind a path like /dev/serial/by-id/…: its name below /sys/class/tty. False, and a finding,
@@ -117,41 +118,71 @@ static void check_autosuspend(struct doctor *d, const char *tty)
 	}
 }
 
+static bool is_can(const struct doctor *d, const char *name)
+{
+	char text[DOCTOR_TEXT];
+
+	return doctor_line(d, text, sizeof(text), "/sys/class/net/%.64s/type", name) &&
+	       atol(text) == NET_TYPE_CAN;
+}
+
+static void check_queue(struct doctor *d, const char *name)
+{
+	char text[DOCTOR_TEXT], found[DOCTOR_TEXT];
+
+	if (!doctor_line(d, text, sizeof(text), "/sys/class/net/%.64s/tx_queue_len", name))
+		return;
+	snprintf(found, sizeof(found), "%.64s holds %ld frames", name, atol(text));
+	if (atol(text) >= CANBUS_QUEUE)
+		doctor_found(d, DOCTOR_OK, "CAN queue", found, "%s", "");
+	else
+		doctor_found(d, DOCTOR_ADVICE, "CAN queue", found,
+			     "install the udev rules of this package (etc/udev), or: ip link set %s "
+			     "txqueuelen %d",
+			     name, CANBUS_QUEUE);
+}
+
+/* An interface that the configuration names. */
+static void check_interface(struct doctor *d, const char *name)
+{
+	char text[DOCTOR_TEXT], found[DOCTOR_TEXT];
+
+	if (!is_can(d, name)) {
+		snprintf(found, sizeof(found), "there is no CAN interface %.64s", name);
+		doctor_found(
+			d, DOCTOR_BAD, "CAN interface", found, "%s",
+			"the configuration names it: is the adapter connected? ip link shows what "
+			"is there");
+		return;
+	}
+	if (!doctor_line(d, text, sizeof(text), "/sys/class/net/%.64s/flags", name))
+		return;
+	snprintf(found, sizeof(found), "%.64s is %s", name,
+		 strtol(text, NULL, 16) & IFF_UP ? "up" : "down");
+	if (strtol(text, NULL, 16) & IFF_UP)
+		doctor_found(d, DOCTOR_OK, "CAN interface", found, "%s", "");
+	else
+		doctor_found(d, DOCTOR_BAD, "CAN interface", found,
+			     "ip link set %s up type can bitrate 1000000 (the boards' rate); at each "
+			     "boot: docs/RT-SETUP.md",
+			     name);
+}
+
 static void check_can(struct doctor *d)
 {
-	char path[DOCTOR_TEXT], text[DOCTOR_TEXT], found[DOCTOR_TEXT];
+	char path[DOCTOR_TEXT];
 	struct dirent *e;
-	int seen = 0;
 	DIR *dir;
 
+	for (size_t i = 0; i < d->cans; i++)
+		check_interface(d, d->can[i]);
 	snprintf(path, sizeof(path), "%s/sys/class/net", d->root);
 	dir = opendir(path);
-	while (dir && (e = readdir(dir))) {
-		if (e->d_name[0] == '.' ||
-		    !doctor_line(d, text, sizeof(text), "/sys/class/net/%.64s/type", e->d_name) ||
-		    atol(text) != NET_TYPE_CAN)
-			continue;
-		seen++;
-		if (!doctor_line(d, text, sizeof(text), "/sys/class/net/%.64s/tx_queue_len",
-				 e->d_name))
-			continue;
-		snprintf(found, sizeof(found), "%.64s holds %ld frames", e->d_name, atol(text));
-		if (atol(text) >= CAN_QUEUE_MIN)
-			doctor_found(d, DOCTOR_OK, "CAN queue", found, "%s", "");
-		else
-			doctor_found(
-				d, DOCTOR_ADVICE, "CAN queue", found,
-				"ip link set %s txqueuelen %d (to keep: in the interface's .link or "
-				"network file)",
-				e->d_name, CAN_QUEUE_MIN);
-	}
+	while (dir && (e = readdir(dir)))
+		if (e->d_name[0] != '.' && is_can(d, e->d_name))
+			check_queue(d, e->d_name);
 	if (dir)
 		closedir(dir);
-	if (!seen && d->can)
-		doctor_found(
-			d, DOCTOR_BAD, "CAN queue", "there is no CAN interface", "%s",
-			"the configuration has an MCU with canbus_uuid: is the adapter connected, and "
-			"its interface up? (ip link)");
 }
 
 void doctor_check_devices(struct doctor *d)

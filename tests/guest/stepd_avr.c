@@ -58,8 +58,8 @@ struct sim *sim_new(const struct sim_cfg *cfg)
 	struct target_hooks hooks = { s, on_bytes, on_edge };
 	char elf[512];
 
-	if (!s || cfg->start_clock) {
-		fprintf(stderr, "stepd_avr: only with --seed 0, and one mcu\n");
+	if (!s || cfg->start_clock || cfg->canbus_hz) {
+		fprintf(stderr, "stepd_avr: only with --seed 0, and one mcu on a serial line\n");
 		free(s);
 		return NULL;
 	}
@@ -144,6 +144,20 @@ void sim_receive(struct sim *s, const uint8_t *bytes, size_t len)
 		if (r == WIRE_RX_FRAME)
 			learn(s, &f);
 	target_send(s->t, bytes, len);
+}
+
+/* The chip has no CAN controller. */
+void sim_can_receive(struct sim *s, const struct mcu_can_frame *f)
+{
+	(void)s;
+	(void)f;
+}
+
+bool sim_can_next(struct sim *s, struct mcu_can_frame *f)
+{
+	(void)s;
+	(void)f;
+	return false;
 }
 
 uint64_t sim_run_until(struct sim *s, uint64_t clock)

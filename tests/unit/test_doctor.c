@@ -62,6 +62,7 @@ static const struct file good[] = {
 	  "Max realtime priority     95                   95                   \n" },
 	{ "/sys/class/net/can0/type", "280\n" },
 	{ "/sys/class/net/can0/tx_queue_len", "128\n" },
+	{ "/sys/class/net/can0/flags", "0x40041\n" },
 	{ "/sys/class/net/eth0/type", "1\n" },
 	{ "/sys/class/net/eth0/tx_queue_len", "10\n" },
 	{ "/dev/ttyUSB0", "" },
@@ -332,6 +333,32 @@ static void test_uart(void **state)
 	write_file(&on);
 }
 
+static void test_can(void **state)
+{
+	static const char *const can[] = { "-c", "etc/sim-corexy.cfg",
+					   "-o", "mcu.serial=",
+					   "-o", "mcu.canbus_uuid=11aabbccddee",
+					   "-o", "mcu.canbus_interface=can0" };
+	static const char *const other[] = { "-c", "etc/sim-corexy.cfg",
+					     "-o", "mcu.serial=",
+					     "-o", "mcu.canbus_uuid=11aabbccddee",
+					     "-o", "mcu.canbus_interface=eth0" };
+	static const struct file down = { "/sys/class/net/can0/flags", "0x40040\n" },
+				 up = { "/sys/class/net/can0/flags", "0x40041\n" };
+
+	(void)state;
+	assert_int_equal(doctor(8, can), 0);
+	assert_non_null(strstr(output, "can0 is up"));
+	write_file(&down);
+	assert_int_equal(doctor(8, can), 1);
+	assert_non_null(strstr(output, "can0 is down"));
+	assert_non_null(strstr(output, "ip link set can0 up type can bitrate 1000000"));
+	assert_int_equal(doctor(CONFIGURED, configured), 0); /* nobody asks for it */
+	write_file(&up);
+	assert_int_equal(doctor(8, other), 1);
+	assert_non_null(strstr(output, "there is no CAN interface eth0"));
+}
+
 static void test_json(void **state)
 {
 	static const char *const json[] = { "--json" };
@@ -386,10 +413,10 @@ static void test_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fit),    cmocka_unit_test(test_findings),
-		cmocka_unit_test(test_rights), cmocka_unit_test(test_uart),
-		cmocka_unit_test(test_json),   cmocka_unit_test(test_arguments),
-		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_fit),       cmocka_unit_test(test_findings),
+		cmocka_unit_test(test_rights),    cmocka_unit_test(test_uart),
+		cmocka_unit_test(test_can),       cmocka_unit_test(test_json),
+		cmocka_unit_test(test_arguments), cmocka_unit_test(test_empty),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
