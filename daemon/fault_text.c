@@ -41,6 +41,19 @@ const char *fault_stepgen_text(int result)
 	}
 }
 
+const char *fault_line_name(unsigned state)
+{
+	static const char *const names[] = {
+		[LINE_FINE] = "no errors known",  [LINE_CLOSED] = "closed",
+		[LINE_DOWN] = "shut down",        [LINE_GONE] = "gone",
+		[LINE_BUS_OFF] = "bus-off",       [LINE_STUCK] = "stuck",
+		[LINE_PASSIVE] = "error-passive", [LINE_RESTARTED] = "restarted",
+		[LINE_OVERRUN] = "overrun",
+	};
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}
+
 #define CHECK_BUS "check wiring, the two 120 ohm terminators, the boards' power and the bit rate"
 
 void fault_line_text(unsigned state, const char *iface, char *text, size_t size)

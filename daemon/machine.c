@@ -257,11 +257,11 @@ static void line_event(struct machine *m, const struct ev_line *ev)
 
 static void fault_event(struct machine *m, const struct ev_fault *f)
 {
+	const char *name = f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "?";
 	char label[MACHINE_TEXT_MAX / 2] = "";
 	const char *known = m->hooks.mcu_fault && f->fault == FAULT_MCU_SHUTDOWN && f->mcu < m->mcus
 				    ? m->hooks.mcu_fault(m->hooks.ctx, f->mcu)
 				    : NULL;
-	bool line = f->fault == FAULT_LINK_LOST && f->detail != LINE_FINE;
 	const char *motor = f->stepper < m->motors ? m->motor[f->stepper].cfg->name : "";
 
 	if (m->state != MACHINE_READY)
@@ -273,14 +273,19 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 				 sizeof(label));
 	else if (f->fault == FAULT_STEPGEN)
 		snprintf(label, sizeof(label), "%s", fault_stepgen_text((int16_t)f->detail));
-	else if (line)
-		line_text(m, f->mcu, f->detail, label, sizeof(label));
 	snprintf(m->reason, sizeof(m->reason),
 		 "%s%s%s%s%s at %.6f s (mcu '%s', detail %d, value %.6g): motion stopped, position "
 		 "no longer certain; RESTART to go on",
-		 line ? "" : fault_text(f->fault), label[0] && !line ? ": " : "", label,
-		 motor[0] ? ": " : "", motor, f->at_s,
-		 f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "?", (int16_t)f->detail, f->value_s);
+		 fault_text(f->fault), label[0] ? ": " : "", label, motor[0] ? ": " : "", motor,
+		 f->at_s, name, (int16_t)f->detail, f->value_s);
+	if (f->fault == FAULT_LINK_LOST && f->detail != LINE_FINE && f->mcu < m->mcus &&
+	    m->mc->mcu[f->mcu].canbus_uuid) { /* its cause is known */
+		line_text(m, f->mcu, f->detail, label, sizeof(label));
+		snprintf(m->reason, sizeof(m->reason),
+			 "%s (mcu '%s', at %.6f s): motion stopped, position no longer certain; "
+			 "RESTART to go on",
+			 label, name, f->at_s);
+	}
 	react_engine(m, f, label);
 	enter_fault(m, MACHINE_FAULT);
 }

@@ -2,6 +2,7 @@
 /* The text of STATUS: "key: value" lines, a group each, for people and simple scripts. */
 #include <string.h>
 
+#include "daemon/fault_text.h"
 #include "daemon/machine.h"
 #include "daemon/print/print.h"
 #include "daemon/textbuf.h"
@@ -53,11 +54,7 @@ static void put_mcu(struct machine *m, struct textbuf *t, size_t i)
 		(unsigned long long)s->crc_errors, s->moves_queued, s->moves_capacity);
 	if (m->mc->mcu[i].canbus_uuid)
 		textbuf_put(t, "mcu %s: %s, %s, queue full %u times\n", m->mc->mcu[i].name,
-		    m->mc->mcu[i].canbus_interface,
-		    s->line == LINE_PASSIVE   ? "error-passive"
-		    : s->line == LINE_BUS_OFF ? "bus-off"
-					      : "no errors known",
-		    s->line_full);
+			    m->mc->mcu[i].canbus_interface, fault_line_name(s->line), s->line_full);
 }
 
 void machine_status_text(struct machine *m, char *buf, size_t cap)

@@ -70,8 +70,9 @@ static void link_text(const struct dump *d, const struct flight_rec *r, char *bu
 						 parts[i].text);
 	if (used < size)
 		snprintf(buf + used, size - used,
-			 " %u frames in flight from %u on, round trip %u us", r->id, l->acked,
-			 l->round_trip_us);
+			 " %u frames in flight from %u on, round trip %u us%s%s", r->id, l->acked,
+			 l->round_trip_us, l->line ? ", line " : "",
+			 l->line ? fault_line_name(l->line) : "");
 }
 
 static void position_text(const struct dump_event *e, char *buf, size_t size)

@@ -22,5 +22,5 @@ files=("$build/stepd" "$build/mcu-sim" "$build/tests/guest/can_send" "$(command 
 for module in can can-raw can-dev vcan sch_netem; do
 	files+=("$folder/../kernel/modules/$module.ko:$module.ko")
 done
-exec tests/guest/boot -t $((${CAN_PRINT_S:-20} + 240)) -e "PRINT_S=${CAN_PRINT_S:-20}" -e "HORIZON_MS=${HORIZON_MS:-1000}" "$folder" \
+exec tests/guest/boot -t $((${CAN_PRINT_S:-20} + 460)) -e "PRINT_S=${CAN_PRINT_S:-20}" -e "HORIZON_MS=${HORIZON_MS:-1000}" "$folder" \
 	tests/guest/in-can "${files[@]}"

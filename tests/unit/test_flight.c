@@ -231,7 +231,12 @@ static void told(void **state)
 	struct plan_note note = {
 		.what = PLAN_PARAM_ACCEL, .index = PLAN_NOTE_ALL, .line = 8, .from = 3000, .to = 7000
 	};
-	struct engine_link_news news = { .resent = 4, .naks = 70000, .lost = true, .unacked = 3 };
+	struct engine_link_news news = { .resent = 4,
+					 .naks = 70000,
+					 .lost = true,
+					 .unacked = 3,
+					 .full = 17,
+					 .line = LINE_PASSIVE };
 	struct ev_fault fault = {
 		.fault = FAULT_STEPGEN, .stepper = 2, .detail = (uint16_t)-1, .at_s = 9.5
 	};
@@ -286,6 +291,7 @@ static void told(void **state)
 	r = next(&cursor, FLIGHT_LINK);
 	assert_true(r.link.resent == 4 && r.link.naks == UINT16_MAX && r.id == 3);
 	assert_int_equal(r.flags, FLIGHT_LINK_LOST);
+	assert_true(r.link.full == 17 && r.link.line == LINE_PASSIVE);
 	r = next(&cursor, FLIGHT_RESYNC);
 	assert_true(r.resync.from_steps == -5 && r.resync.to_steps == 6);
 	r = next(&cursor, FLIGHT_MARK);
