@@ -163,8 +163,8 @@ enum ev_kind {
 	EV_FAULT,       /* .fault */
 	EV_SYNC_LINE, /* .sync_line: the MCU's clock estimate goes by it from now on, or no longer */
 	EV_HEATER,    /* .heater */
-	EV_LINK_LOST,   /* .line: the same as FAULT_LINK_LOST before it was ready */
-	EV_LINE,        /* .line: something happened to it that does not end it */
+	EV_LINK_LOST, /* .line: the same as FAULT_LINK_LOST before it was ready */
+	EV_LINE,      /* .line: something happened to it that does not end it */
 };
 
 /* What became of an MCU's line: serial port or CAN interface. */

@@ -67,9 +67,10 @@ const struct config_kind config_kinds[] = {
 	{ "host?", "max_step_rate late_max_ms cpu " },
 	{ "stepd_sim_heater+", "power_w capacity_j_k loss_w_k fan_loss_w_k sensor_lag_s ambient_degc "
 			       "filament_j_k_mm noise " },
-	{ "stepd_sim?", "clock_hz clock_ppm move_count extensions canbus_bitrate seed bed_height bed_slope_x "
-			"bed_slope_y bed_shape probe_noise probe_hysteresis endstop_noise "
-			"endstop_hysteresis " },
+	{ "stepd_sim?",
+	  "clock_hz clock_ppm move_count extensions canbus_bitrate seed bed_height bed_slope_x "
+	  "bed_slope_y bed_shape probe_noise probe_hysteresis endstop_noise "
+	  "endstop_hysteresis " },
 
 	/* the machine and its motors */
 	{ "printer", "kinematics max_velocity max_accel max_z_velocity max_z_accel "

@@ -718,6 +718,48 @@ static void test_late(void **state)
 	assert_false(link_take_late(&r.link));
 }
 
+/* Nor does what the line has still to carry let it pass. */
+static void test_late_behind(void **state)
+{
+	static struct rig r;
+	uint8_t buf[256];
+
+	(void)state;
+	for (int slow = 0; slow < 2; slow++) {
+		rig_init(&r, slow ? 38400 : 1000000, 0, NULL, seed);
+		rig_start(&r);
+		link_set_late_margin(&r.link, MS);
+		for (int i = 0; i < WIRE_PAYLOAD_MAX; i++) /* a frame of 64 bytes: 17 ms */
+			push_get_clock(&r);
+		push_step(&r, r.now_ns + 10 * MS);
+		assert_true(link_transmit(&r.link, r.now_ns, buf, sizeof(buf)) >= WIRE_FRAME_MAX);
+		assert_int_equal(link_take_late(&r.link), slow);
+	}
+}
+
+/* On CAN a message goes in frames of 8 bytes, and its answer takes the bus, too. */
+static void test_can(void **state)
+{
+	static struct rig r;
+	struct link_sent sent;
+	uint8_t buf[256];
+	int64_t t;
+
+	(void)state;
+	rig_init(&r, 0, 192, NULL, seed);
+	rig_start(&r);
+	link_set_can(&r.link, 500000);
+	assert_int_equal(link_wire_ns(&r.link, 5), (50 + 5 * 8) * 2000);
+	assert_int_equal(link_wire_ns(&r.link, 8), (50 + 8 * 8) * 2000);
+	assert_int_equal(link_wire_ns(&r.link, 64), (8 * 50 + 64 * 8) * 2000);
+	t = r.now_ns;
+	push_get_clock(&r);
+	assert_int_equal(link_transmit(&r.link, t, buf, sizeof(buf)), 6);
+	assert_true(link_sent(&r.link, r.ticket, &sent));
+	assert_true(sent.sent_ns == t + link_wire_ns(&r.link, 6));
+	assert_true(r.link.wire_free_ns == sent.sent_ns + link_wire_ns(&r.link, WIRE_FRAME_MIN));
+}
+
 /* A response and the empty frame after it carry the same number: that is no NAK. */
 static void test_response_is_ack(void **state)
 {
@@ -801,13 +843,22 @@ int main(void)
 {
 	const char *env = getenv("STEPD_SEED");
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_start_up_bytes), cmocka_unit_test(test_start_up),
-		cmocka_unit_test(test_pacing),         cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_timeouts),       cmocka_unit_test(test_nak),
-		cmocka_unit_test(test_probe),          cmocka_unit_test(test_stall),
-		cmocka_unit_test(test_late),           cmocka_unit_test(test_response_is_ack),
-		cmocka_unit_test(test_sent_times),     cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_faults),         cmocka_unit_test(test_tails),
+		cmocka_unit_test(test_start_up_bytes),
+		cmocka_unit_test(test_start_up),
+		cmocka_unit_test(test_pacing),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_nak),
+		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_stall),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_late_behind),
+		cmocka_unit_test(test_can),
+		cmocka_unit_test(test_response_is_ack),
+		cmocka_unit_test(test_sent_times),
+		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_tails),
 	};
 
 	seed = env ? strtoull(env, NULL, 0) : 20260801;

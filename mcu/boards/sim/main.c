@@ -130,24 +130,15 @@ static int parse_uuid(const char *name, const char *text, uint8_t uuid[WIRE_CAN_
 }
 
 static const struct option long_options[] = {
-	{ "pty", 1, NULL, 'y' },
-	{ "freq", 1, NULL, 'f' },
-	{ "ppm", 1, NULL, 'd' },
-	{ "moves", 1, NULL, 'm' },
-	{ "pins", 1, NULL, 'n' },
-	{ "printer", 1, NULL, 'p' },
-	{ "mcu", 1, NULL, 'u' },
-	{ "trace", 1, NULL, 't' },
-	{ "seed", 1, NULL, 's' },
-	{ "start-clock", 1, NULL, 'c' },
-	{ "reset-after", 1, NULL, 'r' },
-	{ "rt", 0, NULL, 'R' },
-	{ "sync-line", 1, NULL, 'l' },
-	{ "can", 1, NULL, 'C' },
-	{ "uuid", 1, NULL, 'U' },
-	{ "bitrate", 1, NULL, 'b' },
-	{ "help", 0, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{ "pty", 1, NULL, 'y' },         { "freq", 1, NULL, 'f' },
+	{ "ppm", 1, NULL, 'd' },         { "moves", 1, NULL, 'm' },
+	{ "pins", 1, NULL, 'n' },        { "printer", 1, NULL, 'p' },
+	{ "mcu", 1, NULL, 'u' },         { "trace", 1, NULL, 't' },
+	{ "seed", 1, NULL, 's' },        { "start-clock", 1, NULL, 'c' },
+	{ "reset-after", 1, NULL, 'r' }, { "rt", 0, NULL, 'R' },
+	{ "sync-line", 1, NULL, 'l' },   { "can", 1, NULL, 'C' },
+	{ "uuid", 1, NULL, 'U' },        { "bitrate", 1, NULL, 'b' },
+	{ "help", 0, NULL, 'h' },        { NULL, 0, NULL, 0 },
 };
 
 static int parse_option(struct options *o, int c, const char *name)
