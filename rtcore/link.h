@@ -139,8 +139,9 @@ void link_set_can(struct link *link, uint32_t bit_hz);
 /* A frame that is not full goes out this long before its most urgent command is due. */
 void link_set_lead(struct link *link, int64_t lead_ns);
 
-/* From here on a frame is not sent (for the first time) later than margin_ns before the earliest
- * due_ns in it, those of LINK_DUE_NOW not counted: it stays, and all behind it. Default: it is. */
+/* From here on a frame is not sent (for the first time) if it would leave the line, behind what that has to carry,
+ * later than margin_ns before the earliest due_ns in it, those of LINK_DUE_NOW not counted: it stays, and all behind
+ * it. Default: it is. */
 void link_set_late_margin(struct link *link, int64_t margin_ns);
 
 /* True once when such a frame was met: link_drop_unsent() is the way on. */

@@ -190,6 +190,17 @@ static const struct {
 	{ "dump --plot picture.txt good.flight", 1, "ends in .svg or .png" },
 	{ "dump good.flight", 0, ">no fault in the record" },
 	{ "dump --json good.flight", 0, ">\"findings\":[" },
+	/* canbus-query */
+	{ "canbus-query --help", 0, ">usage: stepd canbus-query" },
+	{ "canbus-query --nonsense", 2, "usage: stepd canbus-query" },
+	{ "canbus-query a b", 2, "usage: stepd canbus-query" },
+	{ "canbus-query nocan9", 1, "CAN interface 'nocan9': " },
+	{ "-c @ -o mcu.serial= -o mcu.canbus_uuid=11aabbccddee -o mcu.canbus_interface=nocan9", 1,
+	  "CAN interface 'nocan9': " },
+	{ "batch -c @ -o mcu.serial= -o mcu.canbus_uuid=11aabbccddee good.gcode", 0,
+	  ">0 violations" },
+	{ "batch --no-mcu -c @ -o mcu.serial= -o mcu.canbus_uuid=11aabbccddee good.gcode", 0,
+	  ">moves" },
 	/* verify */
 	{ "verify --help", 0, ">usage: stepd verify" },
 	{ "verify", 2, "usage: stepd verify" },
