@@ -17,12 +17,16 @@
 #include <stdint.h>
 
 struct board;
+struct mcu_can;
 
 /* The clock now. While a timer runs in virtual time, that is the timer's own clock. */
 uint32_t board_clock(struct board *b);
 
 /* Hand one frame to the host link. Returns: false if there is no room; the frame is lost then. */
 bool board_send(struct board *b, const uint8_t *frame, size_t len);
+
+/* The node of a CAN bus that the board is; NULL: it is none. Not of boards that are built without mcu_can.c. */
+const struct mcu_can *board_can(struct board *b);
 
 /* Restart the firmware. May return (a simulated board restarts a little later): the core then does
  * nothing more until mcu_init(). */

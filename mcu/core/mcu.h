@@ -21,7 +21,6 @@
 #include "wire.h"
 
 struct board;
-struct mcu_can;
 
 /* The structure that a member is in. */
 #define mcu_container(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
@@ -73,7 +72,6 @@ struct mcu_cfg {
 	struct board *board;
 	void *arena; /* oids, their objects, move slots; aligned for anything */
 	size_t arena_size;
-	const struct mcu_can *can;    /* this node; NULL if it is none */
 	const WIRE_ROM uint8_t *dict; /* compressed dictionary, as identify serves it */
 	size_t dict_len;
 	uint32_t freq_hz;

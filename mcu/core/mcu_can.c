@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "board.h"
 #include "mcu.h"
 
 _Static_assert((MCU_CAN_TX & (MCU_CAN_TX - 1)) == 0, "indices wrap by a mask");
@@ -79,7 +80,7 @@ bool mcu_can_next(struct mcu_can *c, struct mcu_can_frame *f)
 
 void mcu_cmd_get_canbus_id(struct mcu *m, const struct msg_get_canbus_id *msg)
 {
-	const struct mcu_can *c = m->cfg.can;
+	const struct mcu_can *c = board_can(m->board);
 	struct msg_canbus_id answer;
 
 	(void)msg;

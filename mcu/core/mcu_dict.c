@@ -131,7 +131,8 @@ static void put_enumerations(struct text *t, const struct mcu_dict_info *info)
 	put_pins(t, info);
 	open_object(t, "static_string_id");
 	for (uint32_t id = 1; id < MCU_REASON_COUNT; id++)
-		put_int(t, mcu_reason_text((enum mcu_reason)id), id);
+		if (id != MCU_REASON_CAN_ID || info->canbus_hz)
+			put_int(t, mcu_reason_text((enum mcu_reason)id), id);
 	close_object(t);
 	close_object(t);
 }

@@ -60,7 +60,6 @@ static void boot(struct sim *s, uint64_t clock)
 		.freq_hz = s->cfg.freq_hz,
 		.move_count_max = s->cfg.move_count,
 		.clock = clock,
-		.can = s->cfg.canbus_hz ? &s->can : NULL,
 	};
 
 	mcu_can_init(&s->can, s->cfg.can_uuid);

@@ -42,6 +42,11 @@ bool board_send(struct board *b, const uint8_t *frame, size_t len)
 	return true;
 }
 
+const struct mcu_can *board_can(struct board *b)
+{
+	return sim_of(b)->cfg.canbus_hz ? &sim_of(b)->can : NULL;
+}
+
 void board_reset(struct board *b)
 {
 	sim_of(b)->reset_pending = true;
