@@ -3,10 +3,12 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/config/machine_config.h"
 #include "daemon/kinematics/kinematics.h"
 #include "daemon/overrides.h"
+#include "mcu/boards/sim/thermal.h"
 
 static const char axis_letter[] = "xyzeuvwabcdf";
 
@@ -39,6 +41,42 @@ static void put_probe(const struct machine_config *mc)
 	printf("\n");
 }
 
+/* The warm parts, as `stepd batch` has them. */
+static void put_warm(const struct machine_config *mc, size_t i)
+{
+	const struct machine_sensor *s = &mc->sensors[i];
+	const struct machine_warm *w = &s->warm;
+	struct sensor_curve curve;
+
+	if (s->source == MACHINE_SENSOR_HOST)
+		return;
+	printf("warm");
+	if (!strpbrk(s->name, " \t"))
+		printf(" name=%s", s->name);
+	printf(" sensor=%s mcu=%d noise=%d ambient=%.17g power=%.17g capacity=%.17g "
+	       "loss=%.17g fan_loss=%.17g lag=%.17g filament=%.17g",
+	       s->pin.name, s->pin.mcu, w->noise, w->ambient_degc, w->power_w, w->capacity_j_k,
+	       w->loss_w_k, w->fan_loss_w_k, w->lag_s, w->filament_j_k_mm);
+	for (size_t k = 0; k < mc->heater_count; k++) {
+		const struct machine_heater *h = &mc->heaters[k];
+
+		if (h->sensor != (int)i || h->param.cooling)
+			continue;
+		printf(" heater=%s heater_mcu=%d heater_invert=%d", h->pin.name, h->pin.mcu,
+		       h->pin.invert);
+		if (h->extruder == 0 && mc->extruders[0].has_stepper)
+			printf(" stepper=%s", mc->extruders[0].name);
+		if (h->extruder == 0 && mc->fan.pin.set)
+			printf(" fan=%s fan_mcu=%d fan_invert=%d", mc->fan.pin.name,
+			       mc->fan.pin.mcu, mc->fan.pin.invert);
+	}
+	printf("\n");
+	machine_sensor_sim_curve(s, &curve);
+	for (int k = 0; k < THERMAL_CURVE; k++)
+		printf("reading share=%.9g\n",
+		       sensor_ratio(&curve, THERMAL_FROM_DEGC + k * THERMAL_STEP_DEGC));
+}
+
 static void put_model(const struct machine_config *mc)
 {
 	static const double extruder[KINEMATICS_MODEL_AXES] = { [AXIS_E] = 1 };
@@ -66,6 +104,8 @@ static void put_model(const struct machine_config *mc)
 	}
 	if (mc->extruder_count > 0 && mc->extruders[0].has_stepper)
 		put_stepper(&mc->extruders[0].stepper, extruder);
+	for (size_t i = 0; i < mc->sensor_count; i++)
+		put_warm(mc, i);
 }
 
 int model_main(int argc, char **argv)

@@ -9,7 +9,7 @@
 /* Conversions of a sum are so far apart. */
 #define CONVERSION_S 1e-3
 /* The first sum is asked for so far ahead, each sensor's a little later than the one's before. */
-#define ASK_AHEAD_S 0.1
+#define ASK_AHEAD_S 0.25
 /* No temperature jumps by more between two sums, unless it stays there. */
 #define JUMP_DEGC 30.0
 /* After so many good sums the MCU checks the range again. */

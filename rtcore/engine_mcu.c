@@ -8,7 +8,7 @@
 enum { PRIMARY = 0 };
 
 /* Outputs of software PWM may have to wait for their cycle's end, 0.3 s at most. */
-#define SPAN_S_MIN 0.5
+#define SPAN_S_MIN 0.8
 /* A slot counts as free this long after the MCU's estimated clock has passed it. */
 #define SLOT_MARGIN_S 2e-3
 /* A secondary MCU's map is renewed this often. */

@@ -3,6 +3,10 @@
 
 #include "engine_private.h"
 
+/* What is to act at once is not in such a hurry that a link or an MCU that is held up for a moment may not
+ * be late. */
+#define NOW_LEAD_S 0.15
+
 bool engine_take_sync(struct engine *e, uint32_t id)
 {
 	if (e->sync_tail - e->sync_head == ENGINE_SYNCS)
@@ -135,7 +139,7 @@ static bool apply(struct engine *e, const struct plan_output *out, double at_s, 
 
 bool engine_output_now(struct engine *e, const struct plan_output *out, int64_t now_ns)
 {
-	return out->output >= ENGINE_OUTPUTS || apply(e, out, e->now_s, now_ns);
+	return out->output >= ENGINE_OUTPUTS || apply(e, out, e->now_s + NOW_LEAD_S, now_ns);
 }
 
 static void make_watched(struct engine *e, int64_t now_ns)
@@ -148,7 +152,7 @@ static void make_watched(struct engine *e, int64_t now_ns)
 		if (!end_kick(e, i, e->now_s + e->cfg.low_water_s, now_ns))
 			continue;
 		if (st->kick_end_s <= 0 && refresh_s > 0 && e->now_s >= st->sent_s + refresh_s)
-			emit(e, i, st->value, e->now_s, now_ns);
+			emit(e, i, st->value, e->now_s + NOW_LEAD_S, now_ns);
 	}
 }
 

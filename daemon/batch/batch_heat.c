@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "daemon/batch/batch.h"
-#include "daemon/config/sensor_types.h"
 #include "daemon/gnuplot.h"
 
 /* ---- from the configuration to the model ---- */
@@ -36,10 +35,9 @@ static int extruder_on(const struct batch *b, size_t sensor)
 
 static void set_curve(struct thermal_body *t, const struct machine_sensor *cfg)
 {
-	struct sensor_curve curve = cfg->curve;
+	struct sensor_curve curve;
 
-	if (cfg->source == MACHINE_SENSOR_CHIP && curve.count == 0)
-		sensor_types_chip("sim", &curve);
+	machine_sensor_sim_curve(cfg, &curve);
 	for (int i = 0; i < THERMAL_CURVE; i++)
 		t->share[i] = (float)sensor_ratio(&curve, THERMAL_FROM_DEGC + i * THERMAL_STEP_DEGC);
 }

@@ -49,6 +49,9 @@ struct machine_sensor {
 	struct machine_warm warm;
 };
 
+/* The curve of a sensor of the simulated MCU. */
+void machine_sensor_sim_curve(const struct machine_sensor *s, struct sensor_curve *out);
+
 /* What all fans have. */
 struct machine_fan {
 	struct pin pin;

@@ -21,6 +21,13 @@ void sensors_free(struct machine_config *mc)
 		free(mc->sensors[i].path);
 }
 
+void machine_sensor_sim_curve(const struct machine_sensor *s, struct sensor_curve *out)
+{
+	*out = s->curve;
+	if (s->source == MACHINE_SENSOR_CHIP && out->count == 0)
+		sensor_types_chip("sim", out);
+}
+
 /* ---- types of the user's own ---- */
 
 /* Section [KIND NAME] where NAME is that type; NULL: there is none. */

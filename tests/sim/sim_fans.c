@@ -307,6 +307,7 @@ static void output_pins(void **state)
 	struct scene *s = open_fans();
 
 	(void)state;
+	scene_pass(s, 0.3);
 	near(share("PE6", 2), 0.5, 0.01);
 	assert_true(seen.level[pin("PE7")] == 1 && seen.level[pin("PE8")] == 1 &&
 		    seen.level[pin("PE9")] == 1);

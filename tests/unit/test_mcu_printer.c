@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -225,6 +226,58 @@ static void test_file(void **state)
 			 -ENOENT);
 }
 
+/* A warm part: what it is made of, what its sensor reads, and how it warms by its pin. */
+static void test_warm(void **state)
+{
+	static const char *const bad[] = {
+		"warm name=a sensor=PA1 capacity=12 loss=0.1\n", /* no lag */
+		"warm capacity=12 loss=0.1 lag=1\n",
+		"warm sensor=PA1 capacity=12 loss=-0.1 lag=1\n",
+		"warm sensor=PA1 capacity=12 loss=0.1 lag=1 heater=PA1\n",
+		"warm sensor=PA1 capacity=12 loss=0.1 lag=1 fridge=1\n",
+		"reading share=1.5\n",
+	};
+	static const char good[] =
+		"stepper axis=e step=PB0 dir=PB1 steps_per_mm=100 name=ext\n"
+		"warm name=hot sensor=PA1 heater=PA2 capacity=12 loss=0.1 lag=1 power=40 ambient=20 "
+		"stepper=ext\n"
+		"reading share=0.9\nreading share=0.8\n"
+		"warm name=far sensor=PA1 mcu=1 capacity=12 loss=0.1 lag=1\nreading share=0.5\n";
+	char err[200];
+
+	(void)state;
+	for (size_t i = 0; i <= sizeof(bad) / sizeof(bad[0]); i++) {
+		struct sim *s = sim_new(&(struct sim_cfg){ 0 });
+		struct printer *p = calloc(1, sizeof(*p));
+		char *path = temp_file(i ? bad[i - 1] : good);
+		uint8_t heater;
+
+		assert_non_null(p);
+		printer_init(p, PRINTER_CARTESIAN, 1);
+		assert_int_equal(printer_file_load(p, &s, 1, path, err, sizeof(err)),
+				 i ? -EINVAL : 0);
+		if (!i) {
+			heater = (uint8_t)sim_pin_number(s, "PA2");
+			assert_int_equal(p->body_count, 1);
+			assert_int_equal(p->bodies[0].stepper, 0);
+			assert_true(p->bodies[0].thermal.share[0] == 0.9f);
+			assert_true(p->bodies[0].thermal.share[500] == 0.8f);
+			assert_true(printer_timed(p, 0, heater));
+			printer_edge(p, 0, heater, 1);
+			p->now_s = 5;
+			printer_edge(p, 0, heater, 0);
+			/* 200 J into 12 J/K, less what is lost at 0.1 W/K */
+			assert_true(fabs(p->bodies[0].thermal.energy_j - 200) < 1e-6);
+			assert_true(fabs(p->bodies[0].thermal.body_degc - 36.33) < 0.02);
+			assert_int_equal(printer_adc(p, 0, (uint8_t)sim_pin_number(s, "PA1"), 1000),
+					 800);
+		}
+		unlink(path);
+		sim_free(s);
+		free(p);
+	}
+}
+
 /* ---- the process ---- */
 
 /* build/…/tests/unit/test_mcu_printer -> build/…/mcu-sim; STEPD_MCU_SIM overrides. */
@@ -401,7 +454,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinematics), cmocka_unit_test(test_bad_parts),
 		cmocka_unit_test(test_switches),   cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_file),       cmocka_unit_test(test_process),
+		cmocka_unit_test(test_file),       cmocka_unit_test(test_warm),
+		cmocka_unit_test(test_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,9 @@ struct file {
 	unsigned int line;
 	char *err;
 	size_t err_size;
-	char *rest; /* of the line, where words are taken from */
+	char *rest;                /* of the line, where words are taken from */
+	struct printer_body *body; /* the last warm part; NULL: none, or of an absent MCU */
+	int readings;              /* that it has */
 };
 
 static int __attribute__((format(printf, 2, 3))) complain(struct file *f, const char *format, ...)
@@ -255,6 +257,139 @@ static int add_sensor(struct file *f, const struct part *part)
 						(uint16_t)part->value, (uint16_t)part->noise));
 }
 
+/* ---- warm parts ---- */
+
+struct warm {
+	const char *name, *sensor, *heater, *fan, *stepper;
+	double mcu, heater_mcu, fan_mcu, heater_invert, fan_invert, noise, share;
+	double power, capacity, loss, fan_loss, lag, ambient, filament;
+};
+
+static int set_warm(struct file *f, struct warm *w, const char *key, const char *text)
+{
+	const struct {
+		const char *key, **to;
+	} words[] = { { "name", &w->name },
+		      { "sensor", &w->sensor },
+		      { "heater", &w->heater },
+		      { "fan", &w->fan },
+		      { "stepper", &w->stepper } };
+	const struct {
+		const char *key;
+		double *to, max;
+	} numbers[] = {
+		{ "mcu", &w->mcu, PRINTER_MCUS_MAX - 1 },
+		{ "heater_mcu", &w->heater_mcu, PRINTER_MCUS_MAX - 1 },
+		{ "fan_mcu", &w->fan_mcu, PRINTER_MCUS_MAX - 1 },
+		{ "heater_invert", &w->heater_invert, 1 },
+		{ "fan_invert", &w->fan_invert, 1 },
+		{ "noise", &w->noise, 65535 },
+		{ "share", &w->share, 1 },
+		{ "power", &w->power, 1e6 },
+		{ "capacity", &w->capacity, 1e6 },
+		{ "loss", &w->loss, 1e6 },
+		{ "fan_loss", &w->fan_loss, 1e6 },
+		{ "lag", &w->lag, 1e6 },
+		{ "ambient", &w->ambient, 1e4 },
+		{ "filament", &w->filament, 1e3 },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(key, words[i].key) != 0)
+			continue;
+		*words[i].to = text;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (strcmp(key, numbers[i].key) != 0)
+			continue;
+		if (set_number(f, numbers[i].to, key, text, numbers[i].max))
+			return -EINVAL;
+		return *numbers[i].to < 0 && strcmp(key, "ambient") != 0
+			       ? complain(f, "%s=%s: expected no negative number", key, text)
+			       : 0;
+	}
+	return complain(f, "unknown key \"%s\"", key);
+}
+
+/* A pin of an MCU that may be absent: then there is nothing at it. */
+static int warm_pin(struct file *f, double mcu, const char *key, const char *name, uint8_t *to_mcu,
+		    uint16_t *to)
+{
+	struct part part = { .mcu = mcu };
+	int pin;
+
+	*to = PRINTER_PINS;
+	if (!name || is_absent(f, &part))
+		return 0;
+	pin = pin_of(f, &part, key, name);
+	*to_mcu = (uint8_t)mcu;
+	*to = (uint16_t)pin;
+	return pin < 0 ? pin : 0;
+}
+
+static int add_warm(struct file *f, const struct warm *w)
+{
+	struct printer_body b = { .heater_invert = w->heater_invert != 0,
+				  .fan_invert = w->fan_invert != 0,
+				  .noise = (uint16_t)w->noise,
+				  .stepper = -1 };
+	int index;
+
+	f->body = NULL;
+	f->readings = 0;
+	if (is_absent(f, &(struct part){ .mcu = w->mcu }))
+		return 0;
+	b.thermal.power_w = w->power;
+	b.thermal.capacity_j_k = w->capacity;
+	b.thermal.loss_w_k = w->loss;
+	b.thermal.fan_loss_w_k = w->fan_loss;
+	b.thermal.lag_s = w->lag;
+	b.thermal.ambient_degc = w->ambient;
+	b.thermal.filament_j_k_mm = w->filament;
+	if (w->name)
+		snprintf(b.thermal.name, sizeof(b.thermal.name), "%s", w->name);
+	for (int i = 0; w->stepper && i < f->printer->stepper_count; i++)
+		if (!strcmp(f->printer->steppers[i].name, w->stepper))
+			b.stepper = i;
+	if (!w->sensor)
+		return complain(f, "sensor= is missing");
+	if (warm_pin(f, w->mcu, "sensor", w->sensor, &b.sensor_mcu, &b.sensor_pin) ||
+	    warm_pin(f, w->heater_mcu, "heater", w->heater, &b.heater_mcu, &b.heater_pin) ||
+	    warm_pin(f, w->fan_mcu, "fan", w->fan, &b.fan_mcu, &b.fan_pin))
+		return -EINVAL;
+	index = printer_add_body(f->printer, &b);
+	if (index >= 0)
+		f->body = &f->printer->bodies[index];
+	return add_result(f, index);
+}
+
+static int add_reading(struct file *f, double share)
+{
+	if (f->readings == THERMAL_CURVE)
+		return complain(f, "over %d readings", THERMAL_CURVE);
+	for (int i = f->readings++; f->body && i < THERMAL_CURVE; i++)
+		f->body->thermal.share[i] = (float)share;
+	return 0;
+}
+
+static int read_warm(struct file *f, bool reading)
+{
+	struct warm w = { .ambient = 25 };
+	char *word;
+
+	while ((word = strtok_r(NULL, " \t\r\n", &f->rest))) {
+		char *value = strchr(word, '=');
+
+		if (!value)
+			return complain(f, "\"%s\": expected key=value", word);
+		*value++ = '\0';
+		if (set_warm(f, &w, word, value))
+			return -EINVAL;
+	}
+	return reading ? add_reading(f, w.share) : add_warm(f, &w);
+}
+
 static int read_line(struct file *f, char *line)
 {
 	char *kind, *value;
@@ -274,6 +409,8 @@ static int read_line(struct file *f, char *line)
 				       value[1] == 'o' ? PRINTER_COREXY : PRINTER_CARTESIAN);
 		return 0;
 	}
+	if (!strcmp(kind, "warm") || !strcmp(kind, "reading"))
+		return read_warm(f, kind[0] == 'r');
 	err = read_part(f, &part);
 	if (err)
 		return err;
@@ -290,8 +427,8 @@ static int read_line(struct file *f, char *line)
 	if (strcmp(kind, "stepper") && strcmp(kind, "endstop") && strcmp(kind, "sensor") &&
 	    strcmp(kind, "probe"))
 		return complain(f,
-				"\"%s\": expected kinematics, start, bed, stepper, endstop, probe or "
-				"sensor",
+				"\"%s\": expected kinematics, start, bed, stepper, endstop, probe, "
+				"sensor, warm or reading",
 				kind);
 	if (is_absent(f, &part))
 		return 0;
@@ -305,7 +442,12 @@ static int read_line(struct file *f, char *line)
 int printer_file_load(struct printer *p, struct sim *const *sims, unsigned int sim_count,
 		      const char *path, char *err, size_t err_size)
 {
-	struct file f = { p, sims, sim_count, path, 0, err, err_size, NULL };
+	struct file f = { .printer = p,
+			  .sims = sims,
+			  .sim_count = sim_count,
+			  .path = path,
+			  .err = err,
+			  .err_size = err_size };
 	char line[LINE_MAX_BYTES];
 	FILE *file = fopen(path, "re");
 	int result = 0;

@@ -11,6 +11,10 @@
  *   probe pin=PA5 z=1.5 [x=0 y=0 mcu=0 hysteresis=0 noise=0 invert=0]   from the nozzle; see printer_bed.h
  *         [control=PA6 control_mcu=0]         and it is a BLTouch
  *   sensor pin=PA4 value=2000 [mcu=0 noise=0]
+ *   warm name=bed sensor=PA5 capacity=600 loss=1.6 lag=4 [mcu=0 noise=0 ambient=25 power=0 fan_loss=0
+ *        filament=0 heater=PA6 heater_mcu=0 heater_invert=0 fan=PA7 fan_mcu=0 fan_invert=0 stepper=NAME]
+ *        J/K, W/K, s, W; see thermal.h. Behind it, in order, what the sensor reads every 2 degrees from -60 C on:
+ *   reading share=0.98                        of full scale; the last one holds beyond
  * Pin names go through sim_pins_add(), so the sims must not be started yet.
  * Threads: any, before the sims run.
  */
