@@ -27,7 +27,7 @@ void filament_start(struct print *p)
 		f->quiet_ns = p->now_ns + START_NS;
 		f->e_mm = p->m->status.position_mm[AXIS_E];
 		f->runout_mm = p->cfg->filament[i].detection_length_mm;
-		f->present = p->cfg->filament[i].motion;
+		f->present = f->handled = p->cfg->filament[i].motion;
 	}
 }
 
@@ -61,23 +61,30 @@ static void insert(struct print *p, const struct machine_filament *cfg, struct f
 	gcode_lines_queue(p->g, cfg->section, NULL, &cfg->insert);
 }
 
-static void note(struct print *p, size_t i, bool present)
+/* What has changed while it was not to be acted on is acted on later, if it still is so. */
+static void act(struct print *p, size_t i)
 {
 	const struct machine_filament *cfg = &p->cfg->filament[i];
 	struct filament *f = &p->filament[i];
 
-	if (present == f->present)
+	if (f->acting || p->now_ns < f->quiet_ns) {
+		if (!f->started)
+			f->handled = f->present;
 		return;
-	f->present = present;
-	if (f->off || f->acting || p->now_ns < f->quiet_ns)
+	}
+	f->started = true;
+	if (f->present == f->handled)
 		return;
-	if (present && !idle_printing(p))
+	f->handled = f->present;
+	if (f->off)
+		return;
+	if (f->present && !idle_printing(p))
 		insert(p, cfg, f);
-	else if (!present && idle_printing(p) && !p->pause.on)
+	else if (!f->present && idle_printing(p) && !p->pause.on)
 		runout(p, cfg, f);
 }
 
-static void motion_poll(struct print *p, size_t i)
+static bool motion_present(struct print *p, size_t i)
 {
 	const struct machine_filament *cfg = &p->cfg->filament[i];
 	struct filament *f = &p->filament[i];
@@ -90,7 +97,7 @@ static void motion_poll(struct print *p, size_t i)
 		f->pending = false;
 		f->runout_mm = f->at_mm + cfg->detection_length_mm;
 	}
-	note(p, i, f->at_mm < f->runout_mm);
+	return f->at_mm < f->runout_mm;
 }
 
 void filament_poll(struct print *p)
@@ -104,9 +111,10 @@ void filament_poll(struct print *p)
 			f->quiet_ns = p->now_ns + (int64_t)(cfg->event_delay_s * 1e9);
 		}
 		if (cfg->motion)
-			motion_poll(p, i);
+			f->present = motion_present(p, i);
 		else if (button_edge_settled(&f->edge, cfg->debounce_s, p->now_ns))
-			note(p, i, f->edge.told);
+			f->present = f->edge.told;
+		act(p, i);
 	}
 }
 

@@ -18,7 +18,9 @@ struct print;
 
 struct filament {
 	bool off;     /* SET_FILAMENT_SENSOR ENABLE=0 */
-	bool present; /* as it counts */
+	bool present; /* as it is */
+	bool handled; /* as it was when it was last acted on */
+	bool started; /* what inputs say at first has been heard */
 	bool acting;  /* lines of an event are being run */
 	bool pending; /* the motion sensor's input has changed */
 	struct button_edge edge;

@@ -458,6 +458,18 @@ static void runout(void **state)
 	for (int i = 0; i < 2; i++)
 		assert_true(print_of(s)->sd.position > 3000 ||
 			    fabs(planner_position(s->b.m->planner)[i] - at_mm[i]) < 1e-9);
+	/* Out again at once: that is acted on when event_delay is over. */
+	scene_hush(s);
+	s->b.printer.inputs[0].on = false;
+	scene_pass(s, 1);
+	assert_true(!scene_said(s, "runout") || print_of(s)->pause.on);
+	scene_pass(s, 4);
+	assert_true(scene_said(s, "filament sensor spool: runout"));
+	assert_true(batch_settle(&s->b));
+	assert_true(print_of(s)->pause.on);
+	s->b.printer.inputs[0].on = true;
+	scene_pass(s, 5);
+	batch_lines(&s->b, "RESUME");
 	/* The wheel stops: a runout after 3 mm of filament, and not with the sensor off. */
 	scene_pass(s, 5);
 	scene_hush(s);
