@@ -44,6 +44,16 @@ bool gcode_add_table(struct gcode *g, const struct gcode_command *commands, unsi
 	return true;
 }
 
+bool gcode_add_table_first(struct gcode *g, const struct gcode_command *commands, unsigned count,
+			   void *ctx)
+{
+	if (!gcode_add_table(g, commands, count, ctx))
+		return false;
+	memmove(g->tables + 1, g->tables, (g->table_count - 1) * sizeof(*g->tables));
+	g->tables[0] = (struct gcode_table){ commands, count, ctx };
+	return true;
+}
+
 void gcode_reply(struct gcode *g, enum reply_kind kind, const char *fmt, ...)
 {
 	char text[REPLY_LINE_MAX];

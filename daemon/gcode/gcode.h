@@ -107,10 +107,13 @@ bool gcode_mesh_use(struct gcode *g, const struct bedmesh_points *points, const 
 /* Keep the mesh in use as a profile, also for SAVE_CONFIG. False: err says why not. */
 bool gcode_mesh_save(struct gcode *g, const char *name, char *err);
 
-/* More commands (machine modules); the table outlives g. What stands in more than one table is that of the
- * last one added. Returns false if there is no room. */
+/* More commands (machine modules); the table outlives g. Of a name that stands in several tables the first one
+ * counts. Returns false if there is no room. */
 bool gcode_add_table(struct gcode *g, const struct gcode_command *commands, unsigned count,
 		     void *ctx);
+/* The same, before all that are there. */
+bool gcode_add_table_first(struct gcode *g, const struct gcode_command *commands, unsigned count,
+			   void *ctx);
 
 /* Run one line (with or without its newline). line_no is its number in its source, for errors.
  * Asserts nothing about the text. Must not be called while gcode_busy(): returns GCODE_AGAIN. */

@@ -161,7 +161,7 @@ bool gcode_macros_attach(struct gcode *g, struct gcode_macros *macros, char *err
 			return false;
 		g->moves_shadowed |= m->code == GCODE_CODE('G', 0) || m->code == GCODE_CODE('G', 1);
 	}
-	if (gcode_add_table(g, macros->command, rows, macros))
+	if (gcode_add_table_first(g, macros->command, rows, macros))
 		return true;
 	snprintf(err, err_size, "too many tables of commands");
 	return false;

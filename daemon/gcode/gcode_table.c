@@ -8,7 +8,7 @@
 
 const struct gcode_command *gcode_find(const struct gcode *g, const struct gcode_line *l, void **ctx)
 {
-	for (unsigned t = g->table_count; t-- > 0;) {
+	for (unsigned t = 0; t < g->table_count; t++) {
 		const struct gcode_table *table = &g->tables[t];
 
 		for (unsigned i = 0; i < table->count; i++) {
