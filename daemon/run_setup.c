@@ -145,10 +145,11 @@ static void signal_byte(void *ctx, char byte)
 {
 	struct run *r = ctx;
 
-	if (byte == '!')
-		gcode_exec_now(&r->m->gcode, "HOLD", 4, 0);
-	else if (r->m->hold) /* a print that is paused takes more than a byte */
-		machine_hold(r->m, false);
+	char err[GCODE_ERR_MAX] = "";
+
+	/* Not by name: a macro may have taken it, and a print that is paused takes more than a byte. */
+	if (r->m->ops.hold(r->m->ops.ctx, byte == '!', err) < 0)
+		machine_say(r->m, REPLY_ERROR, "'%c': %s", byte, err);
 }
 
 /* ---- start ---- */
