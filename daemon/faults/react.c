@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_script.h"
 #include "daemon/machine.h"
 
@@ -285,16 +284,17 @@ static enum gcode_result inject(struct gcode *g, const struct gcode_line *l, voi
 	return GCODE_OK;
 }
 
-static const struct gcode_command commands[] = {
+const struct gcode_command react_commands[] = {
 	{ "FAULTS", GCODE_EXTENDED, GCODE_NOW, list, "", "faults that are latched, and counts" },
 	{ "CLEAR_FAULT", GCODE_EXTENDED, GCODE_NOW, clear, "[CLASS=<class>] [COMPONENT=<name>]",
 	  "clear faults whose cause is gone" },
 	{ "INJECT_FAULT", GCODE_EXTENDED, GCODE_NOW, inject, "CLASS=<class> COMPONENT=<name>",
 	  "a drill: react as if that had happened" },
 };
+const unsigned react_command_count = sizeof(react_commands) / sizeof(*react_commands);
 
 void react_init(struct machine *m)
 {
 	faults_init(&m->react.faults, m->mc->faults.rule, m->mc->faults.rules);
-	gcode_add_table(&m->gcode, commands, sizeof(commands) / sizeof(*commands), m);
+	gcode_add_table(&m->gcode, react_commands, react_command_count, m);
 }

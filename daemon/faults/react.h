@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "daemon/faults/faults.h"
+#include "daemon/gcode/gcode_command.h"
 #include "heat.h"
 #include "move.h"
 
@@ -24,6 +25,8 @@ struct react {
 
 /* Rules and commands. After all other commands. */
 void react_init(struct machine *m);
+extern const struct gcode_command react_commands[];
+extern const unsigned react_command_count;
 /* A poll: glitches, what is owed to the record. */
 void react_poll(struct machine *m);
 

@@ -20,6 +20,7 @@
 
 #include "daemon/extruders.h"
 #include "daemon/fans.h"
+#include "daemon/faults/react.h"
 #include "daemon/heaters.h"
 #include "daemon/manual.h"
 #include "daemon/probe.h"
@@ -193,6 +194,7 @@ static void commands(void **state)
 	gcode_add_table(&g, idle_commands, idle_command_count, NULL);
 	gcode_add_table(&g, variables_commands, variables_command_count, NULL);
 	gcode_add_table(&g, filament_commands, filament_command_count, NULL);
+	gcode_add_table(&g, react_commands, react_command_count, NULL);
 	dual_attach(&g, NULL);
 	probe_attach(&g, NULL);
 	for (unsigned t = 0; t < g.table_count; t++) {
