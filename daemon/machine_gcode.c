@@ -2,6 +2,7 @@
 /* The interpreter with what the configuration says about arcs, retraction, skew, meshes and objects. */
 #include <string.h>
 
+#include "daemon/config/machine_print.h"
 #include "daemon/machine.h"
 #include "daemon/version.h"
 
@@ -48,6 +49,8 @@ void machine_gcode_init(struct machine *m)
 					     .speed_mm_s = cfg->retract_speed_mm_s,
 					     .extra_mm = cfg->unretract_extra_mm,
 					     .unretract_speed_mm_s = cfg->unretract_speed_mm_s };
+	if (m->mc->print->home.lines.text)
+		g->home_override = &m->mc->print->home;
 	set_profiles(&g->skews, cfg);
 	gcode_objects_attach(g, &m->objects);
 	if (cfg->bed_mesh) {

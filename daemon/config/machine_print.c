@@ -313,6 +313,34 @@ static void idle_load(struct machine_load *l)
 		lines_load(l, s, "gcode", &p->idle);
 }
 
+static void override_load(struct machine_load *l)
+{
+	struct config_section *s = section_use(l, "homing_override");
+	struct gcode_home_override *h = &l->mc->print->home;
+	struct config_option *axes = s ? config_option(s, "axes") : NULL;
+	char option[] = "set_position_x";
+
+	if (!s)
+		return;
+	lines_load(l, s, "gcode", &h->lines);
+	if (!h->lines.text)
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[homing_override] gcode: missing: expected lines of G-code");
+	h->axes = axes ? 0 : 7;
+	for (const char *p = axes ? axes->value : ""; *p; p++)
+		if (strchr("xyzXYZ", *p))
+			h->axes |= 1u << ((*p | 32) - 'x');
+	if (axes)
+		axes->used = true;
+	if (!h->axes)
+		value_error(l, s, "axes", "expected some of x, y and z");
+	for (int axis = 0; axis < 3; axis++) {
+		option[sizeof(option) - 2] = (char)('x' + axis);
+		if (numbers_load(l, s, option, false, 1, 10000, &h->name_mm[axis]))
+			h->names |= 1u << axis;
+	}
+}
+
 static void single_load(struct machine_load *l)
 {
 	static const struct field pause[] = {
@@ -338,6 +366,7 @@ static void single_load(struct machine_load *l)
 	section_use(l, "display_status");
 	sdcard_load(l);
 	idle_load(l);
+	override_load(l);
 }
 
 void print_load(struct machine_load *l)
@@ -397,5 +426,6 @@ void print_config_free(struct machine_print *p)
 	free(p->respond_prefix);
 	lines_free(&p->sd_error);
 	lines_free(&p->idle);
+	lines_free(&p->home.lines);
 	free(p);
 }

@@ -64,6 +64,7 @@ struct machine_print {
 	char *respond_prefix;         /* NULL: by the type */
 	struct gcode_lines idle;      /* [idle_timeout] gcode; not given: heaters and motors off */
 	double idle_s, idle_motors_s, idle_heaters_s;
+	struct gcode_home_override home; /* [homing_override]; no lines: none */
 };
 
 #endif

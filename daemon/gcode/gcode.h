@@ -71,12 +71,13 @@ struct gcode {
 	uint32_t saved_count;
 	struct gcode_objects *objects; /* NULL: EXCLUDE_OBJECT and kin are unknown */
 	struct gcode_script script;
-	bool moves_shadowed; /* a macro is called G0 or G1 */
-	bool busy;           /* an operation has answered -EINPROGRESS */
-	bool ack_due;        /* "ok" is owed when it ends */
-	uint32_t noted;      /* commands without effect: already said so */
-	uint32_t line;       /* number of the line being run */
-	const char *text;    /* and its text, while it runs */
+	const struct gcode_home_override *home_override; /* NULL: none */
+	bool moves_shadowed;                             /* a macro is called G0 or G1 */
+	bool busy;        /* an operation has answered -EINPROGRESS */
+	bool ack_due;     /* "ok" is owed when it ends */
+	uint32_t noted;   /* commands without effect: already said so */
+	uint32_t line;    /* number of the line being run */
+	const char *text; /* and its text, while it runs */
 	size_t text_len;
 	uint64_t lines, moves, errors;
 	uint64_t acts;                      /* lines that did more than ask */

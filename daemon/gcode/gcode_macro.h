@@ -17,6 +17,14 @@ struct gcode_lines {
 	char *template; /* "printer.cfg:12" if they have template syntax, else NULL */
 };
 
+/* [homing_override]: what runs instead of a G28 of these axes; a G28 in it is the real one. */
+struct gcode_home_override {
+	struct gcode_lines lines;
+	uint32_t axes;
+	uint32_t names; /* axes that are called name_mm first */
+	double name_mm[MOVE_AXES];
+};
+
 struct gcode_variable {
 	char *name;  /* lower case */
 	char *value; /* a literal (literal.h) */

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "daemon/gcode/gcode_command.h"
+#include "daemon/gcode/gcode_macro.h"
 
 #define INCH_MM 25.4
 #define DWELL_MAX_S 86400.0
@@ -28,6 +29,28 @@ static uint32_t axis_mask(const struct gcode_line *l)
 	       (gcode_has(l, 'Z') ? 1u << AXIS_Z : 0) | (gcode_has(l, 'E') ? 1u << AXIS_E : 0);
 }
 
+/* Whether a G28 of these axes is somebody else's: not from within its lines. */
+static bool is_overridden(const struct gcode *g, uint32_t mask)
+{
+	for (uint32_t i = 0; i < g->script.depth; i++)
+		if (g->script.frame[i].macro == g->home_override)
+			return false;
+	return g->home_override && g->home_override->axes & mask;
+}
+
+static enum gcode_result home_otherwise(struct gcode *g)
+{
+	const struct gcode_home_override *o = g->home_override;
+	char err[GCODE_ERR_MAX] = "";
+	int rc = o->names ? g->ops->set_position(g->ops->ctx, o->names, o->name_mm, err) : 0;
+
+	if (rc < 0)
+		return gcode_finish(g, rc, err);
+	if (o->names)
+		gcode_set_position(g, o->names, o->name_mm);
+	return gcode_lines_call(g, "[homing_override]", &o->lines, o);
+}
+
 static enum gcode_result home(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	uint32_t mask = axis_mask(l);
@@ -39,6 +62,8 @@ static enum gcode_result home(struct gcode *g, const struct gcode_line *l, void 
 		mask = GCODE_MASK_XYZ;
 	if (!g->ops->home)
 		return gcode_absent(g);
+	if (is_overridden(g, mask))
+		return home_otherwise(g);
 	done = gcode_finish(g, g->ops->home(g->ops->ctx, mask, err), err);
 	if (done == GCODE_OK || done == GCODE_WAIT) {
 		/* Homing names the axis anew: what G92 called it is forgotten. */

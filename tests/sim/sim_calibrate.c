@@ -3,7 +3,8 @@
  *
  * Shown: PROBE_CALIBRATE, Z_ENDSTOP_CALIBRATE and the Z_OFFSET_APPLY commands find what the model has in truth,
  * whatever the configuration said; SAVE_CONFIG keeps it: a probe's offset acts at once, without a restart, and
- * the next machine that reads the file homes right; [safe_z_home] homes Z where it says, in every state.
+ * the next machine that reads the file homes right; [safe_z_home] homes Z where it says, in every state, and
+ * the lines of [homing_override] run in place of a G28.
  * How: the machine in this process (tests/simlib/scene.h) with a configuration of its own.
  */
 #include <setjmp.h>
@@ -248,6 +249,36 @@ static void test_safe_z_home(void **state)
 	scene_close(s);
 }
 
+/* ---- homing_override ---- */
+
+static void test_homing_override(void **state)
+{
+	struct scene *s = open_scene(
+		write_config(PROBE_SECTION Z_PROBE
+			     "[homing_override]\naxes: z\nset_position_z: 0\ngcode:\n  G90\n"
+			     "  G1 Z7 F600\n  G28 X Y\n  G1 X140 Y150 F6000\n  G28 Z\n"
+			     "  M118 homed by the lines\n"));
+	double start_mm = scene_truth_mm(s, AXIS_Z);
+
+	(void)state;
+	run(s, "G28 X\n"); /* not its axes */
+	assert_false(scene_said(s, "homed by the lines"));
+	assert_true(fabs(scene_truth_mm(s, AXIS_Z) - start_mm) < 0.01);
+	run(s, "G28\n");
+	assert_true(scene_said(s, "homed by the lines"));
+	assert_int_equal(s->b.m->homed, 7);
+	assert_true(fabs(axis_mm(s, AXIS_X) - 140) < 0.02 && fabs(axis_mm(s, AXIS_Y) - 150) < 0.02);
+	/* One of its lines fails: the rest is left out, and the machine goes on. */
+	s->b.printer.probe.stuck_open = true;
+	refused(s, "G28 Z\n", "homing Z: the endstop did not trigger");
+	assert_false(scene_said(s, "homed by the lines"));
+	s->b.printer.probe.stuck_open = false;
+	scene_push_mm(s, AXIS_Z, 30);
+	run(s, "G28\nG1 Z5 F600\n");
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 static int teardown(void **state)
 {
 	(void)state;
@@ -263,6 +294,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_z_endstop, teardown),
 		cmocka_unit_test_teardown(test_offsets_applied, teardown),
 		cmocka_unit_test_teardown(test_safe_z_home, teardown),
+		cmocka_unit_test_teardown(test_homing_override, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
