@@ -34,6 +34,7 @@
 #include "daemon/safe_home.h"
 #include "daemon/faults/react.h"
 #include "daemon/session.h"
+#include "daemon/twist.h"
 #include "engine.h"
 
 enum {
@@ -160,6 +161,7 @@ struct machine {
 	struct probe_points points;
 	struct mesh_calibration mesh_calibration;
 	struct levelling levelling;
+	struct twist twist;
 	struct manual_probe manual_probe;
 	struct safe_home safe_home;
 	struct config_save save; /* for SAVE_CONFIG */

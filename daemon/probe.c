@@ -27,6 +27,7 @@ void probe_init(struct machine *m)
 		if (pin_same(m->output[i].pin, &p->cfg->control_pin))
 			p->touch.output = (int)i;
 	probe_attach(&m->gcode, m);
+	twist_init(m);
 }
 
 void probe_attach(struct gcode *g, struct machine *m)
@@ -37,6 +38,7 @@ void probe_attach(struct gcode *g, struct machine *m)
 	gcode_add_table(g, manual_probe_commands, manual_probe_command_count, m);
 	gcode_add_table(g, mesh_calibrate_commands, mesh_calibrate_command_count, m);
 	gcode_add_table(g, levelling_commands, levelling_command_count, m);
+	gcode_add_table(g, twist_commands, twist_command_count, m);
 }
 
 void probe_ready(struct machine *m)
@@ -268,9 +270,10 @@ static void touched(struct machine *m, const char *error)
 		return;
 	}
 	memcpy(p->run.at_mm, line->trigger_mm, sizeof(p->run.at_mm));
-	p->run.z_mm[p->run.count++] = line->trigger_mm[AXIS_Z];
+	p->run.at_mm[AXIS_Z] += twist_mm(m, line->trigger_mm[AXIS_X], line->trigger_mm[AXIS_Y]);
+	p->run.z_mm[p->run.count++] = p->run.at_mm[AXIS_Z];
 	machine_say(m, REPLY_INFO, "probe at %.3f,%.3f is z=%.6f", line->trigger_mm[AXIS_X],
-		    line->trigger_mm[AXIS_Y], line->trigger_mm[AXIS_Z]);
+		    line->trigger_mm[AXIS_Y], p->run.at_mm[AXIS_Z]);
 	if (!tolerable(p)) {
 		if (p->run.retries++ >= p->run.how.retries) {
 			snprintf(text, sizeof(text),

@@ -329,6 +329,7 @@ static void load_sections(struct machine_load *l)
 	gcode_load(l);
 	probes_load(l);
 	levels_load(l);
+	twist_load(l);
 	mesh_load(l);
 	print_load(l);
 	faults_load(l);

@@ -274,6 +274,7 @@ struct machine_config {
 	struct machine_output_pin output_pins[MACHINE_OUTPUT_PIN_MAX];
 	struct machine_probe probe;
 	struct machine_safe_z safe_z;
+	struct machine_twist twist;
 	struct machine_level z_tilt, gantry;
 	struct machine_screws screws;
 	struct machine_bed_tilt bed_tilt;

@@ -90,6 +90,9 @@ void probes_load(struct machine_load *l);
 /* machine_level.c: [z_tilt], [quad_gantry_level], [screws_tilt_adjust], [bed_tilt]. After the kinematics. */
 void levels_load(struct machine_load *l);
 
+/* machine_twist.c: [axis_twist_compensation] */
+void twist_load(struct machine_load *l);
+
 /* machine_pins.c */
 
 /* Read [board_pins] and [duplicate_pin_override]. After the MCUs are known. */

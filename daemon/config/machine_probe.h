@@ -46,6 +46,26 @@ struct machine_safe_z {
 	bool move_to_previous;
 };
 
+enum { MACHINE_TWIST_MAX = 32 };
+
+/* [axis_twist_compensation]: what is added to heights along X, or Y */
+struct machine_twist_axis {
+	size_t count; /* 0: nothing */
+	double start_mm, end_mm, z_mm[MACHINE_TWIST_MAX];
+};
+
+/* Where it is calibrated, of the nozzle. */
+struct machine_twist_range {
+	bool given;
+	double start_mm, end_mm, other_mm;
+};
+
+struct machine_twist {
+	double speed_mm_s, travel_z_mm;
+	struct machine_twist_axis axis[2];
+	struct machine_twist_range range[2];
+};
+
 enum { MACHINE_MESH_FAULTY_MAX = 99 };
 
 /* faulty_region_N of [bed_mesh] */

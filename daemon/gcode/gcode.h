@@ -27,7 +27,7 @@
 enum {
 	GCODE_LINE_MAX = 4096, /* longest line in characters; writes up to PIPE_BUF stay whole */
 	GCODE_ECHO_MAX = 100,  /* characters of a line that an error repeats */
-	GCODE_TABLES = 32,
+	GCODE_TABLES = 48,
 };
 
 enum gcode_result {

@@ -3,7 +3,8 @@
  *
  * Shown: PROBE_CALIBRATE, Z_ENDSTOP_CALIBRATE and the Z_OFFSET_APPLY commands find what the model has in truth,
  * whatever the configuration said; SAVE_CONFIG keeps it: a probe's offset acts at once, without a restart, and
- * the next machine that reads the file homes right; [safe_z_home] homes Z where it says, in every state, and
+ * the next machine that reads the file homes right; AXIS_TWIST_COMPENSATION_CALIBRATE makes a
+ * twisted axis probe alike all along; [safe_z_home] homes Z where it says, in every state, and
  * the lines of [homing_override] run in place of a G28.
  * How: the machine in this process (tests/simlib/scene.h) with a configuration of its own.
  */
@@ -249,6 +250,70 @@ static void test_safe_z_home(void **state)
 	scene_close(s);
 }
 
+/* ---- a twisted axis ---- */
+
+#define TWIST \
+	"[axis_twist_compensation]\nspeed: 200\ncalibrate_start_x: 40\ncalibrate_end_x: 280\n" \
+	"calibrate_y: 150\n"
+
+/* What PROBE finds with the nozzle there, less the height of the bed under the probe. */
+static double probed_over_bed_mm(struct scene *s, double x, double y)
+{
+	char line[60];
+
+	snprintf(line, sizeof(line), "G1 X%g Y%g Z6 F6000\nPROBE\n", x, y);
+	run(s, line);
+	return s->b.m->probe.run.at_mm[AXIS_Z] - printer_bed_mm(&s->b.printer, x + 25, y - 10);
+}
+
+static void test_twist(void **state)
+{
+	static const double places_mm[] = { 15, 80, 133, 200, 255 };
+	const char *path = write_config(PROBE_SECTION TWIST);
+	struct scene *s = open_scene(path);
+
+	(void)state;
+	s->b.printer.probe.twist_x = 0.0012;
+	run(s, "G28\n");
+	assert_true(probed_over_bed_mm(s, 255, 100) - probed_over_bed_mm(s, 15, 100) > 0.25);
+	refused(s, "AXIS_TWIST_COMPENSATION_CALIBRATE AXIS=Y\n", "calibrate_start_y");
+	refused(s, "AXIS_TWIST_COMPENSATION_CALIBRATE SAMPLE_COUNT=1\n", "SAMPLE_COUNT=1");
+	run(s, "AXIS_TWIST_COMPENSATION_CALIBRATE\n");
+	refused(s, "ABORT\n", "given up by ABORT");
+	run(s, "G1 Z5\n");
+	scene_close(s);
+	s = open_scene(path);
+	s->b.printer.probe.twist_x = 0.0012;
+	run(s, "G28\nAXIS_TWIST_COMPENSATION_CALIBRATE SAMPLE_COUNT=4\n");
+	for (int i = 0; i < 4; i++) {
+		assert_true(s->b.m->manual_probe.active);
+		touch_down(s);
+		run(s, "ACCEPT\n");
+	}
+	assert_false(s->b.m->manual_probe.active);
+	run(s, "SAVE_CONFIG\n");
+	assert_false(s->b.m->restart_wanted);
+	for (int start = 0; start < 2; start++) {
+		double first = 0;
+
+		for (int i = 0; i < 5; i++) {
+			double z = probed_over_bed_mm(s, places_mm[i], 60);
+
+			first = i ? first : z;
+			if (!(fabs(z - first) <= 4 * MICROSTEP_Z_MM))
+				fail_msg("at %g: %.4f, at %g: %.4f", places_mm[0], first,
+					 places_mm[i], z);
+		}
+		assert_true(scene_exact(s));
+		scene_close(s);
+		if (start)
+			break;
+		s = open_scene(path);
+		s->b.printer.probe.twist_x = 0.0012;
+		run(s, "G28\n");
+	}
+}
+
 /* ---- homing_override ---- */
 
 static void test_homing_override(void **state)
@@ -295,6 +360,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_offsets_applied, teardown),
 		cmocka_unit_test_teardown(test_safe_z_home, teardown),
 		cmocka_unit_test_teardown(test_homing_override, teardown),
+		cmocka_unit_test_teardown(test_twist, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
