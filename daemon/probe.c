@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/delta_calibrate.h"
 #include "daemon/machine.h"
 #include "daemon/save.h"
 
@@ -39,6 +40,7 @@ void probe_attach(struct gcode *g, struct machine *m)
 	gcode_add_table(g, mesh_calibrate_commands, mesh_calibrate_command_count, m);
 	gcode_add_table(g, levelling_commands, levelling_command_count, m);
 	gcode_add_table(g, twist_commands, twist_command_count, m);
+	gcode_add_table(g, delta_calibrate_commands, delta_calibrate_command_count, m);
 }
 
 void probe_ready(struct machine *m)

@@ -278,6 +278,7 @@ struct machine_config {
 	struct machine_level z_tilt, gantry;
 	struct machine_screws screws;
 	struct machine_bed_tilt bed_tilt;
+	struct machine_delta_calibrate delta_calibrate;
 	struct machine_sim_bed sim_bed;
 	struct machine_gcode gcode;
 	struct machine_print *print; /* machine_print.h */

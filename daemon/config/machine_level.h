@@ -38,6 +38,11 @@ struct machine_screws {
 	bool clockwise; /* thread: clockwise goes up */
 };
 
+/* [delta_calibrate]; radius 0: not there, or no delta */
+struct machine_delta_calibrate {
+	double radius_mm, speed_mm_s, travel_z_mm;
+};
+
 /* [bed_tilt] */
 struct machine_bed_tilt {
 	bool present;
