@@ -18,9 +18,9 @@ for program in ip tc; do
 	command -v $program >/dev/null || { echo "skipped: no $program (Debian: apt install iproute2)"; exit 77; }
 done
 files=("$build/stepd" "$build/mcu-sim" "$build/tests/guest/can_send" "$(command -v ip):bin/full-ip" "$(command -v tc):bin/full-tc"
-	etc/sim-corexy.cfg:sim-corexy.cfg etc/demo/demo.gcode:part.gcode)
+	tests/guest/common:common etc/sim-corexy.cfg:sim-corexy.cfg etc/demo/demo.gcode:part.gcode)
 for module in can can-raw can-dev vcan sch_netem; do
 	files+=("$folder/../kernel/modules/$module.ko:$module.ko")
 done
-exec tests/guest/boot -t $((${CAN_PRINT_S:-20} + 460)) -e "PRINT_S=${CAN_PRINT_S:-20}" -e "HORIZON_MS=${HORIZON_MS:-1000}" "$folder" \
+exec tests/guest/boot -t $((${CAN_PRINT_S:-20} + 460)) -e "PRINT_S=${CAN_PRINT_S:-20}" -e "HORIZON_MS=${HORIZON_MS:-1000}" -e "STRICT=${STRICT:-0}" "$folder" \
 	tests/guest/in-can "${files[@]}"
