@@ -13,7 +13,8 @@ FNR == NR {
 	order[n++] = $1
 	next
 }
-(from_s && $1 < from_s * 1e9) || (to_s && $1 > to_s * 1e9) || !($2 in rate) { next }
+# The last line may be a part of one, if stepd still runs.
+NF < 4 || (from_s && $1 < from_s * 1e9) || (to_s && $1 > to_s * 1e9) || !($2 in rate) { next }
 {
 	error = ($3 - clock[$2] - ($1 - at[$2]) * rate[$2]) / rate[$2] / 1000
 	size = error < 0 ? -error : error
