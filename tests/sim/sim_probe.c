@@ -5,7 +5,7 @@
  * kind of machine, with probe, motors and switches on up to three MCUs whose clocks drift; Z homes with
  * the probe to its z_offset; samples, tolerance and retries do what they say; a BLTouch goes through its
  * pulses; what goes wrong (triggered before, never triggers, sticks, jams, samples too far apart) gets
- * its own reply and the machine goes on, its position known.
+ * its own reply and the machine goes on, its position known; an MCU that falls silent stops by itself.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies; the noise's
  * seed is STEPD_SEED.
  */
@@ -383,6 +383,33 @@ static void test_emergency(void **state)
 	scene_close(s);
 }
 
+/* The MCU that turns Z falls silent on the way down: it stops by itself within the time-out, at its pins. */
+static void test_mcu_lost(void **state)
+{
+	static const char *const o[] = { NO_START, PROBE, BED, SECOND, Z_ON_SECOND, NULL };
+	static const struct vwire_faults cut = { .lose_ppm = 1000000 };
+	struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
+	double cut_mm, stopped_mm;
+
+	(void)state;
+	run(s, "G28\nG1 X60 Y70 Z50 F6000\n");
+	batch_lines(&s->b, "PROBE\n");
+	scene_pass(s, 2);
+	assert_int_equal(s->b.m->homing.state, HOMING_PROBE);
+	cut_mm = scene_truth_mm(s, AXIS_Z);
+	s->b.mcu[1].to.cfg.faults = s->b.mcu[1].from.cfg.faults = cut;
+	scene_pass(s, 0.15);
+	stopped_mm = scene_truth_mm(s, AXIS_Z);
+	assert_true(cut_mm - stopped_mm < 5 * 0.1);
+	scene_pass(s, 3);
+	assert_true(scene_truth_mm(s, AXIS_Z) == stopped_mm);
+	assert_false(gcode_busy(&s->b.m->gcode));
+	assert_true(s->errors > 0);
+	if (!scene_said(s, "not heard of within the time-out"))
+		fail_msg("heard: %s", s->said);
+	scene_close(s);
+}
+
 /* ---- BLTouch ---- */
 
 #define BLTOUCH \
@@ -470,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_no_probe),
 		cmocka_unit_test(test_emergency),
+		cmocka_unit_test(test_mcu_lost),
 		cmocka_unit_test(test_bltouch),
 		cmocka_unit_test(test_bltouch_failures),
 	};
