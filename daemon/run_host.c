@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/print/print.h"
 #include "daemon/run_private.h"
 
 struct uses {
@@ -41,6 +42,8 @@ static void collect(const struct machine *m, struct uses *u)
 		    &(struct hostchip_use){ .output = true, .level = m->output[i].pin->invert });
 	for (size_t i = 0; i < m->endstops; i++)
 		add(u, m->endstop[i].pin, &(struct hostchip_use){ .output = false });
+	for (size_t i = 0; i < m->print->buttons.inputs; i++)
+		add(u, m->print->buttons.input[i].pin, &(struct hostchip_use){ .output = false });
 }
 
 bool run_host_start(struct run *r, int mcu, char *err, size_t err_size)

@@ -149,7 +149,7 @@ static void publish(struct hostchip *h, int64_t now_ns)
 	snapshot_write(&h->stats, hostmcu_stats(h->mcu), sizeof(struct hostmcu_stats));
 }
 
-/* Edges first, so that what runs knows them; then what is due; then what the host sent, which arrives now. */
+/* Edges first, so that what runs knows them; then what the host sent, which may have waited for us; then what is due. */
 static void *chip_main(void *arg)
 {
 	struct hostchip *h = arg;
@@ -170,11 +170,11 @@ static void *chip_main(void *arg)
 		for (int i = FDS_FIRST; i < h->fds; i++)
 			if (h->fd[i].fd >= 0 && h->fd[i].revents)
 				take_edges(h, i);
-		now_ns = clock_now_ns();
-		hostmcu_run(h->mcu, now_ns);
 		n = h->fd[0].revents ? read(h->fd[0].fd, buf, sizeof(buf)) : 0;
 		if (n > 0)
 			hostmcu_receive(h->mcu, buf, (size_t)n);
+		now_ns = clock_now_ns();
+		hostmcu_run(h->mcu, now_ns);
 		publish(h, now_ns);
 	}
 	return NULL;

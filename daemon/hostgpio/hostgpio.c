@@ -50,7 +50,7 @@ static int open_chip(struct hostgpio_line *l, const char *chip)
 	return hostgpio_lib_open(l, path);
 }
 
-/* "gpiochip0 (pinctrl-bcm2711, 58 lines), …": those that may be opened. */
+/* "gpiochip0 (pinctrl-bcm2711, 58 lines), …", or why one can't be opened. */
 static void list_chips(char *buf, size_t size)
 {
 	struct hostgpio_line l = { 0 };
@@ -61,9 +61,12 @@ static void list_chips(char *buf, size_t size)
 	find_chips(&c);
 	snprintf(buf, size, "none");
 	for (int i = 0; i < c.count && n < size; i++) {
-		if (open_chip(&l, c.name[i]) < 0)
-			continue;
-		if (hostgpio_lib_info(&l, UINT32_MAX, &info) == 0)
+		int rc = open_chip(&l, c.name[i]);
+
+		if (rc < 0)
+			n += (size_t)snprintf(buf + n, size - n, "%s%s (%s)", n ? ", " : "",
+					      c.name[i], strerror(-rc));
+		else if (hostgpio_lib_info(&l, UINT32_MAX, &info) == 0)
 			n += (size_t)snprintf(buf + n, size - n, "%s%s (%s, %u lines)",
 					      n ? ", " : "", info.chip, info.label, info.lines);
 		hostgpio_lib_close(&l);

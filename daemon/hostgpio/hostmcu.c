@@ -140,6 +140,14 @@ static int on_since(void *ctx, uint16_t number, uint64_t clock, uint64_t *edge_c
 	return BOARD_SINCE_STAMPED;
 }
 
+/* The host's clock questions are answered by the present, whatever of the past is still to be done. */
+static uint64_t on_now(void *ctx)
+{
+	struct hostmcu *h = ctx;
+
+	return (uint64_t)h->ops.now_ns(h->ops.ctx) / HOSTMCU_TICK_NS;
+}
+
 static void on_tx(void *ctx, const uint8_t *frame, size_t len, uint64_t clock)
 {
 	struct hostmcu *h = ctx;
@@ -189,6 +197,7 @@ struct hostmcu *hostmcu_new(const struct hostmcu_line *lines, int count, int64_t
 			   .edge = on_edge,
 			   .step = on_step,
 			   .tx = on_tx,
+			   .now = on_now,
 			   .setup = on_setup,
 			   .read = on_read,
 			   .since = on_since },

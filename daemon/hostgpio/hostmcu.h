@@ -63,7 +63,8 @@ void hostmcu_free(struct hostmcu *h);
 void hostmcu_edge(struct hostmcu *h, int line, bool level, int64_t at_ns);
 /* Do what is due by now_ns. Times that are past already do nothing. */
 void hostmcu_run(struct hostmcu *h, int64_t now_ns);
-/* Bytes from the host, which arrive at the time reached. */
+/* Bytes from the host, which arrive at the time reached: before hostmcu_run() of the present, so that what they say is in time
+ * even when the thread is not. */
 void hostmcu_receive(struct hostmcu *h, const uint8_t *bytes, size_t len);
 /* When hostmcu_run() has something to do next; INT64_MAX: only when something comes in. */
 int64_t hostmcu_next_ns(const struct hostmcu *h);

@@ -43,7 +43,14 @@ bool board_gpio_read(struct board *b, uint16_t pin);
 /* A header of the board's, for chips: in place of what follows, board_lock(), board_unlock() and
  * board_timers_changed() as here and what mcu_step_fast.h asks for, all inline. */
 #include MCU_BOARD_FAST
+static inline uint32_t board_clock_now(struct board *b)
+{
+	return board_clock(b);
+}
 #else
+/* The clock to tell the host, never less than before: on a board whose timers run late it is ahead of theirs. */
+uint32_t board_clock_now(struct board *b);
+
 /* For boards on which edges are stamped: when the pin took the level that board_gpio_read() says; word of an edge
  * comes later than the edge, so the line itself is asked once more. */
 enum board_since {

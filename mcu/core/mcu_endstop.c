@@ -7,15 +7,14 @@
  */
 #include "board.h"
 #include "mcu.h"
+#include "mcu_stamp.h"
 #include "mcu_trsync.h"
 
 struct mcu_endstop {
 	struct mcu_timer timer;
 	uint32_t rest_ticks, sample_ticks;
-	uint32_t next_clock; /* of the next look; that of the trigger is rest_ticks before */
-#ifndef MCU_BOARD_FAST
+	uint32_t next_clock;  /* of the next look; that of the trigger is rest_ticks before */
 	uint32_t start_clock; /* of the first look */
-#endif
 	struct mcu_trsync *ts;
 	uint16_t pin;
 	uint8_t sample_count;
@@ -27,35 +26,16 @@ struct mcu_endstop {
 
 static bool look_event(struct mcu *m, struct mcu_timer *timer);
 
-#ifdef MCU_BOARD_FAST
-/* Chips don't stamp. */
-static inline bool take_stamp(struct mcu *m, struct mcu_endstop *e)
-{
-	(void)m;
-	(void)e;
-	return true;
-}
-#else
-/* Word of an edge comes at most this much later than a look that could have seen it. */
-static inline uint32_t word_ticks(const struct mcu *m)
-{
-	return m->cfg.freq_hz / 50;
-}
-
-/* The edge that the last look found was the trigger, if it is not from before the start. Returns: false if there is no
- * such level any more. */
+/* The trigger is the edge that the last look found. Returns: false if there is no such level any more. */
 static bool take_stamp(struct mcu *m, struct mcu_endstop *e)
 {
-	uint32_t edge_clock, look_clock = e->next_clock - e->rest_ticks, ago;
-	enum board_since since = board_gpio_since(m->board, e->pin, &edge_clock);
+	uint32_t look_clock = e->next_clock - e->rest_ticks, clock;
 
-	ago = look_clock - edge_clock;
-	if (since == BOARD_SINCE_STAMPED && ago <= look_clock - e->start_clock &&
-	    ago <= e->rest_ticks + word_ticks(m))
-		e->next_clock -= ago;
-	return since != BOARD_SINCE_GONE;
+	if (!mcu_stamp(m, e->pin, look_clock, e->rest_ticks, e->start_clock, &clock))
+		return false;
+	e->next_clock = clock + e->rest_ticks;
+	return true;
 }
-#endif
 
 static bool sample_event(struct mcu *m, struct mcu_timer *timer)
 {
@@ -136,9 +116,7 @@ void mcu_cmd_endstop_home(struct mcu *m, const struct msg_endstop_home *msg)
 	e->level = msg->pin_value;
 	e->reason = msg->trigger_reason;
 	e->next_clock = msg->clock;
-#ifndef MCU_BOARD_FAST
 	e->start_clock = msg->clock;
-#endif
 	e->homing = true;
 	e->timer.fn = look_event;
 	e->timer.clock = msg->clock;

@@ -33,7 +33,7 @@ void mcu_stats_init(struct mcu *m)
 
 uint32_t mcu_clock(struct mcu *m)
 {
-	uint32_t now = board_clock(m->board);
+	uint32_t now = board_clock_now(m->board);
 
 	if (now < m->clock_low)
 		m->clock_high++;

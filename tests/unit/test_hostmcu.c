@@ -2,7 +2,7 @@
 /* test_hostmcu.c - the firmware core on GPIO lines whose thread is late at random, under a virtual clock.
  *
  * Shown: every step reaches its line, in order and with its direction before it, never early, late by what the thread was
- * late, with the gap between edges kept; what the histogram says is what happened; a step that is too late stops all and
+ * late, also where it stood still while they came in, with the gap between edges kept; what the histogram says is what happened; a step that is too late stops all and
  * says so; the trigger of an endstop is the stamp of its edge to the tick, whenever word of it came, and
  * pulses shorter than the sampling don't trigger; a line that can't be driven is an orderly shutdown that names it, after which
  * the other outputs are at their defaults; pins that are no lines, or the wrong way round, are refused.
@@ -103,8 +103,8 @@ static void rig_send(struct target *t, const uint8_t *bytes, size_t len)
 {
 	struct rig *r = (struct rig *)t;
 
-	hostmcu_run(r->h, r->now_ns);
 	hostmcu_receive(r->h, bytes, len);
+	hostmcu_run(r->h, r->now_ns);
 }
 
 /* One turn after the other, as the thread does: late, edges first. */
@@ -293,6 +293,39 @@ static void too_late(void **state)
 	target_free(&r->t);
 }
 
+/* The thread stands still while steps come in whose time passes meanwhile: they are late, and nothing else is wrong. */
+static void standstill(void **state)
+{
+	struct rig *r = rig_new(1, 500 * MS);
+	struct talk *k = r->k;
+	uint64_t clock, asked;
+	struct msg_reset_step_clock reset = { .oid = 0 };
+	struct msg_queue_step step = { .oid = 0, .interval = HOSTMCU_HZ / 100, .count = 5 };
+	uint8_t payload[WIRE_PAYLOAD_MAX];
+	size_t len;
+
+	(void)state;
+	configure(r);
+	talk_wait(k, 0.01);
+	clock = rig_clock(&r->t) + HOSTMCU_HZ / 20;
+	reset.clock = (uint32_t)clock;
+	len = wire_encode(payload, sizeof(payload), MSG_ID_reset_step_clock,
+			  &msg_table[MSG_ID_reset_step_clock], &reset);
+	len += wire_encode(payload + len, sizeof(payload) - len, MSG_ID_queue_step,
+			   &msg_table[MSG_ID_queue_step], &step);
+	talk_clear(k);
+	r->now_ns += 300 * MS;
+	asked = rig_clock(&r->t);
+	talk_payload(k, payload, len);
+	talk_send(k, MSG_ID_get_clock, NULL);
+	assert_in_range(AWAIT(k, clock, 0.1)->clock - (uint32_t)asked, 0, HOSTMCU_HZ / 100);
+	talk_wait(k, 0.1);
+	talk_expect_running(k);
+	assert_int_equal(hostmcu_stats(r->h)->steps, 5);
+	assert_in_range(hostmcu_stats(r->h)->late.max_ns, 240 * MS, 242 * MS);
+	target_free(&r->t);
+}
+
 static void input(struct rig *r, int line, bool level, int64_t at_ns, int64_t delay_ns)
 {
 	struct input *i = &r->input[r->inputs];
@@ -449,8 +482,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(late_thread),     cmocka_unit_test(too_late),
 		cmocka_unit_test(stamped_trigger), cmocka_unit_test(closed_already),
-		cmocka_unit_test(broken_line),     cmocka_unit_test(failed_input),
-		cmocka_unit_test(wrong_pins),      cmocka_unit_test(names),
+		cmocka_unit_test(standstill),      cmocka_unit_test(broken_line),
+		cmocka_unit_test(failed_input),    cmocka_unit_test(wrong_pins),
+		cmocka_unit_test(names),
 	};
 	const char *text = getenv("STEPD_SEED");
 

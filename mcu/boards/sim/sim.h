@@ -39,6 +39,8 @@ struct sim_hooks {
 	void (*pwm)(void *ctx, uint16_t pin, uint16_t value, uint64_t clock);
 	/* One frame to the host, instead of the buffer of sim_pull_tx(). Not on CAN. */
 	void (*tx)(void *ctx, const uint8_t *frame, size_t len, uint64_t clock);
+	/* The clock for the host's questions, where it is ahead of the events'. Without it: that. */
+	uint64_t (*now)(void *ctx);
 	/* Whether a pin may become an output at this level, or an input. Without it: any. */
 	bool (*setup)(void *ctx, uint16_t pin, bool output, bool level);
 	/* The level of an input at clock, instead of the printer's. */

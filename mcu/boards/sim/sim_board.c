@@ -16,6 +16,17 @@ uint32_t board_clock(struct board *b)
 	return sim_of(b)->mcu.sched.clock;
 }
 
+uint32_t board_clock_now(struct board *b)
+{
+	struct sim *s = sim_of(b);
+	uint64_t clock;
+
+	if (!s->hooks.now)
+		return board_clock(b);
+	clock = s->hooks.now(s->hooks.ctx);
+	return s->base_clock32 + (uint32_t)(clock - s->base_clock);
+}
+
 bool board_send(struct board *b, const uint8_t *frame, size_t len)
 {
 	struct sim *s = sim_of(b);
