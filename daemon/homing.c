@@ -12,7 +12,7 @@
 
 /* With several endstops the move waits until word of those that are closed already has come: a motor
  * that its endstop has stopped must not get a new step clock. */
-#define ARMED_NS ((int64_t)50 * 1000 * 1000)
+#define ARMED_NS ((int64_t)20 * 1000 * 1000) /* after sampling has begun */
 #define READ_TIMEOUT_NS ((int64_t)2 * 1000 * 1000 * 1000)
 #define RETRY_NS ((int64_t)200 * 1000 * 1000) /* an answer may be lost on the wire */
 
@@ -118,7 +118,9 @@ void homing_approach(struct machine *m, double speed_mm_s)
 		return;
 	}
 	h->state = HOMING_ARMED;
-	h->go_ns = h->endstops > 1 ? m->now_ns + ARMED_NS : m->now_ns;
+	h->go_ns = m->now_ns;
+	if (h->endstops > 1)
+		h->go_ns += ARMED_NS + (int64_t)(homing_arm_lead_s(m) * 1e9);
 	go(m);
 }
 

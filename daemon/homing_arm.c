@@ -7,7 +7,8 @@
 #include "daemon/homing_private.h"
 #include "daemon/machine.h"
 
-#define ARM_LEAD_S 0.03        /* sampling starts this long after now: motion starts later */
+/* Sampling starts this long after now, or half of the lead with which motion starts. */
+#define ARM_LEAD_S 0.03
 #define TIMEOUT_ONE_S 0.25     /* all on one MCU */
 #define TIMEOUT_SEVERAL_S 0.05 /* silence of one MCU stops the others within this */
 #define REPORT_SHARE 0.3
@@ -179,10 +180,15 @@ static bool arm_endstop(struct machine *m, size_t k, double at_s, double speed_m
 	       session_send(&m->session[pin->mcu], MSG_ID_endstop_home, &home);
 }
 
+double homing_arm_lead_s(const struct machine *m)
+{
+	return fmax(ARM_LEAD_S, 0.6 * m->mc->stepd.low_water_s);
+}
+
 bool homing_arm(struct machine *m, double speed_mm_s)
 {
 	struct homing *h = &m->homing;
-	double at_s = machine_now_s(m) + ARM_LEAD_S;
+	double at_s = machine_now_s(m) + homing_arm_lead_s(m);
 	struct ctl_rec watch = { .kind = CTL_HOMING };
 
 	for (int i = 0; i < h->watch.count; i++)

@@ -24,6 +24,8 @@ void homing_choose_motors(struct machine *m);
 void homing_choose_others(struct machine *m);
 /* One trsync for each MCU of each switch in h->endstop[], its own first. False if there are too many. */
 bool homing_choose_trsyncs(struct machine *m);
+/* How long after now that begins. */
+double homing_arm_lead_s(const struct machine *m);
 /* Watch them all, soon. False: no room. */
 bool homing_arm(struct machine *m, double speed_mm_s);
 /* homing.c: arm, and go as soon as that is done. */
