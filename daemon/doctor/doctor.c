@@ -156,7 +156,9 @@ static void take_config(struct doctor *d, const struct machine_config *mc)
 	d->cpu = mc->stepd.rt_cpu;
 	d->priority = mc->stepd.rt_priority;
 	for (size_t i = 0; i < mc->mcu_count; i++) {
-		if (mc->mcu[i].serial && d->serials < DOCTOR_DEVICES)
+		if (mc->mcu[i].host)
+			d->gpio = true;
+		else if (mc->mcu[i].serial && d->serials < DOCTOR_DEVICES)
 			d->serial[d->serials++] = mc->mcu[i].serial;
 		if (mc->mcu[i].canbus_uuid)
 			take_can(d, mc->mcu[i].canbus_interface);

@@ -38,6 +38,7 @@ struct doctor {
 	size_t serials;
 	const char *can[DOCTOR_DEVICES]; /* CAN interfaces, each once */
 	size_t cans;
+	bool gpio; /* the configuration has pins that are GPIO lines of this machine */
 	struct doctor_finding finding[DOCTOR_FINDINGS];
 	size_t findings;
 };
@@ -65,7 +66,7 @@ void doctor_check_cpu(struct doctor *d);
 /* doctor_rights.c: limits and capabilities of this process */
 void doctor_check_rights(struct doctor *d);
 
-/* doctor_devices.c: serial ports, USB, CAN */
+/* doctor_devices.c: serial ports, USB, CAN, GPIO chips */
 void doctor_check_devices(struct doctor *d);
 
 #endif

@@ -185,6 +185,41 @@ static void check_can(struct doctor *d)
 		closedir(dir);
 }
 
+static void check_gpio(struct doctor *d)
+{
+	char path[DOCTOR_TEXT], found[DOCTOR_TEXT];
+	struct dirent *e;
+	int chips = 0;
+	DIR *dir;
+
+	if (!d->gpio)
+		return;
+	snprintf(path, sizeof(path), "%s/dev", d->root);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		if (strncmp(e->d_name, "gpiochip", 8) != 0)
+			continue;
+		chips++;
+		snprintf(path, sizeof(path), "%s/dev/%.64s", d->root, e->d_name);
+		snprintf(found, sizeof(found), "/dev/%.64s: %s", e->d_name,
+			 access(path, R_OK | W_OK) ? strerror(errno) : "may be used");
+		if (access(path, R_OK | W_OK) == 0)
+			doctor_found(d, DOCTOR_OK, "GPIO chip", found, "%s", "");
+		else
+			doctor_found(
+				d, DOCTOR_ADVICE, "GPIO chip", found, "%s",
+				"if the configuration has lines of it: usermod -aG gpio with the user "
+				"that stepd runs as, and the udev rules of this package (etc/udev)");
+	}
+	if (dir)
+		closedir(dir);
+	if (chips == 0)
+		doctor_found(
+			d, DOCTOR_BAD, "GPIO chip", "there is none", "%s",
+			"the configuration has pins of [host]: is this the machine whose lines they "
+			"are? ls /dev/gpiochip*");
+}
+
 void doctor_check_devices(struct doctor *d)
 {
 	char tty[NAME_MAX + 1];
@@ -195,4 +230,5 @@ void doctor_check_devices(struct doctor *d)
 			check_autosuspend(d, tty);
 		}
 	check_can(d);
+	check_gpio(d);
 }

@@ -359,6 +359,22 @@ static void test_can(void **state)
 	assert_non_null(strstr(output, "there is no CAN interface eth0"));
 }
 
+static void test_gpio(void **state)
+{
+	static const char *const lines[] = { "-c", "tests/data/gpio-only.cfg" };
+	static const struct file chip = { "/dev/gpiochip4", "" }, none = { "/dev/gpiochip4", NULL };
+
+	(void)state;
+	assert_int_equal(doctor(2, lines), 1);
+	assert_non_null(strstr(output, "GPIO chip"));
+	assert_non_null(strstr(output, "there is none"));
+	assert_null(strstr(output, "klipper_host_mcu"));
+	write_file(&chip);
+	assert_int_equal(doctor(2, lines), 0);
+	assert_non_null(strstr(output, "/dev/gpiochip4: may be used"));
+	write_file(&none);
+}
+
 static void test_json(void **state)
 {
 	static const char *const json[] = { "--json" };
@@ -413,10 +429,11 @@ static void test_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fit),       cmocka_unit_test(test_findings),
-		cmocka_unit_test(test_rights),    cmocka_unit_test(test_uart),
-		cmocka_unit_test(test_can),       cmocka_unit_test(test_json),
-		cmocka_unit_test(test_arguments), cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_fit),    cmocka_unit_test(test_findings),
+		cmocka_unit_test(test_rights), cmocka_unit_test(test_uart),
+		cmocka_unit_test(test_can),    cmocka_unit_test(test_gpio),
+		cmocka_unit_test(test_json),   cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_empty),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
