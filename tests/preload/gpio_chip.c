@@ -13,6 +13,7 @@
  *   axis STEP DIR UP SWITCH AT     a motor and its switch: a rising edge of STEP counts up if DIR has the level UP, else
  *                                  down; SWITCH is high where the count is AT or below
  *   glitch SWITCH EVERY US         every so many steps, while it is low, SWITCH is high for so long
+ *   denied 1                       it may not be opened
  *   vanish LINE AFTER              the chip goes away when LINE has been driven so often
  *
  * A FIFO drive in the folder, if it is there, takes lines "LINE LEVEL": an input has that level from now on.
@@ -64,7 +65,7 @@ struct axis {
 
 static struct chip {
 	pthread_mutex_t lock;
-	bool loaded, gone;
+	bool loaded, gone, denied;
 	char folder[256];
 	int lines;
 	struct line line[LINES_MAX];
@@ -109,6 +110,8 @@ static void take_word(const char *text)
 		memcpy(chip.line[l].name, name, sizeof(name));
 	else if (!strcmp(word, "used") && sscanf(text, "%*s %*d %31[^\n]", name) == 1)
 		memcpy(chip.line[l].user, name, sizeof(name));
+	else if (!strcmp(word, "denied"))
+		chip.denied = true;
 	else if (!strcmp(word, "noirq"))
 		chip.line[l].noirq = true;
 	else if (!strcmp(word, "slow"))
@@ -420,6 +423,8 @@ static int open_path(const char *path, int flags, mode_t mode)
 {
 	int fd;
 
+	if (!strcmp(path, DEVICE) && load() && chip.denied)
+		return fail(EACCES);
 	if (!strcmp(path, DEVICE) && load())
 		return remember(eventfd(0, EFD_CLOEXEC), CHIP, 0);
 	if (!strcmp(path, SYS_DEVICE "/dev") && load()) {
