@@ -360,11 +360,14 @@ static void stamped_trigger(void **state)
 		configure(r);
 		arm(r);
 		at_ns = r->now_ns + 20 * MS;
-		/* Pulses shorter than the samples; word of the last one has come before the real edge. */
+		/* Pulses shorter than the samples; word of each has come before the next edge. */
 		for (int i = 0; i < 100; i++) {
-			int64_t delay_ns = (int64_t)random_uniform(&r->random, 2000, 1.9e6);
+			double word_ns = i % 2 ? 50000 : 1.9e6;
+			int64_t delay_ns = (int64_t)random_uniform(&r->random, 2000, word_ns);
 
-			at_ns += (int64_t)random_uniform(&r->random, 70000, 4e6);
+			at_ns += (int64_t)random_uniform(&r->random, 2e6, 4e6);
+			if (i % 2 == 0) /* word of the one before is quick */
+				at_ns -= 1900000;
 			input(r, SWITCH, true, at_ns, delay_ns);
 			at_ns += (int64_t)random_uniform(&r->random, 1000, 40000);
 			input(r, SWITCH, false, at_ns, delay_ns);
