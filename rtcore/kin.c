@@ -43,8 +43,9 @@ double kin_position(const struct kin *k, const double xyz[3])
 	struct kin_path path = { .p = { xyz[0], xyz[1], xyz[2] } };
 	struct kin_point at;
 
-	if (k->kind == KIN_ANGLE)
-		return atan2(xyz[1], xyz[0]);
+	if (k->kind ==
+	    KIN_ANGLE) /* on the Z axis it could be any, also where rounding has left a little */
+		return hypot(xyz[0], xyz[1]) < KIN_POLAR_NEAR ? 0.0 : atan2(xyz[1], xyz[0]);
 	kin_along(k, &path, 0.0, &at);
 	return at.p;
 }

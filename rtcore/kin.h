@@ -42,6 +42,10 @@ struct kin_point {
 	double p, v, a; /* units, units/s, units/s^2 */
 };
 
+/* On the Z axis neither polar joint has a derivative, and the angle is 0; this far from it rounding is of no
+ * account, mm. */
+#define KIN_POLAR_NEAR 1e-9
+
 /* The joint at xyz. KIN_ANGLE: -pi .. pi. Not a number where the joint can't be. */
 double kin_position(const struct kin *k, const double xyz[3]);
 

@@ -4,9 +4,6 @@
 
 #include "kin.h"
 
-/* On the Z axis itself neither has a derivative; this far from it rounding is of no account, mm. */
-#define KIN_POLAR_NEAR 1e-9
-
 void kin_radius_along(const struct kin *k, const struct kin_path *path, double t,
 		      struct kin_point *out)
 {

@@ -46,7 +46,7 @@ long double joint_position(const struct stepper *st, const long double at[3])
 	case CHECKER_RADIUS:
 		return hypotl(at[0], at[1]);
 	case CHECKER_ANGLE:
-		return atan2l(at[1], at[0]);
+		return hypotl(at[0], at[1]) < 1e-9L ? 0 : atan2l(at[1], at[0]);
 	default:
 		return elbow(st, at);
 	}

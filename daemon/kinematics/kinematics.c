@@ -236,13 +236,17 @@ static double fastest(const struct kin *k, const double from_mm[3], const double
 
 /* How fast a joint may be, units/s, for shaped axes not to make it faster than `most`. Discs, boxes and speeds of
  * rods and cables are convex: what holds along the path holds in its hull, as good as exactly where they change
- * within a shaper's span. The angle around the Z axis is not. With the path no faster than c times its
- * distance r from the axis, r is between r0 and r0 e^(c span) within a span, the hull of that no more than a
- * quarter of its length from it, so the angle is no faster than c / (e^(-c span) - c span / 4); and for
- * c = most / (1 + 1.25 most span) that is below most, since e^-x > 1 - x. */
+ * within a shaper's span. The angle around the Z axis is not. X and Y, shaped each in its own way, are somewhere in
+ * the box around the path of a span. With the path no faster than c times its distance from the axis, which is r0 at
+ * least, that path is L = r0 (e^s - 1) long, s = c span; it touches all sides of the box, so no place in it is
+ * farther from it than L / sqrt(2), and the speed is at most sqrt(2) c r0 e^s. So the angle is no faster than
+ * sqrt(2) c e^s / (1.71 - 0.71 e^s), and for c = most / (sqrt(2) + 1.71 most span) that is at most `most`, since
+ * e^s (1.71 - 1.71 s) never rises. */
 static double slowed(const struct kin *k, double most, double span_s)
 {
-	return k->kind == KIN_ANGLE ? most / (1 + 1.25 * most * span_s) : most;
+	if (k->kind != KIN_ANGLE || !(span_s > 0))
+		return most;
+	return most / (M_SQRT2 + 1.71 * most * span_s);
 }
 
 void kinematics_limit(const struct machine_config *mc, double span_s, const double from_mm[3],

@@ -76,8 +76,8 @@ bool kinematics_trilaterate(const double centre[3][3], const double distance[3],
 bool kinematics_turns(const struct machine_config *mc);
 
 /* How the move is limited by what its joints may do: a motor's pulses and, of rods, the speed of their
- * carriages. Only for joints that are no weighted sums. span_s: input shapers put the axes somewhere in the
- * convex hull of where they were told to be in the last so many seconds; 0: no shapers. */
+ * carriages. Only for joints that are no weighted sums. span_s: input shapers put each axis somewhere
+ * between where it was told to be in the last so many seconds; 0: no shapers. */
 void kinematics_limit(const struct machine_config *mc, double span_s,
 		      const double from_mm[MACHINE_AXES], const double to_mm[MACHINE_AXES],
 		      struct kinematics_limits *out);
