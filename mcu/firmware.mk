@@ -21,7 +21,7 @@ FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes 
 avr_CROSS = avr-
 avr_FLAGS = -mmcu=$(FW_CHIP) -DF_CPU=16000000UL -DMCU_NO_CAN
 avr_WITHOUT = %/mcu_can.c
-avr_SMALL = -mcall-prologues -mrelax -mstrict-X -fshort-enums -fno-move-loop-invariants -fno-inline-small-functions
+avr_SMALL = -mcall-prologues -mrelax -mstrict-X -fno-move-loop-invariants -fno-inline-small-functions
 avr_DICT = name=$(FW_CHIP) freq=16000000 adc_max=1023 pwm_max=255 baud=250000 \
 	$(if $(filter atmega2560,$(FW_CHIP)),reserve=serial:PE0$(comma)PE1 $(avr_PINS_BIG),reserve=serial:PD0$(comma)PD1 \
 	pins=PA0:0:8 pins=PB0:8:8 pins=PC0:16:8 pins=PD0:24:8)
