@@ -260,8 +260,8 @@ static bool piece_event(struct stepper *s, struct event *ev)
 		ev->dir = (int8_t)p->sign;
 		ev->t = ev->lo = ev->hi = piece_time(s, q, &speed);
 		ev->speed = speed;
-		if (speed < 100) { /* slow: the band takes a noticeable time */
-			long double slack = CHECKER_BAND_STEPS / (speed > 1e-9 ? speed : 1e-9);
+		if (speed < 1e8L * p->band) { /* slow: the band takes a noticeable time */
+			long double slack = p->band / (speed > 1e-9 ? speed : 1e-9);
 
 			ev->lo -= slack;
 			ev->hi += slack;
