@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/simlib/scene.h"
+#include "tests/simlib/scene_expect.h"
 #include "tests/simlib/simrun.h"
 
 #define MICROSTEP_Z_MM 0.0025
@@ -48,23 +48,6 @@ static struct scene *open_scene(const char *path)
 	assert_non_null(s);
 	s->b.m->hooks.save_config = true;
 	return s;
-}
-
-static void run(struct scene *s, const char *lines)
-{
-	scene_hush(s);
-	assert_true(scene_run(s, lines));
-	if (s->errors)
-		fail_msg("%s: %s", lines, s->said);
-}
-
-static void refused(struct scene *s, const char *lines, const char *text)
-{
-	scene_hush(s);
-	assert_true(scene_run(s, lines));
-	if (s->errors != 1 || !scene_said(s, text))
-		fail_msg("%s: expected \"%s\", heard: %s", lines, text, s->said);
-	scene_hush(s);
 }
 
 static double over_bed_mm(const struct scene *s)

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/simlib/scene.h"
+#include "tests/simlib/scene_expect.h"
 #include "tests/simlib/simrun.h"
 
 #define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
@@ -36,23 +36,6 @@ static struct scene *open_scene(const char *config, const char *const *overrides
 	assert_non_null(s);
 	s->b.printer.rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	return s;
-}
-
-static void run(struct scene *s, const char *lines)
-{
-	scene_hush(s);
-	assert_true(scene_run(s, lines));
-	if (s->errors)
-		fail_msg("%s: %s", lines, s->said);
-}
-
-static void refused(struct scene *s, const char *lines, const char *text)
-{
-	scene_hush(s);
-	assert_true(scene_run(s, lines));
-	if (s->errors != 1 || !scene_said(s, text))
-		fail_msg("%s: expected \"%s\", heard: %s", lines, text, s->said);
-	scene_hush(s);
 }
 
 /* The number behind the last such text. */
