@@ -13,8 +13,11 @@
 #define OUTLIER_SIGMAS 5.0
 #define GOOD_FOR_S 10.0                   /* so long a late sample is not believed */
 #define HALF_TRIP_AGEING (10e-6 / 3600.0) /* s per s */
-/* Trust in a sample whose round trip is longer than the shortest: halved at this excess. */
-#define EXCESS_HALF_S 200e-6
+/* Trust in a sample whose round trip is longer than the shortest: halved at so many times what is usual, within bounds.
+ * What is usual is known once the estimate is in use. */
+#define EXCESS_HALF_USUAL 2.0
+#define EXCESS_HALF_MIN_S 10e-6
+#define EXCESS_HALF_MAX_S 200e-6
 #define EXCESS_SPREAD_S 100e-6
 #define WEIGHT_MIN 0.1
 #define WEIGHT_DOUBT 0.3 /* of the past, when samples contradict it */
@@ -66,9 +69,9 @@ static void first_sample(struct clocksync *sync, const struct clocksync_sample *
 /* Trust in a sample by what its round trip took longer than the shortest: nobody knows on which of
  * the two ways that was lost.
  */
-static double excess_weight(double excess_s)
+static double excess_weight(double excess_s, double half_at_s)
 {
-	double x = excess_s > 0.0 ? excess_s / EXCESS_HALF_S : 0.0;
+	double x = excess_s > 0.0 ? excess_s / half_at_s : 0.0;
 
 	return 1.0 / (1.0 + x * x * x * x);
 }
@@ -76,7 +79,10 @@ static double excess_weight(double excess_s)
 /* The same, but when there have been no short trips for a while, long ones must do. */
 static double sample_weight(struct clocksync *sync, double sent_s, double half_s)
 {
-	double w = excess_weight(half_s - sync->half_trip_min_s);
+	double usual_s = EXCESS_HALF_USUAL * sqrt(sync->excess_var_s2);
+	double half_at_s = sync->ready ? clampd(usual_s, EXCESS_HALF_MIN_S, EXCESS_HALF_MAX_S)
+				       : EXCESS_HALF_MAX_S;
+	double w = excess_weight(half_s - sync->half_trip_min_s, half_at_s);
 
 	if (w >= 0.5)
 		sync->short_time_s = sent_s;
@@ -103,7 +109,7 @@ static void track_half_trip(struct clocksync *sync, double sent_s, double half_s
 	double longer_s = sync->half_trip_min_s - half_s;
 	double excess_s = sqrt(sync->excess_var_s2) + longer_s;
 
-	sync->trips.weight_sum *= excess_weight(longer_s);
+	sync->trips.weight_sum *= excess_weight(longer_s, EXCESS_HALF_MAX_S);
 	sync->excess_var_s2 = excess_s * excess_s;
 	sync->half_trip_min_s = half_s;
 }
