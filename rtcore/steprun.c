@@ -13,7 +13,7 @@ enum {
 	STEPRUN_STRIDE_MAX = 3800, /* 17 of them are less than 2^16 steps */
 	STEPRUN_TRIES = 8,
 	STEPRUN_COARSE = 3, /* a fit of fewer slots than this is looked at more closely */
-	STEPRUN_FINE = 11,  /* by a stride that gives about so many */
+	STEPRUN_AIM = 11,   /* by a stride that gives about so many */
 	STEPRUN_TOGETHER = 8,
 };
 
@@ -53,6 +53,8 @@ static bool steprun_begin(struct stepgen *sg, struct steprun *w, const struct cl
 	w->base_clock = sg->last_clock;
 	w->base_s = clockmap_time_s(map, sg->last_clock);
 	w->rebase = false;
+	w->aim = STEPRUN_AIM;
+	w->margin = STEPRUN_MARGIN;
 	if (sg->fractional)
 		stepfrac_begin(w);
 	gap = steprun_ticks(w, w->t_s[0]);
@@ -165,7 +167,7 @@ static int32_t steprun_slots(struct stepgen *sg, const struct steprun *w, int32_
 		if (sc->n > STEPCOMPRESS_SLOTS / 2)
 			steprun_taus(w, sc->tau, STEPCOMPRESS_SLOTS / 2);
 	} else {
-		sc->tol = STEPRUN_MARGIN * w->tol;
+		sc->tol = w->margin * w->tol;
 		for (int32_t i = 0; i < sc->n; i++)
 			sc->tau[i] = steprun_ticks(w, w->t_s[(i + 1) * stride - 1]);
 	}
@@ -222,7 +224,7 @@ static int32_t steprun_longer(const struct stepcompress *sc)
 	float b = (half - 4.0F * all) / 56.0F, a = 64.0F * (half + 8.0F * b);
 	int32_t longer = 2;
 
-	for (float n = 3.0F * STEPRUN_FINE; longer < 8 && a > b * n * n * n; n += STEPRUN_FINE)
+	for (float n = 3.0F * STEPRUN_AIM; longer < 8 && a > b * n * n * n; n += STEPRUN_AIM)
 		longer++;
 	return longer;
 }
@@ -230,7 +232,7 @@ static int32_t steprun_longer(const struct stepcompress *sc)
 /* The longest run from the next step on. n == 0: not even one step is possible. */
 static void steprun_search(struct stepgen *sg, struct steprun *w, struct steprun_fit *best)
 {
-	int32_t stride = sg->long_run ? 1 + stepguess(sg, w) / STEPRUN_FINE : 1;
+	int32_t stride = sg->long_run ? 1 + stepguess(sg, w) / w->aim : 1;
 	int32_t coarse = STEPRUN_STRIDE_MAX + 1;
 	bool more;
 
@@ -259,9 +261,8 @@ static void steprun_search(struct stepgen *sg, struct steprun *w, struct steprun
 			if (fit.n == 0)
 				stride = stride > STEPRUN_LISTED ? STEPRUN_LISTED : 1;
 			else if (fit.n > stride)
-				stride = 1 + (fit.n < stride / 2 * STEPRUN_FINE
-						      ? fit.n / STEPRUN_FINE
-						      : stride / 2);
+				stride = 1 + (fit.n < stride / 2 * w->aim ? fit.n / w->aim
+									  : stride / 2);
 			else
 				stride = 1 + stride / 4;
 			if (stride >= coarse)
@@ -319,7 +320,7 @@ enum stepgen_result steprun_make(struct stepgen *sg, double due_s, double limit_
 	sg->next_s = sg->last_s;
 	if (sg->last_s > sg->frontier_s)
 		sg->frontier_s = sg->last_s;
-	sg->long_run = fit.n >= STEPRUN_FINE;
+	sg->long_run = fit.n >= w.aim;
 	steplist_consume(sg, fit.n);
 	return STEPGEN_RUN;
 }

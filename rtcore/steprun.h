@@ -62,6 +62,8 @@ struct steprun {
 	double due_s, limit_s; /* as in stepgen_next(), the latter also within reach of the base */
 	int32_t shift; /* the run's interval is a multiple of 2^-shift, its add of 4^-shift */
 	double units;  /* with fractions: per tick that a run needs, for each of its steps */
+	int32_t aim;   /* slots that a run as long as guessed should take */
+	double margin; /* of tol, to slots that are not at every step */
 };
 
 /* interval, add and count of a run that may still be cut short. */

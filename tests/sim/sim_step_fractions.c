@@ -81,7 +81,7 @@ static void test_fewer_commands(void **state)
 	compare(16e6, 12.5, 0.13);
 	compare(50e6, 12.5, 0.04);
 	compare(180e6, 12.5, 0.0);
-	compare(16e6, 4, 0.24);
+	compare(16e6, 4, 0.25);
 	compare(16e6, 1, 0.4);
 	compare(50e6, 1, 0.2);
 	compare(180e6, 1, 0.05);
