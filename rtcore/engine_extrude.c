@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Extruders' steppers: set-up, and changes that act at once. Those in step with the moves: engine_motion.c. */
+/* Extruders' steppers: set-up, and changes that act at once. Those in step with the moves: engine_plan.c. */
 #include <math.h>
 
 #include "engine_private.h"

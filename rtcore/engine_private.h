@@ -52,23 +52,26 @@ void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns);
 void engine_mcu_free_slots(struct engine *e, int mcu, int64_t now_ns);
 void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status *out);
 
-/* ---- engine_motion.c: plan records into steps ---- */
+/* ---- engine_plan.c: plan records into phases ---- */
 void engine_take_plan(struct engine *e, int64_t now_ns);
-void engine_make_steps(struct engine *e, int64_t now_ns);
+/* Whether steps have to be made, or could not be made last time. */
+bool engine_motion_due(const struct engine *e, int64_t now_ns);
 /* End of all motion and dwells that were taken so far, machine time. The axes come there the shapers'
  * delay later, on average, and have come to rest when all of it has been executed. */
 double engine_planned_end_s(const struct engine *e);
 double engine_executed_s(const struct engine *e);
 /* When the last joint has made the motion, if that ends at end_s. */
 double engine_rest_s(const struct engine *e, double end_s);
+/* Where motion from rest may start: after all that was handed out, and with the start lead. */
+double engine_rest_start_s(const struct engine *e);
+
+/* ---- engine_motion.c: phases into steps ---- */
+void engine_make_steps(struct engine *e, int64_t now_ns);
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *s);
 void engine_resync(struct engine *e, const struct ctl_resync *r);
 void engine_motion_status(const struct engine *e, struct engine_status *out);
 /* A frame with steps in it did not leave in time. */
 void engine_late(struct engine *e, int mcu);
-
-/* Where motion from rest may start: after all that was handed out, and with the start lead. */
-double engine_rest_start_s(const struct engine *e);
 
 /* ---- engine_manual.c: steppers with a time line of their own ---- */
 /* One that no stepper has, at rest, or NULL. */
