@@ -19,9 +19,9 @@ FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes 
 	-DMCU_BOARD_FAST='"$(FW_FAMILY)_fast.h"' $(FW_CHIP_FLAGS)
 
 avr_CROSS = avr-
-avr_FLAGS = -mmcu=$(FW_CHIP) -DF_CPU=16000000UL -DMCU_NO_CAN
+avr_FLAGS = -mmcu=$(FW_CHIP) -fshort-enums -DF_CPU=16000000UL -DMCU_FREQ_HZ=F_CPU -DMCU_NO_CAN
 avr_WITHOUT = %/mcu_can.c
-avr_SMALL = -mcall-prologues -mrelax -mstrict-X -fno-move-loop-invariants -fno-inline-small-functions
+avr_SMALL = -mcall-prologues -fno-tree-loop-optimize -mrelax -mstrict-X -fno-move-loop-invariants -fno-inline-small-functions
 avr_DICT = name=$(FW_CHIP) freq=16000000 adc_max=1023 pwm_max=255 baud=250000 \
 	$(if $(filter atmega2560,$(FW_CHIP)),reserve=serial:PE0$(comma)PE1 $(avr_PINS_BIG),reserve=serial:PD0$(comma)PD1 \
 	pins=PA0:0:8 pins=PB0:8:8 pins=PC0:16:8 pins=PD0:24:8)
@@ -29,7 +29,7 @@ avr_PINS_BIG = pins=PA0:0:8 pins=PB0:8:8 pins=PC0:16:8 pins=PD0:24:8 pins=PE0:32
 	pins=PG0:48:6 pins=PH0:56:8 pins=PJ0:72:8 pins=PK0:80:8 pins=PL0:88:8
 comma := ,
 # No image may be larger.
-FW_FLASH_MAX = 21504
+FW_FLASH_MAX = 20480
 FW_RAM_MAX = 3072
 
 FW_CROSS = $($(FW_FAMILY)_CROSS)

@@ -65,6 +65,38 @@ const uint8_t *wire_get_id(const uint8_t *p, const uint8_t *end, int16_t *wire_i
 	return p;
 }
 
+/* The fields of a message, one after the other, with the places that the compiler gives them in a structure. */
+struct walk {
+	uint32_t left; /* types to come, as in struct msg_desc */
+	uint8_t end;   /* of the last one */
+};
+
+static inline bool is_string(uint8_t type)
+{
+	return type >= MSG_F_s;
+}
+
+static inline uint8_t field_size(uint8_t type)
+{
+	if (is_string(type))
+		return sizeof(struct msg_bytes);
+	return type >= MSG_F_u ? 4 : type >= MSG_F_hu ? 2 : 1;
+}
+
+/* Returns: the type, and where it is; 0 at the end. */
+static inline uint8_t walk_next(struct walk *w, uint8_t *offset)
+{
+	uint8_t type = w->left & ((1 << WIRE_FIELD_BITS) - 1);
+	uint8_t size = field_size(type), mask = 0;
+
+	if (_Alignof(uint32_t) > 1)
+		mask = (uint8_t)((is_string(type) ? _Alignof(struct msg_bytes) : size) - 1);
+	*offset = (uint8_t)((w->end + mask) & ~mask);
+	w->end = (uint8_t)(*offset + size);
+	w->left >>= WIRE_FIELD_BITS;
+	return type;
+}
+
 static uint32_t field_value(uint8_t type, const void *field)
 {
 	switch (type) {
@@ -85,18 +117,20 @@ static uint32_t field_value(uint8_t type, const void *field)
 size_t wire_encode(uint8_t *buf, size_t cap, int16_t wire_id, const WIRE_ROM struct msg_desc *desc,
 		   const void *msg)
 {
+	struct walk w = { .left = desc->fields };
 	uint8_t small[WIRE_VLQ_MAX];
 	size_t at = 0;
 	size_t n = (size_t)(vlq_put(small, (uint32_t)wire_id) - small);
+	uint8_t type, offset;
 
 	if (n > cap)
 		return 0;
 	memcpy(buf, small, n);
 	at = n;
-	for (unsigned int i = 0; i < desc->field_count; i++) {
-		const void *field = (const uint8_t *)msg + desc->offsets[i];
+	while ((type = walk_next(&w, &offset))) {
+		const void *field = (const uint8_t *)msg + offset;
 
-		if (desc->types[i] == MSG_F_s || desc->types[i] == MSG_F_ds) {
+		if (is_string(type)) {
 			const struct msg_bytes *b = field;
 
 			if (cap - at < 1u + b->len)
@@ -107,7 +141,7 @@ size_t wire_encode(uint8_t *buf, size_t cap, int16_t wire_id, const WIRE_ROM str
 			at += b->len;
 			continue;
 		}
-		n = (size_t)(vlq_put(small, field_value(desc->types[i], field)) - small);
+		n = (size_t)(vlq_put(small, field_value(type, field)) - small);
 		if (cap - at < n)
 			return 0;
 		memcpy(buf + at, small, n);
@@ -132,7 +166,7 @@ static const uint8_t *field_get(uint8_t type, const uint8_t *p, const uint8_t *e
 {
 	uint32_t v = 0;
 
-	if (type == MSG_F_s || type == MSG_F_ds) {
+	if (is_string(type)) {
 		if (p >= end || *p > end - p - 1)
 			return NULL;
 		if (out) {
@@ -166,9 +200,11 @@ static const uint8_t *field_get(uint8_t type, const uint8_t *p, const uint8_t *e
 int wire_decode(const WIRE_ROM struct msg_desc *desc, const uint8_t *bytes, size_t len, void *msg)
 {
 	const uint8_t *p = bytes, *end = bytes + len;
+	struct walk w = { .left = desc->fields };
+	uint8_t type, offset;
 
-	for (unsigned int i = 0; i < desc->field_count; i++) {
-		p = field_get(desc->types[i], p, end, (uint8_t *)msg + desc->offsets[i]);
+	while ((type = walk_next(&w, &offset))) {
+		p = field_get(type, p, end, (uint8_t *)msg + offset);
 		if (!p)
 			return -1;
 	}
@@ -207,6 +243,12 @@ size_t wire_frame_build(uint8_t *frame, uint8_t seq, const uint8_t *payload, siz
 	return wire_frame_finish(frame, seq, payload_len);
 }
 
+#ifdef WIRE_HOST
+#define COUNT(rx, counter, n) ((rx)->counter += (n))
+#else
+#define COUNT(rx, counter, n) ((void)(rx))
+#endif
+
 void wire_rx_init(struct wire_rx *rx)
 {
 	memset(rx, 0, sizeof(*rx));
@@ -226,16 +268,16 @@ static bool rx_discard(struct wire_rx *rx, const uint8_t **bytes, size_t *len)
 	if (sync) {
 		unsigned int n = (unsigned int)(sync - rx->buf) + 1;
 
-		rx->discarded_bytes += n;
+		COUNT(rx, discarded_bytes, n);
 		rx_drop(rx, n);
 		rx->discarding = false;
 		return true;
 	}
-	rx->discarded_bytes += rx->have;
+	COUNT(rx, discarded_bytes, rx->have);
 	rx->have = 0;
 	sync = *len != 0 ? memchr(*bytes, WIRE_SYNC, *len) : NULL;
 	size_t n = sync ? (size_t)(sync - *bytes) + 1 : *len;
-	rx->discarded_bytes += (uint32_t)n;
+	COUNT(rx, discarded_bytes, (uint32_t)n);
 	*bytes += n;
 	*len -= n;
 	rx->discarding = !sync;
@@ -250,13 +292,13 @@ static int rx_check(struct wire_rx *rx, const uint8_t *frame, size_t have)
 	unsigned int len = frame[0];
 
 	if (len < WIRE_FRAME_MIN || len > WIRE_FRAME_MAX) {
-		rx->bad_len++;
+		COUNT(rx, bad_len, 1);
 		return -1;
 	}
 	if (have == 1)
 		return 2;
 	if ((frame[1] & ~WIRE_SEQ_MASK) != WIRE_SEQ_DEST) {
-		rx->bad_seq++;
+		COUNT(rx, bad_seq, 1);
 		return -1;
 	}
 	if (have < len)
@@ -264,7 +306,7 @@ static int rx_check(struct wire_rx *rx, const uint8_t *frame, size_t have)
 	uint16_t crc = wire_crc(frame, len - WIRE_TRAILER);
 	if (frame[len - 3] != crc >> 8 || frame[len - 2] != (crc & 0xff) ||
 	    frame[len - 1] != WIRE_SYNC) {
-		rx->bad_crc++;
+		COUNT(rx, bad_crc, 1);
 		return -1;
 	}
 	return 0;
@@ -318,7 +360,7 @@ enum wire_rx_result wire_rx_next(struct wire_rx *rx, const uint8_t **bytes, size
 		*bytes += n;
 		*len -= n;
 	}
-	rx->frames++;
+	COUNT(rx, frames, 1);
 	frame->seq = at[1] & WIRE_SEQ_MASK;
 	frame->payload_len = (uint8_t)(at[0] - WIRE_FRAME_MIN);
 	frame->payload = at + WIRE_HEADER;

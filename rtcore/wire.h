@@ -24,6 +24,7 @@ enum {
 	WIRE_SEQ_MASK = 0x0f,
 	WIRE_SEQ_DEST = 0x10,
 	WIRE_FIELDS_MAX = 9,
+	WIRE_FIELD_BITS = 3,
 	WIRE_FOREIGN_FIELDS_MAX = 16,
 	WIRE_VLQ_MAX = 5,
 	WIRE_ID_MIN = -4096, /* ids take at most two VLQ bytes */
@@ -32,20 +33,24 @@ enum {
 	WIRE_QUEUE_STEP_MAX = 15,
 };
 
-/* Tables of constants: where flash is an address space of its own, they stay there, and the names of
- * messages, which only hosts need, are left out. */
+/* Tables of constants stay in flash where that is an address space of its own. */
 #ifdef __AVR__
 #define WIRE_ROM __flash
 #else
 #define WIRE_ROM
-#define WIRE_NAMES
+#endif
+
+/* Chips do without the names of messages, and without statistics. */
+#ifdef __linux__
+#define WIRE_HOST
 #endif
 
 /* ---- messages: generated from messages.def ---- */
 
 enum msg_kind { MSG_COMMAND, MSG_RESPONSE };
 enum { MSG_IN_SHUTDOWN = 1, MSG_EXTENSION = 2, MSG_OLD = 4, MSG_CAN = 8 };
-enum msg_field_type { MSG_F_c, MSG_F_hu, MSG_F_u, MSG_F_hi, MSG_F_i, MSG_F_s, MSG_F_ds };
+/* By size; 0 is none. */
+enum msg_field_type { MSG_F_c = 1, MSG_F_hu, MSG_F_hi, MSG_F_u, MSG_F_i, MSG_F_s, MSG_F_ds };
 
 /* A byte string field; points into the frame it was decoded from, or to the caller's bytes. */
 struct msg_bytes {
@@ -84,16 +89,17 @@ union msg_any {
 };
 
 struct msg_desc {
-#ifdef WIRE_NAMES
+	uint32_t fields : 28; /* enum msg_field_type of each in WIRE_FIELD_BITS, the first one lowest */
+	uint32_t flags : 4; /* MSG_IN_SHUTDOWN, … */
+#ifdef WIRE_HOST
 	const char *name;   /* "queue_step" */
 	const char *format; /* "queue_step oid=%c interval=%u count=%hu add=%hi", exact */
-#endif
-	uint8_t kind;  /* enum msg_kind */
-	uint8_t flags; /* MSG_IN_SHUTDOWN, … */
+	uint8_t kind;       /* enum msg_kind */
 	uint8_t field_count;
 	uint8_t size;                     /* of struct msg_<name> */
-	uint8_t types[WIRE_FIELDS_MAX];   /* enum msg_field_type */
+	uint8_t types[WIRE_FIELDS_MAX];   /* the fields once more, one by one */
 	uint8_t offsets[WIRE_FIELDS_MAX]; /* of the member in struct msg_<name> */
+#endif
 };
 
 /* Indexed by enum msg_id. */
@@ -160,10 +166,12 @@ struct wire_rx {
 	uint8_t have;    /* bytes in buf */
 	uint8_t done;    /* bytes at the start of buf that the last frame used */
 	bool discarding; /* skip to the next 0x7e */
+#ifdef WIRE_HOST
 	/* statistics, free running */
 	uint32_t frames;
 	uint32_t bad_len, bad_seq, bad_crc; /* bad_crc counts a missing final 0x7e too */
 	uint32_t discarded_bytes;
+#endif
 };
 
 void wire_rx_init(struct wire_rx *rx);

@@ -5,18 +5,19 @@
 #include <string.h>
 
 /* messages.def gives each message its fields as F(type, name) F(type, name) ... Here F makes them
- * a comma list of (type, name) pairs, and MAP applies a macro to each of up to nine.
+ * a comma list of (type, name) pairs, and MAP applies a macro to each of up to nine: f(m, pair, what
+ * comes of the pairs behind it).
  */
 #define MAP_0(f, m)
-#define MAP_1(f, m, x) f(m, x)
-#define MAP_2(f, m, x, ...) f(m, x) MAP_1(f, m, __VA_ARGS__)
-#define MAP_3(f, m, x, ...) f(m, x) MAP_2(f, m, __VA_ARGS__)
-#define MAP_4(f, m, x, ...) f(m, x) MAP_3(f, m, __VA_ARGS__)
-#define MAP_5(f, m, x, ...) f(m, x) MAP_4(f, m, __VA_ARGS__)
-#define MAP_6(f, m, x, ...) f(m, x) MAP_5(f, m, __VA_ARGS__)
-#define MAP_7(f, m, x, ...) f(m, x) MAP_6(f, m, __VA_ARGS__)
-#define MAP_8(f, m, x, ...) f(m, x) MAP_7(f, m, __VA_ARGS__)
-#define MAP_9(f, m, x, ...) f(m, x) MAP_8(f, m, __VA_ARGS__)
+#define MAP_1(f, m, x) f(m, x, )
+#define MAP_2(f, m, x, ...) f(m, x, MAP_1(f, m, __VA_ARGS__))
+#define MAP_3(f, m, x, ...) f(m, x, MAP_2(f, m, __VA_ARGS__))
+#define MAP_4(f, m, x, ...) f(m, x, MAP_3(f, m, __VA_ARGS__))
+#define MAP_5(f, m, x, ...) f(m, x, MAP_4(f, m, __VA_ARGS__))
+#define MAP_6(f, m, x, ...) f(m, x, MAP_5(f, m, __VA_ARGS__))
+#define MAP_7(f, m, x, ...) f(m, x, MAP_6(f, m, __VA_ARGS__))
+#define MAP_8(f, m, x, ...) f(m, x, MAP_7(f, m, __VA_ARGS__))
+#define MAP_9(f, m, x, ...) f(m, x, MAP_8(f, m, __VA_ARGS__))
 #define MAP_PICK(f, m, a, b, c, d, e, g, h, i, j, map, ...) map
 #define MAP(...) \
 	MAP_PICK(__VA_ARGS__, MAP_9, MAP_8, MAP_7, MAP_6, MAP_5, MAP_4, MAP_3, MAP_2, MAP_1, \
@@ -38,25 +39,25 @@
 #define FORMAT_s "%*s"
 #define FORMAT_ds "%.*s"
 
-#define FIELD_FORMAT(m, f) " " STRING(NAME_OF f) "=" PASTE(FORMAT_, TYPE_OF f)
-#define FIELD_TYPE(m, f) PASTE(MSG_F_, TYPE_OF f),
-#define FIELD_OFFSET(m, f) offsetof(m, NAME_OF f),
-#define FIELD_ONE(m, f) +1
+#define FIELD_FORMAT(m, f, ...) " " STRING(NAME_OF f) "=" PASTE(FORMAT_, TYPE_OF f) __VA_ARGS__
+#define FIELD_TYPE(m, f, ...) PASTE(MSG_F_, TYPE_OF f), __VA_ARGS__
+#define FIELD_OFFSET(m, f, ...) offsetof(m, NAME_OF f), __VA_ARGS__
+#define FIELD_ONE(m, f, ...) +1 __VA_ARGS__
+#define FIELD_PACK(m, f, ...) \
+	+PASTE(MSG_F_, TYPE_OF f) + (UINT32_C(1) << WIRE_FIELD_BITS) * (0 __VA_ARGS__)
 
-#ifdef WIRE_NAMES
-#define NAMES(msg, ...) .name = #msg, .format = #msg MAP(FIELD_FORMAT, __VA_ARGS__),
+#ifdef WIRE_HOST
+#define FOR_HOST(msg, msg_kind, ...) \
+	.name = #msg, .format = #msg MAP(FIELD_FORMAT, __VA_ARGS__), .kind = MSG_##msg_kind, \
+	.field_count = 0 MAP(FIELD_ONE, __VA_ARGS__), .size = sizeof(struct msg_##msg), \
+	.types = { MAP(FIELD_TYPE, __VA_ARGS__) }, .offsets = { MAP(FIELD_OFFSET, __VA_ARGS__) },
 #else
-#define NAMES(msg, ...)
+#define FOR_HOST(msg, ...)
 #endif
-#define MSG(msg, msg_kind, msg_flags, fields) \
-	[MSG_ID_##msg] = { \
-		NAMES(msg, struct msg_##msg fields).kind = MSG_##msg_kind, \
-		.flags = msg_flags, \
-		.field_count = 0 MAP(FIELD_ONE, struct msg_##msg fields), \
-		.size = sizeof(struct msg_##msg), \
-		.types = { MAP(FIELD_TYPE, struct msg_##msg fields) }, \
-		.offsets = { MAP(FIELD_OFFSET, struct msg_##msg fields) }, \
-	},
+#define MSG(msg, msg_kind, msg_flags, msg_fields) \
+	[MSG_ID_##msg] = { .fields = 0 MAP(FIELD_PACK, struct msg_##msg msg_fields), \
+			   .flags = msg_flags, \
+			   FOR_HOST(msg, msg_kind, struct msg_##msg msg_fields) },
 #define F(type, name) , (type, name)
 
 const WIRE_ROM struct msg_desc msg_table[MSG_ID_COUNT] = {
@@ -66,7 +67,7 @@ const WIRE_ROM struct msg_desc msg_table[MSG_ID_COUNT] = {
 /* stepd's own ids are enum msg_id: the two fixed ones must come out right. */
 _Static_assert(MSG_ID_identify_response == 0 && MSG_ID_identify == 1, "fixed message ids");
 
-#ifdef WIRE_NAMES
+#ifdef WIRE_HOST
 /* On the wire, an earlier form of a message has its name. */
 static bool has_format(const struct msg_desc *m, const char *format)
 {
@@ -92,7 +93,6 @@ int wire_find_name(const char *name)
 			return i;
 	return -1;
 }
-#endif
 
 void wire_dict_init(struct wire_dict *dict)
 {
@@ -180,7 +180,7 @@ static int type_of_format(const char *s, size_t len)
 		[MSG_F_ds] = FORMAT_ds,
 	};
 
-	for (int i = 0; i < (int)(sizeof(names) / sizeof(names[0])); i++)
+	for (int i = MSG_F_c; i < (int)(sizeof(names) / sizeof(names[0])); i++)
 		if (strlen(names[i]) == len && memcmp(s, names[i], len) == 0)
 			return i;
 	return len == 2 && memcmp(s, "%s", 2) == 0 ? MSG_F_s : -1;
@@ -210,3 +210,4 @@ bool wire_format_parse(const char *format, struct wire_format *out)
 	}
 	return *s == '\0';
 }
+#endif

@@ -74,7 +74,7 @@ struct mcu_cfg {
 	size_t arena_size;
 	const WIRE_ROM uint8_t *dict; /* compressed dictionary, as identify serves it */
 	size_t dict_len;
-	uint32_t freq_hz;
+	uint32_t freq_hz;        /* mcu_freq_hz() */
 	uint16_t move_count_max; /* 1..MCU_MOVES_MAX */
 	uint64_t clock;          /* board_clock() at the start, and its upper half; 0 on a chip */
 };
@@ -135,6 +135,17 @@ void mcu_send(struct mcu *m, enum msg_id id, const void *msg);
 
 /* The 64-bit clock now, in two halves. Returns: the lower one; the upper one is m->clock_high. */
 uint32_t mcu_clock(struct mcu *m);
+
+/* Ticks of the clock in a second. A chip has one frequency, and code that knows it is shorter. */
+static inline uint32_t mcu_freq_hz(const struct mcu *m)
+{
+#ifdef MCU_FREQ_HZ
+	(void)m;
+	return MCU_FREQ_HZ;
+#else
+	return m->cfg.freq_hz;
+#endif
+}
 
 /* ---- objects ---- */
 

@@ -27,7 +27,7 @@ static inline bool mcu_stamp(struct mcu *m, uint16_t pin, uint32_t look_clock, u
 /* Word of an edge comes at most this much later than a look that could have seen it. */
 static inline uint32_t mcu_stamp_word_ticks(const struct mcu *m)
 {
-	return m->cfg.freq_hz / 50;
+	return mcu_freq_hz(m) / 50;
 }
 
 /* The look at look_clock, rest_ticks after the one before and the first of them at start_clock, has found the pin's level.

@@ -12,8 +12,8 @@ enum { STATS_PERIOD_S = 5 };
 static bool stats_event(struct mcu *m, struct mcu_timer *timer)
 {
 	m->attention |= MCU_ATTN_STATS;
-	timer->clock += m->cfg.freq_hz < PERIOD_TICKS_MAX / STATS_PERIOD_S
-				? m->cfg.freq_hz * STATS_PERIOD_S
+	timer->clock += mcu_freq_hz(m) < PERIOD_TICKS_MAX / STATS_PERIOD_S
+				? mcu_freq_hz(m) * STATS_PERIOD_S
 				: PERIOD_TICKS_MAX;
 	return true;
 }
@@ -61,7 +61,7 @@ void mcu_stats_task(struct mcu *m)
 
 	(void)mcu_clock(m);
 	account(m, board_clock(m->board) - start);
-	if (m->stats_passes++ < m->cfg.freq_hz / (PERIOD_TICKS_MAX / STATS_PERIOD_S))
+	if (m->stats_passes++ < mcu_freq_hz(m) / (PERIOD_TICKS_MAX / STATS_PERIOD_S))
 		return;
 	m->stats_passes = 0;
 	msg = (struct msg_stats){

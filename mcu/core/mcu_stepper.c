@@ -117,7 +117,7 @@ void mcu_cmd_config_stepper(struct mcu *m, const struct msg_config_stepper *msg)
 	s->step_pin = msg->step_pin;
 	s->dir_pin = msg->dir_pin;
 	s->pulse_ticks = msg->step_pulse_ticks;
-	s->lag_max_ticks = m->cfg.freq_hz / 1000;
+	s->lag_max_ticks = mcu_freq_hz(m) / 1000;
 	s->both_edges = (int8_t)msg->invert_step < 0;
 	invert = !s->both_edges && msg->invert_step;
 	s->level = !s->both_edges && !invert;

@@ -225,11 +225,7 @@ static void test_frame_examples(void **state)
 	assert_frame("0f 15 15 03 01 16 03 80 e1 54 28 6c 13 83 7e", 5, p, n + m);
 
 	/* spi_send is not in the table yet: build its description here */
-	static const struct msg_desc spi = {
-		.field_count = 2,
-		.types = { MSG_F_c, MSG_F_s },
-		.offsets = { 0, sizeof(void *) },
-	};
+	static const struct msg_desc spi = { .fields = MSG_F_c | MSG_F_s << WIRE_FIELD_BITS };
 	struct {
 		uint8_t oid;
 		struct msg_bytes data;
@@ -259,13 +255,13 @@ static void test_frame_examples(void **state)
 	assert_ptr_equal(back.values.data, p + n - 2);
 }
 
+static const uint8_t sizes[] = {
+	0, 1, 2, 2, 4, 4, sizeof(struct msg_bytes), sizeof(struct msg_bytes)
+};
+
 /* The table against what its own format strings say, parsed as a foreign dictionary would be. */
 static void test_table(void **state)
 {
-	static const uint8_t sizes[] = {
-		1, 2, 4, 2, 4, sizeof(struct msg_bytes), sizeof(struct msg_bytes)
-	};
-
 	(void)state;
 	assert_string_equal(msg_table[MSG_ID_queue_step].format,
 			    "queue_step oid=%c interval=%u count=%hu add=%hi");
@@ -291,9 +287,11 @@ static void test_table(void **state)
 		assert_int_equal(f.field_count, d->field_count);
 		for (unsigned int k = 0; k < d->field_count; k++) {
 			assert_int_equal(f.types[k], d->types[k]);
+			assert_int_equal(d->fields >> (k * WIRE_FIELD_BITS) & 7, d->types[k]);
 			assert_true(d->offsets[k] >= at);
 			at = d->offsets[k] + sizes[d->types[k]];
 		}
+		assert_int_equal(d->fields >> (d->field_count * WIRE_FIELD_BITS), 0);
 		assert_true(at <= d->size);
 	}
 	assert_int_equal(wire_find_format("queue_step oid=%c interval=%u count=%hu add=%i"), -1);
@@ -388,7 +386,6 @@ static void test_message_random(void **state)
 		size_t body = (size_t)(exact + n - p);
 		assert_int_equal(wire_decode(d, p, body, &out), body);
 		for (unsigned int k = 0; k < d->field_count; k++) {
-			static const uint8_t sizes[] = { 1, 2, 4, 2, 4 };
 			const uint8_t *a = (uint8_t *)&in + d->offsets[k];
 			const uint8_t *b = (uint8_t *)&out + d->offsets[k];
 			struct msg_bytes sa, sb;
