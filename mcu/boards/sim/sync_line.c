@@ -28,7 +28,7 @@ static int64_t now_ns(void)
 
 static void sleep_until(int64_t at_ns)
 {
-	struct timespec ts = { at_ns / 1000000000, at_ns % 1000000000 };
+	struct timespec ts = { (time_t)(at_ns / 1000000000), (long)(at_ns % 1000000000) };
 
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
