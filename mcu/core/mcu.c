@@ -57,41 +57,41 @@ static void carry_out_shutdown(struct mcu *m)
 		.static_string_id = m->reason,
 	};
 
-	m->attention &= (uint8_t)~MCU_ATTN_SHUTDOWN;
 	m->is_shutdown = true;
-	mcu_stepper_shutdown(m);
-	mcu_gpio_out_shutdown(m);
-	mcu_pwm_shutdown(m);
-	mcu_trsync_shutdown(m);
-	mcu_endstop_shutdown(m);
-	mcu_buttons_stop(m);
+	mcu_oid_each(m, MCU_OID_STEPPER, mcu_stepper_stop);
+	mcu_oid_each(m, MCU_OID_DIGITAL_OUT, mcu_gpio_out_stop);
+	mcu_oid_each(m, MCU_OID_PWM_OUT, mcu_pwm_stop);
+	mcu_oid_each(m, MCU_OID_TRSYNC, mcu_trsync_stop);
+	mcu_oid_each(m, MCU_OID_ENDSTOP, mcu_endstop_stop);
+	mcu_oid_each(m, MCU_OID_BUTTONS, mcu_buttons_stop);
 	mcu_moves_clear(m);
 	mcu_send(m, MSG_ID_shutdown, &msg);
 }
 
 /* ---- tasks ---- */
 
+/* Take a bit of attention. Returns: true if it was set. */
+static bool attend(struct mcu *m, uint8_t bit)
+{
+	bool set = m->attention & bit;
+
+	m->attention &= (uint8_t)~bit;
+	return set;
+}
+
 void mcu_task(struct mcu *m)
 {
 	board_lock(m->board);
-	if (m->attention & MCU_ATTN_SHUTDOWN)
+	if (attend(m, MCU_ATTN_SHUTDOWN))
 		carry_out_shutdown(m);
-	if (m->attention & MCU_ATTN_TRSYNC) {
-		m->attention &= (uint8_t)~MCU_ATTN_TRSYNC;
-		mcu_trsync_task(m);
-	}
-	if (m->attention & MCU_ATTN_ADC) {
-		m->attention &= (uint8_t)~MCU_ATTN_ADC;
-		mcu_adc_task(m);
-	}
-	if (m->attention & MCU_ATTN_BUTTONS) {
-		m->attention &= (uint8_t)~MCU_ATTN_BUTTONS;
-		mcu_buttons_task(m);
-	}
-	if (m->attention & MCU_ATTN_STATS) {
-		m->attention &= (uint8_t)~MCU_ATTN_STATS;
+	if (attend(m, MCU_ATTN_TRSYNC))
+		mcu_oid_each(m, MCU_OID_TRSYNC, mcu_trsync_task);
+	if (attend(m, MCU_ATTN_ADC))
+		mcu_oid_each(m, MCU_OID_ANALOG_IN, mcu_adc_task);
+	if (attend(m, MCU_ATTN_BUTTONS))
+		mcu_oid_each(m, MCU_OID_BUTTONS, mcu_buttons_task);
+	if (attend(m, MCU_ATTN_STATS))
 		mcu_stats_task(m);
-	}
 	board_unlock(m->board);
 }
 

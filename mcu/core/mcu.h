@@ -95,7 +95,7 @@ struct mcu {
 	/* configuration */
 	struct mcu_oid *oids;
 	size_t arena_used;
-	uint16_t oid_count;
+	uint8_t oid_count;
 	bool oids_allocated;
 	bool is_config;
 	uint32_t config_crc;
@@ -165,8 +165,9 @@ void mcu_oid_fail(struct mcu *m, uint8_t oid, enum mcu_reason reason);
 /* The object of an oid. Returns: NULL after a shutdown, "Invalid oid type". */
 void *mcu_oid_get(struct mcu *m, uint8_t oid, enum mcu_oid_type type);
 
-/* The next object of a type at or after *oid, which is set to its number. Returns: NULL at the end. */
-void *mcu_oid_next(const struct mcu *m, uint16_t *oid, enum mcu_oid_type type);
+/* Do something with each object of a type, in the order of their oids. */
+typedef void mcu_object_fn(struct mcu *m, void *object, uint8_t oid);
+void mcu_oid_each(struct mcu *m, enum mcu_oid_type type, mcu_object_fn *fn);
 
 /* ---- commands ---- */
 
@@ -182,17 +183,10 @@ extern mcu_handler_fn *const WIRE_ROM mcu_handlers[MSG_ID_COUNT];
 /* A stepper's counter for observers. Returns: false if the oid is no stepper. */
 bool mcu_stepper_position(const struct mcu *m, uint8_t oid, int32_t *pos_steps);
 
-/* ---- what each module does on shutdown, and its part of mcu_task() ---- */
-void mcu_stepper_shutdown(struct mcu *m);
-void mcu_trsync_shutdown(struct mcu *m);
-void mcu_endstop_shutdown(struct mcu *m);
-void mcu_gpio_out_shutdown(struct mcu *m);
-void mcu_pwm_shutdown(struct mcu *m);
-void mcu_trsync_task(struct mcu *m);
-void mcu_adc_task(struct mcu *m);
-void mcu_adc_stop(struct mcu *m);
-void mcu_buttons_task(struct mcu *m);
-void mcu_buttons_stop(struct mcu *m);
+/* ---- what a shutdown does with an object (with inputs only the end of a configuration), and mcu_task() ---- */
+mcu_object_fn mcu_stepper_stop, mcu_trsync_stop, mcu_endstop_stop, mcu_gpio_out_stop, mcu_pwm_stop,
+	mcu_buttons_stop, mcu_adc_stop;
+mcu_object_fn mcu_trsync_task, mcu_adc_task, mcu_buttons_task;
 void mcu_stats_init(struct mcu *m);
 void mcu_stats_task(struct mcu *m);
 #endif

@@ -77,30 +77,27 @@ static bool sample_event(struct mcu *m, struct mcu_timer *timer)
 	return true;
 }
 
-void mcu_adc_task(struct mcu *m)
+void mcu_adc_task(struct mcu *m, void *object, uint8_t oid)
 {
-	struct mcu_adc *a;
+	struct mcu_adc *a = object;
+	struct msg_analog_in_state msg = {
+		.oid = oid,
+		.next_clock = a->report_clock,
+		.values = { .data = a->report, .len = a->report_bytes },
+	};
 
-	for (uint16_t oid = 0; (a = mcu_oid_next(m, &oid, MCU_OID_ANALOG_IN)); oid++) {
-		struct msg_analog_in_state msg = {
-			.oid = (uint8_t)oid,
-			.next_clock = a->report_clock,
-			.values = { .data = a->report, .len = a->report_bytes },
-		};
-
-		if (!a->report_due)
-			continue;
-		a->report_due = false;
-		mcu_send(m, MSG_ID_analog_in_state, &msg);
-	}
+	if (!a->report_due)
+		return;
+	a->report_due = false;
+	mcu_send(m, MSG_ID_analog_in_state, &msg);
 }
 
-void mcu_adc_stop(struct mcu *m)
+void mcu_adc_stop(struct mcu *m, void *object, uint8_t oid)
 {
-	struct mcu_adc *a;
+	struct mcu_adc *a = object;
 
-	for (uint16_t oid = 0; (a = mcu_oid_next(m, &oid, MCU_OID_ANALOG_IN)); oid++)
-		mcu_sched_del(m, &a->timer);
+	(void)oid;
+	mcu_sched_del(m, &a->timer);
 }
 
 void mcu_cmd_config_analog_in(struct mcu *m, const struct msg_config_analog_in *msg)
@@ -151,6 +148,6 @@ void mcu_cmd_query_analog_in(struct mcu *m, const struct msg_query_analog_in *ms
 	a->report_bytes = msg->bytes_per_report;
 	a->bytes = 0;
 	a->sum = 0;
-	a->start_clock = a->timer.clock = msg->clock;
-	mcu_sched_add(m, &a->timer);
+	a->start_clock = msg->clock;
+	mcu_sched_move(m, &a->timer, msg->clock);
 }

@@ -109,7 +109,7 @@ void mcu_cmd_config_reset(struct mcu *m, const struct msg_config_reset *msg)
 		return;
 	}
 	/* ADC timers run on in shutdown, but their objects are about to go. */
-	mcu_adc_stop(m);
+	mcu_oid_each(m, MCU_OID_ANALOG_IN, mcu_adc_stop);
 	mcu_config_clear(m);
 	m->is_shutdown = false;
 	m->reason = MCU_REASON_NONE;

@@ -55,33 +55,29 @@ static bool look_event(struct mcu *m, struct mcu_timer *timer)
 	return true;
 }
 
-void mcu_buttons_task(struct mcu *m)
+void mcu_buttons_task(struct mcu *m, void *object, uint8_t oid)
 {
-	struct mcu_buttons *b;
+	struct mcu_buttons *b = object;
+	struct msg_buttons_state msg = {
+		.oid = oid,
+		.ack_count = b->acked,
+		.state = { .data = b->report, .len = b->reports },
+	};
 
-	for (uint16_t oid = 0; (b = mcu_oid_next(m, &oid, MCU_OID_BUTTONS)); oid++) {
-		struct msg_buttons_state msg = {
-			.oid = (uint8_t)oid,
-			.ack_count = b->acked,
-			.state = { .data = b->report, .len = b->reports },
-		};
-
-		if (!b->send_due)
-			continue;
-		b->send_due = false;
-		/* The timer only adds to the reports: those that are told stay. */
-		mcu_send(m, MSG_ID_buttons_state, &msg);
-	}
+	if (!b->send_due)
+		return;
+	b->send_due = false;
+	/* The timer only adds to the reports: those that are told stay. */
+	mcu_send(m, MSG_ID_buttons_state, &msg);
 }
 
-void mcu_buttons_stop(struct mcu *m)
+void mcu_buttons_stop(struct mcu *m, void *object, uint8_t oid)
 {
-	struct mcu_buttons *b;
+	struct mcu_buttons *b = object;
 
-	for (uint16_t oid = 0; (b = mcu_oid_next(m, &oid, MCU_OID_BUTTONS)); oid++) {
-		mcu_sched_del(m, &b->timer);
-		b->send_due = false;
-	}
+	(void)oid;
+	mcu_sched_del(m, &b->timer);
+	b->send_due = false;
 }
 
 void mcu_cmd_config_buttons(struct mcu *m, const struct msg_config_buttons *msg)
@@ -126,10 +122,8 @@ void mcu_cmd_buttons_query(struct mcu *m, const struct msg_buttons_query *msg)
 	b->reported = b->seen = msg->invert;
 	b->rest_ticks = msg->rest_ticks;
 	b->retransmit_count = msg->retransmit_count;
-	if (!msg->rest_ticks)
-		return;
-	b->timer.clock = msg->clock;
-	mcu_sched_add(m, &b->timer);
+	if (msg->rest_ticks)
+		mcu_sched_move(m, &b->timer, msg->clock);
 }
 
 void mcu_cmd_buttons_ack(struct mcu *m, const struct msg_buttons_ack *msg)

@@ -70,14 +70,13 @@ static bool look_event(struct mcu *m, struct mcu_timer *timer)
 	return sample_event(m, timer);
 }
 
-void mcu_endstop_shutdown(struct mcu *m)
+void mcu_endstop_stop(struct mcu *m, void *object, uint8_t oid)
 {
-	struct mcu_endstop *e;
+	struct mcu_endstop *e = object;
 
-	for (uint16_t oid = 0; (e = mcu_oid_next(m, &oid, MCU_OID_ENDSTOP)); oid++) {
-		mcu_sched_del(m, &e->timer);
-		e->homing = false;
-	}
+	(void)oid;
+	mcu_sched_del(m, &e->timer);
+	e->homing = false;
 }
 
 void mcu_cmd_config_endstop(struct mcu *m, const struct msg_config_endstop *msg)
@@ -119,8 +118,7 @@ void mcu_cmd_endstop_home(struct mcu *m, const struct msg_endstop_home *msg)
 	e->start_clock = msg->clock;
 	e->homing = true;
 	e->timer.fn = look_event;
-	e->timer.clock = msg->clock;
-	mcu_sched_add(m, &e->timer);
+	mcu_sched_move(m, &e->timer, msg->clock);
 }
 
 void mcu_cmd_endstop_query_state(struct mcu *m, const struct msg_endstop_query_state *msg)

@@ -86,16 +86,15 @@ static bool timer_event(struct mcu *m, struct mcu_timer *timer)
 	return plan_next(d, clock);
 }
 
-void mcu_gpio_out_shutdown(struct mcu *m)
+void mcu_gpio_out_stop(struct mcu *m, void *object, uint8_t oid)
 {
-	struct mcu_gpio_out *d;
+	struct mcu_gpio_out *d = object;
 
-	for (uint16_t oid = 0; (d = mcu_oid_next(m, &oid, MCU_OID_DIGITAL_OUT)); oid++) {
-		mcu_sched_del(m, &d->timer);
-		mcu_moveq_drop(&m->moves, &d->queue);
-		d->toggling = d->guarded = d->timed = false;
-		set_level(m, d, d->default_level);
-	}
+	(void)oid;
+	mcu_sched_del(m, &d->timer);
+	mcu_moveq_drop(&m->moves, &d->queue);
+	d->toggling = d->guarded = d->timed = false;
+	set_level(m, d, d->default_level);
 }
 
 /* A value that holds from now on, without a queue. */
@@ -162,9 +161,7 @@ void mcu_cmd_queue_digital_out(struct mcu *m, const struct msg_queue_digital_out
 	d->end_clock = msg->clock;
 	if (d->toggling && mcu_clock_diff(d->timer.clock, msg->clock) < 0)
 		return; /* the next toggle comes first, and sees the new end */
-	mcu_sched_del(m, &d->timer);
-	d->timer.clock = msg->clock;
-	mcu_sched_add(m, &d->timer);
+	mcu_sched_move(m, &d->timer, msg->clock);
 }
 
 void mcu_cmd_update_digital_out(struct mcu *m, const struct msg_update_digital_out *msg)

@@ -76,10 +76,9 @@ void *mcu_oid_get(struct mcu *m, uint8_t oid, enum mcu_oid_type type)
 	return m->oids[oid].object;
 }
 
-void *mcu_oid_next(const struct mcu *m, uint16_t *oid, enum mcu_oid_type type)
+void mcu_oid_each(struct mcu *m, enum mcu_oid_type type, mcu_object_fn *fn)
 {
-	for (; *oid < m->oid_count; (*oid)++)
-		if (m->oids[*oid].type == type)
-			return m->oids[*oid].object;
-	return NULL;
+	for (uint8_t oid = 0; oid < m->oid_count; oid++)
+		if (m->oids[oid].type == type)
+			fn(m, m->oids[oid].object, oid);
 }

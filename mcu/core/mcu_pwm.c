@@ -47,16 +47,15 @@ static bool timer_event(struct mcu *m, struct mcu_timer *timer)
 	return p->timed;
 }
 
-void mcu_pwm_shutdown(struct mcu *m)
+void mcu_pwm_stop(struct mcu *m, void *object, uint8_t oid)
 {
-	struct mcu_pwm_out *p;
+	struct mcu_pwm_out *p = object;
 
-	for (uint16_t oid = 0; (p = mcu_oid_next(m, &oid, MCU_OID_PWM_OUT)); oid++) {
-		mcu_sched_del(m, &p->timer);
-		mcu_moveq_drop(&m->moves, &p->queue);
-		p->guarded = p->timed = false;
-		board_pwm_write(m->board, p->pin, p->default_value);
-	}
+	(void)oid;
+	mcu_sched_del(m, &p->timer);
+	mcu_moveq_drop(&m->moves, &p->queue);
+	p->guarded = p->timed = false;
+	board_pwm_write(m->board, p->pin, p->default_value);
 }
 
 void mcu_cmd_config_pwm_out(struct mcu *m, const struct msg_config_pwm_out *msg)
@@ -99,9 +98,7 @@ void mcu_cmd_queue_pwm_out(struct mcu *m, const struct msg_queue_pwm_out *msg)
 	p->guarded = false;
 	p->timed = true;
 	p->end_clock = msg->clock;
-	mcu_sched_del(m, &p->timer);
-	p->timer.clock = msg->clock;
-	mcu_sched_add(m, &p->timer);
+	mcu_sched_move(m, &p->timer, msg->clock);
 }
 
 void mcu_cmd_set_pwm_out(struct mcu *m, const struct msg_set_pwm_out *msg)

@@ -28,6 +28,13 @@ void mcu_sched_del(struct mcu *m, struct mcu_timer *timer)
 		*at = timer->next;
 }
 
+void mcu_sched_move(struct mcu *m, struct mcu_timer *timer, uint32_t clock)
+{
+	mcu_sched_del(m, timer);
+	timer->clock = clock;
+	mcu_sched_add(m, timer);
+}
+
 void mcu_sched_run(struct mcu *m, uint32_t until, uint8_t stop)
 {
 	struct mcu_sched *s = &m->sched;

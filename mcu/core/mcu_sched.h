@@ -48,6 +48,9 @@ static inline void mcu_sched_insert(struct mcu_timer **at, struct mcu_timer *tim
  * close". Asserts nothing: must not be queued already. Cost: O(timers before it). */
 void mcu_sched_add(struct mcu *m, struct mcu_timer *timer);
 
+/* The same of a timer that may be queued, with a new clock. */
+void mcu_sched_move(struct mcu *m, struct mcu_timer *timer, uint32_t clock);
+
 /* Take a timer out; one that is not queued is fine. */
 void mcu_sched_del(struct mcu *m, struct mcu_timer *timer);
 

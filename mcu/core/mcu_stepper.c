@@ -77,8 +77,11 @@ static int32_t position(const struct mcu_stepper *s)
 }
 
 /* Stop now; the counter keeps what was really stepped. */
-static void stop(struct mcu *m, struct mcu_stepper *s)
+void mcu_stepper_stop(struct mcu *m, void *object, uint8_t oid)
 {
+	struct mcu_stepper *s = object;
+
+	(void)oid;
 	mcu_sched_del(m, &s->timer);
 	s->position = (uint32_t)position(s);
 	s->count = 0;
@@ -95,15 +98,7 @@ static void stop(struct mcu *m, struct mcu_stepper *s)
 
 static void stop_signalled(struct mcu *m, struct mcu_signal *signal)
 {
-	stop(m, mcu_container(signal, struct mcu_stepper, stop_signal));
-}
-
-void mcu_stepper_shutdown(struct mcu *m)
-{
-	struct mcu_stepper *s;
-
-	for (uint16_t oid = 0; (s = mcu_oid_next(m, &oid, MCU_OID_STEPPER)); oid++)
-		stop(m, s);
+	mcu_stepper_stop(m, mcu_container(signal, struct mcu_stepper, stop_signal), 0);
 }
 
 void mcu_cmd_config_stepper(struct mcu *m, const struct msg_config_stepper *msg)

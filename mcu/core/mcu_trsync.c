@@ -74,8 +74,11 @@ static bool report_event(struct mcu *m, struct mcu_timer *timer)
 	return true;
 }
 
-static void stop(struct mcu *m, struct mcu_trsync *ts)
+void mcu_trsync_stop(struct mcu *m, void *object, uint8_t oid)
 {
+	struct mcu_trsync *ts = object;
+
+	(void)oid;
 	mcu_sched_del(m, &ts->report_timer);
 	mcu_sched_del(m, &ts->expire_timer);
 	disarm_signals(ts);
@@ -95,25 +98,15 @@ static void send_state(struct mcu *m, uint8_t oid, const struct mcu_trsync *ts, 
 	mcu_send(m, MSG_ID_trsync_state, &msg);
 }
 
-void mcu_trsync_task(struct mcu *m)
+void mcu_trsync_task(struct mcu *m, void *object, uint8_t oid)
 {
-	struct mcu_trsync *ts;
+	struct mcu_trsync *ts = object;
 
-	for (uint16_t oid = 0; (ts = mcu_oid_next(m, &oid, MCU_OID_TRSYNC)); oid++) {
-		if (ts->fired_due)
-			send_state(m, (uint8_t)oid, ts, 0);
-		else if (ts->report_due)
-			send_state(m, (uint8_t)oid, ts, ts->report_clock);
-		ts->report_due = ts->fired_due = false;
-	}
-}
-
-void mcu_trsync_shutdown(struct mcu *m)
-{
-	struct mcu_trsync *ts;
-
-	for (uint16_t oid = 0; (ts = mcu_oid_next(m, &oid, MCU_OID_TRSYNC)); oid++)
-		stop(m, ts);
+	if (ts->fired_due)
+		send_state(m, oid, ts, 0);
+	else if (ts->report_due)
+		send_state(m, oid, ts, ts->report_clock);
+	ts->report_due = ts->fired_due = false;
 }
 
 void mcu_cmd_config_trsync(struct mcu *m, const struct msg_config_trsync *msg)
@@ -132,15 +125,14 @@ void mcu_cmd_trsync_start(struct mcu *m, const struct msg_trsync_start *msg)
 
 	if (!ts)
 		return;
-	stop(m, ts);
+	mcu_trsync_stop(m, ts, msg->oid);
 	ts->can_trigger = true;
 	ts->reason = 0;
 	ts->expire_reason = msg->expire_reason;
 	ts->report_ticks = msg->report_ticks;
 	if (!msg->report_ticks)
 		return;
-	ts->report_timer.clock = msg->report_clock;
-	mcu_sched_add(m, &ts->report_timer);
+	mcu_sched_move(m, &ts->report_timer, msg->report_clock);
 }
 
 void mcu_cmd_trsync_set_timeout(struct mcu *m, const struct msg_trsync_set_timeout *msg)
@@ -149,11 +141,8 @@ void mcu_cmd_trsync_set_timeout(struct mcu *m, const struct msg_trsync_set_timeo
 
 	if (!ts)
 		return;
-	mcu_sched_del(m, &ts->expire_timer);
-	if (!ts->can_trigger)
-		return;
-	ts->expire_timer.clock = msg->clock;
-	mcu_sched_add(m, &ts->expire_timer);
+	if (ts->can_trigger)
+		mcu_sched_move(m, &ts->expire_timer, msg->clock);
 }
 
 void mcu_cmd_trsync_trigger(struct mcu *m, const struct msg_trsync_trigger *msg)
