@@ -7,9 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/config.h"
 #include "daemon/config/sensor_types.h"
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/machine.h"
+#include "daemon/save.h"
+
+enum { SECTION_MAX = MACHINE_HEAT_NAME_MAX + 16 };
 
 /* Between two reports while a command waits, and between two looks at the host's sensors. */
 #define SECOND_NS ((int64_t)1000 * 1000 * 1000)
@@ -320,31 +324,75 @@ static void wait_poll(struct machine *m)
 		wait_end(m, NULL);
 }
 
-/* What tuning or calibration has found, as options of the configuration. */
-static void tuned(struct machine *m, const struct ev_heater *ev, const struct machine_heater *cfg)
+/* The heater's section, for SAVE_CONFIG. */
+static const char *section_of(const struct machine *m, const struct machine_heater *cfg,
+			      char buf[SECTION_MAX])
 {
+	snprintf(buf, SECTION_MAX, "%s%s",
+		 config_section(m->mc->store, cfg->name) ? "" : "heater_generic ", cfg->name);
+	return buf;
+}
+
+/* Options of a control that SAVE_CONFIG would write. live: they are in use already. */
+static void save_control(struct machine *m, const struct machine_heater *cfg, bool live,
+			 const char *control, const char *const option[3], const double value[3])
+{
+	char section[SECTION_MAX];
+
+	section_of(m, cfg, section);
+	save_set(m, live, section, "control", "%s", control);
+	for (int i = 0; i < 3; i++)
+		save_set(m, live, section, option[i], "%.6g", value[i]);
+}
+
+static void tuned_pid(struct machine *m, const struct ev_heater *ev,
+		      const struct machine_heater *cfg)
+{
+	static const char *const options[] = { "pid_kp", "pid_ki", "pid_kd" };
 	/* Ziegler and Nichols, for a PID controller, in the unit of the options */
 	double kp = 0.6 * ev->ku * 255, ki = kp / (0.5 * ev->tu_s), kd = kp * 0.125 * ev->tu_s;
 
-	if (!ev->calibrated) {
-		machine_say(m, REPLY_INFO, "%s: pid_kp: %.3f, pid_ki: %.3f, pid_kd: %.3f",
-			    cfg->name, kp, ki, kd);
-	} else if (!(ev->capacity_j_k > 0)) {
-		wait_end(m,
-			 "no model fits what was measured; expected heater_power to be right, and a "
-			 "target well above what is around it");
+	machine_say(m, REPLY_INFO,
+		    "%s: pid_kp: %.3f, pid_ki: %.3f, pid_kd: %.3f; SAVE_CONFIG to use them",
+		    cfg->name, kp, ki, kd);
+	save_control(m, cfg, false, "pid", options, (const double[]){ kp, ki, kd });
+}
+
+static void tuned_model(struct machine *m, const struct ev_heater *ev,
+			const struct machine_heater *cfg)
+{
+	static const char *const options[] = { "block_heat_capacity", "sensor_responsiveness",
+					       "ambient_transfer" };
+	char section[SECTION_MAX];
+
+	m->heaters.modelled[ev->heater] = true;
+	machine_say(
+		m, REPLY_INFO,
+		"%s: block_heat_capacity: %.4f, sensor_responsiveness: %.5f, ambient_transfer: %.5f",
+		cfg->name, ev->capacity_j_k, ev->rate, ev->loss_w_k[0]);
+	save_control(m, cfg, true, "mpc", options,
+		     (const double[]){ ev->capacity_j_k, ev->rate, ev->loss_w_k[0] });
+	if (!(ev->loss_w_k[1] > 0))
 		return;
-	} else {
-		m->heaters.modelled[ev->heater] = true;
-		machine_say(
-			m, REPLY_INFO,
-			"%s: block_heat_capacity: %.4f, sensor_responsiveness: %.5f, ambient_transfer: %.5f",
-			cfg->name, ev->capacity_j_k, ev->rate, ev->loss_w_k[0]);
-		if (ev->loss_w_k[1] > 0)
-			machine_say(m, REPLY_INFO, "%s: fan_ambient_transfer: %.5f, %.5f",
-				    cfg->name, ev->loss_w_k[0], ev->loss_w_k[1]);
-	}
-	wait_end(m, NULL);
+	machine_say(m, REPLY_INFO, "%s: fan_ambient_transfer: %.5f, %.5f", cfg->name,
+		    ev->loss_w_k[0], ev->loss_w_k[1]);
+	save_set(m, true, section_of(m, cfg, section), "fan_ambient_transfer", "%.5f, %.5f",
+		 ev->loss_w_k[0], ev->loss_w_k[1]);
+}
+
+/* What tuning or calibration has found, as options of the configuration. */
+static void tuned(struct machine *m, const struct ev_heater *ev, const struct machine_heater *cfg)
+{
+	bool found = !ev->calibrated || ev->capacity_j_k > 0;
+
+	if (!ev->calibrated)
+		tuned_pid(m, ev, cfg);
+	else if (found)
+		tuned_model(m, ev, cfg);
+	wait_end(m,
+		 found ? NULL
+		       : "no model fits what was measured; expected heater_power to be right, and a "
+			 "target well above what is around it");
 }
 
 void heaters_event(struct machine *m, const struct ev_heater *ev)

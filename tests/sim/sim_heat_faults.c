@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sim_heat_faults.c - heaters and sensors that break, a planner that is busy, a host that falls silent.
+ *
+ * Shown: a sensor that opens in mid-print takes its own heater off within 1 s at the pin, latched, and the bed, the
+ * motion and later moves go on; so do a short, a sensor that is silent, a dead heater and one that is stuck; a
+ * glitch of one sample only counts. A planner that is busy for 2 s delays no update of the power by more than a
+ * period; a host that falls silent is followed by heaters that are off within 3 s.
+ * How: tests/simlib/heated.h; pins are watched at the firmware. Repeat: no seed but the machine's own, 1.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/simlib/heated.h"
+#include "tests/simlib/simrun.h"
+
+/* ---- what breaks ---- */
+
+static const char *const hot_lines = "M83\nM140 S60\nM109 S200\nM190 S60\nG1 X10 Y10 F6000\n";
+
+/* How long the hotend's pin was driven after it was broken. */
+static double off_after_s(struct scene *s, const char *action, double pass_s)
+{
+	double broken_s;
+
+	batch_lines(&s->b, ROUND);
+	broken_s = heated_now_s(s);
+	heated_act(s, HOTEND, action);
+	scene_pass(s, pass_s);
+	return heated.last_on_s[HOTEND] - broken_s;
+}
+
+static void sensor_breaks(const char *action, const char *says)
+{
+	struct scene *s = heated_open(NULL);
+	double off_s, at_mm;
+
+	assert_true(scene_run(s, hot_lines));
+	scene_pass(s, 60);
+	scene_hush(s);
+	off_s = off_after_s(s, action, 10);
+	print_message("%s: off after %.3f s\n", action, off_s);
+	assert_true(off_s > 0 && off_s < 1);
+	assert_true(scene_said(s, says) && scene_said(s, "it is off until CLEAR_FAULT"));
+	assert_int_equal(heated_status(s, HOTEND)->target_degc, 0);
+	/* All else goes on: motion, the bed, other moves; the axes are where they were. */
+	assert_int_equal(s->b.m->state, MACHINE_READY);
+	assert_int_equal(s->b.m->homed, 7);
+	at_mm = scene_truth_mm(s, AXIS_X);
+	scene_hush(s);
+	assert_true(scene_run(s, "G91\nG1 X5 F3000\nG90\n"));
+	assert_int_equal(s->errors, 0);
+	assert_true(fabs(scene_truth_mm(s, AXIS_X) - at_mm - 5) < 0.01);
+	assert_true(heated_band(s, BED, 60, 60) < 0.5);
+	assert_null(sim_shutdown_reason(s->b.mcu[0].sim));
+	/* Latched: also once the sensor is well again. */
+	heated_act(s, HOTEND, "sensor ok");
+	scene_pass(s, 5);
+	assert_true(scene_run(s, "M104 S200\n"));
+	assert_true(scene_said(s, "switched off for a fault"));
+	assert_false(heated.on[HOTEND]);
+	heated_finish(s);
+}
+
+static void sensors_break(void **state)
+{
+	(void)state;
+	sensor_breaks("sensor open", "extruder: sensor out of range: open, shorted");
+	sensor_breaks("sensor short", "extruder: sensor out of range: open, shorted");
+}
+
+/* The MCU samples no more: as if it had lost its analog input. */
+static void sensor_silent(void **state)
+{
+	struct scene *s = heated_open(NULL);
+	struct msg_query_analog_in stop = { .sample_count = 0 };
+	double from_s;
+
+	(void)state;
+	assert_true(scene_run(s, hot_lines));
+	scene_hush(s);
+	stop.oid = s->b.m->engine->heat.sensor[HOTEND].cfg.oid;
+	from_s = heated_now_s(s);
+	assert_true(session_send(&s->b.m->session[0], MSG_ID_query_analog_in, &stop));
+	scene_pass(s, 3);
+	print_message("silent: off after %.3f s\n", heated.last_on_s[HOTEND] - from_s);
+	assert_true(scene_said(s, "extruder: sensor out of range: nothing comes from it"));
+	assert_true(heated.last_on_s[HOTEND] - from_s < 1);
+	assert_true(heated_status(s, BED)->target_degc == 60 && heated.on[HOTEND] == false);
+	scene_hush(s);
+	batch_lines(&s->b, "TEMPERATURE_WAIT SENSOR=extruder MINIMUM=30\n");
+	scene_pass(s, 0.1);
+	assert_true(scene_said(s, "nothing useful comes from that sensor"));
+	heated_finish(s);
+}
+
+static void glitch(void **state)
+{
+	struct scene *s = heated_open(NULL);
+
+	(void)state;
+	assert_true(scene_run(s, hot_lines));
+	scene_pass(s, 60);
+	scene_hush(s);
+	for (int i = 0; i < 20; i++) {
+		uint32_t before = s->b.m->heaters.status.sensor[HOTEND].glitches;
+
+		/* one sample: whenever it comes, none or one is hit */
+		while (s->b.m->heaters.status.sensor[HOTEND].glitches == before) {
+			heated_act(s, HOTEND, "sensor glitch");
+			scene_pass(s, 0.0137);
+		}
+		assert_true(heated_band(s, HOTEND, 200, 1.5) < 0.5);
+		assert_int_equal(s->b.m->heaters.status.sensor[HOTEND].glitches, before + 1);
+	}
+	assert_int_equal(s->errors, 0); /* but for a warning now and then */
+	assert_true(heated_status(s, HOTEND)->target_degc == 200);
+	heated_finish(s);
+}
+
+static void heater_breaks(void **state)
+{
+	struct scene *s = heated_open(NULL);
+	double after_s;
+
+	(void)state;
+	assert_true(scene_run(s, hot_lines));
+	scene_hush(s);
+	heated_act(s, HOTEND, "heater dead");
+	after_s = heated_now_s(s);
+	while (!scene_said(s, "does not heat as it should") && heated_now_s(s) - after_s < 120)
+		scene_pass(s, 0.5);
+	print_message("dead: found after %.1f s\n", heated_now_s(s) - after_s);
+	assert_true(heated_now_s(s) - after_s < 60);
+	assert_true(heated_status(s, BED)->target_degc == 60);
+	heated_finish(s);
+
+	/* Stuck at a temperature below the target while it heats up; the wait for it ends. */
+	s = heated_open(NULL);
+	batch_lines(&s->b, "M109 S200\n");
+	scene_pass(s, 20);
+	heated_act(s, HOTEND, "sensor stuck");
+	scene_pass(s, 40);
+	assert_true(scene_said(s, "does not heat as it should"));
+	assert_false(gcode_busy(&s->b.m->gcode));
+	assert_int_equal(s->errors, 2);
+	heated_finish(s);
+
+	/* On for good: found at max_temp. */
+	s = heated_open(NULL);
+	heated_act(s, HOTEND, "heater on");
+	scene_pass(s, 150);
+	assert_true(scene_said(s, "above max_temp"));
+	assert_false(scene_run(s, "M104 S200\n"));
+	assert_int_equal(s->b.m->state, MACHINE_SHUTDOWN);
+	assert_int_equal(scene_violations(s), 0);
+	scene_close(s);
+}
+
+static void open_from_the_start(void **state)
+{
+	struct scene *s = heated_open(NULL);
+
+	(void)state;
+	heated_act(s, HOTEND, "sensor open");
+	scene_pass(s, 10); /* longer than the MCU's own check would take */
+	assert_null(sim_shutdown_reason(s->b.mcu[0].sim));
+	assert_true(scene_run(s, "M104 S200\nM140 S60\nG1 X10 F3000\n"));
+	assert_true(scene_said(s, "extruder: its sensor reads out of range"));
+	scene_pass(s, 1);
+	assert_true(heated.edges[HOTEND] == 0 && heated.edges[BED] > 0);
+	/* plugged in: nothing was latched */
+	heated_act(s, HOTEND, "sensor ok");
+	scene_pass(s, 2);
+	scene_hush(s);
+	assert_true(scene_run(s, "M104 S200\n"));
+	assert_int_equal(s->errors, 0);
+	scene_pass(s, 1);
+	assert_true(heated.edges[HOTEND] > 0);
+	heated_finish(s);
+}
+
+/* ---- rhythm ---- */
+
+/* The rt core alone: as if the planner were busy. */
+static void planner_busy(struct scene *s, double seconds)
+{
+	struct batch *b = &s->b;
+	int64_t until_ns = b->now_ns + (int64_t)(seconds * 1e9);
+
+	role_take(&role_rt);
+	while (b->now_ns < until_ns) {
+		int64_t next_ns;
+
+		engine_cycle(b->m->engine, b->now_ns);
+		batch_world_transmit(b);
+		next_ns = engine_deadline_ns(b->m->engine, b->now_ns);
+		batch_world_run(b, next_ns > b->now_ns ? next_ns : b->now_ns);
+	}
+}
+
+static void busy_planner(void **state)
+{
+	struct scene *s = heated_open(NULL);
+	uint64_t before;
+
+	(void)state;
+	assert_true(scene_run(s, "M109 S200\n"));
+	scene_pass(s, 30);
+	for (int i = 0; i < 10; i++) {
+		before = s->b.m->engine->heat.samples;
+		planner_busy(s, 2);
+		/* four sensors but the host's are sampled five times a second */
+		assert_true(s->b.m->engine->heat.samples - before >= 3 * 9);
+		assert_true(fabs(heated_degc(s, HOTEND) - 200) < 0.5);
+		scene_pass(s, 0.1);
+	}
+	heated_finish(s);
+}
+
+static void silent_host(void **state)
+{
+	struct scene *s = heated_open(NULL);
+	struct batch *b = &s->b;
+	double silent_s;
+
+	(void)state;
+	assert_true(scene_run(s, "M140 S60\nM109 S200\n"));
+	silent_s = heated_now_s(s);
+	for (int i = 0; i < 600; i++) /* only the world goes on */
+		batch_world_run(b, b->now_ns + 10 * 1000 * 1000);
+	print_message("off %.2f and %.2f s after the host's last word\n",
+		      heated.last_on_s[HOTEND] - silent_s, heated.last_on_s[BED] - silent_s);
+	assert_true(!heated.on[HOTEND] && !heated.on[BED]);
+	assert_true(heated.last_on_s[HOTEND] - silent_s < 3.2 &&
+		    heated.last_on_s[BED] - silent_s < 3.2);
+	assert_non_null(sim_shutdown_reason(b->mcu[0].sim));
+	scene_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sensors_break),
+		cmocka_unit_test(sensor_silent),
+		cmocka_unit_test(glitch),
+		cmocka_unit_test(heater_breaks),
+		cmocka_unit_test(open_from_the_start),
+		cmocka_unit_test(busy_planner),
+		cmocka_unit_test(silent_host),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	simrun_cleanup();
+	return failed;
+}
