@@ -2,7 +2,6 @@
 #include "daemon/fans.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,22 +24,6 @@ int fans_output(struct machine *m, const struct machine_fan *cfg)
 	return i;
 }
 
-static int pin_output(struct machine *m, const struct machine_output_pin *cfg)
-{
-	int i = machine_output_add(m, &cfg->pin);
-	struct machine_output *out = &m->output[i < 0 ? 0 : i];
-
-	if (i < 0)
-		return -1;
-	out->pwm = cfg->pwm && cfg->hardware_pwm;
-	out->cycle_time_s = cfg->pwm ? cfg->cycle_time_s : 0;
-	/* A software PWM begins with what a level can say. */
-	out->start_value = out->pwm || cfg->value == 1 ? cfg->value : 0;
-	out->shutdown_value = cfg->shutdown_value;
-	out->max_duration_s = cfg->max_duration_s;
-	return i;
-}
-
 bool fans_setup(struct machine *m, char *err, size_t err_size)
 {
 	const struct machine_config *mc = m->mc;
@@ -53,10 +36,6 @@ bool fans_setup(struct machine *m, char *err, size_t err_size)
 		m->fans.told[i] = -1;
 		ok = ok && m->fans.automatic[i] >= 0;
 	}
-	for (size_t i = 0; i < mc->output_pin_count; i++) {
-		m->fans.pin[i] = pin_output(m, &mc->output_pins[i]);
-		ok = ok && m->fans.pin[i] >= 0;
-	}
 	if (!ok)
 		snprintf(err, err_size, "more than %d outputs", ENGINE_OUTPUTS);
 	return ok;
@@ -64,40 +43,10 @@ bool fans_setup(struct machine *m, char *err, size_t err_size)
 
 /* ---- setting ---- */
 
-static uint16_t share_of(double value)
-{
-	return (uint16_t)lround(value * PLAN_OUTPUT_FULL);
-}
-
 /* What a fan's output gets for a speed. */
 static double fan_power(const struct machine_fan *cfg, double speed)
 {
 	return speed < cfg->off_below ? 0 : speed * cfg->max_power;
-}
-
-/* In step with motion. */
-static int set_in_step(struct machine *m, int output, double value, char *err)
-{
-	int rc;
-
-	if (m->state != MACHINE_READY) {
-		snprintf(err, GCODE_ERR_MAX, "%s",
-			 m->reason[0] ? m->reason : "the machine is not ready");
-		return -EINVAL;
-	}
-	rc = planner_output(m->planner, (uint16_t)output, share_of(value));
-	if (rc == -EINVAL)
-		snprintf(err, GCODE_ERR_MAX, "%s", planner_error(m->planner));
-	return rc;
-}
-
-static bool set_now(struct machine *m, int output, double value)
-{
-	struct ctl_rec rec = { .kind = CTL_OUTPUT_SET,
-			       .output_set = { .output = (uint16_t)output,
-					       .value = share_of(value) } };
-
-	return machine_control(m, &rec);
 }
 
 int fans_part(struct machine *m, unsigned fan, double value, char *err)
@@ -105,7 +54,7 @@ int fans_part(struct machine *m, unsigned fan, double value, char *err)
 	if (fan == 0 && m->fans.part < 0)
 		return 0; /* sliced files switch fans that a machine may not have */
 	if (fan == 0)
-		return set_in_step(m, m->fans.part, fan_power(&m->mc->fan, value), err);
+		return outputs_in_step(m, m->fans.part, fan_power(&m->mc->fan, value), err);
 	snprintf(err, GCODE_ERR_MAX, "P%u: there is no such fan; SET_FAN_SPEED sets others", fan);
 	return -EINVAL;
 }
@@ -169,19 +118,8 @@ static double wanted(struct machine *m, size_t i)
 		       : 0;
 }
 
-/* Values that hold from the beginning, as far as configuring an output can't say them. */
-static void start(struct machine *m)
-{
-	for (size_t i = 0; i < m->mc->output_pin_count; i++)
-		if (m->mc->output_pins[i].value > 0)
-			set_now(m, m->fans.pin[i], m->mc->output_pins[i].value);
-	m->fans.started = true;
-}
-
 void fans_poll(struct machine *m)
 {
-	if (!m->fans.started)
-		start(m);
 	for (size_t i = 0; i < m->mc->auto_fan_count; i++) {
 		const struct machine_auto_fan *f = &m->mc->auto_fans[i];
 		double speed;
@@ -191,29 +129,12 @@ void fans_poll(struct machine *m)
 		speed = wanted(m, i);
 		if (speed == m->fans.told[i] || (speed == 0 && m->fans.told[i] < 0))
 			continue;
-		if (set_now(m, m->fans.automatic[i], fan_power(&f->fan, speed)))
+		if (outputs_now(m, m->fans.automatic[i], fan_power(&f->fan, speed)))
 			m->fans.told[i] = speed;
 	}
 }
 
 /* ---- commands ---- */
-
-static bool names(const struct gcode_param *p, const char *name)
-{
-	return p && p->value && strlen(name) == p->value_len &&
-	       !memcmp(name, p->value, p->value_len);
-}
-
-static enum gcode_result no_such(struct gcode *g, const char *key, const struct gcode_param *p,
-				 const char *expected)
-{
-	char shown[GCODE_NAME_MAX];
-
-	return gcode_fail(g, "%s=%s: expected the name of %s", key,
-			  gcode_quote(shown, sizeof(shown), p && p->value ? p->value : "",
-				      p && p->value ? p->value_len : 0),
-			  expected);
-}
 
 static enum gcode_result set_fan_speed(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
@@ -229,35 +150,13 @@ static enum gcode_result set_fan_speed(struct gcode *g, const struct gcode_line 
 	for (size_t i = 0; i < m->mc->auto_fan_count; i++) {
 		const struct machine_auto_fan *f = &m->mc->auto_fans[i];
 
-		if (f->kind == MACHINE_FAN_GENERIC && names(p, f->name))
+		if (f->kind == MACHINE_FAN_GENERIC && gcode_param_is(p, f->name))
 			return gcode_finish(g,
-					    set_in_step(m, m->fans.automatic[i],
-							fan_power(&f->fan, speed), err),
+					    outputs_in_step(m, m->fans.automatic[i],
+							    fan_power(&f->fan, speed), err),
 					    err);
 	}
-	return no_such(g, "FAN", p, "a [fan_generic …]");
-}
-
-static enum gcode_result set_pin(struct gcode *g, const struct gcode_line *l, void *ctx)
-{
-	struct machine *m = ctx;
-	const struct gcode_param *p = gcode_param_find(l, "PIN");
-	char err[GCODE_ERR_MAX] = "";
-	double value;
-
-	if (!gcode_param_number(g, l, "VALUE", 0, &value))
-		return GCODE_ERROR;
-	for (size_t i = 0; i < m->mc->output_pin_count; i++) {
-		const struct machine_output_pin *pin = &m->mc->output_pins[i];
-
-		if (!names(p, pin->name) || pin->fixed)
-			continue;
-		if (!(value >= 0 && value <= pin->scale) || (!pin->pwm && value != 0 && value != 1))
-			return gcode_fail(g, "VALUE=%g: expected 0 %s %g", value,
-					  pin->pwm ? "to" : "or", pin->scale);
-		return gcode_finish(g, set_in_step(m, m->fans.pin[i], value / pin->scale, err), err);
-	}
-	return no_such(g, "PIN", p, "an [output_pin …]");
+	return gcode_no_such(g, "FAN", p, "a [fan_generic …]");
 }
 
 static enum gcode_result set_fan_target(struct gcode *g, const struct gcode_line *l, void *ctx)
@@ -270,7 +169,7 @@ static enum gcode_result set_fan_target(struct gcode *g, const struct gcode_line
 	for (size_t i = 0; i < m->mc->heater_count; i++) {
 		const struct machine_heater *h = &m->mc->heaters[i];
 
-		if (!h->param.cooling || !names(p, h->name))
+		if (!h->param.cooling || !gcode_param_is(p, h->name))
 			continue;
 		if (!gcode_param_number(g, l, "TARGET", h->target_degc, &degc))
 			return GCODE_ERROR;
@@ -278,14 +177,12 @@ static enum gcode_result set_fan_target(struct gcode *g, const struct gcode_line
 			return gcode_fail(g, "TARGET=%g: expected 0 or a temperature", degc);
 		return gcode_finish(g, heaters_target(m, (int)i, degc, err), err);
 	}
-	return no_such(g, "TEMPERATURE_FAN", p, "a [temperature_fan …]");
+	return gcode_no_such(g, "TEMPERATURE_FAN", p, "a [temperature_fan …]");
 }
 
 const struct gcode_command fans_commands[] = {
 	{ "SET_FAN_SPEED", GCODE_EXTENDED, 0, set_fan_speed, "FAN=<name> [SPEED=<0..1>]",
 	  "speed of a fan_generic, in step with motion" },
-	{ "SET_PIN", GCODE_EXTENDED, 0, set_pin, "PIN=<name> VALUE=<number>",
-	  "an output pin, in step with motion" },
 	{ "SET_TEMPERATURE_FAN_TARGET", GCODE_EXTENDED, 0, set_fan_target,
 	  "TEMPERATURE_FAN=<name> [TARGET=<degrees>]",
 	  "target of a temperature fan; 0: off, without TARGET as configured" },

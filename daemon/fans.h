@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fans.h - fans and output pins: set-up, what runs by itself, commands.
+/* fans.h - fans: set-up, what runs by itself, commands.
  *
- * M106, SET_FAN_SPEED and SET_PIN act in step with motion; fans that follow heaters and motors act when their
+ * M106 and SET_FAN_SPEED act in step with motion; fans that follow heaters and motors act when their
  * reason comes and goes. [temperature_fan] is a heater that cools (heaters.h).
  * Owner: struct machine. Threads: PLAN. Units: speeds 0..1.
  */
@@ -18,15 +18,13 @@
 struct machine;
 
 struct fans {
-	int part;                        /* output of [fan]; -1: none */
-	int automatic[MACHINE_FAN_MAX];  /* outputs */
-	int pin[MACHINE_OUTPUT_PIN_MAX]; /* outputs */
-	double told[MACHINE_FAN_MAX];    /* speed they were told last; < 0: nothing */
-	int64_t on_ns[MACHINE_FAN_MAX];  /* controller fans: last reason; 0: none so far */
-	bool started;                    /* what has a value from the beginning has got it */
+	int part;                       /* output of [fan]; -1: none */
+	int automatic[MACHINE_FAN_MAX]; /* outputs */
+	double told[MACHINE_FAN_MAX];   /* speed they were told last; < 0: nothing */
+	int64_t on_ns[MACHINE_FAN_MAX]; /* controller fans: last reason; 0: none so far */
 };
 
-/* Outputs of all fans and pins. Returns false with a text in err. */
+/* Outputs of all fans. Returns false with a text in err. */
 bool fans_setup(struct machine *m, char *err, size_t err_size);
 /* The output of a fan: index, or -1 if there are too many. */
 int fans_output(struct machine *m, const struct machine_fan *cfg);

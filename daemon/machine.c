@@ -414,8 +414,10 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		sessions_tick(m);
 	heaters_poll(m);
 	react_poll(m);
-	if (m->state == MACHINE_READY || m->state == MACHINE_FAULT)
+	if (m->state == MACHINE_READY || m->state == MACHINE_FAULT) {
+		outputs_poll(m);
 		fans_poll(m);
+	}
 	if (m->state == MACHINE_READY) {
 		homing_tick(m);
 		acts_tick(m);
@@ -614,6 +616,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	machine_gcode_init(m);
 	heaters_init(m);
 	fans_init(m);
+	outputs_init(m);
 	shapers_init(m);
 	extruders_init(m);
 	manual_init(m);

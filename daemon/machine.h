@@ -28,6 +28,7 @@
 #include "daemon/manual.h"
 #include "daemon/manual_probe.h"
 #include "daemon/mesh_calibrate.h"
+#include "daemon/outputs.h"
 #include "daemon/planner.h"
 #include "daemon/probe.h"
 #include "daemon/probe_points.h"
@@ -85,6 +86,7 @@ struct machine_output {
 	double shutdown_value;     /* and when it shuts down */
 	double max_duration_s;     /* so long at most without another word; 0: for ever */
 	double kick_s, kick_value; /* from 0 this for so long first */
+	int also;                  /* the output of the next pin of its [multi_pin]; 0: none */
 };
 
 struct machine_config_hooks {
@@ -140,6 +142,7 @@ struct machine {
 	struct machine_output output[ENGINE_OUTPUTS];
 	size_t outputs;
 	struct fans fans;
+	struct outputs out;
 	struct machine_shaper shaper[SHAPER_AXES]; /* as last set */
 	double span_s;                             /* of the longest shapers since all rested */
 	struct manual manual[MACHINE_MANUAL_MAX];
@@ -283,6 +286,8 @@ void machine_status_text(struct machine *m, char *buf, size_t cap);
 /* machine_setup.c: motors, outputs and trsyncs, and the configuration of one MCU. */
 /* Index of the output on that pin, added if it is new; -1 if there are too many. */
 int machine_output_add(struct machine *m, const struct pin *pin);
+/* Another cycle of a software PWM that is off. False: no room now. */
+bool machine_output_cycle(struct machine *m, int output, double cycle_time_s);
 bool machine_setup(struct machine *m, char *err, size_t err_size);
 bool machine_configure_mcu(void *ctx, struct session *s);
 

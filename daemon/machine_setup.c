@@ -33,7 +33,7 @@ static uint32_t axes_of(const struct machine_config *mc, const struct machine_st
 	return axes;
 }
 
-int machine_output_add(struct machine *m, const struct pin *pin)
+static int output_add(struct machine *m, const struct pin *pin)
 {
 	for (size_t i = 0; i < m->outputs; i++)
 		if (pin_same(m->output[i].pin, pin))
@@ -43,6 +43,43 @@ int machine_output_add(struct machine *m, const struct pin *pin)
 	m->output[m->outputs].pin = pin;
 	m->output[m->outputs].mcu = (uint8_t)pin->mcu;
 	return (int)m->outputs++;
+}
+
+int machine_output_add(struct machine *m, const struct pin *pin)
+{
+	const struct machine_multi_pin *multi = machine_config_multi(m->mc, pin);
+	int first = -1, last = -1;
+
+	if (!multi)
+		return output_add(m, pin);
+	for (size_t k = 0; k < multi->count; k++) {
+		int i = output_add(m, &multi->pin[k]);
+
+		if (i < 0)
+			return -1;
+		if (k == 0)
+			first = i;
+		else
+			m->output[last].also = i;
+		last = i;
+	}
+	return first;
+}
+
+/* What goes with another one is like it. Those come behind it. */
+static void copy_outputs(struct machine *m)
+{
+	for (size_t i = 0; i < m->outputs; i++) {
+		struct machine_output *from = &m->output[i], *to = &m->output[from->also];
+		struct machine_output copy = *from;
+
+		if (!from->also)
+			continue;
+		copy.pin = to->pin;
+		copy.mcu = to->mcu;
+		copy.also = to->also;
+		*to = copy;
+	}
 }
 
 static bool add_motor(struct machine *m, const struct machine_stepper *cfg, uint32_t axes,
@@ -194,7 +231,11 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 		return false;
 	if (!add_manuals(m, err, err_size) || !add_probe(m, err, err_size))
 		return false;
-	return heaters_setup(m, err, err_size) && fans_setup(m, err, err_size);
+	if (!heaters_setup(m, err, err_size) || !fans_setup(m, err, err_size) ||
+	    !outputs_setup(m, err, err_size))
+		return false;
+	copy_outputs(m);
+	return true;
 }
 
 /* ---- the configuration of one MCU ---- */
@@ -297,6 +338,30 @@ static bool configure_digital(struct session *s, const struct machine_output *ou
 	       (cycle_ticks == 0 || session_config(s, MSG_ID_set_digital_out_pwm_cycle, &cycle));
 }
 
+/* What the rt core has to know of it. */
+static bool tell_output(struct machine *m, const struct session *s, size_t i, uint32_t cycle_ticks)
+{
+	const struct machine_output *out = &m->output[i];
+	struct ctl_rec rec = { .kind = CTL_OUTPUT };
+
+	rec.output = (struct ctl_output){ .output = (uint8_t)i,
+					  .mcu = out->mcu,
+					  .oid = out->oid,
+					  .pwm = out->pwm,
+					  .invert = out->pin->invert,
+					  .in_phase = out->in_phase && cycle_ticks > 0,
+					  .also = (uint8_t)out->also,
+					  .kick_s = out->kick_s,
+					  .kick_value = (uint16_t)lround(out->kick_value *
+									 PLAN_OUTPUT_FULL) };
+	rec.output.full_scale = cycle_ticks > 0 ? cycle_ticks : 1;
+	if (out->pwm)
+		rec.output.full_scale = dictionary_whole(&s->dict, "PWM_MAX", 1, UINT16_MAX, 255);
+	if (out->max_duration_s > 0 && !out->in_phase)
+		rec.output.refresh_s = out->max_duration_s / 3;
+	return machine_control(m, &rec);
+}
+
 static bool configure_output(struct machine *m, struct session *s, size_t i)
 {
 	struct machine_output *out = &m->output[i];
@@ -304,28 +369,31 @@ static bool configure_output(struct machine *m, struct session *s, size_t i)
 	uint32_t pin, cycle_ticks = (uint32_t)(out->cycle_time_s * freq_hz);
 	uint32_t max_ticks = (uint32_t)fmin(out->max_duration_s * freq_hz, INT32_MAX);
 	uint32_t full = dictionary_whole(&s->dict, "PWM_MAX", 1, UINT16_MAX, 255);
-	struct ctl_rec rec = { .kind = CTL_OUTPUT };
 
 	if (!session_oid(s, &out->oid) || !session_pin(s, out->pin->name, UINT16_MAX, &pin))
 		return false;
 	if (out->pwm ? !configure_pwm(s, out, pin, cycle_ticks, max_ticks, full)
 		     : !configure_digital(s, out, pin, cycle_ticks, max_ticks))
 		return false;
-	rec.output = (struct ctl_output){ .output = (uint8_t)i,
-					  .mcu = out->mcu,
-					  .oid = out->oid,
-					  .pwm = out->pwm,
-					  .invert = out->pin->invert,
-					  .in_phase = out->in_phase && cycle_ticks > 0,
-					  .full_scale = out->pwm          ? full
-							: cycle_ticks > 0 ? cycle_ticks
-									  : 1,
-					  .kick_s = out->kick_s,
-					  .kick_value = (uint16_t)lround(out->kick_value *
-									 PLAN_OUTPUT_FULL) };
-	if (out->max_duration_s > 0 && !out->in_phase)
-		rec.output.refresh_s = out->max_duration_s / 3;
-	return machine_control(m, &rec);
+	return tell_output(m, s, i, cycle_ticks);
+}
+
+bool machine_output_cycle(struct machine *m, int output, double cycle_time_s)
+{
+	for (int i = output; i == output || i > 0; i = m->output[i].also) {
+		struct session *s = &m->session[m->output[i].mcu];
+		struct msg_set_digital_out_pwm_cycle cycle = {
+			.oid = m->output[i].oid,
+			.cycle_ticks = (uint32_t)(cycle_time_s *
+						  dictionary_number(&s->dict, "CLOCK_FREQ", 0)),
+		};
+
+		if (!session_send(s, MSG_ID_set_digital_out_pwm_cycle, &cycle) ||
+		    !tell_output(m, s, (size_t)i, cycle.cycle_ticks))
+			return false;
+		m->output[i].cycle_time_s = cycle_time_s;
+	}
+	return true;
 }
 
 static bool configure_endstop(struct machine *m, struct session *s, struct machine_input *in)
@@ -400,5 +468,5 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 	for (size_t i = 0; i < m->trsyncs; i++)
 		if (!configure_trsync(s, &m->trsync_oid[s->mcu][i]))
 			return false;
-	return configure_sync_line(m, s) && print_configure(m->print, s);
+	return outputs_configure(m, s) && configure_sync_line(m, s) && print_configure(m->print, s);
 }

@@ -40,6 +40,10 @@ static void collect(const struct machine *m, struct uses *u)
 	for (size_t i = 0; i < m->outputs; i++)
 		add(u, m->output[i].pin,
 		    &(struct hostchip_use){ .output = true, .level = m->output[i].pin->invert });
+	for (size_t i = 0; i < m->mc->static_count; i++)
+		add(u, &m->mc->statics[i].pin,
+		    &(struct hostchip_use){ .output = true,
+					    .level = !m->mc->statics[i].pin.invert });
 	for (size_t i = 0; i < m->endstops; i++)
 		add(u, m->endstop[i].pin, &(struct hostchip_use){ .output = false });
 	for (size_t i = 0; i < m->print->buttons.inputs; i++)

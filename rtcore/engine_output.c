@@ -116,7 +116,7 @@ static bool end_kick(struct engine *e, uint16_t output, double at_s, int64_t now
 }
 
 /* A new value from at_s on, which is not farther than the low-water mark. */
-static bool apply(struct engine *e, const struct plan_output *out, double at_s, int64_t now_ns)
+static bool apply_one(struct engine *e, const struct plan_output *out, double at_s, int64_t now_ns)
 {
 	const struct ctl_output *o = &e->output[out->output];
 	struct engine_output_state *st = &e->output_state[out->output];
@@ -134,6 +134,21 @@ static bool apply(struct engine *e, const struct plan_output *out, double at_s, 
 	st->value = out->value;
 	st->kick_end_s = kick ? engine_later_s(at_s, e->now_s) + o->kick_s : 0;
 	watch(e, out->output);
+	return true;
+}
+
+/* The same of all that go with it. If there is no room for one of them, those before it get it again. */
+static bool apply(struct engine *e, const struct plan_output *out, double at_s, int64_t now_ns)
+{
+	struct plan_output one = *out;
+
+	for (int left = ENGINE_OUTPUTS; left > 0; left--) {
+		if (!apply_one(e, &one, at_s, now_ns))
+			return false;
+		one.output = e->output[one.output].also;
+		if (one.output == 0 || one.output >= ENGINE_OUTPUTS)
+			break;
+	}
 	return true;
 }
 

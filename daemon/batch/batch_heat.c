@@ -51,6 +51,14 @@ static bool pin_number(struct batch *b, const struct pin *pin, uint8_t *mcu, uin
 	return n >= 0;
 }
 
+/* Of several that do the same, the first. */
+static const struct pin *real_pin(const struct batch *b, const struct pin *pin)
+{
+	const struct machine_multi_pin *multi = machine_config_multi(b->mc, pin);
+
+	return multi ? &multi->pin[0] : pin;
+}
+
 static bool add_body(struct batch *b, size_t i)
 {
 	const struct machine_sensor *cfg = &b->mc->sensors[i];
@@ -72,15 +80,21 @@ static bool add_body(struct batch *b, size_t i)
 	set_curve(t, cfg);
 	if (!pin_number(b, &cfg->pin, &body.sensor_mcu, &body.sensor_pin))
 		return false;
-	if (heater && !pin_number(b, &heater->pin, &body.heater_mcu, &body.heater_pin))
-		return false;
-	body.heater_invert = heater && heater->pin.invert;
+	if (heater) {
+		const struct pin *pin = real_pin(b, &heater->pin);
+
+		if (!pin_number(b, pin, &body.heater_mcu, &body.heater_pin))
+			return false;
+		body.heater_invert = pin->invert;
+	}
 	/* One fan, one part: that of the first extruder. */
 	if (b->mc->fan.pin.set && b->mc->extruder_count && b->mc->extruders[0].heater >= 0 &&
 	    b->mc->heaters[b->mc->extruders[0].heater].sensor == (int)i) {
-		if (!pin_number(b, &b->mc->fan.pin, &body.fan_mcu, &body.fan_pin))
+		const struct pin *pin = real_pin(b, &b->mc->fan.pin);
+
+		if (!pin_number(b, pin, &body.fan_mcu, &body.fan_pin))
 			return false;
-		body.fan_invert = b->mc->fan.pin.invert;
+		body.fan_invert = pin->invert;
 	}
 	b->body_of[i] = printer_add_body(&b->printer, &body);
 	if (b->body_of[i] < 0)

@@ -256,6 +256,9 @@ static bool build_printer(struct batch *b)
 	for (size_t i = 0; i < m->outputs; i++)
 		if (batch_world_pin(b, m->output[i].pin) < 0)
 			return false;
+	for (size_t i = 0; i < b->mc->static_count; i++)
+		if (batch_world_pin(b, &b->mc->statics[i].pin) < 0)
+			return false;
 	stamps_start(b);
 	for (size_t i = 0; i < m->mcus; i++) {
 		const struct pin *pin = &b->mc->mcu[i].sync_pin;

@@ -218,8 +218,9 @@ const struct config_kind config_kinds[] = {
 
 	/* outputs and lights */
 	{ "output_pin+", PWM_OUT "static_value " },
-	{ "pwm_tool+", PWM_OUT },
-	{ "pwm_cycle_time+", PWM_OUT },
+	{ "pwm_tool+",
+	  "pin value shutdown_value cycle_time hardware_pwm scale maximum_mcu_duration " },
+	{ "pwm_cycle_time+", "pin value shutdown_value cycle_time scale " },
 	{ "static_digital_output+", "pins " },
 	{ "static_pwm_clock+", "pin frequency " },
 	{ "multi_pin+", "pins " },

@@ -326,6 +326,7 @@ static void load_sections(struct machine_load *l)
 	manuals_load(l);
 	shapers_load(l);
 	fans_load(l);
+	outputs_load(l);
 	gcode_load(l);
 	probes_load(l);
 	levels_load(l);

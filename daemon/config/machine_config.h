@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "daemon/config/machine_heat.h"
+#include "daemon/config/machine_output.h"
 #include "daemon/config/machine_level.h"
 #include "daemon/config/machine_probe.h"
 #include "daemon/faults/faults.h"
@@ -272,6 +273,12 @@ struct machine_config {
 	struct machine_auto_fan auto_fans[MACHINE_FAN_MAX];
 	size_t output_pin_count;
 	struct machine_output_pin output_pins[MACHINE_OUTPUT_PIN_MAX];
+	size_t servo_count;
+	struct machine_servo servos[MACHINE_SERVO_MAX];
+	size_t static_count;
+	struct machine_static statics[MACHINE_STATIC_MAX];
+	size_t multi_count;
+	struct machine_multi_pin multi[MACHINE_MULTI_MAX];
 	struct machine_probe probe;
 	struct machine_safe_z safe_z;
 	struct machine_twist twist;
@@ -306,5 +313,12 @@ int config_check(const char *const *paths, size_t path_count, const char *const 
 
 /* Index in mc->mcu[] of the MCU of that name, or -1. */
 int machine_config_mcu(const struct machine_config *mc, const char *name);
+
+/* The [multi_pin] that a pin stands for; NULL: it is one. */
+const struct machine_multi_pin *machine_config_multi(const struct machine_config *mc,
+						     const struct pin *pin);
+
+/* Width of the servo's pulses for that angle. */
+double machine_servo_pulse_s(const struct machine_servo *v, double angle_deg);
 
 #endif

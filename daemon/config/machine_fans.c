@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* machine_fans.c - fans and outputs: see machine_load.h. */
+/* machine_fans.c - fans: see machine_load.h. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,15 +11,6 @@
 #define COUNT(fields) (sizeof(fields) / sizeof(*(fields)))
 #define FAN(member) offsetof(struct machine_fan, member)
 #define AUTO(member) offsetof(struct machine_auto_fan, member)
-#define PIN(member) offsetof(struct machine_output_pin, member)
-
-/* What a software PWM can't do on its own when the MCU shuts down. */
-static void check_shutdown(struct machine_load *l, struct config_section *s, const char *option,
-			   double value, bool hardware)
-{
-	if (!hardware && value != 0 && value != 1)
-		value_error(l, s, option, "expected 0 or 1, or hardware_pwm: true");
-}
 
 static void fan_load(struct machine_load *l, struct config_section *s, double shutdown_speed,
 		     struct machine_fan *fan)
@@ -39,9 +30,7 @@ static void fan_load(struct machine_load *l, struct config_section *s, double sh
 	};
 
 	fields_load(l, s, fields, COUNT(fields), fan);
-	if (fan->hardware_pwm && pin_of_host(l, &fan->pin))
-		value_error(l, s, "hardware_pwm",
-			    "expected false: its pin is a GPIO line of this machine");
+	check_hardware(l, s, &fan->pin, fan->hardware_pwm);
 	if (s)
 		check_shutdown(l, s, "shutdown_speed", fan->shutdown_speed, fan->hardware_pwm);
 }
@@ -199,59 +188,6 @@ static struct machine_auto_fan *auto_fan_add(struct machine_load *l, struct conf
 	return &mc->auto_fans[mc->auto_fan_count++];
 }
 
-/* ---- [output_pin NAME] ---- */
-
-static void output_pin(struct machine_load *l, struct config_section *s, const char *own)
-{
-	struct machine_config *mc = l->mc;
-	struct machine_output_pin *p = &mc->output_pins[mc->output_pin_count];
-	struct {
-		double value, shutdown_value, fixed;
-	} v;
-	const struct field first[] = {
-		{ "pin", FIELD_PIN, FIELD_REQUIRED, PIN(pin), .lo = PIN_ALLOW_INVERT,
-		  .hi = PIN_ALONE },
-		{ "pwm", FIELD_BOOL, 0, PIN(pwm), .fallback = 0 },
-		{ "hardware_pwm", FIELD_BOOL, 0, PIN(hardware_pwm), .fallback = 0 },
-		{ "cycle_time", FIELD_DOUBLE, FIELD_ABOVE, PIN(cycle_time_s), .hi = 5,
-		  .fallback = 0.1, .unit = "s" },
-		{ "scale", FIELD_DOUBLE, FIELD_ABOVE, PIN(scale), .hi = 1e6, .fallback = 1 },
-		/* Much longer is more than the MCU's clock can count. */
-		{ "maximum_mcu_duration", FIELD_DOUBLE, 0, PIN(max_duration_s), .hi = 5,
-		  .unit = "s" },
-	};
-
-	if (mc->output_pin_count == MACHINE_OUTPUT_PIN_MAX) {
-		config_report(l->c, CONFIG_ERROR, s->place,
-			      "[%s] too many output pins: expected at most %d", s->name,
-			      MACHINE_OUTPUT_PIN_MAX);
-		return;
-	}
-	snprintf(p->name, sizeof(p->name), "%s", own);
-	fields_load(l, s, first, COUNT(first), p);
-	if (!p->pwm)
-		p->scale = 1;
-	const struct field values[] = {
-		{ "value", FIELD_DOUBLE, 0, 0, .hi = p->scale },
-		{ "shutdown_value", FIELD_DOUBLE, 0, 8, .hi = p->scale },
-		{ "static_value", FIELD_DOUBLE, 0, 16, .hi = p->scale, .fallback = -1 },
-	};
-
-	fields_load(l, s, values, COUNT(values), &v);
-	if (p->hardware_pwm && pin_of_host(l, &p->pin))
-		value_error(l, s, "hardware_pwm",
-			    "expected false: its pin is a GPIO line of this machine");
-	if (v.fixed >= 0)
-		v.value = v.shutdown_value = v.fixed;
-	p->fixed = v.fixed >= 0;
-	p->value = v.value / p->scale;
-	p->shutdown_value = v.shutdown_value / p->scale;
-	check_shutdown(l, s, "shutdown_value", p->shutdown_value, p->pwm && p->hardware_pwm);
-	if (!p->pwm && p->value != 0 && p->value != 1)
-		value_error(l, s, "value", "expected 0 or 1, or pwm: true");
-	mc->output_pin_count += p->pin.set;
-}
-
 void fans_load(struct machine_load *l)
 {
 	fan_load(l, section_use(l, "fan"), 0, &l->mc->fan);
@@ -262,8 +198,6 @@ void fans_load(struct machine_load *l)
 
 		if ((own = section_own_name(s->name, "temperature_fan"))) {
 			temperature_fan(l, section_use(l, s->name), own);
-		} else if ((own = section_own_name(s->name, "output_pin"))) {
-			output_pin(l, section_use(l, s->name), own);
 		} else if ((own = section_own_name(s->name, "heater_fan"))) {
 			if ((f = auto_fan_add(l, section_use(l, s->name), own)))
 				heater_fan(l, s, f);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* machine_heat.h - sensors, heaters, fans and outputs as the configuration describes them.
+/* machine_heat.h - sensors, heaters and fans as the configuration describes them.
  *
  * Parts of struct machine_config; see machine_config.h for owner and threads. Units: in the names; powers
  * and speeds 0..1.
@@ -18,7 +18,6 @@ enum {
 	MACHINE_SENSOR_MAX = HEAT_SENSORS,
 	MACHINE_HEATER_MAX = HEAT_HEATERS,
 	MACHINE_FAN_MAX = 16,
-	MACHINE_OUTPUT_PIN_MAX = 16,
 	MACHINE_HEAT_NAME_MAX = 64, /* as MACHINE_NAME_MAX */
 	MACHINE_GCODE_ID_MAX = 16,
 };
@@ -92,16 +91,6 @@ struct machine_auto_fan {
 	bool all_steppers;
 	size_t stepper_count;
 	char steppers[16][MACHINE_HEAT_NAME_MAX]; /* their own names */
-};
-
-/* [output_pin NAME] */
-struct machine_output_pin {
-	char name[MACHINE_HEAT_NAME_MAX];
-	struct pin pin;
-	bool pwm, hardware_pwm, fixed; /* fixed: no command changes it */
-	double cycle_time_s, scale;
-	double value, shutdown_value; /* 0..1 */
-	double max_duration_s;        /* 0: for ever */
 };
 
 #endif

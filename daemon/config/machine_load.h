@@ -104,6 +104,10 @@ void pins_free(struct machine_load *l);
 void pin_load(struct machine_load *l, struct config_section *section, const char *option,
 	      unsigned allow, enum pin_share share, struct pin *out);
 
+/* The same of one text in a list of pins. */
+void pin_load_text(struct machine_load *l, struct config_section *section, const char *option,
+		   const char *text, unsigned allow, enum pin_share share, struct pin *out);
+
 /* Whether it is a GPIO line of this machine. */
 static inline bool pin_of_host(const struct machine_load *l, const struct pin *pin)
 {
@@ -184,9 +188,21 @@ void gcode_id_load(struct machine_load *l, struct config_section *s, char *id);
  * [temperature_sensor …]. After the extruders. */
 void heaters_load(struct machine_load *l);
 
-/* machine_fans.c: [fan], [heater_fan …], [controller_fan …], [fan_generic …], [temperature_fan …],
- * [output_pin …]. After the heaters. */
+/* machine_fans.c: [fan], [heater_fan …], [controller_fan …], [fan_generic …], [temperature_fan …]. After the
+ * heaters. */
 void fans_load(struct machine_load *l);
+
+/* machine_outputs.c: [output_pin …], [pwm_tool …], [pwm_cycle_time …], [servo …], [static_digital_output …]. */
+void outputs_load(struct machine_load *l);
+
+/* An error where a software PWM is asked for something else than off or on when the MCU shuts down. */
+void check_shutdown(struct machine_load *l, struct config_section *s, const char *option,
+		    double value, bool hardware);
+/* An error where hardware PWM is asked of a GPIO line of this machine. */
+void check_hardware(struct machine_load *l, struct config_section *s, const struct pin *pin,
+		    bool hardware);
+/* "[KIND] too many: expected at most MAX" */
+bool outputs_full(struct machine_load *l, const struct config_section *s, size_t count, int max);
 
 /* machine_manual.c: [manual_stepper NAME], [force_move]. */
 void manuals_load(struct machine_load *l);

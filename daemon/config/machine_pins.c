@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* machine_pins.c - which pin belongs to whom: aliases, MCUs, clashes. See machine_load.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,38 @@ static void board_pins_load(struct machine_load *l, struct config_section *s)
 	free(copy);
 }
 
+static void multi_load(struct machine_load *l, struct config_section *s, const char *own)
+{
+	struct machine_multi_pin *multi = &l->mc->multi[l->mc->multi_count];
+	struct config_option *o = config_option(s, "pins");
+	char *copy = config_strdup(o ? o->value : ""), *rest = copy, *part;
+
+	s->used = true;
+	if (o)
+		o->used = true;
+	if (outputs_full(l, s, l->mc->multi_count, MACHINE_MULTI_MAX)) {
+		free(copy);
+		return;
+	}
+	snprintf(multi->name, sizeof(multi->name), "%s", own);
+	while ((part = strsep(&rest, ",\n")) && multi->count < MACHINE_MULTI_PINS) {
+		struct pin *pin = &multi->pin[multi->count];
+
+		part = config_trim(part);
+		if (!*part)
+			continue;
+		pin_load_text(l, s, "pins", part, PIN_ALLOW_INVERT, PIN_ALONE, pin);
+		if (pin->set && pin->mcu < 0)
+			value_error(l, s, "pins", "expected pins of MCUs");
+		multi->count += pin->set && pin->mcu >= 0;
+	}
+	if (multi->count == 0 || part)
+		value_error(l, s, "pins", "expected 1 to %d pins, separated by commas",
+			    MACHINE_MULTI_PINS);
+	l->mc->multi_count += multi->count > 0;
+	free(copy);
+}
+
 void pins_init(struct machine_load *l)
 {
 	struct config_section *s = section_use(l, "duplicate_pin_override");
@@ -131,16 +164,21 @@ void pins_init(struct machine_load *l)
 		if (!strcmp(name, "board_pins") || !strncmp(name, "board_pins ", 11))
 			board_pins_load(l, l->c->sections[i]);
 	}
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		const char *own = section_own_name(l->c->sections[i]->name, "multi_pin");
+
+		if (own)
+			multi_load(l, l->c->sections[i], own);
+	}
 }
 
-/* A chip that isn't an MCU: `probe`, `multi_pin`, or a section's, such as tmc2209_stepper_x. */
+/* A chip that isn't an MCU: `probe`, or a section's, such as tmc2209_stepper_x. */
 static bool chip_is_virtual(const struct machine_load *l, const char *chip)
 {
 	static const char *const probes[] = { "probe", "bltouch", "smart_effector",
 					      "load_cell_probe" };
-	static const char *const families[] = {
-		"tmc", "sx1509 ", "adc_scaled ", "ads1x1x ", "probe_eddy_current ", "multi_pin "
-	};
+	static const char *const families[] = { "tmc", "sx1509 ", "adc_scaled ", "ads1x1x ",
+						"probe_eddy_current " };
 	char joined[PIN_CHIP_MAX + 8];
 
 	if (!strcmp(chip, "probe"))
@@ -160,7 +198,6 @@ static bool chip_is_virtual(const struct machine_load *l, const char *chip)
 
 			snprintf(joined, sizeof(joined), "%.*s_%.60s", (int)kind, name, own + 1);
 			if (!strcmp(chip, joined) || !strcmp(chip, own + 1) ||
-			    (!strncmp(name, "multi_pin ", 10) && !strcmp(chip, "multi_pin")) ||
 			    (!strncmp(name, "probe_", 6) && !strcmp(chip, "probe")))
 				return true;
 		}
@@ -241,17 +278,66 @@ static const char *mcu_names(const struct machine_load *l, char *buf, size_t siz
 	return buf;
 }
 
+/* With the process a real MCU's heater goes off; a line keeps its level. */
+static bool safe_for_heater(struct machine_load *l, const struct config_section *s,
+			    const char *option, const struct pin *pin)
+{
+	if (!pin_of_host(l, pin))
+		return true;
+	value_error(l, s, option,
+		    "expected a pin of an MCU: nobody switches a GPIO line of this machine off when "
+		    "stepd has died");
+	return false;
+}
+
+/* Options whose outputs are set by their value alone. */
+static bool may_be_several(const char *option)
+{
+	return !strcmp(option, "pin") || !strcmp(option, "heater_pin") ||
+	       !strcmp(option, "enable_pin");
+}
+
+/* A pin that stands for several; false, and an error: it can't. */
+static bool multi_use(struct machine_load *l, const struct config_section *s, const char *option,
+		      unsigned allow, struct pin *pin)
+{
+	struct machine_multi_pin *multi = l->mc->multi;
+
+	while (multi < l->mc->multi + l->mc->multi_count && strcmp(multi->name, pin->name) != 0)
+		multi++;
+	if (multi == l->mc->multi + l->mc->multi_count)
+		value_error(l, s, option, "expected multi_pin:NAME of a section [multi_pin NAME]");
+	else if (allow & PIN_ALLOW_PULL || !may_be_several(option))
+		value_error(l, s, option, "expected a single pin here");
+	else if (multi->used)
+		value_error(l, s, option, "expected a [multi_pin] of its own");
+	else
+		multi->used = true;
+	for (size_t i = 0; multi->used && i < multi->count; i++) {
+		multi->pin[i].invert ^= pin->invert;
+		if (!strcmp(option, "heater_pin") && !safe_for_heater(l, s, option, &multi->pin[i]))
+			return false;
+		pin->mcu = multi->pin[0].mcu;
+	}
+	return pin->mcu >= 0;
+}
+
 void pin_load(struct machine_load *l, struct config_section *s, const char *option, unsigned allow,
 	      enum pin_share share, struct pin *out)
 {
-	struct config_option *o = config_option(s, option);
+	pin_load_text(l, s, option, config_option(s, option)->value, allow, share, out);
+}
+
+void pin_load_text(struct machine_load *l, struct config_section *s, const char *option,
+		   const char *text, unsigned allow, enum pin_share share, struct pin *out)
+{
 	char err[160], as_written[PIN_NAME_MAX];
 	struct config_place place;
 
 	*out = (struct pin){ .mcu = PIN_NO_MCU };
-	if (!*o->value)
+	if (!*text)
 		return; /* an empty value: no pin */
-	if (pin_parse(o->value, allow, out, err, sizeof(err))) {
+	if (pin_parse(text, allow, out, err, sizeof(err))) {
 		value_error(l, s, option, "%s", err);
 		return;
 	}
@@ -260,17 +346,17 @@ void pin_load(struct machine_load *l, struct config_section *s, const char *opti
 	out->file = l->c->files[place.file];
 	out->line = place.line;
 	out->mcu = machine_config_mcu(l->mc, out->chip);
+	if (out->mcu < 0 && !strcmp(out->chip, "multi_pin")) {
+		out->set = multi_use(l, s, option, allow, out);
+		return;
+	}
 	if (out->mcu < 0 && !chip_is_virtual(l, out->chip)) {
 		value_error(l, s, option, "unknown MCU '%s': expected one of: %s", out->chip,
 			    mcu_names(l, err, sizeof(err)));
 		out->set = false;
 		return;
 	}
-	/* With the process a real MCU's heater goes off; a line keeps its level. */
-	if (out->mcu >= 0 && l->mc->mcu[out->mcu].host && !strcmp(option, "heater_pin")) {
-		value_error(l, s, option,
-			    "expected a pin of an MCU: nobody switches a GPIO line of this machine "
-			    "off when stepd has died");
+	if (!strcmp(option, "heater_pin") && !safe_for_heater(l, s, option, out)) {
 		out->set = false;
 		return;
 	}
@@ -284,10 +370,7 @@ void pin_load(struct machine_load *l, struct config_section *s, const char *opti
 /* Is this option of a section that isn't acted on an exclusive use of a pin? */
 static bool claims_pin(const char *section, const char *option)
 {
-	static const char *const kinds[] = {
-		"heater_fan ", "controller_fan ", "temperature_fan ", "fan_generic ", "output_pin ",
-		"pwm_tool ",   "pwm_cycle_time ", "servo ",           "neopixel "
-	};
+	static const char *const kinds[] = { "neopixel " };
 
 	if (!strcmp(option, "heater_pin") || !strcmp(option, "control_pin"))
 		return true;

@@ -100,6 +100,12 @@ bool gcode_param_flag(struct gcode *g, const struct gcode_line *l, const char *k
 bool gcode_param_name(struct gcode *g, const struct gcode_line *l, const char *key,
 		      const char *otherwise, char *name, size_t cap);
 
+/* Whether the parameter's text is that name. p: may be NULL. */
+bool gcode_param_is(const struct gcode_param *p, const char *name);
+/* Replies that key, whose parameter is p or NULL, does not name what was expected. */
+enum gcode_result gcode_no_such(struct gcode *g, const char *key, const struct gcode_param *p,
+				const char *expected);
+
 /* The numbers of "1,2.5,3" into value[0 .. count-1]. False: not that many; no reply. */
 bool gcode_param_list(const struct gcode_param *p, unsigned count, double *value);
 

@@ -51,6 +51,23 @@ bool gcode_param_name(struct gcode *g, const struct gcode_line *l, const char *k
 	return true;
 }
 
+bool gcode_param_is(const struct gcode_param *p, const char *name)
+{
+	return p && p->value && strlen(name) == p->value_len &&
+	       !memcmp(name, p->value, p->value_len);
+}
+
+enum gcode_result gcode_no_such(struct gcode *g, const char *key, const struct gcode_param *p,
+				const char *expected)
+{
+	char shown[GCODE_NAME_MAX];
+
+	return gcode_fail(g, "%s=%s: expected the name of %s", key,
+			  gcode_quote(shown, sizeof(shown), p && p->value ? p->value : "",
+				      p && p->value ? p->value_len : 0),
+			  expected);
+}
+
 bool gcode_param_list(const struct gcode_param *p, unsigned count, double *value)
 {
 	const char *at = p->value, *end = at + p->value_len;

@@ -23,6 +23,7 @@
 #include "daemon/faults/react.h"
 #include "daemon/heaters.h"
 #include "daemon/manual.h"
+#include "daemon/outputs.h"
 #include "daemon/probe.h"
 #include "daemon/shapers.h"
 #include "daemon/config/config_names.h"
@@ -181,6 +182,7 @@ static void commands(void **state)
 	gcode_mesh_attach(&g, &meshes);
 	gcode_add_table(&g, heaters_commands, heaters_command_count, NULL);
 	gcode_add_table(&g, fans_commands, fans_command_count, NULL);
+	gcode_add_table(&g, outputs_commands, outputs_command_count, NULL);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
 	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
 	gcode_add_table(&g, extruders_tools, MACHINE_EXTRUDER_MAX, NULL);
