@@ -24,6 +24,9 @@
 #define LEAD_STOP_S 0.25
 /* this far, it does so even if there are lines. */
 #define LEAD_LAST_S 0.1
+/* No record is as short as that. */
+#define LEAD_NONE_S 1e-6
+
 /* ---- talking to the rt core ---- */
 
 static double record_s(const struct plan_rec *rec)
@@ -42,9 +45,11 @@ double machine_lead_s(const struct machine *m)
 {
 	const struct engine_status *st = &m->status;
 	double rest_s = st->motion_end_s - machine_now_s(m);
+	double left_s = m->pushed_s - m->sidetrack.held_s - st->consumed_s;
 
-	return (m->pushed_s - st->consumed_s) / (st->consumed_s < m->rush_until_s ? m->rush : 1) +
-	       (rest_s > 0 ? rest_s : 0);
+	if (left_s < LEAD_NONE_S) /* sums of the same in another order */
+		left_s = 0;
+	return left_s / (st->consumed_s < m->rush_until_s ? m->rush : 1) + (rest_s > 0 ? rest_s : 0);
 }
 
 /* The planner's sink. */
@@ -59,7 +64,7 @@ static bool push_plan(void *ctx, const struct plan_rec *rec)
 {
 	struct machine *m = ctx;
 
-	if (!ring_push(&m->plan, rec))
+	if (!ring_push(m->plan, rec))
 		return false;
 	m->pushed_s += record_s(rec);
 	if (rec->kind == PLAN_MOVE)
@@ -97,6 +102,10 @@ void machine_hold(struct machine *m, bool on)
 		machine_say(m, REPLY_INFO, "%s",
 			    on ? "hold: coming to rest; RESUME to go on"
 			       : "going on after the hold");
+	if (!on) {
+		sidetrack_give_up(&m->sidetrack);
+		react_resumed(m, FAULT_HOLD);
+	}
 	m->hold = on;
 	send_warp(m);
 }
@@ -126,6 +135,10 @@ int machine_nudge(struct machine *m, double by_mm, char *err)
 	rc = machine_check_place(m, to_mm, err);
 	if (rc < 0)
 		return rc;
+	if (m->sidetrack.state) {
+		snprintf(err, GCODE_ERR_MAX, "a print is set aside: expected after RESUME");
+		return -EBUSY;
+	}
 	if (!machine_control(m, &rec))
 		return -EAGAIN;
 	planner_nudge(m->planner, by_mm);
@@ -164,7 +177,7 @@ void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES
 	memcpy(name.position_mm, planner_position(m->planner), sizeof(name.position_mm));
 	machine_control(m, &name);
 	gcode_set_position(&m->gcode, GCODE_MASK_ALL, planner_position(m->planner));
-	if (!ring_push(&m->plan, &resume))
+	if (!ring_push(m->plan, &resume))
 		m->resume_owed = true; /* as soon as the rt thread has emptied the ring a little */
 	shapers_send(m);               /* the planner is empty: there is room */
 	extruders_send(m);
@@ -231,6 +244,7 @@ void machine_pause(struct machine *m)
 {
 	static const char line[] = "PAUSE";
 
+	sidetrack_begin(m);
 	gcode_exec_now(&m->gcode, line, strlen(line), 0);
 }
 
@@ -379,8 +393,8 @@ static void plan_tick(struct machine *m, bool input_waiting)
 
 	if (lead_s > LEAD_FULL_S && !m->resume_owed)
 		return; /* nothing would be taken */
-	had = ring_room(&m->plan);
-	if (m->resume_owed && ring_push(&m->plan, &(struct plan_rec){ .kind = PLAN_RESUME }))
+	had = ring_room(m->plan);
+	if (m->resume_owed && ring_push(m->plan, &(struct plan_rec){ .kind = PLAN_RESUME }))
 		m->resume_owed = false;
 	planner_pump(m->planner);
 	lead_s = machine_lead_s(m) - low_water_s;
@@ -389,7 +403,7 @@ static void plan_tick(struct machine *m, bool input_waiting)
 	lead_s = machine_lead_s(m) - low_water_s;
 	if (lead_s < LEAD_STOP_S && !planner_empty(m->planner) && (!more || lead_s < LEAD_LAST_S))
 		planner_flush(m->planner);
-	if (ring_room(&m->plan) < had)
+	if (ring_room(m->plan) < had)
 		wake(m);
 }
 
@@ -424,20 +438,23 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		probe_tick(m);
 	}
 	if (m->state != MACHINE_CONNECTING) {
-		gcode_poll(&m->gcode);
+		sidetrack_poll(m);
+		if (!sidetrack_busy(&m->sidetrack))
+			gcode_poll(&m->gcode);
 		print_poll(m->print, now_ns, input_waiting);
 	}
 	if (m->state != MACHINE_READY)
 		return;
 	plan_tick(m, input_waiting || print_has_lines(m->print));
-	if (machine_rests(m) && !m->status.moving)
+	if (machine_rests(m) && !m->status.moving && !m->sidetrack.state)
 		shapers_rest(m);
 }
 
 bool machine_takes_line(const struct machine *m)
 {
-	return machine_accepts(m) || (m->state == MACHINE_READY && !gcode_busy(&m->gcode) &&
-				      (sdcard_printing(&m->print->sd) || m->hold));
+	return machine_accepts(m) ||
+	       (m->state == MACHINE_READY && !gcode_busy(&m->gcode) &&
+		!sidetrack_busy(&m->sidetrack) && (sdcard_printing(&m->print->sd) || m->hold));
 }
 
 void machine_reset_mcus(struct machine *m)
@@ -449,8 +466,8 @@ void machine_reset_mcus(struct machine *m)
 bool machine_rests(const struct machine *m)
 {
 	return m->sync_waiting == 0 && !m->heaters.wait.on && m->homing.state == HOMING_IDLE &&
-	       !m->acts.running && !m->probe.ask.open && !gcode_moving(&m->gcode) &&
-	       planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
+	       !sidetrack_busy(&m->sidetrack) && !m->acts.running && !m->probe.ask.open &&
+	       !gcode_moving(&m->gcode) && planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
 	       m->status.manual_end_s <= machine_now_s(m);
 }
 
@@ -518,7 +535,8 @@ static bool make_rings(struct machine *m)
 		void **mem;
 		uint32_t size, capacity;
 	} rings[] = {
-		{ &m->plan, &m->plan_mem, sizeof(struct plan_rec), MACHINE_PLAN_RECORDS },
+		{ &m->plan_ring[0], &m->plan_mem[0], sizeof(struct plan_rec), MACHINE_PLAN_RECORDS },
+		{ &m->plan_ring[1], &m->plan_mem[1], sizeof(struct plan_rec), MACHINE_PLAN_RECORDS },
 		{ &m->control, &m->control_mem, sizeof(struct ctl_rec), MACHINE_CONTROL_RECORDS },
 		{ &m->events, &m->event_mem, sizeof(struct ev_rec), MACHINE_EVENT_RECORDS },
 	};
@@ -565,7 +583,8 @@ static bool make_parts(struct machine *m, char *err, size_t err_size)
 	struct engine_config ec = { .horizon_s = m->mc->stepd.horizon_s,
 				    .low_water_s = m->mc->stepd.low_water_s,
 				    .start_lead_s = m->mc->stepd.low_water_s * 1.2,
-				    .plan = &m->plan,
+				    .plan = &m->plan_ring[0],
+				    .side = &m->plan_ring[1],
 				    .control = &m->control,
 				    .events = &m->events,
 				    .observer = m->hooks.observer,
@@ -582,7 +601,9 @@ static bool make_parts(struct machine *m, char *err, size_t err_size)
 	extruders_limits(m, &pc.limits);
 	limit_step_rates(m, &pc.limits);
 	m->planner = planner_new(&pc, &sink, text);
-	if (!m->planner) {
+	pc.queue = SIDETRACK_QUEUE;
+	m->sidetrack.planner = planner_new(&pc, &sink, text);
+	if (!m->planner || !m->sidetrack.planner) {
 		snprintf(err, err_size, "planner: %s", text);
 		return false;
 	}
@@ -608,6 +629,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	m->mc = mc;
 	m->hooks = *hooks;
 	m->feed = m->live_feed = m->rush = 1;
+	m->plan = &m->plan_ring[0];
 	if (!machine_setup(m, err, err_size) || !make_parts(m, err, err_size)) {
 		machine_free(m);
 		return NULL;
@@ -642,8 +664,10 @@ void machine_free(struct machine *m)
 	gcode_mesh_detach(&m->gcode);
 	config_save_free(&m->save);
 	planner_free(m->planner);
+	planner_free(m->sidetrack.planner);
 	free(m->engine);
-	free(m->plan_mem);
+	free(m->plan_mem[0]);
+	free(m->plan_mem[1]);
 	free(m->control_mem);
 	free(m->event_mem);
 	free(m);

@@ -35,6 +35,7 @@
 #include "daemon/safe_home.h"
 #include "daemon/faults/react.h"
 #include "daemon/session.h"
+#include "daemon/sidetrack.h"
 #include "daemon/twist.h"
 #include "engine.h"
 
@@ -127,8 +128,9 @@ struct machine {
 	const struct machine_config *mc;
 	struct machine_config_hooks hooks;
 	struct engine *engine;
-	struct ring plan, control, events;
-	void *plan_mem, *control_mem, *event_mem;
+	struct ring plan_ring[2], control, events;
+	struct ring *plan; /* the one of plan_ring that the planner writes to */
+	void *plan_mem[2], *control_mem, *event_mem;
 	struct planner *planner;
 	struct gcode gcode;
 	struct gcode_objects objects;
@@ -156,6 +158,7 @@ struct machine {
 	uint8_t trsync_oid[ENGINE_MCUS][MACHINE_ENDSTOP_MAX];
 	struct heaters heaters;
 	struct react react;
+	struct sidetrack sidetrack;
 	struct dual dual;
 	bool linear; /* all joints are sums of the axes */
 	struct homing homing;
@@ -204,7 +207,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting);
 static inline bool machine_accepts(const struct machine *m)
 {
 	return m->state != MACHINE_CONNECTING && !gcode_busy(&m->gcode) &&
-	       !planner_refuses(m->planner);
+	       !planner_refuses(m->planner) && !sidetrack_busy(&m->sidetrack);
 }
 
 /* The same for a line that comes beside a file of ours, or in a hold: also while there is no room for motion, as
@@ -238,7 +241,8 @@ void machine_end_commands(struct machine *m);
 void machine_say_reason(struct machine *m);
 /* All motion that has not been handed out is dropped, for that reason; heaters stay as they are. */
 void machine_stop(struct machine *m, const char *reason);
-/* Whoever prints is to wait; motion comes to rest at the end of what is planned. */
+/* Whoever prints is to wait. A file of ours: motion comes to rest on its path, see sidetrack.h; else at the end of
+ * what is planned. */
 void machine_pause(struct machine *m);
 /* Feed hold on or off: motion comes to rest on its path, and goes on from there. At any time. */
 void machine_hold(struct machine *m, bool on);

@@ -530,6 +530,25 @@ void planner_drop(struct planner *p, const double position_mm[MOVE_AXES])
 	p->start_mm_s = 0;
 }
 
+void planner_follow(struct planner *p, const struct planner *other,
+		    const double position_mm[MOVE_AXES])
+{
+	lookahead_clear(&p->la);
+	p->aside_head = p->aside_tail;
+	p->limits = other->limits;
+	p->next_id = other->next_id;
+	p->extruder = other->extruder;
+	p->feed_factor = other->feed_factor;
+	p->feed_epoch = other->feed_epoch;
+	p->nudge_mm = other->nudge_mm;
+	planner_drop(p, position_mm);
+}
+
+void planner_number_after(struct planner *p, const struct planner *other)
+{
+	p->next_id = other->next_id;
+}
+
 bool planner_refuses(const struct planner *p)
 {
 	return p->refuses;

@@ -134,6 +134,13 @@ uint32_t planner_asides_room(const struct planner *p);
  * caller stops the consumer too. */
 void planner_drop(struct planner *p, const double position_mm[MOVE_AXES]);
 
+/* Begin at rest at position_mm, with nothing waiting, and with limits, extruder, feed factor, nudges and numbers of moves
+ * as the other one has them. */
+void planner_follow(struct planner *p, const struct planner *other,
+		    const double position_mm[MOVE_AXES]);
+/* Go on with the numbers of moves behind the other's. */
+void planner_number_after(struct planner *p, const struct planner *other);
+
 /* The last call was answered with -EAGAIN, and not enough has been handed over since: to try again is
  * of no use before a planner_pump() that hands more over. */
 bool planner_refuses(const struct planner *p);

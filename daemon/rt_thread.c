@@ -138,11 +138,13 @@ static void touch(void *mem, size_t size)
 
 static void touch_rings(struct engine *e)
 {
-	struct ring *rings[] = { e->cfg.plan, e->cfg.control, e->cfg.events };
+	struct ring *rings[] = { e->cfg.plan, e->cfg.side, e->cfg.control, e->cfg.events };
 
 	touch(e, sizeof(*e));
 	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
-		touch(rings[i]->mem, ring_mem_size(rings[i]->record_size, rings[i]->capacity));
+		if (rings[i])
+			touch(rings[i]->mem,
+			      ring_mem_size(rings[i]->record_size, rings[i]->capacity));
 }
 
 static bool forbid_syscalls(struct rt_thread *t)

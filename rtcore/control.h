@@ -27,28 +27,29 @@ enum {
 };
 
 enum ctl_kind {
-	CTL_SEND,          /* .send: a command for one MCU, as soon as the link allows */
-	CTL_MCU_IDS,       /* .mcu_ids: the MCU's dictionary is known */
-	CTL_MCU_READY,     /* .mcu_ready: it is configured and may get motion */
-	CTL_STEPPER,       /* .stepper: a joint and where its steps go */
-	CTL_OUTPUT,        /* .output: a queued output */
-	CTL_RESYNC,        /* .resync: at rest; a stepper's counter as read back from its MCU */
-	CTL_POSITION,      /* .position_mm: name the axes' position; at rest */
-	CTL_HOMING,        /* .homing: watch these trsyncs, stop when they fire; count 0: none */
-	CTL_ABORT,         /* forget all motion that has not been handed out, until PLAN_RESUME */
-	CTL_EMERGENCY,     /* emergency_stop to every MCU, forget all motion; final */
-	CTL_LINK_RESET,    /* .mcu: the link starts over (reset or reconnect) */
-	CTL_HOLD,          /* come to rest on the path and stay there until ... */
-	CTL_UNHOLD,        /* ... go on (not PLAN_RESUME, which ends a stop) */
-	CTL_FEED_RATE,     /* .feed_rate: from now on; see warp.h */
-	CTL_NUDGE,         /* .nudge_mm: added to Z by babysteps, in all */
-	CTL_EXTRUDE,       /* .extrude: as PLAN_EXTRUDE, in the middle of whatever is planned */
-	CTL_OUTPUT_SET,    /* .output_set: at once, not in step with motion */
-	CTL_SENSOR,        /* .sensor: a temperature sensor */
-	CTL_SENSOR_VALUE,  /* .target: sensor number in .heater, its temperature; of a fed one */
-	CTL_HEATER,        /* .heater: a heater and its control */
-	CTL_HEATER_TARGET, /* .target */
-	CTL_HEATER_TUNE,   /* .target: swing around that, then report */
+	CTL_SEND,       /* .send: a command for one MCU, as soon as the link allows */
+	CTL_MCU_IDS,    /* .mcu_ids: the MCU's dictionary is known */
+	CTL_MCU_READY,  /* .mcu_ready: it is configured and may get motion */
+	CTL_STEPPER,    /* .stepper: a joint and where its steps go */
+	CTL_OUTPUT,     /* .output: a queued output */
+	CTL_RESYNC,     /* .resync: at rest; a stepper's counter as read back from its MCU */
+	CTL_POSITION,   /* .position_mm: name the axes' position; at rest */
+	CTL_HOMING,     /* .homing: watch these trsyncs, stop when they fire; count 0: none */
+	CTL_ABORT,      /* forget all motion that has not been handed out, until PLAN_RESUME */
+	CTL_EMERGENCY,  /* emergency_stop to every MCU, forget all motion; final */
+	CTL_LINK_RESET, /* .mcu: the link starts over (reset or reconnect) */
+	CTL_HOLD,       /* come to rest on the path and stay there until ... */
+	CTL_UNHOLD,     /* ... go on (not PLAN_RESUME, which ends a stop) */
+	CTL_SIDE,       /* what is held at rest stands aside: records come from the side ring now */
+	CTL_FEED_RATE,  /* .feed_rate: from now on; see warp.h */
+	CTL_NUDGE,      /* .nudge_mm: added to Z by babysteps, in all */
+	CTL_EXTRUDE,    /* .extrude: as PLAN_EXTRUDE, in the middle of whatever is planned */
+	CTL_OUTPUT_SET, /* .output_set: at once, not in step with motion */
+	CTL_SENSOR,     /* .sensor: a temperature sensor */
+	CTL_SENSOR_VALUE,     /* .target: sensor number in .heater, its temperature; of a fed one */
+	CTL_HEATER,           /* .heater: a heater and its control */
+	CTL_HEATER_TARGET,    /* .target */
+	CTL_HEATER_TUNE,      /* .target: swing around that, then report */
 	CTL_HEATER_CALIBRATE, /* .target: find its model around that, then report */
 	CTL_HEATER_CLEAR,     /* .target: number alone; its fault is no longer latched */
 	CTL_SYNC_LINE,        /* .sync_line: an MCU has one; before its CTL_MCU_READY */

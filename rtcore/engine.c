@@ -176,6 +176,9 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		engine_tell_param(e, PLAN_PARAM_FEED_HOLD, e->warp.hold, rec->kind == CTL_HOLD);
 		warp_set_hold(&e->warp, rec->kind == CTL_HOLD);
 		break;
+	case CTL_SIDE:
+		engine_side_begin(e);
+		break;
 	case CTL_FEED_RATE:
 		engine_tell_param(e, PLAN_PARAM_FEED_RATE, e->warp.feed, rec->feed_rate.feed);
 		warp_set_feed(&e->warp, rec->feed_rate.feed, rec->feed_rate.epoch);

@@ -56,6 +56,7 @@ struct engine_config {
 	double low_water_s;   /* and at least this far ahead, < horizon_s */
 	double start_lead_s;  /* from rest, motion starts this long after now, >= low_water_s */
 	struct ring *plan;    /* of struct plan_rec */
+	struct ring *side;    /* the same, for CTL_SIDE; may be NULL: there is no such thing */
 	struct ring *control; /* of struct ctl_rec */
 	struct ring *events;  /* of struct ev_rec */
 	struct engine_observer observer;
@@ -103,6 +104,8 @@ struct engine_status {
 	double feed;     /* feed rate asked for, 1: as commanded */
 	uint32_t hold;   /* enum engine_feed_hold */
 	uint32_t moving; /* 1: motion, or a change of shapers, has not been made to its end */
+	uint32_t side;   /* 1: a plan stands aside, see CTL_SIDE */
+	uint32_t reserved;
 	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
 	 * MCU's own counter, in motion up to a horizon ahead of it. Below it the joint's position
 	 * that this makes, in steps, with the axes as they are named at the end of the queue. */
@@ -208,6 +211,7 @@ struct engine {
 	double limit_s; /* no step after this has been handed out, none before it will be added */
 	double rest_until_s; /* the next move starts no earlier: after a stop, a change of shapers */
 	struct warp warp;    /* what was taken from the plan ring and is not in trapq yet */
+	struct warp side;    /* the same of the plan that stands aside */
 	int64_t make_next_ns; /* when steps are looked for next */
 	int64_t publish_next_ns;
 	bool blocked;      /* a run waits for a move slot or room on its link */

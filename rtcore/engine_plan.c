@@ -87,7 +87,7 @@ static void trapq_fault(struct engine *e, enum trapq_result rc, double at_s)
 }
 
 /* Joints that are no sums need the axes by name: motion with new ones waits until no tap is in that before. */
-static void wait_for_names(struct engine *e)
+void engine_wait_for_names(struct engine *e)
 {
 	for (int i = 0; i < e->steppers && e->renamed; i++)
 		if (e->stepper[i].present && e->stepper[i].gen.has_kin)
@@ -100,7 +100,7 @@ static bool take_move(struct engine *e, const struct move *m)
 {
 	double start_s;
 
-	wait_for_names(e);
+	engine_wait_for_names(e);
 	start_s = place_move(e, m);
 	if (e->held)
 		return false;
@@ -122,7 +122,7 @@ static bool take_nudge(struct engine *e)
 	trapq_end_position(&e->trapq, m.start_mm);
 	if (e->held || e->rest_until_s > e->now_s || !warp_nudge_move(&e->warp, &m))
 		return false;
-	wait_for_names(e);
+	engine_wait_for_names(e);
 	warp_move(&e->warp, &m, engine_rest_start_s(e));
 	e->moving = true;
 	return true;
@@ -287,14 +287,17 @@ static bool take_record(struct engine *e, const struct plan_rec *rec)
 		return true;
 	case PLAN_MANUAL:
 		return engine_take_manual(e, rec);
+	case PLAN_RETURN:
+		engine_side_return(e);
+		return true;
+	case PLAN_FORGET:
+		return engine_side_forget(e);
 	default:
 		return true; /* PLAN_RESUME: nothing was held */
 	}
 }
 
-/* While motion is held, what was planned before the planner knew is void. Returns false if the
- * record has to wait. */
-static bool void_record(struct engine *e, const struct plan_rec *rec, int64_t now_ns)
+void engine_forget_record(struct engine *e, const struct plan_rec *rec)
 {
 	if (rec->kind == PLAN_MOVE)
 		e->status.consumed_s += rec->move.accel_s + rec->move.cruise_s + rec->move.decel_s;
@@ -306,6 +309,13 @@ static bool void_record(struct engine *e, const struct plan_rec *rec, int64_t no
 		take_weights(e, &rec->weights);
 	else if (rec->kind == PLAN_MANUAL)
 		engine_void_manual(e, rec);
+}
+
+/* While motion is held, what was planned before the planner knew is void. Returns false if the
+ * record has to wait. */
+static bool void_record(struct engine *e, const struct plan_rec *rec, int64_t now_ns)
+{
+	engine_forget_record(e, rec);
 	if (rec->kind != PLAN_RESUME)
 		return true;
 	/* What the planner said about the new position was pushed before this record; a command for
@@ -335,17 +345,18 @@ void engine_take_plan(struct engine *e, int64_t now_ns)
 	if (!e->held)
 		change_motion(e);
 	for (int i = 0; i < ENGINE_PULL_MAX; i++) {
+		struct ring *ring = e->cfg.plan; /* a record may change that */
 		const struct plan_rec *rec;
 
 		if (!e->held && !extend_motion(e, until_s))
 			return;
-		rec = ring_peek(e->cfg.plan);
+		rec = ring_peek(ring);
 		if (!rec && take_nudge(e))
 			continue;
 		if (!rec)
 			return;
 		if (e->held ? !void_record(e, rec, now_ns) : !take_record(e, rec))
 			return;
-		ring_drop(e->cfg.plan);
+		ring_drop(ring);
 	}
 }

@@ -65,6 +65,11 @@ double engine_rest_s(const struct engine *e, double end_s);
 /* Where motion from rest may start: after all that was handed out, and with the start lead. */
 double engine_rest_start_s(const struct engine *e);
 
+/* What a record means that is not to be executed. */
+void engine_forget_record(struct engine *e, const struct plan_rec *rec);
+/* The axes have new names since the last move: joints that need them wait. */
+void engine_wait_for_names(struct engine *e);
+
 /* ---- engine_motion.c: phases into steps ---- */
 void engine_make_steps(struct engine *e, int64_t now_ns);
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *s);
@@ -72,6 +77,12 @@ void engine_resync(struct engine *e, const struct ctl_resync *r);
 void engine_motion_status(const struct engine *e, struct engine_status *out);
 /* A frame with steps in it did not leave in time. */
 void engine_late(struct engine *e, int mcu);
+
+/* ---- engine_side.c: a plan stands aside ---- */
+enum { ENGINE_SIDE_FORGET_MAX = 64 }; /* records a turn */
+void engine_side_begin(struct engine *e);
+void engine_side_return(struct engine *e);
+bool engine_side_forget(struct engine *e);
 
 /* ---- engine_manual.c: steppers with a time line of their own ---- */
 /* One that no stepper has, at rest, or NULL. */

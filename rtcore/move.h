@@ -48,6 +48,8 @@ enum plan_kind {
 	PLAN_EXTRUDE,  /* .extrude: an extruder's stepper from here on; motion runs through */
 	PLAN_WEIGHTS,  /* .weights: a stepper's joint follows the axes otherwise; only at rest */
 	PLAN_RESUME,   /* after a stop (trigger, fault, abort): what came before it is void */
+	PLAN_RETURN, /* what stands aside goes on: the axes are where it was held and are called so */
+	PLAN_FORGET, /* what stands aside is void */
 	PLAN_NOTE, /* .notes: parameters of the moves that follow were changed; for the record only */
 	PLAN_MANUAL, /* .move of .stepper's own time line, from rest, along E: dir and times count, not
 		      * where it starts; length 0: none. No earlier than the motion before it ends */

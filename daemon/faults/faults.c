@@ -281,6 +281,14 @@ void fault_over(struct faults *f, enum fault_class_id class, const char *compone
 		latched_drop(f, (size_t)(l - f->latched));
 }
 
+void faults_over(struct faults *f, enum fault_reaction reaction)
+{
+	for (size_t i = f->latched_count; i-- > 0;)
+		if (f->latched[i].reaction == reaction &&
+		    !(fault_classes[f->latched[i].class].flags & FAULT_STAYS))
+			latched_drop(f, i);
+}
+
 const struct fault_latched *fault_of(const struct faults *f, enum fault_scope scope,
 				     const char *component)
 {

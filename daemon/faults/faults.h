@@ -159,6 +159,8 @@ size_t faults_clear(struct faults *f, enum fault_class_id class, const char *com
 
 /* A fault that doesn't stay is over (RESUME, or it went by itself). */
 void fault_over(struct faults *f, enum fault_class_id class, const char *component);
+/* The same of all that had this reaction. */
+void faults_over(struct faults *f, enum fault_reaction reaction);
 
 /* The latched fault of that component, of any class from FAULT_DISABLE up; NULL: it may be used. */
 const struct fault_latched *fault_of(const struct faults *f, enum fault_scope scope,

@@ -85,6 +85,11 @@ enum fault_reaction react(struct machine *m, enum fault_class_id class, const ch
 	return raise_report(m, &r);
 }
 
+void react_resumed(struct machine *m, enum fault_reaction reaction)
+{
+	faults_over(&m->react.faults, reaction);
+}
+
 /* ---- what is detected ---- */
 
 void react_heater(struct machine *m, const struct ev_heater *ev)

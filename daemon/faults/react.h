@@ -33,6 +33,8 @@ void react_poll(struct machine *m);
 /* Decide and do it. Returns what was decided. */
 enum fault_reaction react(struct machine *m, enum fault_class_id class, const char *component,
 			  const char *detail);
+/* The user goes on after a hold or a pause: faults that had that reaction and don't stay are over. */
+void react_resumed(struct machine *m, enum fault_reaction reaction);
 /* A fault of a heater that the rt core has switched off. */
 void react_heater(struct machine *m, const struct ev_heater *ev);
 /* A fault for which the rt core has stopped all motion; label: the MCU's own words, or "". */

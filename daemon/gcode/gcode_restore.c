@@ -132,6 +132,20 @@ static struct gcode_saved *find_state(struct gcode *g, const char *name)
 	return NULL;
 }
 
+void gcode_state_keep(const struct gcode *g, struct gcode_saved *s)
+{
+	memcpy(s->position_mm, g->position_mm, sizeof(s->position_mm));
+	memcpy(s->base_mm, g->base_mm, sizeof(s->base_mm));
+	memcpy(s->offset_mm, g->offset_mm, sizeof(s->offset_mm));
+	s->feed_mm_s = g->feed_mm_s;
+	s->speed_factor = g->speed_factor;
+	s->extrude_factor = g->extrude_factor;
+	s->unit_mm = g->unit_mm;
+	s->plane = g->arcs.plane;
+	s->relative = g->relative;
+	s->relative_e = g->relative_e;
+}
+
 bool gcode_state_save(struct gcode *g, const char *name)
 {
 	struct gcode_saved *s = find_state(g, name);
@@ -143,16 +157,7 @@ bool gcode_state_save(struct gcode *g, const char *name)
 	if (!s)
 		s = &g->saved[g->saved_count++];
 	snprintf(s->name, sizeof(s->name), "%s", name);
-	memcpy(s->position_mm, g->position_mm, sizeof(s->position_mm));
-	memcpy(s->base_mm, g->base_mm, sizeof(s->base_mm));
-	memcpy(s->offset_mm, g->offset_mm, sizeof(s->offset_mm));
-	s->feed_mm_s = g->feed_mm_s;
-	s->speed_factor = g->speed_factor;
-	s->extrude_factor = g->extrude_factor;
-	s->unit_mm = g->unit_mm;
-	s->plane = g->arcs.plane;
-	s->relative = g->relative;
-	s->relative_e = g->relative_e;
+	gcode_state_keep(g, s);
 	return true;
 }
 
@@ -180,6 +185,12 @@ static void take_back(struct gcode *g, const struct gcode_saved *s, const struct
 	g->arcs.plane = s->plane;
 	g->relative = s->relative;
 	g->relative_e = s->relative_e;
+}
+
+void gcode_state_put(struct gcode *g, const struct gcode_saved *s)
+{
+	memcpy(g->position_mm, s->position_mm, sizeof(g->position_mm));
+	take_back(g, s, &s->position_mm[AXIS_E]);
 }
 
 static enum gcode_result restore(struct gcode *g, const struct gcode_saved *s, bool move,

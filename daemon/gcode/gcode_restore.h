@@ -8,6 +8,10 @@
 
 #include "daemon/gcode/gcode.h"
 
+/* What SAVE_GCODE_STATE keeps but for its name, and all of it taken back, position and E as well: nothing moves. */
+void gcode_state_keep(const struct gcode *g, struct gcode_saved *s);
+void gcode_state_put(struct gcode *g, const struct gcode_saved *s);
+
 /* As SAVE_GCODE_STATE. False: too many names; an error is given. */
 bool gcode_state_save(struct gcode *g, const char *name);
 /* As RESTORE_GCODE_STATE MOVE=1, from a handler; speed_mm_s > 0. */

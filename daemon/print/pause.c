@@ -3,6 +3,7 @@
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_restore.h"
+#include "daemon/machine.h"
 #include "daemon/print/print.h"
 
 static const char state_name[] = "PAUSE_STATE";
@@ -19,13 +20,19 @@ void pause_send(struct print *p)
 		gcode_reply(p->g, REPLY_INFO, "action:paused");
 }
 
-static void send_resume(struct print *p)
+void pause_clear(struct print *p)
+{
+	p->pause = (struct pause){ .on = false };
+	react_resumed(p->m, FAULT_PAUSE);
+}
+
+void pause_end(struct print *p)
 {
 	if (p->pause.sd_stopped)
 		sdcard_start(p);
 	else
 		gcode_reply(p->g, REPLY_INFO, "action:resumed");
-	p->pause = (struct pause){ .on = false };
+	pause_clear(p);
 }
 
 /* Out of band what can't wait is done at once, the rest in its turn. */
@@ -62,6 +69,14 @@ static enum gcode_result end_hold(struct print *p)
 	return r;
 }
 
+/* To where the print was held in mid-path; pause_end() follows from there. */
+static enum gcode_result go_back(struct print *p, double velocity_mm_s)
+{
+	char err[GCODE_ERR_MAX] = "";
+
+	return gcode_finish(p->g, sidetrack_return(p->m, velocity_mm_s, err), err);
+}
+
 static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct print *p = ctx;
@@ -79,10 +94,12 @@ static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, voi
 		return gcode_later(g);
 	if (!gcode_param_limit(g, l, "VELOCITY", 0, true, &velocity_mm_s, &found))
 		return GCODE_ERROR;
+	if (p->m->sidetrack.state)
+		return go_back(p, found ? velocity_mm_s : p->cfg->recover_velocity_mm_s);
 	r = gcode_state_restore(g, state_name,
 				found ? velocity_mm_s : p->cfg->recover_velocity_mm_s);
 	if (r == GCODE_OK || r == GCODE_WAIT)
-		send_resume(p);
+		pause_end(p);
 	return r;
 }
 
@@ -92,7 +109,8 @@ static enum gcode_result clear_pause(struct gcode *g, const struct gcode_line *l
 
 	(void)g;
 	(void)l;
-	p->pause = (struct pause){ .on = false };
+	sidetrack_forget(p->m);
+	pause_clear(p);
 	return GCODE_OK;
 }
 
@@ -110,7 +128,7 @@ static enum gcode_result cancel(struct gcode *g, const struct gcode_line *l, voi
 		sdcard_cancel(p);
 	else
 		gcode_reply(g, REPLY_INFO, "action:cancel");
-	p->pause = (struct pause){ .on = false };
+	pause_clear(p);
 	print_heaters_off(p);
 	return GCODE_OK;
 }

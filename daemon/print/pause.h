@@ -19,5 +19,9 @@ struct pause {
 
 /* Whoever prints is to wait: a file of ours at once, a host by "action:paused". */
 void pause_send(struct print *p);
+/* Nothing is paused any more. */
+void pause_clear(struct print *p);
+/* The pause is over: whoever prints is to go on. */
+void pause_end(struct print *p);
 
 #endif

@@ -162,7 +162,7 @@ void print_fault(struct print *p)
 	gcode_script_forget(p->g);
 	if (sdcard_printing(&p->sd) || p->pause.sd_stopped)
 		sdcard_fail(p, "the machine has stopped");
-	p->pause = (struct pause){ .on = false };
+	pause_clear(p);
 }
 
 void print_poll(struct print *p, int64_t now_ns, bool input_waiting)

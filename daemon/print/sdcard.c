@@ -53,11 +53,13 @@ static void unload(struct sdcard *sd)
 
 void sdcard_unload(struct print *p)
 {
+	sidetrack_forget(p->m);
 	unload(&p->sd);
 }
 
 void sdcard_seek(struct print *p, uint64_t position)
 {
+	sidetrack_forget(p->m);
 	close_reader(&p->sd);
 	p->sd.position = position;
 	p->sd.ending = false;
@@ -110,7 +112,7 @@ void sdcard_cancel(struct print *p)
 {
 	if (!p->sd.name[0])
 		return;
-	unload(&p->sd);
+	sdcard_unload(p);
 	print_stats_set(p, PRINT_CANCELLED, NULL);
 }
 
@@ -121,8 +123,8 @@ void sdcard_fail(struct print *p, const char *reason)
 
 	gcode_reply(p->g, REPLY_ERROR, "%.200s: the print has ended at byte %llu: %s", sd->name,
 		    (unsigned long long)sd->position, reason);
-	p->pause = (struct pause){ .on = false };
-	unload(sd);
+	pause_clear(p);
+	sdcard_unload(p);
 	print_stats_set(p, PRINT_ERROR, reason);
 	if (!ready)
 		return;

@@ -194,7 +194,7 @@ static enum gcode_result reset_file(struct gcode *g, const struct gcode_line *l,
 	if (is_busy(g, &p->sd))
 		return GCODE_ERROR;
 	sdcard_unload(p);
-	p->pause = (struct pause){ .on = false };
+	pause_clear(p);
 	print_stats_reset(&p->stats);
 	return GCODE_OK;
 }

@@ -17,172 +17,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "daemon/print/print.h"
-#include "tests/simlib/scene.h"
-#include "tests/simlib/simrun.h"
-
-#define BASE "etc/sim-heated.cfg"
-enum { HOTEND, BED };
-
-/* ---- the heaters' pins ---- */
-
-static struct watch {
-	struct scene *s;
-	int pin[2];
-	bool on[2];
-	double last_on_s[2]; /* the latest change */
-} watch;
-
-static double now_s(const struct scene *s)
-{
-	return batch_world_mcu_s(&s->b, 0);
-}
-
-static void on_edge(void *ctx, uint16_t pin, uint8_t level, uint64_t clock)
-{
-	const struct batch_mcu *u = &watch.s->b.mcu[0];
-
-	(void)ctx;
-	for (int i = 0; i < 2; i++) {
-		if (pin != watch.pin[i])
-			continue;
-		watch.on[i] = level;
-		watch.last_on_s[i] = (double)(clock - u->start_clock) / u->nominal_hz;
-	}
-}
-
-static void watch_pins(struct scene *s)
-{
-	struct sim_hooks hooks = s->b.mcu[0].hooks;
-
-	memset(&watch, 0, sizeof(watch));
-	watch.s = s;
-	watch.pin[HOTEND] = sim_pin_number(s->b.mcu[0].sim, "PG0");
-	watch.pin[BED] = sim_pin_number(s->b.mcu[0].sim, "PG1");
-	hooks.edge = on_edge;
-	sim_set_hooks(s->b.mcu[0].sim, &hooks);
-}
-
-/* ---- scenes ---- */
-
-static char print_text[1 << 15];
-
-/* A print of a minute: a polygon of short moves. */
-static void put_print(void)
-{
-	size_t n = (size_t)snprintf(print_text, sizeof(print_text),
-				    "G90\nM83\nG1 X100 Y100 Z0.3 F6000\n");
-	FILE *f;
-
-	for (unsigned i = 0; i < 600; i++) {
-		double a = 2 * M_PI * i / 60;
-
-		n += (size_t)snprintf(print_text + n, sizeof(print_text) - n,
-				      "G1 X%.3f Y%.3f E0.15 F2400\n", 100 + 40 * cos(a),
-				      100 + 40 * sin(a));
-	}
-	assert_true(n < sizeof(print_text));
-	f = simrun_create(simrun_path("card/print.gcode"));
-	fputs(print_text, f);
-	fclose(f);
-}
-
-static struct scene *open_with(const char *sections)
-{
-	const char *path = simrun_path("faults.cfg");
-	char card[SIMRUN_PATH_MAX], top[SIMRUN_PATH_MAX];
-	struct scene *s;
-	FILE *f;
-
-	snprintf(card, sizeof(card), "%s", simrun_path("card"));
-	mkdir(card, 0755);
-	put_print();
-	f = simrun_create(path);
-	assert_non_null(realpath(BASE, top));
-	fprintf(f, "[include %s]\n[virtual_sdcard]\npath: %s\n%s", top, card, sections);
-	fclose(f);
-	s = scene_open(path, NULL);
-	assert_non_null(s);
-	watch_pins(s);
-	return s;
-}
-
-/* Hot, homed, and the print is under way. */
-static struct scene *printing(const char *sections)
-{
-	struct scene *s = open_with(sections);
-
-	assert_true(scene_run(s, "G28\nM140 S60\nM109 S205\nM190 S60\n"));
-	batch_lines(&s->b, "SDCARD_PRINT_FILE FILENAME=print.gcode\n");
-	scene_pass(s, 8);
-	assert_true(s->b.m->print->sd.position > 1000);
-	assert_int_equal(s->errors, 0);
-	scene_hush(s);
-	return s;
-}
-
-static void act(struct scene *s, int i, const char *action)
-{
-	struct printer_body *body = &s->b.printer.bodies[s->b.body_of[i]];
-
-	s->b.printer.now_s = now_s(s);
-	printer_warm(&s->b.printer, body);
-	assert_true(thermal_action(&body->thermal, action));
-}
-
-static double bed_degc(const struct scene *s)
-{
-	return s->b.m->heaters.status.sensor[BED].degc;
-}
-
-/* Let the axes come to rest. Returns how long they went on, s. */
-static double rests_after_s(struct scene *s)
-{
-	double from_s = now_s(s), moved_s = from_s, at_mm[3] = { NAN, NAN, NAN };
-
-	while (now_s(s) < moved_s + 0.1 && now_s(s) < from_s + 60) {
-		for (int i = 0; i < 3; i++) {
-			double mm = scene_truth_mm(s, i);
-
-			if (mm != at_mm[i])
-				moved_s = now_s(s);
-			at_mm[i] = mm;
-		}
-		scene_pass(s, 0.005);
-	}
-	assert_true(now_s(s) < from_s + 60);
-	return moved_s - from_s;
-}
-
-/* A print that is under way, held or paused is given up; no step was wrong. */
-static void ends_well(struct scene *s)
-{
-	if (s->b.m->state == MACHINE_READY) {
-		machine_hold(s->b.m, false);
-		assert_true(scene_run(s, "CANCEL_PRINT\n"));
-		assert_true(batch_settle(&s->b));
-	}
-	assert_int_equal(scene_violations(s), 0);
-	scene_close(s);
-}
+#include "tests/simlib/printjob.h"
 
 /* ---- the story ---- */
 
 static void story(void **state)
 {
-	struct scene *s = printing("[respond]\n");
-	double broken_s = now_s(s), off_s, rest_s, at_mm[3];
+	struct scene *s = printjob_start("[respond]\n");
+	double broken_s = printjob_now_s(s), off_s, rest_s, at_mm[3];
 
 	(void)state;
-	act(s, HOTEND, "sensor open");
+	printjob_act(s, HOTEND, "sensor open");
 	scene_pass(s, 1);
-	off_s = watch.last_on_s[HOTEND] - broken_s;
-	assert_true(!watch.on[HOTEND] && off_s > 0 && off_s < 1);
-	rest_s = rests_after_s(s) + 1;
+	off_s = printjob_pins.changed_s[HOTEND] - broken_s;
+	assert_true(!printjob_pins.on[HOTEND] && off_s > 0 && off_s < 1);
+	rest_s = printjob_rests_after_s(s) + 1;
 	print_message("heater off after %.3f s, at rest after %.2f s\n", off_s, rest_s);
 	assert_true(scene_said(s, "extruder: sensor out of range"));
 	assert_true(scene_said(s, "it is off until CLEAR_FAULT; the rest works on"));
@@ -193,7 +46,7 @@ static void story(void **state)
 	for (int i = 0; i < 3; i++)
 		at_mm[i] = scene_truth_mm(s, i);
 	scene_pass(s, 60);
-	assert_true(fabs(bed_degc(s) - 60) < 1);
+	assert_true(fabs(printjob_bed_degc(s) - 60) < 1);
 	assert_int_equal(sim_shutdown_reason(s->b.mcu[0].sim) != NULL, 0);
 	/* To where it can be repaired. */
 	assert_true(scene_run(s, "G91\nG1 Z20 F600\nG90\nG1 X10 Y10 F6000\n"));
@@ -203,7 +56,7 @@ static void story(void **state)
 	assert_true(scene_said(s, "heater_sensor extruder: sensor out of range"));
 	assert_true(scene_said(s, "repair it first"));
 	assert_int_equal(s->errors, 2);
-	act(s, HOTEND, "sensor ok");
+	printjob_act(s, HOTEND, "sensor ok");
 	scene_pass(s, 2);
 	scene_hush(s);
 	s->errors = 0;
@@ -214,12 +67,8 @@ static void story(void **state)
 	assert_true(scene_said(s, "1 cleared, 0 latched"));
 	assert_int_equal(s->errors, 0);
 	batch_lines(&s->b, "RESUME\n");
-	for (int i = 0; i < 6000 && s->b.m->print->stats.state != PRINT_COMPLETE; i++)
-		scene_pass(s, 0.1);
-	assert_int_equal(s->b.m->print->stats.state, PRINT_COMPLETE);
-	assert_true(batch_settle(&s->b));
+	printjob_completes(s);
 	assert_int_equal(s->errors, 0);
-	assert_true(fabs(scene_truth_mm(s, 0) - (100 + 40 * cos(2 * M_PI * 599 / 60))) < 0.02);
 	assert_true(at_mm[2] < 1);
 	assert_true(scene_agrees(s, 1));
 	assert_true(scene_exact(s));
@@ -235,7 +84,7 @@ static void glitch_once(struct scene *s)
 	uint32_t before = st->glitches;
 
 	for (int i = 0; i < 10000 && st->glitches == before; i++) {
-		act(s, HOTEND, "sensor glitch");
+		printjob_act(s, HOTEND, "sensor glitch");
 		scene_pass(s, 0.005);
 	}
 	assert_int_equal(st->glitches, before + 1);
@@ -243,7 +92,7 @@ static void glitch_once(struct scene *s)
 
 static void glitches(void **state)
 {
-	struct scene *s = printing("");
+	struct scene *s = printjob_start("");
 	bool paused = false;
 	int i;
 
@@ -264,25 +113,25 @@ static void glitches(void **state)
 	assert_int_equal(s->b.m->state, MACHINE_READY);
 	assert_true(s->b.m->heaters.status.heater[HOTEND].target_degc == 205);
 	assert_true(scene_run(s, "CLEAR_FAULT\n"));
-	ends_well(s);
+	printjob_ends_well(s);
 }
 
 /* ---- more than one, and worse ---- */
 
 static void two_heaters(void **state)
 {
-	struct scene *s = printing("");
+	struct scene *s = printjob_start("");
 
 	(void)state;
-	act(s, HOTEND, "sensor open");
+	printjob_act(s, HOTEND, "sensor open");
 	scene_pass(s, 2);
 	assert_int_equal(s->b.m->state, MACHINE_READY);
-	act(s, BED, "sensor open");
+	printjob_act(s, BED, "sensor open");
 	scene_pass(s, 2);
 	assert_int_equal(s->b.m->state, MACHINE_FAULT);
 	assert_true(scene_said(s, "heater_bed: sensor out of range"));
 	assert_true(scene_said(s, "taken more seriously"));
-	assert_true(!watch.on[HOTEND] && !watch.on[BED]);
+	assert_true(!printjob_pins.on[HOTEND] && !printjob_pins.on[BED]);
 	assert_null(sim_shutdown_reason(s->b.mcu[0].sim)); /* motors stay on */
 	assert_int_equal(scene_violations(s), 0);
 	scene_close(s);
@@ -290,17 +139,17 @@ static void two_heaters(void **state)
 
 static void shuts_down(const char *sections, const char *action, const char *says)
 {
-	struct scene *s = printing(sections);
-	double from_s = now_s(s);
+	struct scene *s = printjob_start(sections);
+	double from_s = printjob_now_s(s);
 
-	act(s, HOTEND, action);
-	while (s->b.m->state == MACHINE_READY && now_s(s) < from_s + 600)
+	printjob_act(s, HOTEND, action);
+	while (s->b.m->state == MACHINE_READY && printjob_now_s(s) < from_s + 600)
 		scene_pass(s, 0.1);
 	assert_int_equal(s->b.m->state, MACHINE_SHUTDOWN);
 	assert_true(scene_said(s, says));
 	scene_pass(s, 0.5);
 	assert_non_null(sim_shutdown_reason(s->b.mcu[0].sim));
-	assert_true(!watch.on[HOTEND] && !watch.on[BED]);
+	assert_true(!printjob_pins.on[HOTEND] && !printjob_pins.on[BED]);
 	assert_int_equal(scene_violations(s), 0);
 	scene_close(s);
 }
@@ -315,23 +164,23 @@ static void shutdowns(void **state)
 
 static void configured(void **state)
 {
-	struct scene *s = printing(
+	struct scene *s = printjob_start(
 		"[respond]\n[extruder]\non_error_gcode: M118 the hotend has failed\n"
 		"[fault heater_sensor heater_bed]\nreaction: stop-motion\n");
 
 	(void)state;
-	act(s, HOTEND, "sensor open");
+	printjob_act(s, HOTEND, "sensor open");
 	scene_pass(s, 5);
 	assert_int_equal(s->b.m->state, MACHINE_READY);
 	assert_true(scene_said(s, "the hotend has failed"));
-	ends_well(s);
-	s = printing("[fault heater_sensor heater_bed]\nreaction: stop-motion\n");
-	act(s, BED, "sensor open");
+	printjob_ends_well(s);
+	s = printjob_start("[fault heater_sensor heater_bed]\nreaction: stop-motion\n");
+	printjob_act(s, BED, "sensor open");
 	scene_pass(s, 2);
 	assert_int_equal(s->b.m->state, MACHINE_FAULT);
-	assert_true(watch.on[HOTEND] ||
-		    now_s(s) - watch.last_on_s[HOTEND] < 2); /* it is still heated */
-	ends_well(s);
+	assert_true(printjob_pins.on[HOTEND] || printjob_now_s(s) - printjob_pins.changed_s[HOTEND] <
+							2); /* it is still heated */
+	printjob_ends_well(s);
 }
 
 /* ---- drills ---- */
@@ -339,7 +188,7 @@ static void configured(void **state)
 /* One of each class, injected in mid-print; what came of it, in a table. */
 static void drills(void **state)
 {
-	struct scene *s = open_with("");
+	struct scene *s = printjob_open("");
 
 	(void)state;
 	assert_true(scene_run(s, "INJECT_FAULT CLASS=filament COMPONENT=runout\n"));
@@ -352,12 +201,12 @@ static void drills(void **state)
 		char line[120];
 		double rest_s = NAN;
 
-		s = printing("[stepd]\ninject_faults: True\n");
+		s = printjob_start("[stepd]\ninject_faults: True\n");
 		snprintf(line, sizeof(line), "INJECT_FAULT CLASS=%s COMPONENT=%s", c->name,
 			 c->scope == FAULT_SCOPE_HEATER ? "extruder" : "it");
 		assert_int_equal(gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
 		if (c->reaction >= FAULT_HOLD && c->reaction < FAULT_SHUTDOWN)
-			rest_s = rests_after_s(s);
+			rest_s = printjob_rests_after_s(s);
 		scene_pass(s, 1);
 		assert_int_equal(s->b.m->react.faults.count[i], 1);
 		printf("%-17s %-12s %-9s %8.2f %7s %.0f, %.0f °C\n", c->name,
@@ -374,11 +223,11 @@ static void drills(void **state)
 		assert_int_equal(s->b.m->hold, c->reaction == FAULT_HOLD);
 		assert_int_equal(s->b.m->print->pause.on,
 				 c->reaction == FAULT_PAUSE || c->reaction == FAULT_DISABLE);
-		if (c->reaction == FAULT_HOLD)
+		if (rest_s == rest_s)
 			assert_true(rest_s < 0.5); /* a horizon and the way to rest */
 		if (c->scope == FAULT_SCOPE_HEATER && c->reaction >= FAULT_DISABLE)
-			assert_false(watch.on[HOTEND]);
-		ends_well(s);
+			assert_false(printjob_pins.on[HOTEND]);
+		printjob_ends_well(s);
 	}
 }
 

@@ -178,6 +178,14 @@ static void test_latch(void **state)
 	assert_int_equal(f.latched_count, 2);
 	fault_over(&f, FAULT_CLASS_FILAMENT, "runout");
 	assert_int_equal(f.latched_count, 1);
+	/* or with all that were answered alike, but for those that stay */
+	raise_at(&f, FAULT_CLASS_FILAMENT, "runout", 92.0);
+	assert_int_equal(f.latched_count, 2);
+	faults_over(&f, f.latched[0].reaction);
+	faults_over(&f, FAULT_CONTINUE);
+	assert_int_equal(f.latched[0].class, FAULT_CLASS_SENSOR);
+	faults_over(&f, f.latched[f.latched_count - 1].reaction);
+	assert_int_equal(f.latched_count, 1);
 }
 
 /* A single glitch is told once; a contact that comes and goes for a minute ends in a pause. */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sidetrack.h - a print that is held in mid-path is set aside; the machine is free, then it goes back and on.
+ *
+ * A pause for a fault can't wait for the end of what is planned. Motion comes to rest on its path (feed hold); then
+ * what is planned, in the planner and in the rt core, stays as it is, and a second planner with a ring of its own takes
+ * what comes: the pause's macro, jogs, G28. RESUME moves to where it was held, and the rest of that very move follows.
+ * Only a print from a file is set aside, and only between lines that wait for nothing and scripts: of a
+ * host's lines some may be under way.
+ * Owner: struct machine. Threads: PLAN. Units: _mm, _mm_s, machine coordinates.
+ */
+#ifndef DAEMON_SIDETRACK_H
+#define DAEMON_SIDETRACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/gcode/gcode_state.h"
+#include "daemon/planner.h"
+
+struct machine;
+
+enum { SIDETRACK_QUEUE = 1024 }; /* moves in look-ahead */
+
+enum sidetrack_state {
+	SIDETRACK_OFF,
+	SIDETRACK_STOPPING, /* coming to rest */
+	SIDETRACK_ON,
+	SIDETRACK_RETURNING,  /* moving back */
+	SIDETRACK_FORGETTING, /* what was set aside is void, the rt core has not said so yet */
+};
+
+struct sidetrack {
+	enum sidetrack_state state;
+	struct planner *planner; /* the one that is not in use */
+	bool sent;               /* the last word to the rt core */
+	double held_s;           /* of the lead: what stands aside */
+	double held_mm[MOVE_AXES];
+	uint32_t homed, feed_epoch;
+	int extruder;
+	bool extrudes; /* what stands aside moves filament */
+	struct gcode_saved gcode;
+	struct gcode_path path; /* a line that was not handed on to its end, if pending */
+	struct {
+		double at_mm[MOVE_AXES], front_mm;
+		int32_t current;
+		bool away;
+	} objects;
+};
+
+/* No line may be run now. */
+static inline bool sidetrack_busy(const struct sidetrack *t)
+{
+	return t->state == SIDETRACK_STOPPING || t->state == SIDETRACK_RETURNING;
+}
+
+/* Hold the print and set it aside as soon as it rests. False: there is none, or it can't be now. */
+bool sidetrack_begin(struct machine *m);
+/* While it is coming to rest: it goes on instead. */
+void sidetrack_give_up(struct sidetrack *t);
+/* Go back, then on. 0, -EAGAIN, or another negative errno with a text in err (GCODE_ERR_MAX): what is missing. */
+int sidetrack_return(struct machine *m, double velocity_mm_s, char *err);
+/* What stands aside, if anything does, will never be made. */
+void sidetrack_forget(struct machine *m);
+void sidetrack_poll(struct machine *m);
+
+#endif
