@@ -36,9 +36,14 @@ static double record_s(const struct plan_rec *rec)
 	return rec->kind == PLAN_DWELL ? rec->dwell_s : 0;
 }
 
+double machine_time_s(const struct machine *m, int64_t host_ns)
+{
+	return m->status.now_s + (double)(host_ns - m->status.now_ns) * 1e-9;
+}
+
 double machine_now_s(const struct machine *m)
 {
-	return m->status.now_s + (double)(m->now_ns - m->status.now_ns) * 1e-9;
+	return machine_time_s(m, m->now_ns);
 }
 
 double machine_lead_s(const struct machine *m)

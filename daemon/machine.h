@@ -226,6 +226,8 @@ int64_t machine_next_ns(const struct machine *m);
 
 /* Machine time at the last poll, from the published state and the host time passed since. */
 double machine_now_s(const struct machine *m);
+/* … and at a host time that is near it. */
+double machine_time_s(const struct machine *m, int64_t host_ns);
 
 /* For homing.c. */
 uint32_t machine_sync(struct machine *m); /* queue a sync; 0 if there was no room */

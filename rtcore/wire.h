@@ -48,7 +48,7 @@ enum {
 /* ---- messages: generated from messages.def ---- */
 
 enum msg_kind { MSG_COMMAND, MSG_RESPONSE };
-enum { MSG_IN_SHUTDOWN = 1, MSG_EXTENSION = 2, MSG_OLD = 4, MSG_CAN = 8 };
+enum { MSG_IN_SHUTDOWN = 1, MSG_EXTENSION = 2, MSG_OLD = 4, MSG_CAN = 8, MSG_STAMP = 16 };
 /* By size; 0 is none. */
 enum msg_field_type { MSG_F_c = 1, MSG_F_hu, MSG_F_hi, MSG_F_u, MSG_F_i, MSG_F_s, MSG_F_ds };
 
@@ -89,8 +89,8 @@ union msg_any {
 };
 
 struct msg_desc {
-	uint32_t fields : 28; /* enum msg_field_type of each in WIRE_FIELD_BITS, the first one lowest */
-	uint32_t flags : 4; /* MSG_IN_SHUTDOWN, … */
+	uint32_t fields : 27; /* enum msg_field_type of each in WIRE_FIELD_BITS, the first one lowest */
+	uint32_t flags : 5; /* MSG_IN_SHUTDOWN, … */
 #ifdef WIRE_HOST
 	const char *name;   /* "queue_step" */
 	const char *format; /* "queue_step oid=%c interval=%u count=%hu add=%hi", exact */

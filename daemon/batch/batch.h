@@ -21,6 +21,7 @@
 #include "daemon/flight_file.h"
 #include "daemon/kinematics/kinematics.h"
 #include "daemon/machine.h"
+#include "daemon/print/buttons.h"
 #include "daemon/overrides.h"
 #include "daemon/vwire.h"
 #include "mcu/boards/sim/printer.h"
@@ -39,7 +40,7 @@ struct batch_options {
 	uint32_t wire_faults_ppm; /* of the bytes each: lost, flipped, repeated, delayed */
 };
 
-/* An endstop on a GPIO line of this machine, whose edges the kernel stamps. */
+/* An endstop or input on a GPIO line of this machine, whose edges the kernel stamps. */
 struct batch_stamp {
 	uint8_t mcu, pin;
 	bool level;
@@ -115,7 +116,11 @@ struct batch_heat_sample {
 		power[MACHINE_HEATER_MAX];
 };
 
-enum { BATCH_EVENTS_MAX = 256, BATCH_HEAT_SAMPLES = 8192 };
+enum {
+	BATCH_EVENTS_MAX = 256,
+	BATCH_HEAT_SAMPLES = 8192,
+	BATCH_STAMPS_MAX = MACHINE_ENDSTOPS + BUTTONS_INPUTS_MAX,
+};
 
 struct batch {
 	struct batch_options opt;
@@ -125,7 +130,7 @@ struct batch {
 	struct printer printer;
 	struct kinematics_model model; /* of it */
 	struct batch_mcu mcu[ENGINE_MCUS];
-	struct batch_stamp stamp[MACHINE_ENDSTOPS];
+	struct batch_stamp stamp[BATCH_STAMPS_MAX];
 	int stamps;
 	struct batch_can can[ENGINE_MCUS];
 	size_t cans;

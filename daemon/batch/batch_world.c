@@ -41,7 +41,7 @@ double batch_world_mcu_s(const struct batch *b, int mcu)
 
 /* ---- the firmware's observers ---- */
 
-/* A motor has moved: what that did to the lines whose edges are stamped. */
+/* A motor has moved, or a hand: what that did to the lines whose edges are stamped. */
 static void stamp_edges(struct batch *b, int64_t at_ns)
 {
 	for (int i = 0; i < b->stamps; i++) {
@@ -157,6 +157,13 @@ static bool add_motor(struct batch *b, const struct machine_motor *motor, const 
 	return printer_add_stepper(&b->printer, &s) >= 0;
 }
 
+static void add_stamp(struct batch *b, uint8_t mcu, uint8_t pin)
+{
+	if (b->mc->mcu[mcu].host && b->stamps < BATCH_STAMPS_MAX)
+		b->stamp[b->stamps++] =
+			(struct batch_stamp){ .mcu = mcu, .pin = pin, .at_ns = INT64_MIN };
+}
+
 static bool add_endstop(struct batch *b, const struct kinematics_model_endstop *from)
 {
 	struct printer_endstop e = { .mcu = (uint8_t)from->pin->mcu,
@@ -171,9 +178,7 @@ static bool add_endstop(struct batch *b, const struct kinematics_model_endstop *
 	e.pin = (uint8_t)pin;
 	if (printer_add_endstop(&b->printer, &e) < 0)
 		return false;
-	if (b->mc->mcu[e.mcu].host && b->stamps < MACHINE_ENDSTOPS)
-		b->stamp[b->stamps++] =
-			(struct batch_stamp){ .mcu = e.mcu, .pin = e.pin, .at_ns = INT64_MIN };
+	add_stamp(b, e.mcu, e.pin);
 	return true;
 }
 
@@ -219,6 +224,7 @@ static bool add_inputs(struct batch *b)
 			return false;
 		}
 		b->printer.inputs[i].on = i < cfg->filament_count;
+		add_stamp(b, in.mcu, in.pin);
 	}
 	return true;
 }
@@ -259,7 +265,6 @@ static bool build_printer(struct batch *b)
 	for (size_t i = 0; i < b->mc->static_count; i++)
 		if (batch_world_pin(b, &b->mc->statics[i].pin) < 0)
 			return false;
-	stamps_start(b);
 	for (size_t i = 0; i < m->mcus; i++) {
 		const struct pin *pin = &b->mc->mcu[i].sync_pin;
 
@@ -267,8 +272,12 @@ static bool build_printer(struct batch *b)
 		if (pin->set && b->mcu[i].stamps.sync_pin < 0)
 			return false;
 	}
-	if (batch_bed_start(b))
-		return batch_heat_build(b) && add_inputs(b);
+	if (batch_bed_start(b)) {
+		if (!batch_heat_build(b) || !add_inputs(b))
+			return false;
+		stamps_start(b);
+		return true;
+	}
 	if (!b->error[0])
 		snprintf(b->error, sizeof(b->error),
 			 "[%s] cannot be connected to the simulated printer", b->mc->probe.section);
@@ -464,6 +473,8 @@ static void run_in_step(struct batch *b)
 
 void batch_world_run(struct batch *b, int64_t until_ns)
 {
+	if (b->stamps)
+		stamp_edges(b, b->now_ns);
 	for (;;) {
 		int64_t next_ns = until_ns;
 		bool heard;

@@ -35,6 +35,12 @@ static void param_text(const struct dump *d, const struct flight_rec *r, char *b
 	bool known = p->what < sizeof(params) / sizeof(params[0]);
 
 	snprintf(name, sizeof(name), "parameter %u", p->what);
+	if (p->what == PLAN_PARAM_INPUT_ON || p->what == PLAN_PARAM_INPUT_OFF) {
+		snprintf(buf, size, "input %u %s at %.6f s%s", r->index,
+			 p->what == PLAN_PARAM_INPUT_ON ? "on" : "off", p->to,
+			 p->from > 0 ? ", by the stamp of its edge" : "");
+		return;
+	}
 	if (r->index != PLAN_NOTE_ALL && r->index < d->log.identity.steppers)
 		snprintf(of, sizeof(of), " of %s", dump_stepper_name(&d->view, r->index));
 	if (r->id)

@@ -133,11 +133,10 @@ static int on_since(void *ctx, uint16_t number, uint64_t clock, uint64_t *edge_c
 
 	if (at < 0)
 		return BOARD_SINCE_UNKNOWN;
-	now = h->ops.read(h->ops.ctx, h->line_of[number]);
-	if (now >= 0 && now != pin->history.edge[at].level)
-		return BOARD_SINCE_GONE;
 	*edge_clock = (uint64_t)pin->history.edge[at].at_ns / HOSTMCU_TICK_NS;
-	return BOARD_SINCE_STAMPED;
+	now = h->ops.read(h->ops.ctx, h->line_of[number]);
+	return now >= 0 && now != pin->history.edge[at].level ? BOARD_SINCE_GONE
+							      : BOARD_SINCE_STAMPED;
 }
 
 /* The host's clock questions are answered by the present, whatever of the past is still to be done. */

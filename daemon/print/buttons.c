@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/print/buttons.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "daemon/machine.h"
 #include "daemon/print/print.h"
 
 static const double START_S = 0.2, REST_S = 0.002;
+/* A stamp beyond these is not believed. */
+static const double AHEAD_S = 0.1, BEHIND_S = 30;
 enum { REPEAT = 50 /* looks */ };
 
 bool buttons_add(struct buttons *b, const struct button_input *input)
@@ -70,6 +76,7 @@ static bool ask(struct machine *m, struct button_group *g)
 		return false;
 	g->level = g->invert;
 	g->acked = 0;
+	memset(g->edge, 0, sizeof(g->edge));
 	return true;
 }
 
@@ -83,48 +90,133 @@ void buttons_poll(struct print *p)
 	}
 }
 
-static void take_level(struct print *p, struct button_group *g, uint8_t level)
+static void record(struct buttons *b, const struct machine *m, const struct button_change *c)
+{
+	if (b->owed.count <
+	    PLAN_NOTES_MAX) /* a burst of more, and the ring full: that is for the motion */
+		b->owed.note[b->owed.count++] = (struct plan_note){
+			.what = c->pressed ? PLAN_PARAM_INPUT_ON : PLAN_PARAM_INPUT_OFF,
+			.index = (uint16_t)c->input,
+			.from = c->stamped,
+			.to = machine_time_s(m, c->at_ns),
+		};
+}
+
+void buttons_tell(struct print *p)
+{
+	struct buttons *b = &p->buttons;
+
+	for (size_t i = 0; i < b->changes; i++) {
+		const struct button_input *in = &b->input[b->change[i].input];
+
+		in->changed(p, in->index, &b->change[i]);
+		record(b, p->m, &b->change[i]);
+	}
+	b->changes = 0;
+	if (b->owed.count && planner_note(p->m->planner, &b->owed) != -EAGAIN)
+		b->owed.count = 0;
+}
+
+/* In order of time; those of one time as they come. */
+static void insert(struct buttons *b, const struct button_change *c)
+{
+	size_t i = b->changes++;
+
+	for (; i > 0 && b->change[i - 1].at_ns > c->at_ns; i--)
+		b->change[i] = b->change[i - 1];
+	b->change[i] = *c;
+}
+
+static void take_level(struct buttons *b, struct button_group *g, uint8_t level, int64_t at_ns,
+		       bool stamped)
 {
 	uint8_t changed = (uint8_t)(level ^ g->level);
 
 	g->level = level;
 	for (uint8_t i = 0; i < g->count; i++) {
-		const struct button_input *in = &p->buttons.input[g->input[i]];
+		const struct button_change c = { .input = g->input[i],
+						 .at_ns = at_ns,
+						 .pressed = (level ^ g->invert) >> i & 1,
+						 .stamped = stamped };
 
 		if (changed & 1u << i)
-			in->changed(p, in->index, (level ^ g->invert) & 1u << i);
+			insert(b, &c);
 	}
 }
 
-void buttons_state(struct print *p, int mcu, const struct msg_buttons_state *msg)
+static struct button_group *group_of(struct buttons *b, const struct ev_message *ev, uint8_t oid)
+{
+	for (struct button_group *g = b->group; g < b->group + b->groups; g++)
+		if (g->mcu == ev->mcu && g->oid == oid && g->asked)
+			return g;
+	return NULL;
+}
+
+void buttons_edge(struct print *p, const struct ev_message *ev, const struct msg_buttons_edge *msg)
+{
+	struct button_group *g = group_of(&p->buttons, ev, msg->oid);
+	size_t i = msg->report % BUTTONS_REPORTS;
+
+	if (!g)
+		return;
+	g->edge[i].clock = msg->clock;
+	g->edge[i].report = msg->report;
+	g->edge[i].known = true;
+}
+
+/* Host time of a clock that is near the present; false: it is not. */
+static bool time_of(const struct machine *m, int mcu, uint32_t clock32, int64_t *at_ns)
+{
+	const struct clockmap *map = &m->status.mcu[mcu].map;
+	double now_s = machine_now_s(m), ago_s;
+	uint64_t clock;
+
+	if (!clockmap_clock(map, now_s, &clock))
+		return false;
+	clock -= (uint64_t)(int64_t)(int32_t)((uint32_t)clock - clock32);
+	ago_s = now_s - clockmap_time_s(map, clock);
+	if (!(ago_s > -AHEAD_S && ago_s < BEHIND_S))
+		return false;
+	*at_ns = m->now_ns - (int64_t)(ago_s * 1e9);
+	return true;
+}
+
+void buttons_state(struct print *p, const struct ev_message *ev, const struct msg_buttons_state *msg)
 {
 	struct buttons *b = &p->buttons;
-	struct button_group *g = b->group;
+	struct button_group *g = group_of(b, ev, msg->oid);
 	struct msg_buttons_ack ack;
 	uint8_t known;
 
-	while (g < b->group + b->groups && (g->mcu != mcu || g->oid != msg->oid))
-		g++;
-	if (g == b->group + b->groups || !g->asked)
-		return;
+	if (!g || b->changes + BUTTONS_IN_GROUP * BUTTONS_REPORTS > BUTTONS_CHANGES_MAX)
+		return; /* it comes again */
 	/* Those of them that were acknowledged after this was sent. */
 	known = (uint8_t)(g->acked - msg->ack_count);
-	if (known >= msg->state.len)
+	if (known >= msg->state.len || msg->state.len > BUTTONS_REPORTS)
 		return;
 	ack = (struct msg_buttons_ack){ .oid = g->oid, .count = (uint8_t)(msg->state.len - known) };
-	if (!session_send(&p->m->session[mcu], MSG_ID_buttons_ack, &ack))
+	if (!session_send(&p->m->session[ev->mcu], MSG_ID_buttons_ack, &ack))
 		return; /* it comes again */
 	g->acked = (uint8_t)(g->acked + ack.count);
-	for (uint8_t i = known; i < msg->state.len; i++)
-		take_level(p, g, msg->state.data[i]);
+	for (uint8_t i = known; i < msg->state.len; i++) {
+		uint8_t report = (uint8_t)(msg->ack_count + i);
+		size_t at = report % BUTTONS_REPORTS;
+		bool stamped = g->edge[at].known && g->edge[at].report == report;
+		int64_t at_ns = ev->received_ns;
+
+		stamped = stamped && time_of(p->m, ev->mcu, g->edge[at].clock, &at_ns);
+		g->edge[at].known = false;
+		take_level(b, g, msg->state.data[i], at_ns, stamped);
+	}
 }
 
-void button_edge_take(struct button_edge *e, bool level, int64_t now_ns)
+void button_edge_take(struct button_edge *e, const struct button_change *c)
 {
-	if (level == e->level)
+	if (c->pressed == e->level)
 		return;
-	e->level = level;
-	e->since_ns = now_ns;
+	e->level = c->pressed;
+	e->since_ns = c->at_ns;
+	e->stamped = c->stamped;
 }
 
 bool button_edge_settled(struct button_edge *e, double debounce_s, int64_t now_ns)
@@ -133,4 +225,10 @@ bool button_edge_settled(struct button_edge *e, double debounce_s, int64_t now_n
 		return false;
 	e->told = e->level;
 	return true;
+}
+
+void button_edge_text(const struct machine *m, const struct button_edge *e, char *buf, size_t size)
+{
+	snprintf(buf, size, "at %.6f s%s", machine_time_s(m, e->since_ns),
+		 e->stamped ? " by the kernel's stamp" : ", when it was heard of");
 }

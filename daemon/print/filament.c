@@ -31,21 +31,31 @@ void filament_start(struct print *p)
 	}
 }
 
-void filament_changed(struct print *p, size_t i, bool pressed)
+void filament_changed(struct print *p, size_t i, const struct button_change *c)
 {
 	struct filament *f = &p->filament[i];
 
+	button_edge_take(&f->edge, c);
 	if (p->cfg->filament[i].motion)
 		f->pending = true;
-	else
-		button_edge_take(&f->edge, pressed, p->now_ns);
+}
+
+/* A motion sensor's runout is seen by what its input doesn't do: that has no time of its own. */
+static void tell(struct print *p, const struct machine_filament *cfg, const struct filament *f,
+		 const char *what)
+{
+	char at[100];
+
+	button_edge_text(p->m, &f->edge, at, sizeof(at));
+	gcode_reply(p->g, REPLY_INFO, "filament sensor %s: %s%s%s", cfg->name, what,
+		    cfg->motion ? "" : " ", cfg->motion ? "" : at);
 }
 
 static void runout(struct print *p, const struct machine_filament *cfg, struct filament *f)
 {
 	if (!cfg->pause_on_runout && !cfg->runout.text)
 		return;
-	gcode_reply(p->g, REPLY_INFO, "filament sensor %s: runout", cfg->name);
+	tell(p, cfg, f, "runout");
 	f->acting = true;
 	if (cfg->pause_on_runout)
 		pause_send(p); /* at once; the rest of it in its turn */
@@ -56,7 +66,7 @@ static void insert(struct print *p, const struct machine_filament *cfg, struct f
 {
 	if (!cfg->insert.text)
 		return;
-	gcode_reply(p->g, REPLY_INFO, "filament sensor %s: inserted", cfg->name);
+	tell(p, cfg, f, "inserted");
 	f->acting = true;
 	gcode_lines_queue(p->g, cfg->section, NULL, &cfg->insert);
 }

@@ -34,6 +34,6 @@ void filament_init(struct print *p);
 void filament_start(struct print *p); /* the machine is ready */
 void filament_poll(struct print *p);
 /* The input of sensor number i has changed. */
-void filament_changed(struct print *p, size_t i, bool pressed);
+void filament_changed(struct print *p, size_t i, const struct button_change *c);
 
 #endif

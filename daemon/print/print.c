@@ -21,27 +21,75 @@ char *print_path(const char *path)
 
 /* ---- buttons ---- */
 
-static void button_changed(struct print *p, size_t i, bool pressed)
+static void run_button(struct print *p, size_t i)
 {
 	const struct machine_button *b = &p->cfg->button[i];
 
-	/* Without a delay each change counts, also one that is over already. */
-	button_edge_take(&p->button[i], pressed, p->now_ns);
-	if (b->debounce_s > 0 || !button_edge_settled(&p->button[i], 0, p->now_ns))
-		return;
-	gcode_lines_queue(p->g, b->section, NULL, pressed ? &b->press : &b->release);
+	gcode_lines_queue(p->g, b->section, NULL, p->button[i].told ? &b->press : &b->release);
 }
 
+static void button_changed(struct print *p, size_t i, const struct button_change *c)
+{
+	struct button_edge *e = &p->button[i];
+
+	button_edge_take(e, c);
+	/* Without a delay each change counts, also one that is over already. */
+	if (p->cfg->button[i].debounce_s > 0 || e->told == e->level)
+		return;
+	e->told = e->level;
+	run_button(p, i);
+}
+
+/* Those that have settled since, in the order in which they did. */
 static void gcode_buttons_poll(struct print *p)
 {
-	for (size_t i = 0; i < p->cfg->button_count; i++) {
-		const struct machine_button *b = &p->cfg->button[i];
+	for (;;) {
+		int64_t first_ns = INT64_MAX;
+		size_t first = 0;
 
-		if (button_edge_settled(&p->button[i], b->debounce_s, p->now_ns))
-			gcode_lines_queue(p->g, b->section, NULL,
-					  p->button[i].told ? &b->press : &b->release);
+		for (size_t i = 0; i < p->cfg->button_count; i++) {
+			const struct button_edge *e = &p->button[i];
+			int64_t at_ns = e->since_ns + (int64_t)(p->cfg->button[i].debounce_s * 1e9);
+
+			if (e->level != e->told && at_ns <= p->now_ns && at_ns < first_ns) {
+				first_ns = at_ns;
+				first = i;
+			}
+		}
+		if (first_ns == INT64_MAX)
+			return;
+		p->button[first].told = p->button[first].level;
+		run_button(p, first);
 	}
 }
+
+static enum gcode_result query_button(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct print *p = ctx;
+	char name[GCODE_LABEL_MAX], since[100];
+
+	if (!gcode_param_name(g, l, "BUTTON", "", name, sizeof(name)))
+		return GCODE_ERROR;
+	for (size_t i = 0; i < p->cfg->button_count; i++) {
+		const struct button_edge *e = &p->button[i];
+
+		if (strcasecmp(p->cfg->button[i].name, name) != 0)
+			continue;
+		button_edge_text(p->m, e, since, sizeof(since));
+		gcode_reply(g, REPLY_INFO, "%s: %s%s%s", p->cfg->button[i].name,
+			    e->level ? "PRESSED" : "RELEASED", e->since_ns ? ", " : "",
+			    e->since_ns ? since : "");
+		return GCODE_OK;
+	}
+	return gcode_fail(g, "BUTTON=%s: expected the name of a gcode_button", name);
+}
+
+const struct gcode_command print_button_commands[] = {
+	{ "QUERY_BUTTON", GCODE_EXTENDED, GCODE_NOW, query_button, "BUTTON=<name>",
+	  "how a button is, and since when" },
+};
+const unsigned print_button_command_count = sizeof(print_button_commands) /
+					    sizeof(*print_button_commands);
 
 static bool add_inputs(struct print *p)
 {
@@ -69,13 +117,16 @@ bool print_hear(struct print *p, const struct ev_message *msg)
 	const struct session *s = &p->m->session[msg->mcu];
 	int16_t wire_id;
 	const uint8_t *fields = wire_get_id(msg->bytes, msg->bytes + msg->len, &wire_id);
+	int id = fields ? wire_dict_response(&s->dict.ids, wire_id) : -1;
 	union msg_any any;
 
-	if (!fields || wire_dict_response(&s->dict.ids, wire_id) != MSG_ID_buttons_state ||
-	    wire_decode(&msg_table[MSG_ID_buttons_state], fields,
-			(size_t)(msg->bytes + msg->len - fields), &any) < 0)
+	if ((id != MSG_ID_buttons_state && id != MSG_ID_buttons_edge) ||
+	    wire_decode(&msg_table[id], fields, (size_t)(msg->bytes + msg->len - fields), &any) < 0)
 		return false;
-	buttons_state(p, msg->mcu, &any.buttons_state);
+	if (id == MSG_ID_buttons_edge)
+		buttons_edge(p, msg, &any.buttons_edge);
+	else
+		buttons_state(p, msg, &any.buttons_state);
 	return true;
 }
 
@@ -92,7 +143,8 @@ static bool add_tables(struct print *p)
 	       gcode_add_table(g, print_stats_commands, print_stats_command_count, p) &&
 	       gcode_add_table(g, idle_commands, idle_command_count, p) &&
 	       gcode_add_table(g, variables_commands, variables_command_count, p) &&
-	       gcode_add_table(g, filament_commands, filament_command_count, p);
+	       gcode_add_table(g, filament_commands, filament_command_count, p) &&
+	       gcode_add_table(g, print_button_commands, print_button_command_count, p);
 }
 
 static bool attach(struct print *p, char *err, size_t err_size)
@@ -168,6 +220,7 @@ void print_fault(struct print *p)
 void print_poll(struct print *p, int64_t now_ns, bool input_waiting)
 {
 	p->now_ns = now_ns;
+	buttons_tell(p);
 	sdcard_job_poll(p);
 	variables_poll(p);
 	if (p->m->state != MACHINE_READY)

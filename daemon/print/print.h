@@ -86,9 +86,10 @@ void timers_start(struct print *p);
 void timers_poll(struct print *p);
 
 extern const struct gcode_command print_timer_commands[], sdcard_commands[], pause_commands[],
-	print_stats_commands[], idle_commands[], variables_commands[], filament_commands[];
+	print_stats_commands[], idle_commands[], variables_commands[], filament_commands[],
+	print_button_commands[];
 extern const unsigned print_timer_command_count, sdcard_command_count, pause_command_count,
 	print_stats_command_count, idle_command_count, variables_command_count,
-	filament_command_count;
+	filament_command_count, print_button_command_count;
 
 #endif

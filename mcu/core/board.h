@@ -56,7 +56,7 @@ uint32_t board_clock_now(struct board *b);
 enum board_since {
 	BOARD_SINCE_UNKNOWN, /* nobody stamps it, or not since it is known */
 	BOARD_SINCE_STAMPED, /* at *clock */
-	BOARD_SINCE_GONE,    /* the line has another level meanwhile */
+	BOARD_SINCE_GONE,    /* the same, but the line has another level meanwhile */
 };
 enum board_since board_gpio_since(struct board *b, uint16_t pin, uint32_t *clock);
 /* Between these two no timer runs; not nested. A board in virtual time is never interrupted. */

@@ -74,6 +74,8 @@ static bool left_out(uint32_t id, const struct mcu_dict_info *info)
 		return true;
 	if (msg_table[id].flags & MSG_OLD)
 		return true;
+	if (!info->stamps && msg_table[id].flags & MSG_STAMP)
+		return true;
 	if (info->no_extensions && msg_table[id].flags & MSG_EXTENSION)
 		return true;
 	if (!info->digital_only)

@@ -32,6 +32,7 @@ struct mcu_dict_info {
 	uint32_t canbus_hz;   /* bit rate; 0: not a node of a CAN bus */
 	const char *reserve;  /* "serial:PD0,PD1": pins that the link needs; or NULL */
 	bool no_extensions;   /* leave out what only stepd's own firmware has */
+	bool stamps;          /* it stamps edges of inputs */
 	bool digital_only;    /* leave out analog inputs, hardware PWM and reset */
 };
 

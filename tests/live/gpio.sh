@@ -117,6 +117,8 @@ home() {
 	before=$(grep -c pressed "$dir/replies") # lines are low at first: once
 	echo '8 0' >"$dir/drive"
 	await 5 pressed_again || fail "nothing of the button"
+	echo 'QUERY_BUTTON BUTTON=green' >"$dir/now"
+	await 5 grep -qE "green: PRESSED, at [0-9.]+ s by the kernel's stamp" "$dir/replies" || fail "when it was pressed is not known"
 	[ "$before" -le 1 ] || fail "a button is pressed that was let go"
 	printf 'G1 X10 Z2\nM400\nGET_POSITION\nM118 moved\n' >"$dir/gcode"
 	await 20 grep -q moved "$dir/replies" || fail "no end of the moves"

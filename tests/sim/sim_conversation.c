@@ -139,7 +139,7 @@ static void test_identify(void **state)
 	if (dictionary_parse(&d, buf, len, err, sizeof(err)))
 		fail_msg("%s: %s", k->t->name, err);
 	for (int id = 0; id < MSG_ID_COUNT; id++)
-		if (msg_table[id].flags & (MSG_CAN | MSG_OLD))
+		if (msg_table[id].flags & (MSG_CAN | MSG_OLD | MSG_STAMP))
 			assert_int_equal(wire_dict_wire_id(&d.ids, (enum msg_id)id), WIRE_ID_NONE);
 		else if (msg_table[id].kind == MSG_RESPONSE || mcu_handlers[id])
 			assert_int_equal(wire_dict_wire_id(&d.ids, (enum msg_id)id), id);

@@ -4,7 +4,8 @@
  * Shown: with Z's motors, its switch, or the switches of motors on an MCU on such lines, the position found by G28 is the
  * printer model's own within one microstep (two, where it is looked for from elsewhere), before
  * and after moves, the trigger's time is the edge's own to a microsecond, and every step is exact; the same as other hosts' configurations write it; a machine on such lines alone,
- * with a manual stepper and a fan.
+ * with a manual stepper and a fan; buttons and a filament switch on lines have the time of their edge, to a microsecond, in what is
+ * said of them and in the flight record, and are acted on in that order, where those of an MCU have the time their word came.
  * How: as sim_homing.c. STEPD_ECHO=1 shows the replies.
  */
 #include <setjmp.h>
@@ -14,9 +15,13 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "tests/flightlib/flight_dump.h"
 #include "tests/simlib/scene.h"
+#include "tests/simlib/simrun.h"
 
 #define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
 #define HOST "host.max_step_rate=10000"
@@ -41,6 +46,14 @@ static void home_and_move(const char *config, const char *const *overrides, doub
 	scene_close(s);
 }
 
+/* True machine time. */
+static double machine_s(const struct scene *s, int64_t at_ns)
+{
+	const struct batch_mcu *u = &s->b.mcu[0];
+
+	return ((double)u->start_clock + (double)at_ns * u->ticks_per_ns) / u->nominal_hz;
+}
+
 /* The trigger that Z's last approach took its position from is the edge itself. */
 static void trigger_is_stamp(const char *config, const char *const *overrides)
 {
@@ -49,7 +62,6 @@ static void trigger_is_stamp(const char *config, const char *const *overrides)
 	assert_non_null(s);
 	for (int round = 0; round < 5; round++) {
 		const struct batch_stamp *stamp = s->b.stamp;
-		const struct batch_mcu *u = &s->b.mcu[0];
 		double stamp_s;
 
 		assert_true(scene_run(s, "G28"));
@@ -58,8 +70,7 @@ static void trigger_is_stamp(const char *config, const char *const *overrides)
 		for (int i = 1; i < s->b.stamps; i++)
 			if (s->b.stamp[i].at_ns > stamp->at_ns)
 				stamp = &s->b.stamp[i];
-		stamp_s = ((double)u->start_clock + (double)stamp->at_ns * u->ticks_per_ns) /
-			  u->nominal_hz;
+		stamp_s = machine_s(s, stamp->at_ns);
 		assert_true(fabs(s->b.m->homing.endstop[0].trigger_s - stamp_s) < 1e-6);
 		assert_true(scene_run(s, "G1 Z3.3 F600\n"));
 	}
@@ -141,12 +152,93 @@ static void test_nothing_else(void **state)
 	scene_close(s);
 }
 
+#define INPUTS "tests/data/gpio-buttons.cfg"
+
+/* Words of the kind "at SECONDS s" behind the text; fails without. */
+static double said_at_s(const struct scene *s, const char *text)
+{
+	const char *at = strstr(s->said, text);
+	double at_s;
+
+	if (!at || sscanf(at + strlen(text), "%lf", &at_s) != 1)
+		fail_msg("nothing of '%s' in:\n%s", text, s->said);
+	return at_s;
+}
+
+static double press(struct scene *s, size_t input, bool on)
+{
+	s->b.printer.inputs[input].on = on;
+	return machine_s(s, s->b.now_ns);
+}
+
+static void test_buttons_on_lines(void **state)
+{
+	/* As they stand in the file: sensors first. */
+	enum { SPOOL, RED, GREEN, DISTANT };
+	const char *flight = simrun_path("buttons.flight");
+	struct scene *s = scene_open_recorded(INPUTS, NULL, flight);
+	double red_s, green_s, spool_s, distant_s;
+	const char *red, *green;
+	static struct dump d;
+	char *text;
+
+	(void)state;
+	assert_non_null(s);
+	scene_pass(s, 3);
+	/* Between two looks; the second in the file comes first. */
+	for (int round = 0; round < 20; round++) {
+		scene_hush(s);
+		scene_pass(s, 0.1 + 0.00013 * round);
+		green_s = press(s, GREEN, true);
+		batch_world_run(&s->b, s->b.now_ns + 400000);
+		red_s = press(s, RED, true);
+		scene_pass(s, 0.05);
+		red = strstr(s->said, "echo: red");
+		green = strstr(s->said, "echo: green");
+		assert_true(red && green && green < red);
+		scene_hush(s);
+		scene_run(s, "QUERY_BUTTON BUTTON=red\nQUERY_BUTTON BUTTON=GREEN\n");
+		assert_true(fabs(said_at_s(s, "red: PRESSED, at ") - red_s) < 1e-6);
+		assert_true(fabs(said_at_s(s, "green: PRESSED, at ") - green_s) < 1e-6);
+		assert_true(scene_said(s, "s by the kernel's stamp"));
+		press(s, RED, false);
+		press(s, GREEN, false);
+		scene_pass(s, 0.05);
+	}
+	/* One on an MCU: two looks and its way here later. */
+	scene_hush(s);
+	distant_s = press(s, DISTANT, true);
+	scene_pass(s, 0.05);
+	scene_run(s, "QUERY_BUTTON BUTTON=distant");
+	assert_true(said_at_s(s, "distant: PRESSED, at ") > distant_s + 0.002);
+	assert_true(scene_said(s, "when it was heard of"));
+	scene_run(s, "QUERY_BUTTON BUTTON=blue");
+	assert_true(scene_said(s, "BUTTON=blue: expected the name of a gcode_button"));
+	/* The runout has its own time, 1 s before it counts. */
+	scene_hush(s);
+	batch_lines(&s->b, "SET_KINEMATIC_POSITION X=0 Y=0 Z=0\nG1 X150 F1200");
+	scene_pass(s, 1);
+	spool_s = press(s, SPOOL, false);
+	scene_pass(s, 2);
+	assert_true(fabs(said_at_s(s, "filament sensor spool: runout at ") - spool_s) < 1e-6);
+	assert_true(batch_settle(&s->b));
+	scene_close(s);
+	flight_dump_open(&d, flight);
+	d.from_s = 0;
+	d.to_s = INFINITY;
+	text = flight_dump_text(&d, dump_text);
+	assert_non_null(strstr(text, "input 1 on at "));
+	assert_true(fabs(strtod(strstr(text, "input 0 off at ") + 15, NULL) - spool_s) < 1e-6);
+	free(text);
+	flight_dump_close(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_z_on_lines),     cmocka_unit_test(test_switches_on_lines),
 		cmocka_unit_test(test_motor_on_lines), cmocka_unit_test(test_other_hosts_words),
-		cmocka_unit_test(test_nothing_else),
+		cmocka_unit_test(test_nothing_else),   cmocka_unit_test(test_buttons_on_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,7 @@ static void commands(void **state)
 	gcode_add_table(&g, idle_commands, idle_command_count, NULL);
 	gcode_add_table(&g, variables_commands, variables_command_count, NULL);
 	gcode_add_table(&g, filament_commands, filament_command_count, NULL);
+	gcode_add_table(&g, print_button_commands, print_button_command_count, NULL);
 	gcode_add_table(&g, react_commands, react_command_count, NULL);
 	dual_attach(&g, NULL);
 	probe_attach(&g, NULL);

@@ -4,7 +4,8 @@
  * Shown: every step reaches its line, in order and with its direction before it, never early, late by what the thread was
  * late, also where it stood still while they came in, with the gap between edges kept; what the histogram says is what happened; a step that is too late stops all and
  * says so; the trigger of an endstop is the stamp of its edge to the tick, whenever word of it came, and
- * pulses shorter than the sampling don't trigger; a line that can't be driven is an orderly shutdown that names it, after which
+ * pulses shorter than the sampling don't trigger; buttons are reported one by one in the order of their edges, each with its stamp to the
+ * tick, also those between two looks, and again until acknowledged; a line that can't be driven is an orderly shutdown that names it, after which
  * the other outputs are at their defaults; pins that are no lines, or the wrong way round, are refused.
  * Repeat with STEPD_SEED=<printed seed>.
  */
@@ -18,9 +19,21 @@
 #include "tests/fwlib/talk.h"
 #include "tests/simlib/random.h"
 
-enum { STEP, DIR, ENABLE, SWITCH, OTHER, LINES, INPUTS_MAX = 512, FAR = 142 };
+enum {
+	STEP,
+	DIR,
+	ENABLE,
+	SWITCH,
+	OTHER,
+	BUTTON0,
+	BUTTON1,
+	BUTTON2,
+	LINES,
+	INPUTS_MAX = 512,
+	FAR = 142
+};
 /* What the firmware calls them: see sim_pins.c. */
-enum { PIN_STEP = 112, PIN_DIR, PIN_ENABLE, PIN_SWITCH = FAR, PIN_OTHER };
+enum { PIN_STEP = 112, PIN_DIR, PIN_ENABLE, PIN_SWITCH = FAR, PIN_OTHER, PIN_BUTTON };
 
 #define MS 1000000
 #define GAP_NS 50000
@@ -160,6 +173,9 @@ static struct rig *rig_new(int64_t thread_late_ns, int64_t late_max_ns)
 		[ENABLE] = { .name = "gpio2", .output = true, .level = true },
 		[SWITCH] = { .name = "gpiochip1/END_Z" },
 		[OTHER] = { .name = "gpiochip1/gpio4", .output = true },
+		[BUTTON0] = { .name = "gpiochip1/gpio5" },
+		[BUTTON1] = { .name = "gpiochip1/gpio6" },
+		[BUTTON2] = { .name = "gpiochip1/gpio7" },
 	};
 	struct rig *r = calloc(1, sizeof(*r));
 	const struct hostmcu_ops board = { r, op_now_ns, op_wait, op_write, op_read, op_tx };
@@ -326,6 +342,15 @@ static void standstill(void **state)
 	target_free(&r->t);
 }
 
+/* The level of a line after all that is to come. */
+static bool last_level(const struct rig *r, int line)
+{
+	for (int i = r->inputs; i > 0; i--)
+		if (r->input[i - 1].line == line)
+			return r->input[i - 1].level;
+	return false;
+}
+
 static void input(struct rig *r, int line, bool level, int64_t at_ns, int64_t delay_ns)
 {
 	struct input *i = &r->input[r->inputs];
@@ -410,6 +435,90 @@ static void closed_already(void **state)
 	target_free(&r->t);
 }
 
+enum { BUTTONS = 3, PRESSES = 200, LOOK = HOSTMCU_HZ / 500 };
+
+static uint32_t tick_of(int64_t at_ns)
+{
+	return (uint32_t)((uint64_t)at_ns / HOSTMCU_TICK_NS);
+}
+
+/* Take what is not acknowledged yet: each report is the next change, at its time. Returns how many there are then. */
+static int take_reports(struct rig *r, int taken)
+{
+	struct talk *k = r->k;
+	const struct msg_buttons_state *st = NULL;
+	struct msg_buttons_ack ack = { .oid = 5 };
+	uint32_t clock[256];
+	bool stamped[256] = { false };
+
+	for (int i = 0; i < k->answer_count; i++) {
+		if (k->answers[i].id == MSG_ID_buttons_edge) {
+			const struct msg_buttons_edge *e = &k->answers[i].msg.buttons_edge;
+
+			clock[e->report] = e->clock;
+			stamped[e->report] = true;
+		}
+		if (k->answers[i].id == MSG_ID_buttons_state)
+			st = &k->answers[i].msg.buttons_state;
+	}
+	if (!st)
+		return taken;
+	assert_int_equal(st->ack_count, taken & 0xff);
+	for (int i = 0; i < st->state.len; i++, taken++) {
+		const struct input *in = &r->input[taken];
+		uint8_t before = 0, bit = (uint8_t)(1u << (in->line - BUTTON0));
+
+		for (int k2 = 0; k2 < taken; k2++)
+			before ^= (uint8_t)(1u << (r->input[k2].line - BUTTON0));
+		assert_int_equal(st->state.data[i], before ^ bit);
+		assert_true(stamped[taken & 0xff]);
+		assert_int_equal(clock[taken & 0xff], tick_of(in->at_ns));
+	}
+	ack.count = st->state.len;
+	talk_clear(k);
+	talk_send(k, MSG_ID_buttons_ack, &ack);
+	return taken;
+}
+
+/* Presses and releases that last for two looks at least, of all three as near as they like. */
+static void stamped_buttons(void **state)
+{
+	struct rig *r = rig_new(100000, 5 * MS);
+	struct talk *k = r->k;
+	int64_t at_ns, of_line_ns[BUTTONS] = { 0 };
+	int taken = 0;
+
+	(void)state;
+	TALK(k, allocate_oids, .count = 6);
+	TALK(k, config_buttons, .oid = 5, .button_count = BUTTONS);
+	for (uint8_t i = 0; i < BUTTONS; i++)
+		TALK(k, buttons_add, .oid = 5, .pos = i, .pin = PIN_BUTTON + i);
+	TALK(k, finalize_config, .crc = 1);
+	TALK(k, buttons_query, .oid = 5, .clock = talk_clock(k, 0.01), .rest_ticks = LOOK,
+	     .retransmit_count = 20);
+	at_ns = r->now_ns + 50 * MS;
+	for (int i = 0; i < PRESSES; i++) {
+		int line = (int)random_uniform(&r->random, 0, BUTTONS - 0.001);
+
+		at_ns += (int64_t)random_uniform(&r->random, 1000, i % 4 ? 300000 : 20e6);
+		if (at_ns < of_line_ns[line] + 12 * MS)
+			at_ns = of_line_ns[line] + 12 * MS;
+		of_line_ns[line] = at_ns;
+		input(r, BUTTON0 + line, !last_level(r, BUTTON0 + line), at_ns,
+		      (int64_t)random_uniform(&r->random, 2000, 50000));
+	}
+	talk_clear(k);
+	while (r->now_ns < at_ns + 200 * MS) {
+		talk_wait(k, random_uniform(&r->random, 0.002, 0.02));
+		if (random_uniform(&r->random, 0, 1) < 0.8) /* else it sends them again */
+			taken = take_reports(r, taken);
+	}
+	taken = take_reports(r, taken);
+	assert_int_equal(taken, PRESSES);
+	talk_expect_running(k);
+	target_free(&r->t);
+}
+
 static void broken_line(void **state)
 {
 	struct rig *r = rig_new(50000, 5 * MS);
@@ -485,9 +594,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(late_thread),     cmocka_unit_test(too_late),
 		cmocka_unit_test(stamped_trigger), cmocka_unit_test(closed_already),
-		cmocka_unit_test(standstill),      cmocka_unit_test(broken_line),
-		cmocka_unit_test(failed_input),    cmocka_unit_test(wrong_pins),
-		cmocka_unit_test(names),
+		cmocka_unit_test(stamped_buttons), cmocka_unit_test(standstill),
+		cmocka_unit_test(broken_line),     cmocka_unit_test(failed_input),
+		cmocka_unit_test(wrong_pins),      cmocka_unit_test(names),
 	};
 	const char *text = getenv("STEPD_SEED");
 

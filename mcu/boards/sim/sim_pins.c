@@ -98,6 +98,7 @@ int sim_dict_build(struct sim *s)
 		.pins = pins,
 		.pin_count = ALWAYS_COUNT,
 		.no_extensions = s->cfg.no_extensions,
+		.stamps = s->cfg.hooks.since != NULL,
 		.digital_only = s->cfg.digital_only,
 		.canbus_hz = s->cfg.canbus_hz,
 	};
