@@ -89,4 +89,28 @@ uint32_t board_adc_sample(struct board *b, uint16_t pin, uint16_t *value);
 /* Hardware PWM; value 0..PWM_MAX. Setting up again changes the cycle time. */
 bool board_pwm_setup(struct board *b, uint16_t pin, uint32_t cycle_ticks, uint16_t value);
 void board_pwm_write(struct board *b, uint16_t pin, uint16_t value);
+
+/* Buses; the functions that wait are called unlocked. Boards that are built without mcu_spi.c or mcu_i2c.c need none
+ * of them. At least so many ticks pass; nothing in virtual time. */
+void board_delay(struct board *b, uint32_t ticks);
+
+/* An SPI bus by its number in the dictionary; mode 0..3; not faster than rate_hz, if the chip can be as slow.
+ * Returns: what board_spi_transfer() gets, never 0; 0: there is none. */
+uint16_t board_spi_setup(struct board *b, uint32_t bus, uint8_t mode, uint32_t rate_hz);
+/* Bytes out, and in their place those that came in. */
+void board_spi_transfer(struct board *b, uint16_t bus, uint8_t *data, uint8_t len);
+
+/* How a transfer on I2C ended; the numbers are those of the wire. */
+enum board_i2c_status {
+	BOARD_I2C_SUCCESS,
+	BOARD_I2C_NACK,
+	BOARD_I2C_TIMEOUT,
+	BOARD_I2C_START_NACK,
+	BOARD_I2C_START_READ_NACK,
+};
+/* The same for I2C: write write_len bytes, then, if read_len is not 0, start again and read. */
+uint16_t board_i2c_setup(struct board *b, uint32_t bus, uint32_t rate_hz);
+enum board_i2c_status board_i2c_transfer(struct board *b, uint16_t bus, uint8_t address,
+					 const uint8_t *write, uint8_t write_len, uint8_t *read,
+					 uint8_t read_len);
 #endif

@@ -64,6 +64,12 @@ static void carry_out_shutdown(struct mcu *m)
 	mcu_oid_each(m, MCU_OID_TRSYNC, mcu_trsync_stop);
 	mcu_oid_each(m, MCU_OID_ENDSTOP, mcu_endstop_stop);
 	mcu_oid_each(m, MCU_OID_BUTTONS, mcu_buttons_stop);
+#ifndef MCU_NO_TMCUART
+	mcu_oid_each(m, MCU_OID_TMCUART, mcu_tmcuart_stop);
+#endif
+#ifndef MCU_NO_SPI
+	mcu_oid_each(m, MCU_OID_SPI_SHUTDOWN, mcu_spi_stop);
+#endif
 	mcu_moves_clear(m);
 	mcu_send(m, MSG_ID_shutdown, &msg);
 }
@@ -90,6 +96,10 @@ void mcu_task(struct mcu *m)
 		mcu_oid_each(m, MCU_OID_ANALOG_IN, mcu_adc_task);
 	if (attend(m, MCU_ATTN_BUTTONS))
 		mcu_oid_each(m, MCU_OID_BUTTONS, mcu_buttons_task);
+#ifndef MCU_NO_TMCUART
+	if (attend(m, MCU_ATTN_TMCUART))
+		mcu_oid_each(m, MCU_OID_TMCUART, mcu_tmcuart_task);
+#endif
 	if (attend(m, MCU_ATTN_STATS))
 		mcu_stats_task(m);
 	board_unlock(m->board);

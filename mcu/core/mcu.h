@@ -45,6 +45,10 @@ enum mcu_oid_type {
 	MCU_OID_PWM_OUT,
 	MCU_OID_ANALOG_IN,
 	MCU_OID_BUTTONS,
+	MCU_OID_SPI,
+	MCU_OID_SPI_SHUTDOWN,
+	MCU_OID_TMCUART,
+	MCU_OID_I2C,
 };
 
 struct mcu_oid {
@@ -60,6 +64,7 @@ enum {
 	MCU_ATTN_STATS = 1 << 3,
 	MCU_ATTN_BOARD = 1 << 4, /* the board's own: mcu_run() returns, and leaves the bit set */
 	MCU_ATTN_BUTTONS = 1 << 5,
+	MCU_ATTN_TMCUART = 1 << 6,
 };
 
 enum {
@@ -185,8 +190,8 @@ bool mcu_stepper_position(const struct mcu *m, uint8_t oid, int32_t *pos_steps);
 
 /* ---- what a shutdown does with an object (with inputs only the end of a configuration), and mcu_task() ---- */
 mcu_object_fn mcu_stepper_stop, mcu_trsync_stop, mcu_endstop_stop, mcu_gpio_out_stop, mcu_pwm_stop,
-	mcu_buttons_stop, mcu_adc_stop;
-mcu_object_fn mcu_trsync_task, mcu_adc_task, mcu_buttons_task;
+	mcu_buttons_stop, mcu_adc_stop, mcu_tmcuart_stop, mcu_spi_stop;
+mcu_object_fn mcu_trsync_task, mcu_adc_task, mcu_buttons_task, mcu_tmcuart_task;
 void mcu_stats_init(struct mcu *m);
 void mcu_stats_task(struct mcu *m);
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "board.h"
 #include "mcu.h"
 
 /* Text being built; len counts on when it no longer fits, so that the end can tell. */
@@ -68,6 +69,25 @@ static void put_int(struct text *t, const char *key, uint32_t value)
 	put_number(t, value);
 }
 
+/* Whether one of the words, with commas between them, is in the name. */
+static bool has_word(const char *name, const char *words)
+{
+	char word[24];
+
+	while (words && *words) {
+		size_t len = strcspn(words, ",");
+
+		if (len && len < sizeof(word)) {
+			memcpy(word, words, len);
+			word[len] = '\0';
+			if (strstr(name, word))
+				return true;
+		}
+		words += len + (words[len] == ',');
+	}
+	return false;
+}
+
 static bool left_out(uint32_t id, const struct mcu_dict_info *info)
 {
 	if (msg_table[id].kind == MSG_COMMAND && !mcu_handlers[id])
@@ -78,8 +98,12 @@ static bool left_out(uint32_t id, const struct mcu_dict_info *info)
 		return true;
 	if (info->no_extensions && msg_table[id].flags & MSG_EXTENSION)
 		return true;
+	if (has_word(msg_table[id].name, info->without))
+		return true;
 	if (!info->digital_only)
 		return false;
+	if (has_word(msg_table[id].name, "spi,i2c,tmcuart"))
+		return true;
 	switch ((enum msg_id)id) {
 	case MSG_ID_config_analog_in:
 	case MSG_ID_query_analog_in:
@@ -107,11 +131,12 @@ static void put_messages(struct text *t, const char *key, enum msg_kind kind,
 	close_object(t);
 }
 
-static void put_pins(struct text *t, const struct mcu_dict_info *info)
+static void put_labels(struct text *t, const char *enumeration, const struct mcu_dict_pins *labels,
+		       size_t count)
 {
-	open_object(t, "pin");
-	for (size_t i = 0; i < info->pin_count; i++) {
-		const struct mcu_dict_pins *pins = &info->pins[i];
+	open_object(t, enumeration);
+	for (size_t i = 0; i < count; i++) {
+		const struct mcu_dict_pins *pins = &labels[i];
 
 		if (pins->count == 1) {
 			put_int(t, pins->name, pins->first);
@@ -127,10 +152,24 @@ static void put_pins(struct text *t, const struct mcu_dict_info *info)
 	close_object(t);
 }
 
+static const struct mcu_dict_pins i2c_status[] = {
+	{ "SUCCESS", BOARD_I2C_SUCCESS, 1 },
+	{ "NACK", BOARD_I2C_NACK, 1 },
+	{ "BUS_TIMEOUT", BOARD_I2C_TIMEOUT, 1 },
+	{ "START_NACK", BOARD_I2C_START_NACK, 1 },
+	{ "START_READ_NACK", BOARD_I2C_START_READ_NACK, 1 },
+};
+
 static void put_enumerations(struct text *t, const struct mcu_dict_info *info)
 {
 	open_object(t, "enumerations");
-	put_pins(t, info);
+	put_labels(t, "pin", info->pins, info->pin_count);
+	if (info->spi_count)
+		put_labels(t, "spi_bus", info->spi, info->spi_count);
+	if (info->i2c_count) {
+		put_labels(t, "i2c_bus", info->i2c, info->i2c_count);
+		put_labels(t, "i2c_bus_status", i2c_status, 5);
+	}
 	open_object(t, "static_string_id");
 	for (uint32_t id = 1; id < MCU_REASON_COUNT; id++)
 		if (id != MCU_REASON_CAN_ID || info->canbus_hz)

@@ -31,9 +31,12 @@ struct mcu_dict_info {
 	uint32_t serial_baud; /* 0: not a serial line */
 	uint32_t canbus_hz;   /* bit rate; 0: not a node of a CAN bus */
 	const char *reserve;  /* "serial:PD0,PD1": pins that the link needs; or NULL */
-	bool no_extensions;   /* leave out what only stepd's own firmware has */
-	bool stamps;          /* it stamps edges of inputs */
-	bool digital_only;    /* leave out analog inputs, hardware PWM and reset */
+	const struct mcu_dict_pins *spi, *i2c; /* buses, as the enumerations have them */
+	size_t spi_count, i2c_count;
+	const char *without; /* "i2c,sw_bus": leave out messages with these words in their names; or NULL */
+	bool no_extensions; /* leave out what only stepd's own firmware has */
+	bool stamps;        /* it stamps edges of inputs */
+	bool digital_only;  /* leave out analog inputs, hardware PWM, buses and reset */
 };
 
 /* Write the text into buf[0..cap), with a final NUL. Returns: its length, or 0 if it does not fit. */

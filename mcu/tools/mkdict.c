@@ -4,7 +4,7 @@
  *   mkdict SYMBOL KEY=VALUE... >dict.c
  *
  * Keys: name, version, build (text); freq, adc_max, pwm_max, baud, canbus (numbers); reserve=BUS:PIN,PIN (once);
- * pins=NAME:FIRST:COUNT (again for each range).
+ * without=WORD,WORD; pins=NAME:FIRST:COUNT, spi=NAME:FIRST:COUNT, i2c=… (again for each range).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ enum { JSON_MAX = 32 * 1024, PINS_MAX = 32 };
 
 struct args {
 	struct mcu_dict_info info;
-	struct mcu_dict_pins pins[PINS_MAX];
+	struct mcu_dict_pins pins[PINS_MAX], spi[PINS_MAX], i2c[PINS_MAX];
 };
 
 static int fail(const char *what, const char *value)
@@ -27,19 +27,19 @@ static int fail(const char *what, const char *value)
 	return 1;
 }
 
-static int take_pins(struct args *a, char *value)
+static int take_labels(struct mcu_dict_pins *labels, size_t *labels_count, char *value)
 {
-	struct mcu_dict_pins *p = &a->pins[a->info.pin_count];
+	struct mcu_dict_pins *p = &labels[*labels_count];
 	char *first = strchr(value, ':');
 	char *count = first ? strchr(first + 1, ':') : NULL;
 
-	if (!count || a->info.pin_count == PINS_MAX)
-		return fail("pins: NAME:FIRST:COUNT expected, 32 times at most", value);
+	if (!count || *labels_count == PINS_MAX)
+		return fail("NAME:FIRST:COUNT expected, 32 times at most", value);
 	*first = *count = '\0';
 	p->name = value;
 	p->first = (uint16_t)atoi(first + 1);
 	p->count = (uint16_t)atoi(count + 1);
-	a->info.pin_count++;
+	++*labels_count;
 	return 0;
 }
 
@@ -55,7 +55,7 @@ static int take(struct args *a, char *arg)
 		{ "build", &info->build_versions, NULL }, { "reserve", &info->reserve, NULL },
 		{ "freq", NULL, &info->freq_hz },         { "adc_max", NULL, &info->adc_max },
 		{ "pwm_max", NULL, &info->pwm_max },      { "baud", NULL, &info->serial_baud },
-		{ "canbus", NULL, &info->canbus_hz },
+		{ "canbus", NULL, &info->canbus_hz },     { "without", &info->without, NULL },
 	};
 	char *value = strchr(arg, '=');
 
@@ -63,7 +63,11 @@ static int take(struct args *a, char *arg)
 		return fail("KEY=VALUE expected", arg);
 	*value++ = '\0';
 	if (!strcmp(arg, "pins"))
-		return take_pins(a, value);
+		return take_labels(a->pins, &info->pin_count, value);
+	if (!strcmp(arg, "spi"))
+		return take_labels(a->spi, &info->spi_count, value);
+	if (!strcmp(arg, "i2c"))
+		return take_labels(a->i2c, &info->i2c_count, value);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(arg, keys[i].key))
 			continue;
@@ -85,6 +89,8 @@ int main(int argc, char **argv)
 	size_t json_len;
 
 	a.info.pins = a.pins;
+	a.info.spi = a.spi;
+	a.info.i2c = a.i2c;
 	for (int i = 2; i < argc; i++)
 		if (take(&a, argv[i]))
 			return 1;

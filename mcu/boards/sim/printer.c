@@ -14,6 +14,8 @@ enum {
 	ROLE_SENSOR,
 	ROLE_PROBE,
 	ROLE_CONTROL,
+	ROLE_BUS,
+	ROLE_CHIP,
 	ROLE_INPUT,
 	ROLE_WARM,
 	ROLE_HEATER,
@@ -246,6 +248,16 @@ int printer_add_probe(struct printer *p, const struct printer_probe *pr)
 	return 0;
 }
 
+void printer_set_role(struct printer *p, uint8_t mcu, uint16_t pin, bool bus, unsigned index)
+{
+	p->roles[mcu][pin] = role(bus ? ROLE_BUS : ROLE_CHIP, index);
+}
+
+bool printer_bus_pin(const struct printer *p, uint8_t mcu, uint16_t pin)
+{
+	return pin < PRINTER_PINS && p->roles[mcu][pin] >> 8 == ROLE_BUS;
+}
+
 /* xorshift64*: any fixed generator will do. */
 static uint32_t random32(uint64_t *state)
 {
@@ -293,6 +305,10 @@ void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level)
 	}
 	if (r >> 8 == ROLE_CONTROL)
 		printer_probe_control(p, level);
+	if (r >> 8 == ROLE_BUS)
+		printer_bus_edge(p, r & 0xff, pin, level);
+	if (r >> 8 == ROLE_CHIP)
+		printer_chip_edge(p, mcu, pin, level);
 	if (r >> 8 != ROLE_STEP) {
 		if (r >> 8 >= ROLE_HEATER)
 			printer_duty(p, mcu, pin, level);
@@ -314,6 +330,8 @@ int printer_read(struct printer *p, uint8_t mcu, uint8_t pin)
 
 	if (r >> 8 == ROLE_PROBE)
 		return printer_probe_read(p);
+	if (r >> 8 == ROLE_BUS)
+		return printer_bus_read(p, r & 0xff, pin);
 	if (r >> 8 == ROLE_INPUT)
 		return input_level(p, &p->inputs[r & 0xff]);
 	if (r >> 8 != ROLE_ENDSTOP)
@@ -399,7 +417,7 @@ bool printer_timed(const struct printer *p, uint8_t mcu, uint8_t pin)
 {
 	uint16_t kind = p->roles[mcu][pin] >> 8;
 
-	return kind == ROLE_CONTROL || kind >= ROLE_HEATER;
+	return kind == ROLE_CONTROL || kind == ROLE_BUS || kind >= ROLE_HEATER;
 }
 
 void printer_duty(struct printer *p, uint8_t mcu, uint8_t pin, double share)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "printer_bed.h"
+#include "printer_bus.h"
 #include "thermal.h"
 
 enum {
@@ -116,6 +117,9 @@ struct printer {
 	bool watched;                                   /* there is an endstop with hysteresis */
 	struct printer_bed bed;
 	struct printer_probe probe;
+	struct printer_bus buses[PRINTER_BUSES_MAX];
+	struct printer_chip chips[PRINTER_CHIPS_MAX];
+	uint8_t bus_count, chip_count;
 	/* Where the nozzle is with the axes there; NULL: X, Y and Z are axes. ctx: the hook's own. */
 	void (*nozzle)(void *ctx, const double axis_mm[PRINTER_AXES], double xyz_mm[3]);
 	void *nozzle_ctx;
@@ -139,6 +143,9 @@ int printer_add_body(struct printer *p, const struct printer_body *b);
 
 /* Change the reading of the sensor on a pin; adds the sensor if there is none. Returns 0, -ENOSPC or -EINVAL. */
 int printer_set_sensor(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t value, uint16_t noise);
+
+/* A pin is a line of that bus, or (bus false) a chip listens to it. */
+void printer_set_role(struct printer *p, uint8_t mcu, uint16_t pin, bool bus, unsigned index);
 
 /* Uniform in -1 .. 1, from the printer's seed. */
 double printer_noise(struct printer *p);

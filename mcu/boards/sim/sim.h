@@ -25,7 +25,10 @@ struct sim;
 enum {
 	SIM_PINS_MAX = 256, /* step, dir and endstop pins are 8 bits wide on the wire */
 	SIM_PIN_NAME_MAX = 31,
+	SIM_BUSES_MAX = 16,
 };
+
+enum sim_bus { SIM_SPI, SIM_I2C, SIM_BUS_KINDS };
 
 /* Observers; any may be NULL. They must not call sim_receive() or sim_run_until() of the same sim;
  * sim_break(), sim_fail(), sim_clock() and sim_pin_*() are fine. */
@@ -75,6 +78,9 @@ void sim_free(struct sim *s);
  * Returns the pin's number (the same for a known name), -EINVAL for a name that is empty, too long or
  * holds something else than letters, digits and "_.-/:", -ENOSPC, or -EBUSY once started. */
 int sim_pins_add(struct sim *s, const char *name);
+
+/* The same for a bus; spi0..spi3 and i2c0..i2c3 always are. */
+int sim_bus_add(struct sim *s, enum sim_bus kind, const char *name);
 
 /* Number of a pin, or -ENOENT. */
 int sim_pin_number(const struct sim *s, const char *name);

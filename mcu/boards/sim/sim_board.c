@@ -102,6 +102,8 @@ bool board_gpio_setup_in(struct board *b, uint16_t pin, int8_t pull_up)
 	if (!allowed(sim_of(b), pin, false, false) || !set_mode(sim_of(b), pin, SIM_PIN_IN))
 		return false;
 	sim_of(b)->pins[pin].pulled_up = pull_up > 0;
+	if (sim_of(b)->printer && printer_bus_pin(sim_of(b)->printer, sim_of(b)->mcu_index, pin))
+		sim_drive(sim_of(b), pin, true); /* nobody else pulls the line down from here */
 	return true;
 }
 

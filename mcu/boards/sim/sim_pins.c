@@ -18,7 +18,7 @@ static const struct mcu_dict_pins always[] = {
 	{ "PA0", 0, 16 },  { "PB0", 16, 16 }, { "PC0", 32, 16 }, { "PD0", 48, 16 },
 	{ "PE0", 64, 16 }, { "PF0", 80, 16 }, { "PG0", 96, 16 }, { "gpio0", 112, 30 },
 };
-enum { ALWAYS_COUNT = sizeof(always) / sizeof(always[0]) };
+enum { ALWAYS_COUNT = sizeof(always) / sizeof(always[0]), BUSES_ALWAYS = 4 };
 
 void sim_pins_init(struct sim *s)
 {
@@ -29,6 +29,10 @@ void sim_pins_init(struct sim *s)
 			snprintf(s->pins[s->pin_count++].name, sizeof(s->pins[0].name), "%.*s%u",
 				 stem, always[i].name, k);
 	}
+	for (int i = 0; i < BUSES_ALWAYS; i++)
+		for (int kind = 0; kind < SIM_BUS_KINDS; kind++)
+			snprintf(s->bus_name[kind][s->bus_count[kind]++], sizeof(s->bus_name[0][0]),
+				 "%s%d", kind == SIM_SPI ? "spi" : "i2c", i);
 }
 
 int sim_pin_number(const struct sim *s, const char *name)
@@ -72,6 +76,21 @@ int sim_pins_add(struct sim *s, const char *name)
 	return s->pin_count++;
 }
 
+int sim_bus_add(struct sim *s, enum sim_bus kind, const char *name)
+{
+	for (int i = 0; i < s->bus_count[kind]; i++)
+		if (!strcmp(s->bus_name[kind][i], name))
+			return i;
+	if (!name_valid(name))
+		return -EINVAL;
+	if (s->started)
+		return -EBUSY;
+	if (s->bus_count[kind] == SIM_BUSES_MAX)
+		return -ENOSPC;
+	strcpy(s->bus_name[kind][s->bus_count[kind]], name);
+	return s->bus_count[kind]++;
+}
+
 static int deflate_dict(struct sim *s, size_t json_len)
 {
 	uLongf len = compressBound(json_len);
@@ -102,8 +121,18 @@ int sim_dict_build(struct sim *s)
 		.digital_only = s->cfg.digital_only,
 		.canbus_hz = s->cfg.canbus_hz,
 	};
+	struct mcu_dict_pins bus[SIM_BUS_KINDS][SIM_BUSES_MAX];
 	size_t len;
 
+	for (int kind = 0; kind < SIM_BUS_KINDS; kind++)
+		for (uint16_t i = 0; i < s->bus_count[kind]; i++)
+			bus[kind][i] = (struct mcu_dict_pins){ s->bus_name[kind][i], i, 1 };
+	info.spi = bus[SIM_SPI];
+	info.i2c = bus[SIM_I2C];
+	if (!s->cfg.digital_only) {
+		info.spi_count = s->bus_count[SIM_SPI];
+		info.i2c_count = s->bus_count[SIM_I2C];
+	}
 	memcpy(pins, always, sizeof(always));
 	for (uint16_t pin = always[ALWAYS_COUNT - 1].first + always[ALWAYS_COUNT - 1].count;
 	     pin < s->pin_count; pin++)

@@ -45,6 +45,8 @@ struct sim {
 	struct sim_cfg cfg;
 	struct sim_pin pins[SIM_PINS_MAX];
 	uint16_t pin_count;
+	char bus_name[SIM_BUS_KINDS][SIM_BUSES_MAX][SIM_PIN_NAME_MAX + 1];
+	uint8_t bus_count[SIM_BUS_KINDS];
 
 	char *json;
 	uint8_t *dict;
