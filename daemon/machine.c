@@ -313,7 +313,8 @@ static void message_event(struct machine *m, const struct ev_message *msg)
 {
 	if (msg->mcu >= m->mcus)
 		return;
-	if (session_message(&m->session[msg->mcu], msg) || print_hear(m->print, msg))
+	if (session_message(&m->session[msg->mcu], msg) || print_hear(m->print, msg) ||
+	    bus_hear(&m->bus, msg))
 		return;
 	/* Responses to nobody's question (stats, late answers) are passed over. */
 }
@@ -431,6 +432,8 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		event(m, &ev);
 	if (m->state == MACHINE_CONNECTING)
 		sessions_tick(m);
+	else
+		bus_poll(&m->bus);
 	heaters_poll(m);
 	react_poll(m);
 	if (m->state == MACHINE_READY || m->state == MACHINE_FAULT) {
@@ -635,6 +638,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	m->hooks = *hooks;
 	m->feed = m->live_feed = m->rush = 1;
 	m->plan = &m->plan_ring[0];
+	bus_init(&m->bus, m);
 	if (!machine_setup(m, err, err_size) || !make_parts(m, err, err_size)) {
 		machine_free(m);
 		return NULL;
@@ -666,6 +670,7 @@ void machine_free(struct machine *m)
 	for (size_t i = 0; i < m->mcus; i++)
 		session_free(&m->session[i]);
 	print_free(m->print);
+	bus_free(&m->bus);
 	gcode_mesh_detach(&m->gcode);
 	config_save_free(&m->save);
 	planner_free(m->planner);

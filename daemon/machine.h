@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "daemon/acts.h"
+#include "daemon/bus.h"
 #include "daemon/checker/checker.h"
 #include "daemon/config/config_save.h"
 #include "daemon/config/machine_config.h"
@@ -156,6 +157,7 @@ struct machine {
 	size_t endstops;
 	size_t trsyncs; /* on each MCU: as many as switches in one approach */
 	uint8_t trsync_oid[ENGINE_MCUS][MACHINE_ENDSTOP_MAX];
+	struct bus bus;
 	struct heaters heaters;
 	struct react react;
 	struct sidetrack sidetrack;

@@ -468,5 +468,6 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 	for (size_t i = 0; i < m->trsyncs; i++)
 		if (!configure_trsync(s, &m->trsync_oid[s->mcu][i]))
 			return false;
-	return outputs_configure(m, s) && configure_sync_line(m, s) && print_configure(m->print, s);
+	return outputs_configure(m, s) && configure_sync_line(m, s) &&
+	       print_configure(m->print, s) && bus_configure(&m->bus, s);
 }

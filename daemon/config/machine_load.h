@@ -8,6 +8,7 @@
 #define DAEMON_CONFIG_MACHINE_LOAD_H
 
 #include "daemon/config/config.h"
+#include "daemon/config/machine_bus.h"
 #include "daemon/config/machine_config.h"
 
 struct pin_alias;
@@ -54,7 +55,14 @@ struct field {
 };
 
 /* Who may share a pin with whom. */
-enum pin_share { PIN_ALONE, PIN_SHARED_ENABLE, PIN_SHARED_ENDSTOP };
+enum pin_share {
+	PIN_ALONE,
+	PIN_SHARED_ENABLE,
+	PIN_SHARED_ENDSTOP,
+	PIN_SHARED_BUS,    /* clock and data in software, a serial line */
+	PIN_SHARED_CS,     /* of chips in a chain */
+	PIN_SHARED_SELECT, /* of chips at one serial line */
+};
 
 /* machine_fields.c */
 
@@ -107,6 +115,14 @@ void pin_load(struct machine_load *l, struct config_section *section, const char
 /* The same of one text in a list of pins. */
 void pin_load_text(struct machine_load *l, struct config_section *section, const char *option,
 		   const char *text, unsigned allow, enum pin_share share, struct pin *out);
+
+/* machine_bus.c: how a device is connected. False: an error is reported. SPI: cs_option names its select pin; I2C:
+ * address -1: it must be given. The last is the one-wire serial line of stepper drivers. */
+bool bus_spi_load(struct machine_load *l, struct config_section *s, const char *cs_option, int mode,
+		  double rate_hz, struct machine_bus *bus);
+bool bus_i2c_load(struct machine_load *l, struct config_section *s, int address, double rate_hz,
+		  struct machine_bus *bus);
+bool bus_uart_load(struct machine_load *l, struct config_section *s, struct machine_bus *bus);
 
 /* Whether it is a GPIO line of this machine. */
 static inline bool pin_of_host(const struct machine_load *l, const struct pin *pin)

@@ -39,6 +39,7 @@ struct target {
 	struct printer *printer; /* own_printer, unless a caller puts another in its place */
 	struct printer own_printer;
 	uint32_t freq_hz;
+	bool buses; /* it has the commands of SPI, I2C and TMC UART */
 	bool exact; /* events happen at their very clock */
 };
 

@@ -72,9 +72,12 @@ struct target *target_sim_new(const struct target_hooks *hooks)
 
 	if (!s)
 		return NULL;
-	s->t = (struct target){
-		.ops = &ops, .name = "sim", .hooks = *hooks, .freq_hz = cfg.freq_hz, .exact = true
-	};
+	s->t = (struct target){ .ops = &ops,
+				.name = "sim",
+				.hooks = *hooks,
+				.freq_hz = cfg.freq_hz,
+				.exact = true,
+				.buses = true };
 	s->t.printer = &s->t.own_printer;
 	printer_init(s->t.printer, PRINTER_CARTESIAN, 1);
 	cfg.printer = s->t.printer;
