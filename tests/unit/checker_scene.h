@@ -404,4 +404,65 @@ static inline struct checker_result scene_check(const struct scene *sc, enum ord
 	return r;
 }
 
+static inline void step_insert(struct scene *sc, int i, struct xstep x)
+{
+	memmove(&sc->step[i + 1], &sc->step[i], (size_t)(sc->steps - i) * sizeof(*sc->step));
+	sc->step[i] = x;
+	sc->steps++;
+}
+
+/* A step of stepper 0 amid five of one direction, and far enough from its neighbours. */
+static inline int pick_step(const struct scene *sc)
+{
+	for (int tries = 0; tries < 100000; tries++) {
+		int i = rndi(sc->steps), seen = 0;
+		bool good = sc->step[i].stepper == 0;
+
+		for (int d = -1; d <= 1 && good; d += 2) {
+			long double t = sc->step[i].t;
+
+			seen = 0;
+			for (int j = i + d; j >= 0 && j < sc->steps && seen < 3; j += d) {
+				if (sc->step[j].stepper != 0)
+					continue;
+				good &= sc->step[j].dir == sc->step[i].dir &&
+					fabsl(sc->step[j].t - t) > 50e-6;
+				t = sc->step[j].t;
+				seen++;
+			}
+			good &= seen == 3;
+		}
+		if (good)
+			return i;
+	}
+	fail_msg("no step to corrupt");
+	return -1;
+}
+
+/* ---- what came out ---- */
+
+static inline void show(const struct checker_result *r)
+{
+	for (uint32_t i = 0; i < r->listed && i < 5; i++)
+		print_message("  %s: %s\n", checker_kind_name(r->list[i].kind), r->list[i].text);
+}
+
+static inline void assert_clean(const struct checker_result *r)
+{
+	if (r->violations)
+		show(r);
+	assert_int_equal(r->violations, 0);
+	assert_int_equal(r->position_error_worst_steps, 0);
+}
+
+/* Exactly one violation, of this kind, in this stepper. */
+static inline void assert_one(const struct checker_result *r, enum checker_kind kind, int stepper)
+{
+	if (r->violations != 1 || r->by_kind[kind] != 1)
+		show(r);
+	assert_int_equal(r->violations, 1);
+	assert_int_equal(r->by_kind[kind], 1);
+	assert_int_equal(r->list[0].stepper, stepper);
+}
+
 #endif
