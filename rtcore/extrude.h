@@ -40,6 +40,8 @@ enum {
 #define EXTRUDE_HALF_MIN_S 0.005
 #define EXTRUDE_ERROR_S 200e-9   /* error_s unless it is set */
 #define EXTRUDE_ERROR_STEPS 1e-7 /* so far off a piece may always be */
+#define EXTRUDE_PAIR_S \
+	400e-9 /* of a step that comes and goes: how far apart the two are is known to twice that */
 
 struct extrude_change {
 	double at_s; /* u */
@@ -73,7 +75,8 @@ struct extrude {
 	double weight; /* steps per mm of filament */
 	/* Set before the first piece is read: */
 	double error_s; /* of a step's time, at most */
-	double offset;  /* steps are where position - offset is a whole number and a half */
+	double turn_s; /* so near to where it turns, and steps may be left out in pairs, less: EXTRUDE_PAIR_S */
+	double offset; /* steps are where position - offset is a whole number and a half */
 	const struct shaper *shaper;
 	/* changes; change[c & mask] is in force where boundaries are read */
 	uint64_t change, change_head;
@@ -97,6 +100,7 @@ struct extrude {
 	double due[3], then[3];
 	/* the output: c0 + c1 t + …, t since at, up to until; these and due count from epoch_s on */
 	double epoch_s;
+	double allow_s; /* error_s in the queue's time, which machine time may stretch */
 	double at, until;
 	double far; /* all events up to there have been read of */
 	double c[5];

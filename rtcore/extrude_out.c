@@ -51,6 +51,7 @@ static double extrude_limit(struct extrude *ex, double horizon_s)
 
 	if (ex->end_s == INFINITY || ex->at >= ex->end_s - ex->epoch_s)
 		extrude_clock(ex);
+	ex->allow_s = ex->stretch > 1.0 ? ex->error_s / ex->stretch : ex->error_s;
 	limit_s = horizon_s - ex->t0_s;
 	limit_s = ex->u0_s + (ex->stretch == 1.0 ? limit_s : limit_s / ex->stretch);
 	return (limit_s < ex->end_s ? limit_s : ex->end_s) - ex->epoch_s;
@@ -95,10 +96,16 @@ static inline void extrude_go(struct extrude *ex, const struct extrude_later *to
 	ex->at = at;
 }
 
+/* A step's error there, of a motion that is as slow as v and bends at most so much. */
+static inline double extrude_allow(const struct extrude *ex, double v, double bend)
+{
+	return v < ex->turn_s * bend ? extrude_min(ex->allow_s, EXTRUDE_PAIR_S) : ex->allow_s;
+}
+
 /* How far off the quadratic may be near where it is slowest, and turns perhaps: no step
  * there comes or goes, and the first one is not too slow. (Upside down if need be, the output is convex.) */
 static double extrude_slow_room(const struct extrude *ex, const struct extrude_sum *sum, double p1,
-				double v1, double lo, double hi)
+				double v1, double lo, double hi, double allow_s)
 {
 	double up = lo >= 0.0 ? 1.0 : -1.0, bend = lo >= 0.0 ? lo : -hi, least, most, v = 0.0, step;
 	double p0 = up * (sum->p - ex->offset) - 0.5;
@@ -123,7 +130,7 @@ static double extrude_slow_room(const struct extrude *ex, const struct extrude_s
 	least = 0.5 * extrude_min(step - most, least - (step - 1.0));
 	if (step > p0 && step > p1)
 		return least;
-	return extrude_min(least, ex->error_s * sqrt(v * v + bend * (step - most)));
+	return extrude_min(least, allow_s * sqrt(v * v + bend * (step - most)));
 }
 
 /* How far off the quadratic that goes on to there in t may be, if its error is about that. */
@@ -131,18 +138,19 @@ static inline double extrude_room(const struct extrude *ex, const struct extrude
 				  const struct extrude_later *to, double t, double lo, double hi,
 				  double error)
 {
-	double v0 = fabs(sum->v), v1 = fabs(to->v), v = 0.0, room, bend;
+	double v0 = fabs(sum->v), v1 = fabs(to->v), v = 0.0, room, bend, allow_s;
 
 	if (sum->v * to->v > 0.0)
 		v = extrude_min(v0, v1);
-	room = ex->error_s * (v - 0.25 * (hi - lo) * t);
+	allow_s = extrude_allow(ex, v, extrude_max(-lo, hi));
+	room = allow_s * (v - 0.25 * (hi - lo) * t);
 	if (room < EXTRUDE_ERROR_STEPS)
 		room = EXTRUDE_ERROR_STEPS;
 	bend = extrude_max(lo, -hi); /* a step away it may be as fast as that allows */
-	if (error <= room || (fabs(to->p - sum->p) >= 1.0 &&
-			      error * error > ex->error_s * ex->error_s * (v * v + bend)))
+	if (error <= room ||
+	    (fabs(to->p - sum->p) >= 1.0 && error * error > allow_s * allow_s * (v * v + bend)))
 		return room;
-	return extrude_max(room, extrude_slow_room(ex, sum, to->p, to->v, lo, hi));
+	return extrude_max(room, extrude_slow_room(ex, sum, to->p, to->v, lo, hi, allow_s));
 }
 
 /* Cube root, to 5 %, of 1e-30 or more. */
@@ -186,7 +194,7 @@ static inline void extrude_begin(struct extrude *ex, struct extrude_sum *sum)
 	sum->begun = true;
 	error = extrude_first(ex, sum, t, &to, &room);
 	if (error > room) /* as far as it may be off where a step is half a step farther */
-		aim = ex->error_s * sqrt(sum->v * sum->v + fabs(ex->c[2]));
+		aim = ex->allow_s * sqrt(sum->v * sum->v + fabs(ex->c[2]));
 	for (; error > room; aim *= 0.25) {
 		double share = extrude_cbrt(0.8 * extrude_max(room, aim) / error);
 
@@ -233,9 +241,10 @@ static bool extrude_take(struct extrude *ex, struct extrude_sum *sum)
  * False: it can't. */
 static bool extrude_run(struct extrude *ex, struct extrude_sum *sum)
 {
-	const double far = ex->far, error_s = ex->error_s, up = sum->v < 0.0 ? -1.0 : 1.0;
+	const double far = ex->far, allow_s = ex->allow_s, up = sum->v < 0.0 ? -1.0 : 1.0;
 	const double v0 = up * sum->v;
 	double c[5] = { ex->c[0], ex->c[1], ex->c[2], ex->c[3], ex->c[4] }, at = ex->at;
+	const double turn_s = 2.0 * ex->turn_s;
 	double lo = 0.5 * sum->lo, hi = 0.5 * sum->hi, v_end = sum->v_end; /* as c2 */
 	bool fits = true;
 
@@ -253,7 +262,8 @@ static bool extrude_run(struct extrude *ex, struct extrude_sum *sum)
 			double h = extrude_max(hi, extrude_max(c[2], to.c2) + bulge);
 			double error = (h - l) * all, slow = extrude_min(v0, up * to.v);
 
-			if (error * all > 16.0 * error_s * (slow - 0.5 * error) &&
+			if ((error * all > 16.0 * allow_s * (slow - 0.5 * error) ||
+			     slow < turn_s * extrude_max(-l, h)) &&
 			    !extrude_near(ex, sum, &to, all, 2.0 * l, 2.0 * h)) {
 				ex->until = due;
 				fits = false;

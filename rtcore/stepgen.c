@@ -12,6 +12,8 @@ enum { STEPGEN_TOGETHER = 8 }; /* pieces of a joint are pulled so many at a time
 
 #define STEPGEN_POSITION_MAX 0x1p52
 #define STEPGEN_EXTRUDE_SHARE 0.1 /* of the tolerance, for an extruder's pieces if it is smoothed */
+/* How much farther than the crossings of a pair that the reversal filter just takes; a part of it. */
+#define STEPGEN_EXTRUDE_TURN 0.75
 
 /* floor() as arithmetic; |v| < 2^62. */
 static int64_t stepgen_floor(double v)
@@ -47,8 +49,10 @@ void stepgen_init(struct stepgen *sg, const struct stepgen_config *cfg, const st
 	if (!(sg->filter_s > 0.0))
 		sg->filter_s = cfg->reversal_filter_s < 0.0 ? 0.0 : STEPGEN_REVERSAL_FILTER_S;
 	sg->min_interval_s = cfg->min_interval_s > 0.0 ? cfg->min_interval_s : 0.0;
-	if (cfg->extrude)
+	if (cfg->extrude) {
 		cfg->extrude->error_s = STEPGEN_EXTRUDE_SHARE * sg->tol_s;
+		cfg->extrude->turn_s = STEPGEN_EXTRUDE_TURN * sg->filter_s;
+	}
 	sg->fractional = cfg->fractional;
 	sg->shift = 0;
 	stepcompress_unit(&sg->fit, 0);

@@ -97,7 +97,7 @@ static void piece_end(const struct stepper *s, struct piece *p, long double dur)
 	p->q1 = p->curved ? p->sign * curve_at(s, p->t0 + dur) : piece_at(p, dur, &speed);
 	if (p->q1 < p->q0)
 		p->q1 = p->q0;
-	p->band = piece_band(p->t0, fmaxl(p->rush, fabsl(speed)));
+	p->band = piece_band(p->t0, fmaxl(p->rush, fabsl(speed))) + s->gen.stretch.doubt;
 }
 
 static long double stretch_speed(const struct stretch *st, long double t)

@@ -50,6 +50,7 @@ struct extruder {
 	struct leap *leap; /* ring */
 	uint32_t first, count, mask;
 	long double u; /* stretches before this are made */
+	long double doubt; /* steps: what it has followed or not by changing at speed, instants being doubles */
 	uint32_t set;
 	int slice;
 };
@@ -265,6 +266,9 @@ static int leap_add(const struct checker *c, const struct stepper *s, struct ext
 		x->mask = cap - 1;
 	}
 	pass(c, s, x, u, what);
+	if (what == LOOK_CHANGE)
+		x->doubt += piece_band(u, fabsl(flow_v(&x->now, u) - flow_v(&old, u))) -
+			    CHECKER_BAND_STEPS;
 	w1 = x->now.half;
 	w = wider(w0, w1);
 	if (what == LOOK_CHANGE)
@@ -441,7 +445,8 @@ enum taps_next extruder_next(const struct checker *c, struct stepper *s, long do
 				       .a = 2 * q[2] / (line.rate * line.rate),
 				       .c3 = q[3] / (line.rate * line.rate * line.rate),
 				       .c4 = q[4] / (line.rate * line.rate * line.rate * line.rate),
-				       .rush = rush };
+				       .rush = rush,
+				       .doubt = x->doubt };
 	x->u = until;
 	g->t = line.t0 + (x->u - line.u0) * line.rate;
 	return TAPS_STRETCH;

@@ -142,6 +142,7 @@ struct stretch {
 	long double t, dur, p, v, a; /* from t on; dur 0: there is none */
 	long double c3, c4;          /* of t^3, t^4 */
 	long double rush;            /* speed of its parts together, whatever their signs */
+	long double doubt; /* steps: all of it may be so far off, by instants that were rounded before */
 };
 
 /* TAPS_VISIT: a cut comes to an extruder that rests on a threshold: whichever it took, it stays there. */
