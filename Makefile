@@ -144,9 +144,10 @@ $(BUILD)/obj/tests/broken/engine_motion.o: rtcore/engine_motion.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -DSTEPD_BREAK_TIMELINE -MMD -MP -c -o $@ $<
 # Firmware that tests run, where there are compilers for it.
-TEST_IMAGES = $(if $(SIMAVR_LIBS),$(if $(shell command -v avr-gcc),$(BUILD)/firmware/avr-atmega644p.elf))
+TEST_IMAGES = $(if $(SIMAVR_LIBS),$(if $(shell command -v avr-gcc),$(BUILD)/firmware/avr-atmega644p.elf)) \
+	$(if $(shell command -v arm-none-eabi-gcc),$(BUILD)/firmware/stm32f4-netduinoplus2.elf)
 $(BUILD)/obj/tests/fwlib/target_simavr.o: CPPFLAGS += $(if $(SIMAVR_LIBS),-DHAVE_SIMAVR)
-WITH_IMAGES = $(BUILD)/tests/sim/sim_conversation $(BUILD)/bench/bench_mcu $(IMAGE_RUNNERS)
+WITH_IMAGES = $(BUILD)/tests/sim/sim_conversation $(BUILD)/tests/sim/sim_conversation_io $(BUILD)/bench/bench_mcu $(IMAGE_RUNNERS)
 $(BUILD)/tests/guest/stepd_avr: $(call obj,daemon/main.c)
 $(WITH_IMAGES): LDLIBS += $(SIMAVR_LIBS)
 $(WITH_IMAGES): | $(TEST_IMAGES)

@@ -7,20 +7,25 @@
 BOARD ?= avr-atmega644p
 # Groups of commands that the image is to have beside what is always there: spi, spi_sw, i2c, i2c_sw, tmcuart.
 FW_WITH ?= $($(FW_FAMILY)_WITH)
-FW_BOARDS = avr-atmega644p avr-atmega1284p avr-atmega2560
+FW_BOARDS_AVR = avr-atmega644p avr-atmega1284p avr-atmega2560
+# stm32f4-netduinoplus2 is QEMU's machine of this name.
+FW_BOARDS_ARM = stm32f4-netduinoplus2 stm32f4-stm32f405 stm32f4-stm32f407 stm32f4-stm32f446 stm32f1-stm32f103
+FW_BOARDS = $(if $(shell command -v avr-gcc),$(FW_BOARDS_AVR)) $(if $(shell command -v arm-none-eabi-gcc),$(FW_BOARDS_ARM))
 FW_FAMILY = $(firstword $(subst -, ,$(BOARD)))
 FW_CHIP = $(patsubst $(FW_FAMILY)-%,%,$(BOARD))
 FW = $(BUILD)/firmware/$(BOARD)
+# Folders of the board, and of what it shares with others.
+FW_DIRS = $(addprefix mcu/boards/,chip $($(FW_FAMILY)_SHARED) $(FW_FAMILY))
 FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart
 FW_ABSENT = $(filter-out $(FW_WITH),$(FW_GROUPS))
 FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c \
 	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $($(FW_FAMILY)_WITHOUT),$(MCU_SRC)) \
-	$(wildcard mcu/boards/$(FW_FAMILY)/*.c mcu/boards/$(FW_FAMILY)/*.S)
+	$(foreach dir,$(FW_DIRS),$(wildcard $(dir)/*.c $(dir)/*.S))
 FW_OBJ = $(patsubst %,$(FW)/%.o,$(basename $(FW_SRC))) $(FW)/dict.o
 FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 # Warnings about the width of int are for the hosts' builds of the same code.
 FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
-	$(WERROR) -ffunction-sections -fdata-sections -Irtcore -Imcu/core -Imcu/boards/$(FW_FAMILY) \
+	$(WERROR) -ffunction-sections -fdata-sections -Irtcore -Imcu/core $(addprefix -I,$(FW_DIRS)) \
 	-DMCU_BOARD_FAST='"$(FW_FAMILY)_fast.h"' $(FW_CHIP_FLAGS) $(foreach g,$(FW_ABSENT),-DMCU_NO_$(call upper,$(g))) \
 	$(if $(FW_WITH),,-DMCU_NO_BUS)
 upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(1)))))
@@ -42,24 +47,51 @@ avr_PINS_BIG = pins=PA0:0:8 pins=PB0:8:8 pins=PC0:16:8 pins=PD0:24:8 pins=PE0:32
 avr_DICT_spi = spi=spi:0:1
 avr_DICT_i2c = i2c=twi:0:1
 # No image may be larger, but one with more commands than the family has by itself.
-FW_FLASH_MAX = 20480
-FW_RAM_MAX = 3072
+avr_FLASH_MAX = 20480
+avr_RAM_MAX = 3072
+
+# Cortex-M. MHz of the crystal: HSE_MHZ. FLASH_START: behind a boot loader's own flash.
+HSE_MHZ ?= 8
+FLASH_START ?= 0x08000000
+cm_STACK = 1024
+cm_FLAGS = -mthumb -DMCU_NO_CAN -DHSE_MHZ=$(HSE_MHZ) -fshort-enums -fno-common
+cm_LDFLAGS = -nostartfiles --specs=nano.specs -Tmcu/boards/cortexm/cortexm.ld -Wl,--defsym=cm_flash_start=$(FLASH_START) \
+	-Wl,--defsym=cm_ram_start=0x20000000 -Wl,--defsym=cm_stack_size=$(cm_STACK)
+cm_WITHOUT = %/mcu_can.c
+stm32_DICT = name=$(FW_CHIP) adc_max=4095 pwm_max=32768 baud=250000 reserve=serial:PA9$(comma)PA10
+stm32f4_CROSS = arm-none-eabi-
+stm32f4_SHARED = cortexm stm32
+stm32f4_WITHOUT = $(cm_WITHOUT)
+stm32f4_FLAGS = $(cm_FLAGS) -mcpu=cortex-m4 -DMCU_FREQ_HZ=84000000 $(if $(filter netduinoplus2,$(FW_CHIP)),-DCHIP_IN_QEMU)
+stm32f4_LDFLAGS = $(cm_LDFLAGS) -Wl,--defsym=cm_flash_size=0x20000 -Wl,--defsym=cm_ram_size=0x20000
+stm32f4_DICT = $(stm32_DICT) freq=84000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0:32:16 pins=PD0:48:16 pins=PE0:64:16 \
+	pins=PF0:80:16 pins=PG0:96:16 pins=PH0:112:2
+stm32f4_FLASH_MAX = 16384
+stm32f4_RAM_MAX = 3072
+stm32f1_CROSS = arm-none-eabi-
+stm32f1_SHARED = cortexm stm32
+stm32f1_WITHOUT = $(cm_WITHOUT)
+stm32f1_FLAGS = $(cm_FLAGS) -mcpu=cortex-m3 -DMCU_FREQ_HZ=72000000
+stm32f1_LDFLAGS = $(cm_LDFLAGS) -Wl,--defsym=cm_flash_size=0x10000 -Wl,--defsym=cm_ram_size=0x5000
+stm32f1_DICT = $(stm32_DICT) freq=72000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0:32:16 pins=PD0:48:16 pins=PE0:64:16
+stm32f1_FLASH_MAX = 16384
+stm32f1_RAM_MAX = 3072
 
 FW_CROSS = $($(FW_FAMILY)_CROSS)
 FW_CHIP_FLAGS = $($(FW_FAMILY)_FLAGS)
 FW_OPT = -Os $($(FW_FAMILY)_SMALL)
 # What runs in the timer interrupt is built for speed.
-$(addprefix $(FW)/mcu/,core/mcu_sched.o core/mcu_step_fast.o core/mcu_stepper_run.o boards/avr/avr_timer.o): FW_OPT = -O2
+$(addprefix $(FW)/mcu/,core/mcu_sched.o core/mcu_step_fast.o core/mcu_stepper_run.o boards/avr/avr_timer.o boards/cortexm/cm_timer.o): FW_OPT = -O2
 
-## firmware: build the image for BOARD=avr-atmega644p|avr-atmega1284p|avr-atmega2560, print its size; FW_WITH="spi tmcuart"
-firmware: $(FW).elf $(FW).hex
+## firmware: build the image for BOARD=avr-atmega2560|stm32f4-stm32f405|… (docs/FIRMWARE.md), print its size; FW_WITH="spi tmcuart"
+firmware: $(FW).elf $(FW).hex $(if $($(FW_FAMILY)_LDFLAGS),$(FW).bin)
 	@$(FW_CROSS)size $(FW).elf | awk 'NR == 2 { \
 		printf "%s: flash %d, RAM %d bytes without arena and stack\n", "$(BOARD)", $$1 + $$2, $$2 + $$3; \
-		exit $$1 + $$2 > $(if $(FW_WITH),65536,$(FW_FLASH_MAX)) || $$2 + $$3 > $(FW_RAM_MAX) }'
+		exit $$1 + $$2 > $(if $(filter-out $($(FW_FAMILY)_WITH),$(FW_WITH)),65536,$($(FW_FAMILY)_FLASH_MAX)) || $$2 + $$3 > $($(FW_FAMILY)_RAM_MAX) }'
 
 # All images, where there is a compiler.
 firmware-build:
-	@for board in $(if $(shell command -v avr-gcc),$(FW_BOARDS)); do \
+	@for board in $(FW_BOARDS); do \
 		$(MAKE) --no-print-directory BUILD=$(BUILD) firmware BOARD=$$board || exit 1; done
 
 $(FW)/flags: FORCE
@@ -67,7 +99,7 @@ $(FW)/flags: FORCE
 	@echo '$(FW_CROSS)gcc $(FW_CFLAGS) $(FW_SRC) $(FW_DICT)' | cmp -s - $@ || \
 		echo '$(FW_CROSS)gcc $(FW_CFLAGS) $(FW_SRC) $(FW_DICT)' >$@
 $(FW)/dict.c: $(BUILD)/mkdict $(FW)/flags
-	$(call say,GEN) $(BUILD)/mkdict $(FW_FAMILY)_dict version="stepd $(FW_VERSION)" \
+	$(call say,GEN) $(BUILD)/mkdict chip_dict version="stepd $(FW_VERSION)" \
 		build="gcc: $$($(FW_CROSS)gcc -dumpversion)" $(FW_DICT) >$@
 $(FW)/dict.o: $(FW)/dict.c
 	$(call say,CC) $(FW_CROSS)gcc $(FW_CFLAGS) -c -o $@ $<
@@ -78,9 +110,18 @@ $(FW)/%.o: %.S $(FW)/flags mcu/firmware.mk
 	@mkdir -p $(@D)
 	$(call say,AS) $(FW_CROSS)gcc $(FW_CFLAGS) -MMD -MP -c -o $@ $<
 $(FW).elf: $(FW_OBJ)
-	$(call say,LD) $(FW_CROSS)gcc $(FW_CFLAGS) -Wl,--gc-sections -Wl,-Map=$(FW).map -o $@ $(FW_OBJ)
+	$(call say,LD) $(FW_CROSS)gcc $(FW_CFLAGS) -Wl,--gc-sections -Wl,-Map=$(FW).map $($(FW_FAMILY)_LDFLAGS) -o $@ $(FW_OBJ)
 $(FW).hex: $(FW).elf
 	$(call say,HEX) $(FW_CROSS)objcopy -O ihex -R .eeprom $< $@
+
+$(FW).bin: $(FW).elf
+	$(call say,BIN) $(FW_CROSS)objcopy -O binary $< $@
+
+# An image beside that of BOARD, for the tests.
+ifneq ($(BOARD),stm32f4-netduinoplus2)
+$(BUILD)/firmware/stm32f4-netduinoplus2.elf: $(BUILD)/mkdict FORCE
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=stm32f4-netduinoplus2 $@
+endif
 
 # Runs on the host: the core's own list of messages and handlers, hence all of the simulated board.
 $(BUILD)/mkdict: $(call obj,mcu/tools/mkdict.c) $(addprefix $(BUILD)/,libsim.a libmcu.a librtcore.a)

@@ -8,7 +8,7 @@
  * nothing is moved in the list; else mcu_step_sort(). The list always ends in a timer of another kind.
  * A step keeps to its clock; one that is late is made at once. That a timer is too late for good is
  * for the board to find out, once in a while.
- * The board gives struct board_line and board_line_init() for the pins.
+ * The board gives struct board_line and board_line_init() for the pins; level: the pin's now.
  * Threads: the timer interrupt, or with interrupts off (board_lock()). Units: clocks of the MCU.
  */
 #ifndef MCU_STEP_FAST_H

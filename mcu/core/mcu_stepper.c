@@ -126,7 +126,7 @@ void mcu_cmd_config_stepper(struct mcu *m, const struct msg_config_stepper *msg)
 	if (s->pulse_ticks > BOARD_STEP_TICKS)
 		return;
 	s->timer.fn = MCU_STEP_FAST;
-	board_line_init(&s->line, s->step_pin, s->both_edges);
+	board_line_init(&s->line, s->step_pin, invert, s->both_edges);
 #endif
 }
 

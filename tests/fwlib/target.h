@@ -39,8 +39,10 @@ struct target {
 	struct printer *printer; /* own_printer, unless a caller puts another in its place */
 	struct printer own_printer;
 	uint32_t freq_hz;
+	uint16_t adc_max, pwm_max;
 	bool buses; /* it has the commands of SPI, I2C and TMC UART */
 	bool exact; /* events happen at their very clock */
+	bool no_inputs; /* the machine can't drive a pin: each reads 0, and conversions have some result */
 };
 
 /* A board that exists in memory only. NULL if memory is short. */
@@ -51,6 +53,10 @@ struct target *target_sim_new(const struct target_hooks *hooks);
 struct target *target_simavr_new(const char *chip, const char *elf,
 				 const struct target_hooks *hooks);
 bool target_has_simavr(void);
+
+/* An image for QEMU's machine netduinoplus2. Aborts with a word on stderr if QEMU fails. */
+struct target *target_qemu_new(const char *elf, const struct target_hooks *hooks);
+bool target_has_qemu(void);
 
 static inline void target_send(struct target *t, const uint8_t *bytes, size_t len)
 {

@@ -76,6 +76,8 @@ struct target *target_sim_new(const struct target_hooks *hooks)
 				.name = "sim",
 				.hooks = *hooks,
 				.freq_hz = cfg.freq_hz,
+				.adc_max = (uint16_t)cfg.adc_max,
+				.pwm_max = (uint16_t)cfg.pwm_max,
 				.exact = true,
 				.buses = true };
 	s->t.printer = &s->t.own_printer;

@@ -286,7 +286,12 @@ struct target *target_simavr_new(const char *chip, const char *elf, const struct
 		free(s);
 		return NULL;
 	}
-	s->t = (struct target){ .ops = &ops, .name = chip, .hooks = *hooks, .freq_hz = FREQ_HZ };
+	s->t = (struct target){ .ops = &ops,
+				.name = chip,
+				.hooks = *hooks,
+				.freq_hz = FREQ_HZ,
+				.adc_max = ADC_STEPS - 1,
+				.pwm_max = 255 };
 	s->t.printer = &s->t.own_printer;
 	printer_init(s->t.printer, PRINTER_CARTESIAN, 1);
 	avr_init(s->avr);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mcu.h"
+#include "chip.h"
 
 enum {
 	AVR_PWM_MAX = 255,
@@ -19,21 +19,10 @@ enum {
 	AVR_BAUD = 250000,
 };
 
-extern struct mcu avr_mcu;
-
-/* The compressed dictionary; made by mcu/tools/mkdict.c. */
-extern const WIRE_ROM uint8_t avr_dict[];
-extern const uint16_t avr_dict_len;
-
 /* Start the clock at 0. Before interrupts are on. */
 void avr_timer_init(void);
 
 void avr_serial_init(void);
-/* Bytes that have come in, in one piece, and then: that so many of them are done with. None before
- * there may be a whole frame. */
-bool avr_serial_waiting(void);
-uint8_t avr_serial_peek(const uint8_t **bytes);
-void avr_serial_done(uint8_t count);
 
 /* The PINx register of a pin's port; DDRx and PORTx follow it. NULL if the chip has no such port. */
 volatile uint8_t *avr_gpio_reg(uint16_t pin);

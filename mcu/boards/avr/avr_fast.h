@@ -42,7 +42,7 @@ struct board_line {
 	uint8_t unstep_mask; /* 0 if each edge is a step */
 };
 
-void board_line_init(struct board_line *line, uint16_t pin, bool both_edges);
+void board_line_init(struct board_line *line, uint16_t pin, bool level, bool both_edges);
 
 static inline void board_line_step(const struct board_line *line)
 {

@@ -78,8 +78,9 @@ void board_step(struct board *b, uint16_t pin, bool level, uint8_t oid, bool dir
 	board_gpio_write(b, pin, level);
 }
 
-void board_line_init(struct board_line *line, uint16_t pin, bool both_edges)
+void board_line_init(struct board_line *line, uint16_t pin, bool level, bool both_edges)
 {
+	(void)level;
 	line->pin_reg = avr_gpio_reg(pin);
 	line->mask = avr_gpio_mask(pin);
 	line->unstep_mask = both_edges ? 0 : line->mask;

@@ -111,16 +111,16 @@ done:
 
 	/* Its place is behind Z or further on: with one stepper it is found here. */
 behind:
-	lds	r26, avr_mcu + SCHED_HEAD
-	lds	r27, avr_mcu + SCHED_HEAD + 1
+	lds	r26, chip_mcu + SCHED_HEAD
+	lds	r27, chip_mcu + SCHED_HEAD + 1
 	movw	r20, r26		; the stepper
 	ld	r0, X+
 	ld	r18, X
 	cp	r0, r30
 	cpc	r18, r31
 	brne	sort			; there are several
-	sts	avr_mcu + SCHED_HEAD, r30
-	sts	avr_mcu + SCHED_HEAD + 1, r31
+	sts	chip_mcu + SCHED_HEAD, r30
+	sts	chip_mcu + SCHED_HEAD + 1, r31
 1:	ld	r18, Z			; NEXT
 	ldd	r19, Z + NEXT + 1
 	movw	r26, r18
@@ -146,11 +146,11 @@ behind:
 	std	Z + NEXT + 1, r19
 	ret
 
-	/* mcu_step_sort(&avr_mcu, Z) */
+	/* mcu_step_sort(&chip_mcu, Z) */
 sort:
 	movw	r22, r30
-	ldi	r24, lo8(avr_mcu)
-	ldi	r25, hi8(avr_mcu)
+	ldi	r24, lo8(chip_mcu)
+	ldi	r25, hi8(chip_mcu)
 	jmp	mcu_step_sort
 
 not_steady:
@@ -189,7 +189,7 @@ advance:
 	std	Z + CLOCK + 3, r21
 	ret
 
-	/* mcu_step_next(&avr_mcu, Z) */
+	/* mcu_step_next(&chip_mcu, Z) */
 slow:
 	in	r0, SREG
 	push	r0
@@ -200,8 +200,8 @@ slow:
 	push	r30
 	push	r31
 	movw	r22, r30
-	ldi	r24, lo8(avr_mcu)
-	ldi	r25, hi8(avr_mcu)
+	ldi	r24, lo8(chip_mcu)
+	ldi	r25, hi8(chip_mcu)
 	call	mcu_step_next
 	mov	r0, r24
 	pop	r31

@@ -99,8 +99,8 @@ static inline void set_alarm(uint16_t low)
 /* It is time for the main loop, whatever is due. */
 static void __attribute__((noinline)) give_way(void)
 {
-	if (mcu_clock_diff(read_clock(), avr_mcu.sched.head->clock) > LATE_TICKS)
-		mcu_shutdown(&avr_mcu, MCU_REASON_TIMER_IN_PAST);
+	if (mcu_clock_diff(read_clock(), chip_mcu.sched.head->clock) > LATE_TICKS)
+		mcu_shutdown(&chip_mcu, MCU_REASON_TIMER_IN_PAST);
 	set_alarm(clock_low + GIVE_TICKS);
 }
 
@@ -140,7 +140,7 @@ static void __attribute__((noinline)) burst(struct mcu_timer *t)
 /* The main loop has to see to it before anything else may run. */
 static inline bool shut_down(void)
 {
-	if (!(avr_mcu.attention & MCU_ATTN_SHUTDOWN))
+	if (!(chip_mcu.attention & MCU_ATTN_SHUTDOWN))
 		return false;
 	set_alarm(TCNT1 + GIVE_TICKS);
 	return true;
@@ -162,7 +162,7 @@ ISR(TIMER1_COMPA_vect)
 		return;
 
 	for (;;) {
-		struct mcu_timer *t = avr_mcu.sched.head;
+		struct mcu_timer *t = chip_mcu.sched.head;
 		uint32_t clock = t->clock, now = clock;
 		uint16_t low = TCNT1;
 		int16_t left = (int16_t)((uint16_t)clock - low);
@@ -187,11 +187,11 @@ ISR(TIMER1_COMPA_vect)
 		if (t->fn == MCU_STEP_FAST) {
 			avr_step_pass(t, clock, now);
 			/* the upper bytes first: two of them tell in nearly all cases */
-			if (avr_mcu.sched.head == t && !(uint16_t)(interval_of(t) >> 8) &&
+			if (chip_mcu.sched.head == t && !(uint16_t)(interval_of(t) >> 8) &&
 			    interval_of(t) < BURST_TICKS)
 				burst(t);
 		} else {
-			mcu_sched_run(&avr_mcu, now, MCU_ATTN_SHUTDOWN);
+			mcu_sched_run(&chip_mcu, now, MCU_ATTN_SHUTDOWN);
 			if (shut_down())
 				return;
 		}

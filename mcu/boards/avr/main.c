@@ -7,12 +7,11 @@
 
 #include "avr.h"
 #include "board.h"
+#include "chip.h"
 
 enum { STACK_BYTES = 384 }; /* reserve; the rest of the memory is the core's */
 
 extern uint8_t __heap_start[]; /* the linker's: the end of .bss */
-
-struct mcu avr_mcu;
 
 /* The watchdog survives a reset that it made, with its shortest time. */
 static void __attribute__((naked, used, section(".init3"))) watchdog_off(void)
@@ -31,12 +30,16 @@ void board_reset(struct board *b)
 		;
 }
 
-/* Sleep until an interrupt, unless there is something to do: what comes between looking and
- * sleeping wakes it, since no interrupt is taken right after sei. */
-static void idle(void)
+void chip_watchdog(void)
+{
+	wdt_reset();
+}
+
+/* What comes between looking and sleeping wakes it, since no interrupt is taken right after sei. */
+void chip_idle(void)
 {
 	cli();
-	if (!avr_serial_waiting() && !avr_mcu.attention) {
+	if (!chip_serial_waiting() && !chip_mcu.attention) {
 		sleep_enable();
 		sei();
 		sleep_cpu();
@@ -47,31 +50,8 @@ static void idle(void)
 
 int main(void)
 {
-	const struct mcu_cfg cfg = {
-		.arena = __heap_start,
-		.arena_size = (size_t)(RAMEND + 1 - STACK_BYTES - (uint16_t)__heap_start),
-		.dict = avr_dict,
-		.dict_len = avr_dict_len,
-		.freq_hz = F_CPU,
-		.move_count_max = MCU_MOVES_MAX,
-	};
-
 	wdt_enable(WDTO_500MS);
 	avr_timer_init();
 	avr_serial_init();
-	mcu_init(&avr_mcu, &cfg);
-	for (;;) {
-		const uint8_t *bytes;
-		uint8_t count = avr_serial_peek(&bytes);
-
-		wdt_reset();
-		if (count) {
-			mcu_receive(&avr_mcu, bytes, count);
-			avr_serial_done(count);
-		}
-		if (avr_mcu.attention)
-			mcu_task(&avr_mcu);
-		else if (!count)
-			idle();
-	}
+	chip_loop(__heap_start, (size_t)(RAMEND + 1 - STACK_BYTES - (uint16_t)__heap_start));
 }

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "converse.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const int converse_targets[CONVERSE_TARGETS] = { CONVERSE_SIM, CONVERSE_AVR, CONVERSE_ARM };
+
+/* PA5, PA4, … of the atmega644p, whose numbers mean the same in the simulated board; PE8, … of the STM32F405. */
+static const struct converse_pins pins_avr = { 5, 4, 3, 2, 23, 22, 21, 20, 16, 28, 11, 0, "PA5" };
+static const struct converse_pins pins_arm = { 72, 73, 74, 75, 76, 77, 78, 79, 32, 48, 16, 0, "PE8" };
+const struct converse_pins *pins = &pins_avr;
+
+/* Returns: the image's name in path, or the test is skipped. */
+static const char *image(char path[512], bool simulator, const char *board)
+{
+	const char *build = getenv("STEPD_BUILD");
+
+	snprintf(path, 512, "%s/firmware/%s.elf", build ? build : "build", board);
+	if (simulator && !access(path, R_OK))
+		return path;
+	printf("skipped: %s or its simulator is not there\n", path);
+	return NULL;
+}
+
+struct talk *open_talk(void **state)
+{
+	int which = *(const int *)*state;
+	struct talk *k = calloc(1, sizeof(*k));
+	struct target_hooks hooks;
+	char path[512];
+
+	assert_non_null(k);
+	hooks = talk_hooks(k);
+	pins = which == CONVERSE_ARM ? &pins_arm : &pins_avr;
+	if (which == CONVERSE_SIM)
+		k->t = target_sim_new(&hooks);
+	else if (which == CONVERSE_AVR && image(path, target_has_simavr(), "avr-atmega644p"))
+		k->t = target_simavr_new("atmega644p", path, &hooks);
+	else if (which == CONVERSE_ARM && image(path, target_has_qemu(), "stm32f4-netduinoplus2"))
+		k->t = target_qemu_new(path, &hooks);
+	if (!k->t) {
+		free(k);
+		if (which == CONVERSE_SIM)
+			fail();
+		skip();
+	}
+	talk_start(k);
+	return k;
+}
+
+void close_talk(struct talk *k)
+{
+	target_free(k->t);
+	free(k);
+}
+
+static void add_machine(struct talk *k)
+{
+	struct printer_stepper motor = { .axis = PRINTER_X,
+					 .step_pin = pins->x_step,
+					 .dir_pin = pins->x_dir,
+					 .steps_per_mm = 80 };
+	struct printer_endstop stop = { .pin = pins->stop, .axis = PRINTER_X, .trigger_mm = -2 };
+
+	assert_true(printer_add_stepper(k->t->printer, &motor) >= 0);
+	assert_true(printer_add_endstop(k->t->printer, &stop) >= 0);
+	assert_int_equal(printer_set_sensor(k->t->printer, 0, pins->sensor, 300, 0), 0);
+}
+
+void configure(struct talk *k)
+{
+	add_machine(k);
+	TALK(k, allocate_oids, OIDS);
+	TALK(k, config_stepper, X, pins->x_step, pins->x_dir, 0, PULSE_TICKS);
+	TALK(k, config_stepper, Y, pins->y_step, pins->y_dir, 0, PULSE_TICKS);
+	TALK(k, config_stepper, Z, pins->z_step, pins->z_dir, 1, 100);
+	TALK(k, config_stepper, BOTH, pins->both_step, pins->both_dir, 0xff, 2);
+	TALK(k, config_trsync, TRSYNC);
+	TALK(k, config_endstop, ENDSTOP, pins->stop, 1);
+	TALK(k, config_digital_out, HEATER, pins->heater, 0, 0, k->t->freq_hz);
+	TALK(k, config_pwm_out, FAN, pins->fan, 4000, 0, 0, 0);
+	TALK(k, config_analog_in, SENSOR, pins->sensor);
+	TALK(k, finalize_config, CRC);
+	talk_expect_running(k);
+}
+
+struct talk *open_configured(void **state)
+{
+	struct talk *k = open_talk(state);
+
+	configure(k);
+	talk_clear(k);
+	return k;
+}
+
+void needs_inputs(struct talk *k)
+{
+	if (!k->t->no_inputs)
+		return;
+	close_talk(k);
+	skip();
+}
+
+int64_t ticks16(const struct talk *k, int64_t ticks)
+{
+	return ticks * k->t->freq_hz / 16000000;
+}
+
+int edges_of(const struct talk *k, uint16_t pin, int level, uint64_t *clocks, int cap)
+{
+	int n = 0;
+
+	for (int i = 0; i < k->edge_count; i++)
+		if (k->edges[i].pin == pin && (level == 2 || k->edges[i].level == level)) {
+			assert_true(n < cap);
+			clocks[n++] = k->edges[i].clock;
+		}
+	return n;
+}
+
+int32_t position(struct talk *k, uint8_t oid)
+{
+	talk_clear(k);
+	TALK(k, stepper_get_position, oid);
+	return AWAIT(k, stepper_position, 0)->pos;
+}

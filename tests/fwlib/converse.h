@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* converse.h - the conversation that is the same with each firmware: targets, their pins, the configuration.
+ *
+ * A cmocka test of it takes a target's number as its initial state (CONVERSE_CASE). Targets whose simulator or image is missing skip.
+ */
+#ifndef TESTS_CONVERSE_H
+#define TESTS_CONVERSE_H
+
+#include "talk.h"
+
+/* The simulated board, an atmega644p in simavr, an STM32F405 in QEMU. */
+enum { CONVERSE_SIM, CONVERSE_AVR, CONVERSE_ARM, CONVERSE_TARGETS };
+
+/* oids */
+enum { X, Y, Z, TRSYNC, ENDSTOP, HEATER, FAN, SENSOR, BOTH, OIDS };
+enum { PULSE_TICKS = 32, CRC = 0x12345678 };
+
+struct converse_pins {
+	uint8_t x_step, x_dir, y_step, y_dir, z_step, z_dir, both_step, both_dir, stop, heater, fan,
+		sensor;
+	const char *x_step_name;
+};
+
+/* Pins of the target that is open. */
+extern const struct converse_pins *pins;
+
+/* Start the target; the test's state tells which. With what configure() says, or without. */
+struct talk *open_talk(void **state);
+struct talk *open_configured(void **state);
+void configure(struct talk *k);
+void close_talk(struct talk *k);
+
+/* The test needs pins that the machine drives: else it is skipped. */
+void needs_inputs(struct talk *k);
+
+/* Ticks that are as long as so many at 16 MHz. */
+int64_t ticks16(const struct talk *k, int64_t ticks);
+
+/* Edges of a pin to this level (2: any), into clocks[]. Returns: how many; over cap fails. */
+int edges_of(const struct talk *k, uint16_t pin, int level, uint64_t *clocks, int cap);
+
+/* The position the firmware tells; what came before is forgotten. */
+int32_t position(struct talk *k, uint8_t oid);
+
+extern const int converse_targets[CONVERSE_TARGETS];
+#define CONVERSE_CASE(f) \
+	{ #f " sim", f, NULL, NULL, (void *)&converse_targets[CONVERSE_SIM] }, \
+		{ #f " avr", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR] }, \
+	{ \
+#f " arm", f, NULL, NULL, (void *)&converse_targets[CONVERSE_ARM] \
+	}
+#endif
