@@ -54,6 +54,8 @@ int fans_part(struct machine *m, unsigned fan, double value, char *err)
 	if (fan == 0 && m->fans.part < 0)
 		return 0; /* sliced files switch fans that a machine may not have */
 	if (fan == 0)
+		m->fans.part_value = value;
+	if (fan == 0)
 		return outputs_in_step(m, m->fans.part, fan_power(&m->mc->fan, value), err);
 	snprintf(err, GCODE_ERR_MAX, "P%u: there is no such fan; SET_FAN_SPEED sets others", fan);
 	return -EINVAL;

@@ -18,6 +18,7 @@
 struct machine;
 
 struct fans {
+	double part_value;              /* of the last M106 */
 	int part;                       /* output of [fan]; -1: none */
 	int automatic[MACHINE_FAN_MAX]; /* outputs */
 	double told[MACHINE_FAN_MAX];   /* speed they were told last; < 0: nothing */

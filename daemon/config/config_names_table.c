@@ -179,7 +179,7 @@ const struct config_kind config_kinds[] = {
 	{ "delayed_gcode+", "gcode initial_duration " },
 	{ "save_variables", "filename " },
 	{ "idle_timeout", "gcode timeout motor_timeout heater_timeout " },
-	{ "virtual_sdcard", "path on_error_gcode read_ahead_kib " },
+	{ "virtual_sdcard", "path on_error_gcode journal read_ahead_kib " },
 	{ "sdcard_loop", "" },
 	{ "pause_resume", "recover_velocity " },
 	{ "firmware_retraction", "retract_length retract_speed unretract_extra_length "

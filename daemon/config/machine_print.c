@@ -280,6 +280,8 @@ static void sdcard_load(struct machine_load *l)
 	static const struct field fields[] = {
 		{ "path", FIELD_TEXT, FIELD_REQUIRED, AT(machine_print, sd_path), .hi = 4000,
 		  .unit = "the path of a folder" },
+		{ "journal", FIELD_TEXT, 0, AT(machine_print, journal_path), .hi = 4000,
+		  .unit = "the path of a file, or none" },
 		{ "read_ahead_kib", FIELD_INT, 0, AT(machine_print, sd_read_ahead_kib), .lo = 16,
 		  .hi = 65536, .fallback = 1024, .unit = "KiB" },
 	};
@@ -422,6 +424,7 @@ void print_config_free(struct machine_print *p)
 	free(p->filament);
 	free(p->button);
 	free(p->sd_path);
+	free(p->journal_path);
 	free(p->variables_path);
 	free(p->respond_prefix);
 	lines_free(&p->sd_error);

@@ -55,7 +55,8 @@ struct machine_print {
 	size_t filament_count;
 	struct machine_button *button;
 	size_t button_count;
-	char *sd_path; /* [virtual_sdcard]; NULL: none */
+	char *sd_path;      /* [virtual_sdcard]; NULL: none */
+	char *journal_path; /* NULL: in that folder, if disks may be used; "none": no journal */
 	struct gcode_lines sd_error;
 	int sd_read_ahead_kib;
 	double recover_velocity_mm_s; /* [pause_resume] */

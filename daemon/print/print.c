@@ -139,6 +139,7 @@ static bool add_tables(struct print *p)
 	return gcode_add_table(g, gcode_macro_commands, gcode_macro_count, &p->cfg->macros) &&
 	       gcode_add_table(g, print_timer_commands, print_timer_command_count, p) &&
 	       gcode_add_table(g, sdcard_commands, sdcard_command_count, p) &&
+	       gcode_add_table(g, journal_commands, journal_command_count, p) &&
 	       gcode_add_table(g, pause_commands, pause_command_count, p) &&
 	       gcode_add_table(g, print_stats_commands, print_stats_command_count, p) &&
 	       gcode_add_table(g, idle_commands, idle_command_count, p) &&
@@ -179,6 +180,7 @@ struct print *print_new(struct machine *m, bool threads, char *err, size_t err_s
 		p->timer[i].due_ns = PRINT_NS_NEVER;
 	print_stats_reset(&p->stats);
 	sdcard_init(p);
+	journal_init(p);
 	idle_init(p);
 	filament_init(p);
 	if (attach(p, err, err_size))
@@ -193,6 +195,7 @@ void print_free(struct print *p)
 		return;
 	gcode_script_abort(p->g);
 	gcode_script_forget(p->g);
+	journal_free(p);
 	sdcard_free(p);
 	variables_free(&p->variables);
 	gcode_macros_detach(&p->cfg->macros);
@@ -223,6 +226,7 @@ void print_poll(struct print *p, int64_t now_ns, bool input_waiting)
 	buttons_tell(p);
 	sdcard_job_poll(p);
 	variables_poll(p);
+	journal_poll(p);
 	if (p->m->state != MACHINE_READY)
 		return;
 	if (!p->started) {

@@ -15,6 +15,7 @@
 
 #include "daemon/config/machine_print.h"
 #include "daemon/gcode/gcode.h"
+#include "daemon/journal/journal.h"
 #include "daemon/print/buttons.h"
 #include "daemon/print/filament.h"
 #include "daemon/print/idle.h"
@@ -44,6 +45,7 @@ struct print {
 	struct print_timer timer[MACHINE_DELAYED_MAX]; /* of cfg->delayed */
 	struct sdcard sd;
 	struct pause pause;
+	struct journal journal;
 	struct print_stats stats;
 	struct idle idle;
 	struct variables variables;

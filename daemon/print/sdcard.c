@@ -61,6 +61,7 @@ void sdcard_seek(struct print *p, uint64_t position)
 {
 	sidetrack_forget(p->m);
 	close_reader(&p->sd);
+	journal_restart(p);
 	p->sd.position = position;
 	p->sd.ending = false;
 }
@@ -161,6 +162,7 @@ static bool feed_line(struct print *p)
 		return false;
 	}
 	sd->failures = p->g->failures;
+	journal_line_begin(p, sd->position, line.number);
 	sd->feeding = true;
 	r = gcode_feed_line(p->g, &sd->numbering, &line);
 	sd->feeding = false;
@@ -171,6 +173,7 @@ static bool feed_line(struct print *p)
 		sd->leaving = NULL;
 		return false;
 	}
+	journal_line_taken(p);
 	sdreader_done(sd->reader);
 	sd->position = sdreader_offset(sd->reader);
 	sd->waiting = r == GCODE_WAIT;

@@ -51,6 +51,7 @@ static void take_file(struct print *p, struct sdcard_open *w)
 	memcpy(sd->name, w->name, sizeof(sd->name));
 	sd->size = w->size;
 	sd->position = 0;
+	journal_restart(p);
 	print_stats_select(&p->stats, sd->name);
 	p->g->progress = -1;
 	gcode_numbering_init(&sd->numbering, GCODE_ACK_NONE);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* journal_file.h - what is known of a job, on a disk: two slots in turn, so that one of them is always whole.
+ *
+ * The file has its size from the start and is only written over: no block is allocated, no directory changes. A record
+ * is sealed with a CRC-32 over all of it; the valid one with the higher number counts. A slot is written while the
+ * other one is safe on the disk. A write is a job beside the planner (daemon/print/job.h); one that hangs is left.
+ * The record is for the same machine and program version: no other byte order or layout is read.
+ * Owner:   the caller. Threads: PLAN. Units: in the names; lengths in mm.
+ */
+#ifndef DAEMON_JOURNAL_JOURNAL_FILE_H
+#define DAEMON_JOURNAL_JOURNAL_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "heat.h"
+#include "move.h"
+
+enum { JOURNAL_SLOT_BYTES = 4096, JOURNAL_SLOTS = 2, JOURNAL_VERSION = 1, JOURNAL_NAME_MAX = 32 };
+
+enum journal_state {
+	JOURNAL_NONE, /* no job, or it is over and done with */
+	JOURNAL_PRINTING,
+	JOURNAL_PAUSED,
+	JOURNAL_FAILED, /* it ended because of an error or a fault */
+};
+
+/* Flags of struct journal_mark. */
+enum { JOURNAL_RELATIVE = 1, JOURNAL_RELATIVE_E = 2, JOURNAL_INCH = 4 };
+
+/* Where a line of the file begins, and what the interpreter knew then. */
+struct journal_mark {
+	uint64_t offset;
+	uint32_t line, flags;
+	double position_mm[MOVE_AXES]; /* as struct gcode has it */
+	double base_mm[MOVE_AXES];     /* of the user's zero */
+	double feed_mm_s, speed_factor, extrude_factor;
+};
+
+struct journal_heater {
+	char name[JOURNAL_NAME_MAX];
+	double target_degc, degc;
+};
+
+struct journal_record {
+	uint32_t magic, version;
+	uint64_t sequence;
+	int64_t wall_s;         /* since 1970 */
+	int64_t mono_ns;        /* CLOCK_MONOTONIC of that boot, or the virtual clock */
+	uint32_t state;         /* enum journal_state */
+	uint32_t homed;         /* axis mask */
+	uint64_t size;          /* of the file */
+	struct journal_mark at; /* the line whose motion is under way: nothing of it is sure */
+	double machine_mm[MOVE_AXES];
+	double fan; /* [fan], 0 .. 1 */
+	int32_t extruder;
+	uint32_t faults; /* latched */
+	uint32_t heaters, reserved;
+	struct journal_heater heater[HEAT_HEATERS];
+	char file[256];
+	char fault[160]; /* the last one */
+};
+_Static_assert(sizeof(struct journal_record) + sizeof(uint32_t) <= JOURNAL_SLOT_BYTES, "it fits");
+
+/* How slots get to the disk. write: begin it, bytes are the callee's to copy; false: not now. error: of
+ * the last one: JOURNAL_BUSY while it is under way, 0 or an errno. */
+enum { JOURNAL_BUSY = -1 };
+struct journal_disk {
+	bool (*write)(void *ctx, uint64_t offset, const uint8_t *bytes, size_t len);
+	int (*error)(void *ctx);
+	void *ctx;
+};
+
+/* Bytes of a slot, with its seal. */
+void journal_seal(const struct journal_record *r, uint8_t slot[JOURNAL_SLOT_BYTES]);
+/* False: not whole. */
+bool journal_unseal(const uint8_t slot[JOURNAL_SLOT_BYTES], struct journal_record *r);
+/* The record that counts, of all slots one behind the other. Returns its slot, -1: there is none. */
+int journal_newest(const uint8_t *slots, struct journal_record *r);
+
+struct journal_file;
+/* Open or make it, with all its room, and read it: *slot as journal_newest(). NULL: -errno in *slot. May wait for the
+ * disk: at the start only. threads: writes are jobs in threads. */
+struct journal_file *journal_file_open(const char *path, bool threads, struct journal_record *r,
+				       int *slot);
+void journal_file_close(struct journal_file *f);
+struct journal_disk journal_file_disk(struct journal_file *f);
+
+#endif
