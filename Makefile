@@ -195,6 +195,9 @@ asan:
 campaign: all $(BUILD)/tests/unit/test_timelines $(BUILD)/tests/sim/sim_corner_velocity
 	@for t in sim/sim_corner_velocity unit/test_timelines; do STEPD_BUILD=$(BUILD) STEPD_TEST_SIZE=$(SIZE) \
 		STEPD_SEED=$${SEED:-20261125} $(BUILD)/tests/$$t || exit 1; done
+## fault-hours: SIZE virtual hours of printing with random faults of all classes; SIZE=1000 takes half an hour
+fault-hours: $(BUILD)/tests/sim/sim_fault_hours
+	@STEPD_TEST_SIZE=$(SIZE) STEPD_SEED=$${SEED:-20261125} $<
 ## stress: two-thread stress tests under ThreadSanitizer
 stress tsan:
 	@BUILD=$(BUILD) tests/check stress

@@ -72,6 +72,15 @@ void homing_fail(struct machine *m, const char *what)
 	homing_abort(m, text);
 }
 
+static void endstop_fail(struct machine *m, const char *what)
+{
+	uint32_t axes = m->homing.step[m->homing.at].axes;
+	const char axis[2] = { "xyz"[axes ? __builtin_ctz(axes) % MACHINE_AXES : 0] };
+
+	react_noted(m, FAULT_CLASS_ENDSTOP, axis, what);
+	homing_fail(m, what);
+}
+
 /* ---- moving ---- */
 
 /* Queue a move and a sync behind it. */
@@ -461,7 +470,7 @@ static void counters_read(struct machine *m)
 		return;
 	}
 	if (!all_moved(m)) {
-		homing_fail(m, "the endstop is still triggered after the retract");
+		endstop_fail(m, "the endstop is still triggered after the retract");
 		return;
 	}
 	/* The axes were at home when the endstops triggered. */
@@ -542,7 +551,7 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 		return;
 	}
 	if (stop->reason == HOMING_REASON_END && !h->manual.stepper && !h->line.input) {
-		homing_fail(m, "the endstop did not trigger before the end of the move");
+		endstop_fail(m, "the endstop did not trigger before the end of the move");
 		return;
 	}
 	ask_counters(m);

@@ -11,6 +11,10 @@
 
 enum { FAULTS_TEXT = 6000 };
 
+/* More frames than this that were lost or damaged in so long are worth a word: each costs milliseconds of the lead. */
+enum { LINK_ERRORS_MAX = 20 };
+#define LINK_WINDOW_NS ((int64_t)10 * 1000 * 1000 * 1000)
+
 static double seconds(const struct machine *m)
 {
 	return (double)m->now_ns * 1e-9;
@@ -34,14 +38,29 @@ static int heater_named(const struct machine *m, const char *component)
 	return heaters_find(m, component, strlen(component));
 }
 
+/* The heaters that a fault of that component makes unsafe: itself, or those that a hotend's fan cools. */
+static uint32_t heaters_of(const struct machine *m, enum fault_class_id class, const char *component)
+{
+	int heater = heater_named(m, component);
+
+	if (fault_classes[class].scope == FAULT_SCOPE_HEATER)
+		return heater >= 0 ? 1u << heater : 0;
+	for (size_t i = 0; class == FAULT_CLASS_HOTEND_FAN && i < m->mc->auto_fan_count; i++)
+		if (m->mc->auto_fans[i].kind == MACHINE_FAN_HEATER &&
+		    strcmp(m->mc->auto_fans[i].name, component) == 0)
+			return m->mc->auto_fans[i].heaters;
+	return 0;
+}
+
 /* A heater has no power from now on, whoever has found the fault. */
 static void make_safe(struct machine *m, const struct fault_report *r)
 {
+	uint32_t heaters = heaters_of(m, r->class, r->component);
 	char err[GCODE_ERR_MAX];
-	int heater = heater_named(m, r->component);
 
-	if (fault_classes[r->class].scope == FAULT_SCOPE_HEATER && heater >= 0)
-		heaters_target(m, heater, 0, err);
+	for (int i = 0; i < (int)m->mc->heater_count; i++)
+		if (heaters & 1u << i)
+			heaters_target(m, i, 0, err);
 }
 
 static void act(struct machine *m, const struct fault_report *r, const struct fault_decision *d)
@@ -60,6 +79,12 @@ static void act(struct machine *m, const struct fault_report *r, const struct fa
 		gcode_script_queue(&m->gcode, fault_classes[r->class].name, NULL, d->gcode);
 }
 
+/* Hosts give a print up for an error. That filament has run out is none. */
+static bool is_error(const struct fault_report *r, const struct fault_decision *d)
+{
+	return d->reaction >= FAULT_HOLD && fault_classes[r->class].scope != FAULT_SCOPE_SENSOR;
+}
+
 static enum fault_reaction raise_report(struct machine *m, const struct fault_report *r)
 {
 	struct fault_decision d;
@@ -70,7 +95,7 @@ static enum fault_reaction raise_report(struct machine *m, const struct fault_re
 	record(m, r->class, d.reaction);
 	/* those two say it themselves */
 	if (d.reaction < FAULT_STOP_MOTION)
-		machine_say(m, d.reaction >= FAULT_HOLD ? REPLY_ERROR : REPLY_INFO, "%s", d.text);
+		machine_say(m, is_error(r, &d) ? REPLY_ERROR : REPLY_INFO, "%s", d.text);
 	act(m, r, &d);
 	return d.reaction;
 }
@@ -83,6 +108,19 @@ enum fault_reaction react(struct machine *m, enum fault_class_id class, const ch
 	};
 
 	return raise_report(m, &r);
+}
+
+void react_noted(struct machine *m, enum fault_class_id class, const char *component,
+		 const char *detail)
+{
+	struct fault_report r = {
+		.class = class, .component = component, .detail = detail, .now_s = seconds(m)
+	};
+	struct fault_decision d;
+
+	fault_raise(&m->react.faults, &r, &d);
+	record(m, class, d.reaction);
+	fault_over(&m->react.faults, class, component);
 }
 
 void react_resumed(struct machine *m, enum fault_reaction reaction)
@@ -153,14 +191,19 @@ void react_engine(struct machine *m, const struct ev_fault *f, const char *label
 
 bool react_heater_latched(const struct machine *m, int heater, char why[FAULT_TEXT_MAX])
 {
-	const struct fault_latched *l = fault_of(&m->react.faults, FAULT_SCOPE_HEATER,
-						 m->mc->heaters[heater].name);
+	const struct faults *f = &m->react.faults;
 
-	if (!l)
-		return false;
-	snprintf(why, FAULT_TEXT_MAX, "%s%s%s", fault_classes[l->class].what,
-		 l->detail[0] ? ": " : "", l->detail);
-	return true;
+	for (size_t i = 0; i < f->latched_count; i++) {
+		const struct fault_latched *l = &f->latched[i];
+
+		if (l->reaction < FAULT_DISABLE ||
+		    !(heaters_of(m, l->class, l->component) & 1u << heater))
+			continue;
+		snprintf(why, FAULT_TEXT_MAX, "%s%s%s", fault_classes[l->class].what,
+			 l->detail[0] ? ": " : "", l->detail);
+		return true;
+	}
+	return false;
 }
 
 static void look_for_glitches(struct machine *m)
@@ -180,8 +223,31 @@ static void look_for_glitches(struct machine *m)
 	}
 }
 
+/* Frames that were lost or damaged, in windows of some seconds. */
+static void look_at_links(struct machine *m)
+{
+	for (size_t i = 0; i < m->mcus; i++) {
+		const struct engine_mcu_status *st = &m->status.mcu[i];
+		uint64_t sum = st->retransmits + st->crc_errors, more = sum - m->react.link[i].told;
+		char detail[80];
+
+		if (m->now_ns - m->react.link[i].since_ns < LINK_WINDOW_NS)
+			continue;
+		if (m->react.link[i].since_ns && sum >= m->react.link[i].told &&
+		    more > LINK_ERRORS_MAX) {
+			snprintf(detail, sizeof(detail), "%llu in %d s", (unsigned long long)more,
+				 (int)(LINK_WINDOW_NS / 1000000000));
+			react(m, FAULT_CLASS_LINK_ERRORS, m->mc->mcu[i].name, detail);
+		}
+		m->react.link[i].told = sum;
+		m->react.link[i].since_ns = m->now_ns;
+	}
+}
+
 void react_poll(struct machine *m)
 {
+	if (m->state == MACHINE_READY)
+		look_at_links(m);
 	if (m->state == MACHINE_READY)
 		look_for_glitches(m);
 	if (m->react.owed.count && planner_note(m->planner, &m->react.owed) != -EAGAIN)

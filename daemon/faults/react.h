@@ -20,7 +20,11 @@ struct machine;
 struct react {
 	struct faults faults;
 	uint32_t glitches[HEAT_SENSORS]; /* of these sensors, told so far */
-	struct plan_notes owed;          /* for the flight record: the ring had no room */
+	struct {
+		uint64_t told; /* frames sent again, damaged, by then */
+		int64_t since_ns;
+	} link[ENGINE_MCUS];    /* of this window */
+	struct plan_notes owed; /* for the flight record: the ring had no room */
 };
 
 /* Rules and commands. After all other commands. */
@@ -30,9 +34,13 @@ extern const unsigned react_command_count;
 /* A poll: glitches, what is owed to the record. */
 void react_poll(struct machine *m);
 
-/* Decide and do it. Returns what was decided. */
+/* For whoever detects something, in any part of the daemon: decide by class and component, and do it. detail: of the
+ * instant, or NULL. As often as it is seen: what is latched already is not told again. Returns what was decided. */
 enum fault_reaction react(struct machine *m, enum fault_class_id class, const char *component,
 			  const char *detail);
+/* What has been dealt with where it was found: it counts, and is in the record. */
+void react_noted(struct machine *m, enum fault_class_id class, const char *component,
+		 const char *detail);
 /* The user goes on after a hold or a pause: faults that had that reaction and don't stay are over. */
 void react_resumed(struct machine *m, enum fault_reaction reaction);
 /* A fault of a heater that the rt core has switched off. */

@@ -57,9 +57,10 @@ static void runout(struct print *p, const struct machine_filament *cfg, struct f
 		return;
 	tell(p, cfg, f, "runout");
 	f->acting = true;
-	if (cfg->pause_on_runout)
+	if (cfg->pause_on_runout &&
+	    react(p->m, FAULT_CLASS_FILAMENT, cfg->name, NULL) >= FAULT_PAUSE)
 		pause_send(p); /* at once; the rest of it in its turn */
-	gcode_lines_queue(p->g, cfg->section, cfg->pause_on_runout ? "PAUSE" : NULL, &cfg->runout);
+	gcode_lines_queue(p->g, cfg->section, NULL, &cfg->runout);
 }
 
 static void insert(struct print *p, const struct machine_filament *cfg, struct filament *f)
@@ -77,7 +78,8 @@ static void act(struct print *p, size_t i)
 	const struct machine_filament *cfg = &p->cfg->filament[i];
 	struct filament *f = &p->filament[i];
 
-	if (f->acting || p->now_ns < f->quiet_ns) {
+	/* On the way back to a print it is not known yet as printing. */
+	if (f->acting || sidetrack_busy(&p->m->sidetrack) || p->now_ns < f->quiet_ns) {
 		if (!f->started)
 			f->handled = f->present;
 		return;

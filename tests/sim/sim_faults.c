@@ -22,6 +22,7 @@
 
 #include "daemon/print/print.h"
 #include "tests/simlib/printjob.h"
+#include "tests/simlib/simrun.h"
 
 /* ---- the story ---- */
 
@@ -185,50 +186,94 @@ static void configured(void **state)
 
 /* ---- drills ---- */
 
-/* One of each class, injected in mid-print; what came of it, in a table. */
+/* "< 0.4 s": the next multiple of step_s above. "": there is nothing to measure. */
+static const char *below_s(double s, double step_s, char text[16])
+{
+	text[0] = '\0';
+	if (s == s)
+		snprintf(text, 16, "< %.1f s", step_s * (floor(s / step_s) + 1));
+	return text;
+}
+
+/* The page has this very row. */
+static bool documented(const char *row)
+{
+	size_t len;
+	char *page = simrun_read("docs/FAULTS.md", &len);
+	bool found = page && strstr(page, row);
+
+	free(page);
+	return found;
+}
+
+static const char *state_name(const struct machine *m)
+{
+	return m->state == MACHINE_READY   ? "ready"
+	       : m->state == MACHINE_FAULT ? "stopped"
+					   : "shut down";
+}
+
+static void expect_reaction(const struct machine *m, enum fault_reaction reaction)
+{
+	assert_int_equal(m->state, reaction == FAULT_SHUTDOWN      ? MACHINE_SHUTDOWN
+				   : reaction == FAULT_STOP_MOTION ? MACHINE_FAULT
+								   : MACHINE_READY);
+	assert_int_equal(m->hold, reaction == FAULT_HOLD);
+	assert_int_equal(m->print->pause.on, reaction == FAULT_PAUSE || reaction == FAULT_DISABLE);
+}
+
+/* One of each class, injected in mid-print; what came of it, in a table that docs/FAULTS.md shows. */
 static void drills(void **state)
 {
 	struct scene *s = printjob_open("");
+	unsigned absent = 0;
 
 	(void)state;
 	assert_true(scene_run(s, "INJECT_FAULT CLASS=filament COMPONENT=runout\n"));
 	assert_true(scene_said(s, "expected [stepd] inject_faults: True"));
 	scene_close(s);
-	printf("%-17s %-12s %-9s %-8s %-7s %s\n", "class", "reaction", "machine", "at rest",
-	       "homed", "hotend, bed");
 	for (unsigned i = 0; i < FAULT_CLASSES; i++) {
 		const struct fault_class *c = &fault_classes[i];
-		char line[120];
-		double rest_s = NAN;
+		bool fan = i == FAULT_CLASS_HOTEND_FAN;
+		bool heater = c->scope == FAULT_SCOPE_HEATER || fan;
+		double rest_s = NAN, off_s = NAN, from_s;
+		char line[200], rest[16], off[16];
+		const struct heat_heater_status *st;
 
-		s = printjob_start("[stepd]\ninject_faults: True\n");
+		s = printjob_start("[stepd]\ninject_faults: True\n"
+				   "[heater_fan nose]\npin: PH5\nheater: extruder\n");
+		from_s = printjob_now_s(s);
+		st = s->b.m->heaters.status.heater;
 		snprintf(line, sizeof(line), "INJECT_FAULT CLASS=%s COMPONENT=%s", c->name,
-			 c->scope == FAULT_SCOPE_HEATER ? "extruder" : "it");
+			 fan      ? "nose"
+			 : heater ? "extruder"
+				  : "it");
 		assert_int_equal(gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
-		if (c->reaction >= FAULT_HOLD && c->reaction < FAULT_SHUTDOWN)
+		if (c->reaction >= FAULT_HOLD)
 			rest_s = printjob_rests_after_s(s);
 		scene_pass(s, 1);
 		assert_int_equal(s->b.m->react.faults.count[i], 1);
-		printf("%-17s %-12s %-9s %8.2f %7s %.0f, %.0f °C\n", c->name,
-		       fault_reaction_name(c->reaction),
-		       s->b.m->state == MACHINE_READY   ? "ready"
-		       : s->b.m->state == MACHINE_FAULT ? "stopped"
-							: "shut down",
-		       rest_s, s->b.m->homed == 7 ? "yes" : "no",
-		       s->b.m->heaters.status.heater[HOTEND].target_degc,
-		       s->b.m->heaters.status.heater[BED].target_degc);
-		assert_int_equal(s->b.m->state, c->reaction == FAULT_SHUTDOWN ? MACHINE_SHUTDOWN
-						: c->reaction == FAULT_STOP_MOTION ? MACHINE_FAULT
-										   : MACHINE_READY);
-		assert_int_equal(s->b.m->hold, c->reaction == FAULT_HOLD);
-		assert_int_equal(s->b.m->print->pause.on,
-				 c->reaction == FAULT_PAUSE || c->reaction == FAULT_DISABLE);
+		expect_reaction(s->b.m, c->reaction);
 		if (rest_s == rest_s)
-			assert_true(rest_s < 0.5); /* a horizon and the way to rest */
-		if (c->scope == FAULT_SCOPE_HEATER && c->reaction >= FAULT_DISABLE)
+			assert_true(rest_s < 0.2); /* a horizon and the way to rest */
+		if (heater && c->reaction >= FAULT_DISABLE) {
 			assert_false(printjob_pins.on[HOTEND]);
+			off_s = fmax(printjob_pins.changed_s[HOTEND] - from_s, 0);
+			assert_true(off_s < 1);
+			assert_true(scene_run(s, "M104 S100\n") || c->reaction == FAULT_SHUTDOWN);
+			assert_true(st[HOTEND].target_degc <= 0); /* latched */
+		}
+		snprintf(line, sizeof(line), "| %s | %s | %s | %s | %s | %s | %.0f, %.0f °C |",
+			 c->name, fault_reaction_name(c->reaction), state_name(s->b.m),
+			 below_s(rest_s, 0.2, rest), below_s(off_s, 0.5, off),
+			 s->b.m->homed == 7 ? "yes" : "no", st[HOTEND].target_degc,
+			 st[BED].target_degc);
+		printf("%s\n", line);
+		absent += !documented(line);
 		printjob_ends_well(s);
 	}
+	if (absent)
+		fail_msg("docs/FAULTS.md lacks %u of these rows", absent);
 }
 
 int main(void)

@@ -87,7 +87,8 @@ static void runout(void **state)
 	assert_true(scene_said(s, "filament sensor wheel: runout"));
 	scene_run(s, "SET_FILAMENT_SENSOR SENSOR=wheel ENABLE=0\nRESUME\n");
 	assert_true(scene_said(s, "Done printing"));
-	assert_int_equal(s->b.m->gcode.moves, 303);
+	assert_int_equal(s->b.m->gcode.moves, 302); /* and the way back, which no line asks for */
+	assert_int_equal(s->b.m->react.faults.count[FAULT_CLASS_FILAMENT], 3);
 	assert_int_equal(s->errors, 0);
 	printing_ends_exact(s);
 }
