@@ -31,6 +31,7 @@
 #include "daemon/dual.h"
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_objects.h"
+#include "daemon/journal/journal.h"
 #include "daemon/print/print.h"
 #include "tests/simlib/simrun.h"
 
@@ -191,6 +192,7 @@ static void commands(void **state)
 	gcode_add_table(&g, gcode_macro_commands, gcode_macro_count, NULL);
 	gcode_add_table(&g, print_timer_commands, print_timer_command_count, NULL);
 	gcode_add_table(&g, sdcard_commands, sdcard_command_count, NULL);
+	gcode_add_table(&g, journal_commands, journal_command_count, NULL);
 	gcode_add_table(&g, pause_commands, pause_command_count, NULL);
 	gcode_add_table(&g, print_stats_commands, print_stats_command_count, NULL);
 	gcode_add_table(&g, idle_commands, idle_command_count, NULL);
