@@ -93,7 +93,7 @@ static void test_own_time_line(void **state)
 		assert_int_equal(r.violations, 1);
 		assert_int_equal(r.list[0].kind, CHECKER_MISSING);
 		assert_int_equal(r.list[0].stepper, AXIS_E);
-		assert_int_equal(labs(r.position_error_steps[AXIS_E]), 1);
+		assert_int_equal(llabs(r.position_error_steps[AXIS_E]), 1);
 		r = run(sc, odd, 16 * 20, HUGE_VAL); /* 20 us */
 		assert_int_equal(r.violations, 1);
 		assert_int_equal(r.list[0].kind, CHECKER_TOLERANCE);
