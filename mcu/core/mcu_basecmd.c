@@ -32,7 +32,7 @@ void mcu_cmd_get_uptime(struct mcu *m, const struct msg_get_uptime *msg)
 
 void mcu_cmd_get_clock(struct mcu *m, const struct msg_get_clock *msg)
 {
-	struct msg_clock answer = { .clock = board_clock(m->board) };
+	struct msg_clock answer = { .clock = board_clock_now(m->board) };
 
 	(void)msg;
 	mcu_send(m, MSG_ID_clock, &answer);

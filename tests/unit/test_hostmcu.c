@@ -3,7 +3,8 @@
  *
  * Shown: every step reaches its line, in order and with its direction before it, never early, late by what the thread was
  * late, also where it stood still while they came in, with the gap between edges kept; what the histogram says is what happened; a step that is too late stops all and
- * says so; the trigger of an endstop is the stamp of its edge to the tick, whenever word of it came, and
+ * says so; what it says of its clock is the present, however long ago it
+ * did something; the trigger of an endstop is the stamp of its edge to the tick, whenever word of it came, and
  * pulses shorter than the sampling don't trigger; buttons are reported one by one in the order of their edges, each with its stamp to the
  * tick, also those between two looks, and again until acknowledged; a line that can't be driven is an orderly shutdown that names it, after which
  * the other outputs are at their defaults; pins that are no lines, or the wrong way round, are refused.
@@ -51,6 +52,7 @@ struct rig {
 	struct talk *k;
 	uint64_t random;
 	int64_t now_ns, late_max_ns; /* of a wake-up */
+	int64_t asked_ns;            /* the last bytes were sent then */
 	struct input input[INPUTS_MAX];
 	int inputs, seen;
 	int broken; /* this line can't be driven; -1: none */
@@ -116,6 +118,7 @@ static void rig_send(struct target *t, const uint8_t *bytes, size_t len)
 {
 	struct rig *r = (struct rig *)t;
 
+	r->asked_ns = r->now_ns;
 	hostmcu_receive(r->h, bytes, len);
 	hostmcu_run(r->h, r->now_ns);
 }
@@ -351,6 +354,28 @@ static bool last_level(const struct rig *r, int line)
 	return false;
 }
 
+static uint32_t tick_of(int64_t at_ns)
+{
+	return (uint32_t)((uint64_t)at_ns / HOSTMCU_TICK_NS);
+}
+
+/* Nothing to do for a while, then the question: the answer is the present, not the last thing that was done. */
+static void clock_is_now(void **state)
+{
+	struct rig *r = rig_new(10000, 5 * MS);
+	struct talk *k = r->k;
+
+	(void)state;
+	configure(r);
+	for (int i = 0; i < 20; i++) {
+		talk_clear(k);
+		r->now_ns += (int64_t)random_uniform(&r->random, 0, 50e6);
+		talk_send(k, MSG_ID_get_clock, NULL);
+		assert_int_equal(AWAIT(k, clock, 0.1)->clock, tick_of(r->asked_ns));
+	}
+	target_free(&r->t);
+}
+
 static void input(struct rig *r, int line, bool level, int64_t at_ns, int64_t delay_ns)
 {
 	struct input *i = &r->input[r->inputs];
@@ -436,11 +461,6 @@ static void closed_already(void **state)
 }
 
 enum { BUTTONS = 3, PRESSES = 200, LOOK = HOSTMCU_HZ / 500 };
-
-static uint32_t tick_of(int64_t at_ns)
-{
-	return (uint32_t)((uint64_t)at_ns / HOSTMCU_TICK_NS);
-}
 
 /* Take what is not acknowledged yet: each report is the next change, at its time. Returns how many there are then. */
 static int take_reports(struct rig *r, int taken)
@@ -594,9 +614,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(late_thread),     cmocka_unit_test(too_late),
 		cmocka_unit_test(stamped_trigger), cmocka_unit_test(closed_already),
-		cmocka_unit_test(stamped_buttons), cmocka_unit_test(standstill),
-		cmocka_unit_test(broken_line),     cmocka_unit_test(failed_input),
-		cmocka_unit_test(wrong_pins),      cmocka_unit_test(names),
+		cmocka_unit_test(clock_is_now),    cmocka_unit_test(stamped_buttons),
+		cmocka_unit_test(standstill),      cmocka_unit_test(broken_line),
+		cmocka_unit_test(failed_input),    cmocka_unit_test(wrong_pins),
+		cmocka_unit_test(names),
 	};
 	const char *text = getenv("STEPD_SEED");
 
