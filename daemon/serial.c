@@ -7,9 +7,13 @@
 #include <fcntl.h>
 #include <linux/serial.h>
 #include <linux/tty_flags.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int set_raw(int fd, uint32_t baud)
@@ -40,10 +44,39 @@ static void set_low_latency(int fd)
 	(void)ioctl(fd, TIOCSSERIAL, &s);
 }
 
+static bool is_socket(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static int socket_open(const char *path, char *err, size_t err_size)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = -1;
+
+	if (strlen(path) < sizeof(to.sun_path)) {
+		memcpy(to.sun_path, path, strlen(path));
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
+			return fd;
+	} else {
+		errno = ENAMETOOLONG;
+	}
+	snprintf(err, err_size, "cannot connect to the socket '%s': %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 int serial_open(const char *path, uint32_t baud, char *err, size_t err_size)
 {
-	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	int fd;
 
+	if (is_socket(path))
+		return socket_open(path, err, err_size);
+	fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
 		snprintf(err, err_size, "cannot open serial device '%s': %s", path, strerror(errno));
 		return -1;

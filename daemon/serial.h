@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* serial.h - opens the tty of a microcontroller: serial port, USB-CDC or pty.
+/* serial.h - opens the line of a microcontroller: serial port, USB-CDC or pty, or the socket of one that is a program.
  *
  * Threads: any, before the rt thread takes the descriptor over.
  */
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Open path raw, 8N1, non-blocking, at baud bit/s (any rate the driver can do; ptys and USB-CDC
- * ignore it), for our exclusive use. Returns a descriptor, or -1 with a message in err. */
+ * ignore it), for our exclusive use; a socket (AF_UNIX, stream) is connected to. Returns a descriptor, or -1 with a message in err. */
 int serial_open(const char *path, uint32_t baud, char *err, size_t err_size);
 
 /* Close what serial_open() returned. */

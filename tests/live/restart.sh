@@ -6,7 +6,7 @@
 # so, refuses motion, and works again after RESTART; and a hold in the middle of a move by a byte on either
 # FIFO. At most 40 s.
 #
-#   STEPD_BUILD=build tests/live/restart.sh
+#   STEPD_BUILD=build tests/live/restart.sh      LINE=--socket: over a socket
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/live/common.bash
@@ -19,7 +19,7 @@ fail() {
 }
 
 start_mcu() {
-	"$build/mcu-sim" --pty "$dir/pty" --printer "$dir/printer" >"$dir/mcu.log" 2>&1 &
+	"$build/mcu-sim" "${LINE:---pty}" "$dir/pty" --printer "$dir/printer" >"$dir/mcu.log" 2>&1 &
 	mcu_pid=$!
 	await 5 test -e "$dir/pty" || fail "no pty"
 }

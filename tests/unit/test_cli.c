@@ -17,7 +17,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +32,21 @@ enum { ARGS_MAX = 16, TEXT_MAX = 65536, LIMIT_S = 10 };
 
 static char dir[256], program[512], printer_cfg[512];
 static char out[TEXT_MAX], err[TEXT_MAX];
+
+/* A socket that nobody listens to. */
+static void make_deaf_socket(void)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), here = open(".", O_RDONLY | O_DIRECTORY);
+
+	assert_true(fd >= 0 && here >= 0);
+	strcpy(at.sun_path, "deaf"); /* the folder's name may be too long for it */
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(fchdir(here), 0);
+	close(fd);
+	close(here);
+}
 
 static void slurp(const char *name, char *text)
 {
@@ -137,6 +154,7 @@ static const struct {
 	  "cannot open serial device 'missing.tty': No such file" },
 	{ "-c @ -o mcu.serial=plain", 1, "'plain' is not a serial device" },
 	{ "-c @ -o mcu.serial=/dev/null", 1, "'/dev/null' is not a serial device" },
+	{ "-c @ -o mcu.serial=deaf", 1, "cannot connect to the socket 'deaf': Connection refused" },
 	{ "-c @ -o mcu.serial=", 1, "serial" },
 	{ "-c @ --trace missing/plan", 1, "cannot write the plan trace 'missing/plan'" },
 	{ "-c @ --trace plan -o stepd.flight_file=", 1, "--trace needs the flight recorder" },
@@ -346,6 +364,7 @@ static int set_up(void **state)
 	write_file("printer.cfg", include, 0600);
 	write_file("broken.cfg", "[printer]\nkinematics: hovercraft\n", 0600);
 	write_file("plain", "just text\n", 0600);
+	make_deaf_socket();
 	write_file("empty.gcode", "", 0600);
 	write_file("good.gcode", "SET_KINEMATIC_POSITION X=0 Y=0 Z=0\nG1 X5 Y5 F3000\n", 0600);
 	write_file("bad.gcode", "SET_KINEMATIC_POSITION X=0 Y=0 Z=0\nG1 Xnan F3000\n", 0600);

@@ -43,6 +43,7 @@ struct options {
 	double reset_after_s; /* 0: never */
 	uint64_t seed, start_clock;
 	bool rt;
+	bool is_socket; /* pty is its path */
 };
 
 struct app {
@@ -72,6 +73,7 @@ static void on_signal(int sig)
 static const char usage_text[] =
 	"usage: mcu-sim [options]\n"
 	"  --pty PATH         symbolic link to make to the pty (default: print its path only)\n"
+	"  --socket PATH      make a socket there instead of a pty: no worker of the kernel's in between\n"
 	"  --can INTERFACE    be a node of that CAN bus instead, with\n"
 	"  --uuid HEX         12 hexadecimal digits, and\n"
 	"  --bitrate N        of the bus, as the dictionary says it (default 1000000)\n"
@@ -130,15 +132,25 @@ static int parse_uuid(const char *name, const char *text, uint8_t uuid[WIRE_CAN_
 }
 
 static const struct option long_options[] = {
-	{ "pty", 1, NULL, 'y' },         { "freq", 1, NULL, 'f' },
-	{ "ppm", 1, NULL, 'd' },         { "moves", 1, NULL, 'm' },
-	{ "pins", 1, NULL, 'n' },        { "printer", 1, NULL, 'p' },
-	{ "mcu", 1, NULL, 'u' },         { "trace", 1, NULL, 't' },
-	{ "seed", 1, NULL, 's' },        { "start-clock", 1, NULL, 'c' },
-	{ "reset-after", 1, NULL, 'r' }, { "rt", 0, NULL, 'R' },
-	{ "sync-line", 1, NULL, 'l' },   { "can", 1, NULL, 'C' },
-	{ "uuid", 1, NULL, 'U' },        { "bitrate", 1, NULL, 'b' },
-	{ "help", 0, NULL, 'h' },        { NULL, 0, NULL, 0 },
+	{ "pty", 1, NULL, 'y' },
+	{ "freq", 1, NULL, 'f' },
+	{ "socket", 1, NULL, 'k' },
+	{ "ppm", 1, NULL, 'd' },
+	{ "moves", 1, NULL, 'm' },
+	{ "pins", 1, NULL, 'n' },
+	{ "printer", 1, NULL, 'p' },
+	{ "mcu", 1, NULL, 'u' },
+	{ "trace", 1, NULL, 't' },
+	{ "seed", 1, NULL, 's' },
+	{ "start-clock", 1, NULL, 'c' },
+	{ "reset-after", 1, NULL, 'r' },
+	{ "rt", 0, NULL, 'R' },
+	{ "sync-line", 1, NULL, 'l' },
+	{ "can", 1, NULL, 'C' },
+	{ "uuid", 1, NULL, 'U' },
+	{ "bitrate", 1, NULL, 'b' },
+	{ "help", 0, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int parse_option(struct options *o, int c, const char *name)
@@ -148,7 +160,9 @@ static int parse_option(struct options *o, int c, const char *name)
 
 	switch (c) {
 	case 'y':
+	case 'k':
 		o->pty = optarg;
+		o->is_socket = c == 'k';
 		break;
 	case 'C':
 		o->can = optarg;
@@ -490,9 +504,13 @@ static int open_port(struct app *a)
 			fprintf(stderr, "mcu-sim: %s: %s\n", a->opt.can, strerror(-err));
 		return err;
 	}
-	err = pty_open(&a->pty, a->opt.pty);
+	err = a->opt.is_socket ? pty_open_socket(&a->pty, a->opt.pty)
+			       : pty_open(&a->pty, a->opt.pty);
 	if (err)
-		fprintf(stderr, "mcu-sim: pty%s%s: %s\n", a->opt.pty ? " link " : "",
+		fprintf(stderr, "mcu-sim: %s%s%s: %s\n", a->opt.is_socket ? "socket" : "pty",
+			a->opt.is_socket ? " "
+			: a->opt.pty     ? " link "
+					 : "",
 			a->opt.pty ? a->opt.pty : "", strerror(-err));
 	return err;
 }
@@ -515,7 +533,10 @@ int main(int argc, char **argv)
 		app.ticks_per_ns = (double)app.opt.freq_hz * (1 + app.opt.ppm * 1e-6) * 1e-9;
 		app.start_ns = app.trace_flushed_ns = now_ns();
 		err = catch_up(&app); /* what booting says is not for a host that comes later */
-		printf("%s %s\n", app.opt.can ? "can" : "pty",
+		printf("%s %s\n",
+		       app.opt.can         ? "can"
+		       : app.opt.is_socket ? "socket"
+					   : "pty",
 		       app.opt.can ? app.opt.can : app.pty.slave_path);
 		printf("clock %" PRIu64 " at %lld ns, %.17g ticks per ns\n", app.opt.start_clock,
 		       (long long)app.start_ns, app.ticks_per_ns);
