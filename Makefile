@@ -226,7 +226,7 @@ bench: all bench-build
 	@for b in $(BENCH_BIN); do echo "== $$b"; STEPD_BUILD=$(BUILD) $$b || exit 1; done
 
 ## bench-rt: real time on this machine, alone and loaded: wake-ups beside cyclictest's, latencies, clock errors; writes report.html
-bench-rt: all $(PRELOAD_LIB) $(BUILD)/bench/bench_latency
+bench-rt: all $(PRELOAD_LIB) $(BUILD)/bench/bench_latency $(BUILD)/bench/bench_link
 	@STEPD_BUILD=$(BUILD) bench/bench-rt
 ## bench-mcu: the firmware's lowest step intervals, in simavr
 bench-mcu: $(BUILD)/bench/bench_mcu

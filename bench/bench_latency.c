@@ -7,8 +7,6 @@
  *   acts  '!' is written to the urgent FIFO in a move at speed: until the motors begin to slow down (they rest then less the time
  *         that the speed takes to end)
  *   rest  the same until the motors rest
- *   trip  a question and its answer over a link, without the daemon: over the pty, and over each device named by LINK (any board
- *         with this protocol; devices separated by blanks)
  * The MCU's steps are known to the tick; its clock is CLOCK_MONOTONIC.
  *
  * Usage: bench_latency [--json FILE] [--data DIR] [--count N] [--priority N] [--cpu N]; without a priority stepd asks for none.
@@ -18,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <json-c/json.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -32,10 +29,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/serial.h"
-#include "link.h"
 #include "mcu/boards/sim/pty.h"
 #include "mcu/boards/sim/sim.h"
+#include "tests/benchlib/series.h"
+#include "wire.h"
 
 #define NS_PER_S ((int64_t)1000000000)
 #define MS ((int64_t)1000000)
@@ -45,16 +42,7 @@
 #define ACCEL_MM_S2 3000.0
 #define NONE INT64_MAX
 
-enum { SERIES_MAX = 16, VALUES_MAX = 5000, TRIPS_PER_COUNT = 40, BAUD = 1000000 };
-
-struct series {
-	char name[80];
-	double us[VALUES_MAX];
-	size_t count;
-};
-
-static struct series series[SERIES_MAX];
-static size_t series_count;
+static struct series_set set;
 
 static struct {
 	struct sim *sim;
@@ -106,20 +94,13 @@ static _Noreturn void fail(const char *what)
 	exit(1);
 }
 
-static struct series *series_add(const char *name)
+static struct series *add_series(const char *name)
 {
-	struct series *s = &series[series_count++];
+	struct series *s = series_add(&set, name);
 
-	if (series_count > SERIES_MAX)
+	if (!s)
 		fail("too many series");
-	snprintf(s->name, sizeof(s->name), "%s", name);
 	return s;
-}
-
-static void add(struct series *s, int64_t ns)
-{
-	if (s->count < VALUES_MAX)
-		s->us[s->count++] = (double)ns / 1e3;
 }
 
 /* ---- the MCU: one tick is 20 ns ---- */
@@ -196,69 +177,6 @@ static void mcu_stop(void)
 	pthread_join(mcu.thread, NULL);
 	pty_close(&mcu.pty);
 	sim_free(mcu.sim);
-}
-
-/* ---- round trips ---- */
-
-static void on_message(void *ctx, const uint8_t *payload, size_t len, int64_t rx_ns)
-{
-	(void)payload, (void)len;
-	*(int64_t *)ctx = rx_ns;
-}
-
-/* `identify` of nothing: every firmware has it, under the same id. Returns when the answer was there, 0: it was not. */
-static int64_t ask(struct link *link, int fd)
-{
-	uint8_t buf[LINK_TRANSMIT_MIN], question[8];
-	struct msg_identify m = { .count = 0 };
-	size_t len = wire_encode(question, sizeof(question), MSG_ID_identify,
-				 &msg_table[MSG_ID_identify], &m);
-	int64_t until_ns = now_ns() + NS_PER_S, answered_ns = 0;
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	link_push(link, question, len, LINK_DUE_NOW, NULL);
-	while (!answered_ns && now_ns() < until_ns) {
-		size_t out = link_transmit(link, now_ns(), buf, sizeof(buf));
-		ssize_t in;
-
-		if (out > 0 && write(fd, buf, out) != (ssize_t)out)
-			return 0;
-		if (poll(&p, 1, 5) <= 0)
-			continue;
-		in = read(fd, buf, sizeof(buf));
-		if (in > 0)
-			link_receive(link, buf, (size_t)in, now_ns(), on_message, &answered_ns);
-	}
-	return answered_ns;
-}
-
-static void trips(const char *path, const char *name)
-{
-	static struct link link;
-	char err[256] = "", text[80];
-	int fd = serial_open(path, BAUD, err, sizeof(err));
-	struct series *s;
-
-	if (fd < 0) {
-		printf("skipped: trip %s: %s\n", name, err);
-		return;
-	}
-	snprintf(text, sizeof(text), "trip %s", name);
-	s = series_add(text);
-	link_init(&link, 0, 0);
-	for (long i = 0; i < opt.count * TRIPS_PER_COUNT; i++) {
-		int64_t asked_ns = now_ns(), answered_ns = ask(&link, fd);
-
-		if (!answered_ns)
-			break;
-		if (i > 0) /* the first one finds the sequence number */
-			add(s, answered_ns - asked_ns);
-	}
-	serial_close(fd);
-	if (s->count == 0) {
-		printf("skipped: trip %s: no answer\n", name);
-		series_count--;
-	}
 }
 
 /* ---- the daemon ---- */
@@ -358,7 +276,7 @@ static int64_t await_rest(void)
 
 static void from_rest(int fifo)
 {
-	struct series *wire = series_add("wire"), *step = series_add("step");
+	struct series *wire = add_series("wire"), *step = add_series("step");
 
 	for (long i = 0; i < opt.count; i++) {
 		int64_t from_ns;
@@ -369,14 +287,14 @@ static void from_rest(int fifo)
 		atomic_store(&mcu.step_ns, NONE);
 		from_ns = now_ns();
 		say(fifo, i % 2 ? "G1 X100 F6000\n" : "G1 X102 F6000\n");
-		add(wire, await(&mcu.command_ns) - from_ns);
-		add(step, await(&mcu.step_ns) - from_ns);
+		series_value(wire, await(&mcu.command_ns) - from_ns);
+		series_value(step, await(&mcu.step_ns) - from_ns);
 	}
 }
 
 static void holds(int fifo, int urgent)
 {
-	struct series *acts = series_add("acts"), *rest = series_add("rest");
+	struct series *acts = add_series("acts"), *rest = add_series("rest");
 	int64_t slowing_ns = (int64_t)(SPEED_MM_S / ACCEL_MM_S2 * 1e9);
 
 	for (long i = 0; i < opt.count; i++) {
@@ -390,8 +308,8 @@ static void holds(int fifo, int urgent)
 		from_ns = now_ns();
 		say(urgent, "!\n");
 		rest_ns = await_rest() - from_ns;
-		add(rest, rest_ns);
-		add(acts, rest_ns - slowing_ns);
+		series_value(rest, rest_ns);
+		series_value(acts, rest_ns - slowing_ns);
 		say(urgent, "~\n");
 	}
 	await_rest();
@@ -422,72 +340,6 @@ static void with_daemon(void)
 	daemon_pid = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		fail("stepd failed");
-}
-
-/* ---- results ---- */
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double share(const struct series *s, double part)
-{
-	size_t i = (size_t)(part * (double)s->count);
-
-	return s->us[i < s->count ? i : s->count - 1];
-}
-
-static void write_data(const struct series *s)
-{
-	char path[400];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s.dat", opt.data, s->name);
-	for (char *c = path + strlen(opt.data) + 1; *c; c++)
-		if (*c == ' ' || *c == '/')
-			*c = '-';
-	f = fopen(path, "we");
-	for (size_t i = 0; f && i < s->count; i++)
-		fprintf(f, "%.3f %.6f\n", s->us[i], (double)(i + 1) / (double)s->count);
-	if (!f || fclose(f) != 0)
-		fail("the data cannot be written");
-}
-
-static void results(void)
-{
-	struct json_object *root = json_object_new_object();
-
-	printf("%-28s %7s %10s %10s %10s %10s\n", "", "count", "p50_us", "p99_us", "p99.9_us",
-	       "max_us");
-	for (size_t i = 0; i < series_count; i++) {
-		struct series *s = &series[i];
-		static const struct {
-			const char *key;
-			double part;
-		} parts[] = {
-			{ "p50_us", 0.5 }, { "p99_us", 0.99 }, { "p999_us", 0.999 }, { "max_us", 1 }
-		};
-		struct json_object *o = json_object_new_object();
-
-		qsort(s->us, s->count, sizeof(s->us[0]), compare);
-		printf("%-28s %7zu", s->name, s->count);
-		json_object_object_add(o, "count", json_object_new_int64((int64_t)s->count));
-		for (size_t k = 0; k < 4; k++) {
-			printf(" %10.1f", share(s, parts[k].part));
-			json_object_object_add(o, parts[k].key,
-					       json_object_new_double(share(s, parts[k].part)));
-		}
-		printf("\n");
-		json_object_object_add(root, s->name, o);
-		if (opt.data)
-			write_data(s);
-	}
-	if (opt.json && json_object_to_file_ext(opt.json, root, JSON_C_TO_STRING_PRETTY) < 0)
-		fail("the JSON file cannot be written");
-	json_object_put(root);
 }
 
 static void clean_up(void)
@@ -531,27 +383,21 @@ static void parse(int argc, char **argv)
 		else
 			exit(2);
 	}
-	if (opt.count < 1 || opt.count * TRIPS_PER_COUNT > VALUES_MAX)
-		fail("--count: expected 1 to 125");
+	if (opt.count < 1 || opt.count > SERIES_VALUES_MAX)
+		fail("--count: expected 1 to 5000");
 }
 
 int main(int argc, char **argv)
 {
-	char links[400], *rest = links, *name;
-
 	parse(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	if (!mkdtemp(folder))
 		fail("no folder in /dev/shm");
 	atexit(clean_up);
 	mcu_start();
-	trips(mcu.pty.slave_path, "pty");
-	snprintf(links, sizeof(links), "%s", getenv("LINK") ? getenv("LINK") : "");
-	while ((name = strsep(&rest, " ")))
-		if (*name)
-			trips(name, name);
 	with_daemon();
 	mcu_stop();
-	results();
+	if (series_results(&set, opt.json, opt.data) < 0)
+		fail("the results cannot be written");
 	return 0;
 }

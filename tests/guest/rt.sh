@@ -17,4 +17,4 @@ horizon_ms=${HORIZON_MS:-$([ "${STRICT:-0}" = 1 ] && echo 100 || echo 1000)}
 command -v cyclictest >/dev/null || { echo "skipped: no cyclictest (Debian: apt install rt-tests)"; exit 77; }
 exec tests/guest/boot -t $((${PRINT_S:-60} + 180)) -e "PRINT_S=${PRINT_S:-60}" -e "HORIZON_MS=$horizon_ms" -e "LOW_WATER_MS=$((horizon_ms * 3 / 4))" -e "STRICT=${STRICT:-0}" -e "LOOKAHEAD_S=${LOOKAHEAD_S:-5}" "$folder" tests/guest/in-rt \
 	"${STEPD_BUILD:-build}/stepd" "${STEPD_BUILD:-build}/mcu-sim" "$(command -v cyclictest)" \
-	tests/guest/common:common etc/sim-corexy.cfg:printer.cfg etc/demo/demo.gcode:part.gcode etc/sysctl/stepd.conf:etc/stepd.conf
+	tests/guest/common:common bench/cyclictest.awk:cyclictest.awk etc/sim-corexy.cfg:printer.cfg etc/demo/demo.gcode:part.gcode etc/sysctl/stepd.conf:etc/stepd.conf
