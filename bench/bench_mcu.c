@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bench_mcu.c - how fast the firmware steps on an atmega644p at 16 MHz, in simavr.
+/* bench_mcu.c - how fast the firmware steps: on an atmega644p at 16 MHz, in simavr, and on an STM32F405 in QEMU.
  *
  * The lowest interval at which 1 and 3 steppers make 60,000 steps each without a shutdown: the usual
  * sequence of commands, a pulse of 32 ticks, by bisection; then the same with get_uptime every 10 ms, and
  * with a step at each edge. Cycles are counted, not seconds: any machine has the same result.
- * Exit status 1 if one of the first line is over its limit.
+ * Exit status 1 if one of the first line is over its limit. QEMU counts instructions: 8 ns each, which is what the lowest
+ * interval is given in there.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/fwlib/target.h"
 #include "wire.h"
 
-enum { STEPS = 60000, STEPPERS = 3, TOO_MANY = 2000, LIMIT_1 = 85, LIMIT_3 = 410 };
+enum {
+	STEPS = 60000,
+	STEPS_ARM = 6000,
+	STEPPERS = 3,
+	TOO_MANY = 2000,
+	LIMIT_1 = 85,
+	LIMIT_3 = 410
+};
 
 struct host {
 	struct target *t;
@@ -28,9 +37,19 @@ struct variant {
 	const char *text;
 	uint8_t invert;
 	bool uptime;
+	uint32_t pulse_ticks;
 };
 
-static const uint8_t pins[STEPPERS][2] = { { 5, 4 }, { 3, 2 }, { 23, 22 } };
+static const uint8_t pins_avr[STEPPERS][2] = { { 5, 4 }, { 3, 2 }, { 23, 22 } };
+static const uint8_t pins_arm[STEPPERS][2] = { { 72, 73 }, { 74, 75 }, { 76, 77 } };
+static const uint8_t (*pins)[2];
+
+/* A target and its image. */
+struct chip {
+	const char *name; /* of simavr's; NULL: QEMU's */
+	const char *image;
+	uint32_t steps;
+};
 
 static void on_bytes(void *ctx, const uint8_t *bytes, size_t len)
 {
@@ -76,21 +95,23 @@ static void send(struct host *h, enum msg_id id, const void *msg)
 #define SEND(h, name, ...) send(h, MSG_ID_##name, &(struct msg_##name){ __VA_ARGS__ })
 
 /* Returns: all steps were made, and no shutdown. */
-static bool run(const char *elf, const struct variant *v, uint8_t steppers, uint32_t ticks)
+static bool run(const struct chip *chip, const struct variant *v, uint8_t steppers, uint32_t ticks)
 {
 	struct host h = { 0 };
 	struct target_hooks hooks = { &h, on_bytes, on_edge };
 	uint32_t start;
 	bool ok;
 
-	h.t = target_simavr_new("atmega644p", elf, &hooks);
+	pins = chip->name ? pins_avr : pins_arm;
+	h.t = chip->name ? target_simavr_new(chip->name, chip->image, &hooks)
+			 : target_qemu_new(chip->image, &hooks);
 	if (!h.t)
 		exit(1);
 	wire_rx_init(&h.rx);
 	wait_ms(&h, 20);
 	SEND(&h, allocate_oids, steppers);
 	for (uint8_t i = 0; i < steppers; i++)
-		SEND(&h, config_stepper, i, pins[i][0], pins[i][1], v->invert, 32);
+		SEND(&h, config_stepper, i, pins[i][0], pins[i][1], v->invert, v->pulse_ticks);
 	SEND(&h, finalize_config, 0);
 	SEND(&h, get_clock);
 	start = h.clock + h.t->freq_hz;
@@ -98,30 +119,32 @@ static bool run(const char *elf, const struct variant *v, uint8_t steppers, uint
 	for (uint8_t i = 0; i < steppers; i++) {
 		SEND(&h, reset_step_clock, i, start);
 		SEND(&h, set_next_step_dir, i, 0);
-		SEND(&h, queue_step, i, ticks, STEPS, 0);
+		SEND(&h, queue_step, i, ticks, (uint16_t)chip->steps, 0);
 		SEND(&h, set_next_step_dir, i, 1);
 		SEND(&h, queue_step, i, 3000, 1, 0);
 	}
-	for (uint32_t ms = 0; !h.shut_down && ms < 1000 + STEPS * ticks / 16000 + 100; ms += 10) {
+	for (uint32_t ms = 0;
+	     !h.shut_down && ms < 1000 + chip->steps * ticks / (h.t->freq_hz / 1000) + 100;
+	     ms += 10) {
 		if (v->uptime && ms > 900)
 			SEND(&h, get_uptime);
 		wait_ms(&h, v->uptime && ms > 900 ? 7 : 10);
 	}
 	ok = !h.shut_down;
 	for (uint8_t i = 0; i < steppers; i++)
-		ok &= h.steps[i] == (STEPS + 1u) * (v->invert == 0xff ? 1 : 2);
+		ok &= h.steps[i] == (chip->steps + 1) * (v->invert == 0xff ? 1 : 2);
 	target_free(h.t);
 	return ok;
 }
 
-static uint32_t lowest(const char *elf, const struct variant *v, uint8_t steppers)
+static uint32_t lowest(const struct chip *chip, const struct variant *v, uint8_t steppers)
 {
 	uint32_t bad = 20, good = TOO_MANY;
 
 	while (good - bad > 1) {
 		uint32_t middle = (good + bad) / 2;
 
-		if (run(elf, v, steppers, middle))
+		if (run(chip, v, steppers, middle))
 			good = middle;
 		else
 			bad = middle;
@@ -129,35 +152,66 @@ static uint32_t lowest(const char *elf, const struct variant *v, uint8_t stepper
 	return good;
 }
 
-int main(void)
+static const struct variant variants[] = {
+	{ "pulses of 32 ticks", 0, false, 32 },
+	{ "get_uptime every 10 ms", 0, true, 32 },
+	{ "a step at each edge", 0xff, false, 32 },
+};
+static const struct variant variants_arm[] = {
+	{ "shortest pulses", 0, false, 1 },
+	{ "a step at each edge", 0xff, false, 1 },
+};
+
+/* Returns: the first line is over the limits. */
+static bool bench_avr(const struct chip *chip)
 {
-	static const struct variant variants[] = {
-		{ "pulses of 32 ticks", 0, false },
-		{ "get_uptime every 10 ms", 0, true },
-		{ "a step at each edge", 0xff, false },
-	};
-	const char *build = getenv("STEPD_BUILD");
-	char elf[512];
-	uint32_t one, three;
 	bool slow = false;
 
-	snprintf(elf, sizeof(elf), "%s/firmware/avr-atmega644p.elf", build ? build : "build");
-	if (!target_has_simavr()) {
-		printf("skipped: no libsimavr\n");
-		return 77;
-	}
-	printf("atmega644p, 16 MHz, lowest interval in ticks   1 stepper   3 steppers\n");
+	printf("%s, 16 MHz, lowest interval in ticks   1 stepper   3 steppers\n", chip->name);
 	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		uint32_t one, three;
+
 		printf("%-44s", variants[i].text);
 		fflush(stdout);
-		one = lowest(elf, &variants[i], 1);
+		one = lowest(chip, &variants[i], 1);
 		printf("%12u", one);
 		fflush(stdout);
-		three = lowest(elf, &variants[i], 3);
+		three = lowest(chip, &variants[i], 3);
 		printf("%13u\n", three);
 		if (i == 0)
 			slow = one > LIMIT_1 || three > LIMIT_3;
 	}
 	printf("limits of the first line: %u and %u\n", LIMIT_1, LIMIT_3);
+	return slow;
+}
+
+/* A tick of its clock is 12 ns in QEMU, an instruction 8. */
+static void bench_arm(const struct chip *chip)
+{
+	printf("stm32f405 in QEMU, instructions a step event     1 stepper   3 steppers at once, each\n");
+	for (size_t i = 0; i < sizeof(variants_arm) / sizeof(variants_arm[0]); i++) {
+		printf("%-44s", variants_arm[i].text);
+		fflush(stdout);
+		printf("%12.1f", lowest(chip, &variants_arm[i], 1) * 12 / 8.0);
+		fflush(stdout);
+		printf("%13.1f\n", lowest(chip, &variants_arm[i], 3) * 12 / 8.0 / 3);
+	}
+}
+
+int main(void)
+{
+	const char *build = getenv("STEPD_BUILD");
+	char avr[512], arm[512];
+	bool slow;
+
+	snprintf(avr, sizeof(avr), "%s/firmware/avr-atmega644p.elf", build ? build : "build");
+	snprintf(arm, sizeof(arm), "%s/firmware/stm32f4-netduinoplus2.elf", build ? build : "build");
+	if (!target_has_simavr() || access(avr, R_OK)) {
+		printf("skipped: no libsimavr\n");
+		return 77;
+	}
+	slow = bench_avr(&(struct chip){ "atmega644p", avr, STEPS });
+	if (target_has_qemu() && !access(arm, R_OK))
+		bench_arm(&(struct chip){ NULL, arm, STEPS_ARM });
 	return slow;
 }

@@ -35,8 +35,10 @@ FW_DICT = without=$(subst $(space),$(comma),$(patsubst %_sw,%_set_sw,$(FW_ABSENT
 comma := ,
 space := $(subst ,, )
 
+# Bytes for the stack; mcu/tools/stack-use finds out what is needed.
+avr_STACK = 384
 avr_CROSS = avr-
-avr_FLAGS = -mmcu=$(FW_CHIP) -fshort-enums -DF_CPU=16000000UL -DMCU_FREQ_HZ=F_CPU -DMCU_NO_CAN
+avr_FLAGS = -mmcu=$(FW_CHIP) -fshort-enums -DF_CPU=16000000UL -DMCU_FREQ_HZ=F_CPU -DSTACK_BYTES=$(avr_STACK) -DMCU_NO_CAN
 avr_WITHOUT = %/mcu_can.c
 avr_SMALL = -mcall-prologues -fno-tree-loop-optimize -mrelax -mstrict-X -fno-move-loop-invariants -fno-inline-small-functions
 avr_DICT = name=$(FW_CHIP) freq=16000000 adc_max=1023 pwm_max=255 baud=250000 \
@@ -53,12 +55,13 @@ avr_RAM_MAX = 3072
 # Cortex-M. MHz of the crystal: HSE_MHZ. FLASH_START: behind a boot loader's own flash.
 HSE_MHZ ?= 8
 FLASH_START ?= 0x08000000
-cm_STACK = 1024
 cm_FLAGS = -mthumb -DMCU_NO_CAN -DHSE_MHZ=$(HSE_MHZ) -fshort-enums -fno-common
 cm_LDFLAGS = -nostartfiles --specs=nano.specs -Tmcu/boards/cortexm/cortexm.ld -Wl,--defsym=cm_flash_start=$(FLASH_START) \
 	-Wl,--defsym=cm_ram_start=0x20000000 -Wl,--defsym=cm_stack_size=$(cm_STACK)
 cm_WITHOUT = %/mcu_can.c
 stm32_DICT = name=$(FW_CHIP) adc_max=4095 pwm_max=32768 baud=250000 reserve=serial:PA9$(comma)PA10
+cm_STACK = 1024
+stm32f4_STACK = $(cm_STACK)
 stm32f4_CROSS = arm-none-eabi-
 stm32f4_SHARED = cortexm stm32
 stm32f4_WITHOUT = $(cm_WITHOUT)
@@ -68,6 +71,7 @@ stm32f4_DICT = $(stm32_DICT) freq=84000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0
 	pins=PF0:80:16 pins=PG0:96:16 pins=PH0:112:2
 stm32f4_FLASH_MAX = 16384
 stm32f4_RAM_MAX = 3072
+stm32f1_STACK = $(cm_STACK)
 stm32f1_CROSS = arm-none-eabi-
 stm32f1_SHARED = cortexm stm32
 stm32f1_WITHOUT = $(cm_WITHOUT)
@@ -83,11 +87,12 @@ FW_OPT = -Os $($(FW_FAMILY)_SMALL)
 # What runs in the timer interrupt is built for speed.
 $(addprefix $(FW)/mcu/,core/mcu_sched.o core/mcu_step_fast.o core/mcu_stepper_run.o boards/avr/avr_timer.o boards/cortexm/cm_timer.o): FW_OPT = -O2
 
-## firmware: build the image for BOARD=avr-atmega2560|stm32f4-stm32f405|… (docs/FIRMWARE.md), print its size; FW_WITH="spi tmcuart"
+## firmware: build the image for BOARD=avr-atmega2560|stm32f4-stm32f405|… (docs/FIRMWARE.md), print its size and stack; FW_WITH="spi tmcuart"
 firmware: $(FW).elf $(FW).hex $(if $($(FW_FAMILY)_LDFLAGS),$(FW).bin)
 	@$(FW_CROSS)size $(FW).elf | awk 'NR == 2 { \
 		printf "%s: flash %d, RAM %d bytes without arena and stack\n", "$(BOARD)", $$1 + $$2, $$2 + $$3; \
 		exit $$1 + $$2 > $(if $(filter-out $($(FW_FAMILY)_WITH),$(FW_WITH)),65536,$($(FW_FAMILY)_FLASH_MAX)) || $$2 + $$3 > $($(FW_FAMILY)_RAM_MAX) }'
+	@mcu/tools/stack-use $(firstword $(subst -, ,$(FW_CROSS))) $(FW).elf $($(FW_FAMILY)_STACK)
 
 # All images, where there is a compiler.
 firmware-build:

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The daemon prints on the image for the atmega644p, in simavr, under the virtual clock; of the Benchy its
-# first layer, where that file is.
+# The daemon prints on the image for the atmega644p, in simavr, under the virtual clock; of the Benchy
+# 35 s, where that file is.
 # Shown: each step is an edge of the chip's pin, the machine ends exactly where it should, nothing is
 # late or lost, and steps differ from their exact time by no more than the tolerance and what the chip
-# may be late. Skipped without simavr or an image. About 25 s of processor time.
+# may be late. Skipped without simavr or an image. About 30 s of processor time.
 #
 #   STEPD_BUILD=build tests/live/avr.sh
 set -uo pipefail
@@ -55,6 +55,7 @@ print_virtually() { # GCODE
 [ -e "$image" ] || { echo "skipped: there is no $image" && exit 77; }
 print_virtually tests/data/small.gcode
 if [ -r $benchy ]; then
-	zcat $benchy | head -n 900 >"$dir/benchy.gcode"
+	zcat $benchy | head -n 1700 >"$dir/benchy.gcode"
 	print_virtually "$dir/benchy.gcode"
+	at_most 30 "$(number print_time_s)" || fail "only $(number print_time_s) s of print"
 fi

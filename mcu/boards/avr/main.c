@@ -9,9 +9,8 @@
 #include "board.h"
 #include "chip.h"
 
-enum { STACK_BYTES = 384 }; /* reserve; the rest of the memory is the core's */
-
-extern uint8_t __heap_start[]; /* the linker's: the end of .bss */
+/* The linker's: the end of .bss. From there on the memory is the core's, but for STACK_BYTES. */
+extern uint8_t __heap_start[];
 
 /* The watchdog survives a reset that it made, with its shortest time. */
 static void __attribute__((naked, used, section(".init3"))) watchdog_off(void)
