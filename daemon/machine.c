@@ -217,6 +217,7 @@ void machine_say_reason(struct machine *m)
 void machine_end_commands(struct machine *m)
 {
 	m->manual_probe.active = false;
+	m->tmc.dump = NULL;
 	acts_abort(m, m->reason);
 	probe_abort(m, m->reason);
 	if (m->homing.state != HOMING_IDLE)
@@ -413,6 +414,13 @@ static void plan_tick(struct machine *m, bool input_waiting)
 		wake(m);
 }
 
+/* What is at the MCUs' buses. */
+static void devices_poll(struct machine *m)
+{
+	tmc_poll(m);
+	bus_poll(&m->bus);
+}
+
 void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 {
 	struct ev_rec ev;
@@ -433,7 +441,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 	if (m->state == MACHINE_CONNECTING)
 		sessions_tick(m);
 	else
-		bus_poll(&m->bus);
+		devices_poll(m);
 	heaters_poll(m);
 	react_poll(m);
 	if (m->state == MACHINE_READY || m->state == MACHINE_FAULT) {
@@ -654,6 +662,10 @@ struct machine *machine_new(const struct machine_config *mc,
 	levelling_init(m);
 	probe_init(m);
 	react_init(m);
+	if (!m->hooks.no_heat && !tmc_attach(m, err, err_size)) {
+		machine_free(m);
+		return NULL;
+	}
 	if (m->dual.pairs)
 		dual_attach(&m->gcode, m);
 	m->print = print_new(m, hooks->threads, err, err_size);

@@ -37,6 +37,7 @@
 #include "daemon/faults/react.h"
 #include "daemon/session.h"
 #include "daemon/sidetrack.h"
+#include "daemon/tmc/tmc.h"
 #include "daemon/twist.h"
 #include "engine.h"
 
@@ -158,6 +159,7 @@ struct machine {
 	size_t trsyncs; /* on each MCU: as many as switches in one approach */
 	uint8_t trsync_oid[ENGINE_MCUS][MACHINE_ENDSTOP_MAX];
 	struct bus bus;
+	struct tmc tmc;
 	struct heaters heaters;
 	struct react react;
 	struct sidetrack sidetrack;

@@ -24,6 +24,7 @@
 #include "daemon/print/buttons.h"
 #include "daemon/overrides.h"
 #include "daemon/vwire.h"
+#include "mcu/boards/sim/chip_tmc.h"
 #include "mcu/boards/sim/printer.h"
 #include "mcu/boards/sim/sim.h"
 #include "mcu/boards/sim/trace.h"
@@ -100,7 +101,9 @@ struct batch_sync_error {
 struct batch_event {
 	int64_t at_ns; /* since the machine was ready */
 	int body;      /* of the printer, or */
-	int input;     /* one of its inputs; -1: not that */
+	int input;     /* one of its inputs; or */
+	int driver;    /* one of the configuration's; or */
+	int chip;      /* of the printer; -1: not that */
 	char action[24];
 };
 
@@ -128,6 +131,8 @@ struct batch {
 	struct machine *m;
 	struct gcode_numbering numbering;
 	struct printer printer;
+	struct chip_tmc tmc[MACHINE_TMC_MAX]; /* as in the configuration */
+	struct chip_tmc_chain chain[MACHINE_TMC_MAX];
 	struct kinematics_model model; /* of it */
 	struct batch_mcu mcu[ENGINE_MCUS];
 	struct batch_stamp stamp[BATCH_STAMPS_MAX];
@@ -190,6 +195,9 @@ void batch_turn(struct batch *b, bool input_waiting);
 /* batch_world.c: the machine around the engine. */
 bool batch_world_start(struct batch *b);
 void batch_world_stop(struct batch *b);
+/* batch_bus.c: what is at the MCUs' buses; and the driver that events call so ("tmc2209_stepper_x"), -1. */
+bool batch_bus_start(struct batch *b);
+int batch_bus_driver(const struct batch *b, const char *name);
 /* batch_bed.c: bed and probe of the printer, once its motors and endstops are there. */
 bool batch_bed_start(struct batch *b);
 /* Let virtual time pass until until_ns, or until bytes have reached the host, which takes them. */

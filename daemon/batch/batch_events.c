@@ -49,6 +49,21 @@ static bool input_action(struct printer *p, struct printer_input *in, const char
 	return true;
 }
 
+/* A driver, or another chip at a bus; do_it false: whether it has that action. */
+static bool chip_action(struct batch *b, const struct batch_event *e, const char *action, bool do_it)
+{
+	struct printer_chip *c = &b->printer.chips[e->chip < 0 ? 0 : e->chip];
+
+	if (e->driver >= 0)
+		return chip_tmc_action(&b->tmc[e->driver], action, do_it);
+	return c->ops->action && c->ops->action(c, action, do_it);
+}
+
+static const char *chip_actions(const struct batch *b, const struct batch_event *e)
+{
+	return e->driver >= 0 ? chip_tmc_actions : b->printer.chips[e->chip].ops->actions;
+}
+
 static bool bad_line(struct batch *b, unsigned line, const char *what, const char *found,
 		     const char *expected)
 {
@@ -69,7 +84,7 @@ static void insert(struct batch *b, const struct batch_event *e)
 
 static bool take_line(struct batch *b, char *text, unsigned line)
 {
-	struct batch_event e = { .body = -1, .input = -1 };
+	struct batch_event e = { .body = -1, .input = -1, .driver = -1, .chip = -1 };
 	struct thermal_body probe = { .at_s = 0 };
 	char *rest = text, *time, *name, *end;
 	double at_s;
@@ -88,9 +103,13 @@ static bool take_line(struct batch *b, char *text, unsigned line)
 	if (e.body < 0)
 		e.input = input_find(b, name);
 	if (e.body < 0 && e.input < 0)
+		e.driver = batch_bus_driver(b, name);
+	if (e.body < 0 && e.input < 0 && e.driver < 0)
+		e.chip = printer_chip_find(&b->printer, name);
+	if (e.body < 0 && e.input < 0 && e.driver < 0 && e.chip < 0)
 		return bad_line(b, line, "component", name,
-				"a heater, temperature or filament sensor, or button of the "
-				"configuration");
+				"a heater, temperature or filament sensor, button or driver "
+				"(tmc2209_stepper_x) of the configuration");
 	rest = rest ? rest + strspn(rest, " \t") : "";
 	for (size_t n = strlen(rest); n > 0 && isspace((unsigned char)rest[n - 1]); n--)
 		rest[n - 1] = 0;
@@ -99,7 +118,9 @@ static bool take_line(struct batch *b, char *text, unsigned line)
 				b->printer.inputs[e.input].stepper < 0
 					? "on or off"
 					: "filament stuck or filament ok");
-	if (e.input < 0 && !thermal_action(&probe, rest))
+	if ((e.driver >= 0 || e.chip >= 0) && !chip_action(b, &e, rest, false))
+		return bad_line(b, line, "action", rest, chip_actions(b, &e));
+	if (e.body >= 0 && !thermal_action(&probe, rest))
 		return bad_line(b, line, "action", rest, thermal_actions());
 	if (b->events == BATCH_EVENTS_MAX)
 		return bad_line(b, line, "event", rest, "at most 256 of them");
@@ -145,6 +166,10 @@ void batch_events_run(struct batch *b)
 
 		if (e->input >= 0) {
 			input_action(&b->printer, &b->printer.inputs[e->input], e->action);
+			continue;
+		}
+		if (e->driver >= 0 || e->chip >= 0) {
+			chip_action(b, e, e->action, true);
 			continue;
 		}
 		body = &b->printer.bodies[e->body];

@@ -324,6 +324,7 @@ static void load_sections(struct machine_load *l)
 	extruder_steppers_load(l);
 	heaters_load(l);
 	manuals_load(l);
+	tmcs_load(l);
 	shapers_load(l);
 	fans_load(l);
 	outputs_load(l);

@@ -20,6 +20,7 @@
 #include "daemon/config/machine_output.h"
 #include "daemon/config/machine_level.h"
 #include "daemon/config/machine_probe.h"
+#include "daemon/config/machine_tmc.h"
 #include "daemon/faults/faults.h"
 #include "daemon/gcode/bedmesh.h"
 #include "daemon/gcode/skew.h"
@@ -260,6 +261,8 @@ struct machine_config {
 	size_t manual_count;
 	struct machine_manual manuals[MACHINE_MANUAL_MAX];
 	bool force_move; /* [force_move] enable_force_move */
+	size_t tmc_count;
+	struct machine_tmc tmc[MACHINE_TMC_MAX];
 
 	struct machine_shaper shaper[SHAPER_AXES];
 	size_t sensor_count;

@@ -220,6 +220,9 @@ void check_hardware(struct machine_load *l, struct config_section *s, const stru
 /* "[KIND] too many: expected at most MAX" */
 bool outputs_full(struct machine_load *l, const struct config_section *s, size_t count, int max);
 
+/* machine_tmc.c: [tmc2209 …] and the like. After all motors. */
+void tmcs_load(struct machine_load *l);
+
 /* machine_manual.c: [manual_stepper NAME], [force_move]. */
 void manuals_load(struct machine_load *l);
 

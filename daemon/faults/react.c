@@ -260,6 +260,7 @@ static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT
 {
 	const struct machine *m = ctx;
 	int heater = heater_named(m, l->component);
+	char text[160];
 
 	if (fault_classes[l->class].scope == FAULT_SCOPE_HEATER && heater >= 0) {
 		const struct heat_sensor_status *s =
@@ -271,6 +272,11 @@ static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT
 			 "%s: its sensor still says nothing plausible (the last was %.1f °C): repair "
 			 "it first",
 			 l->component, s->degc);
+		return true;
+	}
+	if (fault_classes[l->class].scope == FAULT_SCOPE_DRIVER &&
+	    tmc_fault_there(m, l->component, text, sizeof(text))) {
+		snprintf(why, FAULT_TEXT_MAX, "%s: %s", l->component, text);
 		return true;
 	}
 	if (m->state == MACHINE_READY)

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Buses of the simulated MCUs and the chips at them, as the configuration has them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/batch/batch.h"
+
+static bool take_pin(struct batch *b, const struct pin *pin, uint16_t *to)
+{
+	int n = batch_world_pin(b, pin);
+
+	*to = (uint16_t)n;
+	return n >= 0;
+}
+
+/* Index of the printer's bus, -1. */
+static int add_bus(struct batch *b, const struct machine_bus *cfg)
+{
+	struct printer_bus bus = { .kind = cfg->kind == MACHINE_BUS_SPI   ? PRINTER_SPI
+					   : cfg->kind == MACHINE_BUS_I2C ? PRINTER_I2C
+									  : PRINTER_UART,
+				   .mcu = (uint8_t)cfg->mcu,
+				   .number = -1 };
+	int pins = cfg->kind == MACHINE_BUS_SPI ? 3 : 2;
+	bool own = cfg->kind != MACHINE_BUS_UART && !cfg->software;
+
+	if (own && !*cfg->name)
+		bus.number = 0;
+	else if (own)
+		bus.number = sim_bus_add(b->mcu[cfg->mcu].sim,
+					 cfg->kind == MACHINE_BUS_SPI ? SIM_SPI : SIM_I2C,
+					 cfg->name);
+	if (own && bus.number < 0)
+		return -1;
+	for (int i = 0; !own && i < pins; i++)
+		if (!take_pin(b, &cfg->pin[i], &bus.pin[i]))
+			return -1;
+	return printer_add_bus(&b->printer, &bus);
+}
+
+static bool add_chip(struct batch *b, const struct machine_bus *cfg, const char *name,
+		     const struct printer_chip_ops *ops, void *model)
+{
+	struct printer_chip c = { .ops = ops,
+				  .model = model,
+				  .cs_pin = PRINTER_NO_PIN,
+				  .cs_active_high = cfg->cs.invert,
+				  .falling = cfg->mode == 1 || cfg->mode == 2,
+				  .address = (uint8_t)cfg->address,
+				  .selects = (uint8_t)cfg->selects };
+	int bus = add_bus(b, cfg);
+
+	if (bus < 0 || (cfg->kind == MACHINE_BUS_SPI && !take_pin(b, &cfg->cs, &c.cs_pin)))
+		return false;
+	c.bus = (uint8_t)bus;
+	for (int i = 0; i < cfg->selects; i++) {
+		if (!take_pin(b, &cfg->select[i], &c.select_pin[i]))
+			return false;
+		c.select_level[i] = !cfg->select[i].invert;
+	}
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	return printer_add_chip(&b->printer, &c) >= 0;
+}
+
+/* The chips in a chain with this one, whose printer_chip is that of the first of them. */
+static bool add_chain(struct batch *b, size_t i)
+{
+	const struct machine_tmc *t = &b->mc->tmc[i];
+	struct chip_tmc_chain *chain = &b->chain[i];
+
+	chain->length = t->chain_length ? (unsigned)t->chain_length : 1;
+	chain->chip[t->chain_length ? t->chain_position - 1 : 0] = &b->tmc[i];
+	for (size_t k = 0; k < b->mc->tmc_count; k++) {
+		const struct machine_tmc *o = &b->mc->tmc[k];
+
+		if (k == i || o->bus.kind != MACHINE_BUS_SPI || !pin_same(&o->bus.cs, &t->bus.cs))
+			continue;
+		if (k < i)
+			return true; /* it has taken this one */
+		if (o->chain_position > 0 && o->chain_position <= t->chain_length)
+			chain->chip[o->chain_position - 1] = &b->tmc[k];
+	}
+	for (unsigned k = 0; k < chain->length; k++)
+		if (!chain->chip[k]) {
+			snprintf(b->error, sizeof(b->error),
+				 "[%s] chain_length %d: the simulated printer needs all chips of a chain",
+				 t->section, t->chain_length);
+			return false;
+		}
+	return add_chip(b, &t->bus, t->section, &chip_tmc_spi, chain);
+}
+
+bool batch_bus_start(struct batch *b)
+{
+	for (size_t i = 0; i < b->mc->tmc_count; i++)
+		chip_tmc_start(&b->tmc[i], atoi(b->mc->tmc[i].chip->name + 3),
+			       (uint8_t)b->mc->tmc[i].uart_address);
+	for (size_t i = 0; i < b->mc->tmc_count; i++) {
+		const struct machine_tmc *t = &b->mc->tmc[i];
+
+		if (t->bus.kind == MACHINE_BUS_SPI
+			    ? add_chain(b, i)
+			    : add_chip(b, &t->bus, t->section, &chip_tmc_uart, &b->tmc[i]))
+			continue;
+		if (!b->error[0])
+			snprintf(b->error, sizeof(b->error),
+				 "[%s] cannot be connected to the simulated printer", t->section);
+		return false;
+	}
+	return true;
+}
+
+int batch_bus_driver(const struct batch *b, const char *name)
+{
+	for (size_t i = 0; i < b->mc->tmc_count; i++) {
+		char own[PRINTER_CHIP_NAME];
+
+		snprintf(own, sizeof(own), "%s", b->mc->tmc[i].section);
+		for (char *p = own; *p; p++)
+			if (*p == ' ')
+				*p = '_';
+		if (!strcmp(own, name))
+			return (int)i;
+	}
+	return -1;
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/tmc/tmc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/machine.h"
+#include "daemon/tmc/tmc_setup.h"
+
+#define LOOK_NS ((int64_t)1000 * 1000 * 1000)
+
+/* What a look finds: fields of DRV_STATUS, READRSP and GSTAT. Bits of told. */
+static const struct {
+	const char *field;
+	enum fault_class_id class;
+	const char *text;
+} findings[] = {
+	{ "reset", FAULT_CLASS_DRIVER_ERROR, "it has been reset: was its supply gone?" },
+	{ "uv_cp", FAULT_CLASS_DRIVER_ERROR, "undervoltage of its charge pump" },
+	{ "ot", FAULT_CLASS_DRIVER_ERROR, "overtemperature" },
+	{ "s2ga", FAULT_CLASS_DRIVER_ERROR, "short to ground, phase A" },
+	{ "s2gb", FAULT_CLASS_DRIVER_ERROR, "short to ground, phase B" },
+	{ "s2vsa", FAULT_CLASS_DRIVER_ERROR, "short to supply, phase A" },
+	{ "s2vsb", FAULT_CLASS_DRIVER_ERROR, "short to supply, phase B" },
+	{ "otpw", FAULT_CLASS_DRIVER_WARNING, "overtemperature warning" },
+};
+enum { FINDINGS = sizeof(findings) / sizeof(*findings), FOUND_RESET = 1, SILENT = 1 << FINDINGS };
+
+bool tmc_attach(struct machine *m, char *err, size_t err_size)
+{
+	const struct machine_config *mc = m->mc;
+
+	for (size_t i = 0; i < mc->tmc_count; i++) {
+		struct tmc_driver *d = &m->tmc.driver[i];
+
+		*d = (struct tmc_driver){ .cfg = &mc->tmc[i],
+					  .m = m,
+					  .words = mc->tmc[i].words,
+					  .current = mc->tmc[i].current,
+					  .counted = -1 };
+		d->device = bus_add(&m->bus, &mc->tmc[i].bus);
+		if (d->device < 0) {
+			snprintf(err, err_size, "more than %d devices on buses", BUS_DEVICES_MAX);
+			return false;
+		}
+		m->tmc.drivers++;
+	}
+	if (m->tmc.drivers)
+		tmc_gcode_attach(m);
+	return true;
+}
+
+bool tmc_starting(const struct machine *m)
+{
+	for (size_t i = 0; i < m->tmc.drivers; i++)
+		if (!m->tmc.driver[i].up && !m->tmc.driver[i].lost)
+			return true;
+	return false;
+}
+
+static void found(struct tmc_driver *d, uint32_t bit, enum fault_class_id class, const char *text)
+{
+	char detail[FAULT_TEXT_MAX];
+
+	if (d->told & bit)
+		return;
+	d->told |= bit;
+	snprintf(detail, sizeof(detail), "%s: %s", d->cfg->chip->name, text);
+	react(d->m, class, d->cfg->name, detail);
+}
+
+static void not_there(struct tmc_driver *d, enum bus_result result)
+{
+	const struct machine_bus *bus = &d->cfg->bus;
+	char text[160];
+
+	d->lost = true;
+	d->up = false;
+	d->words.written = 0;
+	snprintf(text, sizeof(text), "it %s on %s:%s; expected a driver with power there",
+		 bus_result_text(result), d->m->mc->mcu[bus->mcu].name,
+		 bus->kind == MACHINE_BUS_SPI ? bus->cs.name : bus->pin[1].name);
+	found(d, SILENT, FAULT_CLASS_DRIVER_ERROR, text);
+	if (d->m->tmc.dump == d)
+		tmc_end_commands(d->m);
+}
+
+static void there(struct tmc_driver *d)
+{
+	d->lost = false;
+	d->told &= ~(uint32_t)SILENT;
+}
+
+static void written(struct tmc_driver *d, int reg, enum bus_result result, uint32_t value)
+{
+	(void)value;
+	if (result != BUS_OK) {
+		not_there(d, result);
+		return;
+	}
+	there(d);
+	d->words.written &= ~(UINT64_C(1) << reg);
+}
+
+/* ---- watching ---- */
+
+static void take(struct tmc_driver *d, int reg, uint32_t value)
+{
+	const struct tmc_chip *c = d->cfg->chip;
+	struct tmc_field f;
+
+	for (int i = 0; i < FINDINGS; i++) {
+		const char *at = NULL;
+
+		while ((at = tmc_field_next(c, reg, at, &f)))
+			if (!strcmp(f.name, findings[i].field))
+				break;
+		if (!at)
+			continue;
+		if (!tmc_field_get(&f, value)) {
+			d->told &= ~(1u << i);
+			continue;
+		}
+		found(d, 1u << i, findings[i].class, findings[i].text);
+		/* Nothing of what it was told is left. */
+		if (i + 1 == FOUND_RESET) {
+			d->words.written = d->cfg->words.written;
+			d->up = false;
+		}
+	}
+}
+
+static void cleared(struct tmc_driver *d, int reg, enum bus_result result, uint32_t value)
+{
+	(void)reg;
+	(void)value;
+	if (result != BUS_OK)
+		not_there(d, result);
+}
+
+static void looked(struct tmc_driver *d, int reg, enum bus_result result, uint32_t value)
+{
+	const struct tmc_chip *c = d->cfg->chip;
+	bool state = !strcmp(c->registers[reg].name, "GSTAT");
+
+	if (result != BUS_OK) {
+		not_there(d, result);
+		return;
+	}
+	if (d->lost) { /* it is back, who knows from where */
+		d->words.written = d->cfg->words.written;
+		d->up = false;
+	}
+	there(d);
+	if (!state)
+		d->status = value;
+	/* At the start all of it is news of old. */
+	if (d->up || !state)
+		take(d, reg, value);
+	if (state && value)
+		tmc_write(d, reg, value, cleared); /* ones clear what they stand at */
+}
+
+/* GSTAT and the state in turn. */
+static void look(struct tmc_driver *d)
+{
+	const struct tmc_chip *c = d->cfg->chip;
+	int state = tmc_register_find(c, "GSTAT");
+	int status = tmc_register_find(c, c->short_words ? "READRSP" : "DRV_STATUS");
+	bool second = d->look_step++ % 2 || state < 0;
+
+	if (second)
+		d->look_ns = d->m->now_ns + LOOK_NS;
+	tmc_read(d, second ? status : state, looked);
+}
+
+static int lowest(uint64_t mask)
+{
+	return __builtin_ctzll(mask);
+}
+
+static void driver_poll(struct tmc_driver *d)
+{
+	if (d->open || d->m->session[d->cfg->bus.mcu].state != SESSION_READY)
+		return;
+	if (!d->up && !d->lost && !d->must_look) {
+		d->must_look = true; /* forget the reset at power-on, then write */
+		d->look_step = 0;
+		look(d);
+	} else if (d->words.written && !d->lost) {
+		int reg = lowest(d->words.written);
+
+		tmc_write(d, reg, d->words.word[reg], written);
+	} else if (d->m->tmc.dump == d) {
+		tmc_dump_next(d);
+	} else if (!d->up && !d->lost) {
+		d->up = true;
+		d->must_look = false;
+	} else if (d->m->now_ns >= d->look_ns) {
+		look(d);
+	}
+}
+
+void tmc_poll(struct machine *m)
+{
+	for (size_t i = 0; i < m->tmc.drivers; i++)
+		driver_poll(&m->tmc.driver[i]);
+}
+
+bool tmc_fault_there(const struct machine *m, const char *component, char *why, size_t size)
+{
+	for (size_t i = 0; i < m->tmc.drivers; i++) {
+		const struct tmc_driver *d = &m->tmc.driver[i];
+
+		if (strcmp(d->cfg->name, component) != 0)
+			continue;
+		if (d->told & SILENT) {
+			snprintf(why, size, "it still does not answer");
+			return true;
+		}
+		for (int k = 1; k < FINDINGS; k++)
+			if (d->told & 1u << k && findings[k].class == FAULT_CLASS_DRIVER_ERROR) {
+				snprintf(why, size, "%s", findings[k].text);
+				return true;
+			}
+	}
+	return false;
+}

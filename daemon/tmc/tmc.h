@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tmc.h - stepper drivers of the machine: their registers are written at the start and after a reset, and watched.
+ *
+ * Each driver does one thing at a time: what is to be written first, then what a command wants to read, then a look at
+ * its state, once a second. What it finds goes to react(). Commands: DUMP_TMC, INIT_TMC, SET_TMC_FIELD,
+ * SET_TMC_CURRENT. Owner: struct machine. Threads: PLAN.
+ */
+#ifndef DAEMON_TMC_TMC_H
+#define DAEMON_TMC_TMC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/bus.h"
+#include "daemon/config/machine_tmc.h"
+
+struct machine;
+struct tmc_driver;
+
+/* The value that was read, or of a write nothing; result other than BUS_OK: after some tries. */
+typedef void tmc_done_fn(struct tmc_driver *d, int reg, enum bus_result result, uint32_t value);
+
+struct tmc_driver {
+	const struct machine_tmc *cfg;
+	struct machine *m;
+	int device;             /* of m->bus */
+	struct tmc_words words; /* as they are to be; written: still to be sent */
+	struct tmc_currents current;
+	bool up;   /* all has been written once since its last reset */
+	bool lost; /* it didn't answer last time */
+	/* what is under way */
+	bool open, writing;
+	int reg;
+	uint8_t tries;
+	int counted; /* serial: its count of writes; -1: not known */
+	tmc_done_fn *done;
+	/* watching */
+	int64_t look_ns; /* next time */
+	int look_step;
+	uint32_t status, told; /* as read last; mask of what has been told */
+	bool must_look;
+};
+
+struct tmc {
+	struct tmc_driver driver[MACHINE_TMC_MAX];
+	size_t drivers;
+	struct tmc_driver *dump; /* whose registers a command shows; NULL: none */
+	int dump_reg, dump_last;
+};
+
+bool tmc_attach(struct machine *m, char *err, size_t err_size);
+void tmc_poll(struct machine *m);
+/* Some driver has not been written yet: no motion before. */
+bool tmc_starting(const struct machine *m);
+/* The command that waits is over, whatever has come of it. */
+void tmc_end_commands(struct machine *m);
+/* Whether a driver's fault is still there; then why[] (of size) says which. */
+bool tmc_fault_there(const struct machine *m, const char *component, char *why, size_t size);
+
+/* tmc_wire.c: one register, with checks and repeats; done() comes later. Not while d->open. */
+void tmc_read(struct tmc_driver *d, int reg, tmc_done_fn *done);
+void tmc_write(struct tmc_driver *d, int reg, uint32_t value, tmc_done_fn *done);
+/* CRC of a serial datagram: polynomial x^8 + x^2 + x + 1, bits from the lowest. */
+uint8_t tmc_crc(const uint8_t *bytes, size_t count);
+
+/* tmc_gcode.c */
+void tmc_gcode_attach(struct machine *m);
+/* A register of the dump has been read. */
+void tmc_dump_next(struct tmc_driver *d);
+/* "GCONF 0x000000c4 pdn_disable=1 …": fields that aren't 0. */
+void tmc_register_text(const struct tmc_chip *c, int reg, uint32_t value, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tmc_setup.h - from a driver's configuration to the contents of its registers. Pure. Threads: any. */
+#ifndef DAEMON_TMC_TMC_SETUP_H
+#define DAEMON_TMC_TMC_SETUP_H
+
+#include "daemon/config/machine_tmc.h"
+
+/* Set a field; its register is one that is written. */
+void tmc_words_put(struct tmc_words *w, const struct tmc_field *f, int64_t value);
+/* The same by name, if the chip has it. */
+void tmc_words_set(const struct tmc_chip *c, struct tmc_words *w, const char *field, int64_t value);
+
+/* What a chip gets unless configured otherwise. */
+void tmc_setup_defaults(const struct tmc_chip *c, struct tmc_words *w);
+/* The rest: microsteps, currents, thresholds. */
+void tmc_setup(struct machine_tmc *t);
+/* Currents alone. Returns the scales that they became. */
+struct tmc_scales tmc_setup_currents(const struct tmc_chip *c, const struct tmc_currents *cur,
+				     struct tmc_words *w);
+#endif
