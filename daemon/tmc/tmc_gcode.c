@@ -17,7 +17,7 @@ static struct tmc_driver *driver_of(struct gcode *g, const struct gcode_line *l,
 	char name[96], text[GCODE_ERR_MAX];
 	size_t used = 0;
 
-	if (!gcode_param_name(g, l, "STEPPER", NULL, name, sizeof(name)))
+	if (!gcode_param_name(g, l, "STEPPER", "", name, sizeof(name)))
 		return NULL;
 	for (size_t i = 0; i < m->tmc.drivers; i++)
 		if (!strcmp(m->tmc.driver[i].cfg->name, name))
@@ -93,7 +93,7 @@ static enum gcode_result dump(struct gcode *g, const struct gcode_line *l, void 
 	m->tmc.dump_reg = 0;
 	m->tmc.dump_last = TMC_REGISTERS_MAX;
 	if (gcode_param_find(l, "REGISTER")) {
-		if (!gcode_param_name(g, l, "REGISTER", NULL, name, sizeof(name)))
+		if (!gcode_param_name(g, l, "REGISTER", "", name, sizeof(name)))
 			return GCODE_ERROR;
 		m->tmc.dump_reg = m->tmc.dump_last = tmc_register_find(d->cfg->chip, name);
 		if (m->tmc.dump_reg < 0) {
@@ -128,7 +128,7 @@ static enum gcode_result set_field(struct gcode *g, const struct gcode_line *l, 
 	int64_t least, most;
 	double value = NAN, velocity = NAN;
 
-	if (!d || !gcode_param_name(g, l, "FIELD", NULL, name, sizeof(name)) ||
+	if (!d || !gcode_param_name(g, l, "FIELD", "", name, sizeof(name)) ||
 	    !gcode_param_number(g, l, "VALUE", NAN, &value) ||
 	    !gcode_param_number(g, l, "VELOCITY", NAN, &velocity))
 		return GCODE_ERROR;
