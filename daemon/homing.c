@@ -21,6 +21,7 @@ void homing_finish(struct machine *m, const char *error)
 	struct homing *h = &m->homing;
 
 	h->state = HOMING_IDLE;
+	tmc_stall(m, 0);
 	if (h->line.input)
 		h->line.then(m, error);
 	else if (h->then)
@@ -160,6 +161,10 @@ static void approach(struct machine *m)
 {
 	struct homing *h = &m->homing;
 
+	if (tmc_pending(m)) {
+		h->state = HOMING_DRIVERS;
+		return;
+	}
 	if (!h->with_probe) {
 		approach_now(m, NULL);
 		return;
@@ -237,6 +242,7 @@ static void next_step(struct machine *m)
 		for (size_t r = 0; r < m->mc->rail_count; r++)
 			if (step->rails & 1u << r && m->mc->rails[r].endstop_count)
 				h->with_probe |= m->mc->rails[r].endstop[0].probe;
+		tmc_stall(m, step->rails);
 		aim(m);
 		if (step->rails)
 			break;
@@ -631,6 +637,8 @@ void homing_tick(struct machine *m)
 
 	if (h->state == HOMING_BEGIN)
 		begin(m);
+	if (h->state == HOMING_DRIVERS)
+		approach(m);
 	if (h->state == HOMING_ARMED)
 		go(m);
 	if (h->state == HOMING_PROBE && h->line.input)

@@ -21,6 +21,7 @@ enum homing_state {
 	HOMING_IDLE,
 	HOMING_BEGIN,   /* motors on, then … */
 	HOMING_SETTLE,  /* waits until earlier motion has been executed */
+	HOMING_DRIVERS, /* drivers whose stall is the switch are being told so */
 	HOMING_LOWER,   /* the probe it homes with is being made ready */
 	HOMING_ARMED,   /* the endstops are watched; which are closed already is heard of now */
 	HOMING_PROBE,   /* moves towards the endstops */

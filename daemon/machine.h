@@ -211,7 +211,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting);
 static inline bool machine_accepts(const struct machine *m)
 {
 	return m->state != MACHINE_CONNECTING && !gcode_busy(&m->gcode) &&
-	       !planner_refuses(m->planner) && !sidetrack_busy(&m->sidetrack);
+	       !planner_refuses(m->planner) && !sidetrack_busy(&m->sidetrack) && !tmc_pending(m);
 }
 
 /* The same for a line that comes beside a file of ours, or in a hold: also while there is no room for motion, as

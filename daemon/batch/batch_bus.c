@@ -91,6 +91,22 @@ static bool add_chain(struct batch *b, size_t i)
 	return add_chip(b, &t->bus, t->section, &chip_tmc_spi, chain);
 }
 
+/* Switches that are a driver's stall close only while it is told to look for one. */
+static void stall_endstops(struct batch *b)
+{
+	for (size_t r = 0; r < b->mc->rail_count; r++)
+		for (size_t i = 0; i < b->mc->rails[r].endstop_count; i++) {
+			const struct machine_endstop *from = &b->mc->rails[r].endstop[i];
+			int pin = from->driver ? batch_world_pin(b, &from->pin) : -1;
+
+			for (int k = 0; pin >= 0 && k < b->printer.endstop_count; k++)
+				if (b->printer.endstops[k].mcu == from->pin.mcu &&
+				    b->printer.endstops[k].pin == pin)
+					b->printer.endstops[k].watched =
+						&b->tmc[from->driver - 1].stall_shown;
+		}
+}
+
 bool batch_bus_start(struct batch *b)
 {
 	for (size_t i = 0; i < b->mc->tmc_count; i++)
@@ -108,6 +124,7 @@ bool batch_bus_start(struct batch *b)
 				 "[%s] cannot be connected to the simulated printer", t->section);
 		return false;
 	}
+	stall_endstops(b);
 	return true;
 }
 

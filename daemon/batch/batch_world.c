@@ -273,7 +273,7 @@ static bool build_printer(struct batch *b)
 			return false;
 	}
 	if (batch_bed_start(b)) {
-		if (!batch_heat_build(b) || !add_inputs(b) && batch_bus_start(b))
+		if (!batch_heat_build(b) || !add_inputs(b) || !batch_bus_start(b))
 			return false;
 		stamps_start(b);
 		return true;

@@ -101,6 +101,7 @@ struct machine_stepper {
 struct machine_endstop {
 	struct pin pin;
 	bool probe;        /* it is the probe's: probe:z_virtual_endstop */
+	int driver;        /* it is a driver's stall: index in machine_config.tmc[] plus 1; 0: no */
 	uint32_t steppers; /* mask of indices in machine_config.steppers[]; with the rail's first
 			    * switch also all other motors that turn */
 };

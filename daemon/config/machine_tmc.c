@@ -178,6 +178,49 @@ static void tmc_load(struct machine_load *l, struct config_section *s, struct ma
 	tmc_setup(t);
 }
 
+/* An endstop that is a driver's stall: "tmc2209_stepper_x:virtual_endstop". */
+static void stall_endstop(struct machine_load *l, struct machine_endstop *e,
+			  const struct config_section *s, size_t index)
+{
+	struct machine_tmc *t = &l->mc->tmc[index];
+
+	if (strcmp(e->pin.name, "virtual_endstop") != 0 || e->pin.invert ||
+	    e->pin.pull != PIN_PULL_NONE) {
+		value_error(l, s, "endstop_pin", "expected %s:virtual_endstop as it is",
+			    e->pin.chip);
+		return;
+	}
+	t->stall_at_diag1 = !t->diag[0].set;
+	if (!t->diag[0].set && !t->diag[1].set) {
+		value_error(l, s, "endstop_pin",
+			    "expected a %s in [%s], and a driver that has one, for its stall",
+			    strcmp(t->chip->name, "tmc2209") ? "diag0_pin or diag1_pin" : "diag_pin",
+			    t->section);
+		return;
+	}
+	e->pin = t->diag[t->stall_at_diag1];
+	e->driver = (int)index + 1;
+}
+
+static void stall_endstops(struct machine_load *l)
+{
+	struct machine_config *mc = l->mc;
+	char chip[PIN_CHIP_MAX];
+
+	for (size_t r = 0; r < mc->rail_count; r++)
+		for (size_t i = 0; i < mc->rails[r].endstop_count; i++)
+			for (size_t k = 0; k < mc->tmc_count; k++) {
+				struct machine_endstop *e = &mc->rails[r].endstop[i];
+
+				snprintf(chip, sizeof(chip), "%.16s_%.40s",
+					 mc->tmc[k].chip ? mc->tmc[k].chip->name : "",
+					 mc->tmc[k].name);
+				if (mc->tmc[k].motor && !strcmp(e->pin.chip, chip))
+					stall_endstop(l, e, config_section(l->c, mc->rails[r].name),
+						      k);
+			}
+}
+
 void tmcs_load(struct machine_load *l)
 {
 	struct machine_config *mc = l->mc;
@@ -207,4 +250,5 @@ void tmcs_load(struct machine_load *l)
 		mc->tmc[mc->tmc_count].chip = chip;
 		tmc_load(l, s, &mc->tmc[mc->tmc_count++]);
 	}
+	stall_endstops(l);
 }

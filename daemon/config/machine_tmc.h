@@ -31,6 +31,7 @@ struct machine_tmc {
 	bool interpolate;
 	double stealth_mm_s, cool_mm_s, high_mm_s; /* 0: not configured */
 	struct pin diag[2];                        /* diag_pin or diag0_pin, diag1_pin */
+	bool stall_at_diag1;                       /* its stall is an endstop: at the second one */
 	struct tmc_words words;
 };
 #endif

@@ -50,12 +50,42 @@ bool tmc_attach(struct machine *m, char *err, size_t err_size)
 	return true;
 }
 
-bool tmc_starting(const struct machine *m)
+bool tmc_pending(const struct machine *m)
 {
 	for (size_t i = 0; i < m->tmc.drivers; i++)
-		if (!m->tmc.driver[i].up && !m->tmc.driver[i].lost)
+		if ((!m->tmc.driver[i].up || m->tmc.driver[i].words.written) &&
+		    !m->tmc.driver[i].lost)
 			return true;
 	return false;
+}
+
+static void change_stall(struct tmc_driver *d, bool on)
+{
+	struct tmc_words to = on ? d->words : d->calm;
+
+	d->stalling = on;
+	if (on) {
+		d->calm = d->words;
+		tmc_setup_stall(d->cfg, &to);
+	}
+	to.written = d->words.written;
+	for (int reg = 0; d->cfg->chip->registers[reg].name; reg++)
+		if (to.word[reg] != d->words.word[reg])
+			to.written |= UINT64_C(1) << reg;
+	d->words = to;
+}
+
+void tmc_stall(struct machine *m, uint32_t rails)
+{
+	uint32_t mask = 0;
+
+	for (size_t r = 0; r < m->mc->rail_count; r++)
+		for (size_t i = 0; rails >> r & 1 && i < m->mc->rails[r].endstop_count; i++)
+			if (m->mc->rails[r].endstop[i].driver)
+				mask |= 1u << (m->mc->rails[r].endstop[i].driver - 1);
+	for (size_t i = 0; i < m->tmc.drivers; i++)
+		if (m->tmc.driver[i].stalling != (mask >> i & 1))
+			change_stall(&m->tmc.driver[i], mask >> i & 1);
 }
 
 static void found(struct tmc_driver *d, uint32_t bit, enum fault_class_id class, const char *text)

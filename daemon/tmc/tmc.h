@@ -25,6 +25,8 @@ struct tmc_driver {
 	struct machine *m;
 	int device;             /* of m->bus */
 	struct tmc_words words; /* as they are to be; written: still to be sent */
+	struct tmc_words calm;  /* as they are without stall detection, while that is on */
+	bool stalling;
 	struct tmc_currents current;
 	bool up;   /* all has been written once since its last reset */
 	bool lost; /* it didn't answer last time */
@@ -50,8 +52,11 @@ struct tmc {
 
 bool tmc_attach(struct machine *m, char *err, size_t err_size);
 void tmc_poll(struct machine *m);
-/* Some driver has not been written yet: no motion before. */
-bool tmc_starting(const struct machine *m);
+/* Drivers whose stall is a switch of these rails (mask of indices) show it at their pin, all others don't: for homing. It
+ * is so once nothing is pending. */
+void tmc_stall(struct machine *m, uint32_t rails);
+/* Something is to be written to a driver that is there: no motion before. */
+bool tmc_pending(const struct machine *m);
 /* The command that waits is over, whatever has come of it. */
 void tmc_end_commands(struct machine *m);
 /* Whether a driver's fault is still there; then why[] (of size) says which. */

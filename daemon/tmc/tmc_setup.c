@@ -72,3 +72,19 @@ void tmc_setup(struct machine_tmc *t)
 		tmc_words_set(c, w, "thigh",
 			      tmc_tstep(c, t->high_mm_s, m->step_distance_mm, m->microsteps));
 }
+
+void tmc_setup_stall(const struct machine_tmc *t, struct tmc_words *w)
+{
+	const struct tmc_chip *c = t->chip;
+	struct tmc_field sg4;
+	/* stallGuard4 is stealthChop's, stallGuard2 spreadCycle's */
+	bool four = tmc_field_find(c, "sg4_thrs", TMC_WRITE, &sg4) &&
+		    tmc_field_get(&sg4, w->word[sg4.reg]) > 0;
+
+	tmc_words_set(c, w, "en_spreadcycle", 0);
+	tmc_words_set(c, w, "en_pwm_mode", four);
+	tmc_words_set(c, w, "tpwmthrs", 0);
+	tmc_words_set(c, w, "tcoolthrs", 0xfffff);
+	tmc_words_set(c, w, "thigh", 0);
+	tmc_words_set(c, w, t->stall_at_diag1 ? "diag1_stall" : "diag0_stall", 1);
+}

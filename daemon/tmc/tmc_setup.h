@@ -14,6 +14,8 @@ void tmc_words_set(const struct tmc_chip *c, struct tmc_words *w, const char *fi
 void tmc_setup_defaults(const struct tmc_chip *c, struct tmc_words *w);
 /* The rest: microsteps, currents, thresholds. */
 void tmc_setup(struct machine_tmc *t);
+/* So that a stall shows at its pin, at any speed. */
+void tmc_setup_stall(const struct machine_tmc *t, struct tmc_words *w);
 /* Currents alone. Returns the scales that they became. */
 struct tmc_scales tmc_setup_currents(const struct tmc_chip *c, const struct tmc_currents *cur,
 				     struct tmc_words *w);

@@ -2,7 +2,7 @@
 /* sim_tmc.c - stepper drivers on the whole machine: serial lines that are shared and chosen, SPI, chains.
  *
  * Shown: before the first line runs, each chip holds the registers that were worked out by hand from its data sheet; a
- * print with homing is exact while the drivers are watched; commands read and write the chips; a driver that warns is
+ * print with homing is exact while the drivers are watched; homing by stall; commands read and write the chips; a driver that warns is
  * told, one that gets too hot, loses its supply or falls silent stops the machine, has its registers again when it is
  * back, and can be cleared then only; every error of the commands; words of --events.
  * How: the machine in this process, register models (mcu/boards/sim/chip_tmc.c) behind simulated pins and buses.
@@ -21,38 +21,45 @@
 
 #include "tests/simlib/scene.h"
 
-#define MOTOR(section, step, dir, more) \
-	"[" section "]\nstep_pin: " step "\ndir_pin: " dir "\nrotation_distance: 40\n" more
-#define RAIL(section, step, dir, end, more) \
-	MOTOR(section, step, dir, \
-	      "endstop_pin: " end "\nposition_endstop: 0\nposition_max: 200\n" more)
-
 static const char config[] =
-	"[mcu]\nserial: /dev/null\n[printer]\nkinematics: cartesian\nmax_velocity: 300\nmax_accel: 3000\n" RAIL(
-		"stepper_x", "PA0", "PA1", "PB0",
-		"microsteps: 16\n") RAIL("stepper_y", "PA2", "PA3", "PB1", "microsteps: 32\n")
-		RAIL("stepper_z", "PA4", "PA5", "PB2", "microsteps: 64\n")
-			MOTOR("extruder", "PA6", "PA7",
-			      "microsteps: 8\nnozzle_diameter: 0.4\nfilament_diameter: 1.75\n")
-				MOTOR("manual_stepper a", "PA8", "PA9", "microsteps: 256\n")
-					MOTOR("manual_stepper b", "PA10", "PA11", "microsteps: 1\n")
-						MOTOR("manual_stepper c", "PA12", "PA13",
-						      "microsteps: 16\n")
-							MOTOR("manual_stepper d", "PA14", "PA15",
-							      "microsteps: 16\n")
+	"[mcu]\nserial: /dev/null\n"
+	"[printer]\nkinematics: cartesian\nmax_velocity: 300\nmax_accel: 3000\n"
+	"[stepper_x]\nstep_pin: PA0\ndir_pin: PA1\nrotation_distance: 40\n"
+	"endstop_pin: tmc2209_stepper_x:virtual_endstop\nposition_endstop: 0\n"
+	"position_max: 200\nmicrosteps: 16\nhoming_retract_dist: 0\n"
+	"[stepper_y]\nstep_pin: PA2\ndir_pin: PA3\nrotation_distance: 40\nendstop_pin: PB1\n"
+	"position_endstop: 0\nposition_max: 200\nmicrosteps: 32\n"
+	"[stepper_z]\nstep_pin: PA4\ndir_pin: PA5\nrotation_distance: 40\n"
+	"endstop_pin: tmc5160_stepper_z:virtual_endstop\nposition_endstop: 0\n"
+	"position_max: 200\nmicrosteps: 64\n"
+	"[extruder]\nstep_pin: PA6\ndir_pin: PA7\nrotation_distance: 40\nmicrosteps: 8\n"
+	"nozzle_diameter: 0.4\nfilament_diameter: 1.75\n"
+	"[manual_stepper a]\nstep_pin: PA8\ndir_pin: PA9\nrotation_distance: 40\n"
+	"microsteps: 256\n"
+	"[manual_stepper b]\nstep_pin: PA10\ndir_pin: PA11\nrotation_distance: 40\n"
+	"microsteps: 1\n"
+	"[manual_stepper c]\nstep_pin: PA12\ndir_pin: PA13\nrotation_distance: 40\n"
+	"microsteps: 16\n"
+	"[manual_stepper d]\nstep_pin: PA14\ndir_pin: PA15\nrotation_distance: 40\n"
+	"microsteps: 16\n"
 	/* one line, two addresses */
 	"[tmc2209 stepper_x]\nuart_pin: PC0\nrun_current: 0.8\nhold_current: 0.5\n"
-	"stealthchop_threshold: 100\ndriver_sgthrs: 77\n"
-	"[tmc2209 stepper_y]\nuart_pin: PC0\nuart_address: 3\nrun_current: 1.2\ninterpolate: False\n"
+	"stealthchop_threshold: 100\ndriver_sgthrs: 77\ndiag_pin: ^PB0\n"
+	"[tmc2209 stepper_y]\nuart_pin: PC0\nuart_address: 3\nrun_current: 1.2\n"
+	"interpolate: False\n"
 	/* one more, on two pins, chosen by a third */
-	"[tmc2208 extruder]\nuart_pin: PC1\ntx_pin: PC2\nselect_pins: !PC3\nrun_current: 0.6\ndriver_tbl: 1\n"
-	"[tmc5160 stepper_z]\ncs_pin: PC4\nspi_bus: spi2\nrun_current: 1.5\nhold_current: 0.7\ndriver_sgt: -10\n"
-	"[tmc2660 manual_stepper a]\ncs_pin: PC5\nspi_software_sclk_pin: PD0\nspi_software_mosi_pin: PD1\n"
-	"spi_software_miso_pin: PD2\nrun_current: 1.0\nsense_resistor: 0.1\n"
+	"[tmc2208 extruder]\nuart_pin: PC1\ntx_pin: PC2\nselect_pins: !PC3\nrun_current: 0.6\n"
+	"driver_tbl: 1\n"
+	"[tmc5160 stepper_z]\ncs_pin: PC4\nspi_bus: spi2\nrun_current: 1.5\nhold_current: 0.7\n"
+	"driver_sgt: -10\ndiag1_pin: ^!PB2\n"
+	"[tmc2660 manual_stepper a]\ncs_pin: PC5\nspi_software_sclk_pin: PD0\n"
+	"spi_software_mosi_pin: PD1\nspi_software_miso_pin: PD2\nrun_current: 1.0\n"
+	"sense_resistor: 0.1\n"
 	/* a chain */
-	"[tmc2130 manual_stepper b]\ncs_pin: PC6\nchain_length: 2\nchain_position: 1\nrun_current: 0.6\n"
-	"[tmc2130 manual_stepper c]\ncs_pin: PC6\nchain_length: 2\nchain_position: 2\nrun_current: 0.3\n"
-	"sense_resistor: 0.150\n"
+	"[tmc2130 manual_stepper b]\ncs_pin: PC6\nchain_length: 2\nchain_position: 1\n"
+	"run_current: 0.6\n"
+	"[tmc2130 manual_stepper c]\ncs_pin: PC6\nchain_length: 2\nchain_position: 2\n"
+	"run_current: 0.3\nsense_resistor: 0.150\n"
 	"[tmc2240 manual_stepper d]\ncs_pin: PC7\nrun_current: 1.0\nhold_current: 0.5\n";
 
 enum { X, Y, E, Z, A, B, C, D }; /* in the order of their sections */
@@ -154,6 +161,33 @@ static void print(void **state)
 	assert_int_equal(s->errors, 0);
 	expect(s, X, 0x10, 8u << 16 | 21 << 8 | 8);
 	assert_true(scene_exact(s));
+}
+
+/* Homing by stall: the chips look for one while it lasts, and not after; one that doesn't look finds none. */
+static void sensorless(void **state)
+{
+	struct scene *s = open_scene(false);
+	uint32_t writes;
+
+	(void)state;
+	scene_push_mm(s, AXIS_X, 70);
+	writes = s->b.tmc[X].pieces;
+	assert_true(scene_run(s, "G28 X Y Z\nG4 P1\n"));
+	assert_int_equal(s->errors, 0);
+	assert_int_equal(s->b.m->homed, 7);
+	assert_true(scene_agrees(s, 1.5));
+	assert_int_equal(s->b.tmc[X].pieces - writes,
+			 4); /* TPWMTHRS and TCOOLTHRS, there and back */
+	expect(s, X, 0x13, 94);
+	expect(s, X, 0x14, 0);
+	expect(s, Z, 0x00, 8);
+	expect(s, Z, 0x14, 0);
+	scene_run(s, "SET_TMC_FIELD STEPPER=stepper_x FIELD=sgthrs VALUE=0\nG28 X\n");
+	assert_int_equal(s->errors, 1);
+	assert_true(scene_said(s, "homing X: "));
+	expect(s, X, 0x13, 94);
+	expect(s, X, 0x14, 0);
+	scene_close(s);
 }
 
 static void commands(void **state)
@@ -327,10 +361,11 @@ static void absent(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(registers), cmocka_unit_test(print),
-		cmocka_unit_test(commands),  cmocka_unit_test(command_errors),
-		cmocka_unit_test(hot),       cmocka_unit_test(supply),
-		cmocka_unit_test(silent),    cmocka_unit_test(absent),
+		cmocka_unit_test(registers),      cmocka_unit_test(print),
+		cmocka_unit_test(sensorless),     cmocka_unit_test(commands),
+		cmocka_unit_test(command_errors), cmocka_unit_test(hot),
+		cmocka_unit_test(supply),         cmocka_unit_test(silent),
+		cmocka_unit_test(absent),
 	};
 	int fd = mkstemp(file), result;
 

@@ -211,6 +211,14 @@ static void refused(const char *microsteps, const char *more, const char *expect
 #define UART "[tmc2209 manual_stepper m]\nuart_pin: PB0\nrun_current: 0.8\n"
 #define SPI "[tmc5160 manual_stepper m]\nrun_current: 0.8\ncs_pin: PB0\n"
 
+#define RAIL(name, step, dir, end) \
+	"[stepper_" name "]\nstep_pin: " step "\ndir_pin: " dir \
+	"\nrotation_distance: 40\nmicrosteps: 16\n" \
+	"endstop_pin: " end "\nposition_endstop: 0\nposition_max: 200\n"
+#define RAILS(end) \
+	"[printer]\nkinematics: cartesian\n" RAIL("x", "PE0", "PE1", end) \
+		RAIL("y", "PE2", "PE3", "PE4") RAIL("z", "PE5", "PE6", "PE7")
+
 static void test_config_good(void **state)
 {
 	(void)state;
@@ -276,6 +284,16 @@ static void test_config_bad(void **state)
 	refused("16", "[tmc2240 manual_stepper m]\nrun_current: 1\ncs_pin: PB0\nrref: 100\n",
 		"rref: value '100': expected");
 	refused("16", UART "[tmc5160 stepper_y]\ncs_pin: PB0\nrun_current: 1\n", "[stepper_y]");
+	refused("16",
+		RAILS("tmc2208_stepper_x:virtual_endstop") "[tmc2208 stepper_x]\nuart_pin: PB0\nrun_current: 1\n",
+		"endstop_pin: value 'tmc2208_stepper_x:virtual_endstop': expected a diag0_pin or diag1_pin in "
+		"[tmc2208 stepper_x], and a driver that has one");
+	refused("16",
+		RAILS("tmc2209_stepper_x:virtual_endstop") "[tmc2209 stepper_x]\nuart_pin: PB0\nrun_current: 1\n",
+		"expected a diag_pin in [tmc2209 stepper_x]");
+	refused("16",
+		RAILS("!tmc2209_stepper_x:virtual_endstop") "[tmc2209 stepper_x]\nuart_pin: PB0\nrun_current: 1\ndiag_pin: PB1\n",
+		"expected tmc2209_stepper_x:virtual_endstop as it is");
 	refused("16", UART "[output_pin o]\npin: PB0\n",
 		"expected a pin of its own, mcu:PB0 is also [");
 }

@@ -8,6 +8,9 @@ enum {
 	GSTAT = 0x01,
 	IFCNT = 0x02,
 	IHOLD_IRUN = 0x10,
+	TPWMTHRS = 0x13,
+	TCOOLTHRS = 0x14,
+	SGTHRS = 0x40,
 	CHOPCONF = 0x6c,
 	DRV_STATUS = 0x6f,
 	PWMCONF = 0x70,
@@ -104,6 +107,17 @@ static uint32_t read_register(struct chip_tmc *c, uint8_t address)
 	return write_only(c, address) ? 0 : value;
 }
 
+/* As the data sheets say: stallGuard works in one of the chopper modes, and from TCOOLTHRS on. */
+static bool stall_shown(const struct chip_tmc *c)
+{
+	bool stealth = c->reg[GCONF] & 1u << 2, fast = c->reg[TCOOLTHRS] == 0xfffff;
+
+	if (c->kind == 2209)
+		return fast && !stealth && !c->reg[TPWMTHRS] &&
+		       c->reg[SGTHRS]; /* the bit is spreadCycle's */
+	return fast && !stealth && c->reg[GCONF] & (1u << 7 | 1u << 8);
+}
+
 static void write_register(struct chip_tmc *c, uint8_t address, uint32_t value)
 {
 	c->count++;
@@ -112,6 +126,7 @@ static void write_register(struct chip_tmc *c, uint8_t address, uint32_t value)
 		c->reg[GSTAT] &= ~value;
 	else
 		c->reg[address] = value;
+	c->stall_shown = stall_shown(c);
 }
 
 bool chip_tmc_action(struct chip_tmc *c, const char *action, bool do_it)

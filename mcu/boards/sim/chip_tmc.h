@@ -19,9 +19,10 @@ struct chip_tmc {
 	bool silent, hot, overheated, shorted;
 	/* state */
 	uint32_t reg[128];
-	uint8_t count;   /* of writes */
-	uint32_t answer; /* SPI: to the datagram before */
-	uint32_t pieces; /* writes that were taken, since the start */
+	bool stall_shown; /* a stall would show at its pin, at any speed */
+	uint8_t count;    /* of writes */
+	uint32_t answer;  /* SPI: to the datagram before */
+	uint32_t pieces;  /* writes that were taken, since the start */
 };
 
 /* Chips in a chain are one printer_chip; alone they are a chain of one. The first is next to the MCU's output. */

@@ -338,7 +338,7 @@ int printer_read(struct printer *p, uint8_t mcu, uint8_t pin)
 		return -1;
 	e = &p->endstops[r & 0xff];
 	update_endstop(p, e);
-	return e->pressed != e->invert;
+	return (e->pressed && (!e->watched || *e->watched)) != e->invert;
 }
 
 double printer_noise(struct printer *p)

@@ -62,6 +62,7 @@ struct printer_endstop {
 	bool at_max;          /* pressed above trigger_mm instead of below */
 	bool invert;          /* reads 0 while pressed */
 	double noise_mm;      /* each approach triggers up to so much too early or late */
+	const bool *watched; /* it reads 0 while that is false: a driver that isn't told to look; NULL: always */
 	/* state */
 	bool pressed;
 	double off_mm; /* of this approach */
