@@ -13,6 +13,7 @@
 
 #include "daemon/bus.h"
 #include "daemon/config/machine_tmc.h"
+#include "daemon/gcode/gcode_command.h"
 
 struct machine;
 struct tmc_driver;
@@ -69,6 +70,8 @@ void tmc_write(struct tmc_driver *d, int reg, uint32_t value, tmc_done_fn *done)
 uint8_t tmc_crc(const uint8_t *bytes, size_t count);
 
 /* tmc_gcode.c */
+extern const struct gcode_command tmc_commands[];
+extern const unsigned tmc_command_count;
 void tmc_gcode_attach(struct machine *m);
 /* A register of the dump has been read. */
 void tmc_dump_next(struct tmc_driver *d);

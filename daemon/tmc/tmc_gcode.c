@@ -191,7 +191,7 @@ static enum gcode_result set_current(struct gcode *g, const struct gcode_line *l
 }
 
 #define EXT GCODE_EXTENDED
-static const struct gcode_command commands[] = {
+const struct gcode_command tmc_commands[] = {
 	{ "DUMP_TMC", EXT, 0, dump, "STEPPER=<name> [REGISTER=<name>]",
 	  "show a driver's registers" },
 	{ "INIT_TMC", EXT, 0, init, "STEPPER=<name>", "write a driver's registers anew" },
@@ -202,7 +202,9 @@ static const struct gcode_command commands[] = {
 	  "show or set a driver's currents, rms" },
 };
 
+const unsigned tmc_command_count = sizeof(tmc_commands) / sizeof(*tmc_commands);
+
 void tmc_gcode_attach(struct machine *m)
 {
-	gcode_add_table(&m->gcode, commands, sizeof(commands) / sizeof(*commands), m);
+	gcode_add_table(&m->gcode, tmc_commands, tmc_command_count, m);
 }

@@ -26,6 +26,7 @@
 #include "daemon/outputs.h"
 #include "daemon/probe.h"
 #include "daemon/shapers.h"
+#include "daemon/tmc/tmc.h"
 #include "daemon/config/config_names.h"
 #include "daemon/config/machine_config.h"
 #include "daemon/dual.h"
@@ -184,6 +185,7 @@ static void commands(void **state)
 	gcode_add_table(&g, heaters_commands, heaters_command_count, NULL);
 	gcode_add_table(&g, fans_commands, fans_command_count, NULL);
 	gcode_add_table(&g, outputs_commands, outputs_command_count, NULL);
+	gcode_add_table(&g, tmc_commands, tmc_command_count, NULL);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
 	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
 	gcode_add_table(&g, extruders_tools, MACHINE_EXTRUDER_MAX, NULL);
