@@ -99,6 +99,15 @@ static void found(struct tmc_driver *d, uint32_t bit, enum fault_class_id class,
 	react(d->m, class, d->cfg->name, detail);
 }
 
+/* Its MCU takes commands. */
+static bool reachable(const struct tmc_driver *d)
+{
+	uint32_t flags = d->m->status.mcu[d->cfg->bus.mcu].flags;
+
+	return d->m->session[d->cfg->bus.mcu].state == SESSION_READY &&
+	       !(flags & (ENGINE_MCU_SHUTDOWN | ENGINE_MCU_LOST));
+}
+
 static void not_there(struct tmc_driver *d, enum bus_result result)
 {
 	const struct machine_bus *bus = &d->cfg->bus;
@@ -107,12 +116,14 @@ static void not_there(struct tmc_driver *d, enum bus_result result)
 	d->lost = true;
 	d->up = false;
 	d->words.written = 0;
+	if (d->m->tmc.dump == d)
+		tmc_end_commands(d->m);
+	if (!reachable(d)) /* that is a fault of its own */
+		return;
 	snprintf(text, sizeof(text), "it %s on %s:%s; expected a driver with power there",
 		 bus_result_text(result), d->m->mc->mcu[bus->mcu].name,
 		 bus->kind == MACHINE_BUS_SPI ? bus->cs.name : bus->pin[1].name);
 	found(d, SILENT, FAULT_CLASS_DRIVER_ERROR, text);
-	if (d->m->tmc.dump == d)
-		tmc_end_commands(d->m);
 }
 
 static void there(struct tmc_driver *d)
@@ -211,7 +222,7 @@ static int lowest(uint64_t mask)
 
 static void driver_poll(struct tmc_driver *d)
 {
-	if (d->open || d->m->session[d->cfg->bus.mcu].state != SESSION_READY)
+	if (d->open || !reachable(d))
 		return;
 	if (!d->up && !d->lost && !d->must_look) {
 		d->must_look = true; /* forget the reset at power-on, then write */

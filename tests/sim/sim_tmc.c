@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mcu.h"
 #include "tests/simlib/scene.h"
 
 static const char config[] =
@@ -358,6 +359,21 @@ static void absent(void **state)
 	scene_close(s);
 }
 
+/* An MCU that has shut down is no fault of each driver at it. */
+static void mcu_shutdown_alone(void **state)
+{
+	struct scene *s = open_scene(false);
+
+	(void)state;
+	scene_run(s, "G28\n");
+	scene_hush(s);
+	sim_fail(s->b.mcu[0].sim, MCU_REASON_BOARD);
+	scene_pass(s, 8);
+	assert_true(scene_said(s, "Board failure"));
+	assert_false(scene_said(s, "driver"));
+	scene_close(s);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,7 +381,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(sensorless),     cmocka_unit_test(commands),
 		cmocka_unit_test(command_errors), cmocka_unit_test(hot),
 		cmocka_unit_test(supply),         cmocka_unit_test(silent),
-		cmocka_unit_test(absent),
+		cmocka_unit_test(absent),         cmocka_unit_test(mcu_shutdown_alone),
 	};
 	int fd = mkstemp(file), result;
 
