@@ -312,12 +312,24 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 
 static void message_event(struct machine *m, const struct ev_message *msg)
 {
+	union msg_any any;
+
 	if (msg->mcu >= m->mcus)
 		return;
 	if (session_message(&m->session[msg->mcu], msg) || print_hear(m->print, msg) ||
 	    bus_hear(&m->bus, msg))
 		return;
 	/* Responses to nobody's question (stats, late answers) are passed over. */
+	switch (session_decode(&m->session[msg->mcu], msg, &any)) {
+	case MSG_ID_counter_state:
+		tachometers_state(m, msg->mcu, &any.counter_state);
+		break;
+	case MSG_ID_neopixel_result:
+		leds_result(m, msg->mcu, &any.neopixel_result);
+		break;
+	default:
+		break;
+	}
 }
 
 static void event(struct machine *m, const struct ev_rec *ev)
@@ -334,6 +346,7 @@ static void event(struct machine *m, const struct ev_rec *ev)
 		session_clock_ready(&m->session[ev->mcu], m->now_ns);
 		break;
 	case EV_SYNC:
+		leds_sync(m, ev->sync_id);
 		if (ev->sync_id == m->sync_waiting) {
 			m->sync_waiting = 0;
 			gcode_resume(&m->gcode, NULL);
@@ -447,6 +460,8 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 	if (m->state == MACHINE_READY || m->state == MACHINE_FAULT) {
 		outputs_poll(m);
 		fans_poll(m);
+		tachometers_poll(m);
+		leds_poll(m);
 	}
 	if (m->state == MACHINE_READY) {
 		homing_tick(m);
@@ -656,6 +671,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	heaters_init(m);
 	fans_init(m);
 	outputs_init(m);
+	leds_init(m);
 	shapers_init(m);
 	extruders_init(m);
 	manual_init(m);

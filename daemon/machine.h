@@ -25,6 +25,7 @@
 #include "daemon/gcode/gcode_objects.h"
 #include "daemon/heaters.h"
 #include "daemon/homing.h"
+#include "daemon/leds.h"
 #include "daemon/levelling.h"
 #include "daemon/manual.h"
 #include "daemon/manual_probe.h"
@@ -37,6 +38,7 @@
 #include "daemon/faults/react.h"
 #include "daemon/session.h"
 #include "daemon/sidetrack.h"
+#include "daemon/tachometer.h"
 #include "daemon/tmc/tmc.h"
 #include "daemon/twist.h"
 #include "engine.h"
@@ -147,6 +149,8 @@ struct machine {
 	size_t outputs;
 	struct fans fans;
 	struct outputs out;
+	struct tachometers tachos;
+	struct leds leds;
 	struct machine_shaper shaper[SHAPER_AXES]; /* as last set */
 	double span_s;                             /* of the longest shapers since all rested */
 	struct manual manual[MACHINE_MANUAL_MAX];

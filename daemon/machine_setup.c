@@ -232,9 +232,10 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 	if (!add_manuals(m, err, err_size) || !add_probe(m, err, err_size))
 		return false;
 	if (!heaters_setup(m, err, err_size) || !fans_setup(m, err, err_size) ||
-	    !outputs_setup(m, err, err_size))
+	    !outputs_setup(m, err, err_size) || !leds_setup(m, err, err_size))
 		return false;
 	copy_outputs(m);
+	tachometers_setup(m);
 	return true;
 }
 
@@ -468,6 +469,7 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 	for (size_t i = 0; i < m->trsyncs; i++)
 		if (!configure_trsync(s, &m->trsync_oid[s->mcu][i]))
 			return false;
-	return outputs_configure(m, s) && configure_sync_line(m, s) &&
-	       print_configure(m->print, s) && bus_configure(&m->bus, s);
+	return outputs_configure(m, s) && tachometers_configure(m, s) && leds_configure(m, s) &&
+	       configure_sync_line(m, s) && print_configure(m->print, s) &&
+	       bus_configure(&m->bus, s);
 }

@@ -181,7 +181,7 @@ static bool emit_aside(struct planner *p)
 	struct plan_rec *rec = &p->aside[p->aside_head & p->mask].rec;
 
 	if (rec->kind != PLAN_OUTPUT && rec->kind != PLAN_SHAPER && rec->kind != PLAN_EXTRUDE &&
-	    rec->kind != PLAN_NOTE)
+	    rec->kind != PLAN_NOTE && rec->kind != PLAN_SYNC)
 		assert(p->start_mm_s == 0);
 	if (rec->kind == PLAN_MOVE)
 		rec->move.id = p->next_id;
@@ -369,14 +369,24 @@ int planner_set_position(struct planner *p, const double position_mm[MOVE_AXES])
 	return rc;
 }
 
-int planner_sync(struct planner *p, uint32_t sync_id)
+static int add_sync(struct planner *p, uint32_t sync_id, bool stop)
 {
 	struct plan_rec rec;
 
 	memset(&rec, 0, sizeof(rec));
 	rec.kind = PLAN_SYNC;
 	rec.sync_id = sync_id;
-	return add_aside(p, &rec, true);
+	return add_aside(p, &rec, stop);
+}
+
+int planner_sync(struct planner *p, uint32_t sync_id)
+{
+	return add_sync(p, sync_id, true);
+}
+
+int planner_mark(struct planner *p, uint32_t sync_id)
+{
+	return add_sync(p, sync_id, false);
 }
 
 int planner_output(struct planner *p, uint16_t output, uint16_t value)

@@ -96,6 +96,8 @@ int planner_dwell(struct planner *p, double dwell_s);
 int planner_set_position(struct planner *p, const double position_mm[MOVE_AXES]);
 /* Come to rest; the rt thread reports sync_id once the motion before it has been executed. */
 int planner_sync(struct planner *p, uint32_t sync_id);
+/* The same at speed. */
+int planner_mark(struct planner *p, uint32_t sync_id);
 /* Set an output between the move before and the move after; motion runs through. */
 int planner_output(struct planner *p, uint16_t output, uint16_t value);
 /* From the move after it on the axes are shaped like this; motion runs through. */

@@ -141,6 +141,7 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		if (rec->output.output < ENGINE_OUTPUTS) {
 			e->output[rec->output.output] = rec->output;
 			e->output_state[rec->output.output] = (struct engine_output_state){ 0 };
+			e->status.output[rec->output.output] = 0;
 		}
 		break;
 	case CTL_OUTPUT_SET:

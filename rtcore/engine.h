@@ -111,6 +111,7 @@ struct engine_status {
 	 * that this makes, in steps, with the axes as they are named at the end of the queue. */
 	int64_t stepper_count[ENGINE_STEPPERS];
 	double stepper_at_steps[ENGINE_STEPPERS];
+	uint16_t output[ENGINE_OUTPUTS]; /* as last set, but for kicks */
 	/* At the end: those that do not exist are not published. */
 	struct engine_mcu_status mcu[ENGINE_MCUS];
 };

@@ -126,12 +126,12 @@ static bool apply_one(struct engine *e, const struct plan_output *out, double at
 	if (!end_kick(e, out->output, at_s, now_ns))
 		return false;
 	if (st->kick_end_s > 0 && out->value > 0) {
-		st->value = out->value; /* once it runs */
+		st->value = e->status.output[out->output] = out->value; /* once it runs */
 		return true;
 	}
 	if (!emit(e, out->output, kick ? o->kick_value : out->value, at_s, now_ns))
 		return false;
-	st->value = out->value;
+	st->value = e->status.output[out->output] = out->value;
 	st->kick_end_s = kick ? engine_later_s(at_s, e->now_s) + o->kick_s : 0;
 	watch(e, out->output);
 	return true;

@@ -102,6 +102,7 @@ struct batch_event {
 	int64_t at_ns; /* since the machine was ready */
 	int body;      /* of the printer, or */
 	int input;     /* one of its inputs; or */
+	int rotor;     /* one of its fans; or */
 	int driver;    /* one of the configuration's; or */
 	int chip;      /* of the printer; -1: not that */
 	char action[24];
@@ -148,6 +149,7 @@ struct batch {
 	uint32_t events, events_done;
 	int64_t ready_ns;                /* when the machine was ready */
 	int body_of[MACHINE_SENSOR_MAX]; /* of the printer; -1: none */
+	int light_of[MACHINE_LED_MAX];   /* likewise */
 	struct batch_heat heat[MACHINE_SENSOR_MAX];
 	uint32_t heat_seen;                    /* number of the status then */
 	struct batch_heat_sample *heat_sample; /* for the picture; NULL without */
@@ -226,6 +228,11 @@ void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock);
 /* Hook of the machine: a trigger stopped this motor. */
 void batch_check_halted(void *ctx, int motor, double at_s);
 void batch_check_finish(struct batch *b);
+
+/* batch_parts.c: fans that turn, lights. After the warm parts. */
+bool batch_parts_build(struct batch *b);
+/* The printer's rotor of that fan, -1: it has no tachometer. */
+int batch_parts_rotor(const struct batch *b, const char *name);
 
 /* batch_heat.c: the warm parts of the printer model, what they did, and its picture. */
 bool batch_heat_build(struct batch *b);

@@ -64,6 +64,18 @@ static const char *chip_actions(const struct batch *b, const struct batch_event 
 	return e->driver >= 0 ? chip_tmc_actions : b->printer.chips[e->chip].ops->actions;
 }
 
+/* Likewise for a fan. */
+static bool rotor_action(struct printer *p, struct printer_rotor *r, const char *action)
+{
+	bool stuck = !strcmp(action, "fan stuck");
+
+	if (!stuck && strcmp(action, "fan ok") != 0)
+		return false;
+	if (p)
+		printer_rotor_stick(p, r, stuck);
+	return true;
+}
+
 static bool bad_line(struct batch *b, unsigned line, const char *what, const char *found,
 		     const char *expected)
 {
@@ -82,10 +94,45 @@ static void insert(struct batch *b, const struct batch_event *e)
 	b->event[i] = *e;
 }
 
+/* Who is meant, and whether it can do that. */
+static bool take_component(struct batch *b, struct batch_event *e, const char *name,
+			   const char *action, unsigned line)
+{
+	struct thermal_body probe = { .at_s = 0 };
+
+	e->rotor = batch_parts_rotor(b, name);
+	e->body = body_find(b, name);
+	/* A temperature fan is a sensor, too. */
+	if (e->rotor >= 0 && (e->body < 0 || !strncmp(action, "fan ", 4))) {
+		e->body = -1;
+		return rotor_action(NULL, NULL, action) ||
+		       bad_line(b, line, "action", action, "fan stuck or fan ok");
+	}
+	e->rotor = -1;
+	if (e->body >= 0)
+		return thermal_action(&probe, action) ||
+		       bad_line(b, line, "action", action, thermal_actions());
+	e->input = input_find(b, name);
+	if (e->input < 0)
+		e->driver = batch_bus_driver(b, name);
+	if (e->input < 0 && e->driver < 0)
+		e->chip = printer_chip_find(&b->printer, name);
+	if (e->driver >= 0 || e->chip >= 0)
+		return chip_action(b, e, action, false) ||
+		       bad_line(b, line, "action", action, chip_actions(b, e));
+	if (e->input < 0)
+		return bad_line(b, line, "component", name,
+				"a heater, temperature or filament sensor, button, fan with a "
+				"tachometer or driver (tmc2209_stepper_x) of the configuration");
+	return input_action(NULL, &b->printer.inputs[e->input], action) ||
+	       bad_line(b, line, "action", action,
+			b->printer.inputs[e->input].stepper < 0 ? "on or off"
+								: "filament stuck or filament ok");
+}
+
 static bool take_line(struct batch *b, char *text, unsigned line)
 {
-	struct batch_event e = { .body = -1, .input = -1, .driver = -1, .chip = -1 };
-	struct thermal_body probe = { .at_s = 0 };
+	struct batch_event e = { .body = -1, .input = -1, .rotor = -1, .driver = -1, .chip = -1 };
 	char *rest = text, *time, *name, *end;
 	double at_s;
 
@@ -99,29 +146,11 @@ static bool take_line(struct batch *b, char *text, unsigned line)
 		return bad_line(b, line, "time", time, "seconds since the machine was ready");
 	rest = rest ? rest + strspn(rest, " \t") : "";
 	name = *rest ? strsep(&rest, " \t") : rest;
-	e.body = body_find(b, name);
-	if (e.body < 0)
-		e.input = input_find(b, name);
-	if (e.body < 0 && e.input < 0)
-		e.driver = batch_bus_driver(b, name);
-	if (e.body < 0 && e.input < 0 && e.driver < 0)
-		e.chip = printer_chip_find(&b->printer, name);
-	if (e.body < 0 && e.input < 0 && e.driver < 0 && e.chip < 0)
-		return bad_line(b, line, "component", name,
-				"a heater, temperature or filament sensor, button or driver "
-				"(tmc2209_stepper_x) of the configuration");
 	rest = rest ? rest + strspn(rest, " \t") : "";
 	for (size_t n = strlen(rest); n > 0 && isspace((unsigned char)rest[n - 1]); n--)
 		rest[n - 1] = 0;
-	if (e.input >= 0 && !input_action(NULL, &b->printer.inputs[e.input], rest))
-		return bad_line(b, line, "action", rest,
-				b->printer.inputs[e.input].stepper < 0
-					? "on or off"
-					: "filament stuck or filament ok");
-	if ((e.driver >= 0 || e.chip >= 0) && !chip_action(b, &e, rest, false))
-		return bad_line(b, line, "action", rest, chip_actions(b, &e));
-	if (e.body >= 0 && !thermal_action(&probe, rest))
-		return bad_line(b, line, "action", rest, thermal_actions());
+	if (!take_component(b, &e, name, rest, line))
+		return false;
 	if (b->events == BATCH_EVENTS_MAX)
 		return bad_line(b, line, "event", rest, "at most 256 of them");
 	snprintf(e.action, sizeof(e.action), "%s", rest);
@@ -170,6 +199,13 @@ void batch_events_run(struct batch *b)
 		}
 		if (e->driver >= 0 || e->chip >= 0) {
 			chip_action(b, e, e->action, true);
+			continue;
+		}
+		if (e->rotor >= 0) {
+			struct printer_rotor *r = &b->printer.rotors[e->rotor];
+
+			b->printer.now_s = batch_world_mcu_s(b, r->mcu);
+			rotor_action(&b->printer, r, e->action);
 			continue;
 		}
 		body = &b->printer.bodies[e->body];

@@ -180,6 +180,24 @@ static void add_temperatures(const struct batch *b, struct json_object *root)
 	json_object_object_add(root, "temperatures_degc", list);
 }
 
+static void add_fans(const struct batch *b, struct json_object *root)
+{
+	struct json_object *list = json_object_new_object();
+
+	for (size_t i = 0; i < b->m->tachos.count; i++) {
+		const struct tachometer *t = &b->m->tachos.tacho[i];
+		struct json_object *o = json_object_new_object();
+
+		json_object_object_add(o, "last", json_object_new_double(t->rpm));
+		json_object_object_add(o, "max", json_object_new_double(t->rpm_max));
+		if (t->rpm_min <= t->rpm_max)
+			json_object_object_add(o, "min", json_object_new_double(t->rpm_min));
+		json_object_object_add(o, "stuck", json_object_new_boolean(t->stuck));
+		json_object_object_add(list, t->name, o);
+	}
+	json_object_object_add(root, "fans_rpm", list);
+}
+
 static void print_json(const struct batch *b, bool ok)
 {
 	struct json_object *root = json_object_new_object();
@@ -208,6 +226,7 @@ static void print_json(const struct batch *b, bool ok)
 		add_violations(b, root);
 	}
 	add_temperatures(b, root);
+	add_fans(b, root);
 	add_sync_error(b, root);
 	add_u64(root, "late", st->late);
 	add_u64(root, "underruns", st->underruns);

@@ -273,7 +273,8 @@ static bool build_printer(struct batch *b)
 			return false;
 	}
 	if (batch_bed_start(b)) {
-		if (!batch_heat_build(b) || !add_inputs(b) || !batch_bus_start(b))
+		if (!batch_heat_build(b) || !add_inputs(b) || !batch_bus_start(b) ||
+		    !batch_parts_build(b))
 			return false;
 		stamps_start(b);
 		return true;

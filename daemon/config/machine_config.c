@@ -328,6 +328,7 @@ static void load_sections(struct machine_load *l)
 	shapers_load(l);
 	fans_load(l);
 	outputs_load(l);
+	leds_load(l);
 	gcode_load(l);
 	probes_load(l);
 	levels_load(l);

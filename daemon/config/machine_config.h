@@ -281,6 +281,8 @@ struct machine_config {
 	struct machine_servo servos[MACHINE_SERVO_MAX];
 	size_t static_count;
 	struct machine_static statics[MACHINE_STATIC_MAX];
+	size_t led_count;
+	struct machine_led leds[MACHINE_LED_MAX];
 	size_t multi_count;
 	struct machine_multi_pin multi[MACHINE_MULTI_MAX];
 	struct machine_probe probe;

@@ -27,6 +27,12 @@ static void fan_load(struct machine_load *l, struct config_section *s, double sh
 		{ "hardware_pwm", FIELD_BOOL, 0, FAN(hardware_pwm), .fallback = 0 },
 		{ "kick_start_time", FIELD_DOUBLE, 0, FAN(kick_start_s), .hi = 10, .fallback = 0.1,
 		  .unit = "s" },
+		{ "tachometer_pin", FIELD_PIN, 0, FAN(tachometer_pin), .lo = PIN_ALLOW_PULL,
+		  .hi = PIN_ALONE },
+		{ "tachometer_ppr", FIELD_INT, 0, FAN(tachometer_ppr), .lo = 1, .hi = 1000,
+		  .fallback = 2 },
+		{ "tachometer_poll_interval", FIELD_DOUBLE, FIELD_ABOVE, FAN(tachometer_poll_s),
+		  .hi = 0.5, .fallback = 0.0015, .unit = "s" },
 	};
 
 	fields_load(l, s, fields, COUNT(fields), fan);

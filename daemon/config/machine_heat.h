@@ -58,6 +58,9 @@ struct machine_fan {
 	double cycle_time_s;
 	bool hardware_pwm;
 	double kick_start_s;
+	struct pin tachometer_pin;
+	int tachometer_ppr; /* pulses a turn */
+	double tachometer_poll_s;
 };
 
 /* Also [temperature_fan NAME]: a heater that cools. */

@@ -211,6 +211,9 @@ void fans_load(struct machine_load *l);
 /* machine_outputs.c: [output_pin …], [pwm_tool …], [pwm_cycle_time …], [servo …], [static_digital_output …]. */
 void outputs_load(struct machine_load *l);
 
+/* machine_leds.c: [led …], [neopixel …], [dotstar …]. */
+void leds_load(struct machine_load *l);
+
 /* An error where a software PWM is asked for something else than off or on when the MCU shuts down. */
 void check_shutdown(struct machine_load *l, struct config_section *s, const char *option,
 		    double value, bool hardware);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "daemon/pins.h"
 
@@ -17,6 +18,9 @@ enum {
 	MACHINE_STATIC_MAX = 32,
 	MACHINE_MULTI_MAX = 8,
 	MACHINE_MULTI_PINS = 8,
+	MACHINE_LED_MAX = 8,
+	MACHINE_LED_COLORS = 4,       /* red, green, blue, white */
+	MACHINE_LED_BYTES = 500,      /* of a chain: what an MCU keeps in one object */
 	MACHINE_OUTPUT_NAME_MAX = 64, /* as MACHINE_NAME_MAX */
 };
 
@@ -55,6 +59,25 @@ struct machine_multi_pin {
 	struct pin pin[MACHINE_MULTI_PINS]; /* inverted as the user has it, too */
 	size_t count;
 	bool used;
+};
+
+enum machine_led_kind {
+	MACHINE_LED_PWM,      /* [led NAME]: one light, an output for each colour */
+	MACHINE_LED_NEOPIXEL, /* [neopixel NAME]: WS2812 on one pin */
+	MACHINE_LED_DOTSTAR,  /* [dotstar NAME]: APA102 on two */
+};
+
+struct machine_led {
+	char name[MACHINE_OUTPUT_NAME_MAX];
+	enum machine_led_kind kind;
+	struct pin pin[MACHINE_LED_COLORS]; /* of PWM one a colour; else data, then clock */
+	bool hardware_pwm;
+	double cycle_time_s;
+	size_t lights; /* in the chain */
+	double initial[MACHINE_LED_COLORS];
+	size_t bytes;                      /* of neopixels: */
+	uint16_t light[MACHINE_LED_BYTES]; /* whose each byte is, */
+	uint8_t color[MACHINE_LED_BYTES];  /* and which colour */
 };
 
 #endif

@@ -368,16 +368,12 @@ void pin_load_text(struct machine_load *l, struct config_section *s, const char 
 }
 
 /* Is this option of a section that isn't acted on an exclusive use of a pin? */
-static bool claims_pin(const char *section, const char *option)
+static bool claims_pin(const char *option)
 {
-	static const char *const kinds[] = { "neopixel " };
+	static const char *const options[] = { "heater_pin", "control_pin", "step_pin", "dir_pin" };
 
-	if (!strcmp(option, "heater_pin") || !strcmp(option, "control_pin"))
-		return true;
-	if (!strcmp(option, "step_pin") || !strcmp(option, "dir_pin"))
-		return true;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (!strcmp(option, "pin") && !strncmp(section, kinds[i], strlen(kinds[i])))
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+		if (!strcmp(option, options[i]))
 			return true;
 	return false;
 }
@@ -392,7 +388,7 @@ void pins_claim_unused(struct machine_load *l)
 			struct pin pin;
 			char err[8];
 
-			if (o->used || !claims_pin(s->name, o->name))
+			if (o->used || !claims_pin(o->name))
 				continue;
 			/* A chip that isn't known here may well be known to a module to come. */
 			if (pin_parse(o->value, PIN_ALLOW_INVERT | PIN_ALLOW_PULL, &pin, err,

@@ -256,6 +256,13 @@ void react_poll(struct machine *m)
 
 /* ---- commands ---- */
 
+static bool fan_still_stands(const struct machine *m, const struct fault_latched *l)
+{
+	const struct tachometer *t = tachometers_find(m, l->component);
+
+	return fault_classes[l->class].scope == FAULT_SCOPE_FAN && t && t->stuck;
+}
+
 static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT_TEXT_MAX])
 {
 	const struct machine *m = ctx;
@@ -277,6 +284,11 @@ static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT
 	if (fault_classes[l->class].scope == FAULT_SCOPE_DRIVER &&
 	    tmc_fault_there(m, l->component, text, sizeof(text))) {
 		snprintf(why, FAULT_TEXT_MAX, "%s: %s", l->component, text);
+		return true;
+	}
+	if (fan_still_stands(m, l)) {
+		snprintf(why, FAULT_TEXT_MAX, "%s: it still stands still: free or replace it first",
+			 l->component);
 		return true;
 	}
 	if (m->state == MACHINE_READY)

@@ -113,4 +113,9 @@ uint16_t board_i2c_setup(struct board *b, uint32_t bus, uint32_t rate_hz);
 enum board_i2c_status board_i2c_transfer(struct board *b, uint16_t bus, uint8_t address,
 					 const uint8_t *write, uint8_t write_len, uint8_t *read,
 					 uint8_t read_len);
+/* Bytes to the lights on a pin, the highest bit of each first: a pulse a bit, a long one for 1, none of them more than
+ * bit_max_ticks after the one before; the line rests for reset_min_ticks before them. Boards that are built without
+ * mcu_neopixel.c need none. Returns: false if a bit came too late. */
+bool board_neopixel_send(struct board *b, uint16_t pin, const uint8_t *data, uint16_t len,
+			 uint32_t bit_max_ticks, uint32_t reset_min_ticks);
 #endif

@@ -70,6 +70,9 @@ static void carry_out_shutdown(struct mcu *m)
 #ifndef MCU_NO_SPI
 	mcu_oid_each(m, MCU_OID_SPI_SHUTDOWN, mcu_spi_stop);
 #endif
+#ifndef MCU_NO_COUNTER
+	mcu_oid_each(m, MCU_OID_COUNTER, mcu_counter_stop);
+#endif
 	mcu_moves_clear(m);
 	mcu_send(m, MSG_ID_shutdown, &msg);
 }
@@ -99,6 +102,10 @@ void mcu_task(struct mcu *m)
 #ifndef MCU_NO_TMCUART
 	if (attend(m, MCU_ATTN_TMCUART))
 		mcu_oid_each(m, MCU_OID_TMCUART, mcu_tmcuart_task);
+#endif
+#ifndef MCU_NO_COUNTER
+	if (attend(m, MCU_ATTN_COUNTER))
+		mcu_oid_each(m, MCU_OID_COUNTER, mcu_counter_task);
 #endif
 	if (attend(m, MCU_ATTN_STATS))
 		mcu_stats_task(m);

@@ -49,6 +49,8 @@ enum mcu_oid_type {
 	MCU_OID_SPI_SHUTDOWN,
 	MCU_OID_TMCUART,
 	MCU_OID_I2C,
+	MCU_OID_COUNTER,
+	MCU_OID_NEOPIXEL,
 };
 
 struct mcu_oid {
@@ -65,6 +67,7 @@ enum {
 	MCU_ATTN_BOARD = 1 << 4, /* the board's own: mcu_run() returns, and leaves the bit set */
 	MCU_ATTN_BUTTONS = 1 << 5,
 	MCU_ATTN_TMCUART = 1 << 6,
+	MCU_ATTN_COUNTER = 1 << 7,
 };
 
 enum {
@@ -190,8 +193,8 @@ bool mcu_stepper_position(const struct mcu *m, uint8_t oid, int32_t *pos_steps);
 
 /* ---- what a shutdown does with an object (with inputs only the end of a configuration), and mcu_task() ---- */
 mcu_object_fn mcu_stepper_stop, mcu_trsync_stop, mcu_endstop_stop, mcu_gpio_out_stop, mcu_pwm_stop,
-	mcu_buttons_stop, mcu_adc_stop, mcu_tmcuart_stop, mcu_spi_stop;
-mcu_object_fn mcu_trsync_task, mcu_adc_task, mcu_buttons_task, mcu_tmcuart_task;
+	mcu_buttons_stop, mcu_adc_stop, mcu_tmcuart_stop, mcu_spi_stop, mcu_counter_stop;
+mcu_object_fn mcu_trsync_task, mcu_adc_task, mcu_buttons_task, mcu_tmcuart_task, mcu_counter_task;
 void mcu_stats_init(struct mcu *m);
 void mcu_stats_task(struct mcu *m);
 #endif

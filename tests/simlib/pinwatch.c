@@ -74,15 +74,36 @@ double pinwatch_share(const char *name, double seconds)
 	return (pinwatch_on_s(n) - on) / (pinwatch_now_s() - at_s);
 }
 
-struct scene *pinwatch_open(const char *config, const char *sections)
+static const char *write_config(const char *config, const char *sections)
 {
 	const char *path = simrun_path("pins.cfg");
 	char full[PATH_MAX];
 	FILE *f = simrun_create(path);
-	struct sim_hooks hooks;
 
 	fprintf(f, "[include %s]\n%s", realpath(config, full), sections);
 	fclose(f);
+	return path;
+}
+
+void pinwatch_refused(const char *config, const char *sections, const char *says)
+{
+	const char *path = write_config(config, sections);
+	struct simrun_args a = { 0 };
+	struct simrun r;
+
+	simrun_add(&a, "-c");
+	simrun_add(&a, "%s", path);
+	simrun_add(&a, "%s", path); /* never read */
+	simrun(&r, &a, 30);
+	if (r.status == 0 || !strstr(r.err, says))
+		fail_msg("%s: %d, %s", sections, r.status, r.err);
+}
+
+struct scene *pinwatch_open(const char *config, const char *sections)
+{
+	const char *path = write_config(config, sections);
+	struct sim_hooks hooks;
+
 	memset(&pinwatch, 0, sizeof(pinwatch));
 	pinwatch.s = scene_open(path, NULL);
 	assert_non_null(pinwatch.s);

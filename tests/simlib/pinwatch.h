@@ -28,6 +28,9 @@ struct scene *pinwatch_open(const char *config, const char *sections);
 /* No error was told, every step was exact; then closed. */
 void pinwatch_finish(struct scene *s);
 
+/* A machine with these sections is refused, and what is said has that text in it. */
+void pinwatch_refused(const char *config, const char *sections, const char *says);
+
 double pinwatch_now_s(void);
 int pinwatch_pin(const char *name);
 /* Seconds for which it has been on so far. */

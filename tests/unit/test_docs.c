@@ -22,6 +22,7 @@
 #include "daemon/fans.h"
 #include "daemon/faults/react.h"
 #include "daemon/heaters.h"
+#include "daemon/leds.h"
 #include "daemon/manual.h"
 #include "daemon/outputs.h"
 #include "daemon/probe.h"
@@ -186,6 +187,7 @@ static void commands(void **state)
 	gcode_add_table(&g, fans_commands, fans_command_count, NULL);
 	gcode_add_table(&g, outputs_commands, outputs_command_count, NULL);
 	gcode_add_table(&g, tmc_commands, tmc_command_count, NULL);
+	gcode_add_table(&g, leds_commands, leds_command_count, NULL);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
 	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
 	gcode_add_table(&g, extruders_tools, MACHINE_EXTRUDER_MAX, NULL);

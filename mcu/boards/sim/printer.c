@@ -18,8 +18,12 @@ enum {
 	ROLE_CHIP,
 	ROLE_INPUT,
 	ROLE_WARM,
+	ROLE_TACHO,
+	/* the time matters from here on */
+	ROLE_LIGHT,
 	ROLE_HEATER,
-	ROLE_FAN
+	ROLE_FAN,
+	ROLE_ROTOR,
 };
 
 static inline uint16_t role(unsigned int kind, unsigned int index)
@@ -310,7 +314,9 @@ void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level)
 	if (r >> 8 == ROLE_CHIP)
 		printer_chip_edge(p, mcu, pin, level);
 	if (r >> 8 != ROLE_STEP) {
-		if (r >> 8 >= ROLE_HEATER)
+		if (r >> 8 == ROLE_LIGHT)
+			printer_light_edge(p, &p->lights[r & 0xff], pin, level);
+		else if (r >> 8 >= ROLE_HEATER)
 			printer_duty(p, mcu, pin, level);
 		return;
 	}
@@ -334,6 +340,8 @@ int printer_read(struct printer *p, uint8_t mcu, uint8_t pin)
 		return printer_bus_read(p, r & 0xff, pin);
 	if (r >> 8 == ROLE_INPUT)
 		return input_level(p, &p->inputs[r & 0xff]);
+	if (r >> 8 == ROLE_TACHO)
+		return printer_rotor_read(p, &p->rotors[r & 0xff]);
 	if (r >> 8 != ROLE_ENDSTOP)
 		return -1;
 	e = &p->endstops[r & 0xff];
@@ -370,7 +378,7 @@ uint16_t printer_adc(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t adc_m
 
 /* ---- warm parts ---- */
 
-static bool connect_body(struct printer *p, uint8_t mcu, uint16_t pin, unsigned kind, int index)
+static bool connect(struct printer *p, uint8_t mcu, uint16_t pin, unsigned kind, int index)
 {
 	if (pin >= PRINTER_PINS)
 		return true;
@@ -378,6 +386,23 @@ static bool connect_body(struct printer *p, uint8_t mcu, uint16_t pin, unsigned 
 		return false;
 	p->roles[mcu][pin] = role(kind, (unsigned)index);
 	return true;
+}
+
+bool printer_claim_rotor(struct printer *p, const struct printer_rotor *r, unsigned index)
+{
+	uint16_t *driven = &p->roles[r->mcu][r->pin];
+
+	if (!connect(p, r->tacho_mcu, r->tacho_pin, ROLE_TACHO, (int)index))
+		return false;
+	if (*driven == ROLE_NONE)
+		*driven = role(ROLE_ROTOR, index);
+	return *driven >> 8 >= ROLE_HEATER;
+}
+
+bool printer_claim_light(struct printer *p, const struct printer_light *l, unsigned index)
+{
+	return connect(p, l->mcu, l->pin, ROLE_LIGHT, (int)index) &&
+	       (!l->clocked || connect(p, l->mcu, l->clock_pin, ROLE_LIGHT, (int)index));
 }
 
 int printer_add_body(struct printer *p, const struct printer_body *b)
@@ -389,9 +414,9 @@ int printer_add_body(struct printer *p, const struct printer_body *b)
 		return -EINVAL;
 	if (index == PRINTER_BODIES_MAX)
 		return -ENOSPC;
-	if (!connect_body(p, b->sensor_mcu, b->sensor_pin, ROLE_WARM, index) ||
-	    !connect_body(p, b->heater_mcu, b->heater_pin, ROLE_HEATER, index) ||
-	    !connect_body(p, b->fan_mcu, b->fan_pin, ROLE_FAN, index))
+	if (!connect(p, b->sensor_mcu, b->sensor_pin, ROLE_WARM, index) ||
+	    !connect(p, b->heater_mcu, b->heater_pin, ROLE_HEATER, index) ||
+	    !connect(p, b->fan_mcu, b->fan_pin, ROLE_FAN, index))
 		return -EBUSY;
 	p->bodies[index] = *b;
 	p->bodies[index].filament_mm = 0;
@@ -417,7 +442,7 @@ bool printer_timed(const struct printer *p, uint8_t mcu, uint8_t pin)
 {
 	uint16_t kind = p->roles[mcu][pin] >> 8;
 
-	return kind == ROLE_CONTROL || kind == ROLE_BUS || kind >= ROLE_HEATER;
+	return kind == ROLE_CONTROL || kind == ROLE_BUS || kind >= ROLE_LIGHT;
 }
 
 void printer_duty(struct printer *p, uint8_t mcu, uint8_t pin, double share)
@@ -426,6 +451,9 @@ void printer_duty(struct printer *p, uint8_t mcu, uint8_t pin, double share)
 	struct printer_body *b = &p->bodies[r & (PRINTER_BODIES_MAX - 1)];
 
 	if (r >> 8 < ROLE_HEATER)
+		return;
+	printer_rotors_drive(p, mcu, pin, share);
+	if (r >> 8 == ROLE_ROTOR)
 		return;
 	printer_warm(p, b);
 	if (r >> 8 == ROLE_HEATER)

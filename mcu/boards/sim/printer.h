@@ -15,6 +15,7 @@
 
 #include "printer_bed.h"
 #include "printer_bus.h"
+#include "printer_parts.h"
 #include "thermal.h"
 
 enum {
@@ -111,7 +112,10 @@ struct printer {
 	struct printer_body bodies[PRINTER_BODIES_MAX];
 	double now_s; /* of the MCU whose pin is read or, if printer_timed(), written; the board sets it before */
 	struct printer_input inputs[PRINTER_INPUTS_MAX];
-	uint8_t stepper_count, endstop_count, sensor_count, body_count, input_count;
+	struct printer_rotor rotors[PRINTER_ROTORS_MAX];
+	struct printer_light lights[PRINTER_LIGHTS_MAX];
+	uint8_t stepper_count, endstop_count, sensor_count, body_count, input_count, rotor_count,
+		light_count;
 	/* mm of the axis per mm of the motor, of those that fix it */
 	double inverse[PRINTER_AXES][PRINTER_STEPPERS_MAX];
 	uint16_t roles[PRINTER_MCUS_MAX][PRINTER_PINS]; /* what a pin does; see printer.c */
