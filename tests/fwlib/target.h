@@ -40,8 +40,8 @@ struct target {
 	struct printer own_printer;
 	uint32_t freq_hz;
 	uint16_t adc_max, pwm_max;
-	bool buses; /* it has the commands of SPI, I2C and TMC UART */
-	bool exact; /* events happen at their very clock */
+	bool groups; /* it has all groups of commands: buses, counters, lights */
+	bool exact;  /* events happen at their very clock */
 	bool no_inputs; /* the machine can't drive a pin: each reads 0, and conversions have some result */
 };
 

@@ -34,11 +34,15 @@ static size_t fetch_dictionary(struct talk *k, uint8_t *buf, size_t cap)
 	}
 }
 
-static bool of_bus(int id)
+/* Of a group of commands that images have only if they are asked for (FW_GROUPS). */
+static bool of_group(int id)
 {
-	const char *name = msg_table[id].name;
+	static const char *const groups[] = { "spi", "i2c", "tmcuart", "counter", "neopixel" };
 
-	return strstr(name, "spi") || strstr(name, "i2c") || strstr(name, "tmcuart");
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+		if (strstr(msg_table[id].name, groups[i]))
+			return true;
+	return false;
 }
 
 static void test_identify(void **state)
@@ -54,7 +58,7 @@ static void test_identify(void **state)
 		fail_msg("%s: %s", k->t->name, err);
 	for (int id = 0; id < MSG_ID_COUNT; id++)
 		if (msg_table[id].flags & (MSG_CAN | MSG_OLD | MSG_STAMP) ||
-		    (!k->t->buses && of_bus(id)))
+		    (!k->t->groups && of_group(id)))
 			assert_int_equal(wire_dict_wire_id(&d.ids, (enum msg_id)id), WIRE_ID_NONE);
 		else if (msg_table[id].kind == MSG_RESPONSE || mcu_handlers[id])
 			assert_int_equal(wire_dict_wire_id(&d.ids, (enum msg_id)id), id);
