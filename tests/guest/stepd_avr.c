@@ -93,6 +93,12 @@ int sim_pins_add(struct sim *s, const char *name)
 	return (name[1] - 'A') * 8 + name[2] - '0';
 }
 
+int sim_bus_add(struct sim *s, enum sim_bus kind, const char *name)
+{
+	(void)s, (void)kind, (void)name;
+	return -ENOENT;
+}
+
 const char *sim_pin_name(const struct sim *s, uint16_t pin)
 {
 	static char names[PINS][4];
