@@ -17,7 +17,7 @@ tests/guest/kernel "$folder/../kernel" || exit
 for program in ip tc; do
 	command -v $program >/dev/null || { echo "skipped: no $program (Debian: apt install iproute2)"; exit 77; }
 done
-files=("$build/stepd" "$build/mcu-sim" "$build/tests/guest/can_send" "$(command -v ip):bin/full-ip" "$(command -v tc):bin/full-tc"
+files=("$build/stepd" "$build/mcu-sim" "$build/bench/bench_link" "$build/tests/guest/can_send" "$(command -v ip):bin/full-ip" "$(command -v tc):bin/full-tc"
 	tests/guest/common:common etc/sim-corexy.cfg:sim-corexy.cfg etc/demo/demo.gcode:part.gcode)
 for module in can can-raw can-dev vcan sch_netem; do
 	files+=("$folder/../kernel/modules/$module.ko:$module.ko")
