@@ -146,8 +146,14 @@ $(BUILD)/obj/tests/broken/engine_motion.o: rtcore/engine_motion.c $(BUILD)/flags
 # Firmware that tests run, where there are compilers for it.
 TEST_IMAGES = $(if $(SIMAVR_LIBS),$(if $(shell command -v avr-gcc),$(BUILD)/firmware/avr-atmega644p.elf)) \
 	$(if $(shell command -v arm-none-eabi-gcc),$(BUILD)/firmware/stm32f4-netduinoplus2.elf)
+# One with all groups of commands.
+ALL_GROUPS = spi spi_sw i2c i2c_sw tmcuart
+BUS_IMAGE = $(if $(filter %/avr-atmega644p.elf,$(TEST_IMAGES)),$(BUILD)/firmware/avr-atmega644p+spi+spi_sw+i2c+i2c_sw+tmcuart.elf)
+$(BUILD)/firmware/avr-atmega644p+%.elf: FORCE
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=avr-atmega644p FW_WITH="$(ALL_GROUPS)" firmware
+$(BUILD)/tests/sim/sim_avr_bus: | $(BUS_IMAGE)
 $(BUILD)/obj/tests/fwlib/target_simavr.o: CPPFLAGS += $(if $(SIMAVR_LIBS),-DHAVE_SIMAVR)
-WITH_IMAGES = $(BUILD)/tests/sim/sim_conversation $(BUILD)/tests/sim/sim_conversation_io $(BUILD)/bench/bench_mcu $(IMAGE_RUNNERS)
+WITH_IMAGES = $(addprefix $(BUILD)/tests/sim/sim_,conversation conversation_io avr_bus) $(BUILD)/bench/bench_mcu $(IMAGE_RUNNERS)
 $(BUILD)/tests/guest/stepd_avr: $(call obj,daemon/main.c)
 $(WITH_IMAGES): LDLIBS += $(SIMAVR_LIBS)
 $(WITH_IMAGES): | $(TEST_IMAGES)

@@ -4,6 +4,8 @@
 # A board is FAMILY-CHIP. Each family sets, for its chips: the compiler's prefix, flags, sources, and
 # what its dictionary says. The image is the core, what it needs of rtcore/, and mcu/boards/FAMILY/.
 
+comma := ,
+space := $(subst ,, )
 BOARD ?= avr-atmega644p
 # Groups of commands that the image is to have beside what is always there: spi, spi_sw, i2c, i2c_sw, tmcuart,
 # counter, neopixel.
@@ -14,7 +16,8 @@ FW_BOARDS_ARM = stm32f4-netduinoplus2 stm32f4-stm32f405 stm32f4-stm32f407 stm32f
 FW_BOARDS = $(if $(shell command -v avr-gcc),$(FW_BOARDS_AVR)) $(if $(shell command -v arm-none-eabi-gcc),$(FW_BOARDS_ARM))
 FW_FAMILY = $(firstword $(subst -, ,$(BOARD)))
 FW_CHIP = $(patsubst $(FW_FAMILY)-%,%,$(BOARD))
-FW = $(BUILD)/firmware/$(BOARD)
+# build/firmware/avr-atmega644p, or with +spi+tmcuart behind it
+FW = $(BUILD)/firmware/$(BOARD)$(addprefix +,$(subst $(space),+,$(strip $(FW_WITH))))
 # Folders of the board, and of what it shares with others.
 FW_DIRS = $(addprefix mcu/boards/,chip $($(FW_FAMILY)_SHARED) $(FW_FAMILY))
 FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel
@@ -34,8 +37,6 @@ upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(
 # What names of messages hold that are left out.
 FW_DICT = without=$(subst $(space),$(comma),$(patsubst %_sw,%_set_sw,$(FW_ABSENT))) $($(FW_FAMILY)_DICT) \
 	$(foreach g,$(filter spi i2c,$(FW_WITH)),$($(FW_FAMILY)_DICT_$(g)))
-comma := ,
-space := $(subst ,, )
 
 # Bytes for the stack; mcu/tools/stack-use finds out what is needed.
 avr_STACK = 384

@@ -2,7 +2,7 @@
 /* mcu_tmcuart.c - the one-wire serial port of stepper drivers, bit by bit from a timer.
  *
  * Both ways the host sees the bits of the line: a byte is ten of them, start 0 and stop 1 included. What comes in is
- * looked for four times a bit; each byte's first edge sets the time anew. */
+ * looked for up to four times a bit; each byte's first edge sets the time anew. */
 #include <string.h>
 
 #include "mcu_bus.h"
@@ -11,7 +11,7 @@ enum {
 	DATA_MAX = 20,    /* bytes of line bits either way */
 	BYTE_BITS = 10,   /* on the line */
 	LOOKS = 4,        /* for an edge, in the time of a bit */
-	WAIT_LOOKS = 250, /* for a byte: 62 bits */
+	WAIT_LOOKS = 250, /* for a byte: 62 bits or more */
 };
 
 enum state { IDLE, SENDING, WAITING, READING };
@@ -19,6 +19,7 @@ enum state { IDLE, SENDING, WAITING, READING };
 struct mcu_tmcuart {
 	struct mcu_timer timer;
 	uint32_t bit_ticks;
+	uint32_t look_clock; /* of the last look for an edge */
 	uint16_t rx_pin, tx_pin;
 	uint8_t pull_up;
 	uint8_t state; /* enum state */
@@ -40,12 +41,19 @@ static bool finish(struct mcu *m, struct mcu_tmcuart *u, uint8_t answer_len)
 	return false;
 }
 
-static void wait_for_byte(struct mcu_tmcuart *u)
+/* Look again in the quarter of a bit from now; a slow chip gets to it later than that. */
+static void look_again(struct mcu *m, struct mcu_tmcuart *u)
+{
+	u->look_clock = board_clock(m->board);
+	u->timer.clock = u->look_clock + u->bit_ticks / LOOKS;
+}
+
+static void wait_for_byte(struct mcu *m, struct mcu_tmcuart *u)
 {
 	u->state = WAITING;
 	u->byte_bits = 0;
 	u->looks = WAIT_LOOKS;
-	u->timer.clock += u->bit_ticks / LOOKS;
+	look_again(m, u);
 }
 
 static bool send_bit(struct mcu *m, struct mcu_tmcuart *u)
@@ -62,7 +70,7 @@ static bool send_bit(struct mcu *m, struct mcu_tmcuart *u)
 		return finish(m, u, 0);
 	memset(u->data, 0, sizeof(u->data));
 	u->pos = 0;
-	wait_for_byte(u);
+	wait_for_byte(m, u);
 	return true;
 }
 
@@ -73,7 +81,7 @@ static bool read_bit(struct mcu *m, struct mcu_tmcuart *u, bool level)
 	if (++u->pos == u->read_bits)
 		return finish(m, u, (uint8_t)(u->read_bits / 8));
 	if (u->byte_bits == BYTE_BITS)
-		wait_for_byte(u);
+		wait_for_byte(m, u);
 	else
 		u->timer.clock += u->bit_ticks;
 	return true;
@@ -82,6 +90,7 @@ static bool read_bit(struct mcu *m, struct mcu_tmcuart *u, bool level)
 static bool bit_event(struct mcu *m, struct mcu_timer *timer)
 {
 	struct mcu_tmcuart *u = mcu_container(timer, struct mcu_tmcuart, timer);
+	uint32_t now;
 	bool level;
 
 	if (u->state == SENDING)
@@ -92,12 +101,13 @@ static bool bit_event(struct mcu *m, struct mcu_timer *timer)
 	if (level) {
 		if (!--u->looks)
 			return finish(m, u, 0);
-		timer->clock += u->bit_ticks / LOOKS;
+		look_again(m, u);
 		return true;
 	}
-	/* The edge was half a look ago, on average; from there on to the middles of the bits. */
+	/* The edge was between the two looks; from there on to the middles of the bits. */
 	u->state = READING;
-	timer->clock += u->bit_ticks / 2 - u->bit_ticks / (2 * LOOKS);
+	now = board_clock(m->board);
+	timer->clock = u->look_clock + (now - u->look_clock) / 2 + u->bit_ticks / 2;
 	return true;
 }
 

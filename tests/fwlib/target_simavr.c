@@ -32,6 +32,7 @@ struct target *target_simavr_new(const char *chip, const char *elf, const struct
 #include <simavr/avr_adc.h>
 #include <simavr/avr_extint.h>
 #include <simavr/avr_ioport.h>
+#include <simavr/avr_spi.h>
 #include <simavr/avr_uart.h>
 #include <simavr/sim_avr.h>
 #include <simavr/sim_elf.h>
@@ -89,7 +90,7 @@ static void drive_input(struct target_simavr *s, uint8_t pin)
 	int level = printer_read(s->t.printer, 0, pin);
 	avr_ioport_external_t *e = &s->outside[port];
 
-	if (level < 0 || ((e->mask & mask) && level == s->levels[pin]))
+	if (level < 0 || ((e->mask & mask) && level == (e->value & mask ? 1 : 0)))
 		return;
 	e->mask |= mask;
 	e->value = level ? e->value | mask : e->value & ~mask;
@@ -110,6 +111,51 @@ static void drive_inputs(struct target_simavr *s)
 		drive_input(s, p->inputs[i].pin);
 }
 
+/* Lines of buses, which chips pull low, too: what the firmware does to them, edge by edge, and what it sees of the
+ * chips while it lets go. */
+static void follow_line(struct target_simavr *s, uint16_t pin)
+{
+	const uint8_t *reg = &s->avr->data[0x20 + 3 * (pin / 8)];
+	bool out = reg[1] >> pin % 8 & 1, level = !out || (reg[2] >> pin % 8 & 1);
+
+	if (s->levels[pin] != level) {
+		s->levels[pin] = level;
+		printer_edge(s->t.printer, 0, (uint8_t)pin, level);
+	}
+	if (!out)
+		drive_input(s, (uint8_t)pin);
+}
+
+static void follow_lines(struct target_simavr *s)
+{
+	struct printer *p = s->t.printer;
+
+	p->now_s = (double)s->avr->cycle / FREQ_HZ;
+	for (int i = 0; i < p->bus_count; i++)
+		for (int k = 0;
+		     p->buses[i].number < 0 && k < (p->buses[i].kind == PRINTER_SPI ? 3 : 2); k++)
+			follow_line(s, p->buses[i].pin[k]);
+}
+
+/* Something on a bus may happen at any time. */
+static bool has_wires(const struct target_simavr *s)
+{
+	for (int i = 0; i < s->t.printer->bus_count; i++)
+		if (s->t.printer->buses[i].number < 0)
+			return true;
+	return false;
+}
+
+static void on_spi(struct avr_irq_t *irq, uint32_t value, void *param)
+{
+	struct target_simavr *s = param;
+	uint8_t byte = (uint8_t)value;
+
+	(void)irq;
+	printer_spi(s->t.printer, 0, 0, &byte, 1);
+	avr_raise_irq(avr_io_getirq(s->avr, AVR_IOCTL_SPI_GETIRQ(0), SPI_IRQ_INPUT), byte);
+}
+
 static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param)
 {
 	struct pin *pin = param;
@@ -117,9 +163,10 @@ static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param)
 
 	(void)irq;
 	value &= 1;
-	if (s->levels[pin->number] == value)
+	if (printer_bus_pin(s->t.printer, 0, pin->number) || s->levels[pin->number] == value)
 		return;
 	s->levels[pin->number] = (uint8_t)value;
+	s->t.printer->now_s = (double)s->avr->cycle / FREQ_HZ;
 	printer_edge(s->t.printer, 0, (uint8_t)pin->number, value);
 	if (s->t.hooks.edge)
 		s->t.hooks.edge(s->t.hooks.ctx, pin->number, value, simavr_clock(&s->t));
@@ -190,9 +237,11 @@ static void simavr_run(struct target *t, uint64_t ticks)
 {
 	avr_t *avr = of(t)->avr;
 	avr_cycle_count_t end = avr->cycle + ticks;
+	bool wires;
 
 	avr_cycle_timer_register(avr, ticks, stop_here, t);
 	of(t)->moved = true;
+	wires = has_wires(of(t));
 	while (avr->cycle < end) {
 		int state = avr_run(avr);
 
@@ -204,6 +253,8 @@ static void simavr_run(struct target *t, uint64_t ticks)
 			of(t)->clock_zero = avr->cycle;
 		if (of(t)->moved)
 			drive_inputs(of(t));
+		if (wires)
+			follow_lines(of(t));
 	}
 	avr_cycle_timer_cancel(avr, stop_here, t);
 }
@@ -251,6 +302,8 @@ static void connect(struct target_simavr *s)
 				on_byte, s);
 	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_OUT_TRIGGER),
 				on_adc, s);
+	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_SPI_GETIRQ(0), SPI_IRQ_OUTPUT),
+				on_spi, s);
 	for (uint16_t port = 0; port < PORTS; port++)
 		s->outside[port].name = (unsigned int)('A' + port) & 0x7f;
 	for (uint16_t pin = 0; pin < PORTS * 8; pin++) {

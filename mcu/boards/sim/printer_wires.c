@@ -106,14 +106,35 @@ static bool line_level(const struct printer_bus *b, double at_s)
 	return level;
 }
 
-static uint8_t byte_at(const struct printer_bus *b, unsigned index)
+/* When a byte began: each at the first falling edge after the stop bit of the one before. False: not yet. */
+static bool byte_start(const struct printer_bus *b, unsigned index, double *start_s)
 {
-	uint8_t byte = 0;
+	double from_s = b->edge_s[0] + 9.25 * b->bit_s;
 
+	*start_s = b->edge_s[0];
+	for (unsigned i = 1; index > 0 && i < b->edges; i++) {
+		if (b->level[i] || b->edge_s[i] < from_s)
+			continue;
+		*start_s = b->edge_s[i];
+		from_s = *start_s + 9.25 * b->bit_s;
+		index--;
+	}
+	return index == 0;
+}
+
+/* False: it isn't there in full. */
+static bool byte_at(const struct printer *p, const struct printer_bus *b, unsigned index,
+		    uint8_t *byte)
+{
+	double start_s;
+
+	if (!byte_start(b, index, &start_s) || p->now_s < start_s + 9.5 * b->bit_s)
+		return false;
+	*byte = 0;
 	for (unsigned i = 0; i < 8; i++)
-		if (line_level(b, b->edge_s[0] + (index * BYTE_BITS + i + 1.5) * b->bit_s))
-			byte |= (uint8_t)(1u << i);
-	return byte;
+		if (line_level(b, start_s + (i + 1.5) * b->bit_s))
+			*byte |= (uint8_t)(1u << i);
+	return true;
 }
 
 static bool connected(const struct printer_chip *c)
@@ -132,14 +153,14 @@ static void uart_poll(struct printer *p, unsigned bus)
 	unsigned len;
 	double end_s;
 
-	if (b->edges < SYNC_EDGES || p->now_s < b->edge_s[0] + 3.9 * BYTE_BITS * b->bit_s)
+	if (b->edges < SYNC_EDGES || !byte_at(p, b, 2, &bytes[2]))
 		return;
-	len = byte_at(b, 2) & 0x80 ? 8 : 4;
-	end_s = b->edge_s[0] + len * BYTE_BITS * b->bit_s;
-	if (p->now_s < end_s - 0.5 * b->bit_s)
-		return;
+	len = bytes[2] & 0x80 ? 8 : 4;
 	for (unsigned i = 0; i < len; i++)
-		bytes[i] = byte_at(b, i);
+		if (!byte_at(p, b, i, &bytes[i]))
+			return;
+	byte_start(b, len - 1, &end_s);
+	end_s += BYTE_BITS * b->bit_s;
 	b->edges = 0;
 	b->answer_len = 0;
 	b->answer_s = end_s + ANSWER_DELAY_BITS * b->bit_s;
