@@ -64,6 +64,8 @@ cm_LDFLAGS = -nostartfiles --specs=nano.specs -Tmcu/boards/cortexm/cortexm.ld -W
 cm_WITHOUT = %/mcu_can.c
 stm32_DICT = name=$(FW_CHIP) adc_max=4095 pwm_max=32768 baud=250000 reserve=serial:PA9$(comma)PA10
 cm_STACK = 1024
+stm32_WITH = spi spi_sw tmcuart
+stm32f4_WITH = $(stm32_WITH)
 stm32f4_STACK = $(cm_STACK)
 stm32f4_CROSS = arm-none-eabi-
 stm32f4_SHARED = cortexm stm32
@@ -72,8 +74,10 @@ stm32f4_FLAGS = $(cm_FLAGS) -mcpu=cortex-m4 -DMCU_FREQ_HZ=84000000 $(if $(filter
 stm32f4_LDFLAGS = $(cm_LDFLAGS) -Wl,--defsym=cm_flash_size=0x20000 -Wl,--defsym=cm_ram_size=0x20000
 stm32f4_DICT = $(stm32_DICT) freq=84000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0:32:16 pins=PD0:48:16 pins=PE0:64:16 \
 	pins=PF0:80:16 pins=PG0:96:16 pins=PH0:112:2
+stm32f4_DICT_spi = spi=spi1:0:2
 stm32f4_FLASH_MAX = 16384
 stm32f4_RAM_MAX = 3072
+stm32f1_WITH = $(stm32_WITH)
 stm32f1_STACK = $(cm_STACK)
 stm32f1_CROSS = arm-none-eabi-
 stm32f1_SHARED = cortexm stm32
@@ -81,6 +85,7 @@ stm32f1_WITHOUT = $(cm_WITHOUT)
 stm32f1_FLAGS = $(cm_FLAGS) -mcpu=cortex-m3 -DMCU_FREQ_HZ=72000000
 stm32f1_LDFLAGS = $(cm_LDFLAGS) -Wl,--defsym=cm_flash_size=0x10000 -Wl,--defsym=cm_ram_size=0x5000
 stm32f1_DICT = $(stm32_DICT) freq=72000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0:32:16 pins=PD0:48:16 pins=PE0:64:16
+stm32f1_DICT_spi = spi=spi1:0:2
 stm32f1_FLASH_MAX = 16384
 stm32f1_RAM_MAX = 3072
 

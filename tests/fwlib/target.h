@@ -40,8 +40,8 @@ struct target {
 	struct printer own_printer;
 	uint32_t freq_hz;
 	uint16_t adc_max, pwm_max;
-	bool groups; /* it has all groups of commands: buses, counters, lights */
-	bool exact;  /* events happen at their very clock */
+	const char *groups; /* "spi tmcuart": those of FW_GROUPS that it has, in words */
+	bool exact;         /* events happen at their very clock */
 	bool no_inputs; /* the machine can't drive a pin: each reads 0, and conversions have some result */
 };
 

@@ -257,7 +257,8 @@ struct target *target_qemu_new(const char *elf, const struct target_hooks *hooks
 				.freq_hz = FREQ_HZ,
 				.adc_max = 4095,
 				.pwm_max = 32768,
-				.no_inputs = true };
+				.no_inputs = true,
+				.groups = "spi tmcuart" };
 	q->t.printer = &q->t.own_printer;
 	printer_init(q->t.printer, PRINTER_CARTESIAN, 1);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, serial) || pipe2(trace, O_CLOEXEC) ||

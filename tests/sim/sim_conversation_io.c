@@ -257,6 +257,43 @@ static void test_damage(void **state)
 	close_talk(k);
 }
 
+/* A transfer on the chip's SPI unit: as many bytes come back, and the select line is low meanwhile. */
+static void test_spi(void **state)
+{
+	static const uint8_t data[] = { 0x12, 0x34, 0x56 };
+	struct talk *k = open_talk(state);
+	const struct msg_spi_transfer_response *a;
+
+	if (!k->t->groups || !strstr(k->t->groups, "spi") ||
+	    k->t->exact) { /* the simulated board's: test_mcu_bus */
+		close_talk(k);
+		skip();
+	}
+	TALK(k, allocate_oids, 2);
+	TALK(k, config_spi, 0, pins->heater, 0);
+	TALK(k, spi_set_bus, 0, 0, 3, 1000000);
+	TALK(k, finalize_config, CRC);
+	talk_clear(k);
+	TALK(k, spi_transfer, 0, { data, sizeof(data) });
+	talk_expect_running(k);
+	a = AWAIT(k, spi_transfer_response, 0.1);
+	assert_int_equal(a->oid, 0);
+	assert_int_equal(a->response.len, sizeof(data));
+	assert_int_equal(k->edge_count, 2);
+	assert_int_equal(k->edges[0].pin, pins->heater);
+	assert_false(k->edges[0].level);
+	assert_true(k->edges[1].level);
+	/* there is no such bus */
+	TALK(k, emergency_stop);
+	TALK(k, config_reset);
+	talk_clear(k);
+	TALK(k, allocate_oids, 1);
+	TALK(k, config_spi, 0, pins->heater, 0);
+	TALK(k, spi_set_bus, 0, 2, 3, 1000000);
+	assert_int_equal(talk_count(k, MSG_ID_shutdown), 1);
+	close_talk(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +301,7 @@ int main(void)
 		CONVERSE_CASE(test_adc),    CONVERSE_CASE(test_shutdown),
 		CONVERSE_CASE(test_reset),  CONVERSE_CASE(test_wrong_input),
 		CONVERSE_CASE(test_damage), CONVERSE_CASE(test_buttons),
+		CONVERSE_CASE(test_spi),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

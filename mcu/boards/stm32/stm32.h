@@ -53,8 +53,9 @@ static inline uint32_t stm32_port(uint16_t pin)
 	return STM32_GPIO + pin / 16u * 0x400u;
 }
 
-/* The pin serves a peripheral from now on; function: F4's alternate function. */
-void stm32_pin_to_timer(uint16_t pin, uint8_t function);
+/* The pin serves a peripheral from now on, as its output or input; function: F4's alternate function. */
+void stm32_pin_to_peripheral(uint16_t pin, uint8_t function);
+void stm32_pin_input_of_peripheral(uint16_t pin, uint8_t function);
 void stm32_pin_analog(uint16_t pin);
 
 /* No PWM at this pin any more. Locked. */
@@ -66,5 +67,4 @@ void stm32_watchdog_init(void);
 void stm32_serial_init(uint32_t brr);
 /* The converter is on and ready; for the family's clocks. */
 void stm32_adc_init(void);
-/* Bits of its CR2 that begin a conversion, and those that keep it on. */
 #endif

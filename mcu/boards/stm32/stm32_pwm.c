@@ -70,7 +70,7 @@ bool board_pwm_setup(struct board *b, uint16_t pin, uint32_t cycle_ticks, uint16
 	*reg(ch, TIM_BDTR) = BDTR_MOE;
 	*reg(ch, TIM_EGR) = EGR_UG;
 	*reg(ch, TIM_CR1) = CR1_CEN | CR1_ARPE;
-	stm32_pin_to_timer(pin, ch->function);
+	stm32_pin_to_peripheral(pin, ch->function);
 	return true;
 }
 

@@ -15,6 +15,7 @@ enum {
 	CHIP_SERIAL_IRQ = 37,
 	CHIP_IRQS = 60,
 
+	STM32_APB2_HZ = 72000000, /* APB1 has half of it */
 	STM32_ADC = 0x40012400,
 	STM32_ADC_ON = 1 << 0 | 7 << 17 | 1 << 20, /* begun by software */
 	STM32_ADC_START = 1 << 22,

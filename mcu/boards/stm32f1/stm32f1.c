@@ -25,10 +25,12 @@ enum {
 	FLASH_ACR = 0x40022000,
 	ACR_2_WAITS = 2 | 1 << 4,
 	APB1_TIM2_4 = 7,
+	APB1_SPI2 = 1 << 14,
 	APB2_AFIO = 1 << 0,
 	APB2_PORTS = 0x1f << 2,
 	APB2_ADC1 = 1 << 9,
 	APB2_TIM1 = 1 << 11,
+	APB2_SPI1 = 1 << 12,
 	APB2_USART1 = 1 << 14,
 	AFIO_MAPR = 0x40010004,
 	MAPR_NO_JTAG = 2 << 24, /* PA15, PB3 and PB4 are pins; SWD stays */
@@ -70,8 +72,9 @@ static void clock_init(void)
 	await(RCC_CR, CR_PLLRDY, CR_PLLRDY);
 	cm_modify(&CM_REG(RCC_CFGR), 0, CFGR_PLL);
 	await(RCC_CFGR, CFGR_SWS, CFGR_SWS_PLL);
-	CM_REG(RCC_APB1ENR) = APB1_TIM2_4;
-	CM_REG(RCC_APB2ENR) = APB2_AFIO | APB2_PORTS | APB2_ADC1 | APB2_TIM1 | APB2_USART1;
+	CM_REG(RCC_APB1ENR) = APB1_TIM2_4 | APB1_SPI2;
+	CM_REG(RCC_APB2ENR) = APB2_AFIO | APB2_PORTS | APB2_ADC1 | APB2_TIM1 | APB2_SPI1 |
+			      APB2_USART1;
 	CM_REG(AFIO_MAPR) = MAPR_NO_JTAG;
 	cm_modify(&CM_REG(DEMCR), 0, DEMCR_TRACE);
 	CM_REG(CHIP_CYCCNT) = 0;
@@ -107,10 +110,17 @@ bool board_gpio_setup_in(struct board *b, uint16_t pin, int8_t pull_up)
 	return true;
 }
 
-void stm32_pin_to_timer(uint16_t pin, uint8_t function)
+void stm32_pin_to_peripheral(uint16_t pin, uint8_t function)
 {
 	(void)function;
 	set_mode(pin, PIN_PERIPHERAL);
+}
+
+/* An input is one for peripherals, too. */
+void stm32_pin_input_of_peripheral(uint16_t pin, uint8_t function)
+{
+	(void)function;
+	board_gpio_setup_in(NULL, pin, 1);
 }
 
 void stm32_pin_analog(uint16_t pin)
@@ -129,7 +139,7 @@ void chip_init(void)
 	set_mode(9, PIN_PERIPHERAL);
 	board_gpio_write(NULL, 10, true);
 	set_mode(10, PIN_PULLED);
-	stm32_serial_init(72000000 / STM32_BAUD);
+	stm32_serial_init(STM32_APB2_HZ / STM32_BAUD);
 }
 
 /* ---- timers' outputs, not remapped: data sheet, "pin definitions" ---- */

@@ -15,6 +15,7 @@ enum {
 	CHIP_SERIAL_IRQ = 37,
 	CHIP_IRQS = 97,
 
+	STM32_APB2_HZ = 84000000, /* APB1 has half of it */
 	STM32_ADC = 0x40012000,
 	STM32_ADC_ON = 1 << 0,
 	STM32_ADC_START = 1 << 30,

@@ -31,10 +31,12 @@ enum {
 	PWR_VOS = 3 << 14, /* the regulator for full speed */
 	APB1_TIM2_5 = 0xf,
 	APB1_TIM12_14 = 7 << 6,
+	APB1_SPI2 = 1 << 14,
 	APB1_PWR = 1 << 28,
 	APB2_TIM1_8 = 3,
 	APB2_USART1 = 1 << 4,
 	APB2_ADC1 = 1 << 8,
+	APB2_SPI1 = 1 << 12,
 	APB2_TIM9_11 = 7 << 16,
 	ADC_COMMON = STM32_ADC + 0x304,
 	ADC_BY_4 = 1 << 16, /* 21 MHz, of at most 36 */
@@ -67,8 +69,8 @@ static void clock_init(void)
 	(void)ready(RCC_CFGR, CFGR_SWS, 0);
 	cm_modify(&CM_REG(RCC_CR), CR_PLLON, 0);
 	(void)ready(RCC_CR, CR_PLLRDY, 0);
-	CM_REG(RCC_APB1ENR) = APB1_PWR | APB1_TIM2_5 | APB1_TIM12_14;
-	CM_REG(RCC_APB2ENR) = APB2_TIM1_8 | APB2_USART1 | APB2_ADC1 | APB2_TIM9_11;
+	CM_REG(RCC_APB1ENR) = APB1_PWR | APB1_SPI2 | APB1_TIM2_5 | APB1_TIM12_14;
+	CM_REG(RCC_APB2ENR) = APB2_TIM1_8 | APB2_USART1 | APB2_ADC1 | APB2_SPI1 | APB2_TIM9_11;
 	CM_REG(RCC_AHB1ENR) = (1u << STM32_PORTS) - 1;
 	cm_modify(&CM_REG(PWR_CR), 0, PWR_VOS);
 	cm_modify(&CM_REG(RCC_CR), 0, CR_HSEON);
@@ -123,7 +125,12 @@ bool board_gpio_setup_in(struct board *b, uint16_t pin, int8_t pull_up)
 	return true;
 }
 
-void stm32_pin_to_timer(uint16_t pin, uint8_t function)
+void stm32_pin_to_peripheral(uint16_t pin, uint8_t function)
+{
+	set_function(pin, function);
+}
+
+void stm32_pin_input_of_peripheral(uint16_t pin, uint8_t function)
 {
 	set_function(pin, function);
 }
@@ -147,7 +154,7 @@ void chip_init(void)
 	set_function(9, USART1_FUNCTION);
 	set_function(10, USART1_FUNCTION);
 	set_field(10, PUPDR, 1);
-	stm32_serial_init(84000000 / STM32_BAUD);
+	stm32_serial_init(STM32_APB2_HZ / STM32_BAUD);
 }
 
 /* ---- timers' outputs: data sheets, "alternate function mapping" ---- */
