@@ -204,6 +204,10 @@ campaign: all $(BUILD)/tests/unit/test_timelines $(BUILD)/tests/sim/sim_corner_v
 ## fault-hours: SIZE virtual hours of printing with random faults of all classes; SIZE=1000 takes half an hour
 fault-hours: $(BUILD)/tests/sim/sim_fault_hours
 	@STEPD_TEST_SIZE=$(SIZE) STEPD_SEED=$${SEED:-20261125} $<
+## long-print: a file of SIZE (50) times 10,000 lines with waits, temperatures and fans, in batch
+long-print: SIZE = 50
+long-print: $(BUILD)/stepd $(BUILD)/tests/sim/sim_long_print
+	@STEPD_BUILD=$(BUILD) STEPD_TEST_SIZE=$(SIZE) $(BUILD)/tests/sim/sim_long_print
 ## stress: two-thread stress tests under ThreadSanitizer
 stress tsan:
 	@BUILD=$(BUILD) tests/check stress

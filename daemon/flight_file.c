@@ -262,6 +262,13 @@ void flight_file_identify(struct flight_file *f, const struct machine *m, const 
 		s->mcu = motor->mcu;
 		s->oid = motor->oid;
 	}
+	for (size_t i = 0; i < m->mc->heater_count; i++)
+		snprintf(id.heater[i], sizeof(id.heater[i]), "%.31s", m->mc->heaters[i].name);
+	for (size_t i = 0; i < m->outputs; i++) {
+		const struct pin *pin = m->output[i].pin;
+
+		snprintf(id.output[i], sizeof(id.output[i]), "%.15s:%.15s", pin->chip, pin->name);
+	}
 	flight_identify(f->flight.head, &id);
 }
 

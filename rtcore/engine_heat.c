@@ -377,7 +377,13 @@ static void publish(struct engine *e)
 	}
 	for (int i = 0; i < HEAT_HEATERS; i++) {
 		const struct heater *h = &e->heat.heater[i].h;
+		double *told_degc = &e->heat.heater[i].told_degc;
 
+		if (*told_degc != h->target_degc)
+			engine_tell_heater(e, i, *told_degc, h->target_degc,
+					   e->heat.sensor[e->heat.heater[i].cfg.sensor].degc,
+					   h->power);
+		*told_degc = h->target_degc;
 		st.heater[i] = (struct heat_heater_status){ h->target_degc, h->smooth_degc,
 							    h->power, h->fault,
 							    h->tune.on || heater_calibrating(h) };

@@ -33,6 +33,7 @@ struct engine_heat_heater {
 	bool present;
 	bool owed;     /* the last power has not been sent: no room then */
 	uint8_t zeros; /* sent in a row: more than one, as what a link has not sent may be dropped */
+	double told_degc;       /* target, in the flight record */
 	int64_t filament_steps; /* the stepper's count at the last sample */
 	struct heater h;
 };

@@ -178,6 +178,17 @@ void engine_tell_notes(const struct engine *e, const struct plan_notes *notes)
 		TELL(e, param, &notes->note[i], at_s);
 }
 
+void engine_tell_output(const struct engine *e, int output, double at_s, double from, double to)
+{
+	TELL(e, output, output, at_s, from, to);
+}
+
+void engine_tell_heater(const struct engine *e, int heater, double from_degc, double to_degc,
+			double degc, double power)
+{
+	TELL(e, heater, heater, from_degc, to_degc, degc, power);
+}
+
 void engine_tell_hold(const struct engine *e, enum engine_hold why, double at_s)
 {
 	TELL(e, hold, why, at_s);

@@ -81,6 +81,11 @@ struct engine_observer {
 	void (*extrude)(void *ctx, double at_s, const struct plan_extrude *x);
 	/* From at_s on, at rest, the stepper's joint follows the axes with these weights. */
 	void (*weights)(void *ctx, double at_s, int stepper, const double steps_per_mm[MOVE_AXES]);
+	/* An output that no heater has is set at at_s, with a kick first if it has one; from, to: 0..1. */
+	void (*output)(void *ctx, int output, double at_s, double from, double to);
+	/* A heater's target is another, at that temperature and power (0..1). */
+	void (*heater)(void *ctx, int heater, double from_degc, double to_degc, double degc,
+		       double power);
 	/* All motion after at_s that has not been handed out is dropped, and none is taken until
 	 * ENGINE_RESUMED; the axes rest where their shapers have them then, and changes of these
 	 * are complete. */

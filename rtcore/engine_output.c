@@ -115,6 +115,18 @@ static bool end_kick(struct engine *e, uint16_t output, double at_s, int64_t now
 	return true;
 }
 
+/* A heater's power changes all the time: not told. */
+static void set_value(struct engine *e, uint16_t output, uint16_t value, double at_s)
+{
+	struct engine_output_state *st = &e->output_state[output];
+
+	if (st->value != value && !e->output[output].in_phase)
+		engine_tell_output(e, output, engine_later_s(at_s, e->now_s),
+				   (double)st->value / PLAN_OUTPUT_FULL,
+				   (double)value / PLAN_OUTPUT_FULL);
+	st->value = e->status.output[output] = value;
+}
+
 /* A new value from at_s on, which is not farther than the low-water mark. */
 static bool apply_one(struct engine *e, const struct plan_output *out, double at_s, int64_t now_ns)
 {
@@ -126,12 +138,12 @@ static bool apply_one(struct engine *e, const struct plan_output *out, double at
 	if (!end_kick(e, out->output, at_s, now_ns))
 		return false;
 	if (st->kick_end_s > 0 && out->value > 0) {
-		st->value = e->status.output[out->output] = out->value; /* once it runs */
+		set_value(e, out->output, out->value, at_s); /* once it runs */
 		return true;
 	}
 	if (!emit(e, out->output, kick ? o->kick_value : out->value, at_s, now_ns))
 		return false;
-	st->value = e->status.output[out->output] = out->value;
+	set_value(e, out->output, out->value, at_s);
 	st->kick_end_s = kick ? engine_later_s(at_s, e->now_s) + o->kick_s : 0;
 	watch(e, out->output);
 	return true;

@@ -144,6 +144,9 @@ void engine_tell_shaper(const struct engine *e, double at_s, double end_s,
 /* The stepper's change number i and those after it. */
 void engine_tell_extrude(const struct engine *e, int stepper, uint64_t i);
 /* Before a stepper's weights change, at rest. */
+void engine_tell_output(const struct engine *e, int output, double at_s, double from, double to);
+void engine_tell_heater(const struct engine *e, int heater, double from_degc, double to_degc,
+			double degc, double power);
 void engine_tell_weights(const struct engine *e, const struct plan_weights *w);
 void engine_tell_map(const struct engine *e, int mcu, double from_s);
 /* The pieces that stepgen_next() has made since the last time. */

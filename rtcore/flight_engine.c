@@ -163,6 +163,27 @@ static void on_weights(void *ctx, double at_s, int stepper, const double steps_p
 	flight_put(f, flight_tag(FLIGHT_WEIGHTS, stepper, 0, 0), &p, 1);
 }
 
+static void on_output(void *ctx, int output, double at_s, double from, double to)
+{
+	struct flight *f = ctx;
+	struct flight_output p = { .at_s = at_s, .now_s = f->now_s, .from = from, .to = to };
+
+	flight_put(f, flight_tag(FLIGHT_OUTPUT, output, 0, 0), &p, 1);
+}
+
+static void on_heater(void *ctx, int heater, double from_degc, double to_degc, double degc,
+		      double power)
+{
+	struct flight *f = ctx;
+	struct flight_heater p = { .now_s = f->now_s,
+				   .from_degc = from_degc,
+				   .to_degc = to_degc,
+				   .degc = degc,
+				   .power = power };
+
+	flight_put(f, flight_tag(FLIGHT_HEATER, heater, 0, 0), &p, 1);
+}
+
 static void freeze(struct flight *f, enum flight_frozen why)
 {
 	if (!f->frozen)
@@ -273,6 +294,8 @@ void flight_observer(struct flight *f, struct engine_observer *o)
 				       .shaper = on_shaper,
 				       .extrude = on_extrude,
 				       .weights = on_weights,
+				       .output = on_output,
+				       .heater = on_heater,
 				       .hold = on_hold,
 				       .fault = on_fault,
 				       .link = on_link,

@@ -20,7 +20,7 @@
 #define FLIGHT_MAGIC "STEPDFLT"
 
 enum {
-	FLIGHT_VERSION = 1,
+	FLIGHT_VERSION = 2,
 	FLIGHT_HEAD_BYTES = 4096,
 	FLIGHT_REC_BYTES = 64,
 	FLIGHT_NAME_MAX = 32,
@@ -50,6 +50,8 @@ enum flight_kind {
 	FLIGHT_EXTRUDE,  /* .extrude: what an extruder's stepper does */
 	FLIGHT_WEIGHTS,  /* .weights: a stepper's joint follows the axes otherwise */
 	FLIGHT_CUT,      /* .cut: motion is taken back, other motion follows */
+	FLIGHT_OUTPUT,   /* .output: an output is set, but for those of heaters */
+	FLIGHT_HEATER,   /* .heater: a heater's target changes */
 	FLIGHT_KINDS,
 
 	FLIGHT_PARTS_MAX = 3,
@@ -145,6 +147,19 @@ struct flight_cut { /* .index: stepper whose segments are void from then on, FLI
 	uint64_t reserved[4];
 };
 
+struct flight_output { /* .index: output */
+	double at_s, now_s;
+	double from, to; /* 0..1 */
+	uint64_t reserved[2];
+};
+
+struct flight_heater { /* .index: heater */
+	double now_s;
+	double from_degc, to_degc;
+	double degc, power; /* as they are then; 0..1 */
+	uint64_t reserved;
+};
+
 struct flight_resync { /* .index: stepper */
 	double at_s, now_s;
 	int64_t from_steps, to_steps;
@@ -195,6 +210,8 @@ struct flight_rec {
 		struct flight_extrude extrude;
 		struct flight_weights weights;
 		struct flight_cut cut;
+		struct flight_output output;
+		struct flight_heater heater;
 		struct flight_resync resync;
 		struct flight_hold hold;
 		struct flight_fault fault;
@@ -212,6 +229,8 @@ FLIGHT_ONE_PART(flight_param);
 FLIGHT_ONE_PART(flight_extrude);
 FLIGHT_ONE_PART(flight_weights);
 FLIGHT_ONE_PART(flight_cut);
+FLIGHT_ONE_PART(flight_output);
+FLIGHT_ONE_PART(flight_heater);
 FLIGHT_ONE_PART(flight_resync);
 FLIGHT_ONE_PART(flight_hold);
 FLIGHT_ONE_PART(flight_fault);
@@ -248,7 +267,9 @@ struct flight_identity {
 	uint32_t mcus, steppers;
 	struct flight_mcu mcu[ENGINE_MCUS];
 	struct flight_stepper stepper[ENGINE_STEPPERS];
-	uint32_t check; /* over what is above */
+	char heater[HEAT_HEATERS][FLIGHT_NAME_MAX];
+	char output[ENGINE_OUTPUTS][FLIGHT_NAME_MAX]; /* their pins */
+	uint32_t check;                               /* over what is above */
 	uint32_t reserved;
 };
 

@@ -164,6 +164,8 @@ static struct json_object *event(const struct dump *d, const struct dump_event *
 		[FLIGHT_EXTRUDE] = "extruder stepper",
 		[FLIGHT_WEIGHTS] = "joint weights",
 		[FLIGHT_CUT] = "motion taken back",
+		[FLIGHT_OUTPUT] = "output",
+		[FLIGHT_HEATER] = "heater",
 	};
 	struct json_object *o;
 	char text[512];

@@ -122,6 +122,23 @@ static bool event_times(struct dump_event *e)
 		if (!numbers_ok(r->weights.steps_per_mm, MOVE_AXES) || r->index >= ENGINE_STEPPERS)
 			return false;
 		break;
+	case FLIGHT_OUTPUT:
+		e->now_s = r->output.now_s;
+		e->at_s = r->output.at_s;
+		extra[0] = r->output.from;
+		extra[1] = r->output.to;
+		if (r->index >= ENGINE_OUTPUTS)
+			return false;
+		break;
+	case FLIGHT_HEATER:
+		e->now_s = e->at_s = r->heater.now_s;
+		extra[0] = r->heater.from_degc;
+		extra[1] = r->heater.to_degc;
+		extra[2] = r->heater.degc;
+		extra[3] = r->heater.power;
+		if (r->index >= HEAT_HEATERS)
+			return false;
+		break;
 	case FLIGHT_CUT:
 		e->now_s = r->cut.now_s;
 		e->at_s = r->cut.at_s;

@@ -129,6 +129,19 @@ static void weights_text(const struct dump *d, const struct flight_rec *r, char 
 		 dump_stepper_name(&d->view, r->index), w[AXIS_X], w[AXIS_Y], w[AXIS_Z], w[AXIS_E]);
 }
 
+static void output_text(const struct dump *d, const struct flight_rec *r, char *buf, size_t size)
+{
+	snprintf(buf, size, "output %u %s: %.1f -> %.1f %%", r->index,
+		 d->log.identity.output[r->index], r->output.from * 100, r->output.to * 100);
+}
+
+static void heater_text(const struct dump *d, const struct flight_rec *r, char *buf, size_t size)
+{
+	snprintf(buf, size, "heater %u %s: target %.1f -> %.1f °C, at %.1f °C, power %.0f %%",
+		 r->index, d->log.identity.heater[r->index], r->heater.from_degc, r->heater.to_degc,
+		 r->heater.degc, r->heater.power * 100);
+}
+
 static void fault_words(const struct dump *d, const struct flight_rec *r, char *buf, size_t size)
 {
 	const struct flight_fault *f = &r->fault;
@@ -168,6 +181,12 @@ bool dump_event_text(const struct dump *d, const struct dump_event *e, char *buf
 		return true;
 	case FLIGHT_WEIGHTS:
 		weights_text(d, r, buf, size);
+		return true;
+	case FLIGHT_OUTPUT:
+		output_text(d, r, buf, size);
+		return true;
+	case FLIGHT_HEATER:
+		heater_text(d, r, buf, size);
 		return true;
 	case FLIGHT_CUT:
 		if (r->index != FLIGHT_CUT_MOVE)

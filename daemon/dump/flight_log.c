@@ -42,6 +42,10 @@ static void clean_identity(struct flight_identity *id)
 		clean_text(id->mcu[i].name, sizeof(id->mcu[i].name));
 		id->mcu[i].freq_hz = fmax(clean_number(id->mcu[i].freq_hz, 1e12), 0);
 	}
+	for (int i = 0; i < HEAT_HEATERS; i++)
+		clean_text(id->heater[i], sizeof(id->heater[i]));
+	for (int i = 0; i < ENGINE_OUTPUTS; i++)
+		clean_text(id->output[i], sizeof(id->output[i]));
 	for (int i = 0; i < ENGINE_STEPPERS; i++) {
 		struct flight_stepper *s = &id->stepper[i];
 

@@ -4,7 +4,7 @@
  * Shown: homing, renamed axes, limits, a changed clock on a second MCU and bytes lost on the wire are all
  * in the record, as often as they happened; with all that, the dump's checks find nothing wrong and each step
  * near its segment. M112 in mid-move freezes it and names file and move. The plan trace that is read from
- * it verifies against the edges that the MCU made. A ring of the default size holds 30 s of a busy print. */
+ * it verifies against the edges that the MCU made. Heaters' targets and outputs are there, too. A ring of the default size holds 30 s of a busy print. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -187,14 +187,55 @@ static void plan_trace(void **state)
 	free(r);
 }
 
-static bool has_event(const char *what)
+/* The time for which the event with that text is told; not a number: there is none. */
+static double event_s(const char *what)
 {
 	char text[512];
 
 	for (size_t i = 0; i < d.view.events; i++)
 		if (dump_event_text(&d, &d.view.event[i], text, sizeof(text)) && strstr(text, what))
-			return true;
-	return false;
+			return d.view.event[i].at_s;
+	return NAN;
+}
+
+static bool has_event(const char *what)
+{
+	return !isnan(event_s(what));
+}
+
+/* Targets, also one that a fault takes away, and outputs when their pins change; heaters' power is not among them. */
+static void outputs_and_targets(void **state)
+{
+	const char *flight = simrun_path("heat.flight");
+	struct scene *s = scene_open_recorded("etc/sim-heated.cfg", NULL, flight);
+	double from_s;
+
+	(void)state;
+	assert_non_null(s);
+	scene_pass(s, 1); /* a temperature is known */
+	assert_true(scene_run(s, "M104 S205\nM140 S60\n"));
+	scene_pass(s, 2);
+	from_s = machine_now_s(s->b.m);
+	assert_true(scene_run(s, "G1 X20 F1200\nM106 S128\nG1 X40\nM400\n"));
+	assert_true(scene_run(s, "M140 S0\nM107\n"));
+	s->b.printer.now_s = batch_world_mcu_s(&s->b, 0);
+	printer_warm(&s->b.printer, &s->b.printer.bodies[s->b.body_of[0]]);
+	assert_true(thermal_action(&s->b.printer.bodies[s->b.body_of[0]].thermal, "sensor open"));
+	scene_pass(s, 3);
+	assert_true(scene_exact(s));
+	scene_close(s);
+
+	flight_dump_open(&d, flight);
+	assert_true(flight_dump_sound(&d));
+	assert_true(has_event("heater 0 extruder: target 0.0 -> 205.0 °C, at 2"));
+	assert_true(has_event("heater 1 heater_bed: target 0.0 -> 60.0 °C"));
+	assert_true(has_event("heater 1 heater_bed: target 60.0 -> 0.0 °C"));
+	assert_true(has_event("heater 0 extruder: target 205.0 -> 0.0 °C"));
+	assert_int_equal(flight_dump_count(&d, FLIGHT_HEATER, -1), 4);
+	assert_true(fabs(event_s("mcu:PE0: 0.0 -> 50.2 %") - from_s - 1.06) < 0.03);
+	assert_true(has_event("mcu:PE0: 50.2 -> 0.0 %"));
+	assert_false(has_event("mcu:PG0: ") || has_event("mcu:PG1: "));
+	flight_dump_close(&d);
 }
 
 /* Held, slowed and babystepped again and again in the middle of it; the record and the plan trace are sound: each
@@ -292,6 +333,7 @@ int main(void)
 		cmocka_unit_test(all_is_in_it),        cmocka_unit_test(lossy_line),
 		cmocka_unit_test(emergency_stop),      cmocka_unit_test(plan_trace),
 		cmocka_unit_test(changed_in_mid_move), cmocka_unit_test(half_a_minute),
+		cmocka_unit_test(outputs_and_targets),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -22,6 +22,7 @@
 #include "daemon/fans.h"
 #include "daemon/faults/react.h"
 #include "daemon/heaters.h"
+#include "daemon/journal/journal.h"
 #include "daemon/leds.h"
 #include "daemon/manual.h"
 #include "daemon/outputs.h"
@@ -194,6 +195,7 @@ static void commands(void **state)
 	gcode_add_table(&g, manual_commands, manual_command_count, NULL);
 	gcode_add_table(&g, force_move_commands, force_move_command_count, NULL);
 	gcode_add_table(&g, gcode_macro_commands, gcode_macro_count, NULL);
+	gcode_add_table(&g, journal_commands, journal_command_count, NULL);
 	gcode_add_table(&g, print_timer_commands, print_timer_command_count, NULL);
 	gcode_add_table(&g, sdcard_commands, sdcard_command_count, NULL);
 	gcode_add_table(&g, journal_commands, journal_command_count, NULL);

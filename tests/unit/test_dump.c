@@ -268,8 +268,8 @@ static void foreign(void **state)
 	h->magic[3] ^= 1;
 	refused(m, FLIGHT_IMAGE_BYTES, "does not start with STEPDFLT");
 	h->magic[3] ^= 1;
-	h->version = 2;
-	refused(m, FLIGHT_IMAGE_BYTES, "version 2, expected 1");
+	h->version = 1;
+	refused(m, FLIGHT_IMAGE_BYTES, "version 1, expected 2");
 	h->version = FLIGHT_VERSION;
 	h->rec_bytes = 63;
 	refused(m, FLIGHT_IMAGE_BYTES, "records of 63 bytes");
