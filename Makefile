@@ -208,6 +208,9 @@ fault-hours: $(BUILD)/tests/sim/sim_fault_hours
 long-print: SIZE = 50
 long-print: $(BUILD)/stepd $(BUILD)/tests/sim/sim_long_print
 	@STEPD_BUILD=$(BUILD) STEPD_TEST_SIZE=$(SIZE) $(BUILD)/tests/sim/sim_long_print
+## mesh-print: the prints of sim_mesh alone, SIZE times 6,000 lines; SIZE=25 is the whole Benchy, thrice
+mesh-print: $(BUILD)/tests/sim/sim_mesh
+	@STEPD_TEST_SIZE=$(SIZE) $< 'test_print_*'
 ## stress: two-thread stress tests under ThreadSanitizer
 stress tsan:
 	@BUILD=$(BUILD) tests/check stress

@@ -8,7 +8,8 @@
  * shape, probed first, keeps the nozzle within 5 um of its height over the bed at every step of X and Y, with
  * no violation.
  * How: the machine in this process (tests/simlib/scene.h); STEPD_ECHO=1 shows the replies. The print is the first part
- * of the shared Benchy, or the project's own where there is none; STEPD_TEST_SIZE makes it longer.
+ * of the shared Benchy, or the project's own where there is none; STEPD_TEST_SIZE makes it
+ * longer, an argument chooses among the tests (`make mesh-print`).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -502,25 +503,47 @@ static void print_over_mesh(const char *config, double fade_end, uint32_t lines)
 	scene_close(s);
 }
 
-static void test_print(void **state)
+static uint32_t print_lines(void)
 {
-	uint32_t lines = (simrun_sanitized() ? 1500 : LINES) * simrun_size();
-
-	(void)state;
-	print_over_mesh("etc/sim-cartesian.cfg", 10, lines);
-	print_over_mesh("etc/sim-corexy.cfg", 20, lines);
-	print_over_mesh("etc/sim-corexy.cfg", 0, lines);
+	return (simrun_sanitized() ? 1500 : LINES) * simrun_size();
 }
 
-int main(void)
+static void test_print_fade_to_10(void **state)
+{
+	(void)state;
+	print_over_mesh("etc/sim-cartesian.cfg", 10, print_lines());
+}
+
+static void test_print_fade_to_20(void **state)
+{
+	(void)state;
+	print_over_mesh("etc/sim-corexy.cfg", 20, print_lines());
+}
+
+static void test_print_without_fade(void **state)
+{
+	(void)state;
+	print_over_mesh("etc/sim-corexy.cfg", 0, print_lines());
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rectangle), cmocka_unit_test(test_parameters),
-		cmocka_unit_test(test_round),     cmocka_unit_test(test_faulty_region),
-		cmocka_unit_test(test_reference), cmocka_unit_test(test_adaptive),
-		cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_fails_in_the_middle),
-		cmocka_unit_test(test_saved),     cmocka_unit_test(test_print),
+		cmocka_unit_test(test_rectangle),
+		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_round),
+		cmocka_unit_test(test_faulty_region),
+		cmocka_unit_test(test_reference),
+		cmocka_unit_test(test_adaptive),
+		cmocka_unit_test(test_by_hand),
+		cmocka_unit_test(test_fails_in_the_middle),
+		cmocka_unit_test(test_saved),
+		cmocka_unit_test(test_print_fade_to_10),
+		cmocka_unit_test(test_print_fade_to_20),
+		cmocka_unit_test(test_print_without_fade),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
