@@ -68,7 +68,7 @@ static void ask_down(struct machine *m, const char *error)
 	if (error)
 		done(m, error);
 	else
-		probe_ask(m, is_down);
+		switches_ask(m, m->probe.input, is_down);
 }
 
 static void add_down(struct machine *m)
@@ -116,7 +116,7 @@ static void ask_checked(struct machine *m, const char *error)
 	if (error)
 		done(m, error);
 	else
-		probe_ask(m, checked);
+		switches_ask(m, m->probe.input, checked);
 }
 
 void bltouch_lower(struct machine *m, probe_then *then)
@@ -147,7 +147,7 @@ static void is_up(struct machine *m, bool triggered, const char *error);
 static void ask_up(struct machine *m, const char *error)
 {
 	if (!error && m->probe.cfg->up_reports_not_triggered) {
-		probe_ask(m, is_up);
+		switches_ask(m, m->probe.input, is_up);
 		return;
 	}
 	m->probe.touch.down &= error != NULL;

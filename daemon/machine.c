@@ -219,7 +219,7 @@ void machine_end_commands(struct machine *m)
 	m->manual_probe.active = false;
 	m->tmc.dump = NULL;
 	acts_abort(m, m->reason);
-	probe_abort(m, m->reason);
+	switches_abort(m, m->reason);
 	if (m->homing.state != HOMING_IDLE)
 		homing_abort(m, m->reason);
 	if (gcode_busy(&m->gcode))
@@ -336,7 +336,7 @@ static void event(struct machine *m, const struct ev_rec *ev)
 {
 	char text[MACHINE_TEXT_MAX / 2];
 
-	if (homing_event(m, ev) || acts_event(m, ev) || probe_event(m, ev))
+	if (homing_event(m, ev) || acts_event(m, ev) || switches_event(m, ev))
 		return;
 	switch (ev->kind) {
 	case EV_MESSAGE:
@@ -466,7 +466,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 	if (m->state == MACHINE_READY) {
 		homing_tick(m);
 		acts_tick(m);
-		probe_tick(m);
+		switches_tick(m);
 	}
 	if (m->state != MACHINE_CONNECTING) {
 		sidetrack_poll(m);
@@ -497,7 +497,7 @@ void machine_reset_mcus(struct machine *m)
 bool machine_rests(const struct machine *m)
 {
 	return m->sync_waiting == 0 && !m->heaters.wait.on && m->homing.state == HOMING_IDLE &&
-	       !sidetrack_busy(&m->sidetrack) && !m->acts.running && !m->probe.ask.open &&
+	       !sidetrack_busy(&m->sidetrack) && !m->acts.running && !m->switches.input &&
 	       !gcode_moving(&m->gcode) && planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
 	       m->status.manual_end_s <= machine_now_s(m);
 }

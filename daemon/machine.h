@@ -38,6 +38,7 @@
 #include "daemon/faults/react.h"
 #include "daemon/session.h"
 #include "daemon/sidetrack.h"
+#include "daemon/switches.h"
 #include "daemon/tachometer.h"
 #include "daemon/tmc/tmc.h"
 #include "daemon/twist.h"
@@ -171,6 +172,7 @@ struct machine {
 	bool linear; /* all joints are sums of the axes */
 	struct homing homing;
 	struct acts acts;
+	struct switches switches;
 	struct probe probe;
 	struct probe_points points;
 	struct mesh_calibration mesh_calibration;

@@ -11,9 +11,6 @@
 #include "daemon/machine.h"
 #include "daemon/save.h"
 
-#define ASK_TIMEOUT_NS ((int64_t)2 * 1000 * 1000 * 1000)
-#define ASK_RETRY_NS ((int64_t)200 * 1000 * 1000) /* an answer may be lost on the wire */
-
 void probe_init(struct machine *m)
 {
 	struct probe *p = &m->probe;
@@ -34,6 +31,7 @@ void probe_init(struct machine *m)
 void probe_attach(struct gcode *g, struct machine *m)
 {
 	gcode_add_table(g, probe_commands, probe_command_count, m);
+	gcode_add_table(g, switches_commands, switches_command_count, m);
 	gcode_add_table(g, bltouch_commands, bltouch_command_count, m);
 	gcode_add_table(g, save_commands, save_command_count, m);
 	gcode_add_table(g, manual_probe_commands, manual_probe_command_count, m);
@@ -67,65 +65,6 @@ double probe_lowest_mm(const struct machine *m)
 	return low_mm;
 }
 
-/* ---- the question ---- */
-
-static void ask_now(struct machine *m)
-{
-	const struct machine_input *in = m->probe.input;
-	struct msg_endstop_query_state query = { .oid = in->oid };
-
-	session_send(&m->session[in->pin->mcu], MSG_ID_endstop_query_state, &query);
-	m->probe.ask.retry_ns = m->now_ns + ASK_RETRY_NS;
-}
-
-void probe_ask(struct machine *m, void (*then)(struct machine *m, bool triggered, const char *error))
-{
-	struct probe *p = &m->probe;
-
-	p->ask.open = true;
-	p->ask.then = then;
-	p->ask.deadline_ns = m->now_ns + ASK_TIMEOUT_NS;
-	ask_now(m);
-}
-
-static void answered(struct machine *m, bool triggered, const char *error)
-{
-	m->probe.ask.open = false;
-	m->probe.ask.then(m, triggered, error);
-}
-
-bool probe_event(struct machine *m, const struct ev_rec *ev)
-{
-	const struct machine_input *in = m->probe.input;
-	union msg_any any;
-
-	if (!m->probe.ask.open || ev->kind != EV_MESSAGE || ev->message.mcu != in->pin->mcu ||
-	    session_decode(&m->session[ev->message.mcu], &ev->message, &any) !=
-		    MSG_ID_endstop_state ||
-	    any.endstop_state.oid != in->oid)
-		return false;
-	answered(m, (any.endstop_state.pin_value != 0) != in->pin->invert, NULL);
-	return true;
-}
-
-void probe_tick(struct machine *m)
-{
-	struct probe *p = &m->probe;
-
-	if (!p->ask.open)
-		return;
-	if (m->now_ns > p->ask.deadline_ns)
-		answered(m, false, "the probe's MCU did not answer within 2 s");
-	else if (m->now_ns > p->ask.retry_ns)
-		ask_now(m);
-}
-
-void probe_abort(struct machine *m, const char *reason)
-{
-	if (m->probe.ask.open)
-		answered(m, false, reason);
-}
-
 /* ---- ready, and put away ---- */
 
 static void lowered(struct machine *m, bool triggered, const char *error)
@@ -142,7 +81,7 @@ void probe_lower(struct machine *m, probe_then *then)
 		return;
 	}
 	m->probe.touch.then = then;
-	probe_ask(m, lowered);
+	switches_ask(m, m->probe.input, lowered);
 }
 
 static void raised(struct machine *m, const char *error)

@@ -36,12 +36,6 @@ struct probe {
 	double last_z_mm;    /* of PROBE */
 	char text[160];      /* of an error that is under way */
 
-	/* the question to the switch's MCU */
-	struct {
-		bool open;
-		int64_t deadline_ns, retry_ns;
-		void (*then)(struct machine *m, bool triggered, const char *error);
-	} ask;
 	/* a BLTouch: see bltouch.c */
 	struct {
 		int output;
@@ -73,10 +67,6 @@ int probe_check(const struct machine *m, char *err);
 void probe_lower(struct machine *m, probe_then *then);
 /* Put away. */
 void probe_raise(struct machine *m, probe_then *then);
-/* Ask the switch. */
-void probe_ask(struct machine *m,
-	       void (*then)(struct machine *m, bool triggered, const char *error));
-
 /* As configured. */
 void probe_how_default(const struct machine *m, struct probe_how *how);
 /* With what the line says: PROBE_SPEED, LIFT_SPEED, SAMPLES, SAMPLE_RETRACT_DIST, SAMPLES_TOLERANCE,
@@ -102,12 +92,6 @@ void bltouch_raise(struct machine *m, probe_then *then);
 void bltouch_ready(struct machine *m);
 extern const struct gcode_command bltouch_commands[];
 extern const unsigned bltouch_command_count;
-
-/* An event of the rt core. Returns whether it was for this. */
-bool probe_event(struct machine *m, const struct ev_rec *ev);
-void probe_tick(struct machine *m);
-/* Motion has stopped for good: whoever waits hears why. */
-void probe_abort(struct machine *m, const char *reason);
 
 extern const struct gcode_command probe_commands[];
 extern const unsigned probe_command_count;

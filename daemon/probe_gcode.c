@@ -160,7 +160,7 @@ static void query_now(struct machine *m, const char *error)
 	if (error)
 		gcode_resume(&m->gcode, error);
 	else
-		probe_ask(m, queried);
+		switches_ask(m, m->probe.input, queried);
 }
 
 static enum gcode_result query(struct gcode *g, const struct gcode_line *l, void *ctx)
