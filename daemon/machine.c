@@ -236,14 +236,17 @@ static void enter_fault(struct machine *m, enum machine_state state)
 	machine_say_reason(m);
 }
 
-void machine_stop(struct machine *m, const char *reason)
+void machine_stop(struct machine *m, const char *reason, uint32_t doubt)
 {
+	uint32_t homed = m->homed & ~doubt;
+
 	if (m->state != MACHINE_READY)
 		return;
 	machine_control(m, &(struct ctl_rec){ .kind = CTL_ABORT });
-	snprintf(m->reason, sizeof(m->reason), "%s; position no longer certain; RESTART to go on",
-		 reason);
+	snprintf(m->reason, sizeof(m->reason),
+		 "%s; motion is stopped until CLEAR_FAULT, positions are read back", reason);
 	enter_fault(m, MACHINE_FAULT);
+	readback_start(m, homed);
 }
 
 void machine_pause(struct machine *m)
@@ -316,8 +319,8 @@ static void message_event(struct machine *m, const struct ev_message *msg)
 
 	if (msg->mcu >= m->mcus)
 		return;
-	if (session_message(&m->session[msg->mcu], msg) || print_hear(m->print, msg) ||
-	    bus_hear(&m->bus, msg))
+	if (readback_hear(m, msg) || session_message(&m->session[msg->mcu], msg) ||
+	    print_hear(m->print, msg) || bus_hear(&m->bus, msg))
 		return;
 	/* Responses to nobody's question (stats, late answers) are passed over. */
 	switch (session_decode(&m->session[msg->mcu], msg, &any)) {
@@ -457,6 +460,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		devices_poll(m);
 	heaters_poll(m);
 	react_poll(m);
+	readback_poll(m);
 	if (m->state == MACHINE_READY || m->state == MACHINE_FAULT) {
 		outputs_poll(m);
 		fans_poll(m);

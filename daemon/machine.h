@@ -36,6 +36,7 @@
 #include "daemon/probe_points.h"
 #include "daemon/safe_home.h"
 #include "daemon/faults/react.h"
+#include "daemon/readback.h"
 #include "daemon/session.h"
 #include "daemon/sidetrack.h"
 #include "daemon/switches.h"
@@ -168,6 +169,7 @@ struct machine {
 	struct heaters heaters;
 	struct react react;
 	struct sidetrack sidetrack;
+	struct readback readback;
 	struct dual dual;
 	bool linear; /* all joints are sums of the axes */
 	struct homing homing;
@@ -251,8 +253,9 @@ void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES
 void machine_end_commands(struct machine *m);
 /* m->reason, that of a fault or an emergency stop, and where the flight record of it is. */
 void machine_say_reason(struct machine *m);
-/* All motion that has not been handed out is dropped, for that reason; heaters stay as they are. */
-void machine_stop(struct machine *m, const char *reason);
+/* All motion that has not been handed out is dropped, for that reason; heaters stay as they are. doubt: mask of axes whose
+ * position is not known any more; the others' is read back. */
+void machine_stop(struct machine *m, const char *reason, uint32_t doubt);
 /* Whoever prints is to wait. A file of ours: motion comes to rest on its path, see sidetrack.h; else at the end of
  * what is planned. */
 void machine_pause(struct machine *m);

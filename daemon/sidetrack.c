@@ -194,6 +194,31 @@ void sidetrack_forget(struct machine *m)
 	t->sent = false;
 }
 
+void sidetrack_stopped(struct machine *m)
+{
+	struct sidetrack *t = &m->sidetrack;
+
+	if (t->state == SIDETRACK_STOPPING && m->status.side) { /* it had just come about */
+		planner_follow(t->planner, m->planner, m->status.position_mm);
+		swap_planners(m);
+		t->held_s = m->pushed_s - m->status.consumed_s;
+		t->objects.current = -1;
+		m->hold = false;
+	} else if (t->state == SIDETRACK_STOPPING) {
+		machine_hold(m, false);
+	} else if (t->state == SIDETRACK_RETURNING && t->sent && !m->status.side) {
+		planner_number_after(t->planner, m->planner);
+		swap_planners(m);
+		t->state = SIDETRACK_OFF;
+		t->held_s = 0;
+	}
+	if (t->state == SIDETRACK_OFF)
+		return;
+	t->state = SIDETRACK_ON;
+	t->sent = false;
+	sidetrack_forget(m);
+}
+
 static void poll_forgetting(struct machine *m)
 {
 	struct sidetrack *t = &m->sidetrack;

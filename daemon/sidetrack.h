@@ -61,6 +61,8 @@ void sidetrack_give_up(struct sidetrack *t);
 int sidetrack_return(struct machine *m, double velocity_mm_s, char *err);
 /* What stands aside, if anything does, will never be made. */
 void sidetrack_forget(struct machine *m);
+/* The machine is about to go on after a stop: what stood aside is gone with it. */
+void sidetrack_stopped(struct machine *m);
 void sidetrack_poll(struct machine *m);
 
 #endif

@@ -63,6 +63,15 @@ static void make_safe(struct machine *m, const struct fault_report *r)
 			heaters_target(m, i, 0, err);
 }
 
+/* The axes that a driver's motor moves; all, if it is not about one of them. */
+static uint32_t axes_of(const struct machine *m, const struct fault_report *r)
+{
+	for (size_t i = 0; fault_classes[r->class].scope == FAULT_SCOPE_DRIVER && i < m->motors; i++)
+		if (strcmp(m->motor[i].cfg->name, r->component) == 0)
+			return m->motor[i].axes;
+	return GCODE_MASK_XYZ;
+}
+
 static void act(struct machine *m, const struct fault_report *r, const struct fault_decision *d)
 {
 	if (d->reaction >= FAULT_DISABLE)
@@ -70,7 +79,7 @@ static void act(struct machine *m, const struct fault_report *r, const struct fa
 	if (d->reaction == FAULT_SHUTDOWN)
 		m->ops.emergency_stop(m, d->text);
 	else if (d->reaction == FAULT_STOP_MOTION)
-		machine_stop(m, d->text);
+		machine_stop(m, d->text, d->unhome ? axes_of(m, r) : 0);
 	else if (d->reaction == FAULT_HOLD)
 		machine_hold(m, true);
 	else if (d->reaction == FAULT_PAUSE || (d->reaction == FAULT_DISABLE && d->pause))
@@ -268,6 +277,7 @@ static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT
 	const struct machine *m = ctx;
 	int heater = heater_named(m, l->component);
 	char text[160];
+	char missing[80];
 
 	if (fault_classes[l->class].scope == FAULT_SCOPE_HEATER && heater >= 0) {
 		const struct heat_sensor_status *s =
@@ -291,10 +301,10 @@ static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT
 			 l->component);
 		return true;
 	}
-	if (m->state == MACHINE_READY)
+	if (m->state == MACHINE_READY || readback_done(m, missing, sizeof(missing)))
 		return false;
-	snprintf(why, FAULT_TEXT_MAX, "%s: %s: RESTART first", l->component,
-		 fault_classes[l->class].what);
+	snprintf(why, FAULT_TEXT_MAX, "%s: %s: %s", l->component, fault_classes[l->class].what,
+		 missing);
 	return true;
 }
 
@@ -329,6 +339,25 @@ static enum gcode_result list(struct gcode *g, const struct gcode_line *l, void 
 	return GCODE_OK;
 }
 
+/* Whether one that is latched keeps motion stopped. */
+static bool stops(const struct faults *f)
+{
+	for (size_t i = 0; i < f->latched_count; i++)
+		if (f->latched[i].reaction >= FAULT_STOP_MOTION)
+			return true;
+	return false;
+}
+
+static void go_on(struct machine *m)
+{
+	char missing[80];
+
+	if (readback_done(m, missing, sizeof(missing)))
+		readback_resume(m);
+	else
+		machine_say(m, REPLY_INFO, "%s", missing);
+}
+
 static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct machine *m = ctx;
@@ -351,6 +380,8 @@ static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void
 	if (cleared == 0)
 		return gcode_fail(g, "expected a fault that is latched: FAULTS lists them");
 	gcode_reply(g, REPLY_INFO, "%zu cleared, %zu latched", cleared, f->latched_count);
+	if (m->state == MACHINE_FAULT && !stops(f))
+		go_on(m);
 	return GCODE_OK;
 }
 

@@ -184,6 +184,71 @@ static void configured(void **state)
 	printjob_ends_well(s);
 }
 
+/* ---- a stop, and on without a restart ---- */
+
+static void now(struct scene *s, const char *line)
+{
+	gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0);
+}
+
+/* Positions are read back from the MCU; heaters stay hot; RECOVER_JOB goes on with the line that was under way. */
+static void stop_and_on(void **state)
+{
+	static const struct {
+		const char *line;
+		uint32_t homed;
+	} fault[] = {
+		{ "INJECT_FAULT CLASS=invariant COMPONENT=x", 7 },
+		{ "INJECT_FAULT CLASS=driver_error COMPONENT=stepper_x", 6 },
+	};
+	char sections[SIMRUN_PATH_MAX + 100], journal[SIMRUN_PATH_MAX];
+
+	(void)state;
+	snprintf(journal, sizeof(journal), "%s", simrun_path("journal"));
+	snprintf(sections, sizeof(sections),
+		 "[stepd]\ninject_faults: True\nrequire_homing: True\n[virtual_sdcard]\njournal: %s\n",
+		 journal);
+	/* A driver's fault beside another component's is taken one level up: no stop. */
+	for (unsigned i = 0; i < 2 * sizeof(fault) / sizeof(fault[0]) - 1; i++) {
+		const char *line = fault[i / 2].line;
+		bool aside = i % 2; /* while a print stands aside */
+		struct scene *s = printjob_start(sections);
+
+		if (aside) {
+			now(s, "INJECT_FAULT CLASS=filament COMPONENT=it");
+			scene_pass(s, 1);
+			batch_lines(&s->b, "G91\nG1 X30 F3000\n");
+			scene_pass(s, 0.2);
+		}
+		now(s, line);
+		assert_int_equal(s->b.m->state, MACHINE_FAULT);
+		s->errors = 0;
+		now(s, "CLEAR_FAULT");
+		assert_true(scene_said(s, "being read back: try again"));
+		scene_pass(s, 1);
+		s->errors = 0;
+		now(s, "CLEAR_FAULT");
+		assert_true(scene_said(s, "ready again; positions read back"));
+		assert_int_equal(s->b.m->state, MACHINE_READY);
+		assert_int_equal(s->b.m->homed, fault[i / 2].homed);
+		assert_int_equal(s->errors, 0);
+		scene_pass(s, 0.5);
+		assert_true(scene_agrees(s, 2));
+		assert_true(s->b.m->heaters.status.heater[HOTEND].target_degc == 205);
+		scene_run(s, "G1 X120\n");
+		assert_int_equal(s->errors, fault[i / 2].homed != 7);
+		s->errors = 0;
+		assert_true(scene_run(s, fault[i / 2].homed == 7 ? "G90\n" : "G90\nG28 X\n"));
+		batch_lines(&s->b, "RECOVER_JOB GO=1\n");
+		scene_pass(s, 5);
+		printjob_completes(s);
+		assert_int_equal(s->errors, 0);
+		assert_true(scene_agrees(s, 2));
+		assert_int_equal(scene_violations(s), 0);
+		scene_close(s);
+	}
+}
+
 /* ---- drills ---- */
 
 /* "< 0.4 s": the next multiple of step_s above. "": there is nothing to measure. */
@@ -281,7 +346,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(story),       cmocka_unit_test(glitches),
 		cmocka_unit_test(two_heaters), cmocka_unit_test(shutdowns),
-		cmocka_unit_test(configured),  cmocka_unit_test(drills),
+		cmocka_unit_test(configured),  cmocka_unit_test(stop_and_on),
+		cmocka_unit_test(drills),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

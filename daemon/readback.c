@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* readback.c - see readback.h. */
+#include "daemon/readback.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/machine.h"
+
+/* After the horizon all has been executed; the link's own time is in there. */
+#define SETTLE_NS ((int64_t)100 * 1000 * 1000)
+#define RETRY_NS ((int64_t)200 * 1000 * 1000)
+#define GIVE_UP_NS ((int64_t)3 * 1000 * 1000 * 1000)
+
+void readback_start(struct machine *m, uint32_t homed)
+{
+	struct readback *r = &m->readback;
+
+	*r = (struct readback){ .on = true, .homed = homed };
+	r->ask_ns = m->now_ns + (int64_t)(m->mc->stepd.horizon_s * 1e9) + SETTLE_NS;
+	r->give_up_ns = r->ask_ns + GIVE_UP_NS;
+	for (size_t i = 0; i < m->motors; i++) {
+		r->unread |= 1u << i;
+		r->zero_steps[i] = m->status.stepper_at_steps[i] -
+				   (double)m->status.stepper_count[i];
+	}
+}
+
+void readback_poll(struct machine *m)
+{
+	struct readback *r = &m->readback;
+
+	if (!r->on || !r->unread || m->now_ns < r->ask_ns || m->now_ns > r->give_up_ns)
+		return;
+	r->ask_ns = m->now_ns + RETRY_NS;
+	for (size_t i = 0; i < m->motors; i++) {
+		struct msg_stepper_get_position ask = { .oid = m->motor[i].oid };
+
+		if (r->unread & 1u << i)
+			session_send(&m->session[m->motor[i].mcu], MSG_ID_stepper_get_position,
+				     &ask);
+	}
+}
+
+bool readback_hear(struct machine *m, const struct ev_message *msg)
+{
+	struct readback *r = &m->readback;
+	union msg_any any;
+
+	if (!r->on || !r->unread ||
+	    session_decode(&m->session[msg->mcu], msg, &any) != MSG_ID_stepper_position)
+		return false;
+	for (size_t i = 0; i < m->motors; i++) {
+		if (m->motor[i].mcu != msg->mcu || m->motor[i].oid != any.stepper_position.oid)
+			continue;
+		r->count[i] = any.stepper_position.pos;
+		r->unread &= ~(1u << i);
+	}
+	return true;
+}
+
+bool readback_done(const struct machine *m, char *why, unsigned size)
+{
+	const struct readback *r = &m->readback;
+
+	if (m->state == MACHINE_FAULT && m->status.fault == FAULT_NONE && r->on && !r->unread)
+		return true;
+	if (m->state == MACHINE_FAULT && m->status.fault == FAULT_NONE && r->on &&
+	    m->now_ns <= r->give_up_ns)
+		snprintf(why, size, "the steppers' positions are being read back: try again");
+	else
+		snprintf(why, size, "RESTART first");
+	return false;
+}
+
+/* Where the axes are: by what the steppers have really made. */
+static void find_axes(const struct machine *m, double mm[MOVE_AXES])
+{
+	double at_steps[ENGINE_STEPPERS] = { 0 };
+
+	for (size_t i = 0; i < m->motors; i++) {
+		int64_t count = m->readback.count[i];
+
+		if (m->motor[i].cfg->dir_pin.invert)
+			count = -count;
+		at_steps[i] = m->readback.zero_steps[i] + (double)count;
+	}
+	machine_steppers_to_axes(m, at_steps, mm);
+	mm[AXIS_E] = m->status.position_mm[AXIS_E];
+}
+
+void readback_resume(struct machine *m)
+{
+	struct readback *r = &m->readback;
+	struct ctl_rec rec = { .kind = CTL_ABORT };
+	double mm[MOVE_AXES];
+
+	find_axes(m, mm);
+	machine_control(m, &rec);
+	rec.kind = CTL_RESYNC;
+	for (size_t i = 0; i < m->motors; i++) {
+		rec.resync.stepper = (uint8_t)i;
+		rec.resync.count = r->count[i];
+		if (!m->motor[i].manual && !(m->motor[i].axes & 1u << AXIS_E))
+			machine_control(m, &rec);
+	}
+	r->on = false;
+	m->state = MACHINE_READY;
+	m->reason[0] = '\0';
+	m->homed = r->homed;
+	sidetrack_stopped(m);
+	machine_resume_motion(m, mm);
+	machine_say(m, REPLY_INFO, "ready again; positions read back: X%.3f Y%.3f Z%.3f%s%s%s%s",
+		    mm[AXIS_X], mm[AXIS_Y], mm[AXIS_Z],
+		    r->homed == 7 ? "" : "; not homed: ", r->homed & 1 ? "" : "X",
+		    r->homed & 2 ? "" : "Y", r->homed & 4 ? "" : "Z");
+}
