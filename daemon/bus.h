@@ -78,6 +78,12 @@ int bus_add(struct bus *b, const struct machine_bus *cfg);
 /* False: s->error says what the firmware lacks. */
 bool bus_configure(struct bus *b, struct session *s);
 
+/* The object in the MCU, from bus_configure() on. */
+static inline uint8_t bus_oid(const struct bus *b, int device)
+{
+	return b->port[b->device[device].port].oid;
+}
+
 /* SPI: as many bytes come back as go out. I2C: len out, then read_len in. Serial: one datagram of 4 or 8 bytes and its
  * answer of read_len. False: the queue is full. */
 bool bus_ask(struct bus *b, int device, const uint8_t *write, size_t len, size_t read_len,

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "daemon/config/config.h"
-#include "daemon/config/sensor_types.h"
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/machine.h"
 #include "daemon/save.h"
+#include "daemon/sensors/sensors.h"
 
 enum { SECTION_MAX = MACHINE_HEAT_NAME_MAX + 16 };
 
@@ -42,59 +42,6 @@ bool heaters_setup(struct machine *m, char *err, size_t err_size)
 			m->output[out].max_duration_s = HEAT_SILENCE_S;
 	}
 	return true;
-}
-
-/* The curve of a chip's own sensor; false, and said: there is none that stepd can use. */
-static bool chip_curve(struct machine *m, const struct session *s, const struct machine_sensor *cfg,
-		       struct sensor_curve *curve)
-{
-	const char *chip = dictionary_text(&s->dict, "MCU");
-	uint32_t pin;
-
-	if (!dictionary_enum(&s->dict, "pin", cfg->pin.name, &pin)) {
-		machine_say(m, REPLY_INFO, "sensor %s: mcu '%s' has no pin %s; left out", cfg->name,
-			    s->name, cfg->pin.name);
-		return false;
-	}
-	if (curve->count == 0 && !sensor_types_chip(chip ? chip : "", curve)) {
-		machine_say(m, REPLY_INFO,
-			    "sensor %s: the curve of chip '%s' is not known; expected "
-			    "sensor_temperature1, sensor_adc1, …2; left out",
-			    cfg->name, chip ? chip : "?");
-		return false;
-	}
-	return true;
-}
-
-static bool configure_sensor(struct machine *m, struct session *s, size_t i)
-{
-	const struct machine_sensor *cfg = &m->mc->sensors[i];
-	bool fed = cfg->source == MACHINE_SENSOR_HOST;
-	struct ctl_rec rec = { .kind = CTL_SENSOR };
-	struct msg_config_analog_in c;
-	uint8_t oid = 0;
-
-	rec.sensor.sensor = (uint8_t)i;
-	rec.sensor.fed = fed;
-	rec.sensor.guards = cfg->guards;
-	rec.sensor.min_degc = cfg->min_degc;
-	rec.sensor.max_degc = cfg->max_degc;
-	rec.sensor.curve = cfg->curve;
-	if (!fed) {
-		rec.sensor.adc_max = (uint16_t)dictionary_whole(&s->dict, "ADC_MAX", 1, UINT16_MAX,
-								4095);
-		if (cfg->source == MACHINE_SENSOR_CHIP && !chip_curve(m, s, cfg, &rec.sensor.curve))
-			return true;
-		if (!session_oid(s, &oid) || !session_pin(s, cfg->pin.name, UINT16_MAX, &c.pin))
-			return false;
-		c.oid = oid;
-		if (!session_config(s, MSG_ID_config_analog_in, &c))
-			return false;
-		rec.sensor.mcu = (uint8_t)s->mcu;
-		rec.sensor.oid = oid;
-	}
-	m->heaters.known[i] = true;
-	return machine_control(m, &rec);
 }
 
 /* The output of that fan, -1: none. */
@@ -133,13 +80,6 @@ static bool configure_heater(struct machine *m, size_t i)
 
 bool heaters_configure(struct machine *m, struct session *s)
 {
-	for (size_t i = 0; i < m->mc->sensor_count; i++) {
-		const struct machine_sensor *cfg = &m->mc->sensors[i];
-		int mcu = cfg->source == MACHINE_SENSOR_HOST ? 0 : cfg->pin.mcu;
-
-		if (mcu == s->mcu && !configure_sensor(m, s, i))
-			return false;
-	}
 	for (size_t i = 0; i < m->mc->heater_count; i++)
 		if (m->mc->heaters[i].pin.mcu == s->mcu && !configure_heater(m, i))
 			return false;
@@ -508,20 +448,6 @@ static void start(struct machine *m)
 	m->heaters.started = true;
 }
 
-/* The host's own sensors: whole milli-degrees in a file of the kernel's. */
-static void feed_host(struct machine *m)
-{
-	for (size_t i = 0; i < m->mc->sensor_count; i++) {
-		const struct machine_sensor *cfg = &m->mc->sensors[i];
-		double degc;
-
-		if (cfg->source != MACHINE_SENSOR_HOST || !m->hooks.host_degc ||
-		    !m->hooks.host_degc(m->hooks.ctx, cfg->path, &degc))
-			continue;
-		send_target(m, CTL_SENSOR_VALUE, (int)i, degc);
-	}
-}
-
 static void report_poll(struct machine *m)
 {
 	struct heaters *h = &m->heaters;
@@ -547,7 +473,7 @@ void heaters_poll(struct machine *m)
 		start(m);
 	if (m->now_ns >= h->host_ns) {
 		h->host_ns = m->now_ns + SECOND_NS;
-		feed_host(m);
+		sensors_feed(m);
 	}
 	if (h->wait.on)
 		wait_poll(m);

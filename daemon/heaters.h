@@ -32,6 +32,7 @@ struct heaters {
 	double cleared_s[HEAT_HEATERS]; /* the fault in a status from before that is cleared */
 	int output[HEAT_HEATERS];       /* index in machine.output[] */
 	bool modelled[HEAT_HEATERS];    /* MPC: its model is known */
+	int device[HEAT_SENSORS];       /* of the bus; of MACHINE_SENSOR_SPI */
 	bool known[HEAT_SENSORS];       /* the sensor has been set up in the rt core */
 	struct heaters_wait wait;
 	int64_t report_ns, host_ns; /* next report; next look at the host's sensors */
@@ -44,7 +45,7 @@ struct heaters {
 bool heaters_setup(struct machine *m, char *err, size_t err_size);
 /* Commands and the interpreter's operations. After machine_ops_init() and gcode_init(). */
 void heaters_init(struct machine *m);
-/* Config commands of sensors on that MCU, and what the rt core has to know. */
+/* What the rt core has to know of heaters on that MCU. */
 bool heaters_configure(struct machine *m, struct session *s);
 
 /* A poll: state, waits, reports, the host's own sensors. */

@@ -8,6 +8,7 @@
 #include "daemon/kinematics/kinematics.h"
 #include "daemon/machine.h"
 #include "daemon/print/print.h"
+#include "daemon/sensors/sensors.h"
 
 /* ---- which motors and outputs there are ---- */
 
@@ -231,8 +232,9 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 		return false;
 	if (!add_manuals(m, err, err_size) || !add_probe(m, err, err_size))
 		return false;
-	if (!heaters_setup(m, err, err_size) || !fans_setup(m, err, err_size) ||
-	    !outputs_setup(m, err, err_size) || !leds_setup(m, err, err_size))
+	if (!sensors_setup(m, err, err_size) || !heaters_setup(m, err, err_size) ||
+	    !fans_setup(m, err, err_size) || !outputs_setup(m, err, err_size) ||
+	    !leds_setup(m, err, err_size))
 		return false;
 	copy_outputs(m);
 	tachometers_setup(m);
@@ -471,5 +473,5 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 			return false;
 	return outputs_configure(m, s) && tachometers_configure(m, s) && leds_configure(m, s) &&
 	       configure_sync_line(m, s) && print_configure(m->print, s) &&
-	       bus_configure(&m->bus, s);
+	       bus_configure(&m->bus, s) && sensors_configure(m, s);
 }

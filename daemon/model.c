@@ -48,7 +48,7 @@ static void put_warm(const struct machine_config *mc, size_t i)
 	const struct machine_warm *w = &s->warm;
 	struct sensor_curve curve;
 
-	if (s->source == MACHINE_SENSOR_HOST)
+	if (s->source == MACHINE_SENSOR_HOST || s->source == MACHINE_SENSOR_SPI)
 		return;
 	printf("warm");
 	if (!strpbrk(s->name, " \t"))

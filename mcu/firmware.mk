@@ -8,7 +8,7 @@ comma := ,
 space := $(subst ,, )
 BOARD ?= avr-atmega644p
 # Groups of commands that the image is to have beside what is always there: spi, spi_sw, i2c, i2c_sw, tmcuart,
-# counter, neopixel.
+# counter, neopixel, thermocouple (needs spi).
 FW_WITH ?= $($(FW_FAMILY)_WITH)
 FW_BOARDS_AVR = avr-atmega644p avr-atmega1284p avr-atmega2560
 # stm32f4-netduinoplus2 is QEMU's machine of this name.
@@ -20,7 +20,7 @@ FW_CHIP = $(patsubst $(FW_FAMILY)-%,%,$(BOARD))
 FW = $(BUILD)/firmware/$(BOARD)$(addprefix +,$(subst $(space),+,$(strip $(FW_WITH))))
 # Folders of the board, and of what it shares with others.
 FW_DIRS = $(addprefix mcu/boards/,chip $($(FW_FAMILY)_SHARED) $(FW_FAMILY))
-FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel
+FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple
 FW_ABSENT = $(filter-out $(FW_WITH),$(FW_GROUPS))
 FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c \
 	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $($(FW_FAMILY)_WITHOUT),$(MCU_SRC)) \
@@ -33,7 +33,8 @@ FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes 
 	-DMCU_BOARD_FAST='"$(FW_FAMILY)_fast.h"' $(FW_CHIP_FLAGS) $(foreach g,$(FW_ABSENT),-DMCU_NO_$(call upper,$(g))) \
 	$(if $(FW_WITH),,-DMCU_NO_BUS) $(if $(filter counter neopixel,$(FW_WITH)),,-DMCU_NO_PARTS)
 upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(subst \
-	counter,COUNTER,$(subst neopixel,NEOPIXEL,$(1)))))))
+	counter,COUNTER,$(subst neopixel,NEOPIXEL,$(subst \
+	thermocouple,THERMOCOUPLE,$(1))))))))
 # What names of messages hold that are left out.
 FW_DICT = without=$(subst $(space),$(comma),$(patsubst %_sw,%_set_sw,$(FW_ABSENT))) $($(FW_FAMILY)_DICT) \
 	$(foreach g,$(filter spi i2c,$(FW_WITH)),$($(FW_FAMILY)_DICT_$(g)))

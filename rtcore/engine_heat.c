@@ -6,10 +6,6 @@
 
 #include "engine_private.h"
 
-/* Conversions of a sum are so far apart. */
-#define CONVERSION_S 1e-3
-/* The first sum is asked for so far ahead, each sensor's a little later than the one's before. */
-#define ASK_AHEAD_S 0.25
 /* No temperature jumps by more between two sums, unless it stays there. */
 #define JUMP_DEGC 30.0
 /* After so many good sums the MCU checks the range again. */
@@ -55,59 +51,6 @@ static void fail_all(struct engine *e, int sensor, enum heater_fault fault, int6
 		    (h->h.target_degc > 0 || fault == HEATER_HOT))
 			fail(e, i, fault, now_ns);
 	}
-}
-
-/* ---- sampling ---- */
-
-static double full_sum(const struct engine_heat_sensor *s)
-{
-	return (double)s->cfg.adc_max * HEAT_CONVERSIONS;
-}
-
-static bool send_query(struct engine *e, int mcu, const struct msg_query_analog_in *q)
-{
-	struct msg_query_analog_in__old old = { .oid = q->oid,
-						.clock = q->clock,
-						.sample_ticks = q->sample_ticks,
-						.sample_count = q->sample_count,
-						.rest_ticks = q->rest_ticks,
-						.min_value = q->min_value,
-						.max_value = q->max_value,
-						.range_check_count = q->range_check_count };
-
-	return engine_send(e, mcu, MSG_ID_query_analog_in, q, LINK_DUE_NOW) ||
-	       engine_send(e, mcu, MSG_ID_query_analog_in__old, &old, LINK_DUE_NOW);
-}
-
-/* Have the MCU sample, with or without its own check of the range. */
-static void ask(struct engine *e, int i, bool armed)
-{
-	struct engine_heat_sensor *s = &e->heat.sensor[i];
-	struct engine_mcu *m = &e->mcu[s->cfg.mcu];
-	double a = sensor_ratio(&s->cfg.curve, s->cfg.min_degc) * full_sum(s);
-	double b = sensor_ratio(&s->cfg.curve, s->cfg.max_degc) * full_sum(s);
-	double at_s = e->now_s + ASK_AHEAD_S + HEAT_PERIOD_S * i / HEAT_SENSORS;
-	struct msg_query_analog_in q = {
-		.oid = s->cfg.oid,
-		.sample_ticks = (uint32_t)(CONVERSION_S * m->freq_hz),
-		.sample_count = HEAT_CONVERSIONS,
-		.rest_ticks = (uint32_t)(HEAT_PERIOD_S * m->freq_hz),
-		.bytes_per_report = 2,
-		.min_value = (uint16_t)floor(fmin(a, b)),
-		.max_value = (uint16_t)ceil(fmax(a, b)),
-		.range_check_count = armed ? (uint8_t)(HEAT_MCU_CHECK_S / HEAT_PERIOD_S) : 0,
-	};
-	uint64_t clock;
-
-	if (link_room(&m->link) < ENGINE_RUN_COMMANDS ||
-	    !clockmap_clock(engine_map(m, at_s), at_s, &clock))
-		return;
-	q.clock = (uint32_t)clock;
-	if (!send_query(e, s->cfg.mcu, &q))
-		return;
-	s->asked = true;
-	s->armed = armed;
-	s->asked_s = at_s;
 }
 
 static bool mcu_usable(const struct engine_mcu *m)
@@ -211,7 +154,7 @@ static void bad(struct engine *e, int i, int64_t now_ns)
 		s->state = HEAT_SENSOR_BROKEN;
 		fail_all(e, i, s->hot ? HEATER_HOT : HEATER_SENSOR_RANGE, now_ns);
 		if (s->armed)
-			ask(e, i, false);
+			engine_sensor_ask(e, i, false);
 		return;
 	}
 	for (int k = 0; k < HEAT_HEATERS; k++)
@@ -237,7 +180,7 @@ static void take(struct engine *e, int i, double at_s, double degc, int64_t now_
 	} else {
 		good(e, i, at_s, degc, now_ns);
 		if (++s->good_row >= ARM_AFTER && s->asked && s->cfg.guards && !s->armed)
-			ask(e, i, true);
+			engine_sensor_ask(e, i, true);
 	}
 }
 
@@ -250,7 +193,8 @@ void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_sta
 		struct engine_heat_sensor *s = &e->heat.sensor[i];
 		double next_s;
 
-		if (!s->present || s->cfg.fed || s->cfg.mcu != mcu || s->cfg.oid != m->oid)
+		if (!s->present || s->cfg.fed || s->cfg.chip || s->cfg.mcu != mcu ||
+		    s->cfg.oid != m->oid)
 			continue;
 		if (!em->clock_ready)
 			return;
@@ -259,8 +203,28 @@ void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_sta
 			uint32_t sum = m->values.data[2 * k] | m->values.data[2 * k + 1] << 8;
 
 			take(e, i, next_s - (count - k) * HEAT_PERIOD_S,
-			     sensor_degc(&s->cfg.curve, sum / full_sum(s)), rx_ns);
+			     sensor_degc(&s->cfg.curve, sum / engine_sensor_full_sum(s)), rx_ns);
 		}
+		return;
+	}
+}
+
+void engine_heat_chip(struct engine *e, int mcu, const struct msg_thermocouple_result *m,
+		      int64_t rx_ns)
+{
+	struct engine_mcu *em = &e->mcu[mcu];
+
+	for (int i = 0; i < HEAT_SENSORS && em->clock_ready; i++) {
+		struct engine_heat_sensor *s = &e->heat.sensor[i];
+		double at_s, degc = -2 * SENSOR_KELVIN; /* of a broken one: out of any range */
+
+		if (!s->present || !s->cfg.chip || s->cfg.mcu != mcu || s->cfg.oid != m->oid)
+			continue;
+		at_s = engine_time_s(em, clocksync_extend(&em->sync, m->next_clock, rx_ns)) -
+		       HEAT_PERIOD_S;
+		sensor_chip_degc((enum sensor_chip)s->cfg.chip, &s->cfg.curve, m->value, m->fault,
+				 &degc);
+		take(e, i, at_s, degc, rx_ns);
 		return;
 	}
 }
@@ -344,7 +308,10 @@ static void service_sensor(struct engine *e, int i, int64_t now_ns)
 		return;
 	}
 	if (!s->cfg.fed && !s->asked)
-		ask(e, i, s->cfg.guards);
+		engine_sensor_ask(e, i, s->cfg.guards);
+	if (s->cfg.chip && s->state == HEAT_SENSOR_BROKEN &&
+	    e->now_s > s->asked_s + HEAT_CHIP_AGAIN_S)
+		engine_sensor_ask(e, i, false);
 	if (s->state != HEAT_SENSOR_GOOD || s->cfg.fed || e->now_s < heard_s + HEAT_SENSOR_SILENCE_S)
 		return;
 	s->state = HEAT_SENSOR_BROKEN;

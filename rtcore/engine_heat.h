@@ -55,6 +55,16 @@ void engine_heat_control(struct engine *e, const struct ctl_rec *rec, int64_t no
 void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_state *m,
 		       int64_t rx_ns);
 
+/* A report of a converter. */
+void engine_heat_chip(struct engine *e, int mcu, const struct msg_thermocouple_result *m,
+		      int64_t rx_ns);
+
+/* Have sensor number i's MCU sample, with or without its own check of the range; engine_sensor.c. Without room in the
+ * link, nothing happens. */
+void engine_sensor_ask(struct engine *e, int i, bool armed);
+/* What its MCU reports at full scale. */
+double engine_sensor_full_sum(const struct engine_heat_sensor *s);
+
 /* The same from older firmware. */
 void engine_heat_state_old(struct engine *e, int mcu, const struct msg_analog_in_state__old *m,
 			   int64_t rx_ns);

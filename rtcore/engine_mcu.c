@@ -88,6 +88,9 @@ static void handle(void *ctx, const uint8_t *payload, size_t len, int64_t rx_ns)
 	case MSG_ID_analog_in_state__old:
 		engine_heat_state_old(r->e, r->mcu, &any.analog_in_state__old, rx_ns);
 		break;
+	case MSG_ID_thermocouple_result:
+		engine_heat_chip(r->e, r->mcu, &any.thermocouple_result, rx_ns);
+		break;
 	case MSG_ID_trsync_state:
 		engine_homing_state(r->e, r->mcu, &any.trsync_state, rx_ns);
 		if (!any.trsync_state.can_trigger)

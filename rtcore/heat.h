@@ -13,6 +13,7 @@
 
 #include "heater.h"
 #include "sensor.h"
+#include "sensor_chip.h"
 
 enum {
 	HEAT_SENSORS = 16,
@@ -30,11 +31,17 @@ enum {
 #define HEAT_SILENCE_S 2.5
 /* A sensor that says nothing for so long is broken. */
 #define HEAT_SENSOR_SILENCE_S 0.8
+/* A converter that is broken is set up anew so often: its faults are latched, and the MCU's own count of them begins
+ * anew, too. */
+#define HEAT_CHIP_AGAIN_S 10.0
 
-/* An analog input, or (fed) a value that the planner gives now and then. */
+/* An analog input, a converter on SPI, or (fed) a value that the planner gives now and then. */
 struct heat_sensor_config {
 	uint8_t sensor; /* index */
 	uint8_t mcu, oid;
+	uint8_t chip; /* enum sensor_chip */
+	uint8_t spi_oid;
+	struct sensor_chip_setup setup;
 	bool fed;
 	bool guards; /* a heater depends on it: the MCU checks the range, too */
 	uint16_t adc_max;

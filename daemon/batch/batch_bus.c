@@ -107,6 +107,29 @@ static void stall_endstops(struct batch *b)
 		}
 }
 
+/* Between a warm part and its MCU. */
+static bool add_converters(struct batch *b)
+{
+	for (size_t i = 0; i < b->mc->sensor_count; i++) {
+		const struct machine_sensor *s = &b->mc->sensors[i];
+
+		if (s->source != MACHINE_SENSOR_SPI)
+			continue;
+		b->converter[i] =
+			(struct chip_temperature){ .type = atoi(sensor_chip_name(s->chip) + 3),
+						   .printer = &b->printer,
+						   .body = b->body_of[i] };
+		if (add_chip(b, &s->bus, s->bus.section, &chip_temperature_spi, &b->converter[i]))
+			continue;
+		if (!b->error[0])
+			snprintf(b->error, sizeof(b->error),
+				 "[%s] its sensor cannot be connected to the simulated printer",
+				 s->bus.section);
+		return false;
+	}
+	return true;
+}
+
 bool batch_bus_start(struct batch *b)
 {
 	for (size_t i = 0; i < b->mc->tmc_count; i++)
@@ -125,7 +148,7 @@ bool batch_bus_start(struct batch *b)
 		return false;
 	}
 	stall_endstops(b);
-	return true;
+	return add_converters(b);
 }
 
 int batch_bus_driver(const struct batch *b, const char *name)

@@ -37,6 +37,11 @@ static void set_curve(struct thermal_body *t, const struct machine_sensor *cfg)
 {
 	struct sensor_curve curve;
 
+	for (int i = 0; i < THERMAL_CURVE; i++)
+		t->share[i] =
+			(float)chip_temperature_share(THERMAL_FROM_DEGC + i * THERMAL_STEP_DEGC);
+	if (cfg->source == MACHINE_SENSOR_SPI && cfg->chip != SENSOR_CHIP_MAX31865)
+		return;
 	machine_sensor_sim_curve(cfg, &curve);
 	for (int i = 0; i < THERMAL_CURVE; i++)
 		t->share[i] = (float)sensor_ratio(&curve, THERMAL_FROM_DEGC + i * THERMAL_STEP_DEGC);
@@ -78,7 +83,9 @@ static bool add_body(struct batch *b, size_t i)
 	t->ambient_degc = cfg->warm.ambient_degc;
 	t->filament_j_k_mm = cfg->warm.filament_j_k_mm;
 	set_curve(t, cfg);
-	if (!pin_number(b, &cfg->pin, &body.sensor_mcu, &body.sensor_pin))
+	if (cfg->source == MACHINE_SENSOR_SPI)
+		body.sensor_pin = PRINTER_PINS;
+	else if (!pin_number(b, &cfg->pin, &body.sensor_mcu, &body.sensor_pin))
 		return false;
 	if (heater) {
 		const struct pin *pin = real_pin(b, &heater->pin);

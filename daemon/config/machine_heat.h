@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/config/machine_bus.h"
 #include "daemon/pins.h"
 #include "heat.h"
 
@@ -26,6 +27,7 @@ enum machine_sensor_source {
 	MACHINE_SENSOR_ADC,
 	MACHINE_SENSOR_CHIP, /* within an MCU; its curve follows from the chip, unless given */
 	MACHINE_SENSOR_HOST, /* a file of the system */
+	MACHINE_SENSOR_SPI,  /* a converter that its MCU reads; pin: its select pin */
 };
 
 /* [stepd_sim_heater NAME]: the warm part that the simulated MCU has behind a sensor. */
@@ -39,7 +41,10 @@ struct machine_sensor {
 	char name[MACHINE_HEAT_NAME_MAX]; /* its section's own: "extruder", "chamber" */
 	enum machine_sensor_source source;
 	struct pin pin;
-	char *path; /* of MACHINE_SENSOR_HOST */
+	char *path;            /* of MACHINE_SENSOR_HOST */
+	enum sensor_chip chip; /* of MACHINE_SENSOR_SPI, and so are these */
+	struct sensor_chip_setup setup;
+	struct machine_bus bus;
 	double min_degc, max_degc;
 	struct sensor_curve curve; /* of MACHINE_SENSOR_CHIP: count 0 if it follows from the chip */
 	char gcode_id[MACHINE_GCODE_ID_MAX]; /* in M105; "": not there */

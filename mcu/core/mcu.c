@@ -95,8 +95,12 @@ void mcu_task(struct mcu *m)
 		carry_out_shutdown(m);
 	if (attend(m, MCU_ATTN_TRSYNC))
 		mcu_oid_each(m, MCU_OID_TRSYNC, mcu_trsync_task);
-	if (attend(m, MCU_ATTN_ADC))
+	if (attend(m, MCU_ATTN_ADC)) {
 		mcu_oid_each(m, MCU_OID_ANALOG_IN, mcu_adc_task);
+#ifndef MCU_NO_THERMOCOUPLE
+		mcu_oid_each(m, MCU_OID_THERMOCOUPLE, mcu_thermocouple_task);
+#endif
+	}
 	if (attend(m, MCU_ATTN_BUTTONS))
 		mcu_oid_each(m, MCU_OID_BUTTONS, mcu_buttons_task);
 #ifndef MCU_NO_TMCUART

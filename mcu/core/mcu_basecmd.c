@@ -110,6 +110,9 @@ void mcu_cmd_config_reset(struct mcu *m, const struct msg_config_reset *msg)
 	}
 	/* ADC timers run on in shutdown, but their objects are about to go. */
 	mcu_oid_each(m, MCU_OID_ANALOG_IN, mcu_adc_stop);
+#ifndef MCU_NO_THERMOCOUPLE
+	mcu_oid_each(m, MCU_OID_THERMOCOUPLE, mcu_thermocouple_stop);
+#endif
 	mcu_config_clear(m);
 	m->is_shutdown = false;
 	m->reason = MCU_REASON_NONE;

@@ -34,6 +34,16 @@ struct mcu_spi {
 	bool has_cs, cs_active_high;
 	struct mcu_spi_sw *sw; /* NULL: by the board */
 };
+/* One transfer with a device whose bus is set up: what comes back replaces what goes out. Locked, but not meanwhile. */
+void mcu_spi_exchange(struct mcu *m, const struct mcu_spi *s, uint8_t *data, uint8_t len);
+
+/* The enumeration thermocouple_type. */
+enum mcu_thermocouple_type {
+	MCU_THERMOCOUPLE_MAX6675 = 1,
+	MCU_THERMOCOUPLE_MAX31855,
+	MCU_THERMOCOUPLE_MAX31856,
+	MCU_THERMOCOUPLE_MAX31865,
+};
 
 struct mcu_i2c_sw {
 	uint16_t scl, sda;

@@ -5,6 +5,7 @@
 
 #include "board.h"
 #include "mcu.h"
+#include "mcu_bus.h"
 
 /* Text being built; len counts on when it no longer fits, so that the end can tell. */
 struct text {
@@ -102,7 +103,7 @@ static bool left_out(uint32_t id, const struct mcu_dict_info *info)
 		return true;
 	if (!info->digital_only)
 		return false;
-	if (has_word(msg_table[id].name, "spi,i2c,tmcuart"))
+	if (has_word(msg_table[id].name, "spi,i2c,tmcuart,thermocouple"))
 		return true;
 	switch ((enum msg_id)id) {
 	case MSG_ID_config_analog_in:
@@ -160,6 +161,13 @@ static const struct mcu_dict_pins i2c_status[] = {
 	{ "START_READ_NACK", BOARD_I2C_START_READ_NACK, 1 },
 };
 
+static const struct mcu_dict_pins thermocouples[] = {
+	{ "MAX6675", MCU_THERMOCOUPLE_MAX6675, 1 },
+	{ "MAX31855", MCU_THERMOCOUPLE_MAX31855, 1 },
+	{ "MAX31856", MCU_THERMOCOUPLE_MAX31856, 1 },
+	{ "MAX31865", MCU_THERMOCOUPLE_MAX31865, 1 },
+};
+
 static void put_enumerations(struct text *t, const struct mcu_dict_info *info)
 {
 	open_object(t, "enumerations");
@@ -170,9 +178,12 @@ static void put_enumerations(struct text *t, const struct mcu_dict_info *info)
 		put_labels(t, "i2c_bus", info->i2c, info->i2c_count);
 		put_labels(t, "i2c_bus_status", i2c_status, 5);
 	}
+	if (!left_out(MSG_ID_config_thermocouple, info))
+		put_labels(t, "thermocouple_type", thermocouples, 4);
 	open_object(t, "static_string_id");
 	for (uint32_t id = 1; id < MCU_REASON_COUNT; id++)
-		if (id != MCU_REASON_CAN_ID || info->canbus_hz)
+		if ((id != MCU_REASON_CAN_ID || info->canbus_hz) &&
+		    (id != MCU_REASON_THERMOCOUPLE || !left_out(MSG_ID_config_thermocouple, info)))
 			put_int(t, mcu_reason_text((enum mcu_reason)id), id);
 	close_object(t);
 	close_object(t);

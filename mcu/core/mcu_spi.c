@@ -16,8 +16,7 @@ static void select_device(struct mcu *m, const struct mcu_spi *s, bool on)
 		mcu_bus_pin(m, s->cs, on == s->cs_active_high);
 }
 
-/* Locked, but not meanwhile. */
-static void transfer(struct mcu *m, const struct mcu_spi *s, uint8_t *data, uint8_t len)
+void mcu_spi_exchange(struct mcu *m, const struct mcu_spi *s, uint8_t *data, uint8_t len)
 {
 	board_unlock(m->board);
 #ifndef MCU_NO_SPI_SW
@@ -47,7 +46,7 @@ static uint8_t *run(struct mcu *m, uint8_t oid, const struct msg_bytes *out, uin
 		return NULL;
 	}
 	memcpy(data, out->data, out->len);
-	transfer(m, s, data, out->len);
+	mcu_spi_exchange(m, s, data, out->len);
 	return data;
 }
 
@@ -59,7 +58,7 @@ void mcu_spi_stop(struct mcu *m, void *object, uint8_t oid)
 	(void)oid;
 	memcpy(data, d->data, d->len);
 	if (d->spi->bus || d->spi->sw)
-		transfer(m, d->spi, data, d->len);
+		mcu_spi_exchange(m, d->spi, data, d->len);
 }
 
 void mcu_cmd_config_spi(struct mcu *m, const struct msg_config_spi *msg)

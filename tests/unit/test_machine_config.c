@@ -256,6 +256,8 @@ struct message {
 	const char *section, *drop; /* what to take out of the base first */
 };
 
+#define SPI_SENSOR "[temperature_sensor c]\nsensor_type: MAX31865\n"
+
 static const struct message messages[] = {
 	/* names */
 	{ "[printer]\nmax_velocty: 3\n",
@@ -298,6 +300,24 @@ static const struct message messages[] = {
 	{ "[printer]\nmax_velocity: 0x30\n",
 	  "+2: [printer] max_velocity: value '0x30': expected a number above 0 and at most 10000 mm/s",
 	  0, 0 },
+	/* converters on SPI */
+	{ SPI_SENSOR, "+1: [temperature_sensor c] sensor_pin: missing: expected a pin", 0, 0 },
+	{ SPI_SENSOR "sensor_pin: PK1\nrtd_num_of_wires: 5\n",
+	  "+4: [temperature_sensor c] rtd_num_of_wires: value '5': expected a whole number of at "
+	  "least 2 and at most 4",
+	  0, 0 },
+	{ SPI_SENSOR "sensor_pin: PK1\nrtd_nominal_r: 0\n",
+	  "+4: [temperature_sensor c] rtd_nominal_r: value '0': expected a number above 0", 0, 0 },
+	{ SPI_SENSOR "sensor_pin: PK1\ntc_type: K\n",
+	  "+1: note: [temperature_sensor c] accepted but not used yet: tc_type", 0, 0 },
+	{ SPI_SENSOR "sensor_pin: PK1\nspi_software_sclk_pin: PK2\n",
+	  "+1: [temperature_sensor c] spi_software_mosi_pin missing: expected all pins of the bus in software",
+	  0, 0 },
+	{ SPI_SENSOR "sensor_pin: PK1\nrtd_use_50Hz_filter: maybe\n",
+	  "+4: [temperature_sensor c] rtd_use_50hz_filter: value 'maybe': expected true or false",
+	  0, 0 },
+	{ "[temperature_sensor c]\nsensor_type: max31856\nsensor_pin: PK1\ntc_type: Q\n",
+	  "+4: [temperature_sensor c] tc_type: value 'Q': expected one of: B E J K N R S T", 0, 0 },
 	{ "[printer]\nmax_velocity: nan\n",
 	  "+2: [printer] max_velocity: value 'nan': expected a number above 0 and at most 10000 mm/s",
 	  0, 0 },

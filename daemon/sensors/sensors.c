@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/sensors/sensors.h"
+
+#include <stdio.h>
+
+#include "daemon/config/sensor_types.h"
+#include "daemon/machine.h"
+
+bool sensors_setup(struct machine *m, char *err, size_t err_size)
+{
+	for (size_t i = 0; i < m->mc->sensor_count && !m->hooks.no_heat; i++) {
+		const struct machine_sensor *cfg = &m->mc->sensors[i];
+
+		if (cfg->source != MACHINE_SENSOR_SPI)
+			continue;
+		m->heaters.device[i] = bus_add(&m->bus, &cfg->bus);
+		if (m->heaters.device[i] >= 0)
+			continue;
+		snprintf(err, err_size, "more than %d devices on buses", BUS_DEVICES_MAX);
+		return false;
+	}
+	return true;
+}
+
+/* The curve of a chip's own sensor; false, and said: there is none that stepd can use. */
+static bool chip_curve(struct machine *m, const struct session *s, const struct machine_sensor *cfg,
+		       struct sensor_curve *curve)
+{
+	const char *chip = dictionary_text(&s->dict, "MCU");
+	uint32_t pin;
+
+	if (!dictionary_enum(&s->dict, "pin", cfg->pin.name, &pin)) {
+		machine_say(m, REPLY_INFO, "sensor %s: mcu '%s' has no pin %s; left out", cfg->name,
+			    s->name, cfg->pin.name);
+		return false;
+	}
+	if (curve->count == 0 && !sensor_types_chip(chip ? chip : "", curve)) {
+		machine_say(m, REPLY_INFO,
+			    "sensor %s: the curve of chip '%s' is not known; expected "
+			    "sensor_temperature1, sensor_adc1, …2; left out",
+			    cfg->name, chip ? chip : "?");
+		return false;
+	}
+	return true;
+}
+
+/* A converter that the MCU reads by itself. */
+static bool configure_spi(struct machine *m, struct session *s, size_t i,
+			  struct heat_sensor_config *out)
+{
+	const struct machine_sensor *cfg = &m->mc->sensors[i];
+	struct msg_config_thermocouple c = { .oid = 0 };
+	uint32_t type = 0;
+
+	if (!session_oid(s, &c.oid))
+		return false;
+	c.spi_oid = bus_oid(&m->bus, m->heaters.device[i]);
+	if (dictionary_enum(&s->dict, "thermocouple_type", sensor_chip_name(cfg->chip), &type)) {
+		c.thermocouple_type = (uint8_t)type;
+	} else if (wire_dict_wire_id(&s->dict.ids, MSG_ID_config_thermocouple) != WIRE_ID_NONE) {
+		snprintf(s->error, sizeof(s->error),
+			 "mcu '%s': its firmware can't read a %s, and [%s] has one", s->name,
+			 sensor_chip_name(cfg->chip), cfg->bus.section);
+		return false;
+	}
+	if (!session_config(s, MSG_ID_config_thermocouple, &c))
+		return false;
+	out->mcu = (uint8_t)s->mcu;
+	out->oid = c.oid;
+	out->spi_oid = c.spi_oid;
+	out->chip = (uint8_t)cfg->chip;
+	out->setup = cfg->setup;
+	return true;
+}
+
+static bool configure_sensor(struct machine *m, struct session *s, size_t i)
+{
+	const struct machine_sensor *cfg = &m->mc->sensors[i];
+	bool fed = cfg->source == MACHINE_SENSOR_HOST;
+	struct ctl_rec rec = { .kind = CTL_SENSOR };
+	struct msg_config_analog_in c;
+	uint8_t oid = 0;
+
+	rec.sensor.sensor = (uint8_t)i;
+	rec.sensor.fed = fed;
+	rec.sensor.guards = cfg->guards;
+	rec.sensor.min_degc = cfg->min_degc;
+	rec.sensor.max_degc = cfg->max_degc;
+	rec.sensor.curve = cfg->curve;
+	if (cfg->source == MACHINE_SENSOR_SPI) {
+		if (!configure_spi(m, s, i, &rec.sensor))
+			return false;
+	} else if (!fed) {
+		rec.sensor.adc_max = (uint16_t)dictionary_whole(&s->dict, "ADC_MAX", 1, UINT16_MAX,
+								4095);
+		if (cfg->source == MACHINE_SENSOR_CHIP && !chip_curve(m, s, cfg, &rec.sensor.curve))
+			return true;
+		if (!session_oid(s, &oid) || !session_pin(s, cfg->pin.name, UINT16_MAX, &c.pin))
+			return false;
+		c.oid = oid;
+		if (!session_config(s, MSG_ID_config_analog_in, &c))
+			return false;
+		rec.sensor.mcu = (uint8_t)s->mcu;
+		rec.sensor.oid = oid;
+	}
+	m->heaters.known[i] = true;
+	return machine_control(m, &rec);
+}
+
+bool sensors_configure(struct machine *m, struct session *s)
+{
+	for (size_t i = 0; i < m->mc->sensor_count && !m->hooks.no_heat; i++) {
+		const struct machine_sensor *cfg = &m->mc->sensors[i];
+		int mcu = cfg->source == MACHINE_SENSOR_HOST ? 0 : cfg->pin.mcu;
+
+		if (mcu == s->mcu && !configure_sensor(m, s, i))
+			return false;
+	}
+	return true;
+}
+
+void sensors_feed(struct machine *m)
+{
+	for (size_t i = 0; i < m->mc->sensor_count; i++) {
+		const struct machine_sensor *cfg = &m->mc->sensors[i];
+		struct ctl_rec rec = { .kind = CTL_SENSOR_VALUE,
+				       .target = { .heater = (uint8_t)i } };
+
+		if (cfg->source == MACHINE_SENSOR_HOST && m->hooks.host_degc &&
+		    m->hooks.host_degc(m->hooks.ctx, cfg->path, &rec.target.degc))
+			machine_control(m, &rec);
+	}
+}
