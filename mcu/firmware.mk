@@ -16,8 +16,9 @@ FW_BOARDS_ARM = stm32f4-netduinoplus2 stm32f4-stm32f405 stm32f4-stm32f407 stm32f
 FW_BOARDS = $(if $(shell command -v avr-gcc),$(FW_BOARDS_AVR)) $(if $(shell command -v arm-none-eabi-gcc),$(FW_BOARDS_ARM))
 FW_FAMILY = $(firstword $(subst -, ,$(BOARD)))
 FW_CHIP = $(patsubst $(FW_FAMILY)-%,%,$(BOARD))
-# build/firmware/avr-atmega644p, or with +spi+tmcuart behind it
-FW = $(BUILD)/firmware/$(BOARD)$(addprefix +,$(subst $(space),+,$(strip $(FW_WITH))))
+# build/firmware/avr-atmega644p, or with +spi+tmcuart behind it, if these are not what the family has by itself
+FW = $(BUILD)/firmware/$(BOARD)$(if $(filter-out $(FW_WITH),$($(FW_FAMILY)_WITH))$(filter-out $($(FW_FAMILY)_WITH),$(FW_WITH)),$(addprefix +,$(subst \
+	$(space),+,$(strip $(FW_WITH)))))
 # Folders of the board, and of what it shares with others.
 FW_DIRS = $(addprefix mcu/boards/,chip $($(FW_FAMILY)_SHARED) $(FW_FAMILY))
 FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple

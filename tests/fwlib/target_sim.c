@@ -79,7 +79,7 @@ struct target *target_sim_new(const struct target_hooks *hooks)
 				.adc_max = (uint16_t)cfg.adc_max,
 				.pwm_max = (uint16_t)cfg.pwm_max,
 				.exact = true,
-				.groups = "spi i2c tmcuart counter neopixel" };
+				.groups = "spi i2c tmcuart counter neopixel thermocouple" };
 	s->t.printer = &s->t.own_printer;
 	printer_init(s->t.printer, PRINTER_CARTESIAN, 1);
 	cfg.printer = s->t.printer;
