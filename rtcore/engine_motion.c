@@ -7,7 +7,7 @@
 
 /* On a link that loses frames, steps are handed out once they come this near, as a share of the
  * horizon. */
-#define LOSSY_SHARE 0.7
+#define LOSSY_SHARE 0.85
 
 /* Steps of an idle stepper may be this far in the past of the trapezoid queue's status queries. */
 #define KEEP_S 0.05
