@@ -14,6 +14,11 @@ FW_BOARDS_AVR = avr-atmega644p avr-atmega1284p avr-atmega2560
 # stm32f4-netduinoplus2 is QEMU's machine of this name.
 FW_BOARDS_ARM = stm32f4-netduinoplus2 stm32f4-stm32f405 stm32f4-stm32f407 stm32f4-stm32f446 stm32f1-stm32f103
 FW_BOARDS = $(if $(shell command -v avr-gcc),$(FW_BOARDS_AVR)) $(if $(shell command -v arm-none-eabi-gcc),$(FW_BOARDS_ARM))
+ifneq ($(filter firmware,$(MAKECMDGOALS)),)
+ifeq ($(filter $(BOARD),$(FW_BOARDS_AVR) $(FW_BOARDS_ARM)),)
+$(error BOARD=$(BOARD): expected one of: $(FW_BOARDS_AVR) $(FW_BOARDS_ARM))
+endif
+endif
 FW_FAMILY = $(firstword $(subst -, ,$(BOARD)))
 FW_CHIP = $(patsubst $(FW_FAMILY)-%,%,$(BOARD))
 # build/firmware/avr-atmega644p, or with +spi+tmcuart behind it, if these are not what the family has by itself
