@@ -113,7 +113,7 @@ static uint8_t next(struct printer_chip *c)
 	struct chip_temperature *t = c->model;
 
 	if (!has_registers(t))
-		return t->count < 4 ? (uint8_t)(t->word >> (24 - 8 * t->count)) : 0;
+		return (uint8_t)(t->count < 4 ? t->word >> (24 - 8 * t->count) : 0);
 	return t->count && !(t->address & 0x80) ? t->reg[(t->address + t->count - 1) & 0xf] : 0;
 }
 
