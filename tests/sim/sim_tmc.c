@@ -162,6 +162,7 @@ static void print(void **state)
 	assert_int_equal(s->errors, 0);
 	expect(s, X, 0x10, 8u << 16 | 21 << 8 | 8);
 	assert_true(scene_exact(s));
+	scene_close(s);
 }
 
 /* Homing by stall: the chips look for one while it lasts, and not after; one that doesn't look finds none. */
