@@ -168,30 +168,16 @@ enum {
 	TIM9 = 0x40014000,
 	TIM12 = 0x40001800
 };
-#define TIM1_PIN(port, bit, channel) \
+#define TIMER_PIN(port, bit, channel, function, fast, timer) \
 	{ \
-		PIN(port, bit), (channel)-1, 1, 1, TIM1 \
+		PIN(port, bit), (channel)-1, function, fast, timer \
 	}
-#define TIM2_PIN(port, bit, channel) \
-	{ \
-		PIN(port, bit), (channel)-1, 1, 0, TIM2 \
-	}
-#define TIM3_PIN(port, bit, channel) \
-	{ \
-		PIN(port, bit), (channel)-1, 2, 0, TIM3 \
-	}
-#define TIM4_PIN(port, bit, channel) \
-	{ \
-		PIN(port, bit), (channel)-1, 2, 0, TIM4 \
-	}
-#define TIM9_PIN(port, bit, channel) \
-	{ \
-		PIN(port, bit), (channel)-1, 3, 1, TIM9 \
-	}
-#define TIM12_PIN(port, bit, channel) \
-	{ \
-		PIN(port, bit), (channel)-1, 9, 0, TIM12 \
-	}
+#define TIM1_PIN(port, bit, channel) TIMER_PIN(port, bit, channel, 1, 1, TIM1)
+#define TIM2_PIN(port, bit, channel) TIMER_PIN(port, bit, channel, 1, 0, TIM2)
+#define TIM3_PIN(port, bit, channel) TIMER_PIN(port, bit, channel, 2, 0, TIM3)
+#define TIM4_PIN(port, bit, channel) TIMER_PIN(port, bit, channel, 2, 0, TIM4)
+#define TIM9_PIN(port, bit, channel) TIMER_PIN(port, bit, channel, 3, 1, TIM9)
+#define TIM12_PIN(port, bit, channel) TIMER_PIN(port, bit, channel, 9, 0, TIM12)
 
 const struct stm32_pwm stm32_pwm[] = {
 	TIM1_PIN('A', 8, 1),   TIM1_PIN('A', 11, 4), TIM1_PIN('E', 9, 1),  TIM1_PIN('E', 11, 2),
