@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bosch.h - the numbers of a BMP280 or BME280: calibration, and what the measured values mean with it.
  *
- * Pure; any thread. Source of formulas and layouts: BST-BMP280-DS001 and BST-BME280-DS002, memory map and appendix on
+ * Pure; any thread. Units: °C, hPa, % RH. Source of formulas and layouts: BST-BMP280-DS001 and BST-BME280-DS002, memory map and appendix on
  * compensation in floating point.
  */
 #ifndef DAEMON_SENSORS_BOSCH_H

@@ -2,7 +2,7 @@
 /* sensors.h - temperature sensors on the planner's side: their objects in the MCUs, and what the host reads itself.
  *
  * Analog inputs and converters on SPI are read by the MCUs, for the rt core (rtcore/engine_heat.h).
- * Owner: struct machine. Threads: PLAN.
+ * Owner: struct machine. Threads: PLAN. Units: °C.
  */
 #ifndef DAEMON_SENSORS_SENSORS_H
 #define DAEMON_SENSORS_SENSORS_H

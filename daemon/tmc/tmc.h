@@ -3,7 +3,7 @@
  *
  * Each driver does one thing at a time: what is to be written first, then what a command wants to read, then a look at
  * its state, once a second. What it finds goes to react(). Commands: DUMP_TMC, INIT_TMC, SET_TMC_FIELD,
- * SET_TMC_CURRENT. Owner: struct machine. Threads: PLAN.
+ * SET_TMC_CURRENT. Owner: struct machine. Threads: PLAN. Units: _a rms, °C.
  */
 #ifndef DAEMON_TMC_TMC_H
 #define DAEMON_TMC_TMC_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tmc_chip.h - registers and fields of Trinamic stepper drivers, and what their data sheets say of currents and times.
  *
- * Constant tables and pure functions. Names are the data sheets', in lower case. Threads: any.
+ * Constant tables and pure functions. Names are the data sheets', in lower case. Threads: any. Units: _a rms, _ohm, _v, _hz.
  * Sources: data sheets of TMC2130, TMC2208, TMC2209, TMC2240, TMC2660, TMC5160 ("register map", "motor current
  * control", "stealthChop", "stallGuard").
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tmc_registers.h - the register maps, see tmc_chip.h. Each ends with a register without a name. */
+/* tmc_registers.h - the register maps, see tmc_chip.h. Constant; any thread. Each ends with a register without a name. */
 #ifndef DAEMON_TMC_TMC_REGISTERS_H
 #define DAEMON_TMC_TMC_REGISTERS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tmc_setup.h - from a driver's configuration to the contents of its registers. Pure. Threads: any. */
+/* tmc_setup.h - from a driver's configuration to the contents of its registers. Pure. Threads: any. Units: in the
+ * names, or in the data sheet's own where a register is meant. */
 #ifndef DAEMON_TMC_TMC_SETUP_H
 #define DAEMON_TMC_TMC_SETUP_H
 

@@ -2,7 +2,7 @@
 /* mcu_bus.h - what the files of the buses share.
  *
  * Transfers wait for the bus, so they run unlocked: the step timer goes on meanwhile. No timer touches what they
- * use, and other commands come only after them.
+ * use, and other commands come only after them. Threads: the firmware's main loop. Units: _ticks of the clock.
  */
 #ifndef MCU_MCU_BUS_H
 #define MCU_MCU_BUS_H

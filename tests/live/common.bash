@@ -20,6 +20,13 @@ clean_up() {
 }
 trap clean_up EXIT
 
+# fail TEXT...: and what daemon and MCU said last.
+fail() {
+	echo "FAILED: $*"
+	tail -n 20 "$dir/stepd.log" "$dir/replies" "$dir/mcu.log"
+	exit 1
+}
+
 # await SECONDS COMMAND...: until it succeeds.
 await() {
 	local tries=$(($1 * 20))

@@ -15,12 +15,6 @@ cd "$(dirname "$0")/../.." || exit 2
 chip=$build/tests/preload/gpio_chip.so
 [ -e "$chip" ] || { echo "skipped: no $chip"; exit 77; }
 
-fail() {
-	echo "FAILED: $*"
-	tail -n 20 "$dir/stepd.log" "$dir/replies" "$dir/mcu.log"
-	exit 1
-}
-
 # run_stepd [OPTION...]: with the lines as $dir/chip says.
 run_stepd() {
 	${replace-} env GPIO_CHIP="$dir" LD_PRELOAD="$(realpath "$chip")" "$build/stepd" --seccomp -c tests/data/gpio.cfg -o mcu.serial="$dir/pty" \

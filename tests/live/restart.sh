@@ -12,12 +12,6 @@ cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/live/common.bash
 . tests/live/common.bash
 
-fail() {
-	echo "FAILED: $*"
-	tail -n 20 "$dir/stepd.log" "$dir/replies" "$dir/mcu.log"
-	exit 1
-}
-
 start_mcu() {
 	"$build/mcu-sim" "${LINE:---pty}" "$dir/pty" --printer "$dir/printer" >"$dir/mcu.log" 2>&1 &
 	mcu_pid=$!

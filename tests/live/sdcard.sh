@@ -10,12 +10,6 @@ cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/live/common.bash
 . tests/live/common.bash
 
-fail() {
-	echo "FAILED: $*"
-	tail -n 20 "$dir/stepd.log" "$dir/replies" "$dir/mcu.log"
-	exit 1
-}
-
 said() { # TEXT
 	grep -q -- "$1" "$dir/replies"
 }

@@ -10,12 +10,6 @@ cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/live/common.bash
 . tests/live/common.bash
 
-fail() {
-	echo "FAILED: $*"
-	tail -n 20 "$dir/stepd.log" "$dir/replies" "$dir/mcu.log"
-	exit 1
-}
-
 "$build/mcu-sim" --ppm -30 --pty "$dir/pty" >"$dir/mcu.log" 2>&1 &
 mcu_pid=$!
 await 5 grep -q ^clock "$dir/mcu.log" || fail "no MCU"

@@ -3,7 +3,7 @@
  *
  * Registers: ARMv7-M Architecture Reference Manual, B3.2 (system control space). The family's chip_config.h gives
  * chip_clock(), chip_sleep(), CHIP_TICK_CYCLES (processor cycles a tick), CHIP_ALARMS_HZ (so many at least, and more than
- * SysTick's 24 bits need), CHIP_IRQS and CHIP_SERIAL_IRQ (numbers of interrupts).
+ * SysTick's 24 bits need), CHIP_IRQS and CHIP_SERIAL_IRQ (numbers of interrupts). Threads: main loop and interrupts, as each says.
  */
 #ifndef CORTEXM_CORTEXM_H
 #define CORTEXM_CORTEXM_H
