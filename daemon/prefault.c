@@ -27,3 +27,21 @@ void prefault_read(const void *mem, size_t size)
 	for (size_t i = 0; i < size; i += 1024)
 		(void)p[i];
 }
+
+void prefault_write(void *mem, size_t size)
+{
+	volatile uint8_t *p = mem;
+
+	for (size_t i = 0; i < size; i += 1024)
+		p[i] = p[i];
+	p[size - 1] = p[size - 1];
+}
+
+__attribute__((noinline)) void prefault_stack(void)
+{
+	volatile uint8_t page[PREFAULT_STACK_BYTES];
+
+	for (size_t i = 0; i < sizeof(page); i += 1024)
+		page[i] = 0;
+	(void)page[0];
+}

@@ -2,17 +2,10 @@
 #include "rt_thread.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <liburing.h>
-#include <sched.h>
-#include <seccomp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -24,7 +17,6 @@
 
 enum {
 	RT_STACK_BYTES = 512 * 1024,
-	RT_STACK_TOUCH = 256 * 1024,
 	RT_RING_ENTRIES = 128, /* and twice as many completions: all that can be under way */
 	RT_SLEEP_MAX_NS = 50 * 1000 * 1000,
 	RT_STATS_EVERY = 64, /* cycles between two snapshots of the statistics */
@@ -68,107 +60,17 @@ static int64_t clock_now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static __attribute__((format(printf, 2, 3))) void missing(struct rt_thread *t, const char *fmt, ...)
-{
-	size_t used = strlen(t->grants.text);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(t->grants.text + used, sizeof(t->grants.text) - used, fmt, ap);
-	va_end(ap);
-}
-
 /* ---- set-up, before the loop: system calls are still allowed ---- */
-
-static void ask_scheduling(struct rt_thread *t)
-{
-	struct sched_param sp = { .sched_priority = t->cfg.priority };
-	cpu_set_t set;
-	int rc;
-
-	if (t->cfg.cpu >= 0) {
-		CPU_ZERO(&set);
-		CPU_SET((size_t)t->cfg.cpu, &set);
-		rc = pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
-		t->grants.pinned = rc == 0;
-		if (rc)
-			missing(t,
-				"not pinned to CPU %d: %s; choose an existing one with "
-				"[stepd] rt_cpu\n",
-				t->cfg.cpu, strerror(rc));
-	}
-	if (t->cfg.priority > 0) {
-		rc = pthread_setschedparam(pthread_self(), SCHED_FIFO, &sp);
-		t->grants.fifo = rc == 0;
-		if (rc)
-			missing(t,
-				"no SCHED_FIFO priority %d: %s; grant it with CAP_SYS_NICE or "
-				"'ulimit -r %d'\n",
-				t->cfg.priority, strerror(rc), t->cfg.priority);
-	}
-	/* Without it an ordinary thread's timers run up to 50 us late, and of some kernels a SCHED_FIFO one's, too. */
-	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-	/* ONFAULT keeps the planner's heap small; what RT needs is touched below. */
-	t->grants.locked = mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
-	if (!t->grants.locked)
-		missing(t,
-			"memory not locked: %s; grant it with CAP_IPC_LOCK or "
-			"'ulimit -l unlimited'\n",
-			strerror(errno));
-}
-
-static __attribute__((noinline)) void touch_stack(void)
-{
-	volatile uint8_t page[RT_STACK_TOUCH];
-
-	for (size_t i = 0; i < sizeof(page); i += 1024)
-		page[i] = 0;
-	(void)page[0];
-}
-
-/* Write to every page without changing it. */
-static void touch(void *mem, size_t size)
-{
-	volatile uint8_t *p = mem;
-
-	for (size_t i = 0; i < size; i += 1024)
-		p[i] = p[i];
-	p[size - 1] = p[size - 1];
-}
 
 static void touch_rings(struct engine *e)
 {
 	struct ring *rings[] = { e->cfg.plan, e->cfg.side, e->cfg.control, e->cfg.events };
 
-	touch(e, sizeof(*e));
+	prefault_write(e, sizeof(*e));
 	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
 		if (rings[i])
-			touch(rings[i]->mem,
-			      ring_mem_size(rings[i]->record_size, rings[i]->capacity));
-}
-
-static bool forbid_syscalls(struct rt_thread *t)
-{
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	bool ok = ctx != NULL;
-
-	/* exit ends the thread; the signal calls are the kernel's own way back from a stop; where the
-	 * vDSO can't read the clock, reading it is a call. */
-	static const int allowed[] = { SCMP_SYS(io_uring_enter),  SCMP_SYS(exit),
-				       SCMP_SYS(exit_group),      SCMP_SYS(rt_sigreturn),
-				       SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime),
-				       SCMP_SYS(clock_gettime64) };
-
-	for (size_t i = 0; ok && i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		ok = allowed[i] < 0 || /* not a call of this architecture */
-		     seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0) == 0;
-	ok = ok && seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 0) == 0;
-	/* seccomp_release() frees memory through calls that the filter would forbid: the small
-	 * context stays for the life of the process. */
-	ok = ok && seccomp_load(ctx) == 0;
-	if (!ok)
-		missing(t, "no system call filter on the rt thread\n");
-	return ok;
+			prefault_write(rings[i]->mem,
+				       ring_mem_size(rings[i]->record_size, rings[i]->capacity));
 }
 
 static int open_ring(struct io_uring *ring)
@@ -471,15 +373,16 @@ static void *rt_main(void *arg)
 
 	role_take(&role_rt);
 	t->tid = (int)syscall(SYS_gettid);
-	ask_scheduling(t);
-	touch_stack();
+	rt_grants_ask(&t->grants, t->cfg.priority, t->cfg.cpu);
+	prefault_stack();
 	prefault_code();
 	touch_rings(t->cfg.engine);
-	touch(l, sizeof(*l));
-	touch(&t->stats, sizeof(t->stats));
+	prefault_write(l, sizeof(*l));
+	prefault_write(&t->stats, sizeof(t->stats));
 	rc = open_ring(&l->ring);
 	if (rc < 0) {
-		missing(t,
+		rt_grants_missing(
+			&t->grants,
 			"io_uring is not available: %s; stepd needs kernel 6.1 or newer with %s\n",
 			strerror(-rc),
 			rc == -ENOMEM ? "1 MiB that it may lock: 'ulimit -l 1024' or more"
@@ -490,7 +393,7 @@ static void *rt_main(void *arg)
 	l->absolute = wait_until(&l->ring, 1) == -ETIME;
 	arm_wake(l);
 	if (t->cfg.seccomp)
-		t->grants.seccomp = forbid_syscalls(t);
+		rt_grants_filter(&t->grants);
 	atomic_store(&t->state, STATE_RUNNING);
 	loop(l);
 	/* What is in flight ends with the thread; rt_thread_stop() releases the ring. */
@@ -584,7 +487,7 @@ int rt_thread_start(struct rt_thread *t, const struct rt_thread_config *cfg)
 	if (atomic_load(&t->state) == STATE_RUNNING)
 		return 0;
 	if (atomic_load(&t->state) == STATE_STARTING)
-		missing(t, "the thread was not given the processor for 5 s\n");
+		rt_grants_missing(&t->grants, "the thread was not given the processor for 5 s\n");
 	atomic_store(&t->stop, true); /* a late start ends at once */
 	pthread_join(t->thread, NULL);
 	release(t);
@@ -627,44 +530,4 @@ bool rt_thread_stats_read(struct rt_thread *t, struct rt_thread_stats *out)
 		return false;
 	*out = st;
 	return true;
-}
-
-static bool proc_value(const char *text, const char *key, uint64_t *value)
-{
-	const char *at = strstr(text, key);
-
-	return at && sscanf(at + strlen(key), "%" SCNu64, value) == 1;
-}
-
-static bool read_proc(int tid, const char *name, char *buf, size_t size)
-{
-	char path[64];
-	FILE *f;
-	size_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/%s", tid, name);
-	f = fopen(path, "r");
-	if (!f)
-		return false;
-	n = fread(buf, 1, size - 1, f);
-	buf[n] = 0;
-	fclose(f);
-	return n > 0;
-}
-
-bool rt_thread_proc_read(const struct rt_thread *t, struct rt_thread_proc *out)
-{
-	char buf[4096];
-	const char *after_name;
-
-	if (!read_proc(t->tid, "stat", buf, sizeof(buf)))
-		return false;
-	after_name = strrchr(buf, ')'); /* the name may hold spaces */
-	if (!after_name ||
-	    sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64,
-		   &out->minor_faults, &out->major_faults) != 2)
-		return false;
-	return read_proc(t->tid, "status", buf, sizeof(buf)) &&
-	       proc_value(buf, "\nvoluntary_ctxt_switches:", &out->voluntary_switches) &&
-	       proc_value(buf, "nonvoluntary_ctxt_switches:", &out->involuntary_switches);
 }

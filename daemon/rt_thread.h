@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/histogram.h"
+#include "daemon/rt_grants.h"
 #include "daemon/rt_line.h"
 #include "engine.h"
 
@@ -26,12 +27,6 @@ struct rt_thread_config {
 	int priority;                     /* SCHED_FIFO priority 1..99; 0 = don't ask for it */
 	int cpu;                          /* pin to this CPU; -1 = don't */
 	bool seccomp; /* any system call but io_uring_enter and a clock read is fatal */
-};
-
-/* What the thread got of what it asked for. Text fields are "" where it got it. */
-struct rt_thread_grants {
-	bool fifo, pinned, locked, seccomp;
-	char text[512]; /* what is missing and how to grant it, a line each */
 };
 
 struct rt_thread_stats {
@@ -50,7 +45,7 @@ _Static_assert(sizeof(struct rt_thread_stats) % 8 == 0, "whole words");
 
 struct rt_thread {
 	struct rt_thread_config cfg;
-	struct rt_thread_grants grants;
+	struct rt_grants grants;
 	pthread_t thread;
 	int tid;
 	int wake_fd;          /* PLAN writes: there is something in a ring */
@@ -79,13 +74,5 @@ void rt_thread_wake(struct rt_thread *t);
 void rt_thread_stop(struct rt_thread *t);
 
 bool rt_thread_stats_read(struct rt_thread *t, struct rt_thread_stats *out);
-
-/* Page faults and context switches of the thread since it started its loop. Thread: PLAN.
- * Returns false if /proc could not be read. */
-struct rt_thread_proc {
-	uint64_t minor_faults, major_faults;
-	uint64_t voluntary_switches, involuntary_switches;
-};
-bool rt_thread_proc_read(const struct rt_thread *t, struct rt_thread_proc *out);
 
 #endif

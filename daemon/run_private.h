@@ -20,6 +20,7 @@
 #include "daemon/machine.h"
 #include "daemon/overrides.h"
 #include "daemon/recorder.h"
+#include "daemon/rt_proc.h"
 #include "daemon/rt_thread.h"
 #include "daemon/stamps.h"
 
@@ -37,7 +38,7 @@ struct run {
 	struct machine *m;
 	struct rt_thread rt;
 	struct stamps stamps;
-	struct rt_thread_proc at_start; /* page faults and switches before the loop */
+	struct rt_proc at_start; /* page faults and switches before the loop */
 	struct recorder recorder;
 	FILE *clock_trace; /* or NULL */
 	int64_t clock_traced_ns;

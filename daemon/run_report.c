@@ -76,12 +76,12 @@ void run_trace_clocks(struct run *r)
 void run_report(struct run *r)
 {
 	struct rt_thread_stats st;
-	struct rt_thread_proc now;
+	struct rt_proc now;
 	struct json_object *root;
 
 	if (!r->opt.rt_report)
 		return;
-	if (!rt_thread_stats_read(&r->rt, &st) || !rt_thread_proc_read(&r->rt, &now)) {
+	if (!rt_thread_stats_read(&r->rt, &st) || !rt_proc_read(r->rt.tid, &now)) {
 		run_log("no report of the rt thread: its figures can't be read");
 		return;
 	}

@@ -84,9 +84,9 @@ static void rt_status(void *ctx, char *buf, size_t cap)
 	struct run *r = ctx;
 	int used;
 	struct rt_thread_stats st = { 0 };
-	struct rt_thread_proc now = { 0 };
+	struct rt_proc now = { 0 };
 
-	if (!rt_thread_stats_read(&r->rt, &st) || !rt_thread_proc_read(&r->rt, &now))
+	if (!rt_thread_stats_read(&r->rt, &st) || !rt_proc_read(r->rt.tid, &now))
 		return;
 	used = snprintf(
 		buf, cap,
@@ -312,7 +312,7 @@ static bool start_rt(struct run *r, char *err, size_t err_size)
 	}
 	r->has_rt = true;
 	stamps_start(&r->stamps, &r->rt);
-	rt_thread_proc_read(&r->rt, &r->at_start);
+	rt_proc_read(r->rt.tid, &r->at_start);
 	fprintf(stderr, "stepd: rt thread: scheduling %s, %s, memory %s\n",
 		r->rt.grants.fifo ? "SCHED_FIFO" : "SCHED_OTHER (best it could get)",
 		r->rt.grants.pinned ? "pinned" : "not pinned",

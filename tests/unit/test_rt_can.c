@@ -19,6 +19,7 @@
 #include <linux/can/error.h>
 
 #include "daemon/can_frame.h"
+#include "daemon/rt_proc.h"
 #include "mcu_can.h"
 #include "mcu/boards/sim/sim.h"
 
@@ -110,14 +111,14 @@ static int answers(void)
 
 static void exchange(bool seccomp)
 {
-	struct rt_thread_proc before, after;
+	struct rt_proc before, after;
 	struct rt_thread_stats st = { 0 };
 	struct sim *n = node_new();
 	int got = 0;
 
 	open_line();
 	start(seccomp);
-	assert_true(rt_thread_proc_read(&s->rt, &before));
+	assert_true(rt_proc_read(s->rt.tid, &before));
 	node_assign(n);
 	for (int i = 0; i < 100; i++) {
 		send_identify(3);
@@ -127,7 +128,7 @@ static void exchange(bool seccomp)
 	assert_int_equal(got, 300);
 	rt_thread_wake(&s->rt);
 	pause_ms(100);
-	assert_true(rt_thread_proc_read(&s->rt, &after));
+	assert_true(rt_proc_read(s->rt.tid, &after));
 	assert_true(rt_thread_stats_read(&s->rt, &st));
 	assert_int_equal(st.io_errors, 0);
 	assert_int_equal(s->e.mcu[0].link.rx.bad_crc, 0);

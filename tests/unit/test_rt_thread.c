@@ -30,6 +30,7 @@
 #include <liburing.h>
 #include <linux/capability.h>
 
+#include "daemon/rt_proc.h"
 #include "daemon/serial.h"
 #include "rt_scene.h"
 
@@ -113,17 +114,17 @@ static void talk(int rounds)
 
 static void exchange(bool seccomp)
 {
-	struct rt_thread_proc before, after;
+	struct rt_proc before, after;
 	struct rt_thread_stats st = { 0 };
 
 	start(seccomp);
-	assert_true(rt_thread_proc_read(&s->rt, &before));
+	assert_true(rt_proc_read(s->rt.tid, &before));
 	talk(200);
 	pause_ms(100);
 	for (int i = 0; i < 100; i++)
 		rt_thread_wake(&s->rt);
 	pause_ms(100);
-	assert_true(rt_thread_proc_read(&s->rt, &after));
+	assert_true(rt_proc_read(s->rt.tid, &after));
 	assert_true(rt_thread_stats_read(&s->rt, &st));
 	assert_true(st.cycles > 50);
 	assert_true(st.enters + 1 >= st.cycles);
