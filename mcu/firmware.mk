@@ -12,7 +12,7 @@ BOARD ?= avr-atmega644p
 FW_WITH ?= $($(FW_FAMILY)_WITH)
 FW_BOARDS_AVR = avr-atmega644p avr-atmega1284p avr-atmega2560
 # stm32f4-netduinoplus2 is QEMU's machine of this name.
-FW_BOARDS_ARM = stm32f4-netduinoplus2 stm32f4-stm32f405 stm32f4-stm32f407 stm32f4-stm32f446 stm32f1-stm32f103
+FW_BOARDS_ARM = stm32f4-netduinoplus2 stm32f4-stm32f405 stm32f4-stm32f407 stm32f4-stm32f446 stm32f1-stm32f103 rp2040
 FW_BOARDS = $(if $(shell command -v avr-gcc),$(FW_BOARDS_AVR)) $(if $(shell command -v arm-none-eabi-gcc),$(FW_BOARDS_ARM))
 ifneq ($(filter firmware,$(MAKECMDGOALS)),)
 ifeq ($(filter $(BOARD),$(FW_BOARDS_AVR) $(FW_BOARDS_ARM)),)
@@ -36,7 +36,7 @@ FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 # Warnings about the width of int are for the hosts' builds of the same code.
 FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	$(WERROR) -ffunction-sections -fdata-sections -Irtcore -Imcu/core $(addprefix -I,$(FW_DIRS)) \
-	-DMCU_BOARD_FAST='"$(FW_FAMILY)_fast.h"' $(FW_CHIP_FLAGS) $(foreach g,$(FW_ABSENT),-DMCU_NO_$(call upper,$(g))) \
+	-DMCU_BOARD_FAST='"$(lastword $(FW_FAMILY) $($(FW_FAMILY)_FAST))_fast.h"' $(FW_CHIP_FLAGS) $(foreach g,$(FW_ABSENT),-DMCU_NO_$(call upper,$(g))) \
 	$(if $(FW_WITH),,-DMCU_NO_BUS) $(if $(filter counter neopixel,$(FW_WITH)),,-DMCU_NO_PARTS)
 upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(subst \
 	counter,COUNTER,$(subst neopixel,NEOPIXEL,$(subst \
@@ -66,8 +66,9 @@ avr_RAM_MAX = 3072
 HSE_MHZ ?= 8
 FLASH_START ?= 0x08000000
 cm_FLAGS = -mthumb -DMCU_NO_CAN -DHSE_MHZ=$(HSE_MHZ) -fshort-enums -fno-common
-cm_LDFLAGS = -nostartfiles --specs=nano.specs -Tmcu/boards/cortexm/cortexm.ld -Wl,--defsym=cm_flash_start=$(FLASH_START) \
-	-Wl,--defsym=cm_ram_start=0x20000000 -Wl,--defsym=cm_stack_size=$(cm_STACK)
+cm_LDFLAGS = -nostartfiles --specs=nano.specs -Wl,--defsym=cm_stack_size=$(cm_STACK)
+stm32_LDFLAGS = $(cm_LDFLAGS) -Tmcu/boards/cortexm/cortexm.ld -Wl,--defsym=cm_flash_start=$(FLASH_START) \
+	-Wl,--defsym=cm_ram_start=0x20000000
 cm_WITHOUT = %/mcu_can.c
 stm32_DICT = name=$(FW_CHIP) adc_max=4095 pwm_max=32768 baud=250000 reserve=serial:PA9$(comma)PA10
 cm_STACK = 1024
@@ -78,7 +79,8 @@ stm32f4_CROSS = arm-none-eabi-
 stm32f4_SHARED = cortexm stm32
 stm32f4_WITHOUT = $(cm_WITHOUT)
 stm32f4_FLAGS = $(cm_FLAGS) -mcpu=cortex-m4 -DMCU_FREQ_HZ=84000000 $(if $(filter netduinoplus2,$(FW_CHIP)),-DCHIP_IN_QEMU)
-stm32f4_LDFLAGS = $(cm_LDFLAGS) -Wl,--defsym=cm_flash_size=0x20000 -Wl,--defsym=cm_ram_size=0x20000
+stm32f4_FAST = stm32
+stm32f4_LDFLAGS = $(stm32_LDFLAGS) -Wl,--defsym=cm_flash_size=0x20000 -Wl,--defsym=cm_ram_size=0x20000
 stm32f4_DICT = $(stm32_DICT) freq=84000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0:32:16 pins=PD0:48:16 pins=PE0:64:16 \
 	pins=PF0:80:16 pins=PG0:96:16 pins=PH0:112:2
 stm32f4_DICT_spi = spi=spi1:0:2
@@ -90,11 +92,29 @@ stm32f1_CROSS = arm-none-eabi-
 stm32f1_SHARED = cortexm stm32
 stm32f1_WITHOUT = $(cm_WITHOUT)
 stm32f1_FLAGS = $(cm_FLAGS) -mcpu=cortex-m3 -DMCU_FREQ_HZ=72000000
-stm32f1_LDFLAGS = $(cm_LDFLAGS) -Wl,--defsym=cm_flash_size=0x10000 -Wl,--defsym=cm_ram_size=0x5000
+stm32f1_FAST = stm32
+stm32f1_LDFLAGS = $(stm32_LDFLAGS) -Wl,--defsym=cm_flash_size=0x10000 -Wl,--defsym=cm_ram_size=0x5000
 stm32f1_DICT = $(stm32_DICT) freq=72000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0:32:16 pins=PD0:48:16 pins=PE0:64:16
 stm32f1_DICT_spi = spi=spi1:0:2
 stm32f1_FLASH_MAX = 16384
 stm32f1_RAM_MAX = 3072
+
+# The RP2040: all in RAM, put there by its own second stage of the boot.
+rp2040_WITH = spi spi_sw i2c i2c_sw tmcuart
+rp2040_STACK = $(cm_STACK)
+rp2040_CROSS = arm-none-eabi-
+rp2040_SHARED = cortexm
+rp2040_WITHOUT = $(cm_WITHOUT)
+# Jump tables would need functions of libgcc's for each.
+rp2040_FLAGS = $(cm_FLAGS) -mcpu=cortex-m0plus -fno-jump-tables -DMCU_FREQ_HZ=12000000
+rp2040_LDFLAGS = $(cm_LDFLAGS) -Tmcu/boards/rp2040/rp2040.ld
+rp2040_DICT = name=rp2040 freq=12000000 adc_max=4095 pwm_max=32768 baud=250000 reserve=serial:gpio0$(comma)gpio1 pins=gpio0:0:30
+rp2040_DICT_spi = $(join spi=spi0a spi=spi0b spi=spi0c spi=spi0d spi=spi1a spi=spi1b spi=spi1c,:0:1 :1:1 :2:1 :3:1 :4:1 :5:1 :6:1)
+rp2040_DICT_i2c = $(join $(foreach x,a b c d e f g h,i2c=i2c0$x),:0:1 :2:1 :4:1 :6:1 :8:1 :10:1 :12:1 :14:1) \
+	$(join $(foreach x,a b c d e f g,i2c=i2c1$x),:1:1 :3:1 :5:1 :7:1 :9:1 :11:1 :13:1)
+rp2040_FLASH_MAX = 20480
+rp2040_RAM_MAX = 3072
+rp2040_MORE = $(FW).uf2
 
 FW_CROSS = $($(FW_FAMILY)_CROSS)
 FW_CHIP_FLAGS = $($(FW_FAMILY)_FLAGS)
@@ -102,8 +122,8 @@ FW_OPT = -Os $($(FW_FAMILY)_SMALL)
 # What runs in the timer interrupt is built for speed.
 $(addprefix $(FW)/mcu/,core/mcu_sched.o core/mcu_step_fast.o core/mcu_stepper_run.o boards/avr/avr_timer.o boards/cortexm/cm_timer.o): FW_OPT = -O2
 
-## firmware: build the image for BOARD=avr-atmega2560|stm32f4-stm32f405|… (docs/FIRMWARE.md), print its size and stack; FW_WITH="spi tmcuart"
-firmware: $(FW).elf $(FW).hex $(if $($(FW_FAMILY)_LDFLAGS),$(FW).bin)
+## firmware: build the image for BOARD=avr-atmega2560|stm32f4-stm32f405|rp2040|… (docs/FIRMWARE.md), print its size and stack; FW_WITH="spi tmcuart"
+firmware: $(FW).elf $(FW).hex $(if $($(FW_FAMILY)_LDFLAGS),$(FW).bin) $($(FW_FAMILY)_MORE)
 	@$(FW_CROSS)size $(FW).elf | awk 'NR == 2 { \
 		printf "%s: flash %d, RAM %d bytes without arena and stack\n", "$(BOARD)", $$1 + $$2, $$2 + $$3; \
 		exit $$1 + $$2 > $(if $(filter-out $($(FW_FAMILY)_WITH),$(FW_WITH)),65536,$($(FW_FAMILY)_FLASH_MAX)) || $$2 + $$3 > $($(FW_FAMILY)_RAM_MAX) }'
@@ -134,13 +154,23 @@ $(FW).elf: $(FW_OBJ)
 $(FW).hex: $(FW).elf
 	$(call say,HEX) $(FW_CROSS)objcopy -O ihex -R .eeprom $< $@
 
-$(FW).bin: $(FW).elf
+# For the RP2040, the tool that adds a checksum makes .bin, too.
+$(FW).$(if $($(FW_FAMILY)_MORE),raw,bin): $(FW).elf
 	$(call say,BIN) $(FW_CROSS)objcopy -O binary $< $@
+$(BUILD)/rp2040-uf2: $(call obj,mcu/tools/rp2040-uf2.c)
+	$(call say,LD) $(link)
+$(FW).uf2: $(FW).raw $(BUILD)/rp2040-uf2
+	$(call say,UF2) $(BUILD)/rp2040-uf2 $< $(FW).bin $@
+$(if $($(FW_FAMILY)_MORE),$(FW).bin: $(FW).uf2)
 
 # An image beside that of BOARD, for the tests.
 ifneq ($(BOARD),stm32f4-netduinoplus2)
 $(BUILD)/firmware/stm32f4-netduinoplus2.elf: $(BUILD)/mkdict FORCE
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=stm32f4-netduinoplus2 $@
+endif
+ifneq ($(BOARD),rp2040)
+$(BUILD)/firmware/rp2040.uf2: $(BUILD)/mkdict FORCE
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=rp2040 $@
 endif
 
 # Runs on the host: the core's own list of messages and handlers, hence all of the simulated board.

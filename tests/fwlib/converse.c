@@ -5,19 +5,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const int converse_targets[CONVERSE_TARGETS] = { CONVERSE_SIM, CONVERSE_AVR, CONVERSE_ARM };
+const int converse_targets[CONVERSE_TARGETS] = { CONVERSE_SIM, CONVERSE_AVR, CONVERSE_ARM,
+						 CONVERSE_RP2040 };
 
-/* PA5, PA4, … of the atmega644p, whose numbers mean the same in the simulated board; PE8, … of the STM32F405. */
-static const struct converse_pins pins_avr = { 5, 4, 3, 2, 23, 22, 21, 20, 16, 28, 11, 0, "PA5" };
-static const struct converse_pins pins_arm = { 72, 73, 74, 75, 76, 77, 78, 79, 32, 48, 16, 0, "PE8" };
+/* PA5, PA4, … of the atmega644p, whose numbers mean the same in the simulated board; PE8, … of the STM32F405;
+ * GPIOs of the RP2040. */
+static const struct converse_pins pins_avr = { 5,  4,  3,  2, 23, 22, 21, 20,
+					       16, 28, 11, 0, 0,  32, 12, "PA5" };
+static const struct converse_pins pins_arm = { 72, 73, 74, 75, 76, 77, 78, 79,
+					       32, 48, 16, 0,  0,  32, 12, "PE8" };
+static const struct converse_pins pins_rp2040 = { 2,  3,  4,  5,  6, 7,  8, 9,
+						  10, 11, 12, 26, 3, 24, 2, "gpio2" };
 const struct converse_pins *pins = &pins_avr;
 
 /* Returns: the image's name in path, or the test is skipped. */
-static const char *image(char path[512], bool simulator, const char *board)
+static const char *image(char path[512], bool simulator, const char *file)
 {
 	const char *build = getenv("STEPD_BUILD");
 
-	snprintf(path, 512, "%s/firmware/%s.elf", build ? build : "build", board);
+	snprintf(path, 512, "%s/firmware/%s", build ? build : "build", file);
 	if (simulator && !access(path, R_OK))
 		return path;
 	printf("skipped: %s or its simulator is not there\n", path);
@@ -33,13 +39,18 @@ struct talk *open_talk(void **state)
 
 	assert_non_null(k);
 	hooks = talk_hooks(k);
-	pins = which == CONVERSE_ARM ? &pins_arm : &pins_avr;
+	pins = which == CONVERSE_ARM      ? &pins_arm
+	       : which == CONVERSE_RP2040 ? &pins_rp2040
+					  : &pins_avr;
 	if (which == CONVERSE_SIM)
 		k->t = target_sim_new(&hooks);
-	else if (which == CONVERSE_AVR && image(path, target_has_simavr(), "avr-atmega644p"))
+	else if (which == CONVERSE_AVR && image(path, target_has_simavr(), "avr-atmega644p.elf"))
 		k->t = target_simavr_new("atmega644p", path, &hooks);
-	else if (which == CONVERSE_ARM && image(path, target_has_qemu(), "stm32f4-netduinoplus2"))
+	else if (which == CONVERSE_ARM &&
+		 image(path, target_has_qemu(), "stm32f4-netduinoplus2.elf"))
 		k->t = target_qemu_new(path, &hooks);
+	else if (which == CONVERSE_RP2040 && image(path, target_has_rp2040(), "rp2040.bin"))
+		k->t = target_rp2040_new(path, false, &hooks);
 	if (!k->t) {
 		free(k);
 		if (which == CONVERSE_SIM)
@@ -73,8 +84,8 @@ void configure(struct talk *k)
 {
 	add_machine(k);
 	TALK(k, allocate_oids, OIDS);
-	TALK(k, config_stepper, X, pins->x_step, pins->x_dir, 0, PULSE_TICKS);
-	TALK(k, config_stepper, Y, pins->y_step, pins->y_dir, 0, PULSE_TICKS);
+	TALK(k, config_stepper, X, pins->x_step, pins->x_dir, 0, pins->pulse_ticks);
+	TALK(k, config_stepper, Y, pins->y_step, pins->y_dir, 0, pins->pulse_ticks);
 	TALK(k, config_stepper, Z, pins->z_step, pins->z_dir, 1, 100);
 	TALK(k, config_stepper, BOTH, pins->both_step, pins->both_dir, 0xff, 2);
 	TALK(k, config_trsync, TRSYNC);

@@ -8,16 +8,19 @@
 
 #include "talk.h"
 
-/* The simulated board, an atmega644p in simavr, an STM32F405 in QEMU. */
-enum { CONVERSE_SIM, CONVERSE_AVR, CONVERSE_ARM, CONVERSE_TARGETS };
+/* The simulated board, an atmega644p in simavr, an STM32F405 in QEMU, an RP2040 in rp2040js. */
+enum { CONVERSE_SIM, CONVERSE_AVR, CONVERSE_ARM, CONVERSE_RP2040, CONVERSE_TARGETS };
 
 /* oids */
 enum { X, Y, Z, TRSYNC, ENDSTOP, HEATER, FAN, SENSOR, BOTH, OIDS };
-enum { PULSE_TICKS = 32, CRC = 0x12345678 };
+enum { CRC = 0x12345678 };
 
 struct converse_pins {
 	uint8_t x_step, x_dir, y_step, y_dir, z_step, z_dir, both_step, both_dir, stop, heater, fan,
 		sensor;
+	uint8_t spi_bus;        /* one whose pins are none of these, nor the link's */
+	uint8_t pulse_ticks;    /* at least 100 ns, and short enough for the fast path */
+	uint8_t too_fast_ticks; /* no steps can be so close */
 	const char *x_step_name;
 };
 
@@ -46,6 +49,7 @@ extern const int converse_targets[CONVERSE_TARGETS];
 #define CONVERSE_CASE(f) \
 	{ #f " sim", f, NULL, NULL, (void *)&converse_targets[CONVERSE_SIM] }, \
 		{ #f " avr", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR] }, \
+		{ #f " rp2040", f, NULL, NULL, (void *)&converse_targets[CONVERSE_RP2040] }, \
 	{ \
 #f " arm", f, NULL, NULL, (void *)&converse_targets[CONVERSE_ARM] \
 	}

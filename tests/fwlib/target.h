@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* target.h - a firmware under test with a machine around it: the simulated board, or an image in simavr.
+/* target.h - a firmware under test with a machine around it: the simulated board, or an image in a simulator.
  *
  * Virtual time: only target_run() lets it pass, and the same calls have the same result. Steppers,
  * endstops and sensors are a struct printer (MCU index 0), which reads and drives the chip's pins.
@@ -53,6 +53,11 @@ struct target *target_sim_new(const struct target_hooks *hooks);
 struct target *target_simavr_new(const char *chip, const char *elf,
 				 const struct target_hooks *hooks);
 bool target_has_simavr(void);
+
+/* What an RP2040's flash holds (rp2040.bin), in rp2040js, of which the npm package has to be in $STEPD_BUILD/node_modules; usb: its
+ * link is USB. Aborts with a word on stderr if the runner fails. */
+struct target *target_rp2040_new(const char *image, bool usb, const struct target_hooks *hooks);
+bool target_has_rp2040(void);
 
 /* An image for QEMU's machine netduinoplus2. Aborts with a word on stderr if QEMU fails. */
 struct target *target_qemu_new(const char *elf, const struct target_hooks *hooks);

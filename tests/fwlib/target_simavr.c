@@ -3,7 +3,8 @@
  *
  * Its timers run at CPU speed, so that cycles are the firmware's ticks. Known to differ from the chip:
  * after sei two instructions run before an interrupt, interrupts are entered in no time, and a byte
- * on the serial line takes 11 bits.
+ * on the serial line takes 11 bits. The two-wire unit tells of an address as of
+ * data, and that it is ready while it is not: both is put right here.
  */
 #include "target.h"
 
@@ -33,6 +34,7 @@ struct target *target_simavr_new(const char *chip, const char *elf, const struct
 #include <simavr/avr_extint.h>
 #include <simavr/avr_ioport.h>
 #include <simavr/avr_spi.h>
+#include <simavr/avr_twi.h>
 #include <simavr/avr_uart.h>
 #include <simavr/sim_avr.h>
 #include <simavr/sim_elf.h>
@@ -44,6 +46,8 @@ enum {
 	BYTE_CYCLES = 11 * 64, /* at 250 kbaud */
 	RX_MAX = 4096,
 	PORTS = 12,
+	TWI_STATUS = 0xb9,     /* TWSR */
+	TWI_CONTROL = 0xbc,    /* TWCR */
 	TIMER1_CONTROL = 0x81, /* TCCR1B: not 0 once the firmware's clock runs */
 };
 
@@ -62,6 +66,8 @@ struct target_simavr {
 	struct pin pins[PORTS * 8];
 	uint8_t levels[PORTS * 8];
 	avr_ioport_external_t outside[PORTS];
+	struct printer_chip *spoken_to; /* on I2C */
+	bool addressing;
 };
 
 bool target_has_simavr(void)
@@ -154,6 +160,43 @@ static void on_spi(struct avr_irq_t *irq, uint32_t value, void *param)
 	(void)irq;
 	printer_spi(s->t.printer, 0, 0, &byte, 1);
 	avr_raise_irq(avr_io_getirq(s->avr, AVR_IOCTL_SPI_GETIRQ(0), SPI_IRQ_INPUT), byte);
+}
+
+/* 0x28 and 0x30, of data that was taken or not: 0x18 and 0x20, if it was an address. */
+static void on_twi_status(struct avr_irq_t *irq, uint32_t value, void *param)
+{
+	struct target_simavr *s = param;
+
+	(void)irq;
+	if (s->addressing && (value == 0x28 || value == 0x30))
+		s->avr->data[TWI_STATUS] = (uint8_t)(value - 0x10);
+	s->addressing = false;
+}
+
+/* The two-wire unit: its chips answer at once. */
+static void on_twi(struct avr_irq_t *irq, uint32_t value, void *param)
+{
+	struct target_simavr *s = param;
+	avr_irq_t *in = avr_io_getirq(s->avr, AVR_IOCTL_TWI_GETIRQ(0), TWI_IRQ_INPUT);
+	avr_twi_msg_irq_t m = { .u.v = value };
+	uint8_t what = m.u.twi.msg, address = m.u.twi.addr;
+	bool taken = false;
+
+	(void)irq;
+	s->avr->data[TWI_CONTROL] &= 0x7f; /* not done yet */
+	if (what & TWI_COND_START) {
+		s->addressing = true;
+		s->spoken_to = printer_own_i2c_chip(s->t.printer, 0, 0, address >> 1);
+		taken = s->spoken_to && s->spoken_to->ops->start(s->spoken_to, address & 1);
+	} else if (what & TWI_COND_WRITE) {
+		taken = s->spoken_to && s->spoken_to->ops->write(s->spoken_to, m.u.twi.data);
+	} else if (what & TWI_COND_READ) {
+		uint8_t byte = s->spoken_to ? s->spoken_to->ops->read(s->spoken_to) : 0xff;
+
+		avr_raise_irq(in, avr_twi_irq_msg(TWI_COND_READ, address, byte));
+	}
+	if (taken)
+		avr_raise_irq(in, avr_twi_irq_msg(TWI_COND_ACK, address, 1));
 }
 
 static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param)
@@ -304,6 +347,10 @@ static void connect(struct target_simavr *s)
 				on_adc, s);
 	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_SPI_GETIRQ(0), SPI_IRQ_OUTPUT),
 				on_spi, s);
+	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_TWI_GETIRQ(0), TWI_IRQ_OUTPUT),
+				on_twi, s);
+	avr_irq_register_notify(avr_io_getirq(s->avr, AVR_IOCTL_TWI_GETIRQ(0), TWI_IRQ_STATUS),
+				on_twi_status, s);
 	for (uint16_t port = 0; port < PORTS; port++)
 		s->outside[port].name = (unsigned int)('A' + port) & 0x7f;
 	for (uint16_t pin = 0; pin < PORTS * 8; pin++) {

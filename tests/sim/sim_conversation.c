@@ -178,7 +178,7 @@ static void test_move(void **state)
 	/* 25 us apart: the next run's start and the main loop's share may come on top of each other */
 	late = compare(k, &e, pins->x_step, 1, start, ticks16(k, 700));
 	pulse_times(k, pins->x_step, &high, &low);
-	assert_true(high >= PULSE_TICKS && low >= PULSE_TICKS);
+	assert_true(high >= pins->pulse_ticks && low >= pins->pulse_ticks);
 	printf("%s: %d steps, late by up to %ld ticks, pulses of %lu\n", k->t->name, e.count,
 	       (long)late, (unsigned long)high);
 	assert_int_equal(position(k, X), 1797);
@@ -217,7 +217,7 @@ static void test_move_together(void **state)
 	pulse_times(k, pins->z_step, &high, &low);
 	assert_true(high >= 100 && low >= 100);
 	pulse_times(k, pins->y_step, &high, &low);
-	assert_true(high >= PULSE_TICKS && low >= PULSE_TICKS);
+	assert_true(high >= pins->pulse_ticks && low >= pins->pulse_ticks);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(position(k, axes[i].oid), 600);
 	close_talk(k);
@@ -260,7 +260,7 @@ static void test_too_fast(void **state)
 	uint32_t start = talk_clock(k, 0.1);
 
 	TALK(k, reset_step_clock, X, start);
-	TALK(k, queue_step, X, 12, 60000, 0);
+	TALK(k, queue_step, X, pins->too_fast_ticks, 60000, 0);
 	talk_wait(k, 0.3);
 	talk_expect_shutdown(k, k->t->exact ? "Stepper too far in past"
 					    : "Rescheduled timer in the past");
@@ -289,7 +289,7 @@ static void test_home(void **state)
 	struct talk *k = open_configured(state);
 	const struct msg_endstop_state *es;
 	int32_t pos;
-	uint32_t start, trigger;
+	uint32_t start, trigger, step_ticks = (uint32_t)ticks16(k, 3200);
 
 	needs_inputs(k);
 	start = start_homing(k, k->t->freq_hz, 1);
@@ -298,7 +298,7 @@ static void test_home(void **state)
 	talk_expect_running(k);
 	assert_int_equal(AWAIT(k, trsync_state, 0)->trigger_reason, 1);
 	assert_false(AWAIT(k, trsync_state, 0)->can_trigger);
-	/* the switch is 160 steps away, looked at every 3200 ticks */
+	/* the switch is 160 steps away, looked at as often as there is a step */
 	pos = position(k, X);
 	assert_in_range(-pos, 160, 163);
 	assert_int_equal(k->t->printer->steppers[0].pos_steps, pos);
@@ -307,8 +307,8 @@ static void test_home(void **state)
 	es = AWAIT(k, endstop_state, 0);
 	assert_int_equal(es->pin_value, 1);
 	assert_int_equal(es->homing, 0);
-	trigger = es->next_clock - 3200;
-	assert_in_range(trigger - start, 160 * 3200, 162 * 3200);
+	trigger = es->next_clock - step_ticks;
+	assert_in_range(trigger - start, 160 * step_ticks, 162 * step_ticks);
 	/* runs are dropped until the next reset_step_clock */
 	TALK(k, queue_step, X, 3200, 10, 0);
 	talk_wait(k, 0.05);

@@ -189,7 +189,7 @@ static void test_reset(void **state)
 	TALK(k, get_config);
 	assert_false(AWAIT(k, config, 0)->is_config || AWAIT(k, config, 0)->is_shutdown);
 	TALK(k, allocate_oids, 1);
-	TALK(k, config_stepper, 0, pins->x_step, pins->x_dir, 0, PULSE_TICKS);
+	TALK(k, config_stepper, 0, pins->x_step, pins->x_dir, 0, pins->pulse_ticks);
 	TALK(k, finalize_config, 1);
 	talk_expect_running(k);
 	talk_clear(k);
@@ -271,7 +271,7 @@ static void test_spi(void **state)
 	}
 	TALK(k, allocate_oids, 2);
 	TALK(k, config_spi, 0, pins->heater, 0);
-	TALK(k, spi_set_bus, 0, 0, 3, 1000000);
+	TALK(k, spi_set_bus, 0, pins->spi_bus, 3, 1000000);
 	TALK(k, finalize_config, CRC);
 	talk_clear(k);
 	TALK(k, spi_transfer, 0, { data, sizeof(data) });
@@ -289,7 +289,7 @@ static void test_spi(void **state)
 	talk_clear(k);
 	TALK(k, allocate_oids, 1);
 	TALK(k, config_spi, 0, pins->heater, 0);
-	TALK(k, spi_set_bus, 0, 2, 3, 1000000);
+	TALK(k, spi_set_bus, 0, 200, 3, 1000000);
 	assert_int_equal(talk_count(k, MSG_ID_shutdown), 1);
 	close_talk(k);
 }

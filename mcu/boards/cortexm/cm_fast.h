@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cm_fast.h - what board.h leaves to a chip's header, for Cortex-M: locking, and step pins that are set and cleared by
- * writing a word.
+/* cm_fast.h - what board.h leaves to a chip's header, for Cortex-M; step pins are the family's.
  *
  * Threads: the main loop and the timer interrupt, see each function.
  */
 #ifndef CORTEXM_CM_FAST_H
 #define CORTEXM_CM_FAST_H
 
-#include "cortexm.h"
+#include "chip_config.h"
 
 /* Pulses up to this long (2 us) end in the pass that began them. */
 enum { BOARD_STEP_TICKS = MCU_FREQ_HZ / 500000 };
@@ -27,33 +26,6 @@ static inline void board_unlock(struct board *b)
 static inline void board_timers_changed(struct board *b)
 {
 	(void)b;
-	CM_ICSR = CM_ICSR_SYST_SET;
-}
-
-/* A step pin: one register sets the bits in the lower half of what is written, and clears those in the upper. */
-struct board_line {
-	volatile uint32_t *set_clear;
-	uint32_t step;
-	bool both_edges;
-};
-
-void board_line_init(struct board_line *line, uint16_t pin, bool level, bool both_edges);
-
-static inline uint32_t board_line_opposite(uint32_t word)
-{
-	return word << 16 | word >> 16;
-}
-
-static inline void board_line_step(struct board_line *line)
-{
-	*line->set_clear = line->step;
-	if (line->both_edges)
-		line->step = board_line_opposite(line->step);
-}
-
-static inline void board_line_unstep(const struct board_line *line)
-{
-	if (!line->both_edges)
-		*line->set_clear = board_line_opposite(line->step);
+	chip_alarm_now();
 }
 #endif

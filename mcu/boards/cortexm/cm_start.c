@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cm_start.c - vectors, memory before main(), sleep and reset. */
+/* cm_start.c - vectors, memory before main(), sleep. */
 #include <string.h>
 
 #include "board.h"
@@ -7,23 +7,12 @@
 #include "chip_config.h"
 #include "cortexm.h"
 
-enum { RESET_KEY = 0x05fa0000, RESET_REQUEST = 1 << 2 };
-
 /* The linker script's. */
 extern uint8_t cm_data_load[], cm_data_start[], cm_data_end[], cm_bss_start[], cm_bss_end[];
 extern uint8_t cm_arena_end[], cm_stack_end[];
 
 typedef void vector(void);
 extern vector *const cm_vectors[];
-
-void board_reset(struct board *b)
-{
-	(void)b;
-	__asm__ volatile("dsb" ::: "memory");
-	CM_AIRCR = RESET_KEY | RESET_REQUEST;
-	for (;;)
-		;
-}
 
 /* A fault, or an interrupt that nobody asked for: after a reset all pins are inputs. */
 static void unexpected_irq(void)
@@ -40,7 +29,7 @@ void chip_idle(void)
 	__asm__ volatile("cpsie i" ::: "memory");
 }
 
-static void __attribute__((noreturn)) start(void)
+static void __attribute__((noreturn)) cm_reset(void)
 {
 	board_lock(NULL); /* until mcu_init() is done */
 	memcpy(cm_data_start, cm_data_load, (size_t)(cm_data_end - cm_data_start));
@@ -52,14 +41,19 @@ static void __attribute__((noreturn)) start(void)
 }
 
 /* The stack, exceptions 1 to 15, then interrupts. */
-enum { RESET = 1, SYSTICK = 15, SERIAL = 16 + CHIP_SERIAL_IRQ, VECTORS = 16 + CHIP_IRQS };
+enum {
+	RESET = 1,
+	TIMER = 16 + CHIP_TIMER_IRQ,
+	LINK = 16 + CHIP_SERIAL_IRQ,
+	VECTORS = 16 + CHIP_IRQS
+};
 
 vector *const cm_vectors[VECTORS] __attribute__((used, section(".vectors"))) = {
 	(vector *)cm_stack_end,
-	[RESET] = start,
-	[RESET + 1 ... SYSTICK - 1] = unexpected_irq,
-	[SYSTICK] = cm_timer_irq,
-	[SYSTICK + 1 ... SERIAL - 1] = unexpected_irq,
-	[SERIAL] = chip_serial_irq,
-	[SERIAL + 1 ... VECTORS - 1] = unexpected_irq,
+	[RESET] = cm_reset,
+	[RESET + 1 ... TIMER - 1] = unexpected_irq,
+	[TIMER] = cm_timer_irq,
+	[TIMER + 1 ... LINK - 1] = unexpected_irq,
+	[LINK... LINK + CHIP_SERIAL_IRQS - 1] = chip_serial_irq,
+	[LINK + CHIP_SERIAL_IRQS... VECTORS - 1] = unexpected_irq,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cm_timer.c - the interrupt that runs timers: SysTick as the alarm, the family's counter as the clock.
+/* cm_timer.c - the interrupt that runs timers: the family's counter is the clock, and its alarm brings it.
  *
  * The alarm is set LEAD_TICKS early, and the rest is waited for. The interrupt stays while timers are due or soon will be;
  * the serial line's interrupt comes through. After STAY_TICKS it leaves the main loop GIVE_TICKS; whatever is late by over
@@ -31,21 +31,11 @@ uint32_t board_clock(struct board *b)
 	return chip_clock();
 }
 
-/* Come again after so many ticks, at most FAR_TICKS. A match from before does not count. */
-static void set_alarm(uint32_t ticks)
-{
-	CM_SYST_RELOAD = ticks * CHIP_TICK_CYCLES;
-	CM_SYST_VALUE = 0;
-	CM_ICSR = CM_ICSR_SYST_CLEAR;
-}
-
 void cm_init(void)
 {
-	cm_modify(&CM_SHPR3, 0, 0x80u << 24);
-	CM_SYST_RELOAD = CM_SYST_MAX;
-	CM_SYST_VALUE = 0;
-	CM_SYST_CTRL = CM_SYST_ENABLE | CM_SYST_INTERRUPT | CM_SYST_PROCESSOR;
-	CM_NVIC_ENABLE(CHIP_SERIAL_IRQ) = 1u << CHIP_SERIAL_IRQ % 32;
+	chip_alarm_init();
+	for (unsigned irq = CHIP_SERIAL_IRQ; irq < CHIP_SERIAL_IRQ + CHIP_SERIAL_IRQS; irq++)
+		CM_NVIC_ENABLE(irq) = 1u << irq % 32;
 }
 
 static inline struct mcu_stepper *stepper_of(struct mcu_timer *t)
@@ -122,7 +112,7 @@ void cm_timer_irq(void)
 			break;
 		}
 		if (left > SOON_TICKS) {
-			set_alarm(left < FAR_TICKS ? (uint32_t)(left - LEAD_TICKS) : FAR_TICKS);
+			chip_alarm_set(left < FAR_TICKS ? (uint32_t)(left - LEAD_TICKS) : FAR_TICKS);
 			return;
 		}
 		while (left > 0) {
@@ -134,5 +124,5 @@ void cm_timer_irq(void)
 		else
 			mcu_sched_run(&chip_mcu, now, MCU_ATTN_SHUTDOWN);
 	}
-	set_alarm(GIVE_TICKS);
+	chip_alarm_set(GIVE_TICKS);
 }

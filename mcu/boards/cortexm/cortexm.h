@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* cortexm.h - what boards with a Cortex-M processor have in common: vectors, alarm, interrupt that runs timers, lock.
  *
- * Registers: ARMv7-M Architecture Reference Manual, B3.2 (system control space). The family's chip_config.h gives
- * chip_clock(), chip_sleep(), CHIP_TICK_CYCLES (processor cycles a tick), CHIP_ALARMS_HZ (so many at least, and more than
- * SysTick's 24 bits need), CHIP_IRQS and CHIP_SERIAL_IRQ (numbers of interrupts). Threads: main loop and interrupts, as each says.
+ * Registers: ARMv7-M Architecture Reference Manual, B3.2 (system control space); what is used of them is in ARMv6-M, too. The
+ * family's chip_config.h gives chip_clock(), chip_sleep(), the alarm (chip_alarm_init(), chip_alarm_set(), chip_alarm_now(); cm_systick.h
+ * has one), CHIP_ALARMS_HZ (so many alarms at least), CHIP_IRQS, CHIP_TIMER_IRQ (-1 is SysTick), CHIP_SERIAL_IRQ and
+ * CHIP_SERIAL_IRQS (numbers of interrupts, the link's are so many in a row). Threads: main loop and interrupts, as each says.
  */
 #ifndef CORTEXM_CORTEXM_H
 #define CORTEXM_CORTEXM_H
@@ -14,27 +15,15 @@
 
 #define CM_REG(address) (*(volatile uint32_t *)(address))
 
-/* SysTick: down from RELOAD, an interrupt at 0 */
-#define CM_SYST_CTRL CM_REG(0xe000e010)
-#define CM_SYST_RELOAD CM_REG(0xe000e014)
-#define CM_SYST_VALUE CM_REG(0xe000e018)
 #define CM_NVIC_ENABLE(irq) CM_REG(0xe000e100 + (irq) / 32 * 4)
 #define CM_NVIC_PEND(irq) CM_REG(0xe000e200 + (irq) / 32 * 4)
-#define CM_ICSR CM_REG(0xe000ed04)
-#define CM_VTOR CM_REG(0xe000ed08) /* where the vectors are */
-#define CM_AIRCR CM_REG(0xe000ed0c)
-#define CM_SHPR3 CM_REG(0xe000ed20) /* its highest byte: priority of SysTick */
+#define CM_NVIC_PRIORITY(irq) CM_REG(0xe000e400 + (irq) / 4 * 4) /* a byte each */
+#define CM_VTOR CM_REG(0xe000ed08)                               /* where the vectors are */
 
-enum {
-	CM_SYST_ENABLE = 1 << 0,
-	CM_SYST_INTERRUPT = 1 << 1,
-	CM_SYST_PROCESSOR = 1 << 2, /* counts processor cycles */
-	CM_SYST_MAX = 0xffffff,
-	CM_ICSR_SYST_SET = 1 << 26,
-	CM_ICSR_SYST_CLEAR = 1 << 25,
-};
+/* Of the timer interrupt; the link's has 0, which comes first. */
+enum { CM_TIMER_PRIORITY = 0x80 };
 
-/* Bit n of a register to v, and the rest left. */
+/* Bits of a register cleared, others set, and the rest left. */
 static inline void cm_modify(volatile uint32_t *reg, uint32_t clear, uint32_t set)
 {
 	*reg = (*reg & ~clear) | set;
@@ -47,6 +36,12 @@ static inline void cm_wait_for_interrupt(void)
 
 /* Start the processor's part: priorities. The serial line comes before timers. */
 void cm_init(void);
+
+/* An interrupt comes, as if its source had asked for it. */
+static inline void cm_pend(unsigned irq)
+{
+	CM_NVIC_PEND(irq) = 1u << irq % 32;
+}
 
 /* The family's: clocks, watchdog and serial line on; then its serial interrupt. */
 void chip_init(void);

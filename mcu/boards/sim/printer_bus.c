@@ -131,11 +131,18 @@ struct printer_chip *printer_i2c_chip(struct printer *p, const struct printer_bu
 	return NULL;
 }
 
+struct printer_chip *printer_own_i2c_chip(struct printer *p, uint8_t mcu, unsigned number,
+					  uint8_t address)
+{
+	struct printer_bus *b = own_bus(p, PRINTER_I2C, mcu, number);
+
+	return b ? printer_i2c_chip(p, b, address) : NULL;
+}
+
 int printer_i2c(struct printer *p, uint8_t mcu, unsigned number, uint8_t address,
 		const uint8_t *write, unsigned write_len, uint8_t *read, unsigned read_len)
 {
-	struct printer_bus *b = own_bus(p, PRINTER_I2C, mcu, number);
-	struct printer_chip *c = b ? printer_i2c_chip(p, b, address) : NULL;
+	struct printer_chip *c = printer_own_i2c_chip(p, mcu, number, address);
 
 	if ((write_len || !read_len) && (!c || !c->ops->start(c, false)))
 		return BOARD_I2C_START_NACK;

@@ -96,6 +96,9 @@ void printer_chip_edge(struct printer *p, uint8_t mcu, uint16_t pin, bool level)
 /* The chip at an address, or NULL. */
 struct printer_chip *printer_i2c_chip(struct printer *p, const struct printer_bus *b,
 				      uint8_t address);
+/* The same on the MCU's own bus of that number. */
+struct printer_chip *printer_own_i2c_chip(struct printer *p, uint8_t mcu, unsigned number,
+					  uint8_t address);
 /* Whether a pin that becomes an input lets go of a line of a bus. */
 bool printer_bus_pin(const struct printer *p, uint8_t mcu, uint16_t pin);
 

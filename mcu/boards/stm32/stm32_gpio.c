@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* stm32_gpio.c - what pins do; how they are set up is the family's. Also the watchdog. */
+/* stm32_gpio.c - what pins do; how they are set up is the family's. Also reset and watchdog. */
 #include "board.h"
 #include "stm32.h"
 
@@ -12,7 +12,18 @@ enum {
 	KEY_RELOAD = 0xaaaa,
 	KEY_START = 0xcccc,
 	RELOAD_HALF_S = 500, /* of its 32 kHz by 32 */
+	AIRCR = 0xe000ed0c,
+	AIRCR_RESET = 0x05fa0000 | 1 << 2, /* with its key */
 };
+
+void board_reset(struct board *b)
+{
+	(void)b;
+	__asm__ volatile("dsb" ::: "memory");
+	CM_REG(AIRCR) = AIRCR_RESET;
+	for (;;)
+		;
+}
 
 void stm32_watchdog_init(void)
 {

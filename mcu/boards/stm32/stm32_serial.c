@@ -36,6 +36,6 @@ void chip_serial_kick(struct board *b)
 	board_lock(b); /* the interrupt writes CR1, too */
 	cm_modify(&USART(CR1), 0, CR1_TXEIE);
 	/* it comes anyway, but in QEMU 7.2, which does not know why */
-	CM_NVIC_PEND(CHIP_SERIAL_IRQ) = 1u << CHIP_SERIAL_IRQ % 32;
+	cm_pend(CHIP_SERIAL_IRQ);
 	board_unlock(b);
 }

@@ -13,6 +13,7 @@ enum {
 
 	STM32_USART = 0x40013800, /* USART1: PA9, PA10 */
 	CHIP_SERIAL_IRQ = 37,
+	CHIP_SERIAL_IRQS = 1,
 	CHIP_IRQS = 60,
 
 	STM32_APB2_HZ = 72000000, /* APB1 has half of it */
@@ -25,6 +26,8 @@ enum {
 	CHIP_ALARMS_HZ = 11,
 	STM32_ADC_TICKS = (84 + 4) * 6,
 };
+
+#include "cm_systick.h"
 
 static inline void chip_sleep(void)
 {

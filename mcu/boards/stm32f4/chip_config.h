@@ -13,6 +13,7 @@ enum {
 
 	STM32_USART = 0x40011000, /* USART1: PA9, PA10 */
 	CHIP_SERIAL_IRQ = 37,
+	CHIP_SERIAL_IRQS = 1,
 	CHIP_IRQS = 97,
 
 	STM32_APB2_HZ = 84000000, /* APB1 has half of it */
@@ -47,4 +48,6 @@ static inline uint32_t chip_clock(void)
 {
 	return *(volatile uint32_t *)(CHIP_TIM5 + 0x24);
 }
+
+#include "cm_systick.h"
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sim_avr_bus.c - buses of the AVR firmware, in simavr: the chip's own units, and pins from its timer.
+/* sim_chip_bus.c - buses of firmware for chips: their own units, and pins from their timer.
  *
- * Shown: transfers on SPI by the chip's unit and by pins, on I2C by pins, with a chip that answers and one that doesn't; a driver's registers over its one-wire line at 9000 baud while a stepper runs at 10,000
- * steps a second, whose steps stay on time. How: the image for the atmega644p with all groups of commands, models of chips
- * at its pins, in the chip's cycles. Skipped without simavr or an image.
+ * Shown: transfers on SPI and I2C by the chip's unit and by pins, with a chip that answers and one that doesn't; a driver's
+ * registers over its one-wire line while a stepper runs at 10,000 steps a second, whose steps stay on time. How: the images for the
+ * atmega644p (simavr) and the RP2040 (rp2040js) with all groups of commands, models of chips at their pins, in virtual time. Each part is
+ * skipped without its simulator or image.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,38 +15,73 @@
 #include "mcu/boards/sim/chip_tmc.h"
 #include "tests/fwlib/talk.h"
 
-/* Pins of the atmega644p: PA0 is 0, PB0 8, PC0 16. */
-enum {
-	CS = 12,
-	SW_CS = 2,
-	SW_CLOCK = 3,
-	SW_OUT = 4,
-	SW_IN = 5,
-	UART = 6,
-	STEP = 18,
-	DIR = 19,
-	SCL = 20,
-	SDA = 21
+struct chip {
+	const char *image;
+	bool (*there)(void);
+	uint8_t cs, sw_cs, sw_clock, sw_out, sw_in, uart, step, dir, scl, sda;
+	uint8_t spi_bus, i2c_bus;
+	uint32_t baud; /* of a driver's line */
 };
-enum { BIT_TICKS = 16000000 / 9000 };
 
-static struct talk *open_talk(void)
+/* PA0 is 0, PB0 8, PC0 16. */
+static const struct chip avr = {
+	.image = "avr-atmega644p+spi+spi_sw+i2c+i2c_sw+tmcuart.elf",
+	.there = target_has_simavr,
+	.cs = 12,
+	.sw_cs = 2,
+	.sw_clock = 3,
+	.sw_out = 4,
+	.sw_in = 5,
+	.uart = 6,
+	.step = 18,
+	.dir = 19,
+	.scl = 20,
+	.sda = 21,
+	.baud = 9000,
+};
+/* SPI 0 is on GPIOs 20, 22, 23, I2C 1 on 6 and 7. */
+static const struct chip rp2040 = {
+	.image = "rp2040.bin",
+	.there = target_has_rp2040,
+	.cs = 21,
+	.sw_cs = 2,
+	.sw_clock = 3,
+	.sw_out = 4,
+	.sw_in = 5,
+	.uart = 8,
+	.step = 18,
+	.dir = 19,
+	.scl = 10,
+	.sda = 11,
+	.spi_bus = 3,
+	.i2c_bus = 3,
+	.baud = 40000,
+};
+static const struct chip *const chips[] = { &avr, &rp2040 };
+
+/* The test's state tells of which chip it is. */
+static const struct chip *chip_of(void **state)
+{
+	return *(const struct chip *const *)*state;
+}
+
+static struct talk *open_talk(const struct chip *chip)
 {
 	struct talk *k = calloc(1, sizeof(*k));
 	const char *build = getenv("STEPD_BUILD");
 	struct target_hooks hooks;
-	char elf[512];
+	char path[512];
 
 	assert_non_null(k);
 	hooks = talk_hooks(k);
-	snprintf(elf, sizeof(elf), "%s/firmware/avr-atmega644p+spi+spi_sw+i2c+i2c_sw+tmcuart.elf",
-		 build ? build : "build");
-	if (!target_has_simavr() || access(elf, R_OK)) {
-		printf("skipped: simavr or %s is not there\n", elf);
+	snprintf(path, sizeof(path), "%s/firmware/%s", build ? build : "build", chip->image);
+	if (!chip->there() || access(path, R_OK)) {
+		printf("skipped: %s or its simulator is not there\n", path);
 		free(k);
 		skip();
 	}
-	k->t = target_simavr_new("atmega644p", elf, &hooks);
+	k->t = chip == &avr ? target_simavr_new("atmega644p", path, &hooks)
+			    : target_rp2040_new(path, false, &hooks);
 	assert_non_null(k->t);
 	return k;
 }
@@ -94,40 +130,43 @@ static void talk_spi(struct talk *k, struct chip_tmc *c)
 
 static void test_spi(void **state)
 {
-	(void)state;
+	const struct chip *chip = chip_of(state);
+
 	for (uint32_t rate = 100000; rate <= 8000000; rate *= 4) {
 		struct chip_tmc c;
 		struct chip_tmc_chain chain = { .chip = { &c }, .length = 1 };
-		struct talk *k = open_talk();
+		struct talk *k = open_talk(chip);
 
 		chip_tmc_start(&c, 5160, 0);
-		add(k, (struct printer_bus){ .kind = PRINTER_SPI, .number = 0 },
-		    (struct printer_chip){ .ops = &chip_tmc_spi, .model = &chain, .cs_pin = CS });
+		add(k, (struct printer_bus){ .kind = PRINTER_SPI, .number = chip->spi_bus },
+		    (struct printer_chip){
+			    .ops = &chip_tmc_spi, .model = &chain, .cs_pin = chip->cs });
 		talk_start(k);
 		TALK(k, allocate_oids, 1);
-		TALK(k, config_spi, .oid = 0, .pin = CS);
-		TALK(k, spi_set_bus, .oid = 0, .spi_bus = 0, .mode = 3, .rate = rate);
+		TALK(k, config_spi, .oid = 0, .pin = chip->cs);
+		TALK(k, spi_set_bus, .oid = 0, .spi_bus = chip->spi_bus, .mode = 3, .rate = rate);
 		talk_spi(k, &c);
 	}
 }
 
 static void test_spi_pins(void **state)
 {
+	const struct chip *chip = chip_of(state);
 	struct chip_tmc c;
 	struct chip_tmc_chain chain = { .chip = { &c }, .length = 1 };
-	struct talk *k = open_talk();
+	struct talk *k = open_talk(chip);
 
-	(void)state;
 	chip_tmc_start(&c, 5160, 0);
 	add(k,
-	    (struct printer_bus){
-		    .kind = PRINTER_SPI, .number = -1, .pin = { SW_CLOCK, SW_OUT, SW_IN } },
-	    (struct printer_chip){ .ops = &chip_tmc_spi, .model = &chain, .cs_pin = SW_CS });
+	    (struct printer_bus){ .kind = PRINTER_SPI,
+				  .number = -1,
+				  .pin = { chip->sw_clock, chip->sw_out, chip->sw_in } },
+	    (struct printer_chip){ .ops = &chip_tmc_spi, .model = &chain, .cs_pin = chip->sw_cs });
 	talk_start(k);
 	TALK(k, allocate_oids, 1);
-	TALK(k, config_spi, .oid = 0, .pin = SW_CS);
-	TALK(k, spi_set_sw_bus, .oid = 0, .sclk_pin = SW_CLOCK, .mosi_pin = SW_OUT,
-	     .miso_pin = SW_IN, .mode = 3, .pulse_ticks = 16);
+	TALK(k, config_spi, .oid = 0, .pin = chip->sw_cs);
+	TALK(k, spi_set_sw_bus, .oid = 0, .sclk_pin = chip->sw_clock, .mosi_pin = chip->sw_out,
+	     .miso_pin = chip->sw_in, .mode = 3, .pulse_ticks = 16);
 	talk_spi(k, &c);
 }
 
@@ -187,17 +226,37 @@ static void talk_i2c(struct talk *k, struct memory *m)
 
 static void test_i2c_pins(void **state)
 {
+	const struct chip *chip = chip_of(state);
 	struct memory m = { .count = 0 };
-	struct talk *k = open_talk();
+	struct talk *k = open_talk(chip);
 
-	(void)state;
-	add(k, (struct printer_bus){ .kind = PRINTER_I2C, .number = -1, .pin = { SCL, SDA } },
+	add(k,
+	    (struct printer_bus){
+		    .kind = PRINTER_I2C, .number = -1, .pin = { chip->scl, chip->sda } },
 	    (struct printer_chip){ .ops = &memory_ops, .model = &m, .address = 0x40 });
 	talk_start(k);
 	TALK(k, allocate_oids, 2);
 	for (uint8_t i = 0; i < 2; i++) {
 		TALK(k, config_i2c, .oid = i);
-		TALK(k, i2c_set_sw_bus, .oid = i, .scl_pin = SCL, .sda_pin = SDA, .pulse_ticks = 80,
+		TALK(k, i2c_set_sw_bus, .oid = i, .scl_pin = chip->scl, .sda_pin = chip->sda,
+		     .pulse_ticks = 80, .address = 0x40u + i);
+	}
+	talk_i2c(k, &m);
+}
+
+static void test_i2c(void **state)
+{
+	const struct chip *chip = chip_of(state);
+	struct memory m = { .count = 0 };
+	struct talk *k = open_talk(chip);
+
+	add(k, (struct printer_bus){ .kind = PRINTER_I2C, .number = chip->i2c_bus },
+	    (struct printer_chip){ .ops = &memory_ops, .model = &m, .address = 0x40 });
+	talk_start(k);
+	TALK(k, allocate_oids, 2);
+	for (uint8_t i = 0; i < 2; i++) {
+		TALK(k, config_i2c, .oid = i);
+		TALK(k, i2c_set_bus, .oid = i, .i2c_bus = chip->i2c_bus, .rate = 100000,
 		     .address = 0x40u + i);
 	}
 	talk_i2c(k, &m);
@@ -229,27 +288,31 @@ static void ask(struct talk *k, const uint8_t *bytes, unsigned count)
 
 static void test_uart(void **state)
 {
+	const struct chip *chip = chip_of(state);
 	const uint8_t write[] = { 0xf5, 2, 0x80 | 0x6c, 0x10, 0x20, 0x30, 0x43 };
 	const uint8_t read[] = { 0xf5, 2, 0x6c };
 	uint8_t answer[8] = { 0x05, 0xff, 0x6c, 0x10, 0x20, 0x30, 0x43 }, want[10];
 	struct chip_tmc c;
-	struct talk *k = open_talk();
+	struct talk *k = open_talk(chip);
 	uint64_t last = 0, worst = 0;
+	uint32_t interval = k->t->freq_hz / 10000;
 	int steps = 0;
 
-	(void)state;
 	chip_tmc_start(&c, 2209, 2);
-	add(k, (struct printer_bus){ .kind = PRINTER_UART, .number = -1, .pin = { UART, UART } },
+	add(k,
+	    (struct printer_bus){
+		    .kind = PRINTER_UART, .number = -1, .pin = { chip->uart, chip->uart } },
 	    (struct printer_chip){ .ops = &chip_tmc_uart, .model = &c });
 	talk_start(k);
 	TALK(k, allocate_oids, 2);
-	TALK(k, config_tmcuart, .oid = 0, .rx_pin = UART, .pull_up = 1, .tx_pin = UART,
-	     .bit_time = BIT_TICKS);
-	TALK(k, config_stepper, .oid = 1, .step_pin = STEP, .dir_pin = DIR, .step_pulse_ticks = 32);
+	TALK(k, config_tmcuart, .oid = 0, .rx_pin = chip->uart, .pull_up = 1, .tx_pin = chip->uart,
+	     .bit_time = k->t->freq_hz / chip->baud);
+	TALK(k, config_stepper, .oid = 1, .step_pin = chip->step, .dir_pin = chip->dir,
+	     .step_pulse_ticks = k->t->freq_hz / 500000);
 	TALK(k, finalize_config, .crc = 1);
-	TALK(k, reset_step_clock, .oid = 1, .clock = talk_clock(k, 0.02));
+	TALK(k, reset_step_clock, .oid = 1, .clock = talk_clock(k, 0.004));
 	TALK(k, set_next_step_dir, .oid = 1, .dir = 1);
-	TALK(k, queue_step, .oid = 1, .interval = 1600, .count = 1000);
+	TALK(k, queue_step, .oid = 1, .interval = interval, .count = 1000);
 	ask(k, write, 7);
 	assert_int_equal(AWAIT(k, tmcuart_response, 0.05)->read.len, 0);
 	talk_clear(k);
@@ -257,32 +320,37 @@ static void test_uart(void **state)
 	answer[7] = tmc_crc(answer, 7);
 	expect_bytes(&AWAIT(k, tmcuart_response, 0.1)->read, want, line_bits(answer, 8, want));
 	assert_int_equal(c.reg[0x6c], 0x10203043);
-	talk_clear(k);
+	k->answer_count = 0;
+	talk_wait(k, 0.02);
 	ask(k, (const uint8_t[]){ 0xf5, 1, 0x6c }, 3); /* nobody */
 	assert_int_equal(AWAIT(k, tmcuart_response, 0.1)->read.len, 0);
 	for (int i = 0; i < k->edge_count; i++) {
 		uint64_t apart;
 
-		if (k->edges[i].pin != STEP || !k->edges[i].level)
+		if (k->edges[i].pin != chip->step || !k->edges[i].level)
 			continue;
 		apart = k->edges[i].clock - last;
 		last = k->edges[i].clock;
-		if (steps++ > 0 && apart > 1600 && apart - 1600 > worst)
-			worst = apart - 1600;
+		if (steps++ > 0 && apart > interval && apart - interval > worst)
+			worst = apart - interval;
 	}
 	printf("%d steps, %u ticks late at most\n", steps, (unsigned)worst);
 	assert_true(steps > 100);
-	assert_true(worst < 800); /* 50 us: as other commands */
+	assert_true(worst < k->t->freq_hz / 20000); /* 50 us: as other commands */
 	close_talk(k);
 }
+
+#define BOTH(f) \
+	{ #f " avr", f, NULL, NULL, (void *)&chips[0] }, \
+	{ \
+#f " rp2040", f, NULL, NULL, (void *)&chips[1] \
+	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_spi),
-		cmocka_unit_test(test_spi_pins),
-		cmocka_unit_test(test_i2c_pins),
-		cmocka_unit_test(test_uart),
+		BOTH(test_spi),      BOTH(test_spi_pins), BOTH(test_i2c),
+		BOTH(test_i2c_pins), BOTH(test_uart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
