@@ -151,7 +151,7 @@ TEST_IMAGES = $(if $(SIMAVR_LIBS),$(if $(shell command -v avr-gcc),$(BUILD)/firm
 RP2040JS = $(BUILD)/node_modules/rp2040js/package.json
 $(RP2040JS):
 	@mkdir -p $(BUILD)
-	@timeout 120 npm install --silent --no-audit --no-fund --no-save --prefer-offline --prefix $(BUILD) rp2040js@1.4.1 >/dev/null 2>&1 || \
+	@timeout 120 npm install --silent --no-audit --no-fund --no-save --prefer-offline --fetch-retries=0 --fetch-timeout=30000 --prefix $(BUILD) rp2040js@1.4.1 >/dev/null 2>&1 || \
 		echo 'skipped: npm has no rp2040js'
 # One with all groups of commands.
 ALL_GROUPS = spi spi_sw i2c i2c_sw tmcuart
