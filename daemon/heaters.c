@@ -352,6 +352,8 @@ void heaters_event(struct machine *m, const struct ev_heater *ev)
 	}
 	snprintf(text, sizeof(text), "%s: %s; at %.1f °C", cfg->name, fault_text(ev->fault),
 		 ev->degc);
+	if (cfg->param.cooling && attach_role(m, (size_t)cfg->pin.mcu))
+		return; /* told of the MCU */
 	if (m->state == MACHINE_READY && cfg->param.cooling)
 		machine_say(
 			m, REPLY_ERROR,
@@ -439,13 +441,17 @@ void heaters_status(const struct machine *m, char *buf, size_t cap)
 
 /* ---- polls ---- */
 
-/* Temperature fans have a target from the beginning. */
-static void start(struct machine *m)
+/* Temperature fans have a target from the beginning. mcu: of that one's, -1: of all. */
+static void start_fans(struct machine *m, int mcu)
 {
 	for (size_t i = 0; i < m->mc->heater_count; i++)
-		if (m->mc->heaters[i].param.cooling)
+		if (m->mc->heaters[i].param.cooling && (mcu < 0 || m->mc->heaters[i].pin.mcu == mcu))
 			send_target(m, CTL_HEATER_TARGET, (int)i, m->mc->heaters[i].target_degc);
-	m->heaters.started = true;
+}
+
+void heaters_attached(struct machine *m, int mcu)
+{
+	start_fans(m, mcu);
 }
 
 static void report_poll(struct machine *m)
@@ -469,8 +475,10 @@ void heaters_poll(struct machine *m)
 
 	if (sequence != h->sequence && engine_heat_read(m->engine, &h->status))
 		h->sequence = sequence;
-	if (m->state == MACHINE_READY && !h->started)
-		start(m);
+	if (m->state == MACHINE_READY && !h->started) {
+		start_fans(m, -1);
+		h->started = true;
+	}
 	if (m->now_ns >= h->host_ns) {
 		h->host_ns = m->now_ns + SECOND_NS;
 		sensors_feed(m);

@@ -48,6 +48,8 @@ void heaters_init(struct machine *m);
 /* What the rt core has to know of heaters on that MCU. */
 bool heaters_configure(struct machine *m, struct session *s);
 
+/* That MCU has been brought up once more: temperature fans have their target again. */
+void heaters_attached(struct machine *m, int mcu);
 /* A poll: state, waits, reports, the host's own sensors. */
 void heaters_poll(struct machine *m);
 /* EV_HEATER. A fault goes to react_heater(), and ends a wait for it. */

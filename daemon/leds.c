@@ -170,6 +170,8 @@ static void chain_poll(struct machine *m, size_t i)
 	const struct machine_led *cfg = &m->mc->leds[i];
 	struct led_chain *c = &m->leds.chain[i];
 
+	if (cfg->kind == MACHINE_LED_PWM || m->session[cfg->pin[0].mcu].state != SESSION_READY)
+		return;
 	if (c->sent && m->now_ns > c->sent_ns + (int64_t)(ANSWER_S * 1e9)) {
 		c->sent = c->mcu_known = false; /* no answer: once more */
 		c->dirty = ++c->tries < TRIES;
@@ -180,6 +182,20 @@ static void chain_poll(struct machine *m, size_t i)
 		neopixel_send(m, cfg, c);
 	else if (cfg->kind == MACHINE_LED_DOTSTAR)
 		dotstar_send(m, cfg, c);
+}
+
+void leds_attached(struct machine *m, int mcu)
+{
+	for (size_t i = 0; i < m->mc->led_count; i++) {
+		struct led_chain *c = &m->leds.chain[i];
+
+		if (m->mc->leds[i].kind == MACHINE_LED_PWM || m->mc->leds[i].pin[0].mcu != mcu)
+			continue;
+		c->mcu_known = c->sent = false;
+		c->dirty = true;
+		c->tries = 0;
+		c->bit = 0;
+	}
 }
 
 void leds_result(struct machine *m, int mcu, const struct msg_neopixel_result *msg)

@@ -63,6 +63,8 @@ void leds_init(struct machine *m);
 void leds_poll(struct machine *m);
 /* The motion before that sync has been made. */
 void leds_sync(struct machine *m, uint32_t sync);
+/* That MCU has been brought up once more. */
+void leds_attached(struct machine *m, int mcu);
 void leds_result(struct machine *m, int mcu, const struct msg_neopixel_result *msg);
 
 extern const struct gcode_command leds_commands[];

@@ -286,8 +286,9 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 				    ? m->hooks.mcu_fault(m->hooks.ctx, f->mcu)
 				    : NULL;
 	const char *motor = f->stepper < m->motors ? m->motor[f->stepper].cfg->name : "";
+	bool apart = f->stepper == UINT8_MAX && attach_role(m, f->mcu);
 
-	if (m->state != MACHINE_READY)
+	if (m->state != MACHINE_READY && !(apart && m->state == MACHINE_FAULT))
 		return;
 	if (known)
 		snprintf(label, sizeof(label), "%s", known);
@@ -296,6 +297,10 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 				 sizeof(label));
 	else if (f->fault == FAULT_STEPGEN)
 		snprintf(label, sizeof(label), "%s", fault_stepgen_text((int16_t)f->detail));
+	if (apart) {
+		react_apart(m, f, label);
+		return;
+	}
 	snprintf(m->reason, sizeof(m->reason),
 		 "%s%s%s%s%s at %.6f s (mcu '%s', detail %d, value %.6g): motion stopped, position "
 		 "no longer certain; RESTART to go on",
@@ -387,10 +392,15 @@ static void sessions_tick(struct machine *m)
 	for (size_t i = 0; i < m->mcus; i++) {
 		struct session *s = &m->session[i];
 
-		session_tick(s, m->now_ns);
+		if (!m->attach[i].state)
+			session_tick(s, m->now_ns);
 		if (s->state == SESSION_READY)
 			ready++;
-		if (s->state == SESSION_FAILED) {
+		if (m->attach[i].state)
+			ready++; /* it is for later */
+		else if (s->state == SESSION_FAILED && m->mc->mcu[i].role == FAULT_ROLE_OPTIONAL)
+			attach_absent(m, i, s->error);
+		else if (s->state == SESSION_FAILED) {
 			snprintf(m->reason, sizeof(m->reason), "%s", s->error);
 			m->state = MACHINE_FAILED;
 			machine_say(m, REPLY_ERROR, "%s", m->reason);
@@ -460,6 +470,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		devices_poll(m);
 	heaters_poll(m);
 	react_poll(m);
+	attach_poll(m);
 	readback_poll(m);
 	if (m->state == MACHINE_READY || m->state == MACHINE_FAULT) {
 		outputs_poll(m);
@@ -604,6 +615,7 @@ static bool make_mcu(struct machine *m, int i)
 	engine_link_add(m->engine, i, cfg->canbus_uuid ? 0 : (uint32_t)cfg->baud);
 	if (!session_init(s, i, cfg->name, &m->control, machine_configure_mcu, m))
 		return false;
+	s->apart = cfg->role != FAULT_ROLE_MOTION;
 	if (cfg->canbus_uuid) {
 		s->uuid = cfg->can_uuid;
 		s->address = m->hooks.address ? give_address : NULL;

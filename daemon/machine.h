@@ -35,6 +35,7 @@
 #include "daemon/probe.h"
 #include "daemon/probe_points.h"
 #include "daemon/safe_home.h"
+#include "daemon/faults/attach.h"
 #include "daemon/faults/react.h"
 #include "daemon/readback.h"
 #include "daemon/session.h"
@@ -110,6 +111,9 @@ struct machine_config_hooks {
 	const char *(*keep_record)(void *ctx);
 	/* What this side knows of why MCU number mcu has shut down; NULL: nothing. May be NULL. */
 	const char *(*mcu_fault)(void *ctx, int mcu);
+	/* An MCU whose loss does not stop the machine is to be tried again: open its line if it was closed. False: it
+	 * can't be opened (yet). NULL: it never was closed. */
+	bool (*reopen)(void *ctx, int mcu);
 	/* The MCU's clock estimate goes by its sync line from now on, or no longer. May be NULL. */
 	void (*sync_line)(void *ctx, size_t mcu, bool used);
 	/* RELEASE_STAMPS: let go of the kernel module. Returns 0 or a negative errno with a text. NULL: there is
@@ -168,6 +172,7 @@ struct machine {
 	struct tmc tmc;
 	struct heaters heaters;
 	struct react react;
+	struct attach attach[ENGINE_MCUS];
 	struct sidetrack sidetrack;
 	struct readback readback;
 	struct dual dual;

@@ -144,13 +144,23 @@ static int start_thread(struct rt_reader *r, int priority)
 	return -rc;
 }
 
+void rt_reader_init(struct rt_reader *r, int wake_fd)
+{
+	r->wake_fd = wake_fd;
+	ring_init(&r->ring, r->mem, sizeof(r->mem[0]), RT_READER_CHUNKS);
+}
+
 int rt_reader_start(struct rt_reader *r, const struct rt_line *line, int wake_fd, int priority)
+{
+	rt_reader_init(r, wake_fd);
+	return rt_reader_again(r, line, priority);
+}
+
+int rt_reader_again(struct rt_reader *r, const struct rt_line *line, int priority)
 {
 	int rc;
 
 	r->line = *line;
-	r->wake_fd = wake_fd;
-	ring_init(&r->ring, r->mem, sizeof(r->mem[0]), RT_READER_CHUNKS);
 	r->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (r->stop_fd < 0)
 		return -errno;

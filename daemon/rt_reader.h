@@ -40,8 +40,13 @@ struct rt_reader {
 	_Alignas(RING_CACHE_LINE) struct rt_reader_chunk mem[RT_READER_CHUNKS];
 };
 
+/* For a line that is not there yet: rt_reader_again() when it is. */
+void rt_reader_init(struct rt_reader *r, int wake_fd);
 /* priority: SCHED_FIFO where it can be had, 0: ordinary. Returns 0 or a negative errno: nothing is left then. */
 int rt_reader_start(struct rt_reader *r, const struct rt_line *line, int wake_fd, int priority);
+
+/* The same once more for another line, after rt_reader_stop() and once the ring is empty. */
+int rt_reader_again(struct rt_reader *r, const struct rt_line *line, int priority);
 
 /* Wait until it has ended: at once, but for what the kernel still does. */
 void rt_reader_stop(struct rt_reader *r);

@@ -30,11 +30,23 @@ enum { STATE_STARTING, STATE_RUNNING, STATE_FAILED };
 /* What a completion belongs to: operation in the low byte, MCU number above. */
 enum rt_op { OP_WRITE = 1, OP_RETRY, OP_WAKE, OP_NOTIFY };
 
+/* A line that has ended is opened again. Each state but the first is left by the side that is named. */
+enum port_change {
+	PORT_OPEN,
+	PORT_CLOSED, /* PLAN: stops the reader */
+	PORT_LEAVE,  /* RT: takes what is left in the ring */
+	PORT_LEFT,   /* PLAN: opens another line, starts a reader */
+	PORT_TAKE,   /* RT: .next is the line */
+};
+
 struct rt_port {
 	struct rt_reader reader;
 	bool has_reader;
 	struct rt_out out;
 	bool writing, closed;
+	/* PLAN asks for it once the reader has ended, RT does it once it is not writing. */
+	_Atomic uint8_t change; /* enum port_change */
+	struct rt_line next;
 	struct __kernel_timespec retry;
 };
 
@@ -112,6 +124,8 @@ static RUNS_ON(role_rt) void close_port(struct rt_loop *l, int mcu, enum line_st
 	if (l->port[mcu].closed)
 		return;
 	l->port[mcu].closed = true;
+	/* Pairs with the acquire in rt_thread_line_closed(). */
+	atomic_store_explicit(&l->port[mcu].change, PORT_CLOSED, memory_order_release);
 	engine_line_closed(l->t->cfg.engine, mcu, why);
 }
 
@@ -239,14 +253,38 @@ static RUNS_ON(role_rt) void receive(struct rt_loop *l, int mcu)
 	}
 }
 
+/* A line that ended: let go of it, take the one that comes instead. */
+static RUNS_ON(role_rt) void change_line(struct rt_loop *l, int mcu)
+{
+	struct rt_port *p = &l->port[mcu];
+	/* Pairs with the releases in rt_thread_line_left() and rt_thread_line_opened(). */
+	uint8_t change = atomic_load_explicit(&p->change, memory_order_acquire);
+
+	if (change == PORT_LEAVE && !p->writing) {
+		receive(l, mcu);
+		/* Pairs with the acquire in rt_thread_line_left(). */
+		atomic_store_explicit(&p->change, PORT_LEFT, memory_order_release);
+	} else if (change == PORT_TAKE) {
+		l->t->cfg.line[mcu] = p->next;
+		memset(&p->out, 0, sizeof(p->out));
+		p->closed = false;
+		atomic_store_explicit(&p->change, PORT_OPEN, memory_order_relaxed);
+		engine_line_opened(l->t->cfg.engine, mcu);
+	}
+}
+
 static RUNS_ON(role_rt) void completed(struct rt_loop *l, uint64_t data, int res, int64_t now_ns)
 {
 	int mcu = (int)(data >> 8);
 
 	switch ((enum rt_op)(data & 0xff)) {
 	case OP_RETRY:
-		if (!l->port[mcu].closed)
+		if (!l->port[mcu].closed) {
 			write_more(l, mcu);
+			break;
+		}
+		l->port[mcu].writing = false;
+		engine_line_busy(l->t->cfg.engine, mcu, false);
 		break;
 	case OP_WRITE:
 		written(l, mcu, res, now_ns);
@@ -335,6 +373,9 @@ static RUNS_ON(role_rt) void loop(struct rt_loop *l)
 	struct engine *e = t->cfg.engine;
 	int64_t now_ns = clock_now_ns();
 
+	for (int i = 0; i < t->cfg.mcu_count; i++)
+		if (t->cfg.line[i].fd < 0) /* it may come later */
+			close_port(l, i, LINE_CLOSED);
 	/* Pairs with the release in rt_thread_stop(). */
 	while (!atomic_load_explicit(&t->stop, memory_order_acquire)) {
 		int64_t start_ns = now_ns, deadline_ns;
@@ -360,8 +401,10 @@ static RUNS_ON(role_rt) void loop(struct rt_loop *l)
 		note_wake(l, slept, deadline_ns, now_ns);
 		reap(l, now_ns);
 		rt_stamps_take(&l->stamps);
-		for (int i = 0; i < t->cfg.mcu_count; i++)
+		for (int i = 0; i < t->cfg.mcu_count; i++) {
+			change_line(l, i);
 			receive(l, i);
+		}
 	}
 }
 
@@ -429,6 +472,10 @@ static int start_readers(struct rt_thread *t, struct rt_loop *l)
 	int rc = 0;
 
 	for (int i = 0; i < t->cfg.mcu_count && !rc; i++) {
+		if (t->cfg.line[i].fd < 0) {
+			rt_reader_init(&l->port[i].reader, t->wake_fd);
+			continue;
+		}
 		rc = rt_reader_start(&l->port[i].reader, &t->cfg.line[i], t->wake_fd,
 				     reader_priority(t));
 		l->port[i].has_reader = rc == 0;
@@ -502,6 +549,43 @@ struct rt_stamps *rt_thread_stamps(struct rt_thread *t)
 int rt_thread_line(struct rt_thread *t, int mcu, int fd)
 {
 	return rt_stamps_line(&t->loop->stamps, mcu, fd, t->wake_fd, reader_priority(t));
+}
+
+bool rt_thread_line_closed(const struct rt_thread *t, int mcu)
+{
+	/* Pairs with the release in close_port(). */
+	return atomic_load_explicit(&t->loop->port[mcu].change, memory_order_acquire) != PORT_OPEN;
+}
+
+bool rt_thread_line_left(struct rt_thread *t, int mcu)
+{
+	struct rt_port *p = &t->loop->port[mcu];
+
+	/* Pairs with the release in change_line(). */
+	if (atomic_load_explicit(&p->change, memory_order_acquire) == PORT_CLOSED) {
+		if (p->has_reader)
+			rt_reader_stop(&p->reader);
+		p->has_reader = false;
+		/* Pairs with the acquire in change_line(). */
+		atomic_store_explicit(&p->change, PORT_LEAVE, memory_order_release);
+		rt_thread_wake(t);
+	}
+	return atomic_load_explicit(&p->change, memory_order_acquire) == PORT_LEFT;
+}
+
+int rt_thread_line_opened(struct rt_thread *t, int mcu, const struct rt_line *line)
+{
+	struct rt_port *p = &t->loop->port[mcu];
+	int rc = rt_reader_again(&p->reader, line, reader_priority(t));
+
+	if (rc)
+		return rc;
+	p->has_reader = true;
+	p->next = *line;
+	/* Pairs with the acquire in change_line(). */
+	atomic_store_explicit(&p->change, PORT_TAKE, memory_order_release);
+	rt_thread_wake(t);
+	return 0;
 }
 
 void rt_thread_wake(struct rt_thread *t)

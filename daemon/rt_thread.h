@@ -23,7 +23,7 @@ struct rt_stamps;
 struct rt_thread_config {
 	struct engine *engine;
 	int mcu_count;
-	struct rt_line line[ENGINE_MCUS]; /* indexed like the engine's links */
+	struct rt_line line[ENGINE_MCUS]; /* indexed like the engine's links; fd -1: not there yet */
 	int priority;                     /* SCHED_FIFO priority 1..99; 0 = don't ask for it */
 	int cpu;                          /* pin to this CPU; -1 = don't */
 	bool seccomp; /* any system call but io_uring_enter and a clock read is fatal */
@@ -66,6 +66,13 @@ struct rt_stamps *rt_thread_stamps(struct rt_thread *t);
 /* Take the edges of that MCU's sync line from fd (gpio_edges.h), until rt_thread_stop(). Once for an MCU. Returns 0 or
  * a negative errno. Thread: PLAN. */
 int rt_thread_line(struct rt_thread *t, int mcu, int fd);
+
+/* Whether the line has ended by itself: it has to be opened anew. Thread: PLAN. */
+bool rt_thread_line_closed(const struct rt_thread *t, int mcu);
+/* After rt_thread_line_closed(): leave its descriptor, which may be closed then. False: not yet. Thread: PLAN. */
+bool rt_thread_line_left(struct rt_thread *t, int mcu);
+/* After rt_thread_line_left(): use this one from now on. Returns 0 or a negative errno. Thread: PLAN. */
+int rt_thread_line_opened(struct rt_thread *t, int mcu, const struct rt_line *line);
 
 /* Let it know that a ring has something for it. Never blocks. Thread: PLAN. */
 void rt_thread_wake(struct rt_thread *t);

@@ -208,7 +208,9 @@ static bool open_lines(struct run *r, char *err, size_t err_size)
 			continue;
 		}
 		while ((r->line[i].fd = open_line(r, i, err, err_size)) < 0) {
-			if (tries-- == 0)
+			if (tries-- == 0 && r->mc->mcu[i].role == FAULT_ROLE_OPTIONAL)
+				break; /* it may come later */
+			if (tries < 0)
 				return false;
 			nanosleep(&pause, NULL);
 		}
@@ -220,11 +222,30 @@ static bool open_lines(struct run *r, char *err, size_t err_size)
 static void address(void *ctx, int mcu, char *absent, size_t size)
 {
 	struct run *r = ctx;
-	struct canbus *b = &r->canbus[r->canbus_of[mcu]];
 	const struct machine_mcu *cfg = &r->mc->mcu[mcu];
+	struct canbus *b;
 
+	if (r->canbus_of[mcu] < 0) /* its interface is not there */
+		return;
+	b = &r->canbus[r->canbus_of[mcu]];
 	canbus_assign(b, cfg->can_uuid, (uint8_t)(WIRE_CAN_NODE_MIN + mcu));
 	canbus_absent(b, cfg->can_uuid, absent, size);
+}
+
+/* Hook of the machine: planner and rt thread go on meanwhile. */
+static bool reopen(void *ctx, int mcu)
+{
+	struct run *r = ctx;
+	char err[GCODE_ERR_MAX];
+
+	if (!rt_thread_line_closed(&r->rt, mcu))
+		return true;
+	if (!rt_thread_line_left(&r->rt, mcu))
+		return false;
+	if (r->line[mcu].fd >= 0)
+		serial_close(r->line[mcu].fd);
+	r->line[mcu].fd = open_line(r, (size_t)mcu, err, sizeof(err));
+	return r->line[mcu].fd >= 0 && rt_thread_line_opened(&r->rt, mcu, &r->line[mcu]) == 0;
 }
 
 /* Make the folder that path is to be in, if it is missing: /run is empty after each boot. */
@@ -389,6 +410,7 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		.save_config = true,
 		.threads = true,
 		.address = address,
+		.reopen = reopen,
 		.status = rt_status,
 		.mcu_fault = run_host_fault,
 		.sync_line = sync_line,

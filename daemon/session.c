@@ -51,6 +51,28 @@ void session_free(struct session *s)
 	s->rearm = NULL;
 }
 
+static void forget_dictionary(struct session *s)
+{
+	s->known = false;
+	s->dict_size = 0;
+	dictionary_free(&s->dict);
+	wire_dict_init(&s->dict.ids);
+}
+
+void session_restart(struct session *s)
+{
+	struct ctl_rec rec = { .kind = CTL_LINK_RESET, .mcu = (uint8_t)s->mcu };
+
+	forget_dictionary(s);
+	s->state = SESSION_IDENTIFY;
+	s->resets = 0;
+	s->give_up_ns = 0;
+	s->was_configured = false;
+	s->absent[0] = s->error[0] = '\0';
+	if (!ring_push(s->control, &rec))
+		fail(s, "the control ring is full");
+}
+
 static bool encode(struct session *s, enum msg_id id, const void *msg, struct session_command *out)
 {
 	int16_t wire_id = wire_dict_wire_id(&s->dict.ids, id);
@@ -184,6 +206,7 @@ static void dictionary_complete(struct session *s)
 								UINT16_MAX, 0);
 	rec.mcu_ids.canbus_hz =
 		!s->uuid ? 0 : dictionary_whole(&s->dict, "CANBUS_FREQUENCY", 10000, 1000000, 0);
+	rec.mcu_ids.apart = s->apart;
 	rec.mcu_ids.dict = s->dict.ids;
 	if (!(rec.mcu_ids.freq_hz >= 1e5 && rec.mcu_ids.freq_hz <= 1e10)) {
 		fail(s, "its dictionary has no usable CLOCK_FREQ; expected 100000 .. 10000000000");
@@ -432,11 +455,8 @@ void session_tick(struct session *s, int64_t now_ns)
 	s->retry_ns = now_ns + RETRY_NS;
 	switch (s->state) {
 	case SESSION_RESET:
+		forget_dictionary(s);
 		s->state = SESSION_IDENTIFY;
-		s->known = false;
-		s->dict_size = 0;
-		dictionary_free(&s->dict);
-		wire_dict_init(&s->dict.ids);
 		ask_identify(s);
 		break;
 	case SESSION_IDENTIFY:

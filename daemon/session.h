@@ -58,6 +58,7 @@ struct session {
 	int64_t retry_ns, give_up_ns;
 	int resets;
 	bool force_reset;    /* FIRMWARE_RESTART: start from a reset, whatever it holds */
+	bool apart;          /* no motion depends on it */
 	bool was_configured; /* the firmware held this very configuration already */
 	char error[SESSION_ERROR_MAX];
 	/* Called once the dictionary is known: adds oids and config commands. Returns false with
@@ -76,6 +77,9 @@ struct session {
 bool session_init(struct session *s, int mcu, const char *name, struct ring *control,
 		  bool (*configure)(void *, struct session *), void *ctx);
 void session_free(struct session *s);
+
+/* The same once more, from the beginning: what answers may have started anew, or be another one. */
+void session_restart(struct session *s);
 
 /* For configure(): a new oid, and a config command. false: s->error says why. */
 bool session_oid(struct session *s, uint8_t *oid);

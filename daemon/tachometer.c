@@ -61,7 +61,7 @@ static bool ask(struct machine *m, const struct tachometer *t)
 	struct msg_query_counter q = { .oid = t->oid };
 	uint64_t clock;
 
-	if (!(m->status.mcu[mcu].flags & ENGINE_MCU_CLOCK) ||
+	if (s->state != SESSION_READY || !(m->status.mcu[mcu].flags & ENGINE_MCU_CLOCK) ||
 	    !clockmap_clock(&m->status.mcu[mcu].map, machine_now_s(m) + START_S, &clock))
 		return false;
 	q.clock = (uint32_t)clock;
@@ -83,6 +83,18 @@ void tachometers_poll(struct machine *m)
 			t->stuck = false; /* nobody can tell */
 		} else if (t->driven_ns == 0) {
 			t->driven_ns = m->now_ns;
+		}
+	}
+}
+
+void tachometers_attached(struct machine *m, int mcu)
+{
+	for (size_t i = 0; i < m->tachos.count; i++) {
+		struct tachometer *t = &m->tachos.tacho[i];
+
+		if (t->fan->tachometer_pin.mcu == mcu) {
+			t->asked = t->known = false;
+			t->driven_ns = 0;
 		}
 	}
 }

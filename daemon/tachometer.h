@@ -44,6 +44,8 @@ void tachometers_setup(struct machine *m);
 /* Config commands of those on that MCU. */
 bool tachometers_configure(struct machine *m, struct session *s);
 void tachometers_poll(struct machine *m);
+/* That MCU has been brought up once more. */
+void tachometers_attached(struct machine *m, int mcu);
 void tachometers_state(struct machine *m, int mcu, const struct msg_counter_state *msg);
 
 /* Lines for STATUS. */

@@ -66,6 +66,7 @@ struct ctl_mcu_ids {
 	double freq_hz;          /* nominal, CLOCK_FREQ */
 	uint16_t receive_window; /* bytes, 0 if the dictionary doesn't say */
 	uint32_t canbus_hz;      /* bit rate; 0: not on CAN */
+	bool apart;              /* no motion depends on it: what becomes of it stops none */
 	struct wire_dict dict;
 };
 
@@ -186,7 +187,8 @@ enum line_state {
 enum engine_fault {
 	FAULT_NONE,
 	FAULT_STEPGEN, /* an invariant of a stepper's timeline would break; .detail = enum stepgen_result */
-	FAULT_LATE, /* a step's time had nearly passed before it could go out; .value_s = how late */
+	FAULT_LATE, /* a step's time had nearly passed before it could go out; .value_s = how late; .stepper UINT8_MAX: a
+		     * frame of .mcu */
 	FAULT_UNDERRUN,     /* motion ran out at speed; .value_s = speed in mm/s */
 	FAULT_LINK_FULL,    /* the link's buffer overflowed */
 	FAULT_MCU_SHUTDOWN, /* .detail = static_string_id */

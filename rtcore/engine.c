@@ -57,6 +57,12 @@ void engine_fault(struct engine *e, const struct ev_fault *fault)
 {
 	struct ev_rec ev = { .kind = EV_FAULT, .fault = *fault };
 
+	if (fault->stepper == UINT8_MAX && fault->mcu < ENGINE_MCUS && e->mcu[fault->mcu].apart) {
+		e->mcu[fault->mcu].ready = false; /* until it is brought up anew; all else goes on */
+		link_drop_unsent(&e->mcu[fault->mcu].link);
+		engine_event(e, &ev);
+		return;
+	}
 	if (e->status.fault == FAULT_NONE)
 		e->status.fault = fault->fault;
 	engine_tell_fault(e, fault);
@@ -138,11 +144,7 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		e->motion_ready = motion_ready(e);
 		break;
 	case CTL_OUTPUT:
-		if (rec->output.output < ENGINE_OUTPUTS) {
-			e->output[rec->output.output] = rec->output;
-			e->output_state[rec->output.output] = (struct engine_output_state){ 0 };
-			e->status.output[rec->output.output] = 0;
-		}
+		engine_set_output(e, &rec->output);
 		break;
 	case CTL_OUTPUT_SET:
 		return engine_output_now(e, &rec->output_set, now_ns);
@@ -197,8 +199,9 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 	case CTL_LINK_RESET:
 		/* The command before it must have been acknowledged or at least sent. */
 		if (rec->mcu < ENGINE_MCUS && e->mcu[rec->mcu].present) {
-			if (!link_idle(&e->mcu[rec->mcu].link) && !e->mcu[rec->mcu].link.lost &&
-			    !e->mcu[rec->mcu].closed)
+			const struct engine_mcu *m = &e->mcu[rec->mcu];
+
+			if (!link_idle(&m->link) && !m->link.lost && !m->closed && !m->apart)
 				return false;
 			link_reset(e, rec->mcu);
 		}

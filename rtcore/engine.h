@@ -129,8 +129,9 @@ struct engine_mcu {
 	double map_next_s; /* a secondary MCU's map is renewed then */
 	uint64_t commands;
 	bool present, ready, shutdown, lost, clock_ready, has_ids;
-	bool busy, closed;                 /* its line takes nothing now; never again */
-	uint8_t line;                      /* enum line_state, the last that was noted */
+	bool apart;        /* no motion depends on it */
+	bool busy, closed; /* its line takes nothing now; until it is opened again */
+	uint8_t line;      /* enum line_state, the last that was noted */
 	uint32_t line_full, line_overruns; /* its queue was full; frames from it were lost */
 	bool has_sync_line,
 		edges_told; /* edges_told: what the planner was last told of clocksync_by_edges() */
@@ -188,6 +189,8 @@ struct engine_output_state {
 	double sent_s;
 	double kick_end_s; /* after a kick: then it is to get .value; 0: none */
 	uint16_t value;    /* as asked for */
+	bool set;          /* it was, ever */
+	bool owed;         /* its MCU has started anew: it is to get .value again */
 };
 
 struct engine_queued_output {
@@ -202,7 +205,7 @@ struct engine {
 	int mcus, steppers; /* one more than the highest number in use */
 	struct ctl_output output[ENGINE_OUTPUTS];
 	struct engine_output_state output_state[ENGINE_OUTPUTS];
-	uint32_t outputs_watched; /* mask: a kick under way, or said again now and then */
+	uint32_t outputs_watched; /* mask: a kick under way, said again now and then, or owed */
 	struct trapq trapq;
 	struct trapq_phase phases[ENGINE_PHASES];
 	struct shaper shaper;
@@ -264,8 +267,11 @@ uint32_t engine_transmit(struct engine *e, int mcu, uint8_t *buf, uint32_t cap, 
  * has to send is no reason for a cycle. Thread: RT. */
 void engine_line_busy(struct engine *e, int mcu, bool busy) RUNS_ON(role_rt);
 
-/* The line is gone for good, why says how: the MCU counts as lost at once. Thread: RT. */
+/* The line is gone, why says how: the MCU counts as lost at once. Thread: RT. */
 void engine_line_closed(struct engine *e, int mcu, enum line_state why) RUNS_ON(role_rt);
+
+/* It is there again: what answers is to be identified anew (CTL_LINK_RESET). Thread: RT. */
+void engine_line_opened(struct engine *e, int mcu) RUNS_ON(role_rt);
 
 /* Something happened to the line that does not end it: told on, if it is news. Thread: RT. */
 void engine_line_note(struct engine *e, int mcu, enum line_state state) RUNS_ON(role_rt);

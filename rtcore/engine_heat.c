@@ -270,7 +270,9 @@ void engine_heat_control(struct engine *e, const struct ctl_rec *rec, int64_t no
 	    rec->sensor.mcu < ENGINE_MCUS) {
 		struct engine_heat_sensor *s = &t->sensor[rec->sensor.sensor];
 
-		*s = (struct engine_heat_sensor){ .cfg = rec->sensor, .present = true };
+		*s = (struct engine_heat_sensor){ .cfg = rec->sensor,
+						  .present = true,
+						  .glitches = s->glitches };
 		t->used = t->changed = true;
 	} else if (rec->kind == CTL_HEATER && rec->heater.heater < HEAT_HEATERS &&
 		   rec->heater.sensor < HEAT_SENSORS && rec->heater.output < ENGINE_OUTPUTS &&
@@ -294,6 +296,13 @@ void engine_heat_control(struct engine *e, const struct ctl_rec *rec, int64_t no
 
 /* ---- the cycle ---- */
 
+static double silence_s_max(const struct engine_mcu *m, int64_t now_ns)
+{
+	bool silent = now_ns - m->link.heard_ns > (int64_t)(HEAT_SENSOR_SILENCE_S / 2 * 1e9);
+
+	return m->apart && silent ? HEAT_APART_SILENCE_S : HEAT_SENSOR_SILENCE_S;
+}
+
 static void service_sensor(struct engine *e, int i, int64_t now_ns)
 {
 	struct engine_heat_sensor *s = &e->heat.sensor[i];
@@ -312,7 +321,8 @@ static void service_sensor(struct engine *e, int i, int64_t now_ns)
 	if (s->cfg.chip && s->state == HEAT_SENSOR_BROKEN &&
 	    e->now_s > s->asked_s + HEAT_CHIP_AGAIN_S)
 		engine_sensor_ask(e, i, false);
-	if (s->state != HEAT_SENSOR_GOOD || s->cfg.fed || e->now_s < heard_s + HEAT_SENSOR_SILENCE_S)
+	if (s->state != HEAT_SENSOR_GOOD || s->cfg.fed ||
+	    e->now_s < heard_s + silence_s_max(&e->mcu[s->cfg.mcu], now_ns))
 		return;
 	s->state = HEAT_SENSOR_BROKEN;
 	e->heat.changed = true;

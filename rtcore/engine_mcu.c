@@ -187,6 +187,14 @@ void engine_line_closed(struct engine *e, int mcu, enum line_state why)
 		lost(e, mcu);
 }
 
+void engine_line_opened(struct engine *e, int mcu)
+{
+	struct engine_mcu *m = &e->mcu[mcu];
+
+	m->closed = m->busy = false;
+	m->line = LINE_FINE;
+}
+
 void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t now_ns)
 {
 	struct engine_mcu *m;
@@ -196,6 +204,7 @@ void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t
 	m = &e->mcu[ids->mcu];
 	m->dict = ids->dict;
 	m->freq_hz = ids->freq_hz;
+	m->apart = ids->apart;
 	m->has_ids = true;
 	m->clock_ready = false;
 	link_set_window(&m->link, ids->receive_window);
@@ -215,6 +224,7 @@ void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64
 	moveq_init(&m->moveq, r->move_count, clocksync_clock(&m->sync, now_ns),
 		   (uint64_t)(span_s * m->freq_hz));
 	m->ready = true;
+	engine_restore_outputs(e, r->mcu);
 	engine_start_sync_line(e, r->mcu, now_ns);
 }
 

@@ -95,7 +95,7 @@ static void watch(struct engine *e, uint16_t output)
 	const struct engine_output_state *st = &e->output_state[output];
 	uint32_t bit = 1u << output;
 
-	if (st->kick_end_s > 0 || e->output[output].refresh_s > 0)
+	if (st->kick_end_s > 0 || e->output[output].refresh_s > 0 || st->owed)
 		e->outputs_watched |= bit;
 	else
 		e->outputs_watched &= ~bit;
@@ -125,6 +125,7 @@ static void set_value(struct engine *e, uint16_t output, uint16_t value, double 
 				   (double)st->value / PLAN_OUTPUT_FULL,
 				   (double)value / PLAN_OUTPUT_FULL);
 	st->value = e->status.output[output] = value;
+	st->set = true;
 }
 
 /* A new value from at_s on, which is not farther than the low-water mark. */
@@ -169,6 +170,43 @@ bool engine_output_now(struct engine *e, const struct plan_output *out, int64_t 
 	return out->output >= ENGINE_OUTPUTS || apply(e, out, e->now_s + NOW_LEAD_S, now_ns);
 }
 
+void engine_set_output(struct engine *e, const struct ctl_output *o)
+{
+	struct engine_output_state *st;
+
+	if (o->output >= ENGINE_OUTPUTS)
+		return;
+	st = &e->output_state[o->output];
+	e->output[o->output] = *o;
+	*st = (struct engine_output_state){ .value = st->value, .set = st->set };
+}
+
+void engine_restore_outputs(struct engine *e, int mcu)
+{
+	for (uint16_t i = 0; i < ENGINE_OUTPUTS; i++) {
+		struct engine_output_state *st = &e->output_state[i];
+
+		if (!st->set || e->output[i].mcu != mcu)
+			continue;
+		st->owed = !e->output[i].in_phase;
+		if (!st->owed) /* a heater has to be switched on */
+			set_value(e, i, 0, e->now_s);
+		watch(e, i);
+	}
+}
+
+/* The value of before, from what the MCU starts with. */
+static void make_owed(struct engine *e, uint16_t output, int64_t now_ns)
+{
+	struct engine_output_state *st = &e->output_state[output];
+	struct plan_output out = { .output = output, .value = st->value };
+
+	st->value = 0; /* a fan is kicked once more */
+	st->owed = !apply_one(e, &out, e->now_s + NOW_LEAD_S, now_ns);
+	st->value = out.value;
+	watch(e, output);
+}
+
 static void make_watched(struct engine *e, int64_t now_ns)
 {
 	for (uint32_t left = e->outputs_watched; left; left &= left - 1) {
@@ -176,6 +214,10 @@ static void make_watched(struct engine *e, int64_t now_ns)
 		const struct engine_output_state *st = &e->output_state[i];
 		double refresh_s = e->output[i].refresh_s;
 
+		if (st->owed) {
+			make_owed(e, i, now_ns);
+			continue;
+		}
 		if (!end_kick(e, i, e->now_s + e->cfg.low_water_s, now_ns))
 			continue;
 		if (st->kick_end_s <= 0 && refresh_s > 0 && e->now_s >= st->sent_s + refresh_s)

@@ -107,6 +107,10 @@ void engine_change_extrude(struct engine *e, const struct plan_extrude *x);
 /* ---- engine_output.c: syncs and outputs ---- */
 enum { ENGINE_RUN_COMMANDS = 3 }; /* reset_step_clock, set_next_step_dir, queue_step */
 
+/* Take a CTL_OUTPUT. What the output was set to stays. */
+void engine_set_output(struct engine *e, const struct ctl_output *o);
+/* The MCU has been brought up: its outputs get the values that they were set to before, but for those of heaters. */
+void engine_restore_outputs(struct engine *e, int mcu);
 /* Take a record. False: no room now. */
 bool engine_take_sync(struct engine *e, uint32_t id);
 bool engine_take_output(struct engine *e, const struct plan_output *out);

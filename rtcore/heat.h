@@ -31,6 +31,9 @@ enum {
 #define HEAT_SILENCE_S 2.5
 /* A sensor that says nothing for so long is broken. */
 #define HEAT_SENSOR_SILENCE_S 0.8
+/* The same if nothing at all comes from an MCU whose loss stops only its heaters: by then its link is lost, and that is
+ * one fault, not one of each of its sensors. */
+#define HEAT_APART_SILENCE_S 2.2
 /* A converter that is broken is set up anew so often: its faults are latched, and the MCU's own count of them begins
  * anew, too. */
 #define HEAT_CHIP_AGAIN_S 10.0

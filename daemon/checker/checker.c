@@ -201,6 +201,15 @@ void checker_free(struct checker *c)
 	free(c);
 }
 
+/* One that has none may start anew. */
+static bool has_stepper(const struct checker *c, uint32_t mcu)
+{
+	for (uint32_t i = 0; i < c->cfg.steppers; i++)
+		if (c->cfg.stepper[i].mcu == mcu)
+			return true;
+	return false;
+}
+
 static int take_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0, double t0_s,
 		    double freq_hz)
 {
@@ -213,6 +222,8 @@ static int take_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clo
 	if (mcu >= c->cfg.mcus)
 		return -EINVAL;
 	l = &c->map[mcu];
+	if (from_s == 0 && !has_stepper(c, mcu))
+		l->n = 1;
 	last = &l->piece[l->n - 1];
 	if (!checker_sane(freq_hz, 1, 1e12) || !checker_sane(from_s, -1e12, 1e12) ||
 	    !checker_sane(t0_s, -1e12, 1e12) || from_s < last->from) {

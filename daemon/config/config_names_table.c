@@ -78,7 +78,7 @@ const struct config_kind config_kinds[] = {
 		     "minimum_z_position delta_radius print_radius shoulder_radius shoulder_height "
 		     "min_angle print_width slow_ratio " },
 	{ "mcu?", "serial baud canbus_uuid canbus_interface restart_method max_stepper_error "
-		  "is_non_critical sync_pin sync_line stamp_module " },
+		  "role is_non_critical sync_pin sync_line stamp_module " },
 	{ "stepper_x#", RAIL },
 	{ "stepper_y#", RAIL },
 	{ "stepper_z#", RAIL },

@@ -156,6 +156,7 @@ static void mcu_load(struct machine_load *l, struct config_section *s, const cha
 			      s->name);
 	if (mcu->serial && config_option(s, "canbus_interface"))
 		value_error(l, s, "canbus_interface", "expected it beside canbus_uuid only");
+	role_load(l, s, mcu);
 	if (host_by_serial(mcu->serial))
 		host_load(l, NULL, mcu);
 }
@@ -336,6 +337,7 @@ static void load_sections(struct machine_load *l)
 	mesh_load(l);
 	print_load(l);
 	faults_load(l);
+	roles_check(l);
 	pins_claim_unused(l);
 	note_unused(l);
 	pins_free(l);

@@ -62,6 +62,7 @@ struct machine_mcu {
 	char *canbus_interface;
 	int baud;
 	enum machine_restart restart_method;
+	enum fault_role role; /* what stops with it; of [mcu] and of [host]: motion */
 	/* This machine's own GPIO lines: [host NAME], or what other hosts' configurations have for it. */
 	bool host;
 	double host_step_rate_hz; /* most steps of one motor */

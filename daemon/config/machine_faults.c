@@ -35,7 +35,11 @@ static struct fault_rule *rule_add(struct machine_load *l, struct config_section
 static void reaction_load(struct machine_load *l, struct config_section *s, struct fault_rule *rule,
 			  const char *word)
 {
-	enum fault_reaction least = fault_classes[rule->class].weakest;
+	const struct fault_class *c = &fault_classes[rule->class];
+	int mcu = machine_config_mcu(l->mc, rule->component);
+	enum fault_reaction least = (c->flags & FAULT_BY_ROLE) && mcu >= 0
+					    ? fault_role_reaction(l->mc->mcu[mcu].role)
+					    : c->weakest;
 	char names[100] = "";
 
 	for (unsigned r = least; r < FAULT_REACTIONS; r++) {

@@ -242,6 +242,10 @@ void mesh_probing_load(struct machine_load *l, struct config_section *s);
 void faults_load(struct machine_load *l);
 void faults_free(struct machine_faults *f);
 
+/* machine_roles.c: [mcu NAME] role; and, once all else is known, whether what is on the MCU fits it. */
+void role_load(struct machine_load *l, struct config_section *s, struct machine_mcu *mcu);
+void roles_check(struct machine_load *l);
+
 /* machine_sync.c: what [mcu] says of the clock estimate. After the MCUs and pins_init(). */
 void sync_lines_load(struct machine_load *l);
 /* machine_print.c: macros, [virtual_sdcard], sensors, timers, buttons. After the extruders. */

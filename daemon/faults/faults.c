@@ -178,6 +178,17 @@ static enum fault_reaction reaction_of(const struct fault_report *r, const struc
 	return own > least ? own : least;
 }
 
+/* What the user can do next. */
+static const char *advice_of(const struct fault_class *c, enum fault_role role)
+{
+	if (!(c->flags & FAULT_BY_ROLE) || role == FAULT_ROLE_MOTION)
+		return c->advice;
+	return role == FAULT_ROLE_HEATER
+		       ? "it is attached again once it answers; then CLEAR_FAULT, heat "
+			 "up and RESUME"
+		       : "it is attached again once it answers";
+}
+
 static void decision_text(const struct fault_report *r, struct fault_decision *d)
 {
 	const struct fault_class *c = &fault_classes[r->class];
@@ -186,7 +197,7 @@ static void decision_text(const struct fault_report *r, struct fault_decision *d
 		 r->detail ? ": " : "", r->detail ? r->detail : "", reaction_texts[d->reaction],
 		 d->pause ? ", a print that needs it is paused" : "",
 		 d->escalated ? " (taken more seriously, as another fault is latched)" : "",
-		 c->advice);
+		 advice_of(c, r->role));
 }
 
 /* Latch it, or count it if it is. False: there is no room. */
@@ -237,7 +248,8 @@ void fault_raise(struct faults *f, const struct fault_report *r, struct fault_de
 		out->news = true;
 	}
 	out->reaction = reaction;
-	out->pause = (c->flags & FAULT_PAUSES) && reaction < FAULT_SHUTDOWN;
+	out->pause = (c->flags & (FAULT_PAUSES | FAULT_BY_ROLE)) && reaction >= FAULT_DISABLE &&
+		     reaction < FAULT_SHUTDOWN;
 	out->unhome = (c->flags & FAULT_UNHOMES) != 0;
 	out->doubt = (c->flags & FAULT_DOUBTS) != 0;
 	out->gcode = out->news && rule ? rule->gcode : NULL;
@@ -334,7 +346,9 @@ void faults_text(const struct faults *f, double now_s, char *buf, size_t cap)
 		add(buf, cap, "%s %s: %s%s%s; %s, for %.0f s, %llu times; %s\n", c->name,
 		    l->component, c->what, l->detail[0] ? ": " : "", l->detail,
 		    fault_reaction_name(l->reaction), now_s - l->since_s,
-		    (unsigned long long)l->count, c->advice);
+		    (unsigned long long)l->count,
+		    advice_of(c, l->reaction < FAULT_STOP_MOTION ? FAULT_ROLE_HEATER
+								 : FAULT_ROLE_MOTION));
 	}
 	if (f->latched_count == 0)
 		add(buf, cap, "no fault is latched\n");

@@ -38,13 +38,42 @@ static int heater_named(const struct machine *m, const char *component)
 	return heaters_find(m, component, strlen(component));
 }
 
-/* The heaters that a fault of that component makes unsafe: itself, or those that a hotend's fan cools. */
+static const struct pin *sensor_pin(const struct machine_sensor *s, struct pin *of_bus)
+{
+	of_bus->mcu = s->bus.mcu;
+	return s->source == MACHINE_SENSOR_SPI ? of_bus : &s->pin;
+}
+
+/* Those that can't be heated without that MCU: heater, sensor or the fan of a hotend are there. */
+static uint32_t heaters_at(const struct machine *m, int mcu)
+{
+	const struct machine_config *mc = m->mc;
+	struct pin bus = { .set = true };
+	uint32_t mask = 0;
+
+	for (size_t i = 0; i < mc->heater_count; i++)
+		if (!mc->heaters[i].param.cooling &&
+		    (mc->heaters[i].pin.mcu == mcu ||
+		     sensor_pin(&mc->sensors[mc->heaters[i].sensor], &bus)->mcu == mcu))
+			mask |= 1u << i;
+	for (size_t i = 0; i < mc->auto_fan_count; i++)
+		if (mc->auto_fans[i].kind == MACHINE_FAN_HEATER &&
+		    mc->auto_fans[i].fan.pin.mcu == mcu)
+			mask |= mc->auto_fans[i].heaters;
+	return mask;
+}
+
+/* The heaters that a fault of that component makes unsafe: itself, those that a hotend's fan cools, or those at an
+ * MCU. */
 static uint32_t heaters_of(const struct machine *m, enum fault_class_id class, const char *component)
 {
 	int heater = heater_named(m, component);
+	int mcu = machine_config_mcu(m->mc, component);
 
 	if (fault_classes[class].scope == FAULT_SCOPE_HEATER)
 		return heater >= 0 ? 1u << heater : 0;
+	if (fault_classes[class].scope == FAULT_SCOPE_MCU && attach_role(m, (size_t)mcu))
+		return heaters_at(m, mcu);
 	for (size_t i = 0; class == FAULT_CLASS_HOTEND_FAN && i < m->mc->auto_fan_count; i++)
 		if (m->mc->auto_fans[i].kind == MACHINE_FAN_HEATER &&
 		    strcmp(m->mc->auto_fans[i].name, component) == 0)
@@ -160,15 +189,16 @@ void react_heater(struct machine *m, const struct ev_heater *ev)
 	react(m, told[ev->fault].class, m->mc->heaters[ev->heater].name, detail);
 }
 
-void react_engine(struct machine *m, const struct ev_fault *f, const char *label)
+/* What the rt core calls a fault, in terms of the table. */
+static struct fault_report engine_report(const struct machine *m, const struct ev_fault *f,
+					 const char *label)
 {
-	struct fault_report r = { .now_s = seconds(m), .detail = label };
-	struct fault_decision d;
+	struct fault_report r = { .now_s = seconds(m), .detail = label[0] ? label : NULL };
 
 	r.component = f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "mcu";
+	r.role = f->mcu < m->mcus ? m->mc->mcu[f->mcu].role : FAULT_ROLE_MOTION;
 	switch ((enum engine_fault)f->fault) {
 	case FAULT_NONE:
-		return;
 	case FAULT_STEPGEN:
 		r.class = FAULT_CLASS_INVARIANT;
 		r.component = f->stepper < m->motors ? m->motor[f->stepper].cfg->name : "motion";
@@ -193,6 +223,26 @@ void react_engine(struct machine *m, const struct ev_fault *f, const char *label
 		r.class = FAULT_CLASS_MCU_RESTART;
 		break;
 	}
+	return r;
+}
+
+void react_apart(struct machine *m, const struct ev_fault *f, const char *label)
+{
+	struct fault_report r = engine_report(m, f, label);
+
+	if (f->fault == FAULT_LATE) { /* of its link, not of this side */
+		r.class = FAULT_CLASS_LINK_LOST;
+		r.detail = "its link took nothing in time";
+	}
+	raise_report(m, &r);
+	attach_lost(m, f->mcu);
+}
+
+void react_engine(struct machine *m, const struct ev_fault *f, const char *label)
+{
+	struct fault_report r = engine_report(m, f, label);
+	struct fault_decision d;
+
 	/* The engine has stopped already and machine.c tells it; this is for FAULTS and the record. */
 	fault_raise(&m->react.faults, &r, &d);
 	record(m, r.class, d.reaction > FAULT_STOP_MOTION ? d.reaction : FAULT_STOP_MOTION);
@@ -276,6 +326,7 @@ static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT
 {
 	const struct machine *m = ctx;
 	int heater = heater_named(m, l->component);
+	int mcu = machine_config_mcu(m->mc, l->component);
 	char text[160];
 	char missing[80];
 
@@ -296,6 +347,8 @@ static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT
 		snprintf(why, FAULT_TEXT_MAX, "%s: %s", l->component, text);
 		return true;
 	}
+	if (fault_classes[l->class].scope == FAULT_SCOPE_MCU && attach_role(m, (size_t)mcu))
+		return attach_missing(m, (size_t)mcu, why, FAULT_TEXT_MAX);
 	if (fan_still_stands(m, l)) {
 		snprintf(why, FAULT_TEXT_MAX, "%s: it still stands still: free or replace it first",
 			 l->component);
@@ -336,6 +389,9 @@ static enum gcode_result list(struct gcode *g, const struct gcode_line *l, void 
 	(void)l;
 	faults_text(&m->react.faults, seconds(m), text, sizeof(text));
 	gcode_reply_lines(g, REPLY_INFO, text);
+	for (size_t i = 0; i < m->mcus; i++)
+		if (attach_missing(m, i, text, sizeof(text)))
+			gcode_reply(g, REPLY_INFO, "%s", text);
 	return GCODE_OK;
 }
 
@@ -365,7 +421,7 @@ static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void
 	char name[FAULT_NAME_MAX] = "", why[FAULT_TEXT_MAX], err[GCODE_ERR_MAX] = "";
 	enum fault_class_id class;
 	bool named = gcode_param_find(l, "COMPONENT") != NULL;
-	size_t cleared, kept;
+	size_t cleared, kept, asked;
 
 	if (!param_class(g, l, &class) ||
 	    (named && !gcode_param_name(g, l, "COMPONENT", "", name, sizeof(name))))
@@ -375,9 +431,10 @@ static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void
 		if (m->heaters.status.heater[i].fault != HEATER_OK &&
 		    !fault_of(f, FAULT_SCOPE_HEATER, m->mc->heaters[i].name))
 			heaters_clear(m, (int)i, err);
+	asked = attach_ask(m);
 	if (kept)
 		return gcode_fail(g, "%s", why);
-	if (cleared == 0)
+	if (cleared == 0 && asked == 0)
 		return gcode_fail(g, "expected a fault that is latched: FAULTS lists them");
 	gcode_reply(g, REPLY_INFO, "%zu cleared, %zu latched", cleared, f->latched_count);
 	if (m->state == MACHINE_FAULT && !stops(f))

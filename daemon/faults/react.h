@@ -48,6 +48,9 @@ void react_heater(struct machine *m, const struct ev_heater *ev);
 /* A fault for which the rt core has stopped all motion; label: the MCU's own words, or "". */
 void react_engine(struct machine *m, const struct ev_fault *f, const char *label);
 
+/* The same of an MCU on which no motion depends: what its role says, and it is tried to attach it again. */
+void react_apart(struct machine *m, const struct ev_fault *f, const char *label);
+
 /* Whether a fault of that heater is latched here; then why[] says which. */
 bool react_heater_latched(const struct machine *m, int heater, char why[FAULT_TEXT_MAX]);
 

@@ -67,7 +67,7 @@ static bool ask(struct machine *m, struct button_group *g)
 				       .invert = g->invert };
 	uint64_t clock;
 
-	if (!(m->status.mcu[g->mcu].flags & ENGINE_MCU_CLOCK) ||
+	if (s->state != SESSION_READY || !(m->status.mcu[g->mcu].flags & ENGINE_MCU_CLOCK) ||
 	    !clockmap_clock(&m->status.mcu[g->mcu].map, machine_now_s(m) + START_S, &clock))
 		return false;
 	q.clock = (uint32_t)clock;
@@ -88,6 +88,13 @@ void buttons_poll(struct print *p)
 		if (!g->asked)
 			g->asked = ask(p->m, g);
 	}
+}
+
+void buttons_attached(struct print *p, int mcu)
+{
+	for (size_t i = 0; i < p->buttons.groups; i++)
+		if (p->buttons.group[i].mcu == mcu)
+			p->buttons.group[i].asked = false;
 }
 
 static void record(struct buttons *b, const struct machine *m, const struct button_change *c)

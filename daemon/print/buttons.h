@@ -82,6 +82,8 @@ bool buttons_add(struct buttons *b, const struct button_input *input);
 bool buttons_configure(struct buttons *b, struct session *s);
 /* Tell the MCUs to report, once they are ready. */
 void buttons_poll(struct print *p);
+/* That MCU has been brought up once more: it is to report again. */
+void buttons_attached(struct print *p, int mcu);
 /* Pass on what has come. */
 void buttons_tell(struct print *p);
 /* What an MCU says of them. */
