@@ -101,6 +101,28 @@ static void check_quiet(struct doctor *d)
 	}
 }
 
+/* A CPU without a tick hands the timers that it sets to one with a tick, where they wait for what is not to be interrupted there. */
+static void check_timers(struct doctor *d)
+{
+	char moved[DOCTOR_TEXT], list[DOCTOR_TEXT], text[DOCTOR_TEXT];
+
+	if (!doctor_line(d, moved, sizeof(moved), "/proc/sys/kernel/timer_migration"))
+		doctor_found(d, DOCTOR_SKIP, "timers", "kernel.timer_migration can't be read", "%s",
+			     "");
+	else if (atoi(moved) == 0)
+		doctor_found(d, DOCTOR_OK, "timers", "stay on the CPU that sets them", "%s", "");
+	else if (!doctor_line(d, list, sizeof(list), CPU_DIR "/nohz_full") ||
+		 !doctor_in_list(list, d->cpu))
+		doctor_found(d, DOCTOR_OK, "timers", "stay on a CPU that has a tick", "%s", "");
+	else {
+		snprintf(text, sizeof(text), "those of CPU %d run on another, which may be busy",
+			 d->cpu);
+		doctor_found(d, DOCTOR_ADVICE, "timers", text, "%s",
+			     "sysctl -w kernel.timer_migration=0 (to keep: a line in "
+			     "/etc/sysctl.d/stepd.conf)");
+	}
+}
+
 /* Interrupts that the kernel may deliver to the rt thread's CPU. */
 static void check_interrupts(struct doctor *d)
 {
@@ -200,6 +222,7 @@ void doctor_check_cpu(struct doctor *d)
 {
 	check_isolated(d);
 	check_quiet(d);
+	check_timers(d);
 	check_interrupts(d);
 	check_frequency(d);
 	check_idle(d);
