@@ -174,7 +174,7 @@ static void take(struct engine *e, int i, double at_s, double degc, int64_t now_
 	s->hot = degc > s->cfg.max_degc && known && !jump;
 	if (degc < s->cfg.min_degc || degc > s->cfg.max_degc) {
 		bad(e, i, now_ns);
-	} else if (jump && !s->cfg.fed && s->bad_row + 1 < HEAT_GLITCH_MAX) {
+	} else if (jump && (!s->cfg.fed || s->cfg.guards) && s->bad_row + 1 < HEAT_GLITCH_MAX) {
 		s->glitches++; /* as a glitch; if it stays it is believed */
 		s->bad_row++;
 	} else {
@@ -193,8 +193,8 @@ void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_sta
 		struct engine_heat_sensor *s = &e->heat.sensor[i];
 		double next_s;
 
-		if (!s->present || s->cfg.fed || s->cfg.chip || s->cfg.mcu != mcu ||
-		    s->cfg.oid != m->oid)
+		if (!s->present || s->cfg.fed || s->cfg.combine || s->cfg.chip ||
+		    s->cfg.mcu != mcu || s->cfg.oid != m->oid)
 			continue;
 		if (!em->clock_ready)
 			return;
@@ -216,7 +216,7 @@ void engine_heat_chip(struct engine *e, int mcu, const struct msg_thermocouple_r
 
 	for (int i = 0; i < HEAT_SENSORS && em->clock_ready; i++) {
 		struct engine_heat_sensor *s = &e->heat.sensor[i];
-		double at_s, degc = -2 * SENSOR_KELVIN; /* of a broken one: out of any range */
+		double at_s, degc = HEAT_FAILED_DEGC;
 
 		if (!s->present || !s->cfg.chip || s->cfg.mcu != mcu || s->cfg.oid != m->oid)
 			continue;
@@ -303,30 +303,87 @@ static double silence_s_max(const struct engine_mcu *m, int64_t now_ns)
 	return m->apart && silent ? HEAT_APART_SILENCE_S : HEAT_SENSOR_SILENCE_S;
 }
 
-static void service_sensor(struct engine *e, int i, int64_t now_ns)
+static void broken(struct engine *e, int i, enum heater_fault fault, int64_t now_ns)
+{
+	e->heat.sensor[i].state = HEAT_SENSOR_BROKEN;
+	e->heat.changed = true;
+	fail_all(e, i, fault, now_ns);
+}
+
+/* What its members are together: the state of the first that isn't good, or the temperature, which fails if they differ
+ * by too much. */
+static enum heat_sensor_state combined(const struct engine_heat *t,
+				       const struct heat_sensor_config *c, double *degc)
+{
+	double lo = INFINITY, hi = -INFINITY, sum = 0;
+	unsigned n = 0;
+
+	for (int i = 0; i < HEAT_SENSORS; i++) {
+		if (!(c->members >> i & 1))
+			continue;
+		if (t->sensor[i].state != HEAT_SENSOR_GOOD)
+			return (enum heat_sensor_state)t->sensor[i].state;
+		lo = fmin(lo, t->sensor[i].degc);
+		hi = fmax(hi, t->sensor[i].degc);
+		sum += t->sensor[i].degc;
+		n++;
+	}
+	*degc = c->combine == HEAT_COMBINE_MIN ? lo : c->combine == HEAT_COMBINE_MAX ? hi : sum / n;
+	if (!(hi - lo <= c->deviation_degc))
+		*degc = HEAT_FAILED_DEGC;
+	return HEAT_SENSOR_GOOD;
+}
+
+/* At the rhythm of the others. With a member it breaks at once: that one has had its time. */
+static void service_combined(struct engine *e, int i, int64_t now_ns)
+{
+	struct engine_heat_sensor *s = &e->heat.sensor[i];
+	double degc;
+	enum heat_sensor_state state = combined(&e->heat, &s->cfg, &degc);
+
+	if (state == HEAT_SENSOR_BROKEN && s->state != state)
+		broken(e, i, HEATER_SENSOR_RANGE, now_ns);
+	if (state == HEAT_SENSOR_GOOD && e->now_s >= s->at_s + HEAT_PERIOD_S)
+		take(e, i, e->now_s, degc, now_ns);
+	if (s->state == HEAT_SENSOR_GOOD && e->now_s >= s->at_s + HEAT_SENSOR_SILENCE_S)
+		broken(e, i, HEATER_SENSOR_SILENT, now_ns);
+}
+
+static void service_fed(struct engine *e, int i, int64_t now_ns)
+{
+	struct engine_heat_sensor *s = &e->heat.sensor[i];
+
+	if (s->state == HEAT_SENSOR_GOOD && e->now_s >= s->at_s + s->cfg.silence_s)
+		broken(e, i, HEATER_SENSOR_SILENT, now_ns);
+}
+
+static void service_sampled(struct engine *e, int i, int64_t now_ns)
 {
 	struct engine_heat_sensor *s = &e->heat.sensor[i];
 	double heard_s = engine_later_s(s->at_s, s->asked_s);
 
-	if (!s->cfg.fed && !mcu_usable(&e->mcu[s->cfg.mcu])) {
+	if (!mcu_usable(&e->mcu[s->cfg.mcu])) {
 		if (s->asked) {
 			s->asked = false;
-			s->state = HEAT_SENSOR_BROKEN;
-			fail_all(e, i, HEATER_MCU, now_ns);
+			broken(e, i, HEATER_MCU, now_ns);
 		}
 		return;
 	}
-	if (!s->cfg.fed && !s->asked)
+	if (!s->asked)
 		engine_sensor_ask(e, i, s->cfg.guards);
 	if (s->cfg.chip && s->state == HEAT_SENSOR_BROKEN &&
 	    e->now_s > s->asked_s + HEAT_CHIP_AGAIN_S)
 		engine_sensor_ask(e, i, false);
-	if (s->state != HEAT_SENSOR_GOOD || s->cfg.fed ||
-	    e->now_s < heard_s + silence_s_max(&e->mcu[s->cfg.mcu], now_ns))
-		return;
-	s->state = HEAT_SENSOR_BROKEN;
-	e->heat.changed = true;
-	fail_all(e, i, HEATER_SENSOR_SILENT, now_ns);
+	if (s->state == HEAT_SENSOR_GOOD &&
+	    e->now_s >= heard_s + silence_s_max(&e->mcu[s->cfg.mcu], now_ns))
+		broken(e, i, HEATER_SENSOR_SILENT, now_ns);
+}
+
+static void service_sensor(struct engine *e, int i, int64_t now_ns)
+{
+	const struct heat_sensor_config *cfg = &e->heat.sensor[i].cfg;
+
+	(cfg->combine ? service_combined : cfg->fed ? service_fed : service_sampled)(e, i, now_ns);
 }
 
 static void service_heater(struct engine *e, int i, int64_t now_ns)

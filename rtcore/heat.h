@@ -34,11 +34,18 @@ enum {
 /* The same if nothing at all comes from an MCU whose loss stops only its heaters: by then its link is lost, and that is
  * one fault, not one of each of its sensors. */
 #define HEAT_APART_SILENCE_S 2.2
+/* Of what the planner reads and hands on: at most so old, where a heater depends on it. The planner may be busy meanwhile. */
+#define HEAT_FED_SILENCE_S 2.5
+/* Handed on instead of a temperature: the reading failed. Out of any range. */
+#define HEAT_FAILED_DEGC (-2 * SENSOR_KELVIN)
 /* A converter that is broken is set up anew so often: its faults are latched, and the MCU's own count of them begins
  * anew, too. */
 #define HEAT_CHIP_AGAIN_S 10.0
 
-/* An analog input, a converter on SPI, or (fed) a value that the planner gives now and then. */
+/* How a sensor is made of others. */
+enum heat_combine { HEAT_COMBINE_NONE, HEAT_COMBINE_MEAN, HEAT_COMBINE_MIN, HEAT_COMBINE_MAX };
+
+/* An analog input, a converter on SPI, (fed) a value that the planner gives now and then, or one made of others. */
 struct heat_sensor_config {
 	uint8_t sensor; /* index */
 	uint8_t mcu, oid;
@@ -46,7 +53,11 @@ struct heat_sensor_config {
 	uint8_t spi_oid;
 	struct sensor_chip_setup setup;
 	bool fed;
-	bool guards; /* a heater depends on it: the MCU checks the range, too */
+	double silence_s;      /* a fed one that says nothing for so long is broken */
+	uint8_t combine;       /* enum heat_combine; not NONE: so is the rest */
+	uint32_t members;      /* mask of sensors; none of them combined */
+	double deviation_degc; /* that they may differ by */
+	bool guards;           /* a heater depends on it: the MCU checks the range, too */
 	uint16_t adc_max;
 	double min_degc, max_degc;
 	struct sensor_curve curve;

@@ -5,7 +5,9 @@
  * earlier one, and the answers of both give the temperature; two implausible sums in a row only count and the
  * power does not rise, the third switches the heater off, reports it once and asks again without the MCU's own
  * check; after a while of good ones that check is back; a jump within the range counts too, and is believed when
- * it stays; an MCU that has shut down takes its heaters off. How: an engine without wires, whose link is read.
+ * it stays; an MCU that has shut down takes its heaters off; a sensor that the planner feeds is broken when nothing has come for as
+ * long as it may be silent, and with the third reading that failed; one made of others is what it is told to be of them, breaks
+ * with any of them at once and when they differ by too much for three of its own samples. How: an engine without wires, whose link is read.
  * Repeat: no seed.
  */
 #include <math.h>
@@ -328,6 +330,185 @@ static void mcu_gone(void **state)
 	close_rig(&r);
 }
 
+/* ---- sensors without an MCU ---- */
+
+/* Sensor 0, the heater's, as cfg has it, heating to 60 with some first temperature. */
+static void start_with(struct rig *r, const struct heat_sensor_config *cfg)
+{
+	struct ctl_rec rec = { .kind = CTL_SENSOR, .sensor = *cfg };
+	struct sent s;
+
+	start(r, false, &s);
+	role_take(&role_rt);
+	engine_heat_control(r->e, &rec, r->now_ns);
+	target(r, 60);
+}
+
+static void feed(struct rig *r, uint8_t sensor, double degc)
+{
+	struct ctl_rec rec = { .kind = CTL_SENSOR_VALUE,
+			       .target = { .heater = sensor, .degc = degc } };
+
+	role_take(&role_rt);
+	engine_heat_control(r->e, &rec, r->now_ns);
+}
+
+/* In cycles as the engine has them at rest. */
+static void pass(struct rig *r, double seconds)
+{
+	struct sent s;
+
+	role_take(&role_rt);
+	for (double t = 0; t < seconds - 0.01; t += 0.02) {
+		r->now_ns += 20000000;
+		r->e->now_s = (double)r->now_ns * 1e-9;
+		engine_heat_service(r->e, r->now_ns);
+		read_link(r, &s);
+	}
+}
+
+static double power(const struct rig *r)
+{
+	return r->e->heat.heater[0].h.power;
+}
+
+static const struct heat_sensor_config fed = {
+	.fed = true, .guards = true, .silence_s = HEAT_FED_SILENCE_S, .min_degc = 10, .max_degc = 90
+};
+
+static void fed_silence(void **state)
+{
+	struct heat_sensor_config slow = fed;
+	struct ev_rec ev;
+	struct rig r;
+
+	(void)state;
+	start_with(&r, &fed);
+	for (int i = 0; i < 5; i++) {
+		feed(&r, 0, 40);
+		assert_true(power(&r) > 0);
+		pass(&r, HEAT_FED_SILENCE_S - 0.1);
+		assert_true(power(&r) > 0);
+	}
+	assert_int_equal(events(&r, &ev), 0);
+	pass(&r, 0.2);
+	assert_true(power(&r) == 0);
+	assert_int_equal(events(&r, &ev), 1);
+	assert_int_equal(ev.heater.fault, HEATER_SENSOR_SILENT);
+	assert_int_equal(r.e->heat.sensor[0].state, HEAT_SENSOR_BROKEN);
+	/* back: known, but what is latched stays so */
+	feed(&r, 0, 41);
+	assert_int_equal(r.e->heat.sensor[0].state, HEAT_SENSOR_GOOD);
+	assert_true(power(&r) == 0);
+	close_rig(&r);
+	/* another that may be silent for longer */
+	slow.silence_s = 10;
+	start_with(&r, &slow);
+	feed(&r, 0, 40);
+	pass(&r, 9.9);
+	assert_int_equal(events(&r, &ev), 0);
+	pass(&r, 0.2);
+	assert_int_equal(events(&r, &ev), 1);
+	close_rig(&r);
+}
+
+static void fed_failures(void **state)
+{
+	struct ev_rec ev;
+	struct rig r;
+	double before;
+
+	(void)state;
+	start_with(&r, &fed);
+	feed(&r, 0, 40);
+	before = power(&r);
+	for (int i = 0; i < 5; i++) {
+		feed(&r, 0, HEAT_FAILED_DEGC);
+		feed(&r, 0, 89); /* a jump */
+		assert_true(power(&r) == before);
+		pass(&r, 0.2);
+		feed(&r, 0, 40);
+	}
+	assert_int_equal(events(&r, &ev), 0);
+	for (int i = 0; i < 3; i++)
+		feed(&r, 0, HEAT_FAILED_DEGC);
+	assert_true(power(&r) == 0);
+	assert_int_equal(events(&r, &ev), 1);
+	assert_int_equal(ev.heater.fault, HEATER_SENSOR_RANGE);
+	close_rig(&r);
+}
+
+/* Sensor 0 is made of 1 to 3, which are fed. */
+static void start_combined(struct rig *r, enum heat_combine how)
+{
+	const struct heat_sensor_config cfg = { .combine = (uint8_t)how,
+						.members = 0xe,
+						.deviation_degc = 8,
+						.guards = true,
+						.min_degc = 10,
+						.max_degc = 90 };
+
+	start_with(r, &cfg);
+	for (uint8_t i = 1; i <= 3; i++) {
+		struct ctl_rec rec = { .kind = CTL_SENSOR, .sensor = fed };
+
+		rec.sensor.sensor = i;
+		engine_heat_control(r->e, &rec, r->now_ns);
+	}
+}
+
+static void feed_three(struct rig *r, double a, double b, double c)
+{
+	feed(r, 1, a);
+	feed(r, 2, b);
+	feed(r, 3, c);
+}
+
+static void combined(void **state)
+{
+	static const double is[] = {
+		[HEAT_COMBINE_MEAN] = 43, [HEAT_COMBINE_MIN] = 40, [HEAT_COMBINE_MAX] = 47
+	};
+	struct ev_rec ev;
+	struct rig r;
+
+	(void)state;
+	for (int how = HEAT_COMBINE_MEAN; how <= HEAT_COMBINE_MAX; how++) {
+		start_combined(&r, (enum heat_combine)how);
+		feed(&r, 1, 42);
+		feed(&r, 2, 40);
+		pass(&r, 1);
+		assert_int_equal(r.e->heat.sensor[0].state, HEAT_SENSOR_UNKNOWN);
+		feed(&r, 3, 47);
+		pass(&r, 0.2);
+		assert_true(fabs(r.e->heat.sensor[0].degc - is[how]) < 1e-9 && power(&r) > 0);
+		/* too far apart for two of its samples, then for good */
+		feed(&r, 3, 50);
+		pass(&r, 0.4);
+		feed(&r, 3, 47);
+		pass(&r, 0.4);
+		assert_true(power(&r) > 0);
+		feed(&r, 3, 50);
+		pass(&r, 0.7);
+		assert_true(power(&r) == 0);
+		assert_int_equal(events(&r, &ev), 1);
+		assert_int_equal(ev.heater.fault, HEATER_SENSOR_RANGE);
+		close_rig(&r);
+		/* with one of them */
+		start_combined(&r, (enum heat_combine)how);
+		feed_three(&r, 42, 40, 47);
+		pass(&r, 0.5);
+		for (int i = 0; i < HEAT_GLITCH_MAX; i++) {
+			assert_true(power(&r) > 0);
+			feed(&r, 2, HEAT_FAILED_DEGC);
+			pass(&r, 0.02);
+		}
+		assert_true(power(&r) == 0);
+		assert_int_equal(events(&r, &ev), 1);
+		close_rig(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +517,9 @@ int main(void)
 		cmocka_unit_test(glitches_and_fault),
 		cmocka_unit_test(jump),
 		cmocka_unit_test(mcu_gone),
+		cmocka_unit_test(fed_silence),
+		cmocka_unit_test(fed_failures),
+		cmocka_unit_test(combined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
