@@ -15,7 +15,7 @@
 
 enum { SECTION_MAX = MACHINE_HEAT_NAME_MAX + 16 };
 
-/* Between two reports while a command waits, and between two looks at the host's sensors. */
+/* Between two reports while a command waits. */
 #define SECOND_NS ((int64_t)1000 * 1000 * 1000)
 
 /* A target is set this much before the motion that was planned ahead of it ends, or later. */
@@ -416,7 +416,7 @@ static const char *sensor_text(const struct heat_sensor_status *s, char *buf, si
 void heaters_status(const struct machine *m, char *buf, size_t cap)
 {
 	const struct heat_status *st = &m->heaters.status;
-	char degc[40];
+	char degc[40], beside[64];
 	int n = 0;
 
 	buf[0] = 0;
@@ -434,9 +434,10 @@ void heaters_status(const struct machine *m, char *buf, size_t cap)
 	}
 	for (size_t i = 0; i < m->mc->sensor_count && n >= 0 && (size_t)n < cap; i++)
 		if (m->mc->sensors[i].alone)
-			n += snprintf(buf + n, cap - (size_t)n, "sensor %s: %s\n",
+			n += snprintf(buf + n, cap - (size_t)n, "sensor %s: %s%s\n",
 				      m->mc->sensors[i].name,
-				      sensor_text(&st->sensor[i], degc, sizeof(degc)));
+				      sensor_text(&st->sensor[i], degc, sizeof(degc)),
+				      sensors_beside(m, i, beside, sizeof(beside)));
 }
 
 /* ---- polls ---- */
@@ -478,10 +479,6 @@ void heaters_poll(struct machine *m)
 	if (m->state == MACHINE_READY && !h->started) {
 		start_fans(m, -1);
 		h->started = true;
-	}
-	if (m->now_ns >= h->host_ns) {
-		h->host_ns = m->now_ns + SECOND_NS;
-		sensors_feed(m);
 	}
 	if (h->wait.on)
 		wait_poll(m);

@@ -32,11 +32,9 @@ struct heaters {
 	double cleared_s[HEAT_HEATERS]; /* the fault in a status from before that is cleared */
 	int output[HEAT_HEATERS];       /* index in machine.output[] */
 	bool modelled[HEAT_HEATERS];    /* MPC: its model is known */
-	int device[HEAT_SENSORS];       /* of the bus; of MACHINE_SENSOR_SPI */
-	bool known[HEAT_SENSORS];       /* the sensor has been set up in the rt core */
 	struct heaters_wait wait;
-	int64_t report_ns, host_ns; /* next report; next look at the host's sensors */
-	int64_t auto_ns;            /* M155: between two reports, 0: none */
+	int64_t report_ns; /* next report */
+	int64_t auto_ns;   /* M155: between two reports, 0: none */
 	bool noted_extruder, noted_bed;
 	bool started; /* what has a target from the beginning has got it */
 };
@@ -50,7 +48,7 @@ bool heaters_configure(struct machine *m, struct session *s);
 
 /* That MCU has been brought up once more: temperature fans have their target again. */
 void heaters_attached(struct machine *m, int mcu);
-/* A poll: state, waits, reports, the host's own sensors. */
+/* A poll: state, waits, reports. */
 void heaters_poll(struct machine *m);
 /* EV_HEATER. A fault goes to react_heater(), and ends a wait for it. */
 void heaters_event(struct machine *m, const struct ev_heater *ev);

@@ -468,6 +468,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		sessions_tick(m);
 	else
 		devices_poll(m);
+	sensors_poll(m);
 	heaters_poll(m);
 	react_poll(m);
 	attach_poll(m);

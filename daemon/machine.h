@@ -39,6 +39,7 @@
 #include "daemon/faults/react.h"
 #include "daemon/readback.h"
 #include "daemon/session.h"
+#include "daemon/sensors/sensors.h"
 #include "daemon/sidetrack.h"
 #include "daemon/switches.h"
 #include "daemon/tachometer.h"
@@ -171,6 +172,7 @@ struct machine {
 	struct bus bus;
 	struct tmc tmc;
 	struct heaters heaters;
+	struct sensors sensors;
 	struct react react;
 	struct attach attach[ENGINE_MCUS];
 	struct sidetrack sidetrack;

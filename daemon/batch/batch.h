@@ -24,6 +24,7 @@
 #include "daemon/print/buttons.h"
 #include "daemon/overrides.h"
 #include "daemon/vwire.h"
+#include "mcu/boards/sim/chip_climate.h"
 #include "mcu/boards/sim/chip_temperature.h"
 #include "mcu/boards/sim/chip_tmc.h"
 #include "mcu/boards/sim/printer.h"
@@ -136,6 +137,8 @@ struct batch {
 	struct chip_tmc tmc[MACHINE_TMC_MAX]; /* as in the configuration */
 	struct chip_tmc_chain chain[MACHINE_TMC_MAX];
 	struct chip_temperature converter[MACHINE_SENSOR_MAX]; /* of MACHINE_SENSOR_SPI */
+	struct chip_climate climate[MACHINE_SENSOR_MAX];       /* of MACHINE_SENSOR_I2C */
+	int chip_of[MACHINE_SENSOR_MAX];                       /* of the printer; -1: none */
 	struct kinematics_model model;                         /* of it */
 	struct batch_mcu mcu[ENGINE_MCUS];
 	struct batch_stamp stamp[BATCH_STAMPS_MAX];

@@ -108,18 +108,32 @@ static void stall_endstops(struct batch *b)
 }
 
 /* Between a warm part and its MCU. */
+static bool add_converter(struct batch *b, size_t i)
+{
+	const struct machine_sensor *s = &b->mc->sensors[i];
+
+	if (s->source == MACHINE_SENSOR_I2C) {
+		b->climate[i] = (struct chip_climate){ .type = s->i2c_name,
+						       .printer = &b->printer,
+						       .body = b->body_of[i] };
+		return add_chip(b, &s->bus, s->bus.section, &chip_climate_i2c, &b->climate[i]);
+	}
+	b->converter[i] = (struct chip_temperature){ .type = atoi(sensor_chip_name(s->chip) + 3),
+						     .printer = &b->printer,
+						     .body = b->body_of[i] };
+	return add_chip(b, &s->bus, s->bus.section, &chip_temperature_spi, &b->converter[i]);
+}
+
 static bool add_converters(struct batch *b)
 {
 	for (size_t i = 0; i < b->mc->sensor_count; i++) {
 		const struct machine_sensor *s = &b->mc->sensors[i];
 
-		if (s->source != MACHINE_SENSOR_SPI)
+		b->chip_of[i] = -1;
+		if (s->source != MACHINE_SENSOR_SPI && s->source != MACHINE_SENSOR_I2C)
 			continue;
-		b->converter[i] =
-			(struct chip_temperature){ .type = atoi(sensor_chip_name(s->chip) + 3),
-						   .printer = &b->printer,
-						   .body = b->body_of[i] };
-		if (add_chip(b, &s->bus, s->bus.section, &chip_temperature_spi, &b->converter[i]))
+		b->chip_of[i] = b->printer.chip_count;
+		if (add_converter(b, i))
 			continue;
 		if (!b->error[0])
 			snprintf(b->error, sizeof(b->error),

@@ -13,11 +13,12 @@
 enum { LINE_MAX_BYTES = 256 };
 #define TIME_S_MAX 1e7
 
-static int body_find(const struct batch *b, const char *name)
+/* Number of the sensor, -1. */
+static int sensor_find(const struct batch *b, const char *name)
 {
 	for (size_t i = 0; i < b->mc->sensor_count; i++)
 		if (!strcmp(b->mc->sensors[i].name, name))
-			return b->body_of[i];
+			return (int)i;
 	return -1;
 }
 
@@ -61,7 +62,10 @@ static bool chip_action(struct batch *b, const struct batch_event *e, const char
 
 static const char *chip_actions(const struct batch *b, const struct batch_event *e)
 {
-	return e->driver >= 0 ? chip_tmc_actions : b->printer.chips[e->chip].ops->actions;
+	const char *of_chip = e->driver >= 0 ? chip_tmc_actions
+					     : b->printer.chips[e->chip].ops->actions;
+
+	return of_chip ? of_chip : "one of another component: this chip has none";
 }
 
 /* Likewise for a fan. */
@@ -99,9 +103,10 @@ static bool take_component(struct batch *b, struct batch_event *e, const char *n
 			   const char *action, unsigned line)
 {
 	struct thermal_body probe = { .at_s = 0 };
+	int sensor = sensor_find(b, name);
 
 	e->rotor = batch_parts_rotor(b, name);
-	e->body = body_find(b, name);
+	e->body = sensor < 0 ? -1 : b->body_of[sensor];
 	/* A temperature fan is a sensor, too. */
 	if (e->rotor >= 0 && (e->body < 0 || !strncmp(action, "fan ", 4))) {
 		e->body = -1;
@@ -109,6 +114,14 @@ static bool take_component(struct batch *b, struct batch_event *e, const char *n
 		       bad_line(b, line, "action", action, "fan stuck or fan ok");
 	}
 	e->rotor = -1;
+	/* So is a chip. */
+	e->chip = sensor < 0 ? -1 : b->chip_of[sensor];
+	if (e->chip >= 0 && !strncmp(action, "chip ", 5)) {
+		e->body = -1;
+		return chip_action(b, e, action, false) ||
+		       bad_line(b, line, "action", action, chip_actions(b, e));
+	}
+	e->chip = -1;
 	if (e->body >= 0)
 		return thermal_action(&probe, action) ||
 		       bad_line(b, line, "action", action, thermal_actions());

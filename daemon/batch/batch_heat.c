@@ -10,12 +10,31 @@
 
 /* ---- from the configuration to the model ---- */
 
+/* Whose temperature that is. */
 static const struct machine_heater *heater_on(const struct batch *b, size_t sensor)
 {
 	for (size_t i = 0; i < b->mc->heater_count; i++)
 		if (b->mc->heaters[i].sensor == (int)sensor)
 			return &b->mc->heaters[i];
 	return NULL;
+}
+
+/* What heats that: of what is made of several, the first. */
+static const struct machine_heater *heater_of(const struct batch *b, size_t sensor)
+{
+	const struct machine_heater *own = heater_on(b, sensor);
+
+	for (size_t i = 0; !own && i < b->mc->heater_count; i++)
+		if (__builtin_ffs((int)b->mc->sensors[b->mc->heaters[i].sensor].members) ==
+		    (int)sensor + 1)
+			own = &b->mc->heaters[i];
+	return own;
+}
+
+/* Whether there is something behind it that gets warm. */
+static bool has_body(const struct machine_sensor *cfg)
+{
+	return cfg->source != MACHINE_SENSOR_HOST && cfg->source != MACHINE_SENSOR_COMBINED;
 }
 
 /* The motor that pushes filament through what that sensor measures, and whether the part fan blows at it. */
@@ -40,7 +59,8 @@ static void set_curve(struct thermal_body *t, const struct machine_sensor *cfg)
 	for (int i = 0; i < THERMAL_CURVE; i++)
 		t->share[i] =
 			(float)chip_temperature_share(THERMAL_FROM_DEGC + i * THERMAL_STEP_DEGC);
-	if (cfg->source == MACHINE_SENSOR_SPI && cfg->chip != SENSOR_CHIP_MAX31865)
+	if (cfg->source == MACHINE_SENSOR_I2C ||
+	    (cfg->source == MACHINE_SENSOR_SPI && cfg->chip != SENSOR_CHIP_MAX31865))
 		return;
 	machine_sensor_sim_curve(cfg, &curve);
 	for (int i = 0; i < THERMAL_CURVE; i++)
@@ -67,7 +87,7 @@ static const struct pin *real_pin(const struct batch *b, const struct pin *pin)
 static bool add_body(struct batch *b, size_t i)
 {
 	const struct machine_sensor *cfg = &b->mc->sensors[i];
-	const struct machine_heater *heater = heater_on(b, i);
+	const struct machine_heater *heater = heater_of(b, i);
 	struct printer_body body = { .heater_pin = PRINTER_PINS,
 				     .fan_pin = PRINTER_PINS,
 				     .noise = (uint16_t)cfg->warm.noise,
@@ -83,9 +103,9 @@ static bool add_body(struct batch *b, size_t i)
 	t->ambient_degc = cfg->warm.ambient_degc;
 	t->filament_j_k_mm = cfg->warm.filament_j_k_mm;
 	set_curve(t, cfg);
-	if (cfg->source == MACHINE_SENSOR_SPI)
-		body.sensor_pin = PRINTER_PINS;
-	else if (!pin_number(b, &cfg->pin, &body.sensor_mcu, &body.sensor_pin))
+	body.sensor_mcu = (uint8_t)cfg->bus.mcu;
+	body.sensor_pin = PRINTER_PINS;
+	if (!cfg->bus.kind && !pin_number(b, &cfg->pin, &body.sensor_mcu, &body.sensor_pin))
 		return false;
 	if (heater) {
 		const struct pin *pin = real_pin(b, &heater->pin);
@@ -115,7 +135,7 @@ bool batch_heat_build(struct batch *b)
 	for (size_t i = 0; i < b->mc->sensor_count; i++) {
 		b->body_of[i] = -1;
 		b->heat[i] = (struct batch_heat){ .min_degc = INFINITY, .max_degc = -INFINITY };
-		if (b->mc->sensors[i].source != MACHINE_SENSOR_HOST && !add_body(b, i))
+		if (has_body(&b->mc->sensors[i]) && !add_body(b, i))
 			return false;
 	}
 	b->heat_every_s = 0.5;

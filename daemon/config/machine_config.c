@@ -328,6 +328,7 @@ static void load_sections(struct machine_load *l)
 	tmcs_load(l);
 	shapers_load(l);
 	fans_load(l);
+	sensors_combine(l);
 	outputs_load(l);
 	leds_load(l);
 	gcode_load(l);

@@ -13,6 +13,7 @@
 
 #include "daemon/config/machine_bus.h"
 #include "daemon/pins.h"
+#include "daemon/sensors/i2c_chip.h"
 #include "heat.h"
 
 enum {
@@ -25,9 +26,11 @@ enum {
 
 enum machine_sensor_source {
 	MACHINE_SENSOR_ADC,
-	MACHINE_SENSOR_CHIP, /* within an MCU; its curve follows from the chip, unless given */
-	MACHINE_SENSOR_HOST, /* a file of the system */
-	MACHINE_SENSOR_SPI,  /* a converter that its MCU reads; pin: its select pin */
+	MACHINE_SENSOR_CHIP,     /* within an MCU; its curve follows from the chip, unless given */
+	MACHINE_SENSOR_HOST,     /* a file of the system */
+	MACHINE_SENSOR_SPI,      /* a converter that its MCU reads; pin: its select pin */
+	MACHINE_SENSOR_I2C,      /* a chip that the planner reads */
+	MACHINE_SENSOR_COMBINED, /* made of others */
 };
 
 /* [stepd_sim_heater NAME]: the warm part that the simulated MCU has behind a sensor. */
@@ -37,14 +40,25 @@ struct machine_warm {
 	int noise; /* of an ADC reading, +- */
 };
 
+/* Between two readings of the planner's. */
+#define MACHINE_REPORT_S 1.0
+
 struct machine_sensor {
 	char name[MACHINE_HEAT_NAME_MAX]; /* its section's own: "extruder", "chamber" */
+	const char *section;              /* the whole */
+	char what[32];                    /* for messages, of what the planner reads */
 	enum machine_sensor_source source;
 	struct pin pin;
 	char *path;            /* of MACHINE_SENSOR_HOST */
 	enum sensor_chip chip; /* of MACHINE_SENSOR_SPI, and so are these */
 	struct sensor_chip_setup setup;
-	struct machine_bus bus;
+	struct machine_bus bus; /* and of MACHINE_SENSOR_I2C */
+	enum i2c_chip_kind i2c_chip;
+	const char *i2c_name;
+	double report_s; /* between two readings of the planner's: of MACHINE_SENSOR_I2C and MACHINE_SENSOR_HOST */
+	enum heat_combine combine; /* of MACHINE_SENSOR_COMBINED, and so are these */
+	uint32_t members;          /* mask of indices in sensors[] */
+	double deviation_degc;
 	double min_degc, max_degc;
 	struct sensor_curve curve; /* of MACHINE_SENSOR_CHIP: count 0 if it follows from the chip */
 	char gcode_id[MACHINE_GCODE_ID_MAX]; /* in M105; "": not there */

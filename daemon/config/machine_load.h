@@ -193,6 +193,13 @@ void extruder_steppers_load(struct machine_load *l); /* after the extruders */
  * on it. Returns its index, or -1: an error, or a warning that stepd can't read such a sensor yet. */
 int sensor_load(struct machine_load *l, struct config_section *s, const char *own, bool guards);
 void sensors_free(struct machine_config *mc);
+/* machine_sensor_bus.c: whether type is a chip on a bus, or made of others; *ok: it could be loaded. */
+bool sensor_bus_load(struct machine_load *l, struct config_section *s, const char *type,
+		     struct machine_sensor *out, bool *ok);
+/* Read so often, or more often if a heater depends on it. */
+void sensor_report_s(struct machine_sensor *out, double report_s);
+/* Find what temperature_combined is made of. Once all sensors are loaded. */
+void sensors_combine(struct machine_load *l);
 
 /* machine_heater.c: control, max_delta, pid_k… of a section. */
 void control_load(struct machine_load *l, struct config_section *s, struct heater_param *p);

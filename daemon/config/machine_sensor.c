@@ -172,7 +172,7 @@ static bool curve_load(struct machine_load *l, struct config_section *s, const c
 	};
 	struct sensor_wiring w;
 	struct config_section *own;
-	char names[600];
+	char names[900];
 
 	fields_load(l, s, fields, COUNT(fields), &w);
 	if (!(w.pullup_ohm > 0) || !(w.adc_v > 0))
@@ -240,69 +240,6 @@ static bool chip_load(struct machine_load *l, struct config_section *s, struct m
 	return false;
 }
 
-/* A converter on SPI: its options, and a MAX31865's curve. */
-static bool spi_load(struct machine_load *l, struct config_section *s, struct machine_sensor *out)
-{
-	struct {
-		int type, averaging, wires;
-		bool tc_50, rtd_50;
-		double nominal_ohm, reference_ohm;
-	} t;
-	const struct field couple[] = {
-		{ "tc_type", FIELD_CHOICE, 0, offsetof(__typeof__(t), type),
-		  .choices = "B E J K N R S T", .fallback = 3 },
-		{ "tc_averaging_count", FIELD_CHOICE, 0, offsetof(__typeof__(t), averaging),
-		  .choices = "1 2 4 8 16" },
-		{ "tc_use_50hz_filter", FIELD_BOOL, 0, offsetof(__typeof__(t), tc_50),
-		  .fallback = 0 },
-	};
-	const struct field resistor[] = {
-		{ "rtd_num_of_wires", FIELD_INT, 0, offsetof(__typeof__(t), wires), .lo = 2,
-		  .hi = 4, .fallback = 2 },
-		{ "rtd_use_50hz_filter", FIELD_BOOL, 0, offsetof(__typeof__(t), rtd_50),
-		  .fallback = 0 },
-		{ "rtd_nominal_r", FIELD_DOUBLE, FIELD_ABOVE, offsetof(__typeof__(t), nominal_ohm),
-		  .hi = 1e5, .fallback = 100, .unit = "ohm" },
-		{ "rtd_reference_r", FIELD_DOUBLE, FIELD_ABOVE,
-		  offsetof(__typeof__(t), reference_ohm), .hi = 1e6, .fallback = 430,
-		  .unit = "ohm" },
-	};
-	bool is_56 = out->chip == SENSOR_CHIP_MAX31856, is_65 = out->chip == SENSOR_CHIP_MAX31865;
-	size_t errors = l->c->errors;
-
-	memset(&t, 0, sizeof(t));
-	if (is_56)
-		fields_load(l, s, couple, COUNT(couple), &t);
-	if (is_65)
-		fields_load(l, s, resistor, COUNT(resistor), &t);
-	out->source = MACHINE_SENSOR_SPI;
-	if (!bus_spi_load(l, s, "sensor_pin", is_56 || is_65, 4e6, &out->bus) ||
-	    l->c->errors != errors)
-		return false;
-	out->pin = out->bus.cs;
-	out->setup = (struct sensor_chip_setup){ .thermocouple = (uint8_t)t.type,
-						 .averaging = (uint8_t)t.averaging,
-						 .wires = (uint8_t)t.wires,
-						 .hz50 = t.tc_50 || t.rtd_50 };
-	if (is_65) {
-		const struct sensor_wiring w = { .pullup_ohm = t.reference_ohm };
-
-		sensor_types_curve("PT100", &w, &out->curve);
-		for (uint32_t i = 0; i < out->curve.count; i++)
-			out->curve.x[i] *= t.nominal_ohm / 100;
-	}
-	return true;
-}
-
-/* In any case. */
-static enum sensor_chip chip_named(const char *type)
-{
-	for (int i = SENSOR_CHIP_NONE + 1; i < SENSOR_CHIPS; i++)
-		if (!strcasecmp(type, sensor_chip_name((enum sensor_chip)i)))
-			return (enum sensor_chip)i;
-	return SENSOR_CHIP_NONE;
-}
-
 static bool source_load(struct machine_load *l, struct config_section *s, const char *type,
 			struct machine_sensor *out)
 {
@@ -310,6 +247,7 @@ static bool source_load(struct machine_load *l, struct config_section *s, const 
 		{ "sensor_path", FIELD_TEXT, 0, AT(machine_sensor, path), .hi = 4095,
 		  .choices = "/sys/class/thermal/thermal_zone0/temp", .unit = "a path" },
 	};
+	bool found;
 	static const struct field adc[] = {
 		{ "sensor_pin", FIELD_PIN, FIELD_REQUIRED, AT(machine_sensor, pin), .lo = 0,
 		  .hi = PIN_ALONE },
@@ -318,13 +256,14 @@ static bool source_load(struct machine_load *l, struct config_section *s, const 
 	if (!strcasecmp(type, "temperature_host")) {
 		out->source = MACHINE_SENSOR_HOST;
 		fields_load(l, s, host, COUNT(host), out);
+		snprintf(out->what, sizeof(out->what), "its file");
+		sensor_report_s(out, MACHINE_REPORT_S);
 		return out->path != NULL;
 	}
 	if (!strcasecmp(type, "temperature_mcu"))
 		return chip_load(l, s, out);
-	out->chip = chip_named(type);
-	if (out->chip)
-		return spi_load(l, s, out);
+	if (sensor_bus_load(l, s, type, out, &found))
+		return found;
 	fields_load(l, s, adc, COUNT(adc), out);
 	if (pin_of_host(l, &out->pin))
 		value_error(l, s, "sensor_pin",
@@ -406,6 +345,7 @@ int sensor_load(struct machine_load *l, struct config_section *s, const char *ow
 		return -1;
 	}
 	snprintf(out->name, sizeof(out->name), "%s", own);
+	out->section = s->name;
 	out->guards = guards;
 	warm_load(l, out);
 	if (!range_load(l, s, out) || !source_load(l, s, type->value, out))

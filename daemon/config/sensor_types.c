@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/sensors/i2c_chip.h"
+
 /* ---- thermistors ---- */
 
 struct thermistor {
@@ -147,10 +149,8 @@ bool sensor_types_curve(const char *name, const struct sensor_wiring *w, struct 
 bool sensor_types_later(const char *name)
 {
 	static const char *const chips[] = {
-		"BME280",  "BMP180",  "BMP280",  "BMP388",  "BME680",  "HTU21D",
-		"SI7013",  "SI7020",  "SI7021",  "SHT21",   "SHT3X",   "AHT1X",
-		"AHT2X",   "AHT3X",   "LM75",    "DS18B20", "ADXL345", "temperature_combined",
-		"ADS1013", "ADS1014", "ADS1015", "ADS1113", "ADS1114", "ADS1115",
+		"BMP180",  "BMP388",  "BME680",  "DS18B20", "ADXL345", "ADS1013",
+		"ADS1014", "ADS1015", "ADS1113", "ADS1114", "ADS1115",
 	};
 
 	for (size_t i = 0; i < COUNT(chips); i++)
@@ -170,9 +170,12 @@ const char *sensor_types_names(char *buf, size_t size)
 		n += (size_t)snprintf(buf + n, size - n, "%s, ", rtds[i]);
 	for (size_t i = 0; i < COUNT(couples) && n < size; i++)
 		n += (size_t)snprintf(buf + n, size - n, "%s, ", couples[i].name);
+	for (size_t i = 0; i2c_chip_name(i) && n < size; i++)
+		n += (size_t)snprintf(buf + n, size - n, "%s, ", i2c_chip_name(i));
 	if (n < size)
 		snprintf(buf + n, size - n,
-			 "MAX6675, MAX31855, MAX31856, MAX31865, temperature_mcu, temperature_host");
+			 "MAX6675, MAX31855, MAX31856, MAX31865, temperature_mcu, "
+			 "temperature_host, temperature_combined");
 	return buf;
 }
 

@@ -23,7 +23,7 @@ bool sensor_types_curve(const char *name, const struct sensor_wiring *w, struct 
 /* Whether it is the name of a chip that stepd knows of but can't read yet. */
 bool sensor_types_later(const char *name);
 
-/* All names that sensor_types_curve() knows, "A, B, C". Returns buf. */
+/* All names that sensor_type may have, "A, B, C". Returns buf. */
 const char *sensor_types_names(char *buf, size_t size);
 
 /* The temperature in degrees of a chip's own sensor, from the reading: linear. False: the chip is not known, or its

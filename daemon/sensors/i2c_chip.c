@@ -191,16 +191,16 @@ static const struct {
 	{ "AHT2X", I2C_CHIP_AHT2X, 0x38 },   { "AHT3X", I2C_CHIP_AHT2X, 0x38 },
 };
 
-bool i2c_chip_named(const char *sensor_type, enum i2c_chip_kind *kind, uint8_t *address)
+const char *i2c_chip_named(const char *sensor_type, enum i2c_chip_kind *kind, uint8_t *address)
 {
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (strcasecmp(names[i].name, sensor_type) != 0)
 			continue;
 		*kind = (enum i2c_chip_kind)names[i].kind;
 		*address = names[i].address;
-		return true;
+		return names[i].name;
 	}
-	return false;
+	return NULL;
 }
 
 const char *i2c_chip_name(size_t i)

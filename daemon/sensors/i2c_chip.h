@@ -53,8 +53,8 @@ struct i2c_chip {
 	const char *text;
 };
 
-/* The kind of a sensor_type, in any case, and its usual address on the bus. False: none of these. */
-bool i2c_chip_named(const char *sensor_type, enum i2c_chip_kind *kind, uint8_t *address);
+/* The kind of a sensor_type, in any case, and its usual address on the bus. Returns the name, NULL: none of these. */
+const char *i2c_chip_named(const char *sensor_type, enum i2c_chip_kind *kind, uint8_t *address);
 /* All names that i2c_chip_named() knows, by number; NULL behind the last. */
 const char *i2c_chip_name(size_t i);
 

@@ -6,15 +6,21 @@
 #include "daemon/config/sensor_types.h"
 #include "daemon/machine.h"
 
+static bool on_bus(const struct machine_sensor *cfg)
+{
+	return cfg->source == MACHINE_SENSOR_SPI || cfg->source == MACHINE_SENSOR_I2C;
+}
+
 bool sensors_setup(struct machine *m, char *err, size_t err_size)
 {
 	for (size_t i = 0; i < m->mc->sensor_count && !m->hooks.no_heat; i++) {
 		const struct machine_sensor *cfg = &m->mc->sensors[i];
 
-		if (cfg->source != MACHINE_SENSOR_SPI)
+		if (!on_bus(cfg))
 			continue;
-		m->heaters.device[i] = bus_add(&m->bus, &cfg->bus);
-		if (m->heaters.device[i] >= 0)
+		i2c_chip_init(&m->sensors.feed[i].chip, cfg->i2c_chip);
+		m->sensors.device[i] = bus_add(&m->bus, &cfg->bus);
+		if (m->sensors.device[i] >= 0)
 			continue;
 		snprintf(err, err_size, "more than %d devices on buses", BUS_DEVICES_MAX);
 		return false;
@@ -54,7 +60,7 @@ static bool configure_spi(struct machine *m, struct session *s, size_t i,
 
 	if (!session_oid(s, &c.oid))
 		return false;
-	c.spi_oid = bus_oid(&m->bus, m->heaters.device[i]);
+	c.spi_oid = bus_oid(&m->bus, m->sensors.device[i]);
 	if (dictionary_enum(&s->dict, "thermocouple_type", sensor_chip_name(cfg->chip), &type)) {
 		c.thermocouple_type = (uint8_t)type;
 	} else if (wire_dict_wire_id(&s->dict.ids, MSG_ID_config_thermocouple) != WIRE_ID_NONE) {
@@ -73,61 +79,70 @@ static bool configure_spi(struct machine *m, struct session *s, size_t i,
 	return true;
 }
 
+static bool configure_analog(struct machine *m, struct session *s, size_t i,
+			     struct heat_sensor_config *out)
+{
+	const struct machine_sensor *cfg = &m->mc->sensors[i];
+	struct msg_config_analog_in c;
+
+	out->adc_max = (uint16_t)dictionary_whole(&s->dict, "ADC_MAX", 1, UINT16_MAX, 4095);
+	if (!session_oid(s, &c.oid) || !session_pin(s, cfg->pin.name, UINT16_MAX, &c.pin) ||
+	    !session_config(s, MSG_ID_config_analog_in, &c))
+		return false;
+	out->mcu = (uint8_t)s->mcu;
+	out->oid = c.oid;
+	return true;
+}
+
 static bool configure_sensor(struct machine *m, struct session *s, size_t i)
 {
 	const struct machine_sensor *cfg = &m->mc->sensors[i];
-	bool fed = cfg->source == MACHINE_SENSOR_HOST;
 	struct ctl_rec rec = { .kind = CTL_SENSOR };
-	struct msg_config_analog_in c;
-	uint8_t oid = 0;
+	struct heat_sensor_config *c = &rec.sensor;
+	bool ok = true;
 
-	rec.sensor.sensor = (uint8_t)i;
-	rec.sensor.fed = fed;
-	rec.sensor.guards = cfg->guards;
-	rec.sensor.min_degc = cfg->min_degc;
-	rec.sensor.max_degc = cfg->max_degc;
-	rec.sensor.curve = cfg->curve;
-	if (cfg->source == MACHINE_SENSOR_SPI) {
-		if (!configure_spi(m, s, i, &rec.sensor))
-			return false;
-	} else if (!fed) {
-		rec.sensor.adc_max = (uint16_t)dictionary_whole(&s->dict, "ADC_MAX", 1, UINT16_MAX,
-								4095);
-		if (cfg->source == MACHINE_SENSOR_CHIP && !chip_curve(m, s, cfg, &rec.sensor.curve))
+	c->sensor = (uint8_t)i;
+	c->guards = cfg->guards;
+	c->min_degc = cfg->min_degc;
+	c->max_degc = cfg->max_degc;
+	c->curve = cfg->curve;
+	switch (cfg->source) {
+	case MACHINE_SENSOR_HOST:
+	case MACHINE_SENSOR_I2C:
+		c->fed = true;
+		c->silence_s = HEAT_FED_SILENCE_S + (cfg->guards ? 0 : cfg->report_s);
+		break;
+	case MACHINE_SENSOR_COMBINED:
+		c->combine = (uint8_t)cfg->combine;
+		c->members = cfg->members;
+		c->deviation_degc = cfg->deviation_degc;
+		break;
+	case MACHINE_SENSOR_SPI:
+		ok = configure_spi(m, s, i, c);
+		break;
+	case MACHINE_SENSOR_CHIP:
+		if (!chip_curve(m, s, cfg, &c->curve))
 			return true;
-		if (!session_oid(s, &oid) || !session_pin(s, cfg->pin.name, UINT16_MAX, &c.pin))
-			return false;
-		c.oid = oid;
-		if (!session_config(s, MSG_ID_config_analog_in, &c))
-			return false;
-		rec.sensor.mcu = (uint8_t)s->mcu;
-		rec.sensor.oid = oid;
+		ok = configure_analog(m, s, i, c);
+		break;
+	case MACHINE_SENSOR_ADC:
+		ok = configure_analog(m, s, i, c);
+		break;
 	}
-	m->heaters.known[i] = true;
-	return machine_control(m, &rec);
+	return ok && machine_control(m, &rec);
+}
+
+static int mcu_of(const struct machine_sensor *cfg)
+{
+	if (cfg->source == MACHINE_SENSOR_HOST || cfg->source == MACHINE_SENSOR_COMBINED)
+		return 0;
+	return on_bus(cfg) ? cfg->bus.mcu : cfg->pin.mcu;
 }
 
 bool sensors_configure(struct machine *m, struct session *s)
 {
-	for (size_t i = 0; i < m->mc->sensor_count && !m->hooks.no_heat; i++) {
-		const struct machine_sensor *cfg = &m->mc->sensors[i];
-		int mcu = cfg->source == MACHINE_SENSOR_HOST ? 0 : cfg->pin.mcu;
-
-		if (mcu == s->mcu && !configure_sensor(m, s, i))
+	for (size_t i = 0; i < m->mc->sensor_count && !m->hooks.no_heat; i++)
+		if (mcu_of(&m->mc->sensors[i]) == s->mcu && !configure_sensor(m, s, i))
 			return false;
-	}
 	return true;
-}
-
-void sensors_feed(struct machine *m)
-{
-	for (size_t i = 0; i < m->mc->sensor_count; i++) {
-		const struct machine_sensor *cfg = &m->mc->sensors[i];
-		struct ctl_rec rec = { .kind = CTL_SENSOR_VALUE,
-				       .target = { .heater = (uint8_t)i } };
-
-		if (cfg->source == MACHINE_SENSOR_HOST && m->hooks.host_degc &&
-		    m->hooks.host_degc(m->hooks.ctx, cfg->path, &rec.target.degc))
-			machine_control(m, &rec);
-	}
 }

@@ -188,23 +188,6 @@ static void open_from_the_start(void **state)
 
 /* ---- rhythm ---- */
 
-/* The rt core alone: as if the planner were busy. */
-static void planner_busy(struct scene *s, double seconds)
-{
-	struct batch *b = &s->b;
-	int64_t until_ns = b->now_ns + (int64_t)(seconds * 1e9);
-
-	role_take(&role_rt);
-	while (b->now_ns < until_ns) {
-		int64_t next_ns;
-
-		engine_cycle(b->m->engine, b->now_ns);
-		batch_world_transmit(b);
-		next_ns = engine_deadline_ns(b->m->engine, b->now_ns);
-		batch_world_run(b, next_ns > b->now_ns ? next_ns : b->now_ns);
-	}
-}
-
 static void busy_planner(void **state)
 {
 	struct scene *s = heated_open(NULL);
@@ -215,7 +198,7 @@ static void busy_planner(void **state)
 	scene_pass(s, 30);
 	for (int i = 0; i < 10; i++) {
 		before = s->b.m->engine->heat.samples;
-		planner_busy(s, 2);
+		scene_planner_busy(s, 2);
 		/* four sensors but the host's are sampled five times a second */
 		assert_true(s->b.m->engine->heat.samples - before >= 3 * 9);
 		assert_true(fabs(heated_degc(s, HOTEND) - 200) < 0.5);

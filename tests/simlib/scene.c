@@ -73,6 +73,22 @@ void scene_pass(struct scene *s, double seconds)
 		batch_turn(&s->b, false);
 }
 
+void scene_planner_busy(struct scene *s, double seconds)
+{
+	struct batch *b = &s->b;
+	int64_t until_ns = b->now_ns + (int64_t)(seconds * 1e9);
+
+	role_take(&role_rt);
+	while (b->now_ns < until_ns) {
+		int64_t next_ns;
+
+		engine_cycle(b->m->engine, b->now_ns);
+		batch_world_transmit(b);
+		next_ns = engine_deadline_ns(b->m->engine, b->now_ns);
+		batch_world_run(b, next_ns > b->now_ns ? next_ns : b->now_ns);
+	}
+}
+
 bool scene_file_open(struct scene_file *f, const char *path, uint32_t lines_max)
 {
 	*f = (struct scene_file){ .gz = gzopen(path, "r"), .lines_max = lines_max, .more = true };

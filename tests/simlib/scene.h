@@ -33,6 +33,8 @@ void scene_close(struct scene *s);
 bool scene_run(struct scene *s, const char *lines);
 /* Let that much time pass. */
 void scene_pass(struct scene *s, double seconds);
+/* The same for the rt core and the world alone: as if the planner were busy. */
+void scene_planner_busy(struct scene *s, double seconds);
 
 /* A G-code file, plain or gzip, line by line. */
 struct scene_file {

@@ -240,12 +240,15 @@ static void names(void **state)
 	uint8_t address;
 
 	(void)state;
-	assert_true(i2c_chip_named("bme280", &kind, &address));
+	assert_string_equal(i2c_chip_named("bme280", &kind, &address), "BME280");
 	assert_int_equal(kind, I2C_CHIP_BME280);
 	assert_int_equal(address, 0x76);
-	assert_false(i2c_chip_named("BME288", &kind, &address));
-	for (size_t i = 0; i2c_chip_name(i); i++)
-		assert_true(i2c_chip_named(i2c_chip_name(i), &kind, &address) && address > 7);
+	assert_null(i2c_chip_named("BME288", &kind, &address));
+	for (size_t i = 0; i2c_chip_name(i); i++) {
+		assert_string_equal(i2c_chip_named(i2c_chip_name(i), &kind, &address),
+				    i2c_chip_name(i));
+		assert_true(address > 7);
+	}
 }
 
 int main(void)

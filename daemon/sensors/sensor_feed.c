@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the planner reads itself: chips on I2C, files of the host. */
+#include <math.h>
+#include <stdio.h>
+
+#include "daemon/machine.h"
+#include "daemon/sensors/sensors.h"
+
+/* After a reading that failed, so that it is known soon whether that lasts. */
+#define AGAIN_S 0.2
+
+static void hand_on(struct machine *m, size_t i, double degc)
+{
+	struct ctl_rec rec = { .kind = CTL_SENSOR_VALUE,
+			       .target = { .heater = (uint8_t)i, .degc = degc } };
+
+	machine_control(m, &rec); /* without room: the next one */
+}
+
+/* The next reading begins a period after this one did. */
+static void later(struct machine *m, size_t i, double period_s)
+{
+	struct sensor_feed *f = &m->sensors.feed[i];
+	int64_t next_ns = f->begun_ns + (int64_t)(period_s * 1e9);
+
+	f->next_ns = next_ns > m->now_ns ? next_ns : m->now_ns;
+	f->begun_ns = 0;
+}
+
+static void failed(struct machine *m, size_t i, const char *why)
+{
+	const struct machine_sensor *cfg = &m->mc->sensors[i];
+	struct sensor_feed *f = &m->sensors.feed[i];
+
+	if (f->failed < HEAT_GLITCH_MAX && ++f->failed == HEAT_GLITCH_MAX && why)
+		machine_say(m, REPLY_INFO, "sensor %s counts as broken: %s: %s", cfg->name,
+			    cfg->what, why);
+	hand_on(m, i, HEAT_FAILED_DEGC);
+	later(m, i, f->failed < HEAT_GLITCH_MAX ? AGAIN_S : fmin(cfg->report_s, 1));
+}
+
+static void came(struct machine *m, size_t i, double degc)
+{
+	const struct machine_sensor *cfg = &m->mc->sensors[i];
+	struct sensor_feed *f = &m->sensors.feed[i];
+
+	if (f->failed == HEAT_GLITCH_MAX)
+		machine_say(m, REPLY_INFO, "sensor %s: %s is back", cfg->name, cfg->what);
+	f->failed = 0;
+	hand_on(m, i, degc);
+	later(m, i, cfg->report_s);
+}
+
+/* ---- chips on I2C ---- */
+
+/* When what the chip's dialogue wants next may be sent. */
+static void go_on(struct machine *m, struct sensor_feed *f)
+{
+	struct i2c_chip_request r;
+
+	i2c_chip_next(&f->chip, &r);
+	f->next_ns = m->now_ns + (int64_t)(r.wait_s * 1e9);
+}
+
+static void answered(void *ctx, uint32_t i, enum bus_result result, const uint8_t *data, size_t len)
+{
+	struct machine *m = ctx;
+	struct sensor_feed *f = &m->sensors.feed[i];
+
+	(void)len; /* as many as were asked for */
+	f->waiting = false;
+	if (result != BUS_OK) {
+		i2c_chip_take(&f->chip, NULL); /* it begins anew */
+		/* an MCU that is gone is told of by itself */
+		failed(m, i, result == BUS_GONE ? NULL : bus_result_text(result));
+		return;
+	}
+	switch (i2c_chip_take(&f->chip, data ? data : (const uint8_t *)"")) {
+	case I2C_CHIP_MORE:
+		go_on(m, f);
+		break;
+	case I2C_CHIP_READING:
+		came(m, i, f->chip.degc);
+		break;
+	case I2C_CHIP_BROKEN:
+		failed(m, i, f->chip.text);
+		break;
+	}
+}
+
+static void ask(struct machine *m, size_t i)
+{
+	struct sensor_feed *f = &m->sensors.feed[i];
+	struct i2c_chip_request r;
+
+	i2c_chip_next(&f->chip, &r);
+	if (f->begun_ns == 0) {
+		f->begun_ns = m->now_ns;
+		if (r.wait_s > 0) { /* the chip wants that time from the reading before, too */
+			go_on(m, f);
+			return;
+		}
+	}
+	f->waiting = bus_ask(&m->bus, m->sensors.device[i], r.write, r.write_len, r.read_len,
+			     answered, m, (uint32_t)i);
+}
+
+/* ---- all of them ---- */
+
+static void read_host(struct machine *m, size_t i)
+{
+	double degc;
+
+	m->sensors.feed[i].begun_ns = m->now_ns;
+	if (m->hooks.host_degc && m->hooks.host_degc(m->hooks.ctx, m->mc->sensors[i].path, &degc))
+		came(m, i, degc);
+	else
+		failed(m, i, "can't be read");
+}
+
+void sensors_poll(struct machine *m)
+{
+	bool there = m->state != MACHINE_CONNECTING && !m->hooks.no_heat;
+
+	for (size_t i = 0; i < m->mc->sensor_count; i++) {
+		const struct machine_sensor *cfg = &m->mc->sensors[i];
+		const struct sensor_feed *f = &m->sensors.feed[i];
+
+		if (f->waiting || m->now_ns < f->next_ns)
+			continue;
+		if (cfg->source == MACHINE_SENSOR_HOST)
+			read_host(m, i);
+		else if (cfg->source == MACHINE_SENSOR_I2C && there)
+			ask(m, i);
+	}
+}
+
+const char *sensors_beside(const struct machine *m, size_t i, char *buf, size_t cap)
+{
+	const struct i2c_chip *c = &m->sensors.feed[i].chip;
+	int n = 0;
+
+	buf[0] = 0;
+	if (m->heaters.status.sensor[i].state != HEAT_SENSOR_GOOD)
+		return buf;
+	if (c->has_humidity)
+		n = snprintf(buf, cap, ", humidity %.1f %%", c->humidity);
+	if (c->has_pressure)
+		snprintf(buf + n, cap - (size_t)n, ", pressure %.2f hPa", c->hpa);
+	return buf;
+}
