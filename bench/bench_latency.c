@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bench_latency.c - how long things take from end to end, in real time: the daemon as a process, the simulated MCU in this one.
+/* bench_latency.c - how long things take from end to end, in real time: the daemon as a process, the simulated MCU in this one, behind a socket.
  *
  * Measured, each many times:
  *   wire  a G1 is written to the FIFO of a machine at rest: until its first command has reached the MCU
@@ -77,6 +77,7 @@ static void pause_ns(int64_t ns)
 }
 
 static char folder[] = "/dev/shm/stepd-latency.XXXXXX";
+static char mcu_path[sizeof(folder) + 8];
 
 static pid_t daemon_pid;
 
@@ -162,7 +163,8 @@ static void mcu_start(void)
 	mcu.sim = sim_new(&cfg);
 	wire_rx_init(&mcu.rx);
 	atomic_store(&mcu.last_step_ns, 0);
-	if (!mcu.sim || sim_start(mcu.sim) < 0 || pty_open(&mcu.pty, NULL) < 0)
+	snprintf(mcu_path, sizeof(mcu_path), "%s/mcu", folder);
+	if (!mcu.sim || sim_start(mcu.sim) < 0 || pty_open_socket(&mcu.pty, mcu_path) < 0)
 		fail("the simulated MCU does not start");
 	mcu.start_ns = now_ns();
 	if (pthread_create(&mcu.thread, NULL, mcu_main, NULL))
@@ -188,7 +190,7 @@ static void daemon_start(void)
 		priority[60], cpu[60];
 
 	snprintf(program, sizeof(program), "%s/stepd", build ? build : "build");
-	snprintf(serial, sizeof(serial), "mcu.serial=%s", mcu.pty.slave_path);
+	snprintf(serial, sizeof(serial), "mcu.serial=%s", mcu_path);
 	snprintf(fifo, sizeof(fifo), "stepd.gcode_fifo=%s/gcode", folder);
 	snprintf(urgent, sizeof(urgent), "stepd.out_of_band_fifo=%s/now", folder);
 	snprintf(replies, sizeof(replies), "stepd.reply_file=%s/replies", folder);
