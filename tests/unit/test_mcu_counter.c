@@ -3,7 +3,7 @@
  *
  * Shown: each edge of an input counts once, also those just two looks apart; reports come every sample_ticks with the
  * clock of the last edge, and say when the next one comes; a new question begins anew; a shutdown ends them; bytes of
- * lights that lie outside are a shutdown and not kept, a board that is too slow for a bit says no success. How:
+ * lights that lie outside are a shutdown and not kept, pulses of two sends in one instant come one after the other, a board that is too slow for a bit says no success. How:
  * conversations with the simulated MCU at 1 MHz, in virtual time.
  */
 #include "test_mcu_peer.h"
@@ -90,6 +90,10 @@ static void test_lights(void **state)
 	SEND(p, neopixel_update, .oid = LIGHTS, .pos = 0, .data = { .data = six, .len = 6 });
 	SEND(p, neopixel_send, .oid = LIGHTS);
 	assert_int_equal(peer_find(p, MSG_ID_neopixel_result, 0)->msg.neopixel_result.success, 1);
+	SEND(p, neopixel_send, .oid = LIGHTS);
+	assert_int_equal(p->edge_count, 2 * 2 * 48);
+	for (int i = 1; i < p->edge_count; i++)
+		assert_true(p->edges[i].clock > p->edges[i - 1].clock);
 	peer_expect_running(p);
 	SEND(p, neopixel_update, .oid = LIGHTS, .pos = 1, .data = { .data = six, .len = 6 });
 	peer_expect_shutdown(p, "Invalid count parameter");

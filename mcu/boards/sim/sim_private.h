@@ -40,6 +40,8 @@ struct sim {
 	uint64_t base_clock;
 	uint32_t base_clock32;
 
+	uint64_t lights_clock; /* lights have pulses up to here; 0: never had any */
+
 	struct mcu_can can;
 
 	struct sim_cfg cfg;
