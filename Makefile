@@ -145,7 +145,7 @@ $(BUILD)/obj/tests/broken/engine_motion.o: rtcore/engine_motion.c $(BUILD)/flags
 	$(call say,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -DSTEPD_BREAK_TIMELINE -MMD -MP -c -o $@ $<
 # Firmware that tests run, where there are compilers for it.
 TEST_IMAGES = $(if $(SIMAVR_LIBS),$(if $(shell command -v avr-gcc),$(BUILD)/firmware/avr-atmega644p.elf)) \
-	$(if $(shell command -v arm-none-eabi-gcc),$(BUILD)/firmware/stm32f4-netduinoplus2.elf $(BUILD)/firmware/rp2040.uf2) \
+	$(if $(shell command -v arm-none-eabi-gcc),$(BUILD)/firmware/stm32f4-netduinoplus2.elf $(BUILD)/firmware/rp2040.uf2 $(BUILD)/firmware/rp2040-usb.uf2) \
 	$(if $(shell command -v npm),$(RP2040JS))
 # An RP2040, from npm; where it can't be had, tests are skipped.
 RP2040JS = $(BUILD)/node_modules/rp2040js/package.json
@@ -157,7 +157,7 @@ $(RP2040JS):
 ALL_GROUPS = spi spi_sw i2c i2c_sw tmcuart
 BUS_IMAGE = $(if $(filter %/avr-atmega644p.elf,$(TEST_IMAGES)),$(BUILD)/firmware/avr-atmega644p+spi+spi_sw+i2c+i2c_sw+tmcuart.elf)
 $(BUILD)/firmware/avr-atmega644p+%.elf: FORCE
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=avr-atmega644p FW_WITH="$(ALL_GROUPS)" firmware
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=avr-atmega644p LINK=uart FW_WITH="$(ALL_GROUPS)" firmware
 $(BUILD)/tests/sim/sim_chip_bus: | $(BUS_IMAGE)
 $(BUILD)/obj/tests/fwlib/target_simavr.o: CPPFLAGS += $(if $(SIMAVR_LIBS),-DHAVE_SIMAVR)
 WITH_IMAGES = $(addprefix $(BUILD)/tests/sim/sim_,conversation conversation_io chip_bus) $(BUILD)/bench/bench_mcu $(IMAGE_RUNNERS)

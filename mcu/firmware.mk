@@ -21,35 +21,44 @@ endif
 endif
 FW_FAMILY = $(firstword $(subst -, ,$(BOARD)))
 FW_CHIP = $(patsubst $(FW_FAMILY)-%,%,$(BOARD))
-# build/firmware/avr-atmega644p, or with +spi+tmcuart behind it, if these are not what the family has by itself
-FW = $(BUILD)/firmware/$(BOARD)$(if $(filter-out $(FW_WITH),$($(FW_FAMILY)_WITH))$(filter-out $($(FW_FAMILY)_WITH),$(FW_WITH)),$(addprefix +,$(subst \
+# How a host is spoken to: uart, usb (STM32, RP2040). USB_ID: vendor and product; this one is pid.codes' for tests only.
+LINK ?= uart
+USB_ID ?= 0x1209:0x0001
+FW_LINKS = $(or $($(FW_FAMILY)_LINKS),uart)
+# build/firmware/avr-atmega644p, or with -usb behind it, and with +spi+tmcuart behind it, if these are not what the family has by itself
+FW = $(BUILD)/firmware/$(BOARD)$(patsubst %,-%,$(filter-out uart,$(LINK)))$(if $(filter-out $(FW_WITH),$($(FW_FAMILY)_WITH))$(filter-out $($(FW_FAMILY)_WITH),$(FW_WITH)),$(addprefix +,$(subst \
 	$(space),+,$(strip $(FW_WITH)))))
 # Folders of the board, and of what it shares with others.
-FW_DIRS = $(addprefix mcu/boards/,chip $($(FW_FAMILY)_SHARED) $(FW_FAMILY))
+FW_DIRS = $(addprefix mcu/boards/,chip $(filter usb,$(LINK)) $($(FW_FAMILY)_SHARED) $(FW_FAMILY))
+# What belongs to another link.
+uart_WITHOUT = %_usb.c mcu/core/mcu_can.c
+usb_WITHOUT = $(addsuffix _serial.c,%/rp2040 %/stm32) mcu/core/mcu_can.c
+uart_FLAGS = -DMCU_NO_CAN
+usb_FLAGS = -DMCU_NO_CAN -DCHIP_USB -DCHIP_NAME='"stepd_$(FW_CHIP)"' -DUSB_VENDOR=$(word 1,$(subst :, ,$(USB_ID))) \
+	-DUSB_PRODUCT=$(word 2,$(subst :, ,$(USB_ID)))
 FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple
 FW_ABSENT = $(filter-out $(FW_WITH),$(FW_GROUPS))
 FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c \
-	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $($(FW_FAMILY)_WITHOUT),$(MCU_SRC)) \
-	$(foreach dir,$(FW_DIRS),$(wildcard $(dir)/*.c $(dir)/*.S))
+	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $($(LINK)_WITHOUT),$(MCU_SRC) \
+	$(foreach dir,$(FW_DIRS),$(wildcard $(dir)/*.c $(dir)/*.S)))
 FW_OBJ = $(patsubst %,$(FW)/%.o,$(basename $(FW_SRC))) $(FW)/dict.o
 FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 # Warnings about the width of int are for the hosts' builds of the same code.
 FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	$(WERROR) -ffunction-sections -fdata-sections -Irtcore -Imcu/core $(addprefix -I,$(FW_DIRS)) \
-	-DMCU_BOARD_FAST='"$(lastword $(FW_FAMILY) $($(FW_FAMILY)_FAST))_fast.h"' $(FW_CHIP_FLAGS) $(foreach g,$(FW_ABSENT),-DMCU_NO_$(call upper,$(g))) \
+	-DMCU_BOARD_FAST='"$(lastword $(FW_FAMILY) $($(FW_FAMILY)_FAST))_fast.h"' $(FW_CHIP_FLAGS) $($(LINK)_FLAGS) $(foreach g,$(FW_ABSENT),-DMCU_NO_$(call upper,$(g))) \
 	$(if $(FW_WITH),,-DMCU_NO_BUS) $(if $(filter counter neopixel,$(FW_WITH)),,-DMCU_NO_PARTS)
 upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(subst \
 	counter,COUNTER,$(subst neopixel,NEOPIXEL,$(subst \
 	thermocouple,THERMOCOUPLE,$(1))))))))
 # What names of messages hold that are left out.
 FW_DICT = without=$(subst $(space),$(comma),$(patsubst %_sw,%_set_sw,$(FW_ABSENT))) $($(FW_FAMILY)_DICT) \
-	$(foreach g,$(filter spi i2c,$(FW_WITH)),$($(FW_FAMILY)_DICT_$(g)))
+	$($(FW_FAMILY)_DICT_$(LINK)) $(foreach g,$(filter spi i2c,$(FW_WITH)),$($(FW_FAMILY)_DICT_$(g)))
 
 # Bytes for the stack; mcu/tools/stack-use finds out what is needed.
 avr_STACK = 384
 avr_CROSS = avr-
-avr_FLAGS = -mmcu=$(FW_CHIP) -fshort-enums -DF_CPU=16000000UL -DMCU_FREQ_HZ=F_CPU -DSTACK_BYTES=$(avr_STACK) -DMCU_NO_CAN
-avr_WITHOUT = %/mcu_can.c
+avr_FLAGS = -mmcu=$(FW_CHIP) -fshort-enums -DF_CPU=16000000UL -DMCU_FREQ_HZ=F_CPU -DSTACK_BYTES=$(avr_STACK)
 avr_SMALL = -mcall-prologues -fno-tree-loop-optimize -mrelax -mstrict-X -fno-move-loop-invariants -fno-inline-small-functions
 avr_DICT = name=$(FW_CHIP) freq=16000000 adc_max=1023 pwm_max=255 baud=250000 \
 	$(if $(filter atmega2560,$(FW_CHIP)),reserve=serial:PE0$(comma)PE1 $(avr_PINS_BIG),reserve=serial:PD0$(comma)PD1 \
@@ -65,19 +74,20 @@ avr_RAM_MAX = 3072
 # Cortex-M. MHz of the crystal: HSE_MHZ. FLASH_START: behind a boot loader's own flash.
 HSE_MHZ ?= 8
 FLASH_START ?= 0x08000000
-cm_FLAGS = -mthumb -DMCU_NO_CAN -DHSE_MHZ=$(HSE_MHZ) -fshort-enums -fno-common
-cm_LDFLAGS = -nostartfiles --specs=nano.specs -Wl,--defsym=cm_stack_size=$(cm_STACK)
+cm_FLAGS = -mthumb -DHSE_MHZ=$(HSE_MHZ) -fshort-enums -fno-common
+cm_LDFLAGS = -nostartfiles --specs=nano.specs -Wl,--defsym=cm_stack_size=$($(FW_FAMILY)_STACK)
 stm32_LDFLAGS = $(cm_LDFLAGS) -Tmcu/boards/cortexm/cortexm.ld -Wl,--defsym=cm_flash_start=$(FLASH_START) \
 	-Wl,--defsym=cm_ram_start=0x20000000
-cm_WITHOUT = %/mcu_can.c
-stm32_DICT = name=$(FW_CHIP) adc_max=4095 pwm_max=32768 baud=250000 reserve=serial:PA9$(comma)PA10
+stm32_DICT = name=$(FW_CHIP) adc_max=4095 pwm_max=32768
+stm32_DICT_uart = baud=250000 reserve=serial:PA9$(comma)PA10
+stm32f4_DICT_uart = $(stm32_DICT_uart)
+stm32f1_DICT_uart = $(stm32_DICT_uart)
 cm_STACK = 1024
 stm32_WITH = spi spi_sw tmcuart
 stm32f4_WITH = $(stm32_WITH)
 stm32f4_STACK = $(cm_STACK)
 stm32f4_CROSS = arm-none-eabi-
 stm32f4_SHARED = cortexm stm32
-stm32f4_WITHOUT = $(cm_WITHOUT)
 stm32f4_FLAGS = $(cm_FLAGS) -mcpu=cortex-m4 -DMCU_FREQ_HZ=84000000 $(if $(filter netduinoplus2,$(FW_CHIP)),-DCHIP_IN_QEMU)
 stm32f4_FAST = stm32
 stm32f4_LDFLAGS = $(stm32_LDFLAGS) -Wl,--defsym=cm_flash_size=0x20000 -Wl,--defsym=cm_ram_size=0x20000
@@ -90,7 +100,6 @@ stm32f1_WITH = $(stm32_WITH)
 stm32f1_STACK = $(cm_STACK)
 stm32f1_CROSS = arm-none-eabi-
 stm32f1_SHARED = cortexm stm32
-stm32f1_WITHOUT = $(cm_WITHOUT)
 stm32f1_FLAGS = $(cm_FLAGS) -mcpu=cortex-m3 -DMCU_FREQ_HZ=72000000
 stm32f1_FAST = stm32
 stm32f1_LDFLAGS = $(stm32_LDFLAGS) -Wl,--defsym=cm_flash_size=0x10000 -Wl,--defsym=cm_ram_size=0x5000
@@ -101,14 +110,15 @@ stm32f1_RAM_MAX = 3072
 
 # The RP2040: all in RAM, put there by its own second stage of the boot.
 rp2040_WITH = spi spi_sw i2c i2c_sw tmcuart
-rp2040_STACK = $(cm_STACK)
+rp2040_STACK = 2048
 rp2040_CROSS = arm-none-eabi-
 rp2040_SHARED = cortexm
-rp2040_WITHOUT = $(cm_WITHOUT)
 # Jump tables would need functions of libgcc's for each.
 rp2040_FLAGS = $(cm_FLAGS) -mcpu=cortex-m0plus -fno-jump-tables -DMCU_FREQ_HZ=12000000
 rp2040_LDFLAGS = $(cm_LDFLAGS) -Tmcu/boards/rp2040/rp2040.ld
-rp2040_DICT = name=rp2040 freq=12000000 adc_max=4095 pwm_max=32768 baud=250000 reserve=serial:gpio0$(comma)gpio1 pins=gpio0:0:30
+rp2040_DICT = name=rp2040 freq=12000000 adc_max=4095 pwm_max=32768 pins=gpio0:0:30
+rp2040_LINKS = uart usb
+rp2040_DICT_uart = baud=250000 reserve=serial:gpio0$(comma)gpio1
 rp2040_DICT_spi = $(join spi=spi0a spi=spi0b spi=spi0c spi=spi0d spi=spi1a spi=spi1b spi=spi1c,:0:1 :1:1 :2:1 :3:1 :4:1 :5:1 :6:1)
 rp2040_DICT_i2c = $(join $(foreach x,a b c d e f g h,i2c=i2c0$x),:0:1 :2:1 :4:1 :6:1 :8:1 :10:1 :12:1 :14:1) \
 	$(join $(foreach x,a b c d e f g,i2c=i2c1$x),:1:1 :3:1 :5:1 :7:1 :9:1 :11:1 :13:1)
@@ -116,23 +126,31 @@ rp2040_FLASH_MAX = 20480
 rp2040_RAM_MAX = 3072
 rp2040_MORE = $(FW).uf2
 
+ifneq ($(filter firmware,$(MAKECMDGOALS)),)
+ifeq ($(filter $(LINK),$(FW_LINKS)),)
+$(error LINK=$(LINK): expected one of: $(FW_LINKS) (for $(BOARD)))
+endif
+endif
+# Each board with each link: BOARD=LINK.
+FW_IMAGES = $(foreach b,$(FW_BOARDS),$(foreach l,$(or $($(firstword $(subst -, ,$b))_LINKS),uart),$b=$l))
+
 FW_CROSS = $($(FW_FAMILY)_CROSS)
 FW_CHIP_FLAGS = $($(FW_FAMILY)_FLAGS)
 FW_OPT = -Os $($(FW_FAMILY)_SMALL)
 # What runs in the timer interrupt is built for speed.
 $(addprefix $(FW)/mcu/,core/mcu_sched.o core/mcu_step_fast.o core/mcu_stepper_run.o boards/avr/avr_timer.o boards/cortexm/cm_timer.o): FW_OPT = -O2
 
-## firmware: build the image for BOARD=avr-atmega2560|stm32f4-stm32f405|rp2040|… (docs/FIRMWARE.md), print its size and stack; FW_WITH="spi tmcuart"
+## firmware: build the image for BOARD=avr-atmega2560|stm32f4-stm32f405|rp2040|… (docs/FIRMWARE.md), print its size and stack; LINK=uart|usb FW_WITH="spi tmcuart"
 firmware: $(FW).elf $(FW).hex $(if $($(FW_FAMILY)_LDFLAGS),$(FW).bin) $($(FW_FAMILY)_MORE)
 	@$(FW_CROSS)size $(FW).elf | awk 'NR == 2 { \
-		printf "%s: flash %d, RAM %d bytes without arena and stack\n", "$(BOARD)", $$1 + $$2, $$2 + $$3; \
+		printf "%s: flash %d, RAM %d bytes without arena and stack\n", "$(notdir $(FW))", $$1 + $$2, $$2 + $$3; \
 		exit $$1 + $$2 > $(if $(filter-out $($(FW_FAMILY)_WITH),$(FW_WITH)),65536,$($(FW_FAMILY)_FLASH_MAX)) || $$2 + $$3 > $($(FW_FAMILY)_RAM_MAX) }'
 	@mcu/tools/stack-use $(firstword $(subst -, ,$(FW_CROSS))) $(FW).elf $($(FW_FAMILY)_STACK)
 
 # All images, where there is a compiler.
 firmware-build:
-	@for board in $(FW_BOARDS); do \
-		$(MAKE) --no-print-directory BUILD=$(BUILD) firmware BOARD=$$board || exit 1; done
+	@for board in $(FW_IMAGES); do \
+		$(MAKE) --no-print-directory BUILD=$(BUILD) firmware BOARD=$${board%=*} LINK=$${board#*=} || exit 1; done
 
 $(FW)/flags: FORCE
 	@mkdir -p $(@D)
@@ -166,11 +184,13 @@ $(if $($(FW_FAMILY)_MORE),$(FW).bin: $(FW).uf2)
 # An image beside that of BOARD, for the tests.
 ifneq ($(BOARD),stm32f4-netduinoplus2)
 $(BUILD)/firmware/stm32f4-netduinoplus2.elf: $(BUILD)/mkdict FORCE
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=stm32f4-netduinoplus2 $@
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=stm32f4-netduinoplus2 LINK=uart $@
 endif
 ifneq ($(BOARD),rp2040)
 $(BUILD)/firmware/rp2040.uf2: $(BUILD)/mkdict FORCE
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=rp2040 $@
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=rp2040 LINK=uart $@
+$(BUILD)/firmware/rp2040-usb.uf2: $(BUILD)/mkdict FORCE
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=rp2040 LINK=usb $@
 endif
 
 # Runs on the host: the core's own list of messages and handlers, hence all of the simulated board.

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 const int converse_targets[CONVERSE_TARGETS] = { CONVERSE_SIM, CONVERSE_AVR, CONVERSE_ARM,
-						 CONVERSE_RP2040 };
+						 CONVERSE_RP2040, CONVERSE_RP2040_USB };
 
 /* PA5, PA4, … of the atmega644p, whose numbers mean the same in the simulated board; PE8, … of the STM32F405;
  * GPIOs of the RP2040. */
@@ -40,7 +40,7 @@ struct talk *open_talk(void **state)
 	assert_non_null(k);
 	hooks = talk_hooks(k);
 	pins = which == CONVERSE_ARM      ? &pins_arm
-	       : which == CONVERSE_RP2040 ? &pins_rp2040
+	       : which >= CONVERSE_RP2040 ? &pins_rp2040
 					  : &pins_avr;
 	if (which == CONVERSE_SIM)
 		k->t = target_sim_new(&hooks);
@@ -51,6 +51,8 @@ struct talk *open_talk(void **state)
 		k->t = target_qemu_new(path, &hooks);
 	else if (which == CONVERSE_RP2040 && image(path, target_has_rp2040(), "rp2040.bin"))
 		k->t = target_rp2040_new(path, false, &hooks);
+	else if (which == CONVERSE_RP2040_USB && image(path, target_has_rp2040(), "rp2040-usb.bin"))
+		k->t = target_rp2040_new(path, true, &hooks);
 	if (!k->t) {
 		free(k);
 		if (which == CONVERSE_SIM)

@@ -8,8 +8,15 @@
 
 #include "talk.h"
 
-/* The simulated board, an atmega644p in simavr, an STM32F405 in QEMU, an RP2040 in rp2040js. */
-enum { CONVERSE_SIM, CONVERSE_AVR, CONVERSE_ARM, CONVERSE_RP2040, CONVERSE_TARGETS };
+/* The simulated board, an atmega644p in simavr, an STM32F405 in QEMU, an RP2040 in rp2040js, the same over USB. */
+enum {
+	CONVERSE_SIM,
+	CONVERSE_AVR,
+	CONVERSE_ARM,
+	CONVERSE_RP2040,
+	CONVERSE_RP2040_USB,
+	CONVERSE_TARGETS
+};
 
 /* oids */
 enum { X, Y, Z, TRSYNC, ENDSTOP, HEATER, FAN, SENSOR, BOTH, OIDS };
@@ -46,6 +53,10 @@ int edges_of(const struct talk *k, uint16_t pin, int level, uint64_t *clocks, in
 int32_t position(struct talk *k, uint8_t oid);
 
 extern const int converse_targets[CONVERSE_TARGETS];
+#define CONVERSE_USB_CASE(f) \
+	{ \
+#f " rp2040-usb", f, NULL, NULL, (void *)&converse_targets[CONVERSE_RP2040_USB] \
+	}
 #define CONVERSE_CASE(f) \
 	{ #f " sim", f, NULL, NULL, (void *)&converse_targets[CONVERSE_SIM] }, \
 		{ #f " avr", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR] }, \

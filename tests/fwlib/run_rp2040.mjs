@@ -21,12 +21,12 @@ const { RP2040, USBCDC, ConsoleLogger, LogLevel } = await import(
 	pathToFileURL(`${folder}/dist/esm/index.js`)
 );
 const TICKS_PER_US = 12, BYTE_NS = 40000, CHECKSUM_AT = 252, BOOT2 = 0x20041f00, RESETS = 0x4000c;
-const TIMER = 0x40054, WATCHDOG = 0x40058, RESET_TIMER = 1 << 21, SIO = 5, PWM = 4, IN = 3, OUT = 4, GPIO_IN = 4;
+const TIMER = 0x40054, WATCHDOG = 0x40058, RESET_TIMER = 1 << 21, SIO = 5, PWM = 4, USB_DATA = 1, IN = 3, OUT = 4, GPIO_IN = 4;
 const image = readFileSync(imageFile);
 
 let chip, zero; // when its timer began
 let restart = false;
-let feed = [], feeding = false, usb = null, driven = 0, levels = 0, wires = 0, outputs = 0;
+let feed = [], feeding = false, usb = null, driven = 0, levels = 0, wires = 0, outputs = 0, wanted = 0;
 
 // ---- lines ----
 
@@ -151,10 +151,30 @@ function connectBuses() {
 function connectLink() {
 	if (link === 'usb') {
 		usb = new USBCDC(chip.usbCtrl);
+		// It would give an empty packet each time that there is nothing: the unit waits instead.
+		const own = chip.usbCtrl.onEndpointRead;
+		wanted = 0;
+		chip.usbCtrl.onEndpointRead = (endpoint, size) => {
+			if (endpoint !== USB_DATA) {
+				own(endpoint, size);
+				return;
+			}
+			wanted = size;
+			giveUsb();
+		};
 		usb.onSerialData = bytes => say(`t ${Buffer.from(bytes).toString('hex')}`);
 		return;
 	}
 	chip.uart[0].onByte = byte => say(`t ${byte.toString(16).padStart(2, '0')}`);
+}
+
+// The next packet for the chip, if it has room and there are bytes.
+function giveUsb() {
+	if (!wanted || feed.length === 0)
+		return;
+	const packet = Uint8Array.from(feed.splice(0, wanted));
+	wanted = 0;
+	chip.usbCtrl.endpointReadDone(USB_DATA, packet);
 }
 
 // What the boot ROM does: the first 256 bytes to the end of RAM, and on there if they are whole.
@@ -210,11 +230,11 @@ function feedNext() {
 
 function send(hex) {
 	const bytes = Buffer.from(hex, 'hex');
+	feed.push(...bytes);
 	if (usb) {
-		bytes.forEach(byte => usb.sendSerialByte(byte));
+		giveUsb();
 		return;
 	}
-	feed.push(...bytes);
 	if (!feeding) {
 		feeding = true;
 		chip.clock.createAlarm(feedNext).schedule(BYTE_NS);

@@ -358,6 +358,8 @@ int main(void)
 		CONVERSE_CASE(test_move_fractions), CONVERSE_CASE(test_timer_too_close),
 		CONVERSE_CASE(test_too_fast),       CONVERSE_CASE(test_home),
 		CONVERSE_CASE(test_home_at_once),   CONVERSE_CASE(test_home_silence),
+		CONVERSE_USB_CASE(test_identify),   CONVERSE_USB_CASE(test_configure),
+		CONVERSE_USB_CASE(test_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -297,11 +297,18 @@ static void test_spi(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CONVERSE_CASE(test_pwm),    CONVERSE_CASE(test_silence),
-		CONVERSE_CASE(test_adc),    CONVERSE_CASE(test_shutdown),
-		CONVERSE_CASE(test_reset),  CONVERSE_CASE(test_wrong_input),
-		CONVERSE_CASE(test_damage), CONVERSE_CASE(test_buttons),
+		CONVERSE_CASE(test_pwm),
+		CONVERSE_CASE(test_silence),
+		CONVERSE_CASE(test_adc),
+		CONVERSE_CASE(test_shutdown),
+		CONVERSE_CASE(test_reset),
+		CONVERSE_CASE(test_wrong_input),
+		CONVERSE_CASE(test_damage),
+		CONVERSE_CASE(test_buttons),
 		CONVERSE_CASE(test_spi),
+		CONVERSE_USB_CASE(test_reset),
+		CONVERSE_USB_CASE(test_wrong_input),
+		CONVERSE_USB_CASE(test_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

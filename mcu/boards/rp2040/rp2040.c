@@ -141,6 +141,7 @@ void board_reset(struct board *b)
 
 void chip_init(void)
 {
+	rp2040_flash_init();
 	clock_init();
 	watchdog_init();
 	rp2040_reset_parts(RESET_IO | RESET_PADS | RESET_TIMER | RESET_PWM | RESET_ADC);

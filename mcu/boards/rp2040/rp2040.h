@@ -58,6 +58,12 @@ void rp2040_pin_to(uint16_t pin, enum rp2040_function function, int8_t pull_up);
 /* For the converter: nothing else at the pin. */
 void rp2040_pin_analog(uint16_t pin);
 
+/* The link: UART or USB, whichever it is built with. */
 void rp2040_serial_init(void);
+
+/* Read the flash chip's number; before the clock is fast. Then: the number, and its length. */
+enum { RP2040_ID_BYTES = 8 };
+void rp2040_flash_init(void);
+uint8_t rp2040_flash_id(uint8_t *id);
 
 #endif
