@@ -162,6 +162,8 @@ $(BUILD)/tests/sim/sim_chip_bus: | $(BUS_IMAGE)
 $(BUILD)/obj/tests/fwlib/target_simavr.o: CPPFLAGS += $(if $(SIMAVR_LIBS),-DHAVE_SIMAVR)
 WITH_IMAGES = $(addprefix $(BUILD)/tests/sim/sim_,conversation conversation_io chip_bus) $(BUILD)/bench/bench_mcu $(IMAGE_RUNNERS)
 $(BUILD)/tests/guest/stepd_avr: $(call obj,daemon/main.c)
+# Drivers of chips that are built for this machine, on models of their units.
+$(BUILD)/obj/tests/chipfake/%.o $(BUILD)/obj/tests/unit/test_chip_%.o: CPPFLAGS += -Itests/chipfake -Imcu/boards/chip -Imcu/boards/usb
 $(WITH_IMAGES): LDLIBS += $(SIMAVR_LIBS)
 $(WITH_IMAGES): | $(TEST_IMAGES)
 $(BUILD)/tests/sim/sim_diagnose: $(BUILD)/obj/tests/broken/engine_motion.o

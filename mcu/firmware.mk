@@ -21,21 +21,30 @@ endif
 endif
 FW_FAMILY = $(firstword $(subst -, ,$(BOARD)))
 FW_CHIP = $(patsubst $(FW_FAMILY)-%,%,$(BOARD))
-# How a host is spoken to: uart, usb (STM32, RP2040). USB_ID: vendor and product; this one is pid.codes' for tests only.
+# How a host is spoken to: uart, usb (STM32, RP2040), can (STM32F4). USB_ID: vendor and product; this one is pid.codes' for tests only.
 LINK ?= uart
 USB_ID ?= 0x1209:0x0001
 FW_LINKS = $(or $($(FW_FAMILY)_LINKS),uart)
+# CAN_HZ: bit rate; CAN_PINS: PA11, PB8 or PD0, the first of the two pins that it is at.
+CAN_HZ ?= 1000000
+CAN_PINS ?= PB8
+can_RX_PA11 = 11,PA11,PA12
+can_RX_PB8 = 24,PB8,PB9
+can_RX_PD0 = 48,PD0,PD1
+can_rx = $(subst $(comma),$(space),$(or $(can_RX_$(CAN_PINS)),$(error CAN_PINS=$(CAN_PINS): expected one of: PA11 PB8 PD0)))
 # build/firmware/avr-atmega644p, or with -usb behind it, and with +spi+tmcuart behind it, if these are not what the family has by itself
 FW = $(BUILD)/firmware/$(BOARD)$(patsubst %,-%,$(filter-out uart,$(LINK)))$(if $(filter-out $(FW_WITH),$($(FW_FAMILY)_WITH))$(filter-out $($(FW_FAMILY)_WITH),$(FW_WITH)),$(addprefix +,$(subst \
 	$(space),+,$(strip $(FW_WITH)))))
 # Folders of the board, and of what it shares with others.
 FW_DIRS = $(addprefix mcu/boards/,chip $(filter usb,$(LINK)) $($(FW_FAMILY)_SHARED) $(FW_FAMILY))
 # What belongs to another link.
-uart_WITHOUT = %_usb.c mcu/core/mcu_can.c
-usb_WITHOUT = $(addsuffix _serial.c,%/rp2040 %/stm32) mcu/core/mcu_can.c
+uart_WITHOUT = %_usb.c %_can.c
+usb_WITHOUT = $(addsuffix _serial.c,%/rp2040 %/stm32) %_can.c
+can_WITHOUT = $(addsuffix _serial.c,%/rp2040 %/stm32) %_usb.c
 uart_FLAGS = -DMCU_NO_CAN
 usb_FLAGS = -DMCU_NO_CAN -DCHIP_USB -DCHIP_NAME='"stepd_$(FW_CHIP)"' -DUSB_VENDOR=$(word 1,$(subst :, ,$(USB_ID))) \
 	-DUSB_PRODUCT=$(word 2,$(subst :, ,$(USB_ID)))
+can_FLAGS = -DCHIP_CAN -DCAN_HZ=$(CAN_HZ) -DSTM32_CAN_RX=$(word 1,$(can_rx))
 FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple
 FW_ABSENT = $(filter-out $(FW_WITH),$(FW_GROUPS))
 FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c \
@@ -47,7 +56,7 @@ FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	$(WERROR) -ffunction-sections -fdata-sections -Irtcore -Imcu/core $(addprefix -I,$(FW_DIRS)) \
 	-DMCU_BOARD_FAST='"$(lastword $(FW_FAMILY) $($(FW_FAMILY)_FAST))_fast.h"' $(FW_CHIP_FLAGS) $($(LINK)_FLAGS) $(foreach g,$(FW_ABSENT),-DMCU_NO_$(call upper,$(g))) \
-	$(if $(FW_WITH),,-DMCU_NO_BUS) $(if $(filter counter neopixel,$(FW_WITH)),,-DMCU_NO_PARTS)
+	$(if $(FW_WITH)$(filter can,$(LINK)),,-DMCU_NO_BUS) $(if $(filter counter neopixel,$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_PARTS)
 upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(subst \
 	counter,COUNTER,$(subst neopixel,NEOPIXEL,$(subst \
 	thermocouple,THERMOCOUPLE,$(1))))))))
@@ -82,7 +91,13 @@ stm32_DICT = name=$(FW_CHIP) adc_max=4095 pwm_max=32768
 stm32_DICT_uart = baud=250000 reserve=serial:PA9$(comma)PA10
 stm32f4_DICT_uart = $(stm32_DICT_uart)
 stm32f1_DICT_uart = $(stm32_DICT_uart)
-cm_STACK = 1024
+stm32_DICT_usb = reserve=USB:PA11$(comma)PA12
+stm32f4_DICT_usb = $(stm32_DICT_usb)
+stm32f1_DICT_usb = $(stm32_DICT_usb)
+stm32f4_DICT_can = canbus=$(CAN_HZ) reserve=CAN:$(word 2,$(can_rx))$(comma)$(word 3,$(can_rx))
+stm32f4_LINKS = uart usb can
+stm32f1_LINKS = uart usb
+cm_STACK = $(if $(filter uart,$(LINK)),1024,1536)
 stm32_WITH = spi spi_sw tmcuart
 stm32f4_WITH = $(stm32_WITH)
 stm32f4_STACK = $(cm_STACK)
@@ -94,7 +109,7 @@ stm32f4_LDFLAGS = $(stm32_LDFLAGS) -Wl,--defsym=cm_flash_size=0x20000 -Wl,--defs
 stm32f4_DICT = $(stm32_DICT) freq=84000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0:32:16 pins=PD0:48:16 pins=PE0:64:16 \
 	pins=PF0:80:16 pins=PG0:96:16 pins=PH0:112:2
 stm32f4_DICT_spi = spi=spi1:0:2
-stm32f4_FLASH_MAX = 16384
+stm32f4_FLASH_MAX = $(if $(filter uart,$(LINK)),16384,18432)
 stm32f4_RAM_MAX = 3072
 stm32f1_WITH = $(stm32_WITH)
 stm32f1_STACK = $(cm_STACK)
@@ -105,7 +120,7 @@ stm32f1_FAST = stm32
 stm32f1_LDFLAGS = $(stm32_LDFLAGS) -Wl,--defsym=cm_flash_size=0x10000 -Wl,--defsym=cm_ram_size=0x5000
 stm32f1_DICT = $(stm32_DICT) freq=72000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0:32:16 pins=PD0:48:16 pins=PE0:64:16
 stm32f1_DICT_spi = spi=spi1:0:2
-stm32f1_FLASH_MAX = 16384
+stm32f1_FLASH_MAX = $(if $(filter uart,$(LINK)),16384,18432)
 stm32f1_RAM_MAX = 3072
 
 # The RP2040: all in RAM, put there by its own second stage of the boot.
@@ -140,7 +155,7 @@ FW_OPT = -Os $($(FW_FAMILY)_SMALL)
 # What runs in the timer interrupt is built for speed.
 $(addprefix $(FW)/mcu/,core/mcu_sched.o core/mcu_step_fast.o core/mcu_stepper_run.o boards/avr/avr_timer.o boards/cortexm/cm_timer.o): FW_OPT = -O2
 
-## firmware: build the image for BOARD=avr-atmega2560|stm32f4-stm32f405|rp2040|… (docs/FIRMWARE.md), print its size and stack; LINK=uart|usb FW_WITH="spi tmcuart"
+## firmware: build the image for BOARD=avr-atmega2560|stm32f4-stm32f405|rp2040|… (docs/FIRMWARE.md), print its size and stack; LINK=uart|usb|can FW_WITH="spi tmcuart"
 firmware: $(FW).elf $(FW).hex $(if $($(FW_FAMILY)_LDFLAGS),$(FW).bin) $($(FW_FAMILY)_MORE)
 	@$(FW_CROSS)size $(FW).elf | awk 'NR == 2 { \
 		printf "%s: flash %d, RAM %d bytes without arena and stack\n", "$(notdir $(FW))", $$1 + $$2, $$2 + $$3; \

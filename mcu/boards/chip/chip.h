@@ -29,6 +29,9 @@ void chip_serial_done(uint8_t count);
 
 /* ---- by the board ---- */
 
+/* CAN: another node has got this one's id. Set by the link's interrupt. */
+extern volatile bool chip_link_lost;
+
 /* Tell the watchdog that the loop goes round. */
 void chip_watchdog(void);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "chip.h"
 
+#include "board.h"
+
 struct mcu chip_mcu;
 
 void chip_loop(void *arena, size_t arena_size)
@@ -20,6 +22,14 @@ void chip_loop(void *arena, size_t arena_size)
 		uint8_t count = chip_serial_peek(&bytes);
 
 		chip_watchdog();
+#ifndef MCU_NO_CAN
+		if (chip_link_lost) {
+			chip_link_lost = false;
+			board_lock(NULL);
+			mcu_shutdown(&chip_mcu, MCU_REASON_CAN_ID);
+			board_unlock(NULL);
+		}
+#endif
 		if (count) {
 			mcu_receive(&chip_mcu, bytes, count);
 			chip_serial_done(count);

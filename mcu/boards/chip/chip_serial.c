@@ -32,6 +32,7 @@ void chip_serial_done(uint8_t count)
 	chip_rx.out = (uint8_t)(chip_rx.out + count);
 }
 
+#ifdef MCU_NO_CAN /* where a node's frames wait is mcu_can.c */
 bool board_send(struct board *b, const uint8_t *frame, size_t len)
 {
 	uint8_t in = chip_tx.in;
@@ -45,3 +46,4 @@ bool board_send(struct board *b, const uint8_t *frame, size_t len)
 	chip_serial_kick(b);
 	return true;
 }
+#endif

@@ -29,6 +29,17 @@ static inline void cm_modify(volatile uint32_t *reg, uint32_t clear, uint32_t se
 	*reg = (*reg & ~clear) | set;
 }
 
+/* A register of a unit for which a test has another in its place. */
+static inline uint32_t cm_read(uint32_t address)
+{
+	return CM_REG(address);
+}
+
+static inline void cm_write(uint32_t address, uint32_t value)
+{
+	CM_REG(address) = value;
+}
+
 static inline void cm_wait_for_interrupt(void)
 {
 	__asm__ volatile("wfi");

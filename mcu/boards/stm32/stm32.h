@@ -61,10 +61,14 @@ void stm32_pin_analog(uint16_t pin);
 /* No PWM at this pin any more. Locked. */
 void stm32_pwm_release(uint16_t pin);
 
+/* The chip's own number, STM32_ID_BYTES long. Returns: that. */
+enum { STM32_ID_BYTES = 12 };
+uint8_t stm32_id(uint8_t *id);
+
 /* A reset if chip_watchdog() is not called for half a second; on until the next reset. */
 void stm32_watchdog_init(void);
-/* The USART at STM32_USART, whose pins and clock are ready; brr: its clock by the baud rate. */
-void stm32_serial_init(uint32_t brr);
+/* The link, whichever it is built with: pins and unit. The unit's clock is on. */
+void stm32_link_init(void);
 /* The converter is on and ready; for the family's clocks. */
 void stm32_adc_init(void);
 #endif

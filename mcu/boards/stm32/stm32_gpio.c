@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* stm32_gpio.c - what pins do; how they are set up is the family's. Also reset and watchdog. */
+#include <string.h>
+
 #include "board.h"
 #include "stm32.h"
 
@@ -23,6 +25,12 @@ void board_reset(struct board *b)
 	CM_REG(AIRCR) = AIRCR_RESET;
 	for (;;)
 		;
+}
+
+uint8_t stm32_id(uint8_t *id)
+{
+	memcpy(id, (const void *)STM32_UID, STM32_ID_BYTES);
+	return STM32_ID_BYTES;
 }
 
 void stm32_watchdog_init(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* stm32_serial.c - the USART, 8N1. */
+/* stm32_serial.c - USART 1 on PA9 and PA10, 8N1. */
 #include "board.h"
 #include "chip_serial.h"
 #include "stm32.h"
@@ -15,9 +15,13 @@ enum {
 	CR1_RE = 1 << 2
 };
 
-void stm32_serial_init(uint32_t brr)
+enum { TX_PIN = 9, RX_PIN = 10, FUNCTION = 7 };
+
+void stm32_link_init(void)
 {
-	USART(BRR) = brr;
+	stm32_pin_to_peripheral(TX_PIN, FUNCTION);
+	stm32_pin_input_of_peripheral(RX_PIN, FUNCTION);
+	USART(BRR) = STM32_APB2_HZ / STM32_BAUD;
 	USART(CR1) = CR1_UE | CR1_RXNEIE | CR1_TE | CR1_RE;
 }
 

@@ -12,11 +12,17 @@ enum {
 	STM32_PORTS = 5, /* A..E */
 
 	STM32_USART = 0x40013800, /* USART1: PA9, PA10 */
+#ifdef CHIP_USB
+	CHIP_SERIAL_IRQ = 20,
+#else
 	CHIP_SERIAL_IRQ = 37,
+#endif
+	STM32_UID = 0x1ffff7e8,
 	CHIP_SERIAL_IRQS = 1,
 	CHIP_IRQS = 60,
 
-	STM32_APB2_HZ = 72000000, /* APB1 has half of it */
+	STM32_APB2_HZ = 72000000,
+	STM32_APB1_HZ = STM32_APB2_HZ / 2,
 	STM32_ADC = 0x40012400,
 	STM32_ADC_ON = 1 << 0 | 7 << 17 | 1 << 20, /* begun by software */
 	STM32_ADC_START = 1 << 22,

@@ -26,6 +26,7 @@ enum {
 	ACR_2_WAITS = 2 | 1 << 4,
 	APB1_TIM2_4 = 7,
 	APB1_SPI2 = 1 << 14,
+	APB1_USB = 1 << 23,
 	APB2_AFIO = 1 << 0,
 	APB2_PORTS = 0x1f << 2,
 	APB2_ADC1 = 1 << 9,
@@ -72,7 +73,7 @@ static void clock_init(void)
 	await(RCC_CR, CR_PLLRDY, CR_PLLRDY);
 	cm_modify(&CM_REG(RCC_CFGR), 0, CFGR_PLL);
 	await(RCC_CFGR, CFGR_SWS, CFGR_SWS_PLL);
-	CM_REG(RCC_APB1ENR) = APB1_TIM2_4 | APB1_SPI2;
+	CM_REG(RCC_APB1ENR) = APB1_TIM2_4 | APB1_SPI2 | APB1_USB;
 	CM_REG(RCC_APB2ENR) = APB2_AFIO | APB2_PORTS | APB2_ADC1 | APB2_TIM1 | APB2_SPI1 |
 			      APB2_USART1;
 	CM_REG(AFIO_MAPR) = MAPR_NO_JTAG;
@@ -136,10 +137,7 @@ void chip_init(void)
 	cm_modify(&CM_REG(ADC_CR2), 0, CR2_CALIBRATE);
 	while (CM_REG(ADC_CR2) & CR2_CALIBRATE)
 		;
-	set_mode(9, PIN_PERIPHERAL);
-	board_gpio_write(NULL, 10, true);
-	set_mode(10, PIN_PULLED);
-	stm32_serial_init(STM32_APB2_HZ / STM32_BAUD);
+	stm32_link_init();
 }
 
 /* ---- timers' outputs, not remapped: data sheet, "pin definitions" ---- */

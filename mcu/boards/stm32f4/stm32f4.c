@@ -10,6 +10,7 @@ enum {
 	RCC_PLLCFGR = RCC + 0x04,
 	RCC_CFGR = RCC + 0x08,
 	RCC_AHB1ENR = RCC + 0x30,
+	RCC_AHB2ENR = RCC + 0x34,
 	RCC_APB1ENR = RCC + 0x40,
 	RCC_APB2ENR = RCC + 0x44,
 	CR_HSION = 1 << 0,
@@ -29,9 +30,11 @@ enum {
 	ACR_5_WAITS = 5 | 7 << 8, /* and prefetch and caches */
 	PWR_CR = 0x40007000,
 	PWR_VOS = 3 << 14, /* the regulator for full speed */
+	AHB2_USB = 1 << 7,
 	APB1_TIM2_5 = 0xf,
 	APB1_TIM12_14 = 7 << 6,
 	APB1_SPI2 = 1 << 14,
+	APB1_CAN1 = 1 << 25,
 	APB1_PWR = 1 << 28,
 	APB2_TIM1_8 = 3,
 	APB2_USART1 = 1 << 4,
@@ -46,7 +49,6 @@ enum {
 /* Registers of a port. */
 enum { MODER = 0x00, OSPEEDR = 0x08, PUPDR = 0x0c, AFRL = 0x20 };
 enum { MODE_IN, MODE_OUT, MODE_FUNCTION, MODE_ANALOG };
-enum { USART1_FUNCTION = 7 };
 
 /* Wait until the bits of mask are as in want. Bounded. */
 static bool ready(uint32_t reg, uint32_t mask, uint32_t want)
@@ -69,9 +71,10 @@ static void clock_init(void)
 	(void)ready(RCC_CFGR, CFGR_SWS, 0);
 	cm_modify(&CM_REG(RCC_CR), CR_PLLON, 0);
 	(void)ready(RCC_CR, CR_PLLRDY, 0);
-	CM_REG(RCC_APB1ENR) = APB1_PWR | APB1_SPI2 | APB1_TIM2_5 | APB1_TIM12_14;
+	CM_REG(RCC_APB1ENR) = APB1_PWR | APB1_SPI2 | APB1_CAN1 | APB1_TIM2_5 | APB1_TIM12_14;
 	CM_REG(RCC_APB2ENR) = APB2_TIM1_8 | APB2_USART1 | APB2_ADC1 | APB2_SPI1 | APB2_TIM9_11;
 	CM_REG(RCC_AHB1ENR) = (1u << STM32_PORTS) - 1;
+	CM_REG(RCC_AHB2ENR) = AHB2_USB;
 	cm_modify(&CM_REG(PWR_CR), 0, PWR_VOS);
 	cm_modify(&CM_REG(RCC_CR), 0, CR_HSEON);
 	if (ready(RCC_CR, CR_HSERDY, CR_HSERDY))
@@ -132,6 +135,7 @@ void stm32_pin_to_peripheral(uint16_t pin, uint8_t function)
 
 void stm32_pin_input_of_peripheral(uint16_t pin, uint8_t function)
 {
+	set_field(pin, PUPDR, 1);
 	set_function(pin, function);
 }
 
@@ -151,10 +155,7 @@ void chip_init(void)
 	CM_REG(CHIP_TIM5 + TIM_CR1) = 1;
 	CM_REG(ADC_COMMON) = ADC_BY_4;
 	stm32_adc_init();
-	set_function(9, USART1_FUNCTION);
-	set_function(10, USART1_FUNCTION);
-	set_field(10, PUPDR, 1);
-	stm32_serial_init(STM32_APB2_HZ / STM32_BAUD);
+	stm32_link_init();
 }
 
 /* ---- timers' outputs: data sheets, "alternate function mapping" ---- */
