@@ -74,6 +74,7 @@ struct machine_motor {
 	uint32_t axes;     /* mask of those it may move */
 	int enable_output; /* index in outputs, -1: none */
 	bool configured;
+	bool both_edges;              /* each edge of its pin is a step: driver and firmware can */
 	bool manual;                  /* moves by itself */
 	struct extrude_param extrude; /* axis E: as last set */
 	double smooth_s;              /* also while there is no advance */

@@ -261,6 +261,18 @@ static bool stepping_of(const struct machine *m, struct session *s, double freq_
 	return false;
 }
 
+/* As fast as that, and rise and fall take the same time. */
+static const double BOTH_EDGES_PULSE_S = 500e-9;
+
+/* Each edge a step is half the work for the firmware, of those that don't say that pulses cost them no more. */
+static bool both_edges(const struct machine *m, const struct session *s,
+		       const struct machine_stepper *cfg)
+{
+	return tmc_of_motor(m, cfg) && cfg->step_pulse_s <= BOTH_EDGES_PULSE_S &&
+	       dictionary_number(&s->dict, "STEPPER_STEP_BOTH_EDGE", 0) > 0 &&
+	       !(dictionary_number(&s->dict, "STEPPER_OPTIMIZED_UNSTEP", 0) > 0);
+}
+
 static bool configure_motor(struct machine *m, struct session *s, size_t i)
 {
 	struct machine_motor *motor = &m->motor[i];
@@ -278,6 +290,10 @@ static bool configure_motor(struct machine *m, struct session *s, size_t i)
 	c.step_pin = (uint8_t)step_pin;
 	c.dir_pin = (uint8_t)dir_pin;
 	c.step_pulse_ticks = (uint32_t)ceil(cfg->step_pulse_s * freq_hz);
+	motor->both_edges = both_edges(m, s, cfg);
+	if (motor->both_edges)
+		c.invert_step = UINT8_MAX; /* -1 */
+	tmc_both_edges(m, cfg, motor->both_edges);
 	if (!session_config(s, MSG_ID_config_stepper, &c))
 		return false;
 	rec.stepper.stepper = (uint8_t)i;

@@ -59,7 +59,7 @@ void recorder_setup(struct recorder *r, const struct machine *m)
 		rec.stepper.extrude = motor->extrude;
 		rec.stepper.manual = motor->manual;
 		rec.stepper.dir_sign = motor->cfg->dir_pin.invert ? -1 : 1;
-		rec.stepper.step_invert = motor->cfg->step_pin.invert;
+		rec.stepper.step_invert = motor->both_edges ? -1 : motor->cfg->step_pin.invert;
 		memcpy(rec.stepper.steps_per_mm, motor->steps_per_mm, sizeof(motor->steps_per_mm));
 		machine_checker_joint(motor->cfg, &rec.stepper.joint);
 		rec.stepper.min_distance_clock = (uint64_t)(2 * motor->cfg->step_pulse_s *

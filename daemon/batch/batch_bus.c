@@ -107,6 +107,15 @@ static void stall_endstops(struct batch *b)
 		}
 }
 
+/* A motor makes of edges what its driver's registers say. */
+static void driven_motors(struct batch *b)
+{
+	for (size_t i = 0; i < b->m->motors; i++)
+		for (size_t k = 0; k < b->mc->tmc_count; k++)
+			if (b->mc->tmc[k].motor == b->m->motor[i].cfg)
+				b->printer.steppers[i].driver_edges = &b->tmc[k].both_edges;
+}
+
 /* Between a warm part and its MCU. */
 static bool add_converter(struct batch *b, size_t i)
 {
@@ -162,6 +171,7 @@ bool batch_bus_start(struct batch *b)
 		return false;
 	}
 	stall_endstops(b);
+	driven_motors(b);
 	return add_converters(b);
 }
 

@@ -310,6 +310,7 @@ static bool make_mcu(struct batch *b, int i)
 	struct sim_cfg sc = { .freq_hz = (uint32_t)cfg->sim_clock_hz,
 			      .move_count = (uint16_t)cfg->sim_move_count,
 			      .no_extensions = !cfg->sim_extensions,
+			      .without = cfg->sim_without,
 			      .digital_only = cfg->host,
 			      .start_clock = ((b->opt.seed * 7919 + (uint64_t)i * 104729) << 20) %
 					     (uint64_t)(UPTIME_MAX_S * cfg->sim_clock_hz),

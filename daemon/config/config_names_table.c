@@ -68,7 +68,7 @@ const struct config_kind config_kinds[] = {
 	{ "stepd_sim_heater+", "power_w capacity_j_k loss_w_k fan_loss_w_k sensor_lag_s ambient_degc "
 			       "filament_j_k_mm noise " },
 	{ "stepd_sim?",
-	  "clock_hz clock_ppm move_count extensions canbus_bitrate seed bed_height bed_slope_x "
+	  "clock_hz clock_ppm move_count extensions without canbus_bitrate seed bed_height bed_slope_x "
 	  "bed_slope_y bed_shape probe_noise probe_hysteresis endstop_noise "
 	  "endstop_hysteresis " },
 

@@ -395,6 +395,7 @@ void machine_config_free(struct machine_config *mc)
 		free(mc->mcu[i].serial);
 		free(mc->mcu[i].canbus_uuid);
 		free(mc->mcu[i].canbus_interface);
+		free(mc->mcu[i].sim_without);
 	}
 	free(mc->stepd.gcode_fifo);
 	free(mc->stepd.reply_fifo);

@@ -79,6 +79,7 @@ struct machine_mcu {
 	int sim_canbus_hz;       /* bit rate of its CAN interface */
 	unsigned sim_move_count; /* slots in the simulated firmware's move queue */
 	bool sim_extensions;     /* the simulated firmware has stepd's own messages */
+	char *sim_without; /* words in the names of messages that it lacks; NULL: it has all */
 };
 
 /* One motor. [stepper_x], [stepper_z1], [extruder]. */

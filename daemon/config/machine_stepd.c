@@ -61,6 +61,8 @@ static const struct field sim_fields[] = {
 	{ "canbus_bitrate", FIELD_INT, FIELD_KEEP, AT(machine_mcu, sim_canbus_hz), .lo = 10000,
 	  .hi = 1000000, .unit = "bit/s" },
 	{ "extensions", FIELD_BOOL, FIELD_KEEP, AT(machine_mcu, sim_extensions), .lo = 0 },
+	{ "without", FIELD_TEXT, FIELD_KEEP, AT(machine_mcu, sim_without), .hi = 200,
+	  .unit = "words with commas between" },
 };
 
 static void sim_load_section(struct machine_load *l, struct config_section *s,
@@ -127,10 +129,12 @@ static void sim_load(struct machine_load *l)
 		mcu->sim_clock_ppm = common.sim_clock_ppm;
 		mcu->sim_move_count = common.sim_move_count;
 		mcu->sim_extensions = common.sim_extensions;
+		mcu->sim_without = common.sim_without ? config_strdup(common.sim_without) : NULL;
 		mcu->sim_canbus_hz = common.sim_canbus_hz;
 		snprintf(name, sizeof(name), "stepd_sim %s", mcu->name);
 		sim_load_section(l, section_use(l, name), mcu);
 	}
+	free(common.sim_without);
 	for (size_t i = 0; i < l->c->section_count; i++) {
 		s = l->c->sections[i];
 		if (!s->used && !strncmp(s->name, "stepd_sim ", 10))

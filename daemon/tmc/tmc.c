@@ -59,6 +59,26 @@ bool tmc_pending(const struct machine *m)
 	return false;
 }
 
+const struct machine_tmc *tmc_of_motor(const struct machine *m, const struct machine_stepper *cfg)
+{
+	for (size_t i = 0; i < m->tmc.drivers; i++)
+		if (m->tmc.driver[i].cfg->motor == cfg)
+			return m->tmc.driver[i].cfg;
+	return NULL;
+}
+
+void tmc_both_edges(struct machine *m, const struct machine_stepper *cfg, bool on)
+{
+	for (size_t i = 0; i < m->tmc.drivers; i++) {
+		struct tmc_driver *d = &m->tmc.driver[i];
+
+		if (d->cfg->motor != cfg)
+			continue;
+		tmc_words_set(d->cfg->chip, &d->words, "dedge", on);
+		tmc_words_set(d->cfg->chip, &d->calm, "dedge", on);
+	}
+}
+
 static void change_stall(struct tmc_driver *d, bool on)
 {
 	struct tmc_words to = on ? d->words : d->calm;

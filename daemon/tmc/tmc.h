@@ -58,6 +58,10 @@ void tmc_poll(struct machine *m);
 void tmc_stall(struct machine *m, uint32_t rails);
 /* Something is to be written to a driver that is there: no motion before. */
 bool tmc_pending(const struct machine *m);
+/* The driver of that motor, NULL: it has none that is known. */
+const struct machine_tmc *tmc_of_motor(const struct machine *m, const struct machine_stepper *cfg);
+/* Its driver, if it has one, is to step at both edges of its pin, or at one. At rest. */
+void tmc_both_edges(struct machine *m, const struct machine_stepper *cfg, bool on);
 /* The command that waits is over, whatever has come of it. */
 void tmc_end_commands(struct machine *m);
 /* Whether a driver's fault is still there; then why[] (of size) says which. */

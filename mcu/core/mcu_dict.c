@@ -222,7 +222,8 @@ size_t mcu_dict_json(char *buf, size_t cap, const struct mcu_dict_info *info)
 	put_int(&t, "PWM_MAX", info->pwm_max);
 	put_int(&t, "STATS_SUMSQ_BASE", MCU_STATS_SUMSQ_BASE);
 	put_int(&t, "RECEIVE_WINDOW", MCU_RECEIVE_WINDOW);
-	put_int(&t, "STEPPER_STEP_BOTH_EDGE", 1);
+	if (!has_word("both_edge", info->without))
+		put_int(&t, "STEPPER_STEP_BOTH_EDGE", 1);
 	if (info->serial_baud)
 		put_int(&t, "SERIAL_BAUD", info->serial_baud);
 	if (info->canbus_hz)

@@ -33,7 +33,8 @@ struct mcu_dict_info {
 	const char *reserve;  /* "serial:PD0,PD1": pins that the link needs; or NULL */
 	const struct mcu_dict_pins *spi, *i2c; /* buses, as the enumerations have them */
 	size_t spi_count, i2c_count;
-	const char *without; /* "i2c,sw_bus": leave out messages with these words in their names; or NULL */
+	/* "i2c,sw_bus": leave out messages with these words in their names, and both_edge: its constant; or NULL */
+	const char *without;
 	bool no_extensions; /* leave out what only stepd's own firmware has */
 	bool stamps;        /* it stamps edges of inputs */
 	bool digital_only;  /* leave out analog inputs, hardware PWM, buses and reset */

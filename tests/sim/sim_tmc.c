@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sim_tmc.c - stepper drivers on the whole machine: serial lines that are shared and chosen, SPI, chains.
  *
- * Shown: before the first line runs, each chip holds the registers that were worked out by hand from its data sheet; a
+ * Shown: motors step at both edges of their pins if driver, firmware and pulse allow it, at one else, exact either way; before the first line runs, each chip holds the registers that were worked out by hand from its data sheet; a
  * print with homing is exact while the drivers are watched; homing by stall; commands read and write the chips; a driver that warns is
  * told, one that gets too hot, loses its supply or falls silent stops the machine, has its registers again when it is
  * back, and can be cleared then only; every error of the commands; words of --events.
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,31 +112,31 @@ static void registers(void **state)
 	expect(s, X, 0x13, 94); /* as in test_tmc.c */
 	expect(s, Y, 0x13, 0xfffff);
 	expect(s, X, 0x40, 77);
-	/* intpol, mres 4, vsense, tbl 2, hstrt 5, toff 3 */
-	expect(s, X, 0x6c, 1u << 28 | 4 << 24 | 1 << 17 | 2 << 15 | 5 << 4 | 3);
-	expect(s, Y, 0x6c, 3 << 24 | 2 << 15 | 5 << 4 | 3);
+	/* dedge, intpol, mres 4, vsense, tbl 2, hstrt 5, toff 3 */
+	expect(s, X, 0x6c, 1u << 29 | 1u << 28 | 4 << 24 | 1 << 17 | 2 << 15 | 5 << 4 | 3);
+	expect(s, Y, 0x6c, 1u << 29 | 3 << 24 | 2 << 15 | 5 << 4 | 3);
 	expect(s, X, 0x70, 0xc80d0e24);
-	expect(s, E, 0x6c, 1u << 28 | 5 << 24 | 1 << 17 | 1 << 15 | 5 << 4 | 3);
+	expect(s, E, 0x6c, 1u << 29 | 1u << 28 | 5 << 24 | 1 << 17 | 1 << 15 | 5 << 4 | 3);
 	expect(s, E, 0x10, 8u << 16 | 19 << 8 | 19);
 	expect(s, Z, 0x00, 8); /* multistep_filt */
 	expect(s, Z, 0x0b, 125);
 	expect(s, Z, 0x10, 6u << 16 | 31 << 8 | 14);
-	/* intpol, mres 2, tpfd 4, tbl 2, hend 2, hstrt 5, toff 3 */
-	expect(s, Z, 0x6c, 1u << 28 | 2 << 24 | 4 << 20 | 2 << 15 | 2 << 7 | 5 << 4 | 3);
+	/* dedge, intpol, mres 2, tpfd 4, tbl 2, hend 2, hstrt 5, toff 3 */
+	expect(s, Z, 0x6c, 1u << 29 | 1u << 28 | 2 << 24 | 4 << 20 | 2 << 15 | 2 << 7 | 5 << 4 | 3);
 	expect(s, Z, 0x6d, (uint32_t)(-10 & 0x7f) << 16);
 	expect(s, Z, 0x60, 0xaaaab554);
 	expect(s, Z, 0x68, 0xffff8056);
 	expect(s, Z, 0x69, 0x00f70000);
-	/* by their tags: intpol, mres 0; tbl 2, hend 3, hstrt 3, toff 4; cs 26; rdsel 1, vsense, ts2g 3 */
-	expect(s, A, 0, 1 << 9);
+	/* by their tags: dedge, intpol, mres 0; tbl 2, hend 3, hstrt 3, toff 4; cs 26; rdsel 1, vsense, ts2g 3 */
+	expect(s, A, 0, 1 << 9 | 1 << 8);
 	expect(s, A, 4, 2 << 15 | 3 << 7 | 3 << 4 | 4);
 	expect(s, A, 6, 26);
 	expect(s, A, 7, 1 << 4 | 1 << 6 | 3 << 8);
 	expect(s, B, 0x10, 8u << 16 | 19 << 8 | 19);
 	expect(s, C, 0x10, 8u << 16 | 12 << 8 | 12);
-	/* intpol, mres 8 and 4, vsense, tbl 1, hend 7, toff 4 */
-	expect(s, B, 0x6c, 1u << 28 | 8 << 24 | 1 << 17 | 1 << 15 | 7 << 7 | 4);
-	expect(s, C, 0x6c, 1u << 28 | 4 << 24 | 1 << 17 | 1 << 15 | 7 << 7 | 4);
+	/* dedge, intpol, mres 8 and 4, vsense, tbl 1, hend 7, toff 4 */
+	expect(s, B, 0x6c, 1u << 29 | 1u << 28 | 8 << 24 | 1 << 17 | 1 << 15 | 7 << 7 | 4);
+	expect(s, C, 0x6c, 1u << 29 | 1u << 28 | 4 << 24 | 1 << 17 | 1 << 15 | 7 << 7 | 4);
 	expect(s, C, 0x70, 1 << 18 | 1 << 16 | 4 << 8 | 128);
 	expect(s, D, 0x0a, 1); /* the 2 A range */
 	expect(s, D, 0x0b, 181);
@@ -226,7 +227,7 @@ static void commands(void **state)
 	s->b.tmc[X].reg[0x6c] = 0;
 	s->b.tmc[C].reg[0x10] = 0;
 	scene_run(s, "INIT_TMC STEPPER=stepper_x\nINIT_TMC STEPPER=\"manual_stepper c\"\nG4 P1\n");
-	expect(s, X, 0x6c, 1u << 28 | 4 << 24 | 1 << 17 | 2 << 15 | 5 << 4 | 3);
+	expect(s, X, 0x6c, 1u << 29 | 1u << 28 | 4 << 24 | 1 << 17 | 2 << 15 | 5 << 4 | 3);
 	expect(s, C, 0x10, 8u << 16 | 12 << 8 | 12);
 	scene_close(s);
 }
@@ -261,6 +262,84 @@ static void command_errors(void **state)
 		if (!scene_said(s, lines[i][1]) || s->errors != 1)
 			fail_msg("%s: %s", lines[i][0], s->said);
 	}
+	scene_close(s);
+}
+
+/* ---- steps at both edges ---- */
+
+static struct {
+	int pin;
+	uint64_t edges;
+} stepped;
+
+static void count_edge(void *ctx, uint16_t pin, uint8_t level, uint64_t clock)
+{
+	(void)ctx, (void)level, (void)clock;
+	stepped.edges += pin == stepped.pin;
+}
+
+/* Edges of a motor's step pin for each step that it makes; the motor turns as its driver's registers say. */
+static double edges_a_step(int motor, bool dedge, const char *const *overrides)
+{
+	struct scene *s = scene_open(file, overrides);
+	struct sim_hooks hooks;
+	uint64_t steps;
+	double edges;
+
+	assert_non_null(s);
+	scene_run(s, "G4 P10\nG28\nG1 X1 Y1 Z1 F6000\n");
+	hooks = s->b.mcu[0].hooks;
+	hooks.edge = count_edge;
+	sim_set_hooks(s->b.mcu[0].sim, &hooks);
+	stepped.pin = s->b.printer.steppers[motor].step_pin;
+	stepped.edges = 0;
+	steps = s->b.printer.steppers[motor].edge_count;
+	scene_run(s, "G1 X120 Y90 Z30 F6000\nG1 X21.3 Y5 Z2\n");
+	steps = s->b.printer.steppers[motor].edge_count - steps;
+	assert_true(steps > 1000);
+	edges = (double)stepped.edges / (double)steps;
+	assert_true(scene_agrees(s, 1.5));
+	assert_int_equal(s->b.tmc[motor].both_edges, dedge);
+	assert_int_equal(s->b.m->motor[motor].both_edges, dedge);
+	assert_int_equal(s->errors, 0);
+	assert_true(scene_exact(s));
+	scene_close(s);
+	return edges;
+}
+
+/* Where driver and firmware can, and the pulse isn't a long one. */
+static void both_edges(void **state)
+{
+	static const char *const slow[] = { "stepper_x.step_pulse_duration=0.000002", NULL };
+	static const char *const limit[] = { "stepper_y.step_pulse_duration=0.0000005", NULL };
+	static const char *const inverted[] = { "stepper_x.step_pin=!PA0", "stepper_x.dir_pin=!PA1",
+						NULL };
+	static const char *const firmware[] = { "stepd_sim.without=both_edge", NULL };
+	struct scene *s = open_scene(false);
+
+	(void)state;
+	scene_close(s); /* the file is there */
+	assert_true(edges_a_step(X, true, NULL) == 1);
+	assert_true(edges_a_step(Y, true, limit) == 1);
+	assert_true(edges_a_step(X, true, inverted) == 1);
+	assert_true(edges_a_step(X, false, slow) == 2);
+	assert_true(edges_a_step(Y, true, slow) == 1); /* that one's pulse is short */
+	assert_true(edges_a_step(X, false, firmware) == 2);
+	assert_true(edges_a_step(Y, false, firmware) == 2);
+}
+
+/* A driver that has forgotten it makes half of the steps: the model tells. */
+static void both_edges_forgotten(void **state)
+{
+	struct scene *s = open_scene(false);
+	double from_mm;
+
+	(void)state;
+	scene_run(s, "G28\n");
+	from_mm = scene_truth_mm(s, AXIS_X);
+	s->b.tmc[X].both_edges = false;
+	scene_run(s, "G1 X40 F6000\n");
+	assert_true(fabs(scene_truth_mm(s, AXIS_X) - from_mm - 20) < 0.1);
 	scene_close(s);
 }
 
@@ -301,7 +380,7 @@ static void supply(void **state)
 	assert_int_equal(s->b.tmc[E].reg[0x6c], 0x10000053);
 	scene_pass(s, 3);
 	assert_true(scene_said(s, "tmc2208: it has been reset: was its supply gone?"));
-	expect(s, E, 0x6c, 1u << 28 | 5 << 24 | 1 << 17 | 1 << 15 | 5 << 4 | 3);
+	expect(s, E, 0x6c, 1u << 29 | 1u << 28 | 5 << 24 | 1 << 17 | 1 << 15 | 5 << 4 | 3);
 	expect(s, E, 0x01, 0);
 	scene_hush(s);
 	scene_run(s, "CLEAR_FAULT\n");
@@ -378,6 +457,7 @@ static void mcu_shutdown_alone(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_edges),     cmocka_unit_test(both_edges_forgotten),
 		cmocka_unit_test(registers),      cmocka_unit_test(print),
 		cmocka_unit_test(sensorless),     cmocka_unit_test(commands),
 		cmocka_unit_test(command_errors), cmocka_unit_test(hot),

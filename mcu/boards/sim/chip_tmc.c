@@ -33,6 +33,7 @@ static void reset(struct chip_tmc *c)
 	c->reg[GSTAT] = STAT_RESET;
 	c->count = 0;
 	c->answer = 0;
+	c->both_edges = false;
 	if (serial(c)) {
 		c->reg[GCONF] = 0x101;
 		c->reg[CHOPCONF] = 0x10000053;
@@ -127,6 +128,7 @@ static void write_register(struct chip_tmc *c, uint8_t address, uint32_t value)
 	else
 		c->reg[address] = value;
 	c->stall_shown = stall_shown(c);
+	c->both_edges = c->reg[CHOPCONF] >> 29 & 1;
 }
 
 bool chip_tmc_action(struct chip_tmc *c, const char *action, bool do_it)
@@ -252,6 +254,7 @@ static void take_short(struct chip_tmc *c, const uint8_t *p)
 
 	c->pieces++;
 	c->reg[tag < 4 ? 0 : tag] = v & 0x1ffff;
+	c->both_edges = c->reg[0] >> 8 & 1; /* DRVCTRL */
 }
 
 /* Each chip has its own piece of what went through. */

@@ -20,6 +20,7 @@ struct chip_tmc {
 	/* state */
 	uint32_t reg[128];
 	bool stall_shown; /* a stall would show at its pin, at any speed */
+	bool both_edges;  /* each edge of its step pin is a step */
 	uint8_t count;    /* of writes */
 	uint32_t answer;  /* SPI: to the datagram before */
 	uint32_t pieces;  /* writes that were taken, since the start */

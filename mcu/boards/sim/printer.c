@@ -321,7 +321,7 @@ void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level)
 		return;
 	}
 	s->step_level = level;
-	if (!s->both_edges && level == s->invert_step)
+	if (!(s->driver_edges ? *s->driver_edges : s->both_edges) && level == s->invert_step)
 		return;
 	s->edge_count++;
 	s->pos_steps += s->dir_level != s->invert_dir ? 1 : -1;

@@ -43,9 +43,10 @@ struct printer_stepper {
 	enum printer_axis axis;
 	double weight[PRINTER_AXES];
 	double steps_per_mm;
-	bool invert_dir;  /* dir level 1 moves in the negative direction */
-	bool invert_step; /* the step is the falling edge */
-	bool both_edges;  /* each edge is a step */
+	bool invert_dir;          /* dir level 1 moves in the negative direction */
+	bool invert_step;         /* the step is the falling edge */
+	bool both_edges;          /* each edge is a step */
+	const bool *driver_edges; /* of its driver: it is so while that is true; NULL: as both_edges */
 	/* state */
 	uint8_t step_level, dir_level;
 	int64_t pos_steps;   /* in the axis' own direction, since the start */

@@ -63,6 +63,7 @@ struct sim_cfg {
 	uint8_t can_uuid[6];  /* its own, then */
 	bool no_extensions;   /* a dictionary as other firmware has it */
 	bool digital_only;    /* … without analog inputs, hardware PWM and reset */
+	const char *without;  /* as in struct mcu_dict_info; NULL: nothing is left out */
 	const char *name;     /* constant MCU of the dictionary; NULL: sim */
 	uint64_t start_clock; /* the clock at power-on; also what the firmware's clock starts from */
 	struct printer *printer; /* NULL: nothing is connected */

@@ -117,6 +117,7 @@ int sim_dict_build(struct sim *s)
 		.pins = pins,
 		.pin_count = ALWAYS_COUNT,
 		.no_extensions = s->cfg.no_extensions,
+		.without = s->cfg.without,
 		.stamps = s->cfg.hooks.since != NULL,
 		.digital_only = s->cfg.digital_only,
 		.canbus_hz = s->cfg.canbus_hz,
