@@ -196,6 +196,7 @@ bool bus_configure(struct bus *b, struct session *s)
 	for (struct bus_port *p = b->port; p < b->port + b->ports; p++) {
 		if (p->cfg->mcu != s->mcu)
 			continue;
+		session_for(s, "[%s]", p->cfg->section);
 		if (!session_oid(s, &p->oid))
 			return false;
 		if (!(p->cfg->kind == MACHINE_BUS_SPI   ? configure_spi(s, p->cfg, p->oid)
@@ -203,5 +204,6 @@ bool bus_configure(struct bus *b, struct session *s)
 							: configure_uart(s, p->cfg, p)))
 			return false;
 	}
+	session_for(s, NULL);
 	return true;
 }

@@ -84,11 +84,14 @@ bool leds_configure(struct machine *m, struct session *s)
 
 		if (cfg->kind == MACHINE_LED_PWM || cfg->pin[0].mcu != s->mcu)
 			continue;
+		session_for(s, "%s '%s'",
+			    cfg->kind == MACHINE_LED_NEOPIXEL ? "neopixel" : "dotstar", cfg->name);
 		if (cfg->kind == MACHINE_LED_NEOPIXEL
 			    ? !configure_neopixel(s, cfg, &m->leds.chain[i])
 			    : !configure_dotstar(s, cfg, &m->leds.chain[i]))
 			return false;
 	}
+	session_for(s, NULL);
 	return true;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "session.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,10 +74,30 @@ void session_restart(struct session *s)
 		fail(s, "the control ring is full");
 }
 
+void session_for(struct session *s, const char *format, ...)
+{
+	va_list args;
+
+	s->needs[0] = 0;
+	if (!format)
+		return;
+	va_start(args, format);
+	vsnprintf(s->needs, sizeof(s->needs), format, args);
+	va_end(args);
+}
+
 static bool encode(struct session *s, enum msg_id id, const void *msg, struct session_command *out)
 {
 	int16_t wire_id = wire_dict_wire_id(&s->dict.ids, id);
 
+	if (wire_id == WIRE_ID_NONE && s->needs[0]) {
+		snprintf(
+			s->error, sizeof(s->error),
+			"mcu '%s': its firmware has no command '%s', and without it %s can't work and the "
+			"machine doesn't start; expected firmware with it, or a configuration without that",
+			s->name, msg_table[id].format, s->needs);
+		return false;
+	}
 	if (wire_id == WIRE_ID_NONE) {
 		snprintf(s->error, sizeof(s->error),
 			 "mcu '%s': its firmware has no command '%s'; expected one that has",
@@ -215,6 +236,7 @@ static void dictionary_complete(struct session *s)
 	s->oid_count = 0;
 	s->config_count = 0;
 	s->rearm_count = 0;
+	session_for(s, NULL);
 	if (!s->configure(s->ctx, s)) {
 		fail(s, s->error);
 		return;

@@ -60,6 +60,7 @@ struct session {
 	bool force_reset;    /* FIRMWARE_RESTART: start from a reset, whatever it holds */
 	bool apart;          /* no motion depends on it */
 	bool was_configured; /* the firmware held this very configuration already */
+	char needs[96]; /* what the next commands are for: "[tmc2209 stepper_x]"; empty: nothing that could be left out */
 	char error[SESSION_ERROR_MAX];
 	/* Called once the dictionary is known: adds oids and config commands. Returns false with
 	 * s->error set if the firmware lacks something. */
@@ -72,6 +73,9 @@ struct session {
 	char absent[SESSION_ERROR_MAX - 80];
 	void *ctx;
 };
+
+/* For messages: what the next config commands are for, as printf(); NULL: nothing in particular. */
+void session_for(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Returns false if memory is short. */
 bool session_init(struct session *s, int mcu, const char *name, struct ring *control,

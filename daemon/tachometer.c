@@ -47,9 +47,11 @@ bool tachometers_configure(struct machine *m, struct session *s)
 		if (!session_oid(s, &t->oid) || !session_pin(s, pin->name, UINT16_MAX, &c.pin))
 			return false;
 		c.oid = t->oid;
+		session_for(s, "the tachometer of fan '%s'", t->name);
 		if (!session_config(s, MSG_ID_config_counter, &c))
 			return false;
 	}
+	session_for(s, NULL);
 	return true;
 }
 

@@ -10,11 +10,23 @@ BOARD ?= avr-atmega644p
 # Groups of commands that the image is to have beside what is always there: spi, spi_sw, i2c, i2c_sw, tmcuart,
 # counter, neopixel, thermocouple (needs spi).
 FW_WITH ?= $($(FW_FAMILY)_WITH)
+FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple
+# What a group is nothing without.
+FW_NEEDS_spi_sw = spi
+FW_NEEDS_i2c_sw = i2c
+FW_NEEDS_thermocouple = spi
 FW_BOARDS_AVR = avr-atmega644p avr-atmega1284p avr-atmega2560
 # stm32f4-netduinoplus2 is QEMU's machine of this name.
 FW_BOARDS_ARM = stm32f4-netduinoplus2 stm32f4-stm32f405 stm32f4-stm32f407 stm32f4-stm32f446 stm32f1-stm32f103 rp2040
 FW_BOARDS = $(if $(shell command -v avr-gcc),$(FW_BOARDS_AVR)) $(if $(shell command -v arm-none-eabi-gcc),$(FW_BOARDS_ARM))
 ifneq ($(filter firmware,$(MAKECMDGOALS)),)
+ifneq ($(filter-out $(FW_GROUPS),$(FW_WITH)),)
+$(error FW_WITH="$(FW_WITH)": $(filter-out $(FW_GROUPS),$(FW_WITH)) is no group; expected some of: $(FW_GROUPS))
+endif
+ifneq ($(filter-out $(FW_WITH),$(foreach g,$(FW_WITH),$(FW_NEEDS_$(g)))),)
+$(error FW_WITH="$(FW_WITH)": expected also $(sort $(filter-out $(FW_WITH),$(foreach g,$(FW_WITH),$(FW_NEEDS_$(g))))), which \
+$(strip $(foreach g,$(FW_WITH),$(if $(filter-out $(FW_WITH),$(FW_NEEDS_$(g))),$(g)))) is made of)
+endif
 ifeq ($(filter $(BOARD),$(FW_BOARDS_AVR) $(FW_BOARDS_ARM)),)
 $(error BOARD=$(BOARD): expected one of: $(FW_BOARDS_AVR) $(FW_BOARDS_ARM))
 endif
@@ -45,7 +57,6 @@ uart_FLAGS = -DMCU_NO_CAN
 usb_FLAGS = -DMCU_NO_CAN -DCHIP_USB -DCHIP_NAME='"stepd_$(FW_CHIP)"' -DUSB_VENDOR=$(word 1,$(subst :, ,$(USB_ID))) \
 	-DUSB_PRODUCT=$(word 2,$(subst :, ,$(USB_ID)))
 can_FLAGS = -DCHIP_CAN -DCAN_HZ=$(CAN_HZ) -DSTM32_CAN_RX=$(word 1,$(can_rx))
-FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple
 FW_ABSENT = $(filter-out $(FW_WITH),$(FW_GROUPS))
 FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c \
 	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $($(LINK)_WITHOUT),$(MCU_SRC) \

@@ -43,6 +43,8 @@ bool buttons_configure(struct buttons *b, struct session *s)
 		if (!session_oid(s, &g->oid))
 			return false;
 		c.oid = g->oid;
+		session_for(s, "the button or filament sensor at %s",
+			    b->input[g->input[0]].pin->name);
 		if (!session_config(s, MSG_ID_config_buttons, &c))
 			return false;
 		for (uint8_t i = 0; i < g->count; i++) {
@@ -56,6 +58,7 @@ bool buttons_configure(struct buttons *b, struct session *s)
 				return false;
 		}
 	}
+	session_for(s, NULL);
 	return true;
 }
 

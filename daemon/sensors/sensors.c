@@ -69,8 +69,10 @@ static bool configure_spi(struct machine *m, struct session *s, size_t i,
 			 sensor_chip_name(cfg->chip), cfg->bus.section);
 		return false;
 	}
+	session_for(s, "[%s]", cfg->bus.section);
 	if (!session_config(s, MSG_ID_config_thermocouple, &c))
 		return false;
+	session_for(s, NULL);
 	out->mcu = (uint8_t)s->mcu;
 	out->oid = c.oid;
 	out->spi_oid = c.spi_oid;
