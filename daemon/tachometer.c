@@ -135,10 +135,11 @@ void tachometers_state(struct machine *m, int mcu, const struct msg_counter_stat
 		t->rpm_max = fmax(t->rpm_max, t->rpm);
 		if (t->known)
 			judge(m, t, edges > 0);
-		/* After a rest the time since the last edge says nothing. */
+		/* After a rest the time since the last edge says nothing, but that of this report. */
 		t->known = true;
 		t->count = msg->count;
-		t->count_clock = edges > 0 ? msg->count_clock : msg->next_clock;
+		t->count_clock = edges > 0 ? msg->count_clock
+					   : msg->next_clock - (uint32_t)(SAMPLE_S * freq_hz);
 		return;
 	}
 }

@@ -113,8 +113,9 @@ struct batch_event {
 /* What one heater or sensor did, for the summary and the picture. */
 struct batch_heat {
 	double min_degc, max_degc;
-	double over_degc; /* the most above the target, since it was reached */
-	bool reached;
+	double over_degc; /* the most above a target that was approached from below */
+	double target_degc;
+	bool below; /* it was below this target */
 };
 
 struct batch_heat_sample {

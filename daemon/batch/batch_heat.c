@@ -158,9 +158,11 @@ static void watch_sensor(struct batch *b, size_t i)
 	h->min_degc = fmin(h->min_degc, degc);
 	h->max_degc = fmax(h->max_degc, degc);
 	target_degc = heater ? st->heater[heater - b->mc->heaters].target_degc : 0;
-	/* a lower target is approached from above, and not overshot */
-	h->reached = target_degc > 0 && (h->reached ? degc < target_degc + 20 : degc <= target_degc);
-	if (h->reached)
+	/* a lower target is approached from above, and not overshot before it is passed */
+	h->below = target_degc > 0 &&
+		   ((h->below && target_degc >= h->target_degc) || degc <= target_degc);
+	h->target_degc = target_degc;
+	if (h->below)
 		h->over_degc = fmax(h->over_degc, degc - target_degc);
 }
 
