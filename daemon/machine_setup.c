@@ -261,14 +261,11 @@ static bool stepping_of(const struct machine *m, struct session *s, double freq_
 	return false;
 }
 
-/* As fast as that, and rise and fall take the same time. */
-static const double BOTH_EDGES_PULSE_S = 500e-9;
-
 /* Each edge a step is half the work for the firmware, of those that don't say that pulses cost them no more. */
 static bool both_edges(const struct machine *m, const struct session *s,
 		       const struct machine_stepper *cfg)
 {
-	return tmc_of_motor(m, cfg) && cfg->step_pulse_s <= BOTH_EDGES_PULSE_S &&
+	return tmc_of_motor(m, cfg) && machine_both_edges(cfg) &&
 	       dictionary_number(&s->dict, "STEPPER_STEP_BOTH_EDGE", 0) > 0 &&
 	       !(dictionary_number(&s->dict, "STEPPER_OPTIMIZED_UNSTEP", 0) > 0);
 }

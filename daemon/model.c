@@ -6,22 +6,74 @@
 #include <string.h>
 
 #include "daemon/config/machine_config.h"
+#include "daemon/config/machine_print.h"
 #include "daemon/kinematics/kinematics.h"
 #include "daemon/overrides.h"
+#include "mcu/boards/sim/chip_temperature.h"
 #include "mcu/boards/sim/thermal.h"
 
 static const char axis_letter[] = "xyzeuvwabcdf";
 
-static void put_stepper(const struct machine_stepper *s, const double weight[KINEMATICS_MODEL_AXES])
+/* Of several that do the same, the first. */
+static const struct pin *real_pin(const struct machine_config *mc, const struct pin *pin)
 {
+	const struct machine_multi_pin *multi = machine_config_multi(mc, pin);
+
+	return multi ? &multi->pin[0] : pin;
+}
+
+/* A name without blanks. */
+static void put_name(const char *key, const char *name)
+{
+	printf(" %s=", key);
+	for (const char *p = name; *p; p++)
+		putchar(*p == ' ' || *p == '\t' ? '_' : *p);
+}
+
+static const struct machine_tmc *driver_of(const struct machine_config *mc,
+					   const struct machine_stepper *motor)
+{
+	for (size_t i = 0; i < mc->tmc_count; i++)
+		if (mc->tmc[i].motor == motor)
+			return &mc->tmc[i];
+	return NULL;
+}
+
+static void put_stepper(const struct machine_config *mc, const struct machine_stepper *s,
+			const double weight[KINEMATICS_MODEL_AXES])
+{
+	const struct machine_tmc *driver = driver_of(mc, s);
+
 	printf("stepper");
 	for (int axis = 0; axis < KINEMATICS_MODEL_AXES; axis++)
 		if (weight[axis] != 0)
 			printf(" %c=%.17g", axis_letter[axis], weight[axis]);
 	printf(" step=%s dir=%s steps_per_mm=%.17g mcu=%d name=%s invert_dir=%d "
-	       "invert_step=%d\n",
+	       "invert_step=%d both_edges=%d\n",
 	       s->step_pin.name, s->dir_pin.name, 1 / s->step_distance_mm, s->step_pin.mcu, s->name,
-	       s->dir_pin.invert, s->step_pin.invert);
+	       s->dir_pin.invert, s->step_pin.invert,
+	       /* of a driver that another process has; else its registers say it */
+	       driver && driver->bus.mcu != s->step_pin.mcu && machine_both_edges(s));
+}
+
+/* A stall is one at the pin of a driver that looks for it. */
+static void put_endstop(const struct machine_config *mc, const struct kinematics_model_endstop *e)
+{
+	printf("endstop axis=%c pin=%s trigger=%.17g mcu=%d at_max=%d invert=%d",
+	       axis_letter[e->axis], e->pin->name, e->trigger_mm, e->pin->mcu, e->at_max,
+	       e->pin->invert);
+	for (size_t r = 0; r < mc->rail_count; r++)
+		for (size_t i = 0; i < mc->rails[r].endstop_count; i++) {
+			const struct machine_endstop *from = &mc->rails[r].endstop[i];
+
+			if (from->driver && pin_same(&from->pin, e->pin) &&
+			    mc->tmc[from->driver - 1].bus.mcu == e->pin->mcu) {
+				put_name("driver", mc->tmc[from->driver - 1].section);
+				printf("\n");
+				return;
+			}
+		}
+	printf("\n");
 }
 
 static void put_probe(const struct machine_config *mc)
@@ -48,33 +100,126 @@ static void put_warm(const struct machine_config *mc, size_t i)
 	const struct machine_warm *w = &s->warm;
 	struct sensor_curve curve;
 
-	if (s->source == MACHINE_SENSOR_HOST || s->source == MACHINE_SENSOR_SPI)
+	if (s->source == MACHINE_SENSOR_HOST)
 		return;
 	printf("warm");
-	if (!strpbrk(s->name, " \t"))
-		printf(" name=%s", s->name);
+	put_name("name", s->name);
 	printf(" sensor=%s mcu=%d noise=%d ambient=%.17g power=%.17g capacity=%.17g "
 	       "loss=%.17g fan_loss=%.17g lag=%.17g filament=%.17g",
-	       s->pin.name, s->pin.mcu, w->noise, w->ambient_degc, w->power_w, w->capacity_j_k,
-	       w->loss_w_k, w->fan_loss_w_k, w->lag_s, w->filament_j_k_mm);
+	       s->source == MACHINE_SENSOR_SPI ? "none" : s->pin.name,
+	       s->source == MACHINE_SENSOR_SPI ? s->bus.mcu : s->pin.mcu, w->noise, w->ambient_degc,
+	       w->power_w, w->capacity_j_k, w->loss_w_k, w->fan_loss_w_k, w->lag_s,
+	       w->filament_j_k_mm);
 	for (size_t k = 0; k < mc->heater_count; k++) {
 		const struct machine_heater *h = &mc->heaters[k];
+		const struct pin *pin = real_pin(mc, &h->pin), *fan = real_pin(mc, &mc->fan.pin);
 
 		if (h->sensor != (int)i || h->param.cooling)
 			continue;
-		printf(" heater=%s heater_mcu=%d heater_invert=%d", h->pin.name, h->pin.mcu,
-		       h->pin.invert);
+		printf(" heater=%s heater_mcu=%d heater_invert=%d", pin->name, pin->mcu,
+		       pin->invert);
 		if (h->extruder == 0 && mc->extruders[0].has_stepper)
 			printf(" stepper=%s", mc->extruders[0].name);
 		if (h->extruder == 0 && mc->fan.pin.set)
-			printf(" fan=%s fan_mcu=%d fan_invert=%d", mc->fan.pin.name,
-			       mc->fan.pin.mcu, mc->fan.pin.invert);
+			printf(" fan=%s fan_mcu=%d fan_invert=%d", fan->name, fan->mcu, fan->invert);
 	}
 	printf("\n");
 	machine_sensor_sim_curve(s, &curve);
-	for (int k = 0; k < THERMAL_CURVE; k++)
+	for (int k = 0; k < THERMAL_CURVE; k++) {
+		double degc = THERMAL_FROM_DEGC + k * THERMAL_STEP_DEGC;
+		bool couple = s->source == MACHINE_SENSOR_SPI && s->chip != SENSOR_CHIP_MAX31865;
+
 		printf("reading share=%.9g\n",
-		       sensor_ratio(&curve, THERMAL_FROM_DEGC + k * THERMAL_STEP_DEGC));
+		       couple ? chip_temperature_share(degc) : sensor_ratio(&curve, degc));
+	}
+}
+
+/* ---- chips ---- */
+
+static void put_bus(const struct machine_bus *bus)
+{
+	printf(" mcu=%d", bus->mcu);
+	if (bus->kind == MACHINE_BUS_UART) {
+		printf(" tx=%s rx=%s", bus->pin[0].name, bus->pin[1].name);
+		for (int i = 0; i < bus->selects; i++)
+			printf("%s%s%s", i ? "," : " select=", bus->select[i].invert ? "!" : "",
+			       bus->select[i].name);
+		return;
+	}
+	printf(" cs=%s cs_high=%d mode=%d", bus->cs.name, bus->cs.invert, bus->mode);
+	if (bus->software)
+		printf(" sclk=%s mosi=%s miso=%s", bus->pin[0].name, bus->pin[1].name,
+		       bus->pin[2].name);
+	else if (*bus->name)
+		printf(" spi=%s", bus->name);
+}
+
+static void put_drivers(const struct machine_config *mc)
+{
+	for (size_t i = 0; i < mc->tmc_count; i++) {
+		const struct machine_tmc *t = &mc->tmc[i];
+
+		printf("driver chip=%s address=%d stepper=%s", t->chip->name + 3, t->uart_address,
+		       t->motor->name);
+		put_name("name", t->section);
+		put_bus(&t->bus);
+		if (t->chain_length)
+			printf(" chain=%d position=%d", t->chain_length, t->chain_position);
+		printf("\n");
+	}
+}
+
+static void put_converters(const struct machine_config *mc)
+{
+	for (size_t i = 0; i < mc->sensor_count; i++) {
+		const struct machine_sensor *s = &mc->sensors[i];
+
+		if (s->source != MACHINE_SENSOR_SPI)
+			continue;
+		printf("converter chip=%s", sensor_chip_name(s->chip) + 3);
+		put_name("body", s->name);
+		put_bus(&s->bus);
+		printf("\n");
+	}
+}
+
+/* ---- inputs and fans ---- */
+
+static void put_inputs(const struct machine_config *mc)
+{
+	const struct machine_print *cfg = mc->print;
+
+	for (size_t i = 0; i < cfg->filament_count; i++) {
+		const struct machine_filament *s = &cfg->filament[i];
+
+		printf("input pin=%s mcu=%d invert=%d on=1", s->pin.name, s->pin.mcu, s->pin.invert);
+		if (s->motion) /* four edges a detection_length, as in `stepd batch` */
+			printf(" stepper=%s edge=%.17g", mc->extruders[s->extruder].name,
+			       s->detection_length_mm / 4);
+		printf("\n");
+	}
+	for (size_t i = 0; i < cfg->button_count; i++)
+		printf("input pin=%s mcu=%d invert=%d\n", cfg->button[i].pin.name,
+		       cfg->button[i].pin.mcu, cfg->button[i].pin.invert);
+}
+
+static void put_fan(const struct machine_config *mc, const struct machine_fan *fan,
+		    const struct pin *drive)
+{
+	const struct pin *pin = real_pin(mc, drive), *tacho = &fan->tachometer_pin;
+
+	if (tacho->set)
+		printf("fan pin=%s mcu=%d invert=%d tacho=%s tacho_mcu=%d ppr=%d\n", pin->name,
+		       pin->mcu, pin->invert, tacho->name, tacho->mcu, fan->tachometer_ppr);
+}
+
+static void put_fans(const struct machine_config *mc)
+{
+	put_fan(mc, &mc->fan, &mc->fan.pin);
+	for (size_t i = 0; i < mc->auto_fan_count; i++)
+		put_fan(mc, &mc->auto_fans[i].fan, &mc->auto_fans[i].fan.pin);
+	for (size_t i = 0; i < mc->heater_count; i++)
+		put_fan(mc, &mc->heaters[i].fan, &mc->heaters[i].pin);
 }
 
 static void put_model(const struct machine_config *mc)
@@ -89,23 +234,27 @@ static void put_model(const struct machine_config *mc)
 			printf(" %c=%.17g", axis_letter[axis], model.start_mm[axis]);
 	printf("\n");
 	for (size_t i = 0; i < mc->stepper_count; i++)
-		put_stepper(&mc->steppers[i], model.weight[i]);
-	for (size_t i = 0; i < model.endstops; i++)
-		printf("endstop axis=%c pin=%s trigger=%.17g mcu=%d at_max=%d invert=%d\n",
-		       axis_letter[model.endstop[i].axis], model.endstop[i].pin->name,
-		       model.endstop[i].trigger_mm, model.endstop[i].pin->mcu,
-		       model.endstop[i].at_max, model.endstop[i].pin->invert);
-	put_probe(mc);
+		put_stepper(mc, &mc->steppers[i], model.weight[i]);
 	for (size_t i = 0; i < mc->manual_count; i++) {
 		double weight[KINEMATICS_MODEL_AXES] = { 0 };
 
 		weight[model.manual_axis[i]] = 1;
-		put_stepper(&mc->manuals[i].stepper, weight);
+		put_stepper(mc, &mc->manuals[i].stepper, weight);
 	}
-	if (mc->extruder_count > 0 && mc->extruders[0].has_stepper)
-		put_stepper(&mc->extruders[0].stepper, extruder);
+	for (size_t i = 0; i < mc->extruder_count; i++)
+		if (mc->extruders[i].has_stepper)
+			put_stepper(mc, &mc->extruders[i].stepper, extruder);
+	for (size_t i = 0; i < mc->extruder_stepper_count; i++)
+		put_stepper(mc, &mc->extruder_steppers[i].stepper, extruder);
+	put_drivers(mc);
+	for (size_t i = 0; i < model.endstops; i++)
+		put_endstop(mc, &model.endstop[i]);
+	put_probe(mc);
 	for (size_t i = 0; i < mc->sensor_count; i++)
 		put_warm(mc, i);
+	put_converters(mc);
+	put_inputs(mc);
+	put_fans(mc);
 }
 
 int model_main(int argc, char **argv)

@@ -326,6 +326,8 @@ int machine_config_mcu(const struct machine_config *mc, const char *name);
 const struct machine_multi_pin *machine_config_multi(const struct machine_config *mc,
 						     const struct pin *pin);
 
+/* Whether the motor's pulse is short enough for steps at both edges. */
+bool machine_both_edges(const struct machine_stepper *m);
 /* Width of the servo's pulses for that angle. */
 double machine_servo_pulse_s(const struct machine_servo *v, double angle_deg);
 

@@ -12,6 +12,14 @@
  * that the slowest of the common driver chips need. */
 static const double PULSE_S = 2e-6, PULSE_BUS_DRIVER_S = 100e-9;
 
+/* As fast as that, rise and fall take the same time. */
+static const double BOTH_EDGES_PULSE_S = 500e-9;
+
+bool machine_both_edges(const struct machine_stepper *m)
+{
+	return m->step_pulse_s <= BOTH_EDGES_PULSE_S;
+}
+
 static const double RANGE_MM = 100000, SPEED_MM_S = 100000;
 
 #define AT(type, member) offsetof(struct type, member)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_mcu_printer.c - the printer model, its file format, and the process mcu-sim.
+/* test_mcu_printer.c - the printer model, and the process mcu-sim.
  *
  * Shown: axes follow the motors (cartesian, CoreXY, inverted pins, both edges), switches with
- * hysteresis, one printer moved by two MCUs, sensors' noise repeats; each error in a printer file
- * names its line; mcu-sim serves hosts that come and go, and leaves a complete trace on SIGTERM.
+ * hysteresis, one printer moved by two MCUs, sensors' noise repeats; mcu-sim serves hosts that come and go, and leaves a complete trace on SIGTERM.
  * How: edges fed by hand; a real process on a real pty, found beside this test's build directory,
  * or skipped if it is not built. Repeat: no random input but the seeded noise.
  */
@@ -18,7 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mcu/boards/sim/printer_file.h"
 #include "test_mcu_peer.h"
 
 static void pulse(struct printer *p, uint8_t mcu, uint8_t pin, int n)
@@ -148,134 +146,6 @@ static void test_noise(void **state)
 	printer_set_sensor(&a, 0, 7, 1, 5);
 	for (int i = 0; i < 100; i++)
 		assert_in_range(printer_adc(&a, 0, 7, 4095), 0, 6);
-}
-
-static char *temp_file(const char *text)
-{
-	static char path[64];
-	int fd;
-
-	strcpy(path, "/tmp/stepd-test-XXXXXX");
-	fd = mkstemp(path);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-	return path;
-}
-
-static const char good_file[] = "# a comment\n"
-				"kinematics corexy\n"
-				"start x=10 y=20.5\r\n"
-				"stepper axis=x name=a step=PA0 dir=PA1 steps_per_mm=80 # inline\n"
-				"stepper axis=y step=P1.22 dir=P1.23 steps_per_mm=80 both_edges=1\n"
-				"endstop axis=x pin=P0.4 trigger=0 hysteresis=0.1\n"
-				"sensor pin=ar5 value=2000 noise=3\n"
-				"stepper mcu=1 axis=z step=PA0 dir=PA1 steps_per_mm=400\n";
-
-static void test_file(void **state)
-{
-	static const char *const bad[] = {
-		"gadget x=1",
-		"stepper axis=x step=PA0 dir=PA1",
-		"stepper axis=q step=PA0 dir=PA1",
-		"stepper axis=x step=PA0 steps_per_mm=80",
-		"endstop axis=x pin=P,1 trigger=0",
-		"endstop axis=x pin=P!1 trigger=0",
-		"endstop pin=PA4 trigger=0",
-		"start x=nan",
-		"start x=1e300",
-		"start x",
-		"kinematics delta",
-		"kinematics",
-		"sensor pin=PA3 value=-1",
-		"sensor pin=PA3 value=70000",
-		"sensor pin=PA3 mcu=9",
-		"sensor pin=PA3 mcu=-1",
-		"sensor pin=PA3\nsensor pin=PA4\nendstop axis=x pin=PA3",
-		"sensor pin=PA3 colour=7",
-	};
-	char err[200];
-
-	(void)state;
-	for (size_t i = 0; i <= sizeof(bad) / sizeof(bad[0]); i++) {
-		struct sim *s = sim_new(&(struct sim_cfg){ 0 });
-		struct printer p;
-		char *path = temp_file(i ? bad[i - 1] : good_file);
-
-		printer_init(&p, PRINTER_CARTESIAN, 1);
-		err[0] = '\0';
-		if (!i) {
-			assert_int_equal(printer_file_load(&p, &s, 1, path, err, sizeof(err)), 0);
-			assert_int_equal(p.kinematics, PRINTER_COREXY);
-			assert_int_equal(p.stepper_count, 2); /* mcu=1 is not here */
-			assert_int_equal(p.endstop_count, 1);
-			assert_int_equal(p.sensor_count, 1);
-			assert_string_equal(p.steppers[0].name, "a");
-			assert_int_equal(p.steppers[1].step_pin, sim_pin_number(s, "P1.22"));
-			assert_true(printer_axis_mm(&p, PRINTER_Y) == 20.5);
-		} else {
-			assert_int_equal(printer_file_load(&p, &s, 1, path, err, sizeof(err)),
-					 -EINVAL);
-			assert_non_null(strstr(err, strchr(bad[i - 1], '\n') ? ":3: " : ":1: "));
-		}
-		unlink(path);
-		sim_free(s);
-	}
-	assert_int_equal(printer_file_load(&(struct printer){ 0 }, NULL, 0, "/nonexistent", err,
-					   sizeof(err)),
-			 -ENOENT);
-}
-
-/* A warm part: what it is made of, what its sensor reads, and how it warms by its pin. */
-static void test_warm(void **state)
-{
-	static const char *const bad[] = {
-		"warm name=a sensor=PA1 capacity=12 loss=0.1\n", /* no lag */
-		"warm capacity=12 loss=0.1 lag=1\n",
-		"warm sensor=PA1 capacity=12 loss=-0.1 lag=1\n",
-		"warm sensor=PA1 capacity=12 loss=0.1 lag=1 heater=PA1\n",
-		"warm sensor=PA1 capacity=12 loss=0.1 lag=1 fridge=1\n",
-		"reading share=1.5\n",
-	};
-	static const char good[] =
-		"stepper axis=e step=PB0 dir=PB1 steps_per_mm=100 name=ext\n"
-		"warm name=hot sensor=PA1 heater=PA2 capacity=12 loss=0.1 lag=1 power=40 ambient=20 "
-		"stepper=ext\n"
-		"reading share=0.9\nreading share=0.8\n"
-		"warm name=far sensor=PA1 mcu=1 capacity=12 loss=0.1 lag=1\nreading share=0.5\n";
-	char err[200];
-
-	(void)state;
-	for (size_t i = 0; i <= sizeof(bad) / sizeof(bad[0]); i++) {
-		struct sim *s = sim_new(&(struct sim_cfg){ 0 });
-		struct printer *p = calloc(1, sizeof(*p));
-		char *path = temp_file(i ? bad[i - 1] : good);
-		uint8_t heater;
-
-		assert_non_null(p);
-		printer_init(p, PRINTER_CARTESIAN, 1);
-		assert_int_equal(printer_file_load(p, &s, 1, path, err, sizeof(err)),
-				 i ? -EINVAL : 0);
-		if (!i) {
-			heater = (uint8_t)sim_pin_number(s, "PA2");
-			assert_int_equal(p->body_count, 1);
-			assert_int_equal(p->bodies[0].stepper, 0);
-			assert_true(p->bodies[0].thermal.share[0] == 0.9f);
-			assert_true(p->bodies[0].thermal.share[500] == 0.8f);
-			assert_true(printer_timed(p, 0, heater));
-			printer_edge(p, 0, heater, 1);
-			p->now_s = 5;
-			printer_edge(p, 0, heater, 0);
-			/* 200 J into 12 J/K, less what is lost at 0.1 W/K */
-			assert_true(fabs(p->bodies[0].thermal.energy_j - 200) < 1e-6);
-			assert_true(fabs(p->bodies[0].thermal.body_degc - 36.33) < 0.02);
-			assert_int_equal(printer_adc(p, 0, (uint8_t)sim_pin_number(s, "PA1"), 1000),
-					 800);
-		}
-		unlink(path);
-		sim_free(s);
-		free(p);
-	}
 }
 
 /* ---- the process ---- */
@@ -454,7 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinematics), cmocka_unit_test(test_bad_parts),
 		cmocka_unit_test(test_switches),   cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_file),       cmocka_unit_test(test_warm),
+
 		cmocka_unit_test(test_process),
 	};
 

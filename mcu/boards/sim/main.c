@@ -16,6 +16,7 @@
 #include "can_port.h"
 #include "printer.h"
 #include "printer_file.h"
+#include "printer_models.h"
 #include "pty.h"
 #include "sim.h"
 #include "sync_line.h"
@@ -50,6 +51,7 @@ struct app {
 	struct options opt;
 	struct sim *sim;
 	struct printer printer;
+	struct printer_models models;
 	struct pty pty;      /* one of these two */
 	struct can_port can; /* opt.can */
 	struct trace *trace;
@@ -345,8 +347,8 @@ static int make_machine(struct app *a)
 	}
 	if (add_pins(a->sim, a->opt.pins))
 		return -EINVAL;
-	if (a->opt.printer && printer_file_load(&a->printer, sims, PRINTER_MCUS_MAX, a->opt.printer,
-						err, sizeof(err))) {
+	if (a->opt.printer && printer_file_load(&a->printer, &a->models, sims, PRINTER_MCUS_MAX,
+						a->opt.printer, err, sizeof(err))) {
 		fprintf(stderr, "mcu-sim: %s\n", err);
 		return -EINVAL;
 	}

@@ -10,24 +10,13 @@
 #include <string.h>
 
 #include "printer.h"
+#include "printer_file_private.h"
+#include "printer_models.h"
 #include "sim.h"
 
 enum { LINE_MAX_BYTES = 512 };
 
-struct file {
-	struct printer *printer;
-	struct sim *const *sims;
-	unsigned int sim_count;
-	const char *path;
-	unsigned int line;
-	char *err;
-	size_t err_size;
-	char *rest;                /* of the line, where words are taken from */
-	struct printer_body *body; /* the last warm part; NULL: none, or of an absent MCU */
-	int readings;              /* that it has */
-};
-
-static int __attribute__((format(printf, 2, 3))) complain(struct file *f, const char *format, ...)
+int printer_file_complain(struct printer_file *f, const char *format, ...)
 {
 	va_list args;
 	int n = snprintf(f->err, f->err_size, "%s:%u: ", f->path, f->line);
@@ -42,7 +31,7 @@ static int __attribute__((format(printf, 2, 3))) complain(struct file *f, const 
 /* Everything that any kind of part has. */
 struct part {
 	char name[PRINTER_NAME_MAX];
-	const char *pin, *step, *dir, *control;
+	const char *pin, *step, *dir, *control, *driver;
 	int axis;                     /* -1: not given */
 	double of_axis[PRINTER_AXES]; /* start position; weight of a stepper */
 	bool weighted;
@@ -60,18 +49,19 @@ static int axis_of(const char *text)
 	return axis ? (int)(axis - axis_letters) : -1;
 }
 
-static int set_number(struct file *f, double *to, const char *key, const char *text, double max)
+int printer_file_number(struct printer_file *f, double *to, const char *key, const char *text,
+			double max)
 {
 	char *end;
 	double v = strtod(text, &end);
 
 	if (end == text || *end || !isfinite(v) || fabs(v) > max)
-		return complain(f, "%s=%s: expected a number up to %g", key, text, max);
+		return printer_file_complain(f, "%s=%s: expected a number up to %g", key, text, max);
 	*to = v;
 	return 0;
 }
 
-static int set_value(struct file *f, struct part *part, const char *key, const char *text)
+static int set_value(struct printer_file *f, struct part *part, const char *key, const char *text)
 {
 	const struct {
 		const char *key;
@@ -99,10 +89,12 @@ static int set_value(struct file *f, struct part *part, const char *key, const c
 		return snprintf(part->name, sizeof(part->name), "%s", text) < 0 ? -EINVAL : 0;
 	if (!strcmp(key, "axis")) {
 		part->axis = axis_of(text);
-		return part->axis < 0 ? complain(f, "axis=%s: expected x, y, z or e", text) : 0;
+		return part->axis < 0
+			       ? printer_file_complain(f, "axis=%s: expected x, y, z or e", text)
+			       : 0;
 	}
-	if (!strcmp(key, "control")) {
-		part->control = text;
+	if (!strcmp(key, "control") || !strcmp(key, "driver")) {
+		*(key[0] == 'c' ? &part->control : &part->driver) = text;
 		return 0;
 	}
 	if (!strcmp(key, "pin") || !strcmp(key, "step") || !strcmp(key, "dir")) {
@@ -111,15 +103,15 @@ static int set_value(struct file *f, struct part *part, const char *key, const c
 	}
 	if (axis_of(key) >= 0) {
 		part->weighted = true;
-		return set_number(f, &part->of_axis[axis_of(key)], key, text, 1e6);
+		return printer_file_number(f, &part->of_axis[axis_of(key)], key, text, 1e6);
 	}
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (!strcmp(key, numbers[i].key))
-			return set_number(f, numbers[i].to, key, text, numbers[i].max);
-	return complain(f, "unknown key \"%s\"", key);
+			return printer_file_number(f, numbers[i].to, key, text, numbers[i].max);
+	return printer_file_complain(f, "unknown key \"%s\"", key);
 }
 
-static int read_part(struct file *f, struct part *part)
+static int read_part(struct printer_file *f, struct part *part)
 {
 	char *word;
 	int err;
@@ -129,46 +121,45 @@ static int read_part(struct file *f, struct part *part)
 		char *value = strchr(word, '=');
 
 		if (!value)
-			return complain(f, "\"%s\": expected key=value", word);
+			return printer_file_complain(f, "\"%s\": expected key=value", word);
 		*value++ = '\0';
 		err = set_value(f, part, word, value);
 		if (err)
 			return err;
 	}
 	if (part->mcu < 0)
-		return complain(f, "mcu=%g: expected 0..%d", part->mcu, PRINTER_MCUS_MAX - 1);
+		return printer_file_complain(f, "mcu=%g: expected 0..%d", part->mcu,
+					     PRINTER_MCUS_MAX - 1);
 	return 0;
 }
 
-static bool is_absent(const struct file *f, const struct part *part)
+bool printer_file_absent(const struct printer_file *f, double mcu)
 {
-	unsigned int mcu = (unsigned int)part->mcu;
-
-	return mcu >= f->sim_count || !f->sims[mcu];
+	return mcu < 0 || mcu >= f->sim_count || !f->sims[(unsigned int)mcu];
 }
 
-static int pin_of(struct file *f, const struct part *part, const char *key, const char *name)
+int printer_file_pin(struct printer_file *f, double mcu, const char *key, const char *name)
 {
 	int pin;
 
 	if (!name)
-		return complain(f, "%s= is missing", key);
-	pin = sim_pins_add(f->sims[(unsigned int)part->mcu], name);
+		return printer_file_complain(f, "%s= is missing", key);
+	pin = sim_pins_add(f->sims[(unsigned int)mcu], name);
 	if (pin == -ENOSPC)
-		return complain(f, "%s=%s: over %d pins", key, name, SIM_PINS_MAX);
-	return pin < 0 ? complain(f, "%s=%s: not a pin name", key, name) : pin;
+		return printer_file_complain(f, "%s=%s: over %d pins", key, name, SIM_PINS_MAX);
+	return pin < 0 ? printer_file_complain(f, "%s=%s: not a pin name", key, name) : pin;
 }
 
-static int add_result(struct file *f, int result)
+int printer_file_result(struct printer_file *f, int result)
 {
 	if (result == -EBUSY)
-		return complain(f, "a pin is used twice");
+		return printer_file_complain(f, "a pin is used twice");
 	if (result == -ENOSPC)
-		return complain(f, "too many parts of this kind");
-	return result < 0 ? complain(f, "values out of range") : 0;
+		return printer_file_complain(f, "too many parts of this kind");
+	return result < 0 ? printer_file_complain(f, "values out of range") : 0;
 }
 
-static int add_stepper(struct file *f, const struct part *part)
+static int add_stepper(struct printer_file *f, const struct part *part)
 {
 	struct printer_stepper s = {
 		.mcu = (uint8_t)part->mcu,
@@ -178,25 +169,25 @@ static int add_stepper(struct file *f, const struct part *part)
 		.invert_step = part->invert_step != 0,
 		.both_edges = part->both_edges != 0,
 	};
-	int step = pin_of(f, part, "step", part->step);
-	int dir = step < 0 ? step : pin_of(f, part, "dir", part->dir);
+	int step = printer_file_pin(f, part->mcu, "step", part->step);
+	int dir = step < 0 ? step : printer_file_pin(f, part->mcu, "dir", part->dir);
 
 	if (dir < 0)
 		return dir;
 	if (part->axis < 0 && !part->weighted)
-		return complain(f, "axis= is missing");
+		return printer_file_complain(f, "axis= is missing");
 	if (part->axis < 0)
 		s.axis = PRINTER_X;
 	memcpy(s.weight, part->of_axis, sizeof(s.weight));
 	if (!(part->steps_per_mm > 0))
-		return complain(f, "steps_per_mm= is missing or not positive");
+		return printer_file_complain(f, "steps_per_mm= is missing or not positive");
 	memcpy(s.name, part->name, sizeof(s.name));
 	s.step_pin = (uint8_t)step;
 	s.dir_pin = (uint8_t)dir;
-	return add_result(f, printer_add_stepper(f->printer, &s));
+	return printer_file_result(f, printer_add_stepper(f->printer, &s));
 }
 
-static int add_endstop(struct file *f, const struct part *part)
+static int add_endstop(struct printer_file *f, const struct part *part)
 {
 	struct printer_endstop e = {
 		.mcu = (uint8_t)part->mcu,
@@ -207,18 +198,26 @@ static int add_endstop(struct file *f, const struct part *part)
 		.at_max = part->at_max != 0,
 		.invert = part->invert != 0,
 	};
-	int pin = pin_of(f, part, "pin", part->pin);
+	int pin = printer_file_pin(f, part->mcu, "pin", part->pin);
 
 	if (pin < 0)
 		return pin;
 	if (part->axis < 0)
-		return complain(f, "axis= is missing");
+		return printer_file_complain(f, "axis= is missing");
+	if (part->driver) {
+		const struct chip_tmc *driver = printer_file_driver(f, part->driver);
+
+		if (!driver)
+			return printer_file_complain(
+				f, "driver=%s: expected the name of a driver above", part->driver);
+		e.watched = &driver->stall_shown;
+	}
 	memcpy(e.name, part->name, sizeof(e.name));
 	e.pin = (uint8_t)pin;
-	return add_result(f, printer_add_endstop(f->printer, &e));
+	return printer_file_result(f, printer_add_endstop(f->printer, &e));
 }
 
-static int add_probe(struct file *f, const struct part *part)
+static int add_probe(struct printer_file *f, const struct part *part)
 {
 	struct printer_probe pr = {
 		.mcu = (uint8_t)part->mcu,
@@ -231,30 +230,64 @@ static int add_probe(struct file *f, const struct part *part)
 		.invert = part->invert != 0,
 		.servo = part->control != NULL,
 	};
-	struct part control = { .mcu = part->control_mcu };
-	int pin = pin_of(f, part, "pin", part->pin), servo = 0;
+	int pin = printer_file_pin(f, part->mcu, "pin", part->pin), servo = 0;
 
-	if (pr.servo && (part->control_mcu < 0 || is_absent(f, &control)))
-		return complain(f, "control_mcu=%g: there is none", part->control_mcu);
+	if (pr.servo && printer_file_absent(f, part->control_mcu))
+		return printer_file_complain(f, "control_mcu=%g: there is none", part->control_mcu);
 	if (pr.servo)
-		servo = pin_of(f, &control, "control", part->control);
+		servo = printer_file_pin(f, part->control_mcu, "control", part->control);
 	if (pin < 0 || servo < 0)
 		return -EINVAL;
 	pr.pin = (uint8_t)pin;
 	pr.control_pin = (uint8_t)servo;
-	return add_result(f, printer_add_probe(f->printer, &pr));
+	return printer_file_result(f, printer_add_probe(f->printer, &pr));
 }
 
-static int add_sensor(struct file *f, const struct part *part)
+static int add_sensor(struct printer_file *f, const struct part *part)
 {
-	int pin = pin_of(f, part, "pin", part->pin);
+	int pin = printer_file_pin(f, part->mcu, "pin", part->pin);
 
 	if (pin < 0)
 		return pin;
 	if (part->value < 0 || part->noise < 0)
-		return complain(f, "value= and noise= must not be negative");
-	return add_result(f, printer_set_sensor(f->printer, (uint8_t)part->mcu, (uint8_t)pin,
-						(uint16_t)part->value, (uint16_t)part->noise));
+		return printer_file_complain(f, "value= and noise= must not be negative");
+	return printer_file_result(f, printer_set_sensor(f->printer, (uint8_t)part->mcu,
+							 (uint8_t)pin, (uint16_t)part->value,
+							 (uint16_t)part->noise));
+}
+
+static int set_key(struct printer_file *f, const struct printer_file_key *k, const char *text)
+{
+	if (k->word) {
+		*k->word = text;
+		return 0;
+	}
+	if (printer_file_number(f, k->number, k->key, text, k->max))
+		return -EINVAL;
+	return *k->number < 0 && !k->negative
+		       ? printer_file_complain(f, "%s=%s: expected no negative number", k->key, text)
+		       : 0;
+}
+
+int printer_file_keys(struct printer_file *f, const struct printer_file_key *keys, size_t count)
+{
+	char *word;
+
+	while ((word = strtok_r(NULL, " \t\r\n", &f->rest))) {
+		char *value = strchr(word, '=');
+		size_t i = 0;
+
+		if (!value)
+			return printer_file_complain(f, "\"%s\": expected key=value", word);
+		*value++ = '\0';
+		while (i < count && strcmp(keys[i].key, word) != 0)
+			i++;
+		if (i == count)
+			return printer_file_complain(f, "unknown key \"%s\"", word);
+		if (set_key(f, &keys[i], value))
+			return -EINVAL;
+	}
+	return 0;
 }
 
 /* ---- warm parts ---- */
@@ -265,70 +298,22 @@ struct warm {
 	double power, capacity, loss, fan_loss, lag, ambient, filament;
 };
 
-static int set_warm(struct file *f, struct warm *w, const char *key, const char *text)
-{
-	const struct {
-		const char *key, **to;
-	} words[] = { { "name", &w->name },
-		      { "sensor", &w->sensor },
-		      { "heater", &w->heater },
-		      { "fan", &w->fan },
-		      { "stepper", &w->stepper } };
-	const struct {
-		const char *key;
-		double *to, max;
-	} numbers[] = {
-		{ "mcu", &w->mcu, PRINTER_MCUS_MAX - 1 },
-		{ "heater_mcu", &w->heater_mcu, PRINTER_MCUS_MAX - 1 },
-		{ "fan_mcu", &w->fan_mcu, PRINTER_MCUS_MAX - 1 },
-		{ "heater_invert", &w->heater_invert, 1 },
-		{ "fan_invert", &w->fan_invert, 1 },
-		{ "noise", &w->noise, 65535 },
-		{ "share", &w->share, 1 },
-		{ "power", &w->power, 1e6 },
-		{ "capacity", &w->capacity, 1e6 },
-		{ "loss", &w->loss, 1e6 },
-		{ "fan_loss", &w->fan_loss, 1e6 },
-		{ "lag", &w->lag, 1e6 },
-		{ "ambient", &w->ambient, 1e4 },
-		{ "filament", &w->filament, 1e3 },
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(key, words[i].key) != 0)
-			continue;
-		*words[i].to = text;
-		return 0;
-	}
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		if (strcmp(key, numbers[i].key) != 0)
-			continue;
-		if (set_number(f, numbers[i].to, key, text, numbers[i].max))
-			return -EINVAL;
-		return *numbers[i].to < 0 && strcmp(key, "ambient") != 0
-			       ? complain(f, "%s=%s: expected no negative number", key, text)
-			       : 0;
-	}
-	return complain(f, "unknown key \"%s\"", key);
-}
-
 /* A pin of an MCU that may be absent: then there is nothing at it. */
-static int warm_pin(struct file *f, double mcu, const char *key, const char *name, uint8_t *to_mcu,
-		    uint16_t *to)
+static int warm_pin(struct printer_file *f, double mcu, const char *key, const char *name,
+		    uint8_t *to_mcu, uint16_t *to)
 {
-	struct part part = { .mcu = mcu };
 	int pin;
 
 	*to = PRINTER_PINS;
-	if (!name || is_absent(f, &part))
+	if (!name || printer_file_absent(f, mcu))
 		return 0;
-	pin = pin_of(f, &part, key, name);
+	pin = printer_file_pin(f, mcu, key, name);
 	*to_mcu = (uint8_t)mcu;
 	*to = (uint16_t)pin;
 	return pin < 0 ? pin : 0;
 }
 
-static int add_warm(struct file *f, const struct warm *w)
+static int add_warm(struct printer_file *f, const struct warm *w)
 {
 	struct printer_body b = { .heater_invert = w->heater_invert != 0,
 				  .fan_invert = w->fan_invert != 0,
@@ -338,7 +323,7 @@ static int add_warm(struct file *f, const struct warm *w)
 
 	f->body = NULL;
 	f->readings = 0;
-	if (is_absent(f, &(struct part){ .mcu = w->mcu }))
+	if (printer_file_absent(f, w->mcu))
 		return 0;
 	b.thermal.power_w = w->power;
 	b.thermal.capacity_j_k = w->capacity;
@@ -353,44 +338,58 @@ static int add_warm(struct file *f, const struct warm *w)
 		if (!strcmp(f->printer->steppers[i].name, w->stepper))
 			b.stepper = i;
 	if (!w->sensor)
-		return complain(f, "sensor= is missing");
-	if (warm_pin(f, w->mcu, "sensor", w->sensor, &b.sensor_mcu, &b.sensor_pin) ||
+		return printer_file_complain(f, "sensor= is missing");
+	if (warm_pin(f, w->mcu, "sensor", strcmp(w->sensor, "none") ? w->sensor : NULL,
+		     &b.sensor_mcu, &b.sensor_pin) ||
 	    warm_pin(f, w->heater_mcu, "heater", w->heater, &b.heater_mcu, &b.heater_pin) ||
 	    warm_pin(f, w->fan_mcu, "fan", w->fan, &b.fan_mcu, &b.fan_pin))
 		return -EINVAL;
 	index = printer_add_body(f->printer, &b);
 	if (index >= 0)
 		f->body = &f->printer->bodies[index];
-	return add_result(f, index);
+	return printer_file_result(f, index);
 }
 
-static int add_reading(struct file *f, double share)
+static int add_reading(struct printer_file *f, double share)
 {
 	if (f->readings == THERMAL_CURVE)
-		return complain(f, "over %d readings", THERMAL_CURVE);
+		return printer_file_complain(f, "over %d readings", THERMAL_CURVE);
 	for (int i = f->readings++; f->body && i < THERMAL_CURVE; i++)
 		f->body->thermal.share[i] = (float)share;
 	return 0;
 }
 
-static int read_warm(struct file *f, bool reading)
+static int read_warm(struct printer_file *f, bool reading)
 {
 	struct warm w = { .ambient = 25 };
-	char *word;
+	const struct printer_file_key keys[] = {
+		{ "name", &w.name, NULL, 0, false },
+		{ "sensor", &w.sensor, NULL, 0, false },
+		{ "heater", &w.heater, NULL, 0, false },
+		{ "fan", &w.fan, NULL, 0, false },
+		{ "stepper", &w.stepper, NULL, 0, false },
+		{ "mcu", NULL, &w.mcu, PRINTER_MCUS_MAX - 1, false },
+		{ "heater_mcu", NULL, &w.heater_mcu, PRINTER_MCUS_MAX - 1, false },
+		{ "fan_mcu", NULL, &w.fan_mcu, PRINTER_MCUS_MAX - 1, false },
+		{ "heater_invert", NULL, &w.heater_invert, 1, false },
+		{ "fan_invert", NULL, &w.fan_invert, 1, false },
+		{ "noise", NULL, &w.noise, 65535, false },
+		{ "share", NULL, &w.share, 1, false },
+		{ "power", NULL, &w.power, 1e6, false },
+		{ "capacity", NULL, &w.capacity, 1e6, false },
+		{ "loss", NULL, &w.loss, 1e6, false },
+		{ "fan_loss", NULL, &w.fan_loss, 1e6, false },
+		{ "lag", NULL, &w.lag, 1e6, false },
+		{ "ambient", NULL, &w.ambient, 1e4, true },
+		{ "filament", NULL, &w.filament, 1e3, false },
+	};
 
-	while ((word = strtok_r(NULL, " \t\r\n", &f->rest))) {
-		char *value = strchr(word, '=');
-
-		if (!value)
-			return complain(f, "\"%s\": expected key=value", word);
-		*value++ = '\0';
-		if (set_warm(f, &w, word, value))
-			return -EINVAL;
-	}
+	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
+		return -EINVAL;
 	return reading ? add_reading(f, w.share) : add_warm(f, &w);
 }
 
-static int read_line(struct file *f, char *line)
+static int read_line(struct printer_file *f, char *line)
 {
 	char *kind, *value;
 	struct part part;
@@ -403,14 +402,17 @@ static int read_line(struct file *f, char *line)
 	if (!strcmp(kind, "kinematics")) {
 		value = strtok_r(NULL, " \t\r\n", &f->rest);
 		if (!value || (strcmp(value, "cartesian") && strcmp(value, "corexy")))
-			return complain(f, "kinematics %s: expected cartesian or corexy",
-					value ? value : "");
+			return printer_file_complain(f,
+						     "kinematics %s: expected cartesian or corexy",
+						     value ? value : "");
 		printer_set_kinematics(f->printer,
 				       value[1] == 'o' ? PRINTER_COREXY : PRINTER_CARTESIAN);
 		return 0;
 	}
 	if (!strcmp(kind, "warm") || !strcmp(kind, "reading"))
 		return read_warm(f, kind[0] == 'r');
+	if (printer_file_has(kind))
+		return printer_file_chip(f, kind);
 	err = read_part(f, &part);
 	if (err)
 		return err;
@@ -426,11 +428,12 @@ static int read_line(struct file *f, char *line)
 	}
 	if (strcmp(kind, "stepper") && strcmp(kind, "endstop") && strcmp(kind, "sensor") &&
 	    strcmp(kind, "probe"))
-		return complain(f,
-				"\"%s\": expected kinematics, start, bed, stepper, endstop, probe, "
-				"sensor, warm or reading",
-				kind);
-	if (is_absent(f, &part))
+		return printer_file_complain(
+			f,
+			"\"%s\": expected kinematics, start, bed, stepper, endstop, probe, "
+			"sensor, warm, reading, driver, converter, input or fan",
+			kind);
+	if (printer_file_absent(f, part.mcu))
 		return 0;
 	if (kind[0] == 'e')
 		return add_endstop(f, &part);
@@ -439,15 +442,16 @@ static int read_line(struct file *f, char *line)
 	return kind[1] == 't' ? add_stepper(f, &part) : add_sensor(f, &part);
 }
 
-int printer_file_load(struct printer *p, struct sim *const *sims, unsigned int sim_count,
-		      const char *path, char *err, size_t err_size)
+int printer_file_load(struct printer *p, struct printer_models *models, struct sim *const *sims,
+		      unsigned int sim_count, const char *path, char *err, size_t err_size)
 {
-	struct file f = { .printer = p,
-			  .sims = sims,
-			  .sim_count = sim_count,
-			  .path = path,
-			  .err = err,
-			  .err_size = err_size };
+	struct printer_file f = { .printer = p,
+				  .models = models,
+				  .sims = sims,
+				  .sim_count = sim_count,
+				  .path = path,
+				  .err = err,
+				  .err_size = err_size };
 	char line[LINE_MAX_BYTES];
 	FILE *file = fopen(path, "re");
 	int result = 0;
@@ -460,10 +464,10 @@ int printer_file_load(struct printer *p, struct sim *const *sims, unsigned int s
 	while (!result && fgets(line, sizeof(line), file)) {
 		f.line++;
 		if (!strchr(line, '\n') && !feof(file))
-			result = complain(&f, "line over %d bytes", LINE_MAX_BYTES - 2);
+			result = printer_file_complain(&f, "line over %d bytes", LINE_MAX_BYTES - 2);
 		else
 			result = read_line(&f, line);
 	}
 	fclose(file);
-	return result;
+	return result ? result : printer_file_end(&f);
 }

@@ -6,7 +6,8 @@
  *   start x=0 y=0 z=0 e=0                     physical position at the start, mm
  *   (further axes are u v w a b c d f; a stepper that several axes move has x=1 y=-1 … for axis=)
  *   stepper axis=x step=PA0 dir=PA1 steps_per_mm=80 [name= mcu=0 invert_dir=0 invert_step=0 both_edges=0]
- *   endstop axis=x pin=PA3 trigger=0 [name= mcu=0 at_max=0 hysteresis=0 noise=0 invert=0]
+ *   endstop axis=x pin=PA3 trigger=0 [name= mcu=0 at_max=0 hysteresis=0 noise=0 invert=0 driver=NAME]
+ *         it is the stall of a driver above
  *   bed [height=0 slope_x=0 slope_y=0]        mm, mm per mm
  *   probe pin=PA5 z=1.5 [x=0 y=0 mcu=0 hysteresis=0 noise=0 invert=0]   from the nozzle; see printer_bed.h
  *         [control=PA6 control_mcu=0]         and it is a BLTouch
@@ -15,6 +16,12 @@
  *        filament=0 heater=PA6 heater_mcu=0 heater_invert=0 fan=PA7 fan_mcu=0 fan_invert=0 stepper=NAME]
  *        J/K, W/K, s, W; see thermal.h. Behind it, in order, what the sensor reads every 2 degrees from -60 C on:
  *   reading share=0.98                        of full scale; the last one holds beyond
+ *   driver chip=2209 name=NAME [mcu=0 address=0 stepper=NAME] and how it is connected: see chip_tmc.h
+ *         tx=PC0 [rx=PC0 select=PC1,!PC2]     a serial line
+ *         cs=PC0 [cs_high=0 mode=0 spi=NAME sclk= mosi= miso= chain=1 position=1]   SPI of the MCU, or on pins
+ *   converter chip=31855 body=NAME cs=PC0 …   SPI likewise; sensor=none in the warm part. See chip_temperature.h
+ *   input pin=PC0 [mcu=0 invert=0 on=0 stepper=NAME edge=0]   a switch, or filament that a motor moves: mm an edge
+ *   fan pin=PC0 tacho=PC1 [mcu=0 tacho_mcu=0 invert=0 rpm=6000 lag=0.4 ppr=2]         see printer_parts.h
  * Pin names go through sim_pins_add(), so the sims must not be started yet.
  * Threads: any, before the sims run.
  */
@@ -24,10 +31,11 @@
 #include <stddef.h>
 
 struct printer;
+struct printer_models;
 struct sim;
 
-/* Add everything in the file to *p. Parts of an MCU whose sims[] entry is NULL or missing are left out.
+/* Add everything in the file to *p, with models of chips in *models. Parts of an MCU whose sims[] entry is NULL or missing are left out.
  * Returns 0, or -errno with a message "file:line: what is wrong" in err[0..err_size). */
-int printer_file_load(struct printer *p, struct sim *const *sims, unsigned int sim_count,
-		      const char *path, char *err, size_t err_size);
+int printer_file_load(struct printer *p, struct printer_models *models, struct sim *const *sims,
+		      unsigned int sim_count, const char *path, char *err, size_t err_size);
 #endif

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* printer_file_chips.c - lines of a printer file for stepper drivers, converters, inputs and fans. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "printer.h"
+#include "printer_file_private.h"
+#include "printer_models.h"
+#include "sim.h"
+
+/* How a chip is connected. */
+struct link {
+	const char *name, *tx, *rx, *select, *cs, *spi, *sclk, *mosi, *miso;
+	double mcu, cs_high, mode;
+};
+enum { LINK_KEYS = 12 };
+
+static void link_keys(struct link *l, struct printer_file_key *to)
+{
+	const struct printer_file_key keys[LINK_KEYS] = {
+		{ "name", &l->name, NULL, 0, false },
+		{ "tx", &l->tx, NULL, 0, false },
+		{ "rx", &l->rx, NULL, 0, false },
+		{ "select", &l->select, NULL, 0, false },
+		{ "cs", &l->cs, NULL, 0, false },
+		{ "spi", &l->spi, NULL, 0, false },
+		{ "sclk", &l->sclk, NULL, 0, false },
+		{ "mosi", &l->mosi, NULL, 0, false },
+		{ "miso", &l->miso, NULL, 0, false },
+		{ "mcu", NULL, &l->mcu, PRINTER_MCUS_MAX - 1, false },
+		{ "cs_high", NULL, &l->cs_high, 1, false },
+		{ "mode", NULL, &l->mode, 3, false },
+	};
+
+	memcpy(to, keys, sizeof(keys));
+}
+
+static bool bus_pin(struct printer_file *f, const struct link *l, const char *key, const char *name,
+		    uint16_t *to)
+{
+	int pin = printer_file_pin(f, l->mcu, key, name);
+
+	*to = (uint16_t)pin;
+	return pin >= 0;
+}
+
+/* Index of the bus, or -EINVAL. */
+static int add_bus(struct printer_file *f, const struct link *l)
+{
+	struct printer_bus b = { .kind = l->tx ? PRINTER_UART : PRINTER_SPI,
+				 .mcu = (uint8_t)l->mcu,
+				 .number = -1 };
+	int index;
+
+	if (l->tx) {
+		if (!bus_pin(f, l, "tx", l->tx, &b.pin[0]) ||
+		    !bus_pin(f, l, "rx", l->rx ? l->rx : l->tx, &b.pin[1]))
+			return -EINVAL;
+	} else if (l->sclk) {
+		if (!bus_pin(f, l, "sclk", l->sclk, &b.pin[0]) ||
+		    !bus_pin(f, l, "mosi", l->mosi, &b.pin[1]) ||
+		    !bus_pin(f, l, "miso", l->miso, &b.pin[2]))
+			return -EINVAL;
+	} else {
+		b.number = l->spi ? sim_bus_add(f->sims[(unsigned)l->mcu], SIM_SPI, l->spi) : 0;
+		if (b.number < 0)
+			return printer_file_complain(f, "spi=%s: not a bus' name", l->spi);
+	}
+	index = printer_add_bus(f->printer, &b);
+	return index < 0 ? printer_file_result(f, index) : index;
+}
+
+static bool add_selects(struct printer_file *f, const struct link *l, struct printer_chip *c)
+{
+	const char *at = l->select;
+	char name[SIM_PIN_NAME_MAX + 1];
+
+	while (at && *at) {
+		size_t len = strcspn(at, ",");
+		bool low = *at == '!';
+
+		if (c->selects == PRINTER_SELECTS || len > SIM_PIN_NAME_MAX) {
+			printer_file_complain(f, "select=%s: expected up to %d pins", l->select,
+					      PRINTER_SELECTS);
+			return false;
+		}
+		snprintf(name, sizeof(name), "%.*s", (int)(len - low), at + low);
+		if (!bus_pin(f, l, "select", name, &c->select_pin[c->selects]))
+			return false;
+		c->select_level[c->selects++] = !low;
+		at += len + (at[len] == ',');
+	}
+	return true;
+}
+
+static int add_chip(struct printer_file *f, const struct link *l,
+		    const struct printer_chip_ops *ops, void *model)
+{
+	struct printer_chip c = { .ops = ops,
+				  .model = model,
+				  .cs_pin = PRINTER_NO_PIN,
+				  .cs_active_high = l->cs_high != 0,
+				  .falling = l->mode == 1 || l->mode == 2 };
+	int bus = add_bus(f, l);
+
+	if (bus < 0 || !add_selects(f, l, &c))
+		return -EINVAL;
+	if (!l->tx && !bus_pin(f, l, "cs", l->cs, &c.cs_pin))
+		return -EINVAL;
+	c.bus = (uint8_t)bus;
+	snprintf(c.name, sizeof(c.name), "%s", l->name ? l->name : "");
+	return printer_file_result(f, printer_add_chip(f->printer, &c));
+}
+
+/* ---- drivers ---- */
+
+struct driver_line {
+	struct link link;
+	const char *stepper;
+	double chip, address, chain, position;
+};
+
+struct chip_tmc *printer_file_driver(const struct printer_file *f, const char *name)
+{
+	for (unsigned i = 0; i < f->models->tmcs; i++)
+		if (!strcmp(f->models->tmc_name[i], name))
+			return &f->models->tmc[i];
+	return NULL;
+}
+
+/* With others that have its select pin; the first of them brings the chain. */
+static int add_chained(struct printer_file *f, const struct driver_line *d, struct chip_tmc *tmc)
+{
+	struct printer_models *m = f->models;
+	unsigned place = d->position > 0 ? (unsigned)d->position - 1 : 0, i = 0;
+	int cs = printer_file_pin(f, d->link.mcu, "cs", d->link.cs);
+
+	if (cs < 0)
+		return cs;
+	while (i < m->chains && (m->chain_cs[i] != cs || m->chain_mcu[i] != (uint8_t)d->link.mcu))
+		i++;
+	if (i < m->chains) {
+		if (place >= m->chain[i].length || m->chain[i].chip[place])
+			return printer_file_complain(
+				f, "position=%g: expected a free place of its chain", d->position);
+		m->chain[i].chip[place] = tmc;
+		return 0;
+	}
+	if (m->chains == PRINTER_CHIPS_MAX)
+		return printer_file_complain(f, "too many parts of this kind");
+	m->chain[i].length = d->chain > 0 ? (unsigned)d->chain : 1;
+	if (place >= m->chain[i].length)
+		return printer_file_complain(f, "position=%g: expected at most chain=%u",
+					     d->position, m->chain[i].length);
+	m->chain[i].chip[place] = tmc;
+	m->chain_cs[i] = (uint16_t)cs;
+	m->chain_mcu[i] = (uint8_t)d->link.mcu;
+	m->chains++;
+	return add_chip(f, &d->link, &chip_tmc_spi, &m->chain[i]);
+}
+
+static bool is_driver(int chip)
+{
+	static const int chips[] = { 2130, 2208, 2209, 2240, 2660, 5160 };
+
+	for (size_t i = 0; i < sizeof(chips) / sizeof(*chips); i++)
+		if (chips[i] == chip)
+			return true;
+	return false;
+}
+
+static int driver_line(struct printer_file *f)
+{
+	struct driver_line d = { .chip = 0 };
+	struct printer_models *m = f->models;
+	struct printer_file_key keys[LINK_KEYS + 5] = {
+		[LINK_KEYS] = { "stepper", &d.stepper, NULL, 0, false },
+		{ "chip", NULL, &d.chip, 9999, false },
+		{ "address", NULL, &d.address, 7, false },
+		{ "chain", NULL, &d.chain, CHIP_TMC_CHAIN, false },
+		{ "position", NULL, &d.position, CHIP_TMC_CHAIN, false },
+	};
+	struct chip_tmc *tmc = &m->tmc[m->tmcs];
+	int motor = -1;
+
+	link_keys(&d.link, keys);
+	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
+		return -EINVAL;
+	if (printer_file_absent(f, d.link.mcu))
+		return 0;
+	if (!is_driver((int)d.chip))
+		return printer_file_complain(
+			f, "chip=%g: expected 2130, 2208, 2209, 2240, 2660 or 5160", d.chip);
+	if (!d.link.name || printer_file_driver(f, d.link.name))
+		return printer_file_complain(f, "name=%s: expected a name of its own",
+					     d.link.name ? d.link.name : "");
+	if (m->tmcs == PRINTER_CHIPS_MAX)
+		return printer_file_complain(f, "too many parts of this kind");
+	for (int i = 0; d.stepper && i < f->printer->stepper_count; i++)
+		if (!strcmp(f->printer->steppers[i].name, d.stepper))
+			motor = i;
+	if (motor >= 0)
+		f->printer->steppers[motor].driver_edges = &tmc->both_edges;
+	snprintf(m->tmc_name[m->tmcs], PRINTER_CHIP_NAME, "%s", d.link.name);
+	m->tmcs++;
+	chip_tmc_start(tmc, (int)d.chip, (uint8_t)d.address);
+	return d.link.tx ? add_chip(f, &d.link, &chip_tmc_uart, tmc) : add_chained(f, &d, tmc);
+}
+
+/* ---- converters, inputs, fans ---- */
+
+static int converter_line(struct printer_file *f)
+{
+	struct link l = { .mcu = 0 };
+	struct printer_models *m = f->models;
+	const char *body = NULL;
+	double chip = 0;
+	struct printer_file_key keys[LINK_KEYS + 2] = {
+		[LINK_KEYS] = { "body", &body, NULL, 0, false },
+		{ "chip", NULL, &chip, 99999, false },
+	};
+	struct chip_temperature *t = &m->converter[m->converters];
+
+	link_keys(&l, keys);
+	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
+		return -EINVAL;
+	if (printer_file_absent(f, l.mcu))
+		return 0;
+	if (chip != 6675 && chip != 31855 && chip != 31856 && chip != 31865)
+		return printer_file_complain(f, "chip=%g: expected 6675, 31855, 31856 or 31865",
+					     chip);
+	if (m->converters == PRINTER_CHIPS_MAX)
+		return printer_file_complain(f, "too many parts of this kind");
+	*t = (struct chip_temperature){ .type = (int)chip, .printer = f->printer, .body = -1 };
+	for (int i = 0; body && i < f->printer->body_count; i++)
+		if (!strcmp(f->printer->bodies[i].thermal.name, body))
+			t->body = i;
+	if (t->body < 0)
+		return printer_file_complain(f, "body=%s: expected the name of a warm part above",
+					     body ? body : "");
+	m->converters++;
+	return add_chip(f, &l, &chip_temperature_spi, t);
+}
+
+static int input_line(struct printer_file *f)
+{
+	struct printer_input in = { .stepper = -1 };
+	const char *pin = NULL, *stepper = NULL;
+	double mcu = 0, invert = 0, on = 0;
+	const struct printer_file_key keys[] = {
+		{ "pin", &pin, NULL, 0, false },
+		{ "stepper", &stepper, NULL, 0, false },
+		{ "mcu", NULL, &mcu, PRINTER_MCUS_MAX - 1, false },
+		{ "invert", NULL, &invert, 1, false },
+		{ "on", NULL, &on, 1, false },
+		{ "edge", NULL, &in.edge_mm, 1e3, false },
+	};
+	int number, index;
+
+	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
+		return -EINVAL;
+	if (printer_file_absent(f, mcu))
+		return 0;
+	number = printer_file_pin(f, mcu, "pin", pin);
+	if (number < 0)
+		return -EINVAL;
+	for (int i = 0; stepper && i < f->printer->stepper_count; i++)
+		if (!strcmp(f->printer->steppers[i].name, stepper))
+			in.stepper = (int8_t)i;
+	in.mcu = (uint8_t)mcu;
+	in.pin = (uint8_t)number;
+	in.invert = invert != 0;
+	index = printer_add_input(f->printer, &in);
+	if (index >= 0)
+		f->printer->inputs[index].on = on != 0;
+	return printer_file_result(f, index);
+}
+
+static int fan_line(struct printer_file *f)
+{
+	struct printer_rotor r = { .rpm = 6000, .lag_s = 0.4 };
+	const char *pin = NULL, *tacho = NULL;
+	double mcu = 0, tacho_mcu = 0, invert = 0, ppr = 2;
+	const struct printer_file_key keys[] = {
+		{ "pin", &pin, NULL, 0, false },
+		{ "tacho", &tacho, NULL, 0, false },
+		{ "mcu", NULL, &mcu, PRINTER_MCUS_MAX - 1, false },
+		{ "tacho_mcu", NULL, &tacho_mcu, PRINTER_MCUS_MAX - 1, false },
+		{ "invert", NULL, &invert, 1, false },
+		{ "rpm", NULL, &r.rpm, 1e5, false },
+		{ "lag", NULL, &r.lag_s, 100, false },
+		{ "ppr", NULL, &ppr, 100, false },
+	};
+	int number, tacho_number;
+
+	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
+		return -EINVAL;
+	if (printer_file_absent(f, mcu) || printer_file_absent(f, tacho_mcu))
+		return 0;
+	number = printer_file_pin(f, mcu, "pin", pin);
+	tacho_number = number < 0 ? number : printer_file_pin(f, tacho_mcu, "tacho", tacho);
+	if (tacho_number < 0)
+		return -EINVAL;
+	r.mcu = (uint8_t)mcu;
+	r.pin = (uint8_t)number;
+	r.tacho_mcu = (uint8_t)tacho_mcu;
+	r.tacho_pin = (uint8_t)tacho_number;
+	r.invert = invert != 0;
+	r.ppr = (int)ppr;
+	return printer_file_result(f, printer_add_rotor(f->printer, &r));
+}
+
+/* ---- the reader ---- */
+
+static const struct {
+	const char *kind;
+	int (*read)(struct printer_file *f);
+} kinds[] = { { "driver", driver_line },
+	      { "converter", converter_line },
+	      { "input", input_line },
+	      { "fan", fan_line } };
+enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
+
+bool printer_file_has(const char *kind)
+{
+	for (int i = 0; i < KINDS; i++)
+		if (!strcmp(kinds[i].kind, kind))
+			return true;
+	return false;
+}
+
+int printer_file_chip(struct printer_file *f, const char *kind)
+{
+	int i = 0;
+
+	while (i < KINDS - 1 && strcmp(kinds[i].kind, kind) != 0)
+		i++;
+	return kinds[i].read(f);
+}
+
+int printer_file_end(struct printer_file *f)
+{
+	for (unsigned i = 0; i < f->models->chains; i++)
+		for (unsigned k = 0; k < f->models->chain[i].length; k++)
+			if (!f->models->chain[i].chip[k])
+				return printer_file_complain(
+					f, "position %u of a chain of %u drivers is missing", k + 1,
+					f->models->chain[i].length);
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* printer_file_private.h - what the parts of the reader of printer files share: printer_file*.c alone. */
+#ifndef SIM_PRINTER_FILE_PRIVATE_H
+#define SIM_PRINTER_FILE_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct printer;
+struct printer_body;
+struct printer_models;
+struct sim;
+
+struct printer_file {
+	struct printer *printer;
+	struct printer_models *models;
+	struct sim *const *sims;
+	unsigned int sim_count;
+	const char *path;
+	unsigned int line;
+	char *err;
+	size_t err_size;
+	char *rest;                /* of the line, where words are taken from */
+	struct printer_body *body; /* the last warm part; NULL: none, or of an absent MCU */
+	int readings;              /* that it has */
+};
+
+/* A key of a line: either a word or a number. */
+struct printer_file_key {
+	const char *key;
+	const char **word;
+	double *number;
+	double max;
+	bool negative; /* it may be */
+};
+
+/* -EINVAL, after the message "file:line: …" has gone to f->err. */
+int printer_file_complain(struct printer_file *f, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The rest of the line, all key=value. 0 or -EINVAL, likewise. */
+int printer_file_keys(struct printer_file *f, const struct printer_file_key *keys, size_t count);
+int printer_file_number(struct printer_file *f, double *to, const char *key, const char *text,
+			double max);
+bool printer_file_absent(const struct printer_file *f, double mcu);
+/* Number of a pin of an MCU that is there; NULL is an error, too. */
+int printer_file_pin(struct printer_file *f, double mcu, const char *key, const char *name);
+/* What printer_add_…() returned, as 0 or a message. */
+int printer_file_result(struct printer_file *f, int result);
+
+/* printer_file_chips.c: kinds of lines that are there, and what is only known at the end. */
+bool printer_file_has(const char *kind);
+int printer_file_chip(struct printer_file *f, const char *kind);
+int printer_file_end(struct printer_file *f);
+/* The driver of that name, NULL: none. */
+struct chip_tmc *printer_file_driver(const struct printer_file *f, const char *name);
+
+#endif

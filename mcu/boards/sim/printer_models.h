@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* printer_models.h - memory for the models of the chips that a printer file has.
+ *
+ * Owner: the caller; all zeroes at first, it outlives the printer. Threads: the sims'.
+ */
+#ifndef SIM_PRINTER_MODELS_H
+#define SIM_PRINTER_MODELS_H
+
+#include "chip_temperature.h"
+#include "chip_tmc.h"
+
+struct printer_models {
+	struct chip_tmc tmc[PRINTER_CHIPS_MAX];
+	char tmc_name[PRINTER_CHIPS_MAX][PRINTER_CHIP_NAME];
+	struct chip_tmc_chain chain[PRINTER_CHIPS_MAX]; /* of drivers on SPI; one alone is a chain, too */
+	uint16_t chain_cs[PRINTER_CHIPS_MAX];           /* its select pin, */
+	uint8_t chain_mcu[PRINTER_CHIPS_MAX];           /* of that MCU */
+	struct chip_temperature converter[PRINTER_CHIPS_MAX];
+	unsigned tmcs, chains, converters;
+};
+
+#endif
