@@ -269,6 +269,12 @@ static void print_text(const struct batch *b)
 		       b->mc->sensors[i].name, b->heat[i].min_degc, b->heat[i].max_degc,
 		       b->m->heaters.status.sensor[i].degc, target_of(b, i), b->heat[i].over_degc,
 		       b->m->heaters.status.sensor[i].glitches);
+	for (size_t i = 0; i < b->m->tachos.count; i++) {
+		const struct tachometer *t = &b->m->tachos.tacho[i];
+
+		printf("fan %s: last %.0f rpm, most %.0f%s\n", t->name, t->rpm, t->rpm_max,
+		       t->stuck ? ", stuck" : "");
+	}
 	printf("late %llu, underruns %llu, smallest lead %.1f ms\n", (unsigned long long)st->late,
 	       (unsigned long long)st->underruns, st->lead_min_s * 1e3);
 }

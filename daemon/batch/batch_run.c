@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/batch/batch.h"
+#include "daemon/print/print.h"
 #include "daemon/gcode/gcode_file.h"
 #include "daemon/gcode/gcode_line.h"
 #include "flight_engine.h"
@@ -153,6 +154,24 @@ bool batch_settle(struct batch *b)
 	return b->m->state == MACHINE_READY;
 }
 
+/* A print that has paused goes on if an event makes it do so; what comes after the print does not matter. */
+static void settle_print(struct batch *b)
+{
+	const struct print_stats *stats = &b->m->print->stats;
+
+	while (batch_settle(b) && stats->state == PRINT_PAUSED && b->events_done < b->events) {
+		int64_t next_ns = batch_events_next_ns(b);
+
+		while (b->m->state == MACHINE_READY && b->now_ns < next_ns)
+			batch_turn(b, false);
+		batch_turn(b, false);
+	}
+	if (b->m->state == MACHINE_READY && stats->state == PRINT_PAUSED && !b->error[0])
+		snprintf(
+			b->error, sizeof(b->error),
+			"the print is paused; expected RESUME in the file, or an event that resumes it");
+}
+
 bool batch_print(struct batch *b)
 {
 	struct gcode_file f;
@@ -167,7 +186,7 @@ bool batch_print(struct batch *b)
 			more = feed(b, &f);
 		batch_turn(b, more);
 		if (!more) {
-			batch_settle(b);
+			settle_print(b);
 			break;
 		}
 	}
