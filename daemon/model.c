@@ -93,6 +93,11 @@ static void put_probe(const struct machine_config *mc)
 	printf("\n");
 }
 
+static bool on_bus(const struct machine_sensor *s)
+{
+	return s->source == MACHINE_SENSOR_SPI || s->source == MACHINE_SENSOR_I2C;
+}
+
 /* The warm parts, as `stepd batch` has them. */
 static void put_warm(const struct machine_config *mc, size_t i)
 {
@@ -100,15 +105,14 @@ static void put_warm(const struct machine_config *mc, size_t i)
 	const struct machine_warm *w = &s->warm;
 	struct sensor_curve curve;
 
-	if (s->source == MACHINE_SENSOR_HOST)
+	if (s->source == MACHINE_SENSOR_HOST || s->source == MACHINE_SENSOR_COMBINED)
 		return;
 	printf("warm");
 	put_name("name", s->name);
 	printf(" sensor=%s mcu=%d noise=%d ambient=%.17g power=%.17g capacity=%.17g "
 	       "loss=%.17g fan_loss=%.17g lag=%.17g filament=%.17g",
-	       s->source == MACHINE_SENSOR_SPI ? "none" : s->pin.name,
-	       s->source == MACHINE_SENSOR_SPI ? s->bus.mcu : s->pin.mcu, w->noise, w->ambient_degc,
-	       w->power_w, w->capacity_j_k, w->loss_w_k, w->fan_loss_w_k, w->lag_s,
+	       on_bus(s) ? "none" : s->pin.name, on_bus(s) ? s->bus.mcu : s->pin.mcu, w->noise,
+	       w->ambient_degc, w->power_w, w->capacity_j_k, w->loss_w_k, w->fan_loss_w_k, w->lag_s,
 	       w->filament_j_k_mm);
 	for (size_t k = 0; k < mc->heater_count; k++) {
 		const struct machine_heater *h = &mc->heaters[k];
@@ -127,10 +131,11 @@ static void put_warm(const struct machine_config *mc, size_t i)
 	machine_sensor_sim_curve(s, &curve);
 	for (int k = 0; k < THERMAL_CURVE; k++) {
 		double degc = THERMAL_FROM_DEGC + k * THERMAL_STEP_DEGC;
-		bool couple = s->source == MACHINE_SENSOR_SPI && s->chip != SENSOR_CHIP_MAX31865;
+		bool degrees = on_bus(s) && !(s->source == MACHINE_SENSOR_SPI &&
+					      s->chip == SENSOR_CHIP_MAX31865);
 
 		printf("reading share=%.9g\n",
-		       couple ? chip_temperature_share(degc) : sensor_ratio(&curve, degc));
+		       degrees ? chip_temperature_share(degc) : sensor_ratio(&curve, degc));
 	}
 }
 
@@ -144,6 +149,14 @@ static void put_bus(const struct machine_bus *bus)
 		for (int i = 0; i < bus->selects; i++)
 			printf("%s%s%s", i ? "," : " select=", bus->select[i].invert ? "!" : "",
 			       bus->select[i].name);
+		return;
+	}
+	if (bus->kind == MACHINE_BUS_I2C) {
+		printf(" address=%d", bus->address);
+		if (bus->software)
+			printf(" scl=%s sda=%s", bus->pin[0].name, bus->pin[1].name);
+		else if (*bus->name)
+			printf(" i2c=%s", bus->name);
 		return;
 	}
 	printf(" cs=%s cs_high=%d mode=%d", bus->cs.name, bus->cs.invert, bus->mode);
@@ -174,9 +187,12 @@ static void put_converters(const struct machine_config *mc)
 	for (size_t i = 0; i < mc->sensor_count; i++) {
 		const struct machine_sensor *s = &mc->sensors[i];
 
-		if (s->source != MACHINE_SENSOR_SPI)
+		if (!on_bus(s))
 			continue;
-		printf("converter chip=%s", sensor_chip_name(s->chip) + 3);
+		if (s->source == MACHINE_SENSOR_I2C)
+			printf("climate type=%s", s->i2c_name);
+		else
+			printf("converter chip=%s", sensor_chip_name(s->chip) + 3);
 		put_name("body", s->name);
 		put_bus(&s->bus);
 		printf("\n");

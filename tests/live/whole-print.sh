@@ -42,6 +42,7 @@ paused() {
 }
 await 130 paused || fail "no pause"
 said 'T:20[45]' || fail "the hotend has not been hot"
+said 'enclosure: 2[45]' || fail "no word of the sensor on I2C: $(grep enclosure "$dir/replies")"
 said 'fan hotend: [56][0-9]*' || fail "the hotend's fan does not turn"
 echo RESUME >"$dir/now"
 await 60 said 'Done printing file' || fail "no end"

@@ -169,6 +169,7 @@ static const char chips_file[] =
 	"warm name=hot sensor=none capacity=12 loss=0.1 lag=1 heater=PB1 power=40\n"
 	"reading share=0.5\n"
 	"converter chip=31855 body=hot cs=PC5\n"
+	"climate type=BME280 body=hot i2c=i2c1 address=118\nclimate type=LM75 body=hot scl=PC6 sda=PC7 address=72\n"
 	"input pin=PB2 on=1\ninput pin=PB3 stepper=ext edge=2 invert=1\n"
 	"fan pin=PB4 tacho=PB5 rpm=3000 ppr=4\n"
 	"input pin=PB2 mcu=1\nfan pin=PB4 tacho=PB5 mcu=1\nconverter chip=6675 mcu=1 body=no cs=PC5\n";
@@ -196,7 +197,11 @@ static void test_chips(void **state)
 	assert_int_equal(models.chains, 2);
 	assert_int_equal(models.chain[0].length, 2);
 	assert_ptr_equal(models.chain[0].chip[1], &models.tmc[2]);
-	assert_int_equal(p->chip_count, 4); /* a chain is one */
+	assert_int_equal(p->chip_count, 6); /* a chain is one */
+	assert_int_equal(models.climates, 2);
+	assert_string_equal(models.climate[1].type, "LM75");
+	assert_int_equal(p->chips[5].address, 72);
+	assert_int_equal(p->buses[p->chips[5].bus].kind, PRINTER_I2C);
 	assert_true(p->chips[2].cs_active_high);
 	assert_int_equal(p->buses[p->chips[1].bus].kind, PRINTER_SPI);
 	assert_true(p->buses[p->chips[1].bus].number >= 0 && p->buses[p->chips[2].bus].number < 0);
@@ -231,8 +236,8 @@ static void test_chip_errors(void **state)
 		{ "driver chip=2209 name=a tx=P!", ":1: tx=P!: not a pin name" },
 		{ "driver chip=2209 name=a tx=PC0 select=PC1,PC2,PC3,PC4",
 		  ":1: select=PC1,PC2,PC3,PC4: expected up to 3 pins" },
-		{ "driver chip=2209 name=a tx=PC0 address=8",
-		  ":1: address=8: expected a number up to 7" },
+		{ "driver chip=2209 name=a tx=PC0 address=200",
+		  ":1: address=200: expected a number up to 127" },
 		{ "driver chip=5160 name=a cs=PC0 sclk=PC1", ":1: mosi= is missing" },
 		{ "driver chip=5160 name=a cs=PC0 chain=2 position=3",
 		  ":1: position=3: expected at most chain=2" },
@@ -247,6 +252,11 @@ static void test_chip_errors(void **state)
 		  ":1: body=a: expected the name of a warm part" },
 		{ "converter chip=31850 cs=PC0",
 		  ":1: chip=31850: expected 6675, 31855, 31856 or 31865" },
+		{ "climate type=LM75 body=a", ":1: body=a: expected the name of a warm part" },
+		{ "warm name=a sensor=none capacity=1 loss=1 lag=1\nclimate body=a",
+		  ":2: type=: expected a sensor_type on I2C" },
+		{ "warm name=a sensor=none capacity=1 loss=1 lag=1\nclimate type=LM75 body=a scl=PC0",
+		  ":2: sda= is missing" },
 		{ "input pin=PC0\ninput pin=PC0", ":2: a pin is used twice" },
 		{ "input", ":1: pin= is missing" },
 		{ "fan pin=PC0", ":1: tacho= is missing" },

@@ -11,10 +11,11 @@
 
 /* How a chip is connected. */
 struct link {
-	const char *name, *tx, *rx, *select, *cs, *spi, *sclk, *mosi, *miso;
-	double mcu, cs_high, mode;
+	const char *name, *tx, *rx, *select, *cs, *spi, *sclk, *mosi, *miso, *scl, *sda, *i2c;
+	double mcu, cs_high, mode, address;
+	enum printer_bus_kind kind;
 };
-enum { LINK_KEYS = 12 };
+enum { LINK_KEYS = 16 };
 
 static void link_keys(struct link *l, struct printer_file_key *to)
 {
@@ -28,6 +29,10 @@ static void link_keys(struct link *l, struct printer_file_key *to)
 		{ "sclk", &l->sclk, NULL, 0, false },
 		{ "mosi", &l->mosi, NULL, 0, false },
 		{ "miso", &l->miso, NULL, 0, false },
+		{ "scl", &l->scl, NULL, 0, false },
+		{ "sda", &l->sda, NULL, 0, false },
+		{ "i2c", &l->i2c, NULL, 0, false },
+		{ "address", NULL, &l->address, 127, false },
 		{ "mcu", NULL, &l->mcu, PRINTER_MCUS_MAX - 1, false },
 		{ "cs_high", NULL, &l->cs_high, 1, false },
 		{ "mode", NULL, &l->mode, 3, false },
@@ -48,24 +53,29 @@ static bool bus_pin(struct printer_file *f, const struct link *l, const char *ke
 /* Index of the bus, or -EINVAL. */
 static int add_bus(struct printer_file *f, const struct link *l)
 {
-	struct printer_bus b = { .kind = l->tx ? PRINTER_UART : PRINTER_SPI,
-				 .mcu = (uint8_t)l->mcu,
-				 .number = -1 };
-	int index;
+	const char *pins[] = { l->sclk, l->mosi, l->miso }, *keys[] = { "sclk", "mosi", "miso" };
+	const char *own = l->kind == PRINTER_I2C ? l->i2c : l->spi;
+	struct printer_bus b = { .kind = l->kind, .mcu = (uint8_t)l->mcu, .number = -1 };
+	int count = l->sclk ? 3 : 0, index;
 
-	if (l->tx) {
-		if (!bus_pin(f, l, "tx", l->tx, &b.pin[0]) ||
-		    !bus_pin(f, l, "rx", l->rx ? l->rx : l->tx, &b.pin[1]))
+	if (l->kind == PRINTER_UART || l->scl) {
+		bool uart = l->kind == PRINTER_UART;
+
+		pins[0] = uart ? l->tx : l->scl;
+		pins[1] = !uart ? l->sda : l->rx ? l->rx : l->tx;
+		keys[0] = uart ? "tx" : "scl";
+		keys[1] = uart ? "rx" : "sda";
+		count = 2;
+	}
+	for (int i = 0; i < count; i++)
+		if (!bus_pin(f, l, keys[i], pins[i], &b.pin[i]))
 			return -EINVAL;
-	} else if (l->sclk) {
-		if (!bus_pin(f, l, "sclk", l->sclk, &b.pin[0]) ||
-		    !bus_pin(f, l, "mosi", l->mosi, &b.pin[1]) ||
-		    !bus_pin(f, l, "miso", l->miso, &b.pin[2]))
-			return -EINVAL;
-	} else {
-		b.number = l->spi ? sim_bus_add(f->sims[(unsigned)l->mcu], SIM_SPI, l->spi) : 0;
+	if (count == 0) {
+		enum sim_bus kind = l->kind == PRINTER_I2C ? SIM_I2C : SIM_SPI;
+
+		b.number = own ? sim_bus_add(f->sims[(unsigned)l->mcu], kind, own) : 0;
 		if (b.number < 0)
-			return printer_file_complain(f, "spi=%s: not a bus' name", l->spi);
+			return printer_file_complain(f, "%s: not a bus' name", own);
 	}
 	index = printer_add_bus(f->printer, &b);
 	return index < 0 ? printer_file_result(f, index) : index;
@@ -101,12 +111,13 @@ static int add_chip(struct printer_file *f, const struct link *l,
 				  .model = model,
 				  .cs_pin = PRINTER_NO_PIN,
 				  .cs_active_high = l->cs_high != 0,
-				  .falling = l->mode == 1 || l->mode == 2 };
+				  .falling = l->mode == 1 || l->mode == 2,
+				  .address = (uint8_t)l->address };
 	int bus = add_bus(f, l);
 
 	if (bus < 0 || !add_selects(f, l, &c))
 		return -EINVAL;
-	if (!l->tx && !bus_pin(f, l, "cs", l->cs, &c.cs_pin))
+	if (l->kind == PRINTER_SPI && !bus_pin(f, l, "cs", l->cs, &c.cs_pin))
 		return -EINVAL;
 	c.bus = (uint8_t)bus;
 	snprintf(c.name, sizeof(c.name), "%s", l->name ? l->name : "");
@@ -118,7 +129,7 @@ static int add_chip(struct printer_file *f, const struct link *l,
 struct driver_line {
 	struct link link;
 	const char *stepper;
-	double chip, address, chain, position;
+	double chip, chain, position;
 };
 
 struct chip_tmc *printer_file_driver(const struct printer_file *f, const char *name)
@@ -174,10 +185,9 @@ static int driver_line(struct printer_file *f)
 {
 	struct driver_line d = { .chip = 0 };
 	struct printer_models *m = f->models;
-	struct printer_file_key keys[LINK_KEYS + 5] = {
+	struct printer_file_key keys[LINK_KEYS + 4] = {
 		[LINK_KEYS] = { "stepper", &d.stepper, NULL, 0, false },
 		{ "chip", NULL, &d.chip, 9999, false },
-		{ "address", NULL, &d.address, 7, false },
 		{ "chain", NULL, &d.chain, CHIP_TMC_CHAIN, false },
 		{ "position", NULL, &d.position, CHIP_TMC_CHAIN, false },
 	};
@@ -204,43 +214,90 @@ static int driver_line(struct printer_file *f)
 		f->printer->steppers[motor].driver_edges = &tmc->both_edges;
 	snprintf(m->tmc_name[m->tmcs], PRINTER_CHIP_NAME, "%s", d.link.name);
 	m->tmcs++;
-	chip_tmc_start(tmc, (int)d.chip, (uint8_t)d.address);
+	chip_tmc_start(tmc, (int)d.chip, (uint8_t)d.link.address);
+	d.link.kind = d.link.tx ? PRINTER_UART : PRINTER_SPI;
 	return d.link.tx ? add_chip(f, &d.link, &chip_tmc_uart, tmc) : add_chained(f, &d, tmc);
 }
 
 /* ---- converters, inputs, fans ---- */
 
+/* Index of the warm part of that name, or -EINVAL. */
+static int find_body(struct printer_file *f, const char *name)
+{
+	for (int i = 0; name && i < f->printer->body_count; i++)
+		if (!strcmp(f->printer->bodies[i].thermal.name, name))
+			return i;
+	return printer_file_complain(f, "body=%s: expected the name of a warm part above",
+				     name ? name : "");
+}
+
+static bool is_converter(int chip)
+{
+	return chip == 6675 || chip == 31855 || chip == 31856 || chip == 31865;
+}
+
 static int converter_line(struct printer_file *f)
 {
-	struct link l = { .mcu = 0 };
+	struct link l = { .kind = PRINTER_SPI };
 	struct printer_models *m = f->models;
-	const char *body = NULL;
+	const char *body_name = NULL;
 	double chip = 0;
 	struct printer_file_key keys[LINK_KEYS + 2] = {
-		[LINK_KEYS] = { "body", &body, NULL, 0, false },
+		[LINK_KEYS] = { "body", &body_name, NULL, 0, false },
 		{ "chip", NULL, &chip, 99999, false },
 	};
 	struct chip_temperature *t = &m->converter[m->converters];
+	int body;
 
 	link_keys(&l, keys);
 	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
 		return -EINVAL;
 	if (printer_file_absent(f, l.mcu))
 		return 0;
-	if (chip != 6675 && chip != 31855 && chip != 31856 && chip != 31865)
+	if (!is_converter((int)chip))
 		return printer_file_complain(f, "chip=%g: expected 6675, 31855, 31856 or 31865",
 					     chip);
 	if (m->converters == PRINTER_CHIPS_MAX)
 		return printer_file_complain(f, "too many parts of this kind");
-	*t = (struct chip_temperature){ .type = (int)chip, .printer = f->printer, .body = -1 };
-	for (int i = 0; body && i < f->printer->body_count; i++)
-		if (!strcmp(f->printer->bodies[i].thermal.name, body))
-			t->body = i;
-	if (t->body < 0)
-		return printer_file_complain(f, "body=%s: expected the name of a warm part above",
-					     body ? body : "");
+	body = find_body(f, body_name);
+	if (body < 0)
+		return body;
+	*t = (struct chip_temperature){ .type = (int)chip, .printer = f->printer, .body = body };
 	m->converters++;
 	return add_chip(f, &l, &chip_temperature_spi, t);
+}
+
+static int climate_line(struct printer_file *f)
+{
+	struct link l = { .kind = PRINTER_I2C };
+	struct printer_models *m = f->models;
+	const char *body_name = NULL, *type = NULL;
+	struct printer_file_key keys[LINK_KEYS + 2] = {
+		[LINK_KEYS] = { "body", &body_name, NULL, 0, false },
+		{ "type", &type, NULL, 0, false },
+	};
+	unsigned i = m->climates;
+	int body;
+
+	link_keys(&l, keys);
+	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
+		return -EINVAL;
+	if (printer_file_absent(f, l.mcu))
+		return 0;
+	if (!type || strlen(type) >= sizeof(m->climate_type[i]))
+		return printer_file_complain(f, "type=%s: expected a sensor_type on I2C",
+					     type ? type : "");
+	if (i == PRINTER_CHIPS_MAX)
+		return printer_file_complain(f, "too many parts of this kind");
+	body = find_body(f, body_name);
+	if (body < 0)
+		return body;
+	snprintf(m->climate_type[i], sizeof(m->climate_type[i]), "%s", type);
+	m->climate[i] = (struct chip_climate){ .type = m->climate_type[i],
+					       .printer = f->printer,
+					       .body = body };
+	m->climates++;
+	return add_chip(f, &l, &chip_climate_i2c, &m->climate[i]);
 }
 
 static int input_line(struct printer_file *f)
@@ -318,6 +375,7 @@ static const struct {
 	int (*read)(struct printer_file *f);
 } kinds[] = { { "driver", driver_line },
 	      { "converter", converter_line },
+	      { "climate", climate_line },
 	      { "input", input_line },
 	      { "fan", fan_line } };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };

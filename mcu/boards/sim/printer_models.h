@@ -6,6 +6,7 @@
 #ifndef SIM_PRINTER_MODELS_H
 #define SIM_PRINTER_MODELS_H
 
+#include "chip_climate.h"
 #include "chip_temperature.h"
 #include "chip_tmc.h"
 
@@ -16,7 +17,9 @@ struct printer_models {
 	uint16_t chain_cs[PRINTER_CHIPS_MAX];           /* its select pin, */
 	uint8_t chain_mcu[PRINTER_CHIPS_MAX];           /* of that MCU */
 	struct chip_temperature converter[PRINTER_CHIPS_MAX];
-	unsigned tmcs, chains, converters;
+	struct chip_climate climate[PRINTER_CHIPS_MAX];
+	char climate_type[PRINTER_CHIPS_MAX][16];
+	unsigned tmcs, chains, converters, climates;
 };
 
 #endif
