@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "daemon/batch/batch.h"
+#include "daemon/print/print.h"
 
 static double cpu_s(void)
 {
@@ -198,6 +199,18 @@ static void add_fans(const struct batch *b, struct json_object *root)
 	json_object_object_add(root, "fans_rpm", list);
 }
 
+/* Of the card, if there has been one. */
+static void add_print(const struct batch *b, struct json_object *root)
+{
+	const struct print_stats *st = &b->m->print->stats;
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "state", json_object_new_string(print_stats_name(st)));
+	json_object_object_add(o, "file", json_object_new_string(st->file));
+	json_object_object_add(o, "filament_mm", json_object_new_double(st->filament_mm));
+	json_object_object_add(root, "print", o);
+}
+
 static void print_json(const struct batch *b, bool ok)
 {
 	struct json_object *root = json_object_new_object();
@@ -225,6 +238,8 @@ static void print_json(const struct batch *b, bool ok)
 		add_u64(root, "violations", b->result.violations);
 		add_violations(b, root);
 	}
+	if (b->m->print->stats.file[0])
+		add_print(b, root);
 	add_temperatures(b, root);
 	add_fans(b, root);
 	add_sync_error(b, root);
@@ -260,6 +275,9 @@ static void print_text(const struct batch *b)
 		for (uint32_t i = 0; i < b->result.listed; i++)
 			printf("  violation: %s\n", b->result.list[i].text);
 	}
+	if (b->m->print->stats.file[0])
+		printf("print: %s, %s, %.1f mm of filament\n", print_stats_name(&b->m->print->stats),
+		       b->m->print->stats.file, b->m->print->stats.filament_mm);
 	if (b->sync_error.samples)
 		printf("clock sync error of the other MCUs, us: rms %.2f p99 %.1f max %.2f\n",
 		       sqrt(b->sync_error.sum2_us2 / (double)b->sync_error.samples),

@@ -166,10 +166,6 @@ static void settle_print(struct batch *b)
 			batch_turn(b, false);
 		batch_turn(b, false);
 	}
-	if (b->m->state == MACHINE_READY && stats->state == PRINT_PAUSED && !b->error[0])
-		snprintf(
-			b->error, sizeof(b->error),
-			"the print is paused; expected RESUME in the file, or an event that resumes it");
 }
 
 bool batch_print(struct batch *b)
