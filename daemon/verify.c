@@ -23,6 +23,8 @@ enum { EXIT_EXACT, EXIT_VIOLATIONS, EXIT_UNUSABLE };
 
 /* Steps are fed this far behind the moves, so that a stop is known before the steps around it. */
 #define FEED_LAG_S 10.0
+/* A step may come so much before its time. */
+#define STEP_EARLY_S 1e-4
 
 struct clock_line {
 	uint64_t clock0;
@@ -39,11 +41,6 @@ struct source { /* one MCU's edges */
 	uint32_t lines, line_cap, at;
 };
 
-struct rename {
-	double at_s;
-	double before_mm[MOVE_AXES], after_mm[MOVE_AXES];
-};
-
 struct verify {
 	const char *plan_name;
 	FILE *plan;
@@ -55,9 +52,7 @@ struct verify {
 	struct plot_options plot_options;
 	struct plot *plot;
 	struct path_recon recon;
-	double cmd_mm[MOVE_AXES], end_s; /* after the last move fed */
-	struct rename *renames;          /* not yet reached by the steps */
-	uint32_t rename_count, rename_cap;
+	double end_s;       /* of the last move fed */
 	bool closed;        /* the trace has its end record */
 	double tolerance_s; /* instead of the run's own; 0: that */
 };
@@ -198,7 +193,6 @@ static int feed_steps(struct verify *v, double until_s)
 {
 	for (;;) {
 		struct source *s = &v->source[0];
-		const struct rename *r = v->renames;
 		int ret;
 
 		for (uint32_t i = 1; i < v->cfg.mcus; i++)
@@ -207,11 +201,7 @@ static int feed_steps(struct verify *v, double until_s)
 		if (s->next_s == HUGE_VAL || s->next_s >= until_s)
 			return 0;
 		if (v->plot) {
-			while (v->rename_count && s->next_s > r->at_s + 1e-4) {
-				path_recon_position(&v->recon, r->before_mm, r->after_mm);
-				memmove(v->renames, r + 1, --v->rename_count * sizeof(*r));
-			}
-			if (path_recon_step(&v->recon, s->next.stepper, s->next.dir))
+			if (path_recon_step(&v->recon, s->next.stepper, s->next.dir, s->next_s))
 				plot_executed_point(v->plot, s->next_s,
 						    path_recon_mm(&v->recon, AXIS_X),
 						    path_recon_mm(&v->recon, AXIS_Y));
@@ -224,27 +214,6 @@ static int feed_steps(struct verify *v, double until_s)
 	}
 }
 
-static int rename_add(struct verify *v, const double after_mm[MOVE_AXES])
-{
-	struct rename *r;
-
-	if (v->rename_count == v->rename_cap) {
-		uint32_t cap = v->rename_cap ? 2 * v->rename_cap : 16;
-
-		r = realloc(v->renames, cap * sizeof(*r));
-		if (!r)
-			return no_memory();
-		v->renames = r;
-		v->rename_cap = cap;
-	}
-	r = &v->renames[v->rename_count++];
-	r->at_s = v->end_s;
-	memcpy(r->before_mm, v->cmd_mm, sizeof(r->before_mm));
-	memcpy(r->after_mm, after_mm, sizeof(r->after_mm));
-	memcpy(v->cmd_mm, after_mm, sizeof(v->cmd_mm));
-	return 0;
-}
-
 static int feed_move(struct verify *v, const struct plan_trace_move *pm)
 {
 	const struct move *m = &pm->move;
@@ -252,8 +221,6 @@ static int feed_move(struct verify *v, const struct plan_trace_move *pm)
 
 	if (!ret && v->plot)
 		ret = plot_planned_move(v->plot, m, pm->start_s);
-	for (int i = 0; i < MOVE_AXES; i++)
-		v->cmd_mm[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
 	v->end_s = pm->start_s + m->accel_s + m->cruise_s + m->decel_s;
 	return ret ? ret : feed_steps(v, pm->start_s - FEED_LAG_S);
 }
@@ -271,8 +238,8 @@ static int motion_record(struct verify *v, const struct plan_trace_rec *rec)
 					  rec->manual.start_s);
 		break;
 	case PLAN_TRACE_POSITION:
-		ret = rename_add(v, rec->position.position_mm);
-		return ret ? ret : checker_position(c, rec->position.position_mm);
+		path_recon_position(&v->recon, v->end_s + STEP_EARLY_S, rec->position.position_mm);
+		return checker_position(c, rec->position.position_mm);
 	case PLAN_TRACE_HALT:
 		ret = checker_halt(c, rec->halt.stepper, rec->halt.at_s);
 		break;
@@ -285,9 +252,11 @@ static int motion_record(struct verify *v, const struct plan_trace_rec *rec)
 				      rec->extrude.extrude.param.half_s);
 		break;
 	case PLAN_TRACE_CUT:
+		v->end_s = fmin(v->end_s, rec->halt.at_s);
 		ret = checker_cut(c, rec->halt.at_s);
 		break;
 	case PLAN_TRACE_STOP:
+		v->end_s = fmin(v->end_s, rec->halt.at_s);
 		ret = checker_stop(c, rec->halt.at_s);
 		break;
 	case PLAN_TRACE_WEIGHTS:
@@ -373,7 +342,6 @@ static int verify_run(struct verify *v, char **names, int count, struct checker_
 		return complain(v->plan_name, err);
 	if (sources_open(v, names, count))
 		return -EPROTO;
-	memcpy(v->cmd_mm, v->cfg.start_mm, sizeof(v->cmd_mm));
 	if (v->plot_prefix) {
 		int ret;
 
@@ -401,7 +369,6 @@ static void verify_close(struct verify *v)
 	if (v->plan)
 		fclose(v->plan);
 	plot_free(v->plot);
-	free(v->renames);
 	checker_free(v->checker);
 	free(v);
 }

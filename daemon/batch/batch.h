@@ -174,9 +174,8 @@ struct batch {
 	struct plan_shaper shaper; /* at first, from shaper_s on */
 	double shaper_s;
 	double stop_s;
-	uint32_t halted;            /* motors that it stopped */
-	struct path_recon recon;    /* for the picture */
-	double named_mm[MOVE_AXES]; /* position at the end of the last move, as it was named then */
+	uint32_t halted;         /* motors that it stopped */
+	struct path_recon recon; /* for the picture */
 	char error[512];
 	/* Replies go here instead of standard error, if set. */
 	void (*heard)(void *ctx, enum reply_kind kind, const char *text);

@@ -35,8 +35,6 @@ static void tell_move(struct batch *b)
 		return;
 	b->move_waits = false;
 	b->last_move_s = b->move_s + m->accel_s + m->cruise_s + m->decel_s;
-	for (int i = 0; i < MOVE_AXES; i++)
-		b->named_mm[i] = m->start_mm[i] + m->dir[i] * m->length_mm;
 	if (b->checker) {
 		tell_stop(b);
 		checker_move(b->checker, m, b->move_s);
@@ -126,10 +124,9 @@ static void on_position(void *ctx, double at_s, const double from_mm[MOVE_AXES],
 {
 	struct batch *b = ctx;
 
-	(void)at_s, (void)from_mm;
+	(void)from_mm;
 	tell_move(b);
-	path_recon_position(&b->recon, b->named_mm, to_mm);
-	memcpy(b->named_mm, to_mm, sizeof(b->named_mm));
+	path_recon_position(&b->recon, at_s, to_mm);
 	if (b->checker) {
 		tell_stop(b);
 		checker_position(b->checker, to_mm);
@@ -232,10 +229,13 @@ void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock)
 	checker_step(b->checker, (uint32_t)motor, dir, clock);
 	if (b->stepped)
 		b->stepped(b->stepped_ctx, motor, dir, clock);
-	if (b->plot && path_recon_step(&b->recon, (uint32_t)motor, dir) == 1)
-		plot_executed_point(
-			b->plot, engine_time_s(&b->m->engine->mcu[b->m->motor[motor].mcu], clock),
-			path_recon_mm(&b->recon, AXIS_X), path_recon_mm(&b->recon, AXIS_Y));
+	if (b->plot) {
+		double at_s = engine_time_s(&b->m->engine->mcu[b->m->motor[motor].mcu], clock);
+
+		if (path_recon_step(&b->recon, (uint32_t)motor, dir, at_s) == 1)
+			plot_executed_point(b->plot, at_s, path_recon_mm(&b->recon, AXIS_X),
+					    path_recon_mm(&b->recon, AXIS_Y));
+	}
 }
 
 void batch_check_finish(struct batch *b)

@@ -33,10 +33,20 @@ int path_recon_init(struct path_recon *r, const struct checker_config *cfg)
 	return -ENOTSUP;
 }
 
-int path_recon_step(struct path_recon *r, uint32_t stepper, int dir)
+static void reach(struct path_recon *r)
+{
+	for (int i = 0; i < 2; i++)
+		r->base_mm[i] = r->name[0].mm[i] - r->inv[i][0] * (double)r->count[0] -
+				r->inv[i][1] * (double)r->count[1];
+	memmove(&r->name[0], &r->name[1], --r->names * sizeof(r->name[0]));
+}
+
+int path_recon_step(struct path_recon *r, uint32_t stepper, int dir, double time_s)
 {
 	for (int i = 0; i < 2; i++) {
 		if (r->stepper[i] == stepper) {
+			while (r->names > 0 && time_s > r->name[0].at_s)
+				reach(r);
 			r->count[i] += dir > 0 ? r->dir_sign[i] : -r->dir_sign[i];
 			return 1;
 		}
@@ -44,9 +54,10 @@ int path_recon_step(struct path_recon *r, uint32_t stepper, int dir)
 	return 0;
 }
 
-void path_recon_position(struct path_recon *r, const double before_mm[MOVE_AXES],
-			 const double after_mm[MOVE_AXES])
+void path_recon_position(struct path_recon *r, double at_s, const double mm[MOVE_AXES])
 {
-	for (int i = 0; i < 2; i++)
-		r->base_mm[i] += after_mm[i] - before_mm[i];
+	if (r->names == PATH_RECON_NAMES)
+		reach(r);
+	r->name[r->names++] = (struct path_recon_name){ .at_s = at_s,
+							.mm = { mm[AXIS_X], mm[AXIS_Y] } };
 }
