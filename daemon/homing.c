@@ -334,7 +334,9 @@ static void ask_unread(struct machine *m)
 
 	for (size_t k = 0; k < h->endstops; k++) {
 		query.oid = h->endstop[k].input->oid;
-		if (h->endstop[k].unread)
+		if (h->endstop[k].unread && h->endstop[k].input->sensor)
+			h->endstop[k].input->sensor->query(m);
+		else if (h->endstop[k].unread)
 			session_send(&m->session[h->endstop[k].input->pin->mcu],
 				     MSG_ID_endstop_query_state, &query);
 	}
@@ -357,7 +359,11 @@ static void ask_counters(struct machine *m)
 	for (size_t k = 0; k < h->endstops; k++) {
 		struct msg_endstop_home off = { .oid = h->endstop[k].input->oid };
 
-		session_send(&m->session[h->endstop[k].input->pin->mcu], MSG_ID_endstop_home, &off);
+		if (h->endstop[k].input->sensor)
+			h->endstop[k].input->sensor->disarm(m);
+		else
+			session_send(&m->session[h->endstop[k].input->pin->mcu],
+				     MSG_ID_endstop_home, &off);
 		h->endstop[k].unread = true;
 		h->endstop[k].trigger_s = machine_now_s(m); /* until its state tells better */
 	}
@@ -451,6 +457,25 @@ static void retract(struct machine *m, const char *error)
 		homing_fail(m, "the machine has no room for the move; try again");
 }
 
+/* What the probe measures names Z: it triggered somewhat late, and the motors went on a little. */
+static void measured(struct machine *m, const char *error)
+{
+	double at_mm[MOVE_AXES];
+
+	if (error) {
+		homing_fail(m, error);
+		return;
+	}
+	memcpy(at_mm, planner_position(m->planner), sizeof(at_mm));
+	at_mm[AXIS_Z] = m->probe.over_mm;
+	if (planner_set_position(m->planner, at_mm) < 0) {
+		homing_fail(m, "the machine has no room for it; try again");
+		return;
+	}
+	gcode_set_position(&m->gcode, GCODE_MASK_ALL, at_mm);
+	probe_raise(m, retract);
+}
+
 static void put_away(struct machine *m, const char *error)
 {
 	if (error || !m->homing.with_probe) {
@@ -458,7 +483,10 @@ static void put_away(struct machine *m, const char *error)
 		return;
 	}
 	m->homing.state = HOMING_RAISE;
-	probe_raise(m, retract);
+	if (m->probe.sensor)
+		m->probe.sensor->settle(m, measured);
+	else
+		probe_raise(m, retract);
 }
 
 static void counters_read(struct machine *m)
@@ -499,25 +527,35 @@ static void position_read(struct machine *m, int mcu, const struct msg_stepper_p
 	}
 }
 
-/* The trigger's time: the sample before the one that would come next. */
-static void endstop_read(struct machine *m, int mcu, const struct msg_endstop_state *msg)
+/* Whether it says how a switch is, or the sensor in its place; the clock of what comes after the trigger. */
+static bool clock_of(struct machine *m, const struct homing_endstop *e, int mcu, int id,
+		     const union msg_any *any, uint32_t *clock)
 {
-	const struct clockmap *map = &m->status.mcu[mcu].map;
+	if (mcu != e->input->pin->mcu)
+		return false;
+	if (e->input->sensor)
+		return e->input->sensor->answer(m, id, any, clock);
+	*clock = any->endstop_state.next_clock;
+	return id == MSG_ID_endstop_state && any->endstop_state.oid == e->input->oid;
+}
+
+/* The trigger's time: the sample before the one that would come next. Returns: whether the message says one. */
+static bool endstop_read(struct machine *m, int mcu, int id, const union msg_any *any)
+{
 	struct homing *h = &m->homing;
+	bool said = false;
 
 	for (size_t k = 0; k < h->endstops; k++) {
 		struct homing_endstop *e = &h->endstop[k];
-		uint64_t now_clock;
+		uint32_t clock;
 
-		if (mcu != e->input->pin->mcu || msg->oid != e->input->oid)
+		if (!clock_of(m, e, mcu, id, any, &clock))
 			continue;
+		said = true;
 		e->unread = false;
-		if (!clockmap_clock(map, machine_now_s(m), &now_clock))
-			continue;
-		now_clock += (uint64_t)(int64_t)(int32_t)(msg->next_clock - e->rest_ticks -
-							  (uint32_t)now_clock);
-		e->trigger_s = clockmap_time_s(map, now_clock);
+		bulk_clock_s(m, mcu, clock - e->rest_ticks, &e->trigger_s);
 	}
+	return said;
 }
 
 static bool all_read(const struct homing *h)
@@ -534,12 +572,10 @@ static bool read_message(struct machine *m, const struct ev_message *msg)
 	union msg_any any;
 	int id = session_decode(&m->session[msg->mcu], msg, &any);
 
-	if (id != MSG_ID_stepper_position && id != MSG_ID_endstop_state)
-		return false;
-	if (id == MSG_ID_endstop_state)
-		endstop_read(m, msg->mcu, &any.endstop_state);
-	else
+	if (id == MSG_ID_stepper_position)
 		position_read(m, msg->mcu, &any.stepper_position);
+	else if (!endstop_read(m, msg->mcu, id, &any))
+		return false;
 	if (all_read(&m->homing))
 		counters_read(m);
 	return true;
@@ -554,6 +590,10 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 	if (stop->reason == HOMING_REASON_SILENCE) {
 		homing_fail(m,
 			    "an MCU was not heard of within the time-out; everything has stopped");
+		return;
+	}
+	if (stop->reason == HOMING_REASON_SENSOR && !h->line.input) {
+		endstop_fail(m, HOMING_SENSOR_TEXT);
 		return;
 	}
 	if (stop->reason == HOMING_REASON_END && !h->manual.stepper && !h->line.input) {

@@ -175,6 +175,11 @@ static bool arm_endstop(struct machine *m, size_t k, double at_s, double speed_m
 					 .trigger_reason = HOMING_REASON_HIT };
 
 	e->trigger_s = 0;
+	if (e->input->sensor) {
+		e->rest_ticks = 0;
+		return clock_at(m, pin->mcu, at_s, &home.clock) &&
+		       e->input->sensor->arm(m, home.clock, home.trsync_oid);
+	}
 	e->rest_ticks = home.rest_ticks = (uint32_t)fmin(fmax(1, rest_ticks), 1e-2 * freq_hz);
 	return clock_at(m, pin->mcu, at_s, &home.clock) &&
 	       session_send(&m->session[pin->mcu], MSG_ID_endstop_home, &home);

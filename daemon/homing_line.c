@@ -126,7 +126,7 @@ static double closed_s(const struct machine *m)
 	const struct homing_endstop *e = &m->homing.endstop[0];
 	int mcu = e->input->pin->mcu;
 
-	if (m->mc->mcu[mcu].host)
+	if (m->mc->mcu[mcu].host || e->input->sensor)
 		return e->trigger_s;
 	return e->trigger_s - 0.5 * e->rest_ticks / m->status.mcu[mcu].map.freq_hz;
 }

@@ -220,6 +220,7 @@ void machine_end_commands(struct machine *m)
 	m->tmc.dump = NULL;
 	acts_abort(m, m->reason);
 	switches_abort(m, m->reason);
+	eddy_abort(m, m->reason);
 	if (m->homing.state != HOMING_IDLE)
 		homing_abort(m, m->reason);
 	if (gcode_busy(&m->gcode))
@@ -325,7 +326,7 @@ static void message_event(struct machine *m, const struct ev_message *msg)
 	if (msg->mcu >= m->mcus)
 		return;
 	if (readback_hear(m, msg) || session_message(&m->session[msg->mcu], msg) ||
-	    print_hear(m->print, msg) || bus_hear(&m->bus, msg))
+	    print_hear(m->print, msg) || bus_hear(&m->bus, msg) || eddy_hear(m, msg))
 		return;
 	/* Responses to nobody's question (stats, late answers) are passed over. */
 	switch (session_decode(&m->session[msg->mcu], msg, &any)) {
@@ -461,6 +462,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 	if (snapshot_sequence(&m->engine->snapshot) != m->status_sequence) {
 		m->status_sequence = snapshot_sequence(&m->engine->snapshot);
 		engine_status_read(m->engine, &m->status);
+		track_look(&m->track, m);
 	}
 	for (; events > 0 && ring_pop(&m->events, &ev); events--)
 		event(m, &ev);
@@ -483,6 +485,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		homing_tick(m);
 		acts_tick(m);
 		switches_tick(m);
+		eddy_poll(m);
 	}
 	if (m->state != MACHINE_CONNECTING) {
 		sidetrack_poll(m);
@@ -514,7 +517,8 @@ bool machine_rests(const struct machine *m)
 {
 	return m->sync_waiting == 0 && !m->heaters.wait.on && m->homing.state == HOMING_IDLE &&
 	       !sidetrack_busy(&m->sidetrack) && !m->acts.running && !m->switches.input &&
-	       !gcode_moving(&m->gcode) && planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
+	       m->eddy.state == EDDY_IDLE && !gcode_moving(&m->gcode) &&
+	       planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
 	       m->status.manual_end_s <= machine_now_s(m);
 }
 

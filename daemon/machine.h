@@ -33,6 +33,8 @@
 #include "daemon/outputs.h"
 #include "daemon/planner.h"
 #include "daemon/probe.h"
+#include "daemon/probe/eddy.h"
+#include "daemon/probe/track.h"
 #include "daemon/probe_points.h"
 #include "daemon/safe_home.h"
 #include "daemon/faults/attach.h"
@@ -83,6 +85,7 @@ struct machine_motor {
 /* A switch's input. */
 struct machine_input {
 	const struct pin *pin;
+	const struct probe_sensor *sensor; /* it is no switch but the probe's; NULL: a switch */
 	uint8_t oid;
 };
 
@@ -184,6 +187,8 @@ struct machine {
 	struct acts acts;
 	struct switches switches;
 	struct probe probe;
+	struct eddy eddy;
+	struct track track;
 	struct probe_points points;
 	struct mesh_calibration mesh_calibration;
 	struct levelling levelling;

@@ -200,7 +200,7 @@ static bool add_probe(struct machine *m, char *err, size_t err_size)
 
 	if (p->kind == MACHINE_PROBE_NONE)
 		return true;
-	if (!add_endstop(m, &p->pin, err, err_size))
+	if (!add_endstop(m, &p->pin, err, err_size) || !eddy_setup(m, err, err_size))
 		return false;
 	if (!p->control_pin.set)
 		return true;
@@ -419,7 +419,7 @@ static bool configure_endstop(struct machine *m, struct session *s, struct machi
 	struct msg_endstop_home off = { .sample_count = 0 };
 	uint32_t number;
 
-	if (!pin->set || pin->mcu != s->mcu)
+	if (!pin->set || pin->mcu != s->mcu || in->sensor)
 		return true;
 	if (!session_oid(s, &in->oid) || !session_pin(s, pin->name, UINT8_MAX, &number))
 		return false;
@@ -486,5 +486,5 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 			return false;
 	return outputs_configure(m, s) && tachometers_configure(m, s) && leds_configure(m, s) &&
 	       configure_sync_line(m, s) && print_configure(m->print, s) &&
-	       bus_configure(&m->bus, s) && sensors_configure(m, s);
+	       bus_configure(&m->bus, s) && sensors_configure(m, s) && eddy_configure(m, s);
 }

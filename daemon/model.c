@@ -83,7 +83,7 @@ static void put_probe(const struct machine_config *mc)
 
 	printf("bed height=%.17g slope_x=%.17g slope_y=%.17g\n", bed->height_mm, bed->slope_x,
 	       bed->slope_y);
-	if (p->kind == MACHINE_PROBE_NONE || p->pin.mcu < 0)
+	if (p->kind == MACHINE_PROBE_NONE || p->kind >= MACHINE_PROBE_SENSORS || p->pin.mcu < 0)
 		return;
 	printf("probe pin=%s mcu=%d x=%.17g y=%.17g z=%.17g hysteresis=%.17g noise=%.17g invert=%d",
 	       p->pin.name, p->pin.mcu, p->offset_mm[0], p->offset_mm[1], p->offset_mm[2],

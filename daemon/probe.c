@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/delta_calibrate.h"
+#include "daemon/homing_private.h"
 #include "daemon/machine.h"
 #include "daemon/save.h"
 
@@ -21,6 +22,9 @@ void probe_init(struct machine *m)
 	for (size_t i = 0; p->cfg->pin.set && i < m->endstops; i++)
 		if (pin_same(m->endstop[i].pin, &p->cfg->pin))
 			p->input = &m->endstop[i];
+	p->sensor = p->cfg->kind == MACHINE_PROBE_EDDY ? &eddy_sensor : NULL;
+	if (p->input)
+		m->endstop[p->input - m->endstop].sensor = p->sensor;
 	for (size_t i = 0; p->cfg->control_pin.set && i < m->outputs; i++)
 		if (pin_same(m->output[i].pin, &p->cfg->control_pin))
 			p->touch.output = (int)i;
@@ -39,6 +43,8 @@ void probe_attach(struct gcode *g, struct machine *m)
 	gcode_add_table(g, levelling_commands, levelling_command_count, m);
 	gcode_add_table(g, twist_commands, twist_command_count, m);
 	gcode_add_table(g, delta_calibrate_commands, delta_calibrate_command_count, m);
+	if (!m || m->mc->probe.kind == MACHINE_PROBE_EDDY)
+		gcode_add_table(g, eddy_commands, eddy_command_count, m);
 }
 
 void probe_ready(struct machine *m)
@@ -49,9 +55,14 @@ void probe_ready(struct machine *m)
 
 int probe_check(const struct machine *m, char *err)
 {
+	const struct probe_sensor *sensor = m->probe.sensor;
+	const char *missing = "there is no probe; expected a [probe] or [bltouch]";
+
 	if (m->probe.input && m->probe.input->pin->mcu >= 0)
+		missing = sensor ? sensor->missing(m) : NULL;
+	if (!missing)
 		return 0;
-	snprintf(err, GCODE_ERR_MAX, "there is no probe; expected a [probe] or [bltouch]");
+	snprintf(err, GCODE_ERR_MAX, "%s", missing);
 	return -EINVAL;
 }
 
@@ -80,6 +91,10 @@ void probe_lower(struct machine *m, probe_then *then)
 		bltouch_lower(m, then);
 		return;
 	}
+	if (m->probe.sensor) {
+		m->probe.sensor->lower(m, then);
+		return;
+	}
 	m->probe.touch.then = then;
 	switches_ask(m, m->probe.input, lowered);
 }
@@ -93,6 +108,10 @@ void probe_raise(struct machine *m, probe_then *then)
 {
 	if (m->probe.cfg->kind == MACHINE_PROBE_BLTOUCH) {
 		bltouch_raise(m, then);
+		return;
+	}
+	if (m->probe.sensor) {
+		m->probe.sensor->raise(m, then);
 		return;
 	}
 	m->probe.touch.then = then;
@@ -200,14 +219,14 @@ static bool tolerable(const struct probe *p)
 	return most - least <= p->run.how.tolerance_mm;
 }
 
-static void touched(struct machine *m, const char *error)
+static void found(struct machine *m, const char *error)
 {
 	struct probe *p = &m->probe;
 	const struct homing_line *line = &m->homing.line;
 	char text[sizeof(p->text)];
 
-	if (error || !line->hit) {
-		fail(m, error ? error : "the probe did not trigger before the end of the move");
+	if (error) {
+		fail(m, error);
 		return;
 	}
 	memcpy(p->run.at_mm, line->trigger_mm, sizeof(p->run.at_mm));
@@ -240,6 +259,29 @@ static void touched(struct machine *m, const char *error)
 		probe_raise(m, lift);
 	else
 		lift(m, NULL);
+}
+
+/* A sensor says now how high the nozzle is in truth: the result is where it would have been at z_offset. */
+static void measured(struct machine *m, const char *error)
+{
+	struct homing_line *line = &m->homing.line;
+
+	if (!error)
+		line->trigger_mm[AXIS_Z] = line->stop_mm[AXIS_Z] - m->probe.over_mm +
+					   m->probe.offset_mm[AXIS_Z];
+	found(m, error);
+}
+
+static void touched(struct machine *m, const char *error)
+{
+	if (!error && !m->homing.line.hit)
+		error = m->homing.reason == HOMING_REASON_SENSOR
+				? HOMING_SENSOR_TEXT
+				: "the probe did not trigger before the end of the move";
+	if (!error && m->probe.sensor)
+		m->probe.sensor->settle(m, measured);
+	else
+		found(m, error);
 }
 
 static void descend(struct machine *m, const char *error)

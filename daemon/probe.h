@@ -18,6 +18,7 @@
 #include "daemon/homing.h"
 
 struct machine;
+struct probe_sensor;
 
 typedef void probe_then(struct machine *m, const char *error);
 
@@ -31,10 +32,12 @@ struct probe_how {
 struct probe {
 	const struct machine_probe *cfg; /* kind MACHINE_PROBE_NONE: there is none */
 	const struct machine_input *input;
-	double offset_mm[3]; /* Z: as calibrated since the start */
-	bool last_triggered; /* QUERY_PROBE */
-	double last_z_mm;    /* of PROBE */
-	char text[160];      /* of an error that is under way */
+	const struct probe_sensor *sensor; /* NULL: a switch */
+	double over_mm;                    /* of a sensor: see sensor.h */
+	double offset_mm[3];               /* Z: as calibrated since the start */
+	bool last_triggered;               /* QUERY_PROBE */
+	double last_z_mm;                  /* of PROBE */
+	char text[160];                    /* of an error that is under way */
 
 	/* a BLTouch: see bltouch.c */
 	struct {

@@ -21,6 +21,10 @@ static void ask_now(struct machine *m)
 
 void switches_ask(struct machine *m, const struct machine_input *input, switches_then *then)
 {
+	if (input->sensor) {
+		input->sensor->ask(m, then);
+		return;
+	}
 	m->switches.input = input;
 	m->switches.then = then;
 	m->switches.deadline_ns = m->now_ns + TIMEOUT_NS;
@@ -124,8 +128,9 @@ static void ask_next(struct machine *m, const char *error)
 {
 	struct switches *q = &m->switches;
 
-	while (!error && q->at < m->endstops && m->endstop[q->at].pin->mcu < 0)
-		q->at++; /* no pin that can be asked */
+	while (!error && q->at < m->endstops &&
+	       (m->endstop[q->at].pin->mcu < 0 || m->endstop[q->at].sensor))
+		q->at++; /* no switch that can be asked */
 	if (!error && q->at < m->endstops) {
 		switches_ask(m, &m->endstop[q->at], told);
 		return;

@@ -63,7 +63,8 @@ bool batch_bed_start(struct batch *b)
 		b->printer.nozzle = nozzle;
 		b->printer.nozzle_ctx = b;
 	}
-	if (probe->kind == MACHINE_PROBE_NONE || probe->pin.mcu < 0)
+	if (probe->kind == MACHINE_PROBE_NONE || probe->kind >= MACHINE_PROBE_SENSORS ||
+	    probe->pin.mcu < 0)
 		return true;
 	pin = batch_world_pin(b, &probe->pin);
 	if (p.servo)

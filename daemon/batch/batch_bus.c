@@ -153,6 +153,44 @@ static bool add_converters(struct batch *b)
 	return true;
 }
 
+/* The coil and its chip: numbers like those of coils on the market. */
+static bool add_eddy(struct batch *b)
+{
+	const struct machine_probe *p = &b->mc->probe;
+	struct chip_ldc1612 *c = &b->eddy;
+
+	if (p->kind != MACHINE_PROBE_EDDY)
+		return true;
+	*c = (struct chip_ldc1612){ .printer = &b->printer,
+				    .clock_hz = p->eddy.clock_hz,
+				    .x_mm = p->offset_mm[0],
+				    .y_mm = p->offset_mm[1],
+				    .gap_mm = 2.5,
+				    .far_hz = 3.05e6,
+				    .rise = 0.12,
+				    .reach_mm = 2.4,
+				    .drift_per_k = 6e-6,
+				    .degc = 25,
+				    .noise_mm = b->mc->sim_bed.probe_noise_mm,
+				    .drive = 15,
+				    .intb_pin = PRINTER_NO_PIN };
+	chip_ldc1612_start(c);
+	if (!add_chip(b, &p->eddy.bus, p->section, &chip_ldc1612_i2c, c))
+		return false;
+	return !p->eddy.intb.set ||
+	       (take_pin(b, &p->eddy.intb, &c->intb_pin) &&
+		printer_chip_drives(&b->printer, b->printer.chip_count - 1u, c->intb_pin) == 0);
+}
+
+static bool add_probe(struct batch *b)
+{
+	if (add_eddy(b))
+		return true;
+	snprintf(b->error, sizeof(b->error), "[%s] cannot be connected to the simulated printer",
+		 b->mc->probe.section);
+	return false;
+}
+
 bool batch_bus_start(struct batch *b)
 {
 	for (size_t i = 0; i < b->mc->tmc_count; i++)
@@ -172,7 +210,7 @@ bool batch_bus_start(struct batch *b)
 	}
 	stall_endstops(b);
 	driven_motors(b);
-	return add_converters(b);
+	return add_converters(b) && add_probe(b);
 }
 
 int batch_bus_driver(const struct batch *b, const char *name)

@@ -92,8 +92,11 @@ bool numbers_parse(const char *text, size_t count, double most, double *out);
 bool numbers_load(struct machine_load *l, struct config_section *s, const char *option,
 		  bool required, size_t count, double most, double *out);
 
-/* machine_probe.c: [probe], [bltouch], [safe_z_home]. After the kinematics. */
+/* machine_probe.c: probes, [safe_z_home]. After the kinematics. */
 void probes_load(struct machine_load *l);
+
+/* machine_eddy.c: [probe_eddy_current NAME] */
+void eddy_load(struct machine_load *l, struct config_section *s, struct machine_probe *p);
 
 /* machine_level.c: [z_tilt], [quad_gantry_level], [screws_tilt_adjust], [bed_tilt]. After the kinematics. */
 void levels_load(struct machine_load *l);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* machine_probe.c - [probe], [bltouch] and [safe_z_home]: see machine_load.h. */
+/* machine_probe.c - probes and [safe_z_home]: see machine_load.h. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +15,15 @@ static const double RANGE_MM = 10000, SPEED_MM_S = 10000;
 
 static void samples_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
 {
+	bool descends = p->kind == MACHINE_PROBE_EDDY && !config_option(s, "z_offset") &&
+			config_option(s, "descend_z");
 	const struct field fields[] = {
 		{ "x_offset", FIELD_DOUBLE, 0, AT(machine_probe, offset_mm[0]), .lo = -RANGE_MM,
 		  .hi = RANGE_MM, .unit = "mm" },
 		{ "y_offset", FIELD_DOUBLE, 0, AT(machine_probe, offset_mm[1]), .lo = -RANGE_MM,
 		  .hi = RANGE_MM, .unit = "mm" },
-		{ "z_offset", FIELD_DOUBLE, FIELD_REQUIRED, AT(machine_probe, offset_mm[2]),
-		  .lo = -RANGE_MM, .hi = RANGE_MM, .unit = "mm" },
+		{ descends ? "descend_z" : "z_offset", FIELD_DOUBLE, FIELD_REQUIRED,
+		  AT(machine_probe, offset_mm[2]), .lo = -RANGE_MM, .hi = RANGE_MM, .unit = "mm" },
 		{ "speed", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_probe, speed_mm_s),
 		  .hi = SPEED_MM_S, .fallback = 5, .unit = "mm/s" },
 		{ "lift_speed", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_probe, lift_speed_mm_s),
@@ -51,7 +53,6 @@ static void switch_load(struct machine_load *l, struct config_section *s, struct
 	};
 
 	p->kind = MACHINE_PROBE_SWITCH;
-	p->section = "probe";
 	fields_load(l, s, fields, COUNT(fields), p);
 }
 
@@ -76,7 +77,6 @@ static void bltouch_load(struct machine_load *l, struct config_section *s, struc
 	};
 
 	p->kind = MACHINE_PROBE_BLTOUCH;
-	p->section = "bltouch";
 	fields_load(l, s, fields, COUNT(fields), p);
 }
 
@@ -177,20 +177,44 @@ bool numbers_load(struct machine_load *l, struct config_section *s, const char *
 	return false;
 }
 
+/* Kinds of probes, by their sections: "NAME" or "NAME …". */
+static const struct {
+	const char *section;
+	void (*load)(struct machine_load *l, struct config_section *s, struct machine_probe *p);
+} kinds[] = {
+	{ "probe", switch_load },
+	{ "bltouch", bltouch_load },
+	{ "probe_eddy_current", eddy_load },
+};
+
+static bool is_section(const char *name, const char *kind)
+{
+	return !strcmp(name, kind) || section_own_name(name, kind);
+}
+
 void probes_load(struct machine_load *l)
 {
-	struct config_section *probe = section_use(l, "probe"), *touch = section_use(l, "bltouch");
 	struct machine_probe *p = &l->mc->probe;
 
-	if (probe && touch)
-		config_report(l->c, CONFIG_ERROR, touch->place,
-			      "[bltouch] expected only one probe, there is a [probe] too");
-	if (touch)
-		bltouch_load(l, touch, p);
-	else if (probe)
-		switch_load(l, probe, p);
-	if (probe || touch)
-		samples_load(l, touch ? touch : probe, p);
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		struct config_section *s = l->c->sections[i];
+		size_t k = 0;
+
+		while (k < COUNT(kinds) && !is_section(s->name, kinds[k].section))
+			k++;
+		if (k == COUNT(kinds))
+			continue;
+		s->used = true;
+		if (p->section) {
+			config_report(l->c, CONFIG_ERROR, s->place,
+				      "[%s] expected only one probe, there is a [%s] too", s->name,
+				      p->section);
+			continue;
+		}
+		p->section = s->name;
+		kinds[k].load(l, s, p);
+		samples_load(l, s, p);
+	}
 	endstops_resolve(l);
 	safe_z_load(l);
 }

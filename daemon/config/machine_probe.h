@@ -10,19 +10,37 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/config/machine_bus.h"
 #include "daemon/pins.h"
 
-enum machine_probe_kind { MACHINE_PROBE_NONE, MACHINE_PROBE_SWITCH, MACHINE_PROBE_BLTOUCH };
+enum machine_probe_kind {
+	MACHINE_PROBE_NONE,
+	MACHINE_PROBE_SWITCH,
+	MACHINE_PROBE_BLTOUCH,
+	MACHINE_PROBE_SENSORS, /* from here on they measure: probe_sensor.h */
+	MACHINE_PROBE_EDDY = MACHINE_PROBE_SENSORS,
+};
 enum machine_samples { MACHINE_SAMPLES_AVERAGE, MACHINE_SAMPLES_MEDIAN };
 enum machine_bltouch_output { MACHINE_BLTOUCH_AS_IS, MACHINE_BLTOUCH_5V, MACHINE_BLTOUCH_OD };
 
-enum { MACHINE_SAMPLES_MAX = 100 };
+enum { MACHINE_SAMPLES_MAX = 100, MACHINE_EDDY_POINTS = 256 };
 
-/* [probe] or [bltouch] */
+/* [probe_eddy_current NAME] */
+struct machine_eddy {
+	struct machine_bus bus;
+	struct pin intb;
+	double clock_hz; /* of the chip */
+	int drive;       /* reg_drive_current, 0..31 */
+	/* calibrate: heights of the nozzle over the bed, ascending, and the frequencies there */
+	size_t count;
+	double height_mm[MACHINE_EDDY_POINTS], hz[MACHINE_EDDY_POINTS];
+};
+
+/* [probe], [bltouch] or another kind */
 struct machine_probe {
 	enum machine_probe_kind kind;
 	const char *section; /* "probe", "bltouch" */
-	struct pin pin;      /* of the switch */
+	struct pin pin;      /* of the switch; of a sensor probe:z_virtual_endstop, on its MCU */
 	double offset_mm[3]; /* of the probe from the nozzle; Z: how high that is when it triggers */
 	double speed_mm_s, lift_speed_mm_s;
 	int samples;
@@ -36,6 +54,7 @@ struct machine_probe {
 	bool up_reports_not_triggered, up_touch_reports_triggered;
 	int output_mode; /* enum machine_bltouch_output */
 	double pin_move_s;
+	struct machine_eddy eddy;
 };
 
 /* [safe_z_home] */

@@ -131,6 +131,9 @@ static double probe_offset(struct machine_load *l, const struct config_section *
 			is_probe |= !strcmp(s->name, probes[j]);
 		struct config_option *o = is_probe ? config_option(s, "z_offset") : NULL;
 
+		if (is_probe && !o)
+			o = config_option(s, "descend_z");
+
 		if (!o)
 			continue;
 		o->used = true;

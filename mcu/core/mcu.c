@@ -73,6 +73,9 @@ static void carry_out_shutdown(struct mcu *m)
 #ifndef MCU_NO_COUNTER
 	mcu_oid_each(m, MCU_OID_COUNTER, mcu_counter_stop);
 #endif
+#ifndef MCU_NO_LDC1612
+	mcu_oid_each(m, MCU_OID_LDC1612, mcu_ldc1612_stop);
+#endif
 	mcu_moves_clear(m);
 	mcu_send(m, MSG_ID_shutdown, &msg);
 }
@@ -99,6 +102,9 @@ void mcu_task(struct mcu *m)
 		mcu_oid_each(m, MCU_OID_ANALOG_IN, mcu_adc_task);
 #ifndef MCU_NO_THERMOCOUPLE
 		mcu_oid_each(m, MCU_OID_THERMOCOUPLE, mcu_thermocouple_task);
+#endif
+#ifndef MCU_NO_LDC1612
+		mcu_oid_each(m, MCU_OID_LDC1612, mcu_ldc1612_task);
 #endif
 	}
 	if (attend(m, MCU_ATTN_BUTTONS))

@@ -52,6 +52,7 @@ enum mcu_oid_type {
 	MCU_OID_COUNTER,
 	MCU_OID_NEOPIXEL,
 	MCU_OID_THERMOCOUPLE,
+	MCU_OID_LDC1612,
 };
 
 struct mcu_oid {
@@ -63,7 +64,7 @@ struct mcu_oid {
 enum {
 	MCU_ATTN_SHUTDOWN = 1 << 0,
 	MCU_ATTN_TRSYNC = 1 << 1,
-	MCU_ATTN_ADC = 1 << 2, /* and converters on SPI */
+	MCU_ATTN_ADC = 1 << 2, /* and other sensors that are read by a task */
 	MCU_ATTN_STATS = 1 << 3,
 	MCU_ATTN_BOARD = 1 << 4, /* the board's own: mcu_run() returns, and leaves the bit set */
 	MCU_ATTN_BUTTONS = 1 << 5,
@@ -195,9 +196,9 @@ bool mcu_stepper_position(const struct mcu *m, uint8_t oid, int32_t *pos_steps);
 /* ---- what a shutdown does with an object (with inputs only the end of a configuration), and mcu_task() ---- */
 mcu_object_fn mcu_stepper_stop, mcu_trsync_stop, mcu_endstop_stop, mcu_gpio_out_stop, mcu_pwm_stop,
 	mcu_buttons_stop, mcu_adc_stop, mcu_tmcuart_stop, mcu_spi_stop, mcu_counter_stop,
-	mcu_thermocouple_stop;
+	mcu_thermocouple_stop, mcu_ldc1612_stop;
 mcu_object_fn mcu_trsync_task, mcu_adc_task, mcu_buttons_task, mcu_tmcuart_task, mcu_counter_task,
-	mcu_thermocouple_task;
+	mcu_thermocouple_task, mcu_ldc1612_task;
 void mcu_stats_init(struct mcu *m);
 void mcu_stats_task(struct mcu *m);
 #endif

@@ -59,6 +59,10 @@ struct mcu_i2c {
 	struct mcu_i2c_sw *sw;
 };
 
+/* The same for I2C; locked, but not meanwhile. */
+enum board_i2c_status mcu_i2c_exchange(struct mcu *m, const struct mcu_i2c *i, const uint8_t *write,
+				       uint8_t write_len, uint8_t *read, uint8_t read_len);
+
 /* Pins of a bus in software: three or two of them. Returns: NULL after a shutdown. */
 void *mcu_bus_sw_new(struct mcu *m, bool has_bus, size_t size);
 #endif

@@ -72,14 +72,16 @@ struct target *target_sim_new(const struct target_hooks *hooks)
 
 	if (!s)
 		return NULL;
-	s->t = (struct target){ .ops = &ops,
-				.name = "sim",
-				.hooks = *hooks,
-				.freq_hz = cfg.freq_hz,
-				.adc_max = (uint16_t)cfg.adc_max,
-				.pwm_max = (uint16_t)cfg.pwm_max,
-				.exact = true,
-				.groups = "spi i2c tmcuart counter neopixel thermocouple" };
+	s->t = (struct target){
+		.ops = &ops,
+		.name = "sim",
+		.hooks = *hooks,
+		.freq_hz = cfg.freq_hz,
+		.adc_max = (uint16_t)cfg.adc_max,
+		.pwm_max = (uint16_t)cfg.pwm_max,
+		.exact = true,
+		.groups = "spi i2c tmcuart counter neopixel thermocouple ldc1612 sensor_bulk"
+	};
 	s->t.printer = &s->t.own_printer;
 	printer_init(s->t.printer, PRINTER_CARTESIAN, 1);
 	cfg.printer = s->t.printer;

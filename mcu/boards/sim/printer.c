@@ -338,6 +338,8 @@ int printer_read(struct printer *p, uint8_t mcu, uint8_t pin)
 		return printer_probe_read(p);
 	if (r >> 8 == ROLE_BUS)
 		return printer_bus_read(p, r & 0xff, pin);
+	if (r >> 8 == ROLE_CHIP && p->chips[r & 0xff].ops->level)
+		return p->chips[r & 0xff].ops->level(&p->chips[r & 0xff], pin);
 	if (r >> 8 == ROLE_INPUT)
 		return input_level(p, &p->inputs[r & 0xff]);
 	if (r >> 8 == ROLE_TACHO)

@@ -62,6 +62,19 @@ int printer_add_chip(struct printer *p, const struct printer_chip *c)
 	return index;
 }
 
+int printer_chip_drives(struct printer *p, unsigned chip, uint16_t pin)
+{
+	uint8_t mcu;
+
+	if (chip >= p->chip_count || pin >= PRINTER_PINS)
+		return -EINVAL;
+	mcu = p->buses[p->chips[chip].bus].mcu;
+	if (p->roles[mcu][pin])
+		return -EBUSY;
+	printer_set_role(p, mcu, pin, false, chip);
+	return 0;
+}
+
 int printer_chip_find(const struct printer *p, const char *name)
 {
 	for (int i = 0; i < p->chip_count; i++)

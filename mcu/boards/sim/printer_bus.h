@@ -39,6 +39,8 @@ struct printer_chip_ops {
 	/* Serial: a datagram of 4 or 8 bytes. Returns: the length of the answer. */
 	unsigned (*datagram)(struct printer_chip *c, const uint8_t *bytes, unsigned len,
 			     uint8_t answer[PRINTER_DATAGRAM]);
+	/* The level of a pin that it drives, -1: it doesn't. */
+	int (*level)(struct printer_chip *c, uint16_t pin);
 	/* Break it or mend it; do_it false: only say whether there is such an action. */
 	bool (*action)(struct printer_chip *c, const char *action, bool do_it);
 	const char *actions; /* in words */
@@ -86,6 +88,8 @@ struct printer;
 int printer_add_bus(struct printer *p, const struct printer_bus *b);
 /* Add a chip to a bus that is there; the same errors. */
 int printer_add_chip(struct printer *p, const struct printer_chip *c);
+/* The chip drives that pin of its MCU, which is an input. Returns 0, -EINVAL or -EBUSY. */
+int printer_chip_drives(struct printer *p, unsigned chip, uint16_t pin);
 /* Index of the chip of that name, -1: none. */
 int printer_chip_find(const struct printer *p, const char *name);
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* machine_eddy.c - [probe_eddy_current NAME]: see machine_load.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config/config_util.h"
+#include "daemon/config/machine_load.h"
+
+#define AT(member) offsetof(struct machine_probe, member)
+#define COUNT(fields) (sizeof(fields) / sizeof(*(fields)))
+
+enum { LDC1612_ADDRESS = 42 };
+static const double I2C_HZ = 400e3, CLOCK_HZ = 12e6;
+
+/* "height:frequency, …", as PROBE_EDDY_CURRENT_CALIBRATE has it saved: NULL, or what was expected. */
+static const char *table_load(char *text, struct machine_eddy *e)
+{
+	char *part;
+
+	while ((part = strsep(&text, ",\n"))) {
+		char *colon = strchr(part, ':');
+		double height_mm, hz;
+
+		part = config_trim(part);
+		if (!*part)
+			continue;
+		if (colon)
+			*colon = 0;
+		if (!colon || !number_parse(config_trim(part), &height_mm) ||
+		    !number_parse(config_trim(colon + 1), &hz))
+			return "expected pairs height:frequency with commas between";
+		if (e->count == MACHINE_EDDY_POINTS)
+			return "expected at most 256 pairs";
+		if (e->count &&
+		    !(height_mm > e->height_mm[e->count - 1] && hz < e->hz[e->count - 1]))
+			return "expected ascending heights with descending frequencies";
+		if (!(hz > 0))
+			return "expected frequencies above 0";
+		e->height_mm[e->count] = height_mm;
+		e->hz[e->count++] = hz;
+	}
+	return e->count >= 2 ? NULL : "expected at least two pairs height:frequency";
+}
+
+static void calibrate_load(struct machine_load *l, struct config_section *s, struct machine_eddy *e)
+{
+	struct config_option *o = config_option(s, "calibrate");
+	const char *wrong;
+	char *copy;
+
+	if (!o)
+		return;
+	o->used = true;
+	copy = config_strdup(o->value);
+	wrong = table_load(copy, e);
+	free(copy);
+	if (!wrong)
+		return;
+	e->count = 0;
+	config_report(l->c, CONFIG_ERROR, o->place, "[%s] calibrate: %s", s->name, wrong);
+}
+
+void eddy_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
+{
+	int type;
+	const struct field kind[] = {
+		{ "sensor_type", FIELD_CHOICE, FIELD_REQUIRED, 0, .choices = "ldc1612" },
+	};
+	const struct field fields[] = {
+		{ "intb_pin", FIELD_PIN, 0, AT(eddy.intb), .hi = PIN_ALONE },
+		{ "frequency", FIELD_DOUBLE, 0, AT(eddy.clock_hz), .lo = 2e6, .hi = 40e6,
+		  .fallback = CLOCK_HZ, .unit = "Hz" },
+		{ "reg_drive_current", FIELD_INT, 0, AT(eddy.drive), .hi = 31, .fallback = 16 },
+	};
+	struct machine_eddy *e = &p->eddy;
+	size_t errors = l->c->errors;
+
+	p->kind = MACHINE_PROBE_EDDY;
+	fields_load(l, s, kind, 1, &type);
+	fields_load(l, s, fields, COUNT(fields), p);
+	calibrate_load(l, s, e);
+	if (!bus_i2c_load(l, s, LDC1612_ADDRESS, I2C_HZ, &e->bus) || l->c->errors != errors)
+		return;
+	if (e->intb.set && e->intb.mcu != e->bus.mcu) {
+		value_error(l, s, "intb_pin",
+			    "expected a pin of the MCU that the chip is connected to");
+		return;
+	}
+	p->pin = (struct pin){
+		.set = true, .mcu = e->bus.mcu, .chip = "probe", .name = "z_virtual_endstop"
+	};
+}

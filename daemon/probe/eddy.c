@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/probe/eddy.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/homing_private.h"
+#include "daemon/machine.h"
+
+/* Registers: data sheet of the LDC1612, TI SNOSCY9A. */
+enum {
+	DATA_ERRORS_SHIFT = 28,
+	RCOUNT0 = 0x08,
+	OFFSET0 = 0x0c,
+	SETTLE0 = 0x10,
+	DIVIDERS0 = 0x14,
+	ERRORS = 0x19,
+	CONFIG = 0x1a,
+	MUX = 0x1b,
+	DRIVE0 = 0x1e,
+	MANUFACTURER = 0x7e,
+	DEVICE = 0x7f,
+	IS_MANUFACTURER = 0x5449,
+	IS_DEVICE = 0x3055,
+	ERRORS_IN_DATA = 0xf801, /* all errors go with the data; INTB for data */
+	ASLEEP = 0x3601,         /* external clock, current as DRIVE0 says */
+	AWAKE = 0x1601,
+	FINDS_DRIVE = 0x0201,
+	ONE_CHANNEL = 0x020d, /* deglitch filter of 10 MHz */
+	UNDIVIDED = 0x1001,
+};
+#define WORD_FULL 268435456.0 /* 2^28 */
+#define NO_ANSWER UINT32_C(0xffffffff)
+#define RATE_HZ 250.0
+#define LOOKS_A_SAMPLE 8
+#define SETTLE_S 0.005
+/* Of a measurement at rest: vibration has to die down first. */
+#define CALM_S 0.03
+#define MEASURE_S 0.1
+#define SILENT_NS ((int64_t)1500 * 1000 * 1000)
+#define FIND_S 0.1
+
+struct reg {
+	uint8_t reg;
+	uint16_t value;
+};
+
+static struct session *session_of(struct machine *m)
+{
+	return &m->session[m->eddy.cfg->bus.mcu];
+}
+
+/* ---- ends ---- */
+
+static void done(struct machine *m, const char *error)
+{
+	struct eddy *e = &m->eddy;
+	eddy_then *then = e->then;
+
+	e->state = EDDY_IDLE;
+	e->then = NULL;
+	then(m, error);
+}
+
+static void fail(struct machine *m, const char *what)
+{
+	struct eddy *e = &m->eddy;
+
+	eddy_stop(m);
+	snprintf(e->text, sizeof(e->text), "[%.40s] %s", m->probe.cfg->section, what);
+	done(m, e->text);
+}
+
+void eddy_abort(struct machine *m, const char *reason)
+{
+	eddy_stop(m);
+	if (m->eddy.state != EDDY_IDLE)
+		done(m, reason);
+}
+
+/* ---- set-up ---- */
+
+static uint16_t count_of(double count)
+{
+	return (uint16_t)fmin(fmax(rint(count), 5), UINT16_MAX);
+}
+
+static struct reg reg_of(const struct eddy *e, unsigned i)
+{
+	const struct reg regs[] = {
+		{ CONFIG, ASLEEP }, /* the others are written asleep */
+		{ RCOUNT0, count_of(e->cfg->clock_hz / (16 * RATE_HZ)) },
+		{ OFFSET0, 0 },
+		{ SETTLE0, count_of(SETTLE_S * e->cfg->clock_hz / 16) },
+		{ DIVIDERS0, UNDIVIDED },
+		{ ERRORS, ERRORS_IN_DATA },
+		{ MUX, ONE_CHANNEL },
+		{ DRIVE0, (uint16_t)(e->drive << 11) },
+		{ CONFIG, e->finding ? FINDS_DRIVE : AWAKE },
+	};
+
+	return i < sizeof(regs) / sizeof(*regs) ? regs[i] : (struct reg){ 0, 0 };
+}
+
+enum { STEP_MANUFACTURER, STEP_DEVICE, STEP_WRITE, STEP_READ = STEP_WRITE + 9 };
+
+static void next_step(struct machine *m);
+
+static void measure_from_now(struct machine *m)
+{
+	struct eddy *e = &m->eddy;
+
+	e->state = EDDY_MEASURE;
+	e->from_s = machine_now_s(m) + CALM_S;
+	e->to_s = e->from_s + MEASURE_S;
+	e->deadline_ns = m->now_ns + SILENT_NS;
+}
+
+static void start_samples(struct machine *m)
+{
+	struct eddy *e = &m->eddy;
+	double freq_hz = m->status.mcu[e->cfg->bus.mcu].map.freq_hz;
+	struct msg_query_ldc1612 start = { .oid = e->oid };
+
+	e->bulk.period_s = (count_of(e->cfg->clock_hz / (16 * RATE_HZ)) * 16 + 4) / e->cfg->clock_hz;
+	e->bulk.look_s = 1 / (RATE_HZ * LOOKS_A_SAMPLE);
+	start.rest_ticks = (uint32_t)(e->bulk.look_s * freq_hz);
+	if (!session_send(session_of(m), MSG_ID_query_ldc1612, &start)) {
+		fail(m, "there is no room for its start; try again");
+		return;
+	}
+	bulk_start(&e->bulk, m, session_of(m));
+	measure_from_now(m);
+}
+
+static void stepped(void *ctx, uint32_t tag, enum bus_result result, const uint8_t *data, size_t len)
+{
+	struct machine *m = ctx;
+	struct eddy *e = &m->eddy;
+	uint16_t value = len >= 2 ? (uint16_t)(data[0] << 8 | data[1]) : 0, expected = 0;
+	char text[120];
+
+	if (e->state != EDDY_SETUP || tag != e->step)
+		return; /* given up meanwhile */
+	if (tag == STEP_MANUFACTURER)
+		expected = IS_MANUFACTURER;
+	if (tag == STEP_DEVICE)
+		expected = IS_DEVICE;
+	if (result != BUS_OK) {
+		snprintf(text, sizeof(text), "the LDC1612 at I2C address %d: %s",
+			 e->cfg->bus.address, bus_result_text(result));
+		fail(m, text);
+		return;
+	}
+	if (expected && value != expected) {
+		snprintf(text, sizeof(text),
+			 "expected an LDC1612 at I2C address %d: register 0x%02x is 0x%04x, not 0x%04x",
+			 e->cfg->bus.address, tag == STEP_DEVICE ? DEVICE : MANUFACTURER, value,
+			 expected);
+		fail(m, text);
+		return;
+	}
+	if (tag == STEP_READ) {
+		e->drive = (uint8_t)(value >> 6 & 0x1f);
+		done(m, NULL);
+		return;
+	}
+	e->step++;
+	next_step(m);
+}
+
+static void next_step(struct machine *m)
+{
+	struct eddy *e = &m->eddy;
+	struct reg r = { e->step == STEP_MANUFACTURER ? MANUFACTURER : DEVICE, 0 };
+	uint8_t bytes[3];
+	bool reads = e->step < STEP_WRITE || e->step == STEP_READ;
+
+	if (e->step == STEP_READ && !e->finding) {
+		start_samples(m);
+		return;
+	}
+	if (e->step == STEP_READ)
+		r.reg = DRIVE0;
+	else if (e->step >= STEP_WRITE)
+		r = reg_of(e, e->step - STEP_WRITE);
+	bytes[0] = r.reg;
+	bytes[1] = (uint8_t)(r.value >> 8);
+	bytes[2] = (uint8_t)r.value;
+	/* The chip needs a moment to find its current. */
+	if (e->step == STEP_READ && m->now_ns < e->deadline_ns)
+		return;
+	e->deadline_ns = INT64_MAX;
+	if (!bus_ask(&m->bus, e->device, bytes, reads ? 1 : 3, reads ? 2 : 0, stepped, m, e->step))
+		fail(m, "there is no room for its set-up; try again");
+	else if (e->step == STEP_READ - 1)
+		e->deadline_ns = m->now_ns + (int64_t)(FIND_S * 1e9);
+}
+
+static void setup(struct machine *m, bool finding, eddy_then *then)
+{
+	struct eddy *e = &m->eddy;
+
+	eddy_stop(m);
+	e->then = then;
+	e->finding = finding;
+	e->state = EDDY_SETUP;
+	e->step = 0;
+	next_step(m);
+}
+
+void eddy_start(struct machine *m, eddy_then *then)
+{
+	setup(m, false, then);
+}
+
+void eddy_find_drive(struct machine *m, eddy_then *then)
+{
+	setup(m, true, then);
+}
+
+void eddy_stop(struct machine *m)
+{
+	struct eddy *e = &m->eddy;
+	struct msg_query_ldc1612 stop = { .oid = e->oid };
+
+	if (e->cfg && e->bulk.on)
+		session_send(session_of(m), MSG_ID_query_ldc1612, &stop);
+	bulk_stop(&e->bulk);
+}
+
+/* ---- samples ---- */
+
+const char *eddy_sample(const struct eddy *e, uint32_t word, double *hz)
+{
+	if (word == NO_ANSWER)
+		return "the LDC1612 does not answer on I2C";
+	switch (word >> DATA_ERRORS_SHIFT) {
+	case 0:
+		*hz = word * e->cfg->clock_hz / WORD_FULL;
+		return NULL;
+	case 1:
+		return "the coil's amplitude is out of range: expected the drive current of "
+		       "LDC_CALIBRATE_DRIVE_CURRENT";
+	default:
+		return word >> DATA_ERRORS_SHIFT & 2
+			       ? "the coil does not swing: is it connected?"
+			       : "the coil's frequency is out of the LDC1612's range";
+	}
+}
+
+bool eddy_time_s(const struct eddy *e, uint64_t number, double *at_s)
+{
+	if (!bulk_time_s(&e->bulk, number, at_s))
+		return false;
+	*at_s -= e->bulk.period_s / 2;
+	return true;
+}
+
+bool eddy_height(const struct eddy *e, double hz, double *height_mm)
+{
+	size_t low = 0, high = e->count;
+
+	if (e->count < 2 || hz > e->hz[0] || hz < e->hz[e->count - 1])
+		return false;
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (e->hz[middle] >= hz)
+			low = middle;
+		else
+			high = middle;
+	}
+	if (high == e->count)
+		high = low--;
+	*height_mm = e->height_mm[low] + (e->height_mm[high] - e->height_mm[low]) *
+						 (hz - e->hz[low]) / (e->hz[high] - e->hz[low]);
+	return true;
+}
+
+/* The mean over from_s to to_s. Returns: false: the last of them has not come yet; *wrong: in words. */
+static bool mean(struct machine *m, const char **wrong)
+{
+	struct eddy *e = &m->eddy;
+	double at_s, hz, sum = 0, half_s = e->bulk.period_s / 2;
+	uint64_t first = e->bulk.count > BULK_SAMPLES ? e->bulk.count - BULK_SAMPLES : 0;
+	unsigned n = 0;
+	bool all = false;
+
+	*wrong = NULL;
+	for (uint64_t i = first; i < e->bulk.count; i++) {
+		const struct bulk_sample *s = bulk_get(&e->bulk, i);
+
+		if (!eddy_time_s(e, s->number, &at_s))
+			return false;
+		all |= at_s + half_s >= e->to_s;
+		if (at_s - half_s < e->from_s || at_s + half_s > e->to_s)
+			continue;
+		*wrong = eddy_sample(e, s->word, &hz);
+		if (*wrong)
+			return true;
+		sum += hz;
+		n++;
+	}
+	if (!all || !n)
+		return false;
+	e->mean_hz = sum / n;
+	return true;
+}
+
+void eddy_measure(struct machine *m, eddy_then *then)
+{
+	m->eddy.then = then;
+	measure_from_now(m);
+}
+
+void eddy_poll(struct machine *m)
+{
+	struct eddy *e = &m->eddy;
+	struct msg_query_status_ldc1612 ask = { .oid = e->oid };
+	const char *wrong;
+
+	if (!e->cfg)
+		return;
+	if (bulk_ask(&e->bulk, m->now_ns))
+		session_send(session_of(m), MSG_ID_query_status_ldc1612, &ask);
+	if (e->state == EDDY_SETUP && e->step == STEP_READ && m->now_ns >= e->deadline_ns)
+		next_step(m);
+	if (e->state != EDDY_MEASURE)
+		return;
+	if (mean(m, &wrong)) {
+		if (wrong)
+			fail(m, wrong);
+		else
+			done(m, NULL);
+	} else if (m->now_ns > e->deadline_ns) {
+		fail(m, e->bulk.count ? "the LDC1612 has fallen silent: no samples for 1.5 s"
+				      : "the LDC1612 gives no samples");
+	}
+}
+
+bool eddy_hear(struct machine *m, const struct ev_message *msg)
+{
+	union msg_any any;
+
+	if (!m->eddy.cfg || msg->mcu != m->eddy.cfg->bus.mcu)
+		return false;
+	return bulk_hear(&m->eddy.bulk, m, session_decode(&m->session[msg->mcu], msg, &any), &any);
+}
+
+/* ---- as a probe ---- */
+
+static double threshold_hz(const struct machine *m)
+{
+	const struct eddy *e = &m->eddy;
+	double z_mm = m->probe.offset_mm[2];
+
+	for (size_t i = 1; i < e->count; i++) {
+		double from = e->height_mm[i - 1], to = e->height_mm[i];
+
+		if (z_mm >= from && z_mm <= to)
+			return e->hz[i - 1] +
+			       (e->hz[i] - e->hz[i - 1]) * (z_mm - from) / (to - from);
+	}
+	return 0;
+}
+
+static const char *missing(const struct machine *m)
+{
+	if (m->eddy.count == 0)
+		return "the probe is not calibrated: expected LDC_CALIBRATE_DRIVE_CURRENT and "
+		       "PROBE_EDDY_CURRENT_CALIBRATE first";
+	if (threshold_hz(m) <= 0)
+		return "z_offset is not between the heights that the probe is calibrated for";
+	return NULL;
+}
+
+static void lowered(struct machine *m, const char *error)
+{
+	struct eddy *e = &m->eddy;
+
+	if (!error && e->mean_hz > threshold_hz(m)) {
+		eddy_stop(m);
+		error = "the probe is triggered before it has moved";
+	}
+	e->after(m, error);
+}
+
+static void lower(struct machine *m, eddy_then *then)
+{
+	struct eddy *e = &m->eddy;
+
+	e->after = then;
+	if (e->bulk.on) /* between two samples */
+		eddy_measure(m, lowered);
+	else
+		eddy_start(m, lowered);
+}
+
+static void raise(struct machine *m, eddy_then *then)
+{
+	eddy_stop(m);
+	acts_begin(m);
+	acts_run(m, then);
+}
+
+static void settled(struct machine *m, const char *error)
+{
+	struct eddy *e = &m->eddy;
+
+	if (!error && !eddy_height(e, e->mean_hz, &m->probe.over_mm)) {
+		snprintf(e->text, sizeof(e->text),
+			 "the coil's frequency, %.0f Hz, is out of the calibrated range %.0f to %.0f",
+			 e->mean_hz, e->hz[e->count - 1], e->hz[0]);
+		error = e->text;
+	}
+	e->after(m, error);
+}
+
+static void settle(struct machine *m, eddy_then *then)
+{
+	m->eddy.after = then;
+	if (m->eddy.bulk.on)
+		eddy_measure(m, settled);
+	else
+		eddy_start(m, settled);
+}
+
+static void looked(struct machine *m, const char *error)
+{
+	eddy_stop(m);
+	m->eddy.asked(m, m->eddy.mean_hz > threshold_hz(m), error);
+}
+
+static void ask(struct machine *m,
+		void (*then)(struct machine *m, bool triggered, const char *error))
+{
+	m->eddy.asked = then;
+	eddy_start(m, looked);
+}
+
+static bool arm(struct machine *m, uint32_t clock, uint8_t trsync_oid)
+{
+	struct eddy *e = &m->eddy;
+	struct msg_ldc1612_setup_home home = {
+		.oid = e->oid,
+		.clock = clock,
+		.threshold = (uint32_t)(threshold_hz(m) / e->cfg->clock_hz * WORD_FULL),
+		.trsync_oid = trsync_oid,
+		.trigger_reason = HOMING_REASON_HIT,
+		.error_reason = HOMING_REASON_SENSOR
+	};
+
+	return session_send(session_of(m), MSG_ID_ldc1612_setup_home, &home);
+}
+
+static void disarm(struct machine *m)
+{
+	struct msg_ldc1612_setup_home off = { .oid = m->eddy.oid };
+
+	session_send(session_of(m), MSG_ID_ldc1612_setup_home, &off);
+}
+
+static void query(struct machine *m)
+{
+	struct msg_query_ldc1612_home_state q = { .oid = m->eddy.oid };
+
+	session_send(session_of(m), MSG_ID_query_ldc1612_home_state, &q);
+}
+
+static bool answer(struct machine *m, int id, const union msg_any *any, uint32_t *clock)
+{
+	if (id != MSG_ID_ldc1612_home_state || any->ldc1612_home_state.oid != m->eddy.oid)
+		return false;
+	*clock = any->ldc1612_home_state.trigger_clock;
+	return true;
+}
+
+const struct probe_sensor eddy_sensor = {
+	.missing = missing,
+	.lower = lower,
+	.raise = raise,
+	.settle = settle,
+	.ask = ask,
+	.arm = arm,
+	.disarm = disarm,
+	.query = query,
+	.answer = answer,
+};
+
+/* ---- at the start ---- */
+
+bool eddy_setup(struct machine *m, char *err, size_t err_size)
+{
+	struct eddy *e = &m->eddy;
+
+	if (m->mc->probe.kind != MACHINE_PROBE_EDDY)
+		return true;
+	e->cfg = &m->mc->probe.eddy;
+	e->drive = (uint8_t)e->cfg->drive;
+	e->count = e->cfg->count;
+	memcpy(e->height_mm, e->cfg->height_mm, sizeof(e->height_mm));
+	memcpy(e->hz, e->cfg->hz, sizeof(e->hz));
+	e->device = bus_add(&m->bus, &e->cfg->bus);
+	e->bulk.mcu = e->cfg->bus.mcu;
+	if (e->device < 0)
+		snprintf(err, err_size, "[%s]: more than %d devices on buses", m->mc->probe.section,
+			 BUS_DEVICES_MAX);
+	return e->device >= 0;
+}
+
+bool eddy_configure(struct machine *m, struct session *s)
+{
+	struct eddy *e = &m->eddy;
+	struct msg_config_ldc1612 c = { .oid = 0 };
+	struct msg_config_ldc1612_with_intb intb = { .oid = 0 };
+	struct msg_query_ldc1612 stop = { .rest_ticks = 0 };
+	struct msg_ldc1612_setup_home off = { .threshold = 0 };
+	uint32_t pin = 0;
+
+	if (!e->cfg || e->cfg->bus.mcu != s->mcu)
+		return true;
+	if (wire_dict_wire_id(&s->dict.ids, MSG_ID_ldc1612_setup_home) == WIRE_ID_NONE) {
+		snprintf(s->error, sizeof(s->error),
+			 "mcu '%s': its firmware can't read an LDC1612 for a probe, and [%s] has one",
+			 s->name, m->mc->probe.section);
+		return false;
+	}
+	if (!session_oid(s, &e->oid))
+		return false;
+	e->bulk.oid = c.oid = intb.oid = stop.oid = off.oid = e->oid;
+	c.i2c_oid = intb.i2c_oid = bus_oid(&m->bus, e->device);
+	if (e->cfg->intb.set) {
+		if (!session_pin(s, e->cfg->intb.name, UINT8_MAX, &pin))
+			return false;
+		intb.intb_pin = (uint8_t)pin;
+	}
+	return (e->cfg->intb.set ? session_config(s, MSG_ID_config_ldc1612_with_intb, &intb)
+				 : session_config(s, MSG_ID_config_ldc1612, &c)) &&
+	       session_rearm(s, MSG_ID_query_ldc1612, &stop) &&
+	       session_rearm(s, MSG_ID_ldc1612_setup_home, &off);
+}

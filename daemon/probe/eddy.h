@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* eddy.h - an eddy-current probe: a coil at an LDC1612 whose frequency rises as the bed comes near.
+ *
+ * Set up and started when the probe is lowered, stopped when it is raised. Heights come from the table of
+ * PROBE_EDDY_CURRENT_CALIBRATE, straight between its pairs.
+ * Owner: struct machine. Threads: PLAN. Units: in the names; heights are the nozzle's over the bed under the coil.
+ */
+#ifndef DAEMON_PROBE_EDDY_H
+#define DAEMON_PROBE_EDDY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/config/machine_probe.h"
+#include "daemon/gcode/gcode_command.h"
+#include "daemon/probe/bulk.h"
+#include "daemon/probe/sensor.h"
+
+struct ev_message;
+
+typedef void eddy_then(struct machine *m, const char *error);
+
+enum eddy_state {
+	EDDY_IDLE,
+	EDDY_SETUP,   /* registers are read and written */
+	EDDY_MEASURE, /* waits for the samples of from_s to to_s */
+};
+
+struct eddy {
+	const struct machine_eddy *cfg; /* NULL: there is none */
+	int device;                     /* of the bus */
+	uint8_t oid;
+	uint8_t drive; /* in use */
+	size_t count;  /* the table in use */
+	double height_mm[MACHINE_EDDY_POINTS], hz[MACHINE_EDDY_POINTS];
+	struct bulk bulk;
+	enum eddy_state state;
+	unsigned step; /* of the setup */
+	bool finding;  /* the drive current */
+	eddy_then *then, *after;
+	void (*asked)(struct machine *m, bool triggered, const char *error);
+	double from_s, to_s;
+	int64_t deadline_ns;
+	double mean_hz; /* found by EDDY_MEASURE */
+	char text[160];
+	/* PROBE_EDDY_CURRENT_CALIBRATE: where the nozzle touches the bed; how many heights are to come */
+	double bed_mm, found_hz[MACHINE_EDDY_POINTS];
+	size_t found;
+};
+
+/* machine_setup(). */
+bool eddy_setup(struct machine *m, char *err, size_t err_size);
+bool eddy_configure(struct machine *m, struct session *s);
+/* A message of an MCU. Returns true if it was of the chip's samples. */
+bool eddy_hear(struct machine *m, const struct ev_message *msg);
+void eddy_poll(struct machine *m);
+/* Motion has stopped for good: then() hears why. */
+void eddy_abort(struct machine *m, const char *reason);
+
+/* Set the chip up and start its samples; fails if it doesn't answer or its coil doesn't swing. */
+void eddy_start(struct machine *m, eddy_then *then);
+void eddy_stop(struct machine *m);
+/* Let the chip find the drive current that suits its coil, no bed near: drive. */
+void eddy_find_drive(struct machine *m, eddy_then *then);
+/* The mean frequency of the next tenth of a second, at rest: mean_hz. */
+void eddy_measure(struct machine *m, eddy_then *then);
+/* Height at a frequency: false: out of the table. */
+bool eddy_height(const struct eddy *e, double hz, double *height_mm);
+/* Frequency of a sample; NULL: what is wrong with it, in words. */
+const char *eddy_sample(const struct eddy *e, uint32_t word, double *hz);
+/* When the middle of a sample's conversion was. False: not known yet. */
+bool eddy_time_s(const struct eddy *e, uint64_t number, double *at_s);
+
+extern const struct probe_sensor eddy_sensor;
+
+/* eddy_calibrate.c */
+extern const struct gcode_command eddy_commands[];
+extern const unsigned eddy_command_count;
+
+#endif

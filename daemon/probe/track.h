@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* track.h - where the axes were when, of the last seconds: for samples that are taken while they move.
+ *
+ * From what the rt core publishes, at each poll while it is on; straight between two looks.
+ * Owner: struct machine. Threads: PLAN. Units: _s machine time, _mm machine coordinates.
+ */
+#ifndef DAEMON_PROBE_TRACK_H
+#define DAEMON_PROBE_TRACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct machine;
+
+enum { TRACK_LOOKS = 2048 };
+
+struct track {
+	bool on;
+	uint32_t looks; /* all of them; the last TRACK_LOOKS are kept */
+	struct track_look {
+		double at_s, mm[3];
+	} look[TRACK_LOOKS];
+};
+
+/* Start, with nothing in it. */
+void track_start(struct track *t);
+void track_stop(struct track *t);
+/* machine_poll(): after the state has been read. */
+void track_look(struct track *t, const struct machine *m);
+/* Where it was at that time. False: not known, it is too long ago; *later: not known yet. */
+bool track_at(const struct track *t, double at_s, double mm[3], bool *later);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* eddyscene.h - a machine with an eddy-current probe, and how far its results are from the model's truth.
+ *
+ * Threads: one. Errors: the test fails and shows what was said. Units: _mm.
+ */
+#ifndef TESTS_SIMLIB_EDDYSCENE_H
+#define TESTS_SIMLIB_EDDYSCENE_H
+
+#include "tests/simlib/scene_expect.h"
+#include "tests/simlib/simrun.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
+#define EDDY \
+	"probe_eddy_current coil.sensor_type=ldc1612", "probe_eddy_current coil.z_offset=1", \
+		"probe_eddy_current coil.x_offset=20", "probe_eddy_current coil.y_offset=-7"
+#define BED \
+	"stepd_sim.bed_shape=0.6", "stepd_sim.bed_slope_x=0.0007", "stepd_sim.bed_slope_y=-0.0004"
+#define SECOND "mcu second.serial=/run/stepd/sim-second", "stepd_sim second.clock_ppm=60"
+#define Z_ON_SECOND \
+	"stepper_z.step_pin=second:PC0", "stepper_z.dir_pin=second:PC1", \
+		"stepper_z.enable_pin=!second:PC2"
+#define MICROSTEP_Z_MM 0.0025
+
+static inline struct scene *open_scene(const char *config, const char *const *overrides)
+{
+	struct scene *s = scene_open(config, overrides);
+
+	assert_non_null(s);
+	s->b.printer.rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+	return s;
+}
+
+/* The number behind the last such text. */
+static inline double said_number(const struct scene *s, const char *text)
+{
+	const char *at = NULL;
+
+	for (const char *p = s->said; (p = strstr(p, text)); p++)
+		at = p + strlen(text);
+	if (!at)
+		fail_msg("expected \"%s\", heard: %s", text, s->said);
+	return strtod(at, NULL);
+}
+
+/* Height of the bed under the coil. */
+static inline double bed_mm(const struct scene *s)
+{
+	double xyz[3];
+
+	printer_nozzle_mm(&s->b.printer, xyz);
+	return printer_bed_mm(&s->b.printer, xyz[0] + s->b.eddy.x_mm, xyz[1] + s->b.eddy.y_mm);
+}
+
+/* What PROBE has found is off the truth by so much: the nozzle at z_offset over the bed under the coil. */
+static inline double eddy_off_mm(const struct scene *s, double found_mm)
+{
+	double xyz[3], lower_mm;
+
+	printer_nozzle_mm(&s->b.printer, xyz);
+	lower_mm = s->b.m->status.position_mm[AXIS_Z] - xyz[2];
+	return found_mm - (bed_mm(s) + s->b.m->probe.offset_mm[AXIS_Z]) - lower_mm;
+}
+
+/* … within a microstep and limit_mm. */
+static inline void eddy_agrees(const struct scene *s, double found_mm, double limit_mm,
+			       const char *what)
+{
+	double off_mm = eddy_off_mm(s, found_mm);
+
+	if (!(fabs(off_mm) <= limit_mm + MICROSTEP_Z_MM))
+		fail_msg("%s: off by %.5f mm, expected %.5f", what, off_mm,
+			 limit_mm + MICROSTEP_Z_MM);
+}
+
+/* A table as PROBE_EDDY_CURRENT_CALIBRATE finds it, without the time that takes. */
+static inline void eddy_table(struct scene *s)
+{
+	struct eddy *e = &s->b.m->eddy;
+
+	e->count = 81;
+	for (size_t i = 0; i < e->count; i++) {
+		e->height_mm[i] = 0.05 * (double)(i + 1);
+		e->hz[i] = chip_ldc1612_hz(&s->b.eddy, e->height_mm[i]);
+	}
+}
+
+/* By hand: the nozzle to where it touches the bed of the model. */
+static inline void eddy_calibrate(struct scene *s)
+{
+	double xyz[3];
+	char line[40];
+
+	run(s, "PROBE_EDDY_CURRENT_CALIBRATE\n");
+	printer_nozzle_mm(&s->b.printer, xyz);
+	snprintf(line, sizeof(line), "TESTZ Z=%.6f\n",
+		 printer_bed_mm(&s->b.printer, xyz[0], xyz[1]) - xyz[2]);
+	run(s, line);
+	run(s, "ACCEPT\n");
+}
+
+#endif
