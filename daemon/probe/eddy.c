@@ -138,11 +138,13 @@ static void stepped(void *ctx, uint32_t tag, enum bus_result result, const uint8
 {
 	struct machine *m = ctx;
 	struct eddy *e = &m->eddy;
-	uint16_t value = len >= 2 ? (uint16_t)(data[0] << 8 | data[1]) : 0, expected = 0;
+	uint16_t value = 0, expected = 0;
 	char text[120];
 
 	if (e->state != EDDY_SETUP || tag != e->step)
 		return; /* given up meanwhile */
+	if (len >= 2)
+		value = (uint16_t)(data[0] << 8 | data[1]);
 	if (tag == STEP_MANUFACTURER)
 		expected = IS_MANUFACTURER;
 	if (tag == STEP_DEVICE)
