@@ -112,7 +112,7 @@ static void lm75_latch(struct chip_climate *t)
 	int32_t eighths = (int32_t)lround(fmin(127, fmax(-55, degc_of(t))) * 8);
 
 	t->word[0] = (uint8_t)(eighths >> 3);
-	t->word[1] = (uint8_t)(eighths << 5 | 0x15);
+	t->word[1] = (uint8_t)((uint32_t)eighths << 5 | 0x15);
 }
 
 /* ---- AHT1x, AHT2x ---- */
