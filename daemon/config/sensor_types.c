@@ -71,14 +71,15 @@ static void through_amplifier(struct sensor_curve *out, const struct sensor_wiri
 
 /* ---- thermocouples ---- */
 
-/* mV at -50, 0, 50, … C against 0 C: NIST Monograph 175 (ITS-90). */
-static const double type_k_mv[] = { -1.889, 0,      2.023,  4.096,  6.138,  8.138,
-				    10.153, 12.209, 14.293, 16.397, 18.516, 20.644,
-				    22.776, 24.905, 27.025, 29.129, 31.213, 33.275 };
-static const double type_j_mv[] = { -2.431, 0,      2.585,  5.269,  8.010,  10.779,
-				    13.555, 16.327, 19.090, 21.848, 24.610, 27.393,
-				    30.216, 33.102, 36.071, 39.132, 42.281 };
-static const double COUPLE_FROM_DEGC = -50, COUPLE_STEP_DEGC = 50;
+/* mV at -100, -50, 0, 50, … C against 0 C: NIST Monograph 175 (ITS-90). */
+static const double type_k_mv[] = { -3.554, -1.889, 0,      2.023,  4.096,  6.138,  8.138,
+				    10.153, 12.209, 14.293, 16.397, 18.516, 20.644, 22.776,
+				    24.905, 27.025, 29.129, 31.213, 33.275, 35.313, 37.326,
+				    39.314, 41.276, 43.211, 45.119 };
+static const double type_j_mv[] = { -4.633, -2.431, 0,      2.585,  5.269,  8.010,  10.779, 13.555,
+				    16.327, 19.090, 21.848, 24.610, 27.393, 30.216, 33.102, 36.071,
+				    39.132, 42.281, 45.494, 48.715, 51.877, 54.956, 57.953 };
+static const double COUPLE_FROM_DEGC = -100, COUPLE_STEP_DEGC = 50;
 
 /* Output of an amplifier in mV: gain * (couple + add_mv) + plus_mv. */
 struct couple {
@@ -94,10 +95,10 @@ static const struct couple couples[] = {
 	{ "AD595", TABLE(type_k_mv), 247.3, 0.011, 0 },
 	{ "AD597", TABLE(type_k_mv), 245.46, 0.012, 0 },
 	/* AD849x data sheet: 5 mV/C, trimmed with the amplifier at 25 C (AD8494, AD8495) or 60 C; what
-	 * the couple gives between 0 C and there is taken off. */
+	 * the couple gives between 0 C and there is taken off. The AD8496 has 308 mV at 60 C (application note AN-1087). */
 	{ "AD8494", TABLE(type_j_mv), 96.7, -1.277, 125 },
 	{ "AD8495", TABLE(type_k_mv), 122.4, -1.000, 125 },
-	{ "AD8496", TABLE(type_j_mv), 90.35, -3.116, 300 },
+	{ "AD8496", TABLE(type_j_mv), 90.35, -3.116, 308 },
 	{ "AD8497", TABLE(type_k_mv), 122.4, -2.436, 300 },
 };
 
