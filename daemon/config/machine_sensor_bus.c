@@ -90,8 +90,10 @@ static bool i2c_load(struct machine_load *l, struct config_section *s, int addre
 {
 	static const char *const report[I2C_CHIP_KINDS] = {
 		[I2C_CHIP_HTU21D] = "htu21d_report_time", [I2C_CHIP_BME280] = "bme280_report_time",
-		[I2C_CHIP_LM75] = "lm75_report_time",     [I2C_CHIP_SHT3X] = "sht3x_report_time",
-		[I2C_CHIP_AHT1X] = "aht10_report_time",   [I2C_CHIP_AHT2X] = "aht10_report_time",
+		[I2C_CHIP_BMP180] = "bme280_report_time", [I2C_CHIP_BMP388] = "bme280_report_time",
+		[I2C_CHIP_BME680] = "bme280_report_time", [I2C_CHIP_LM75] = "lm75_report_time",
+		[I2C_CHIP_SHT3X] = "sht3x_report_time",   [I2C_CHIP_AHT1X] = "aht10_report_time",
+		[I2C_CHIP_AHT2X] = "aht10_report_time",
 	};
 	/* no reading waits on the bus, and all are of the full resolution */
 	static const char *const of_others[] = { "htu21d_hold_master", "htu21d_resolution" };

@@ -150,8 +150,8 @@ bool sensor_types_curve(const char *name, const struct sensor_wiring *w, struct 
 bool sensor_types_later(const char *name)
 {
 	static const char *const chips[] = {
-		"BMP180",  "BMP388",  "BME680",  "DS18B20", "ADXL345", "ADS1013",
-		"ADS1014", "ADS1015", "ADS1113", "ADS1114", "ADS1115",
+		"DS18B20", "ADXL345", "ADS1013", "ADS1014",
+		"ADS1015", "ADS1113", "ADS1114", "ADS1115",
 	};
 
 	for (size_t i = 0; i < COUNT(chips); i++)

@@ -67,6 +67,15 @@ static enum i2c_chip_result htu_take(struct i2c_chip *c, const uint8_t *data)
 
 enum { BOSCH_ID, BOSCH_CALIBRATION, BOSCH_HUMIDITY, BOSCH_OVERSAMPLING, BOSCH_START, BOSCH_VALUES };
 
+static enum i2c_chip_result reading(struct i2c_chip *c, bool measured, bool has_humidity)
+{
+	if (!measured)
+		return broken(c, "it has not measured");
+	c->has_humidity = has_humidity;
+	c->has_pressure = true;
+	return I2C_CHIP_READING;
+}
+
 static enum i2c_chip_result bosch_take(struct i2c_chip *c, const uint8_t *data)
 {
 	switch (c->stage) {
@@ -82,14 +91,57 @@ static enum i2c_chip_result bosch_take(struct i2c_chip *c, const uint8_t *data)
 		bosch_humidity_calibration(&c->cal, data);
 		return I2C_CHIP_MORE;
 	case BOSCH_VALUES:
-		if (!bosch_values(&c->cal, data, &c->degc, &c->hpa, &c->humidity))
-			return broken(c, "it has not measured");
-		c->has_humidity = c->cal.has_humidity;
-		c->has_pressure = true;
-		return I2C_CHIP_READING;
+		return reading(c, bosch_values(&c->cal, data, &c->degc, &c->hpa, &c->humidity),
+			       c->cal.has_humidity);
 	default:
 		return I2C_CHIP_MORE;
 	}
+}
+
+/* ---- BMP180, BMP388, BME680 ---- */
+
+static enum i2c_chip_result bmp180_take(struct i2c_chip *c, const uint8_t *data)
+{
+	enum { ID, CALIBRATION, START_DEGC, DEGC, START_PRESSURE, PRESSURE };
+
+	if (c->stage == ID && data[0] != BOSCH_BMP180)
+		return broken(c, "it is no BMP180");
+	if (c->stage == CALIBRATION && !bosch_180_calibration(&c->cal, data))
+		return broken(c, "its calibration can't be");
+	if (c->stage == DEGC)
+		c->degc = bosch_180_degc(&c->cal, data);
+	if (c->stage != PRESSURE)
+		return I2C_CHIP_MORE;
+	c->hpa = bosch_180_hpa(&c->cal, data);
+	return reading(c, true, false);
+}
+
+static enum i2c_chip_result bmp388_take(struct i2c_chip *c, const uint8_t *data)
+{
+	enum { ID, CALIBRATION, OVERSAMPLING, START, VALUES };
+
+	if (c->stage == ID && data[0] != BOSCH_BMP388)
+		return broken(c, "it is no BMP388");
+	if (c->stage == CALIBRATION)
+		bosch_388_calibration(&c->cal, data);
+	if (c->stage != VALUES)
+		return I2C_CHIP_MORE;
+	return reading(c, bosch_388_values(&c->cal, data, &c->degc, &c->hpa), false);
+}
+
+static enum i2c_chip_result bme680_take(struct i2c_chip *c, const uint8_t *data)
+{
+	enum { ID, CALIBRATION, HUMIDITY, OVERSAMPLING, START, VALUES };
+
+	if (c->stage == ID && data[0] != BOSCH_BME680)
+		return broken(c, "it is no BME680");
+	if (c->stage == CALIBRATION)
+		bosch_680_calibration(&c->cal, data);
+	if (c->stage == HUMIDITY)
+		bosch_680_humidity_calibration(&c->cal, data);
+	if (c->stage != VALUES)
+		return I2C_CHIP_MORE;
+	return reading(c, bosch_680_values(&c->cal, data, &c->degc, &c->hpa, &c->humidity), true);
 }
 
 /* ---- LM75 ---- */
@@ -159,6 +211,32 @@ static const struct dialogue dialogues[I2C_CHIP_KINDS] = {
 			      6,
 			      BOSCH_START,
 			      bosch_take },
+	[I2C_CHIP_BMP180] = { { { { 0xd0 }, 1, 1, 0 },
+				{ { 0xaa }, 1, BOSCH_180_CALIBRATION_LEN, 0 },
+				{ { 0xf4, 0x2e }, 2, 0, 0 }, /* temperature: 4.5 ms */
+				{ { 0xf6 }, 1, 2, 0.008 },
+				{ { 0xf4, 0x34 }, 2, 0, 0 }, /* pressure, once: 4.5 ms */
+				{ { 0xf6 }, 1, 2, 0.008 } },
+			      6,
+			      2,
+			      bmp180_take },
+	[I2C_CHIP_BMP388] = { { { { 0x00 }, 1, 1, 0 },
+				{ { 0x31 }, 1, BOSCH_388_CALIBRATION_LEN, 0 },
+				{ { 0x1c, 0x02 }, 2, 0, 0 }, /* pressure 4 times */
+				{ { 0x1b, 0x13 }, 2, 0, 0 }, /* both, now: 14 ms */
+				{ { 0x03 }, 1, BOSCH_388_VALUES_LEN, 0.03 } },
+			      5,
+			      3,
+			      bmp388_take },
+	[I2C_CHIP_BME680] = { { { { 0xd0 }, 1, 1, 0 },
+				{ { 0x89 }, 1, BOSCH_680_CALIBRATION_LEN, 0 },
+				{ { 0xe1 }, 1, BOSCH_680_HUMIDITY_LEN, 0 },
+				{ { 0x72, 0x02 }, 2, 0, 0 }, /* humidity twice */
+				{ { 0x74, 2 << 5 | 3 << 2 | 1 }, 2, 0, 0 },
+				{ { 0x1d }, 1, BOSCH_680_VALUES_LEN, 0.05 } },
+			      6,
+			      4,
+			      bme680_take },
 	[I2C_CHIP_LM75] = { { { { 0x00 }, 1, 2, 0 } }, 1, 0, lm75_take },
 	[I2C_CHIP_SHT3X] = { { { { 0x24, 0x00 }, 2, 0, 0 },
 			       { { 0 }, 0, 6, 0.02 } }, /* 15 ms at most */
@@ -186,9 +264,11 @@ static const struct {
 	{ "HTU21D", I2C_CHIP_HTU21D, 0x40 }, { "SI7013", I2C_CHIP_HTU21D, 0x40 },
 	{ "SI7020", I2C_CHIP_HTU21D, 0x40 }, { "SI7021", I2C_CHIP_HTU21D, 0x40 },
 	{ "SHT21", I2C_CHIP_HTU21D, 0x40 },  { "BME280", I2C_CHIP_BME280, 0x76 },
-	{ "BMP280", I2C_CHIP_BME280, 0x76 }, { "LM75", I2C_CHIP_LM75, 0x48 },
-	{ "SHT3X", I2C_CHIP_SHT3X, 0x44 },   { "AHT1X", I2C_CHIP_AHT1X, 0x38 },
-	{ "AHT2X", I2C_CHIP_AHT2X, 0x38 },   { "AHT3X", I2C_CHIP_AHT2X, 0x38 },
+	{ "BMP280", I2C_CHIP_BME280, 0x76 }, { "BMP180", I2C_CHIP_BMP180, 0x77 },
+	{ "BMP388", I2C_CHIP_BMP388, 0x76 }, { "BME680", I2C_CHIP_BME680, 0x76 },
+	{ "LM75", I2C_CHIP_LM75, 0x48 },     { "SHT3X", I2C_CHIP_SHT3X, 0x44 },
+	{ "AHT1X", I2C_CHIP_AHT1X, 0x38 },   { "AHT2X", I2C_CHIP_AHT2X, 0x38 },
+	{ "AHT3X", I2C_CHIP_AHT2X, 0x38 },
 };
 
 const char *i2c_chip_named(const char *sensor_type, enum i2c_chip_kind *kind, uint8_t *address)

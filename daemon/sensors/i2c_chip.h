@@ -5,7 +5,7 @@
  * i2c_chip_take() gets the answer. Whoever has the bus moves it on. Pure. Threads: one at a time (planner).
  * Units: _degc, _s, humidity in % RH, pressure in hPa.
  * Sources: data sheets of the HTU21D (TE, HPC199), Si7021 (Silicon Labs), SHT21 and SHT3x (Sensirion), LM75B (NXP),
- * BMP280 and BME280 (Bosch, BST-BMP280-DS001, BST-BME280-DS002: formulas of their compensation), AHT10 and AHT20 (Aosong).
+ * BMP180, BMP280, BME280, BMP388 and BME680 (Bosch: sources of their formulas in bosch.h), AHT10 and AHT20 (Aosong).
  */
 #ifndef DAEMON_SENSORS_I2C_CHIP_H
 #define DAEMON_SENSORS_I2C_CHIP_H
@@ -17,6 +17,9 @@
 enum i2c_chip_kind {
 	I2C_CHIP_HTU21D, /* and SI7013, SI7020, SI7021, SHT21, which answer alike */
 	I2C_CHIP_BME280, /* and BMP280, which has no humidity */
+	I2C_CHIP_BMP180,
+	I2C_CHIP_BMP388,
+	I2C_CHIP_BME680,
 	I2C_CHIP_LM75,
 	I2C_CHIP_SHT3X,
 	I2C_CHIP_AHT1X,
@@ -38,10 +41,11 @@ enum i2c_chip_result {
 	I2C_CHIP_BROKEN,  /* what came can't be: text says what. next() begins anew */
 };
 
-/* Calibration of a BME280. */
+/* Calibration of one of Bosch's; bosch.h. */
 struct i2c_chip_bosch {
-	double t[3], p[9], h[6];
+	double t[3], p[11], h[7];
 	bool has_humidity;
+	double fine; /* BMP180: the temperature of this reading, as its formulas have it */
 };
 
 struct i2c_chip {

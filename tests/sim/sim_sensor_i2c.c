@@ -152,6 +152,9 @@ static void ranges(void **state)
 		{ "AHT3X", -40, 85, 0.0002, true, false },
 		{ "BME280", -40, 85, 0.005, true, true },
 		{ "BMP280", -40, 85, 0.005, false, true },
+		{ "BMP180", -40, 85, 0.02, false, true }, /* the integers on its way are 0.00625 °C */
+		{ "BMP388", -40, 85, 0.002, false, true },
+		{ "BME680", -40, 85, 0.005, true, true },
 	};
 
 	(void)state;

@@ -234,6 +234,59 @@ static void bme280(void **state)
 	}
 }
 
+/* The data sheet's example: 15.0 °C, 69964 Pa. */
+static void bmp180(void **state)
+{
+	static const int32_t numbers[] = { 408,  -72, -14383, 32741, 32757, 23153,
+					   6190, 4,   -32768, -8711, 2868 };
+	uint8_t cal[BOSCH_180_CALIBRATION_LEN];
+	struct i2c_chip c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		cal[2 * i] = (uint8_t)((uint32_t)numbers[i] >> 8);
+		cal[2 * i + 1] = (uint8_t)numbers[i];
+	}
+	i2c_chip_init(&c, I2C_CHIP_BMP180);
+	assert_int_equal(ANSWER(&c, BOSCH_BMP280), I2C_CHIP_BROKEN);
+	assert_non_null(strstr(c.text, "no BMP180"));
+	assert_int_equal(ANSWER(&c, BOSCH_BMP180), I2C_CHIP_MORE);
+	assert_int_equal(answer(&c, cal, sizeof(cal)), I2C_CHIP_MORE);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ANSWER(&c, 27898 >> 8, 27898 & 0xff), I2C_CHIP_MORE);
+		near(c.degc, 15.0, 0.05);
+		assert_int_equal(ANSWER(&c, 23843 >> 8, 23843 & 0xff), I2C_CHIP_READING);
+		near(c.hpa, 699.64, 0.1); /* it rounds to whole numbers on the way */
+		assert_true(c.has_pressure && !c.has_humidity);
+	}
+	/* the bus reads all zeros or ones */
+	i2c_chip_init(&c, I2C_CHIP_BMP180);
+	cal[4] = cal[5] = 0xff;
+	assert_int_equal(ANSWER(&c, BOSCH_BMP180), I2C_CHIP_MORE);
+	assert_int_equal(answer(&c, cal, sizeof(cal)), I2C_CHIP_BROKEN);
+}
+
+/* What they measure over the whole range: tests/sim/sim_sensor_i2c.c, against the chips' own side. */
+static void not_measured(void **state)
+{
+	static const uint8_t none[32];
+	struct i2c_chip c;
+
+	(void)state;
+	i2c_chip_init(&c, I2C_CHIP_BMP388);
+	assert_int_equal(ANSWER(&c, 0x58), I2C_CHIP_BROKEN);
+	assert_int_equal(ANSWER(&c, BOSCH_BMP388), I2C_CHIP_MORE);
+	assert_int_equal(answer(&c, none, BOSCH_388_CALIBRATION_LEN), I2C_CHIP_MORE);
+	assert_int_equal(answer(&c, none, BOSCH_388_VALUES_LEN), I2C_CHIP_BROKEN);
+	assert_non_null(strstr(c.text, "has not measured"));
+	i2c_chip_init(&c, I2C_CHIP_BME680);
+	assert_int_equal(ANSWER(&c, BOSCH_BME280), I2C_CHIP_BROKEN);
+	assert_int_equal(ANSWER(&c, BOSCH_BME680), I2C_CHIP_MORE);
+	assert_int_equal(answer(&c, none, BOSCH_680_CALIBRATION_LEN), I2C_CHIP_MORE);
+	assert_int_equal(answer(&c, none, BOSCH_680_HUMIDITY_LEN), I2C_CHIP_MORE);
+	assert_int_equal(answer(&c, none, BOSCH_680_VALUES_LEN), I2C_CHIP_BROKEN);
+}
+
 static void names(void **state)
 {
 	enum i2c_chip_kind kind;
@@ -254,9 +307,9 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(htu21d), cmocka_unit_test(lm75),   cmocka_unit_test(sht3x),
-		cmocka_unit_test(aht),    cmocka_unit_test(bmp280), cmocka_unit_test(bme280),
-		cmocka_unit_test(names),
+		cmocka_unit_test(htu21d), cmocka_unit_test(lm75),         cmocka_unit_test(sht3x),
+		cmocka_unit_test(aht),    cmocka_unit_test(bmp280),       cmocka_unit_test(bme280),
+		cmocka_unit_test(bmp180), cmocka_unit_test(not_measured), cmocka_unit_test(names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
