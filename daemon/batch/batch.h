@@ -253,6 +253,8 @@ double batch_world_mcu_s(const struct batch *b, int mcu);
 
 /* batch_events.c: the file of --events. False: b->error. */
 bool batch_events_load(struct batch *b);
+/* Whether a file of events means that by this name: blanks are "_" there. */
+bool batch_events_named(const char *own, const char *name);
 /* Those that are due; and when the next is, INT64_MAX: never. */
 void batch_events_run(struct batch *b);
 int64_t batch_events_next_ns(const struct batch *b);

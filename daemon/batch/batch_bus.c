@@ -112,8 +112,10 @@ static void driven_motors(struct batch *b)
 {
 	for (size_t i = 0; i < b->m->motors; i++)
 		for (size_t k = 0; k < b->mc->tmc_count; k++)
-			if (b->mc->tmc[k].motor == b->m->motor[i].cfg)
+			if (b->mc->tmc[k].motor == b->m->motor[i].cfg) {
 				b->printer.steppers[i].driver_edges = &b->tmc[k].both_edges;
+				b->tmc[k].steps = &b->printer.steppers[i].edge_count;
+			}
 }
 
 /* Between a warm part and its MCU. */
@@ -215,15 +217,8 @@ bool batch_bus_start(struct batch *b)
 
 int batch_bus_driver(const struct batch *b, const char *name)
 {
-	for (size_t i = 0; i < b->mc->tmc_count; i++) {
-		char own[PRINTER_CHIP_NAME];
-
-		snprintf(own, sizeof(own), "%s", b->mc->tmc[i].section);
-		for (char *p = own; *p; p++)
-			if (*p == ' ')
-				*p = '_';
-		if (!strcmp(own, name))
+	for (size_t i = 0; i < b->mc->tmc_count; i++)
+		if (batch_events_named(b->mc->tmc[i].section, name))
 			return (int)i;
-	}
 	return -1;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The file of --events: what breaks when. Lines TIME_S COMPONENT ACTION; # begins a comment. */
+/* The file of --events: what breaks when. Lines TIME_S COMPONENT ACTION; # begins a comment. docs/DIAGNOSE.md has
+ * the components and actions. */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -13,11 +14,20 @@
 enum { LINE_MAX_BYTES = 256 };
 #define TIME_S_MAX 1e7
 
+bool batch_events_named(const char *own, const char *name)
+{
+	while (*own && (*own == *name || (*name == '_' && (*own == ' ' || *own == '\t')))) {
+		own++;
+		name++;
+	}
+	return !*own && !*name;
+}
+
 /* Number of the sensor, -1. */
 static int sensor_find(const struct batch *b, const char *name)
 {
 	for (size_t i = 0; i < b->mc->sensor_count; i++)
-		if (!strcmp(b->mc->sensors[i].name, name))
+		if (batch_events_named(b->mc->sensors[i].name, name))
 			return (int)i;
 	return -1;
 }
@@ -27,10 +37,10 @@ static int input_find(const struct batch *b, const char *name)
 	const struct machine_print *cfg = b->mc->print;
 
 	for (size_t i = 0; i < cfg->filament_count; i++)
-		if (!strcmp(cfg->filament[i].name, name))
+		if (batch_events_named(cfg->filament[i].name, name))
 			return (int)i;
 	for (size_t i = 0; i < cfg->button_count; i++)
-		if (!strcmp(cfg->button[i].name, name))
+		if (batch_events_named(cfg->button[i].name, name))
 			return (int)(cfg->filament_count + i);
 	return -1;
 }
@@ -187,8 +197,12 @@ bool batch_events_load(struct batch *b)
 			 b->opt.events, strerror(errno));
 		return false;
 	}
-	while (ok && fgets(text, sizeof(text), f))
-		ok = take_line(b, text, ++line);
+	while (ok && fgets(text, sizeof(text), f)) {
+		line++;
+		ok = strchr(text, '\n') || feof(f)
+			     ? take_line(b, text, line)
+			     : bad_line(b, line, "line", text, "at most 254 characters");
+	}
 	fclose(f);
 	return ok;
 }

@@ -62,7 +62,7 @@ bool batch_parts_build(struct batch *b)
 int batch_parts_rotor(const struct batch *b, const char *name)
 {
 	for (size_t i = 0; i < b->m->tachos.count; i++)
-		if (!strcmp(b->m->tachos.tacho[i].name, name))
+		if (batch_events_named(b->m->tachos.tacho[i].name, name))
 			return (int)i;
 	return -1;
 }

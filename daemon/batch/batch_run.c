@@ -133,11 +133,12 @@ static bool settled(struct batch *b, int64_t *settle_ns)
 	return b->now_ns >= *settle_ns;
 }
 
-/* In a file nobody says RESUME but the file, and that is not read on. */
+/* In a file nobody says RESUME but the file, and that is not read on; or an event that is still to come. */
 static bool held_for_good(struct batch *b, bool more)
 {
 	if (!b->m->hold || sidetrack_busy(&b->m->sidetrack) ||
-	    b->m->status.hold != ENGINE_HOLD_REST || (more && machine_accepts(b->m)))
+	    b->m->status.hold != ENGINE_HOLD_REST || (more && machine_accepts(b->m)) ||
+	    b->events_done < b->events)
 		return false;
 	snprintf(b->error, sizeof(b->error),
 		 "the machine is held; expected RESUME before the lines that wait for motion");

@@ -14,17 +14,21 @@ static const struct {
 	const char *field;
 	enum fault_class_id class;
 	const char *text;
+	int looks; /* so many in a row, in motion and without stealthChop: at other times it means nothing; 0: one, at any time */
 } findings[] = {
-	{ "reset", FAULT_CLASS_DRIVER_ERROR, "it has been reset: was its supply gone?" },
-	{ "uv_cp", FAULT_CLASS_DRIVER_ERROR, "undervoltage of its charge pump" },
-	{ "ot", FAULT_CLASS_DRIVER_ERROR, "overtemperature" },
-	{ "s2ga", FAULT_CLASS_DRIVER_ERROR, "short to ground, phase A" },
-	{ "s2gb", FAULT_CLASS_DRIVER_ERROR, "short to ground, phase B" },
-	{ "s2vsa", FAULT_CLASS_DRIVER_ERROR, "short to supply, phase A" },
-	{ "s2vsb", FAULT_CLASS_DRIVER_ERROR, "short to supply, phase B" },
-	{ "otpw", FAULT_CLASS_DRIVER_WARNING, "overtemperature warning" },
+	{ "reset", FAULT_CLASS_DRIVER_ERROR, "it has been reset: was its supply gone?", 0 },
+	{ "uv_cp", FAULT_CLASS_DRIVER_ERROR, "undervoltage of its charge pump", 0 },
+	{ "ot", FAULT_CLASS_DRIVER_ERROR, "overtemperature", 0 },
+	{ "s2ga", FAULT_CLASS_DRIVER_ERROR, "short to ground, phase A", 0 },
+	{ "s2gb", FAULT_CLASS_DRIVER_ERROR, "short to ground, phase B", 0 },
+	{ "s2vsa", FAULT_CLASS_DRIVER_ERROR, "short to supply, phase A", 0 },
+	{ "s2vsb", FAULT_CLASS_DRIVER_ERROR, "short to supply, phase B", 0 },
+	{ "otpw", FAULT_CLASS_DRIVER_WARNING, "overtemperature warning", 0 },
+	{ "ola", FAULT_CLASS_DRIVER_WARNING, "open load, phase A: is its motor connected?", 5 },
+	{ "olb", FAULT_CLASS_DRIVER_WARNING, "open load, phase B: is its motor connected?", 5 },
 };
 enum { FINDINGS = sizeof(findings) / sizeof(*findings), FOUND_RESET = 1, SILENT = 1 << FINDINGS };
+_Static_assert((int)FINDINGS <= (int)TMC_FINDINGS_MAX, "room for all");
 
 bool tmc_attach(struct machine *m, char *err, size_t err_size)
 {
@@ -165,23 +169,39 @@ static void written(struct tmc_driver *d, int reg, enum bus_result result, uint3
 
 /* ---- watching ---- */
 
+static bool field_of(const struct tmc_chip *c, int reg, const char *name, struct tmc_field *f)
+{
+	const char *at = NULL;
+
+	while ((at = tmc_field_next(c, reg, at, f)))
+		if (!strcmp(f->name, name))
+			return true;
+	return false;
+}
+
+static bool is_set(const struct tmc_chip *c, int reg, const char *name, uint32_t value)
+{
+	struct tmc_field f;
+
+	return field_of(c, reg, name, &f) && tmc_field_get(&f, value);
+}
+
 static void take(struct tmc_driver *d, int reg, uint32_t value)
 {
 	const struct tmc_chip *c = d->cfg->chip;
+	bool tells = !is_set(c, reg, "stst", value) && !is_set(c, reg, "stealth", value);
 	struct tmc_field f;
 
 	for (int i = 0; i < FINDINGS; i++) {
-		const char *at = NULL;
-
-		while ((at = tmc_field_next(c, reg, at, &f)))
-			if (!strcmp(f.name, findings[i].field))
-				break;
-		if (!at)
+		if (!field_of(c, reg, findings[i].field, &f) || (findings[i].looks && !tells))
 			continue;
 		if (!tmc_field_get(&f, value)) {
 			d->told &= ~(1u << i);
+			d->looks[i] = 0;
 			continue;
 		}
+		if (d->looks[i] < findings[i].looks && ++d->looks[i] < findings[i].looks)
+			continue;
 		found(d, 1u << i, findings[i].class, findings[i].text);
 		/* Nothing of what it was told is left. */
 		if (i + 1 == FOUND_RESET) {

@@ -21,6 +21,8 @@ struct tmc_driver;
 /* The value that was read, or of a write nothing; result other than BUS_OK: after some tries. */
 typedef void tmc_done_fn(struct tmc_driver *d, int reg, enum bus_result result, uint32_t value);
 
+enum { TMC_FINDINGS_MAX = 16 };
+
 struct tmc_driver {
 	const struct machine_tmc *cfg;
 	struct machine *m;
@@ -40,7 +42,8 @@ struct tmc_driver {
 	/* watching */
 	int64_t look_ns; /* next time */
 	int look_step;
-	uint32_t status, told; /* as read last; mask of what has been told */
+	uint32_t status, told;           /* as read last; mask of what has been told */
+	uint8_t looks[TMC_FINDINGS_MAX]; /* in a row that found it */
 	bool must_look;
 };
 

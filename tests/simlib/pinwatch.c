@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "tests/simlib/simconfig.h"
 #include "tests/simlib/simrun.h"
 
 struct pinwatch pinwatch;
@@ -74,20 +75,9 @@ double pinwatch_share(const char *name, double seconds)
 	return (pinwatch_on_s(n) - on) / (pinwatch_now_s() - at_s);
 }
 
-static const char *write_config(const char *config, const char *sections)
-{
-	const char *path = simrun_path("pins.cfg");
-	char full[PATH_MAX];
-	FILE *f = simrun_create(path);
-
-	fprintf(f, "[include %s]\n%s", realpath(config, full), sections);
-	fclose(f);
-	return path;
-}
-
 void pinwatch_refused(const char *config, const char *sections, const char *says)
 {
-	const char *path = write_config(config, sections);
+	const char *path = simconfig_behind(config, sections);
 	struct simrun_args a = { 0 };
 	struct simrun r;
 
@@ -101,7 +91,7 @@ void pinwatch_refused(const char *config, const char *sections, const char *says
 
 struct scene *pinwatch_open(const char *config, const char *sections)
 {
-	const char *path = write_config(config, sections);
+	const char *path = simconfig_behind(config, sections);
 	struct sim_hooks hooks;
 
 	memset(&pinwatch, 0, sizeof(pinwatch));

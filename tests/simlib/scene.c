@@ -23,19 +23,25 @@ static void heard(void *ctx, enum reply_kind kind, const char *text)
 
 struct scene *scene_open(const char *config, const char *const *overrides)
 {
-	return scene_open_recorded(config, overrides, NULL);
+	return scene_open_with(config, overrides, &(struct batch_options){ .seed = 1 });
 }
 
 struct scene *scene_open_recorded(const char *config, const char *const *overrides,
 				  const char *flight)
 {
+	return scene_open_with(config, overrides,
+			       &(struct batch_options){ .seed = 1, .flight = flight });
+}
+
+struct scene *scene_open_with(const char *config, const char *const *overrides,
+			      const struct batch_options *opt)
+{
 	struct scene *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
+	s->b.opt = *opt;
 	s->b.opt.config = config;
-	s->b.opt.seed = 1;
-	s->b.opt.flight = flight;
 	s->b.heard = heard;
 	s->b.heard_ctx = s;
 	s->echo = getenv("STEPD_ECHO") != NULL;

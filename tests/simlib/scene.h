@@ -27,6 +27,9 @@ struct scene *scene_open(const char *config, const char *const *overrides);
 /* The same with a flight recorder in that file. */
 struct scene *scene_open_recorded(const char *config, const char *const *overrides,
 				  const char *flight);
+/* The same with these options of `stepd batch`, but for config. */
+struct scene *scene_open_with(const char *config, const char *const *overrides,
+			      const struct batch_options *opt);
 void scene_close(struct scene *s);
 
 /* Run the lines and wait until the machine rests. Returns whether it is ready then. */

@@ -56,3 +56,14 @@ const char *simconfig_text(const struct simconfig *c)
 			 c->second_clock_hz * 1e-6, c->second_ppm);
 	return text;
 }
+
+const char *simconfig_behind(const char *config, const char *sections)
+{
+	const char *path = simrun_path("behind.cfg");
+	char full[PATH_MAX];
+	FILE *f = simrun_create(path);
+
+	fprintf(f, "[include %s]\n%s", realpath(config, full), sections);
+	fclose(f);
+	return path;
+}

@@ -23,4 +23,7 @@ void simconfig_args(const struct simconfig *c, struct simrun_args *a);
 /* "corexy, 16 microsteps, 50 MHz". Static buffer. */
 const char *simconfig_text(const struct simconfig *c);
 
+/* A file with these sections behind that configuration. */
+const char *simconfig_behind(const char *config, const char *sections);
+
 #endif

@@ -19,7 +19,7 @@ enum {
 	SHORT_BYTES = 3,
 };
 
-const char chip_tmc_actions[] = "ok, hot, overheated, short, reset or silent";
+const char chip_tmc_actions[] = "ok, hot, overheated, short, open, reset or silent";
 
 static bool serial(const struct chip_tmc *c)
 {
@@ -67,16 +67,27 @@ static uint32_t version(const struct chip_tmc *c)
 	}
 }
 
-static uint32_t drv_status(const struct chip_tmc *c)
+/* No step since it was asked last. */
+static bool still(struct chip_tmc *c)
 {
-	uint32_t scale = c->reg[IHOLD_IRUN] & 0x1f; /* it stands still: hold */
-	bool hot = c->hot || c->overheated;
+	uint64_t steps = c->steps ? *c->steps : 0;
+	bool moved = steps != c->steps_seen;
+
+	c->steps_seen = steps;
+	return !moved;
+}
+
+static uint32_t drv_status(struct chip_tmc *c)
+{
+	bool hot = c->hot || c->overheated, rests = still(c);
+	uint32_t scale = c->reg[IHOLD_IRUN] >> (rests ? 0 : 8) & 0x1f;
+	uint32_t common = (uint32_t)rests << 31 | scale << 16;
 
 	if (serial(c))
-		return 1u << 31 | scale << 16 | hot | (uint32_t)c->overheated << 1 |
-		       (uint32_t)c->shorted << 2;
-	return 1u << 31 | scale << 16 | (uint32_t)c->overheated << 25 | (uint32_t)hot << 26 |
-	       (uint32_t)c->shorted << 27;
+		return common | hot | (uint32_t)c->overheated << 1 | (uint32_t)c->shorted << 2 |
+		       (uint32_t)c->open << 6;
+	return common | (uint32_t)c->overheated << 25 | (uint32_t)hot << 26 |
+	       (uint32_t)c->shorted << 27 | (uint32_t)c->open << 29;
 }
 
 /* Registers that only take writes. */
@@ -134,7 +145,7 @@ static void write_register(struct chip_tmc *c, uint8_t address, uint32_t value)
 bool chip_tmc_action(struct chip_tmc *c, const char *action, bool do_it)
 {
 	static const char *const words[] = {
-		"ok", "hot", "overheated", "short", "reset", "silent",
+		"ok", "hot", "overheated", "short", "open", "reset", "silent",
 	};
 	unsigned i = 0;
 
@@ -147,8 +158,9 @@ bool chip_tmc_action(struct chip_tmc *c, const char *action, bool do_it)
 	c->hot = i == 1;
 	c->overheated = i == 2;
 	c->shorted = i == 3;
-	c->silent = i == 5;
-	if (i == 4)
+	c->open = i == 4;
+	c->silent = i == 6;
+	if (i == 5)
 		reset(c);
 	return true;
 }
@@ -218,10 +230,10 @@ static uint8_t status_byte(const struct chip_tmc *c)
 }
 
 /* 20 bits to the left of 24: READRSP, whose upper half doesn't matter here. */
-static void put_short(const struct chip_tmc *c, uint8_t *to)
+static void put_short(struct chip_tmc *c, uint8_t *to)
 {
 	uint32_t v = (uint32_t)c->overheated << 1 | (uint32_t)(c->hot || c->overheated) << 2 |
-		     (uint32_t)c->shorted << 3 | 1u << 7;
+		     (uint32_t)c->shorted << 3 | (uint32_t)c->open << 5 | (uint32_t)still(c) << 7;
 
 	v <<= 4;
 	to[0] = (uint8_t)(v >> 16);
@@ -234,7 +246,7 @@ static void load(struct chip_tmc_chain *s)
 	unsigned n = chip_bytes(s);
 
 	for (unsigned i = 0; i < s->length; i++) {
-		const struct chip_tmc *c = s->chip[i];
+		struct chip_tmc *c = s->chip[i];
 		uint8_t *to = s->shift + (s->length - 1 - i) * n;
 
 		if (c->kind == 2660) {

@@ -3,7 +3,8 @@
  *
  * A register file as the data sheets have it: write-only registers read as 0, a count of writes, GSTAT with its reset
  * bit, DRV_STATUS, CRC of datagrams, chains on SPI, the 20 bits of a TMC2660. What the motor does is not part of it.
- * Words of --events: "ok", "hot" (warning), "overheated", "short", "reset" (its supply was gone for a moment), "silent".
+ * Words of --events: "ok", "hot" (warning), "overheated", "short", "open" (a wire of coil A), "reset" (its supply was gone for a moment),
+ * "silent".
  * Owner: the caller. Threads: the sim's.
  */
 #ifndef SIM_CHIP_TMC_H
@@ -16,14 +17,16 @@ enum { CHIP_TMC_CHAIN = 8, CHIP_TMC_BYTES = 5 };
 struct chip_tmc {
 	int kind;        /* 2130, 2208, 2209, 2240, 2660, 5160 */
 	uint8_t address; /* on a serial line */
-	bool silent, hot, overheated, shorted;
+	bool silent, hot, overheated, shorted, open;
+	const uint64_t *steps; /* its motor's so far; NULL: it never moves */
 	/* state */
 	uint32_t reg[128];
-	bool stall_shown; /* a stall would show at its pin, at any speed */
-	bool both_edges;  /* each edge of its step pin is a step */
-	uint8_t count;    /* of writes */
-	uint32_t answer;  /* SPI: to the datagram before */
-	uint32_t pieces;  /* writes that were taken, since the start */
+	bool stall_shown;    /* a stall would show at its pin, at any speed */
+	bool both_edges;     /* each edge of its step pin is a step */
+	uint64_t steps_seen; /* when it last said whether it stands still */
+	uint8_t count;       /* of writes */
+	uint32_t answer;     /* SPI: to the datagram before */
+	uint32_t pieces;     /* writes that were taken, since the start */
 };
 
 /* Chips in a chain are one printer_chip; alone they are a chain of one. The first is next to the MCU's output. */

@@ -210,11 +210,13 @@ static int driver_line(struct printer_file *f)
 	for (int i = 0; d.stepper && i < f->printer->stepper_count; i++)
 		if (!strcmp(f->printer->steppers[i].name, d.stepper))
 			motor = i;
-	if (motor >= 0)
-		f->printer->steppers[motor].driver_edges = &tmc->both_edges;
 	snprintf(m->tmc_name[m->tmcs], PRINTER_CHIP_NAME, "%s", d.link.name);
 	m->tmcs++;
 	chip_tmc_start(tmc, (int)d.chip, (uint8_t)d.link.address);
+	if (motor >= 0) {
+		f->printer->steppers[motor].driver_edges = &tmc->both_edges;
+		tmc->steps = &f->printer->steppers[motor].edge_count;
+	}
 	d.link.kind = d.link.tx ? PRINTER_UART : PRINTER_SPI;
 	return d.link.tx ? add_chip(f, &d.link, &chip_tmc_uart, tmc) : add_chained(f, &d, tmc);
 }
