@@ -122,7 +122,7 @@ void homing_approach(struct machine *m, double speed_mm_s)
 	h->hit = false;
 	h->approach_mm_s = speed_mm_s;
 	h->deadline_ns = 0;
-	h->path.speed_mm_s = 0;
+	homing_path_begin(m);
 	if (!homing_arm(m, speed_mm_s)) {
 		homing_fail(m, "the machine has no room for the move; try again");
 		return;
@@ -681,10 +681,8 @@ void homing_tick(struct machine *m)
 		approach(m);
 	if (h->state == HOMING_ARMED)
 		go(m);
-	if (h->state == HOMING_PROBE && h->line.input)
-		homing_line_look(m);
-	else if (h->state == HOMING_PROBE)
-		homing_look(m);
+	if (h->state == HOMING_PROBE)
+		homing_path_look(m);
 	if (!asked)
 		return;
 	if (m->now_ns > h->deadline_ns)

@@ -33,11 +33,16 @@ enum homing_state {
 
 enum { HOMING_SIGHTS = 32 };
 
-/* The approach as last seen: positions as the axes were named then. */
+/* The way of an approach: a straight line, positions as the axes are named then. */
 struct homing_path {
-	double at_s;
-	double position_mm[MOVE_AXES]; /* commanded */
-	double speed_mm_s;
+	double from_mm[MOVE_AXES], dir[MOVE_AXES]; /* dir: unit vector */
+	double begin_s;                            /* what was seen before was another way */
+	/* When it was where: the latest times, of a stretch at one speed its ends. */
+	struct homing_sight {
+		double at_s, along_mm, speed_mm_s;
+	} sight[HOMING_SIGHTS];
+	uint32_t sights; /* all of them; the last HOMING_SIGHTS are kept */
+	/* Steps handed out, and the joints' positions that they make, at the last of these times. */
 	double stepper_at_steps[ENGINE_STEPPERS];
 	int64_t stepper_count[ENGINE_STEPPERS];
 };
@@ -70,12 +75,6 @@ struct homing_line {
 	void (*then)(struct machine *m, const char *error);
 	bool hit;
 	double trigger_mm[MOVE_AXES], stop_mm[MOVE_AXES];
-	/* Of the way: the latest times at which it was seen. */
-	double from_mm[MOVE_AXES], dir[MOVE_AXES];
-	struct homing_sight {
-		double at_s, along_mm, speed_mm_s;
-	} sight[HOMING_SIGHTS];
-	uint32_t sights; /* all of them; the last HOMING_SIGHTS are kept */
 };
 
 struct homing {
@@ -128,11 +127,5 @@ void homing_tick(struct machine *m);
 
 /* Give up: everything stops, the interpreter gets the reason. */
 void homing_abort(struct machine *m, const char *reason);
-
-/* homing_path.c: keep the latest state of the approach. At each poll while it lasts. */
-void homing_look(struct machine *m);
-/* Where the axes are at rest. Motors on their endstop's own MCU stopped with it; word to others went
- * through the host, and they went on a little. */
-void homing_found(struct machine *m, double at_mm[MOVE_AXES]);
 
 #endif

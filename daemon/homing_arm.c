@@ -159,13 +159,22 @@ static double steps_per_mm(const struct machine *m, uint32_t motors)
 	return most > 0 ? most : 1;
 }
 
-/* Sampling once a step; twice where the place is what it is about. */
+/* Whether the place where it triggers is what the approach is about. */
+static bool places(const struct homing *h)
+{
+	if (h->line.input)
+		return true;
+	return !h->manual.stepper && (h->pass == 1 || h->rail->homing_retract_mm <= 0);
+}
+
+/* Sampling once a step, twice where the place counts: it is then known to half a step for the model of a motor that
+ * is where its last step has brought it, and a quarter for the looks. */
 static bool arm_endstop(struct machine *m, size_t k, double at_s, double speed_mm_s)
 {
 	struct homing_endstop *e = &m->homing.endstop[k];
 	const struct pin *pin = e->input->pin;
 	double freq_hz = m->status.mcu[pin->mcu].map.freq_hz;
-	double looks = m->homing.line.input ? 2 : 1;
+	double looks = places(&m->homing) ? 2 : 1;
 	double rest_ticks = freq_hz / (looks * speed_mm_s * steps_per_mm(m, e->motors));
 	struct msg_endstop_home home = { .oid = e->input->oid,
 					 .sample_ticks = (uint32_t)(SAMPLE_S * freq_hz),

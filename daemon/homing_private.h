@@ -9,6 +9,8 @@
 #include "move.h"
 
 struct machine;
+struct homing_endstop;
+struct homing_path;
 
 /* The reasons given to trsync_trigger and friends: numbers of the host's own choice. */
 enum homing_reason {
@@ -42,9 +44,20 @@ void homing_note_uneven(struct machine *m, const double steps[ENGINE_STEPPERS],
 /* Bring them there, one by one. False: there are none, nothing happens. */
 bool homing_even(struct machine *m, void (*then)(struct machine *m, const char *error));
 
+/* homing_path.c: a new way begins, from where the axes are named now. */
+void homing_path_begin(struct machine *m);
+/* Keep the latest state of it. At each poll while it lasts. */
+void homing_path_look(struct machine *m);
+/* How far along the way it was at that machine time. */
+double homing_path_along_mm(const struct homing_path *p, double at_s);
+/* When the switch closed, machine time: in the mean half the time between two looks before the one that saw it,
+ * unless its edge has a stamp. */
+double homing_closed_s(const struct machine *m, const struct homing_endstop *e);
+/* Where the axes are at rest, by what the motors have gone on since their switches closed. */
+void homing_found(struct machine *m, double at_mm[MOVE_AXES]);
+
 /* homing_line.c */
 void homing_line_approach(struct machine *m);
-void homing_line_look(struct machine *m);
 /* The motors' counters have been read; triggered: by its switch. */
 void homing_line_found(struct machine *m, bool triggered);
 

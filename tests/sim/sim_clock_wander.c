@@ -57,27 +57,16 @@ static const char *machine_write(void)
 	return path;
 }
 
-/* From now on the true clock runs by so much faster than its nominal one; no tick is lost or gained, but
- * for rounding up. */
-static void clock_rate(struct batch *b, int i, double ppm)
-{
-	struct batch_mcu *u = &b->mcu[i];
-	double rate = u->nominal_hz * (1 + ppm * 1e-6) * 1e-9;
-	long double ticks = (long double)b->now_ns * ((long double)u->ticks_per_ns - rate);
-
-	u->start_clock += (uint64_t)(int64_t)ceill(ticks);
-	u->ticks_per_ns = rate;
-}
-
-static void wander(struct batch *b, double t_s, double walk_ppm[MCUS])
+static void wander(struct scene *s, double t_s, double walk_ppm[MCUS])
 {
 	for (int i = 0; i < MCUS; i++) {
 		double phase = 2 * M_PI * i / MCUS;
 
 		walk_ppm[i] += ref_uniform(&rng, -WALK_PPM, WALK_PPM);
-		clock_rate(b, i,
-			   drift_ppm[i] + walk_ppm[i] +
-				   WAVE_PPM * (sin(2 * M_PI * t_s / WAVE_S + phase) - sin(phase)));
+		scene_clock_rate(
+			s, i,
+			drift_ppm[i] + walk_ppm[i] +
+				WAVE_PPM * (sin(2 * M_PI * t_s / WAVE_S + phase) - sin(phase)));
 	}
 }
 
@@ -100,7 +89,7 @@ static void test_hour(void **state)
 
 		if (t_s > HOUR_S)
 			break;
-		wander(&s->b, t_s, walk_ppm);
+		wander(s, t_s, walk_ppm);
 		if (t_s >= MOVE_EVERY_S * moves) {
 			char line[80];
 

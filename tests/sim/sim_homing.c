@@ -2,8 +2,8 @@
 /* sim_homing.c - G28 on the whole machine: endstops, motors, trsyncs, and what may go wrong.
  *
  * Shown: whatever the order of the axes, the end they home to, the pins' inversion, and however motors
- * and endstops are spread over two MCUs, the position found is the printer model's own within two
- * microsteps, before and after moves, and every step is exact. A homing that fails (the endstop never
+ * and endstops are spread over two MCUs, the position found is the printer model's own within one
+ * microstep, before and after moves, and every step is exact. A homing that fails (the endstop never
  * triggers, stays pressed, is not there) says so, leaves the axis without a known position, and the
  * machine goes on.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies; repeat random
@@ -24,7 +24,7 @@
 
 #define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
 #define MOVES "G1 X120 Y80 F12000\nG1 X30.5 Y200.25 Z12\nG1 X55 Y60 Z3.3\n"
-#define MICROSTEPS 2.0
+#define MICROSTEPS 1.0
 /* From the switch: the way on until motors on another MCU have stopped, too. */
 #define NEAR_MM 0.25
 
@@ -135,8 +135,7 @@ static void test_128_microsteps(void **state)
 		s = scene_open(kinematics[k], o);
 		assert_non_null(s);
 		assert_true(scene_run(s, "G28\n" MOVES));
-		/* What the switch adds does not shrink with the step: 4 samples at 25 mm/s. */
-		assert_true(scene_agrees(s, 16));
+		assert_true(scene_agrees(s, MICROSTEPS));
 		assert_true(scene_exact(s));
 		scene_close(s);
 	}
@@ -183,10 +182,10 @@ static void test_noisy_switches(void **state)
 			assert_true(scene_run(s, "G28\n" MOVES));
 			assert_int_equal(s->errors, 0);
 			for (int axis = 0; axis < MACHINE_AXES; axis++) {
-				double off =
-					fabs(scene_truth_mm(s, axis) - scene_believed_mm(s, axis));
+				double step_mm = scene_microstep_mm(s, axis);
+				double off = fabs(scene_off_microsteps(s, axis)) * step_mm;
 
-				assert_true(off <= 0.04 + 2 * 0.0125);
+				assert_true(off <= 0.04 + MICROSTEPS * step_mm);
 				off_most = fmax(off, off_most);
 			}
 		}

@@ -178,7 +178,7 @@ static void test_refusals(void **state)
 	refused(s, "SCREWS_TILT_CALCULATE\n", "expected a [screws_tilt_adjust]");
 	refused(s, "BED_TILT_CALIBRATE\n", "expected a [bed_tilt] with points");
 	/* A tolerance that no microstep can hold. */
-	s->b.printer.probe.noise_mm = 0.05;
+	s->b.printer.probe.noise_mm = 0.4;
 	refused(s, "Z_TILT_ADJUST RETRIES=2 RETRY_TOLERANCE=0\n", "the heights");
 	s->b.printer.probe.noise_mm = 0;
 	run(s, "Z_TILT_ADJUST\n");
@@ -227,14 +227,15 @@ static void test_screws(void **state)
 					    "bed_slope_y: -0.001\n");
 
 	(void)state;
-	/* 230 mm to the right the bed is 0.46 mm higher: 0.92 turns of M3, down; behind 0.22 mm lower: 0.44, up. */
+	/* 230 mm to the right the bed is 0.46 mm higher: 0.92 turns of M3, 55.2 minutes, down; behind 0.22 mm
+	 * lower: 26.4, up. Two heights within a microstep may be off by 0.6. */
 	run(s, "G28\nSCREWS_TILT_CALCULATE\n");
 	assert_true(scene_said(s, "front left screw (base) : x=30.0, y=40.0"));
 	assert_true(scene_said(s, "front right screw : x=260.0, y=40.0"));
-	assert_true(scene_said(s, "adjust CCW 00:55"));
+	assert_true(scene_said(s, "adjust CCW 00:55") || scene_said(s, "adjust CCW 00:56"));
 	assert_true(scene_said(s, "adjust CCW 00:29") || scene_said(s, "adjust CCW 00:28"));
 	assert_true(scene_said(s, "screw at 30.000,260.000"));
-	assert_true(scene_said(s, "adjust CW 00:26"));
+	assert_true(scene_said(s, "adjust CW 00:26") || scene_said(s, "adjust CW 00:27"));
 	/* All clockwise: towards the highest. */
 	run(s, "SCREWS_TILT_CALCULATE DIRECTION=CW\n");
 	assert_true(scene_said(s, "front right screw (base)"));

@@ -27,7 +27,7 @@
 #include "tests/simlib/simrun.h"
 
 /* Homing finds the switch to one, rounding is half of one. */
-#define MICROSTEPS 1.5
+#define MICROSTEPS 1.0
 enum { RANDOM_LINES = 400 };
 
 static unsigned long seed;

@@ -60,10 +60,8 @@ static void point_at(const struct bedmesh_points *p, uint32_t x, uint32_t y, dou
 static void mesh_agrees(const struct scene *s, double limit_mm, double radius_mm)
 {
 	const struct bedmesh_points *p = points(s);
-	double xyz[3], lower_mm, at[2];
+	double lower_mm = scene_lower_mm(s), at[2];
 
-	printer_nozzle_mm(&s->b.printer, xyz);
-	lower_mm = s->b.m->status.position_mm[AXIS_Z] - xyz[2];
 	for (uint32_t y = 0; y < p->y_count; y++)
 		for (uint32_t x = 0; x < p->x_count; x++) {
 			double z = p->z[(size_t)y * p->x_count + x], truth;
@@ -182,16 +180,15 @@ static void test_faulty_region(void **state)
 					 NULL };
 	struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
 	const struct printer *p = &s->b.printer;
-	double mean, xyz[3];
+	double mean;
 
 	(void)state;
 	run(s, "G28\nBED_MESH_CALIBRATE\n");
 	assert_int_equal(s->b.m->points.count, 39); /* one of 36 is four others */
-	printer_nozzle_mm(p, xyz);
 	mean = (printer_bed_mm(p, 70, 70) + printer_bed_mm(p, 90, 70) + printer_bed_mm(p, 80, 60) +
 		printer_bed_mm(p, 80, 80)) /
 		       4 +
-	       s->b.m->status.position_mm[AXIS_Z] - xyz[2];
+	       scene_lower_mm(s);
 	assert_true(fabs(points(s)->z[6 + 1] - mean) <= MICROSTEP_Z_MM);
 	assert_true(scene_exact(s));
 	scene_close(s);

@@ -58,20 +58,11 @@ static double trigger_mm(const struct scene *s)
 	return printer_trigger_mm(&s->b.printer, xyz[0], xyz[1]);
 }
 
-/* How much lower the nozzle is in truth than it is believed to be. */
-static double lower_mm(const struct scene *s)
-{
-	double xyz[3];
-
-	printer_nozzle_mm(&s->b.printer, xyz);
-	return s->b.m->status.position_mm[AXIS_Z] - xyz[2];
-}
-
 /* What PROBE found is off the model's truth by so much. */
 static double probe_off_mm(struct scene *s)
 {
 	run(s, "PROBE\n");
-	return said_number(s, "Result is z=") - trigger_mm(s) - lower_mm(s);
+	return said_number(s, "Result is z=") - trigger_mm(s) - scene_lower_mm(s);
 }
 
 /* Places all over the bed, at different speeds. */
@@ -146,7 +137,7 @@ static void test_motor_on_the_second_mcu(void **state)
 	probe_places(s, MICROSTEP_Z_MM);
 	/* Faster, the word from one MCU to the other costs more way; it is known all the same. */
 	run(s, "G1 Z9 F600\nPROBE PROBE_SPEED=15\n");
-	assert_true(fabs(said_number(s, "Result is z=") - trigger_mm(s) - lower_mm(s)) <=
+	assert_true(fabs(said_number(s, "Result is z=") - trigger_mm(s) - scene_lower_mm(s)) <=
 		    MICROSTEP_Z_MM + 15 * 60e-6);
 	assert_true(scene_exact(s));
 	scene_close(s);
@@ -258,7 +249,7 @@ static void test_samples(void **state)
 	assert_true(most - least > 0.03 && most - least <= 0.1 + 2 * MICROSTEP_Z_MM);
 	assert_true(average > least && average < most);
 	assert_true(fabs(said_number(s, "range ") - (most - least)) < 2e-6);
-	assert_true(fabs(average - trigger_mm(s) - lower_mm(s)) < 0.03);
+	assert_true(fabs(average - trigger_mm(s) - scene_lower_mm(s)) < 0.03);
 	/* The median of three lies at one of them, the average between. */
 	run(s, "G1 Z5\nPROBE SAMPLES=3 SAMPLES_RESULT=median\n");
 	{
@@ -288,7 +279,7 @@ static void test_samples(void **state)
 static void still_works(struct scene *s)
 {
 	assert_int_equal(s->b.m->homed, 7);
-	assert_true(fabs(lower_mm(s)) <= 2 * MICROSTEP_Z_MM);
+	assert_true(fabs(scene_lower_mm(s)) <= 2 * MICROSTEP_Z_MM);
 	run(s, "G1 X60 Y70 Z6 F6000\n");
 	assert_true(fabs(probe_off_mm(s)) <= MICROSTEP_Z_MM);
 	run(s, "G1 Z5\n");

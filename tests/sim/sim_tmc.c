@@ -178,7 +178,7 @@ static void sensorless(void **state)
 	assert_true(scene_run(s, "G28 X Y Z\nG4 P1\n"));
 	assert_int_equal(s->errors, 0);
 	assert_int_equal(s->b.m->homed, 7);
-	assert_true(scene_agrees(s, 1.5));
+	assert_true(scene_agrees(s, 1));
 	assert_int_equal(s->b.tmc[X].pieces - writes,
 			 4); /* TPWMTHRS and TCOOLTHRS, there and back */
 	expect(s, X, 0x13, 94);

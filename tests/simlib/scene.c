@@ -95,6 +95,16 @@ void scene_planner_busy(struct scene *s, double seconds)
 	}
 }
 
+void scene_clock_rate(struct scene *s, int mcu, double ppm)
+{
+	struct batch_mcu *u = &s->b.mcu[mcu];
+	double rate = u->nominal_hz * (1 + ppm * 1e-6) * 1e-9;
+	long double ticks = (long double)s->b.now_ns * ((long double)u->ticks_per_ns - rate);
+
+	u->start_clock += (uint64_t)(int64_t)ceill(ticks);
+	u->ticks_per_ns = rate;
+}
+
 bool scene_file_open(struct scene_file *f, const char *path, uint32_t lines_max)
 {
 	*f = (struct scene_file){ .gz = gzopen(path, "r"), .lines_max = lines_max, .more = true };
@@ -145,9 +155,9 @@ double scene_believed_mm(const struct scene *s, int axis)
 	return s->b.m->status.position_mm[axis];
 }
 
-/* A microstep of the axis: of a motor on its own, or of those together that fix it. */
-static double microstep_mm(const struct printer *p, int axis)
+double scene_microstep_mm(const struct scene *s, int axis)
 {
+	const struct printer *p = &s->b.printer;
 	double mm = 0, alone_mm = 0;
 
 	for (int i = 0; i < p->stepper_count; i++) {
@@ -160,19 +170,59 @@ static double microstep_mm(const struct printer *p, int axis)
 	return fmax(mm, alone_mm);
 }
 
+/* Where that axis of the model is believed to be: from the counters, so that no rounding to whole steps is in it. */
+static double counted_mm(const struct scene *s, int axis)
+{
+	const struct printer *p = &s->b.printer;
+	double mm = 0;
+
+	for (int i = 0; i < p->stepper_count; i++)
+		if (p->inverse[axis][i] != 0)
+			mm += p->inverse[axis][i] * s->b.m->status.stepper_at_steps[i] /
+			      p->steppers[i].steps_per_mm;
+	return mm;
+}
+
+/* Whether a motor without a switch turns it: it is where it was called 0 last. */
+static bool unbound(const struct scene *s, int axis)
+{
+	for (size_t i = 0; i < s->b.mc->stepper_count; i++)
+		if (s->b.printer.inverse[axis][i] != 0 &&
+		    s->b.mc->steppers[i].joint.kind == KIN_ANGLE)
+			return true;
+	return false;
+}
+
+double scene_off_microsteps(const struct scene *s, int axis)
+{
+	if (unbound(s, axis))
+		return 0;
+	return (scene_truth_mm(s, axis) - counted_mm(s, axis)) / scene_microstep_mm(s, axis);
+}
+
 bool scene_agrees(const struct scene *s, double microsteps)
 {
 	bool ok = true;
 
 	for (int axis = 0; axis < MACHINE_AXES; axis++) {
-		double truth = scene_truth_mm(s, axis), believed = scene_believed_mm(s, axis);
+		double off = scene_off_microsteps(s, axis);
 
-		if (fabs(truth - believed) <= microsteps * microstep_mm(&s->b.printer, axis) + 1e-9)
+		if (fabs(off) <= microsteps)
 			continue;
-		printf("axis %c is at %.5f mm, believed at %.5f mm\n", "XYZ"[axis], truth, believed);
+		printf("axis %d is at %.5f mm, %.3f microsteps from where it is believed to be\n",
+		       axis, scene_truth_mm(s, axis), off);
 		ok = false;
 	}
 	return ok;
+}
+
+double scene_lower_mm(const struct scene *s)
+{
+	double xyz[3], believed_mm[MOVE_AXES];
+
+	printer_nozzle_mm(&s->b.printer, xyz);
+	machine_steppers_to_axes(s->b.m, s->b.m->status.stepper_at_steps, believed_mm);
+	return believed_mm[AXIS_Z] - xyz[2];
 }
 
 struct printer_endstop *scene_endstop(struct scene *s, int axis)

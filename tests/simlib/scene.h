@@ -39,6 +39,10 @@ void scene_pass(struct scene *s, double seconds);
 /* The same for the rt core and the world alone: as if the planner were busy. */
 void scene_planner_busy(struct scene *s, double seconds);
 
+/* From now on the true clock of that MCU runs by so much faster than its nominal one; no tick is lost or gained, but
+ * for rounding up. */
+void scene_clock_rate(struct scene *s, int mcu, double ppm);
+
 /* A G-code file, plain or gzip, line by line. */
 struct scene_file {
 	void *gz;
@@ -61,8 +65,15 @@ bool scene_said(const struct scene *s, const char *text);
 /* Where the axis really is (the printer model, from pin edges), and where the machine believes it. */
 double scene_truth_mm(const struct scene *s, int axis);
 double scene_believed_mm(const struct scene *s, int axis);
-/* Whether both agree within so many microsteps, on X, Y and Z; says where not. */
+/* A microstep of the axis: of a motor on its own, or of those together that fix it. */
+double scene_microstep_mm(const struct scene *s, int axis);
+/* At rest: how far axis 0 to 2 of the model (X, Y, Z, or joints that are no sums of these) is from where it
+ * is believed to be by its motors' counters. */
+double scene_off_microsteps(const struct scene *s, int axis);
+/* Whether that is no more than so much for all three; says where not. */
 bool scene_agrees(const struct scene *s, double microsteps);
+/* How much lower the nozzle is in truth than it is believed to be, by the motors' counters. */
+double scene_lower_mm(const struct scene *s);
 /* The switch of an axis, to be broken and repaired. */
 struct printer_endstop *scene_endstop(struct scene *s, int axis);
 /* Put the axis there by hand, whatever the machine believes. */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sim_homing_mcus.c - G28 on every kinematics with motors and switches spread over two and three MCUs.
+ *
+ * Shown: with the switches on another MCU than all motors, with motors on both, with the switches on a third one,
+ * and with everything mixed, on clocks that drift apart by up to 150 ppm and wander in between, the position that is
+ * found is the printer model's own within one microstep, of each axis or joint, and what noise the switches have;
+ * every step is exact. The same with input shapers.
+ * How: the pins of etc/sim-KIND.cfg are given to other MCUs by overrides; tests/simlib/scene.h.
+ * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_homing_mcus; the seed is printed.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/oracle/refmotion.h"
+#include "tests/simlib/scene_expect.h"
+#include "tests/simlib/simrun.h"
+
+#define MICROSTEPS 1.0
+#define NOISE_MM 0.04
+#define WANDER_PPM 5.0
+
+enum { MCUS = 3, OVERRIDE_LEN = 96 };
+
+static const char *const chip[MCUS] = { "", "second:", "third:" };
+static const double drift_ppm[MCUS] = { 0, 80, -70 };
+static uint64_t rng;
+
+struct spread {
+	char text[OVERRIDES_MAX][OVERRIDE_LEN];
+	const char *list[OVERRIDES_MAX + 1];
+	size_t count;
+	int motors, switches; /* seen so far */
+};
+
+/* Which MCU motor or switch number n goes to. */
+struct layout {
+	const char *name;
+	int motor[4], endstop[4];
+};
+
+static const struct layout layouts[] = {
+	{ "switches on a second MCU", { 0, 0, 0, 0 }, { 1, 1, 1, 1 } },
+	{ "motors on both", { 0, 1, 1, 0 }, { 1, 0, 1, 0 } },
+	{ "switches on a third MCU", { 0, 1, 0, 1 }, { 2, 2, 2, 2 } },
+	{ "all mixed", { 1, 2, 0, 1 }, { 2, 1, 1, 0 } },
+};
+enum { LAYOUTS = sizeof(layouts) / sizeof(*layouts) };
+
+static void add(struct spread *o, const char *section, const char *option, const char *value,
+		const char *on)
+{
+	size_t marks = strspn(value, "^~!");
+
+	assert_true(o->count < OVERRIDES_MAX);
+	snprintf(o->text[o->count], OVERRIDE_LEN, "%s.%s=%.*s%s%s", section, option, (int)marks,
+		 value, on, value + marks);
+	o->list[o->count] = o->text[o->count];
+	o->list[++o->count] = NULL;
+}
+
+/* Each stepper's and each switch's pins go where the layout has them. A stepper's step_pin comes first. */
+static void spread_pins(struct spread *o, const struct layout *l, const char *path)
+{
+	char line[200], section[64] = "", option[64], value[64], other[80];
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "[include %63[^]]]", value) == 1) {
+			snprintf(other, sizeof(other), "etc/%s", value);
+			spread_pins(o, l, other);
+			continue;
+		}
+		if (sscanf(line, "[%63[^]]]", section) == 1 || !strcmp(section, "extruder") ||
+		    sscanf(line, "%63[a-z_]: %63s", option, value) != 2)
+			continue;
+		o->motors += !strcmp(option, "step_pin");
+		if (!strcmp(option, "endstop_pin"))
+			add(o, section, option, value, chip[l->endstop[o->switches++ % 4]]);
+		else if (!strcmp(option, "step_pin") || !strcmp(option, "dir_pin") ||
+			 !strcmp(option, "enable_pin"))
+			add(o, section, option, value, chip[l->motor[(o->motors - 1) % 4]]);
+	}
+	fclose(f);
+}
+
+struct kind {
+	const char *name;
+	bool joints;     /* no sums of X, Y and Z */
+	double noise_mm; /* of its switches; of an arm that turns, rad */
+};
+
+static const struct kind kinds[] = {
+	{ "cartesian", false, NOISE_MM },     { "corexy", false, NOISE_MM },
+	{ "corexz", false, NOISE_MM },        { "hybrid_corexy", false, NOISE_MM },
+	{ "hybrid_corexz", false, NOISE_MM }, { "generic_cartesian", false, NOISE_MM },
+	{ "dual_carriage", false, NOISE_MM }, { "delta", true, NOISE_MM },
+	{ "deltesian", true, NOISE_MM },      { "polar", true, NOISE_MM },
+	{ "rotary_delta", true, 0.0004 },
+};
+enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
+
+static struct scene *open_spread(const struct kind *k, const struct layout *l, double noise_mm,
+				 bool shaped)
+{
+	static struct spread o;
+	char path[64], noise[64];
+	struct scene *s;
+
+	memset(&o, 0, sizeof(o));
+	snprintf(path, sizeof(path), "etc/sim-%s.cfg", k->name);
+	snprintf(noise, sizeof(noise), "%g", noise_mm);
+	add(&o, "stepd", "startup_gcode", "", "");
+	add(&o, "stepd", "require_homing", "true", "");
+	add(&o, "mcu second", "serial", "/run/stepd/second", "");
+	add(&o, "mcu third", "serial", "/run/stepd/third", "");
+	add(&o, "stepd_sim second", "clock_hz", "180000000", "");
+	add(&o, "stepd_sim third", "clock_hz", "16000000", "");
+	add(&o, "stepd_sim second", "clock_ppm", "80", "");
+	add(&o, "stepd_sim third", "clock_ppm", "-70", "");
+	if (noise_mm > 0)
+		add(&o, "stepd_sim", "endstop_noise", noise, "");
+	if (shaped) {
+		add(&o, "input_shaper", "shaper_freq_x", "50.6", "");
+		add(&o, "input_shaper", "shaper_freq_y", "41.8", "");
+	}
+	spread_pins(&o, l, path);
+	s = scene_open(path, o.list);
+	assert_non_null(s);
+	assert_int_equal(s->b.mc->steppers[0].step_pin.mcu, l->motor[0]);
+	assert_int_equal(s->b.mc->steppers[1].step_pin.mcu, l->motor[1]);
+	assert_int_equal(s->b.mc->rails[0].endstop[0].pin.mcu, l->endstop[0]);
+	s->b.printer.rng = rng | 1;
+	return s;
+}
+
+static void agrees(const struct scene *s, const struct kind *k, const struct layout *l,
+		   double noise_mm)
+{
+	for (int axis = 0; axis < MACHINE_AXES; axis++) {
+		double off = scene_off_microsteps(s, axis);
+
+		if (!(fabs(off) <= MICROSTEPS + noise_mm / scene_microstep_mm(s, axis)))
+			fail_msg("%s, %s: axis %d is off by %.4f microsteps", k->name, l->name,
+				 axis, off);
+	}
+}
+
+static void wander(struct scene *s)
+{
+	for (int i = 0; i < MCUS; i++)
+		scene_clock_rate(s, i, drift_ppm[i] + ref_uniform(&rng, -WANDER_PPM, WANDER_PPM));
+}
+
+static void home(const struct kind *k, const struct layout *l, double noise_mm, bool shaped)
+{
+	struct scene *s = open_spread(k, l, noise_mm, shaped);
+	char way[120];
+
+	for (int round = 0; round < 3; round++) {
+		double x_mm = ref_uniform(&rng, 0, 20), y_mm = ref_uniform(&rng, 0, 20);
+
+		run(s, round == 1 ? "G28 Z\nG28 X Y\n" : "G28\n");
+		assert_int_equal(s->b.m->homed, 7);
+		agrees(s, k, l, noise_mm);
+		snprintf(way, sizeof(way),
+			 "G1 X%.3f Y%.3f Z50 F6000\nG1 X%.3f Y%.3f Z30\nG1 X%.3f Y%.3f Z20.5\n",
+			 60 + x_mm, 20 + y_mm, k->joints ? -30 - x_mm : 120 - x_mm, 35 + y_mm,
+			 k->joints ? -20 - x_mm : 80 - x_mm, k->joints ? -40 - y_mm : 40 + y_mm);
+		run(s, way);
+		agrees(s, k, l, noise_mm);
+		wander(s);
+	}
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+static void test_two_mcus(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KINDS; i++)
+		for (size_t l = 0; l < 2; l++)
+			home(&kinds[i], &layouts[l], 0, false);
+}
+
+static void test_three_mcus(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KINDS; i++)
+		for (size_t l = 2; l < LAYOUTS; l++)
+			home(&kinds[i], &layouts[l], 0, false);
+}
+
+static void test_noisy_switches(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KINDS; i++)
+		for (size_t l = 0; l < LAYOUTS; l += simrun_sanitized() ? 3 : 1)
+			home(&kinds[i], &layouts[l], kinds[i].noise_mm, false);
+}
+
+static void test_shaped(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KINDS; i++)
+		home(&kinds[i], &layouts[LAYOUTS - 1], 0, true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_two_mcus),
+		cmocka_unit_test(test_three_mcus),
+		cmocka_unit_test(test_noisy_switches),
+		cmocka_unit_test(test_shaped),
+	};
+
+	rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
