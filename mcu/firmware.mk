@@ -124,6 +124,7 @@ stm32f4_LDFLAGS = $(stm32_LDFLAGS) -Wl,--defsym=cm_flash_size=0x20000 -Wl,--defs
 stm32f4_DICT = $(stm32_DICT) freq=84000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0:32:16 pins=PD0:48:16 pins=PE0:64:16 \
 	pins=PF0:80:16 pins=PG0:96:16 pins=PH0:112:2
 stm32f4_DICT_spi = spi=spi1:0:2
+stm32f4_DICT_i2c = i2c=i2c1:0:2
 stm32f4_FLASH_MAX = $(if $(filter uart,$(LINK)),16384,18432)
 stm32f4_RAM_MAX = 3072
 stm32f1_WITH = $(stm32_WITH)
@@ -135,6 +136,7 @@ stm32f1_FAST = stm32
 stm32f1_LDFLAGS = $(stm32_LDFLAGS) -Wl,--defsym=cm_flash_size=0x10000 -Wl,--defsym=cm_ram_size=0x5000
 stm32f1_DICT = $(stm32_DICT) freq=72000000 pins=PA0:0:16 pins=PB0:16:16 pins=PC0:32:16 pins=PD0:48:16 pins=PE0:64:16
 stm32f1_DICT_spi = spi=spi1:0:2
+stm32f1_DICT_i2c = i2c=i2c1:0:2
 stm32f1_FLASH_MAX = $(if $(filter uart,$(LINK)),16384,18432)
 stm32f1_RAM_MAX = 3072
 

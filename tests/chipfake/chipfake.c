@@ -14,6 +14,11 @@ void stm32_pin_input_of_peripheral(uint16_t pin, uint8_t function)
 	stm32_pin_to_peripheral(pin, function);
 }
 
+void stm32_pin_open_drain(uint16_t pin, uint8_t function)
+{
+	stm32_pin_to_peripheral(pin, function);
+}
+
 uint8_t stm32_id(uint8_t *id)
 {
 	for (uint8_t i = 0; i < STM32_ID_BYTES; i++)

@@ -26,6 +26,7 @@ extern unsigned chipfake_pin_count;
 
 void stm32_pin_to_peripheral(uint16_t pin, uint8_t function);
 void stm32_pin_input_of_peripheral(uint16_t pin, uint8_t function);
+void stm32_pin_open_drain(uint16_t pin, uint8_t function);
 uint8_t stm32_id(uint8_t *id);
 void stm32_link_init(void);
 void chip_serial_irq(void);

@@ -56,6 +56,8 @@ static inline uint32_t stm32_port(uint16_t pin)
 /* The pin serves a peripheral from now on, as its output or input; function: F4's alternate function. */
 void stm32_pin_to_peripheral(uint16_t pin, uint8_t function);
 void stm32_pin_input_of_peripheral(uint16_t pin, uint8_t function);
+/* A line that it and others pull low, and that is pulled up. */
+void stm32_pin_open_drain(uint16_t pin, uint8_t function);
 void stm32_pin_analog(uint16_t pin);
 
 /* No PWM at this pin any more. Locked. */

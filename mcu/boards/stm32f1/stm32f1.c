@@ -26,6 +26,7 @@ enum {
 	ACR_2_WAITS = 2 | 1 << 4,
 	APB1_TIM2_4 = 7,
 	APB1_SPI2 = 1 << 14,
+	APB1_I2C1_2 = 3 << 21,
 	APB1_USB = 1 << 23,
 	APB2_AFIO = 1 << 0,
 	APB2_PORTS = 0x1f << 2,
@@ -49,6 +50,7 @@ enum {
 	PIN_FLOATING = 4,
 	PIN_PULLED = 8, /* up or down by the output register */
 	PIN_PERIPHERAL = 0xb,
+	PIN_OPEN_DRAIN = 0xe, /* of a peripheral */
 };
 
 static void await(uint32_t reg, uint32_t mask, uint32_t want)
@@ -73,7 +75,7 @@ static void clock_init(void)
 	await(RCC_CR, CR_PLLRDY, CR_PLLRDY);
 	cm_modify(&CM_REG(RCC_CFGR), 0, CFGR_PLL);
 	await(RCC_CFGR, CFGR_SWS, CFGR_SWS_PLL);
-	CM_REG(RCC_APB1ENR) = APB1_TIM2_4 | APB1_SPI2 | APB1_USB;
+	CM_REG(RCC_APB1ENR) = APB1_TIM2_4 | APB1_SPI2 | APB1_I2C1_2 | APB1_USB;
 	CM_REG(RCC_APB2ENR) = APB2_AFIO | APB2_PORTS | APB2_ADC1 | APB2_TIM1 | APB2_SPI1 |
 			      APB2_USART1;
 	CM_REG(AFIO_MAPR) = MAPR_NO_JTAG;
@@ -122,6 +124,13 @@ void stm32_pin_input_of_peripheral(uint16_t pin, uint8_t function)
 {
 	(void)function;
 	board_gpio_setup_in(NULL, pin, 1);
+}
+
+/* The chip's own resistor is off at an output: that of the board has to do. */
+void stm32_pin_open_drain(uint16_t pin, uint8_t function)
+{
+	(void)function;
+	set_mode(pin, PIN_OPEN_DRAIN);
 }
 
 void stm32_pin_analog(uint16_t pin)

@@ -34,6 +34,7 @@ enum {
 	APB1_TIM2_5 = 0xf,
 	APB1_TIM12_14 = 7 << 6,
 	APB1_SPI2 = 1 << 14,
+	APB1_I2C1_2 = 3 << 21,
 	APB1_CAN1 = 1 << 25,
 	APB1_PWR = 1 << 28,
 	APB2_TIM1_8 = 3,
@@ -47,7 +48,7 @@ enum {
 };
 
 /* Registers of a port. */
-enum { MODER = 0x00, OSPEEDR = 0x08, PUPDR = 0x0c, AFRL = 0x20 };
+enum { MODER = 0x00, OTYPER = 0x04, OSPEEDR = 0x08, PUPDR = 0x0c, AFRL = 0x20 };
 enum { MODE_IN, MODE_OUT, MODE_FUNCTION, MODE_ANALOG };
 
 /* Wait until the bits of mask are as in want. Bounded. */
@@ -71,7 +72,8 @@ static void clock_init(void)
 	(void)ready(RCC_CFGR, CFGR_SWS, 0);
 	cm_modify(&CM_REG(RCC_CR), CR_PLLON, 0);
 	(void)ready(RCC_CR, CR_PLLRDY, 0);
-	CM_REG(RCC_APB1ENR) = APB1_PWR | APB1_SPI2 | APB1_CAN1 | APB1_TIM2_5 | APB1_TIM12_14;
+	CM_REG(RCC_APB1ENR) = APB1_PWR | APB1_SPI2 | APB1_I2C1_2 | APB1_CAN1 | APB1_TIM2_5 |
+			      APB1_TIM12_14;
 	CM_REG(RCC_APB2ENR) = APB2_TIM1_8 | APB2_USART1 | APB2_ADC1 | APB2_SPI1 | APB2_TIM9_11;
 	CM_REG(RCC_AHB1ENR) = (1u << STM32_PORTS) - 1;
 	CM_REG(RCC_AHB2ENR) = AHB2_USB;
@@ -112,6 +114,7 @@ bool board_gpio_setup_out(struct board *b, uint16_t pin, bool level)
 	stm32_pwm_release(pin);
 	board_gpio_write(b, pin, level);
 	set_field(pin, OSPEEDR, 2);
+	cm_modify(&CM_REG(stm32_port(pin) + OTYPER), 1u << pin % 16, 0);
 	set_field(pin, PUPDR, 0);
 	set_field(pin, MODER, MODE_OUT);
 	return true;
@@ -137,6 +140,12 @@ void stm32_pin_input_of_peripheral(uint16_t pin, uint8_t function)
 {
 	set_field(pin, PUPDR, 1);
 	set_function(pin, function);
+}
+
+void stm32_pin_open_drain(uint16_t pin, uint8_t function)
+{
+	cm_modify(&CM_REG(stm32_port(pin) + OTYPER), 0, 1u << pin % 16);
+	stm32_pin_input_of_peripheral(pin, function);
 }
 
 void stm32_pin_analog(uint16_t pin)
