@@ -26,6 +26,13 @@ static void send_empty(struct mcu *m)
 	board_send(m->board, frame, len);
 }
 
+void mcu_send_frame(struct mcu *m, uint8_t *frame, size_t len)
+{
+	board_unlock(m->board);
+	board_send(m->board, frame, wire_frame_finish(frame, m->rx_seq, len));
+	board_lock(m->board);
+}
+
 void mcu_send(struct mcu *m, enum msg_id id, const void *msg)
 {
 	uint8_t frame[WIRE_FRAME_MAX];

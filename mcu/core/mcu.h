@@ -142,6 +142,8 @@ void mcu_shutdown(struct mcu *m, enum mcu_reason reason);
 /* Send one response. msg: struct msg_<name> of id. From commands and tasks only: timers may run
  * meanwhile. */
 void mcu_send(struct mcu *m, enum msg_id id, const void *msg);
+/* The same with what is encoded already: len bytes at frame + WIRE_HEADER, in a buffer of WIRE_FRAME_MAX. */
+void mcu_send_frame(struct mcu *m, uint8_t *frame, size_t len);
 
 /* The 64-bit clock now, in two halves. Returns: the lower one; the upper one is m->clock_high. */
 uint32_t mcu_clock(struct mcu *m);

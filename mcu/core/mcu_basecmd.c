@@ -8,16 +8,20 @@ enum { IDENTIFY_DATA_MAX = WIRE_PAYLOAD_MAX - 1 - WIRE_VLQ_MAX - 1 };
 
 void mcu_cmd_identify(struct mcu *m, const struct msg_identify *msg)
 {
+	uint8_t frame[WIRE_FRAME_MAX], *to = frame + WIRE_HEADER;
 	size_t left = msg->offset < m->cfg.dict_len ? m->cfg.dict_len - msg->offset : 0;
 	uint8_t count = msg->count < IDENTIFY_DATA_MAX ? msg->count : IDENTIFY_DATA_MAX;
-	struct msg_identify_response answer = { .offset = msg->offset };
-	uint8_t data[IDENTIFY_DATA_MAX]; /* the dictionary may be in another address space */
 
-	answer.data.len = left < count ? (uint8_t)left : count;
-	answer.data.data = data;
-	for (uint8_t i = 0; i < answer.data.len; i++)
-		data[i] = m->cfg.dict[(size_t)msg->offset + i];
-	mcu_send(m, MSG_ID_identify_response, &answer);
+	if (left < count)
+		count = (uint8_t)left;
+	/* The dictionary may be in another address space: from there to the frame without a copy in between, which is most
+	 * of the stack elsewhere. */
+	*to++ = MSG_ID_identify_response;
+	to = wire_put_vlq(to, msg->offset);
+	*to++ = count;
+	for (uint8_t i = 0; i < count; i++)
+		*to++ = m->cfg.dict[(size_t)msg->offset + i];
+	mcu_send_frame(m, frame, (size_t)(to - frame) - WIRE_HEADER);
 }
 
 void mcu_cmd_get_uptime(struct mcu *m, const struct msg_get_uptime *msg)
