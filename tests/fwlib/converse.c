@@ -108,14 +108,6 @@ struct talk *open_configured(void **state)
 	return k;
 }
 
-void needs_inputs(struct talk *k)
-{
-	if (!k->t->no_inputs)
-		return;
-	close_talk(k);
-	skip();
-}
-
 int64_t ticks16(const struct talk *k, int64_t ticks)
 {
 	return ticks * k->t->freq_hz / 16000000;

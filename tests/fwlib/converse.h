@@ -40,9 +40,6 @@ struct talk *open_configured(void **state);
 void configure(struct talk *k);
 void close_talk(struct talk *k);
 
-/* The test needs pins that the machine drives: else it is skipped. */
-void needs_inputs(struct talk *k);
-
 /* Ticks that are as long as so many at 16 MHz. */
 int64_t ticks16(const struct talk *k, int64_t ticks);
 

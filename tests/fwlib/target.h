@@ -42,7 +42,6 @@ struct target {
 	uint16_t adc_max, pwm_max;
 	const char *groups; /* "spi tmcuart": those of FW_GROUPS that it has, in words */
 	bool exact;         /* events happen at their very clock */
-	bool no_inputs; /* the machine can't drive a pin: each reads 0, and conversions have some result */
 };
 
 /* A board that exists in memory only. NULL if memory is short. */

@@ -4,7 +4,7 @@
  *
  * Shown: identify, configure, move, home; each step comes at its clock (on a chip never early, and late by no more than
  * a bound), pulses and pauses are long enough. How: commands over the wire and pin edges, in virtual time; a printer
- * model is connected. Without a simulator or an image its part is skipped; QEMU's machine has no inputs.
+ * model is connected. Without a simulator or an image its part is skipped.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,7 +291,6 @@ static void test_home(void **state)
 	int32_t pos;
 	uint32_t start, trigger, step_ticks = (uint32_t)ticks16(k, 3200);
 
-	needs_inputs(k);
 	start = start_homing(k, k->t->freq_hz, 1);
 	talk_clear(k);
 	talk_wait(k, 0.3);

@@ -73,7 +73,6 @@ static void test_buttons(void **state)
 	const struct msg_buttons_state *b;
 	int before;
 
-	needs_inputs(k);
 	assert_int_equal(printer_add_input(k->t->printer, &in), 0);
 	TALK(k, allocate_oids, 1);
 	TALK(k, config_buttons, 0, 2);
@@ -110,22 +109,17 @@ static void test_adc(void **state)
 	uint32_t freq = k->t->freq_hz, start = talk_clock(k, 0.05);
 	const struct msg_analog_in_state *a;
 
-	TALK(k, query_analog_in, SENSOR, start, freq / 1000, 8, freq / 20, 4,
-	     k->t->no_inputs ? 0 : 2000, k->t->no_inputs ? 0xffff : 6000, 2);
+	TALK(k, query_analog_in, SENSOR, start, freq / 1000, 8, freq / 20, 4, 2000, 6000, 2);
 	talk_wait(k, 0.3);
 	talk_expect_running(k);
 	a = AWAIT(k, analog_in_state, 0);
 	assert_int_equal(a->oid, SENSOR);
 	assert_int_equal(a->values.len, 4);
-	if (!k->t->no_inputs)
-		assert_int_equal(a->values.data[0] | a->values.data[1] << 8, 8 * 300);
+	assert_int_equal(a->values.data[0] | a->values.data[1] << 8, 8 * 300);
 	assert_in_range(a->next_clock - start, freq / 10, freq / 10 * 3);
 	assert_in_range(talk_count(k, MSG_ID_analog_in_state), 2, 3);
 	/* out of range twice */
 	printer_set_sensor(k->t->printer, 0, pins->sensor, 1000, 0);
-	if (k->t->no_inputs)
-		TALK(k, query_analog_in, SENSOR, talk_clock(k, 0.02), freq / 1000, 8, freq / 20, 4,
-		     0xffff, 0xffff, 2);
 	talk_wait(k, 0.2);
 	talk_expect_shutdown(k, "ADC out of range");
 	close_talk(k);
