@@ -71,7 +71,7 @@ FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes 
 	$(WERROR) -ffunction-sections -fdata-sections -Irtcore -Imcu/core $(addprefix -I,$(FW_DIRS)) \
 	-DMCU_BOARD_FAST='"$(lastword $(FW_FAMILY) $($(FW_FAMILY)_FAST))_fast.h"' $(FW_CHIP_FLAGS) $($(LINK)_FLAGS) $(foreach g,$(FW_ABSENT),-DMCU_NO_$(call upper,$(g))) \
 	$(if $(FW_WITH)$(filter can,$(LINK)),,-DMCU_NO_BUS) $(if $(filter counter neopixel $(FW_BULK),$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_PARTS) \
-	$(if $(filter $(FW_BULK),$(FW_WITH)),,-DMCU_NO_BULK)
+	$(if $(filter $(FW_BULK),$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_BULK)
 upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(subst \
 	counter,COUNTER,$(subst neopixel,NEOPIXEL,$(subst \
 	thermocouple,THERMOCOUPLE,$(subst ldc1612,LDC1612,$(1)))))))))
