@@ -455,6 +455,15 @@ void heaters_attached(struct machine *m, int mcu)
 	start_fans(m, mcu);
 }
 
+void heaters_resumed(struct machine *m, int mcu)
+{
+	for (size_t i = 0; i < m->mc->heater_count; i++)
+		if (m->mc->heaters[i].pin.mcu == mcu ||
+		    m->mc->sensors[m->mc->heaters[i].sensor].pin.mcu == mcu)
+			configure_heater(m, i);
+	start_fans(m, mcu);
+}
+
 static void report_poll(struct machine *m)
 {
 	struct heaters *h = &m->heaters;

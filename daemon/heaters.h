@@ -48,6 +48,8 @@ bool heaters_configure(struct machine *m, struct session *s);
 
 /* That MCU has been brought up once more: temperature fans have their target again. */
 void heaters_attached(struct machine *m, int mcu);
+/* What depends on that MCU is off, and fit again: it had shut down, or was silent. */
+void heaters_resumed(struct machine *m, int mcu);
 /* A poll: state, waits, reports. */
 void heaters_poll(struct machine *m);
 /* EV_HEATER. A fault goes to react_heater(), and ends a wait for it. */

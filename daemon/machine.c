@@ -289,6 +289,8 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 	const char *motor = f->stepper < m->motors ? m->motor[f->stepper].cfg->name : "";
 	bool apart = f->stepper == UINT8_MAX && attach_role(m, f->mcu);
 
+	uint32_t homed = m->homed;
+
 	if (m->state != MACHINE_READY && !(apart && m->state == MACHINE_FAULT))
 		return;
 	if (known)
@@ -303,20 +305,21 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 		return;
 	}
 	snprintf(m->reason, sizeof(m->reason),
-		 "%s%s%s%s%s at %.6f s (mcu '%s', detail %d, value %.6g): motion stopped, position "
-		 "no longer certain; RESTART to go on",
+		 "%s%s%s%s%s at %.6f s (mcu '%s', detail %d, value %.6g): motion is stopped until "
+		 "CLEAR_FAULT, positions are read back then if that can be done; else RESTART",
 		 fault_text(f->fault), label[0] ? ": " : "", label, motor[0] ? ": " : "", motor,
 		 f->at_s, name, (int16_t)f->detail, f->value_s);
 	if (f->fault == FAULT_LINK_LOST && f->detail != LINE_FINE && f->mcu < m->mcus &&
 	    m->mc->mcu[f->mcu].canbus_uuid) { /* its cause is known */
 		line_text(m, f->mcu, f->detail, label, sizeof(label));
 		snprintf(m->reason, sizeof(m->reason),
-			 "%s (mcu '%s', at %.6f s): motion stopped, position no longer certain; "
-			 "RESTART to go on",
-			 label, name, f->at_s);
+			 "%s (mcu '%s', at %.6f s): motion is stopped; RESTART to go on", label,
+			 name, f->at_s);
 	}
 	react_engine(m, f, label);
 	enter_fault(m, MACHINE_FAULT);
+	if (f->fault != FAULT_MCU_RESET) /* it has forgotten its counters */
+		readback_start(m, homed);
 }
 
 static void message_event(struct machine *m, const struct ev_message *msg)

@@ -12,25 +12,109 @@
 #define RETRY_NS ((int64_t)200 * 1000 * 1000)
 #define GIVE_UP_NS ((int64_t)3 * 1000 * 1000 * 1000)
 
+static void ask_from(struct machine *m, int64_t from_ns)
+{
+	struct readback *r = &m->readback;
+
+	r->ask_ns = from_ns;
+	r->give_up_ns = from_ns + GIVE_UP_NS;
+	for (size_t i = 0; i < m->motors; i++)
+		r->unread |= 1u << i;
+}
+
 void readback_start(struct machine *m, uint32_t homed)
 {
 	struct readback *r = &m->readback;
 
 	*r = (struct readback){ .on = true, .homed = homed };
-	r->ask_ns = m->now_ns + (int64_t)(m->mc->stepd.horizon_s * 1e9) + SETTLE_NS;
-	r->give_up_ns = r->ask_ns + GIVE_UP_NS;
-	for (size_t i = 0; i < m->motors; i++) {
-		r->unread |= 1u << i;
+	ask_from(m, m->now_ns + (int64_t)(m->mc->stepd.horizon_s * 1e9) + SETTLE_NS);
+	for (size_t i = 0; i < m->motors; i++)
 		r->zero_steps[i] = m->status.stepper_at_steps[i] -
 				   (double)m->status.stepper_count[i];
+}
+
+/* ---- MCUs that have shut down ---- */
+
+/* Axes of motors that were without current: nobody knows where they are since. */
+static uint32_t released_by(const struct machine *m, size_t mcu)
+{
+	uint32_t axes = 0;
+
+	for (size_t i = 0; i < m->motors; i++) {
+		int out = m->motor[i].enable_output;
+
+		if (out >= 0 && m->output[out].mcu == mcu && !(m->output[out].shutdown_value > 0))
+			axes |= m->motor[i].axes;
+	}
+	return axes;
+}
+
+static void resumed(struct machine *m, size_t mcu)
+{
+	struct readback *r = &m->readback;
+
+	r->resuming &= ~(1u << mcu);
+	if (m->session[mcu].was_shut_down)
+		r->homed &= ~released_by(m, mcu);
+	m->session[mcu].was_shut_down = false;
+	heaters_resumed(m, (int)mcu);
+	if (r->resuming == 0)
+		ask_from(m, m->now_ns + SETTLE_NS);
+}
+
+static void poll_sessions(struct machine *m)
+{
+	struct readback *r = &m->readback;
+
+	for (size_t i = 0; i < m->mcus; i++) {
+		struct session *s = &m->session[i];
+
+		if (!(r->resuming & 1u << i))
+			continue;
+		session_tick(s, m->now_ns);
+		if (s->state == SESSION_READY)
+			resumed(m, i);
+		if (s->state != SESSION_FAILED)
+			continue;
+		machine_say(m, REPLY_ERROR, "%s", s->error);
+		r->resuming = 0;
+		return;
 	}
 }
+
+/* Whether it is one that stops the machine, and has to be asked whether it is as it was. */
+static bool is_away(const struct machine *m, size_t mcu)
+{
+	return !attach_role(m, mcu) && (m->status.mcu[mcu].flags & ENGINE_MCU_SHUTDOWN ||
+					m->session[mcu].state != SESSION_READY);
+}
+
+void readback_revive(struct machine *m)
+{
+	struct readback *r = &m->readback;
+
+	if (m->state != MACHINE_FAULT || !r->on || r->resuming)
+		return;
+	for (size_t i = 0; i < m->mcus; i++) {
+		if (!is_away(m, i))
+			continue;
+		r->resuming |= 1u << i;
+		session_resume(&m->session[i], m->now_ns);
+	}
+	if (r->unread && !r->resuming && m->now_ns > r->give_up_ns)
+		ask_from(m, m->now_ns); /* those that did not answer may now */
+}
+
+/* ---- counters ---- */
 
 void readback_poll(struct machine *m)
 {
 	struct readback *r = &m->readback;
 
-	if (!r->on || !r->unread || m->now_ns < r->ask_ns || m->now_ns > r->give_up_ns)
+	if (r->on && r->resuming && m->state == MACHINE_FAULT)
+		poll_sessions(m);
+	if (!r->on || r->resuming || !r->unread || m->now_ns < r->ask_ns ||
+	    m->now_ns > r->give_up_ns)
 		return;
 	r->ask_ns = m->now_ns + RETRY_NS;
 	for (size_t i = 0; i < m->motors; i++) {
@@ -59,14 +143,31 @@ bool readback_hear(struct machine *m, const struct ev_message *msg)
 	return true;
 }
 
+/* The first MCU that stops the machine and is not as it was; -1: none. */
+static int away(const struct machine *m)
+{
+	for (size_t i = 0; i < m->mcus; i++)
+		if (is_away(m, i) ||
+		    (!attach_role(m, i) && m->status.mcu[i].flags & ENGINE_MCU_LOST))
+			return (int)i;
+	return -1;
+}
+
 bool readback_done(const struct machine *m, char *why, unsigned size)
 {
 	const struct readback *r = &m->readback;
+	bool may = m->state == MACHINE_FAULT && r->on;
+	int mcu = away(m);
 
-	if (m->state == MACHINE_FAULT && m->status.fault == FAULT_NONE && r->on && !r->unread)
+	if (may && !r->unread && mcu < 0)
 		return true;
-	if (m->state == MACHINE_FAULT && m->status.fault == FAULT_NONE && r->on &&
-	    m->now_ns <= r->give_up_ns)
+	if (may && r->resuming)
+		snprintf(why, size, "mcu '%s' is being brought back: try again",
+			 m->mc->mcu[__builtin_ctz(r->resuming)].name);
+	else if (may && mcu >= 0)
+		snprintf(why, size, "mcu '%s' is not as it was: try again, or RESTART",
+			 m->mc->mcu[mcu].name);
+	else if (may && m->now_ns <= r->give_up_ns)
 		snprintf(why, size, "the steppers' positions are being read back: try again");
 	else
 		snprintf(why, size, "RESTART first");
@@ -96,6 +197,8 @@ void readback_resume(struct machine *m)
 	double mm[MOVE_AXES];
 
 	find_axes(m, mm);
+	machine_control(m, &rec);
+	rec.kind = CTL_GO_ON;
 	machine_control(m, &rec);
 	rec.kind = CTL_RESYNC;
 	for (size_t i = 0; i < m->motors; i++) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* readback.h - after a stop the MCUs say where their steppers are: positions are kept, and no restart is needed.
  *
- * For stops that this side has made (machine_stop()): the MCUs are well, nothing is latched in the rt core. Once
- * all that was handed out has been executed, each stepper's counter is asked for; where the axes are follows by forward
- * kinematics. The machine goes on with readback_resume(), when what stopped it has been cleared.
+ * After any stop: by this side (machine_stop()), by the rt core, or by an MCU that has shut down. Once all that was handed
+ * out has been executed, each stepper's counter is asked for; where the axes are follows by forward kinematics. An MCU that
+ * has shut down keeps its counters; readback_revive() clears its shutdown, and then it is asked. Axes whose motors were
+ * without current meanwhile are not known. The machine goes on with readback_resume(), when what stopped it has been
+ * cleared. An MCU that was reset or lost for good needs a restart.
  * Owner: struct machine. Threads: PLAN. Units: in the names.
  */
 #ifndef DAEMON_READBACK_H
@@ -17,9 +19,10 @@
 struct machine;
 
 struct readback {
-	bool on;         /* a stop has been made ... */
-	uint32_t homed;  /* ... and these axes are known after it */
-	uint32_t unread; /* motors that have not answered */
+	bool on;           /* a stop has been made ... */
+	uint32_t homed;    /* ... and these axes are known after it */
+	uint32_t resuming; /* MCUs that are being brought back */
+	uint32_t unread;   /* motors that have not answered */
 	int64_t ask_ns, give_up_ns;
 	int64_t count[ENGINE_STEPPERS]; /* as the MCU has it */
 	double zero_steps[ENGINE_STEPPERS]; /* where the joint is with the counter at 0, before the stop */
@@ -28,6 +31,8 @@ struct readback {
 /* Motion has just been stopped; homed: mask of the axes that were known and are not in doubt. */
 void readback_start(struct machine *m, uint32_t homed);
 void readback_poll(struct machine *m);
+/* The user wants it to go on: bring back MCUs that have shut down. As often as it is wanted. */
+void readback_revive(struct machine *m);
 /* A message of an MCU; returns true if it was for this. */
 bool readback_hear(struct machine *m, const struct ev_message *msg);
 /* Whether the machine can go on; else why[] (size bytes) says what is missing. */

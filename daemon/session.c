@@ -12,6 +12,7 @@
 enum {
 	IDENTIFY_CHUNK = 40, /* bytes asked for at a time */
 	RESETS_MAX = 2,
+	CLEARS_MAX = 5,
 };
 
 #define RETRY_NS ((int64_t)250 * 1000 * 1000)
@@ -67,6 +68,7 @@ void session_restart(struct session *s)
 	forget_dictionary(s);
 	s->state = SESSION_IDENTIFY;
 	s->resets = 0;
+	s->resumes = false;
 	s->give_up_ns = 0;
 	s->was_configured = false;
 	s->absent[0] = s->error[0] = '\0';
@@ -317,7 +319,7 @@ static void ready(struct session *s, const struct msg_config *m)
 		fail(s, "it has no room for moves (move_count 0)");
 		return;
 	}
-	for (size_t i = 0; s->was_configured && ok && i < s->rearm_count; i++)
+	for (size_t i = 0; s->was_configured && !s->resumes && ok && i < s->rearm_count; i++)
 		ok = push(s, &s->rearm[i]);
 	s->move_count = m->move_count;
 	rec.mcu_ready.mcu = (uint8_t)s->mcu;
@@ -349,6 +351,35 @@ static void canbus_id(struct session *s, const struct msg_canbus_id *m)
 	fail(s, text);
 }
 
+void session_resume(struct session *s, int64_t now_ns)
+{
+	s->resumes = true;
+	s->resets = 0;
+	s->give_up_ns = now_ns + GIVE_UP_NS;
+	s->retry_ns = now_ns + RETRY_NS;
+	s->error[0] = '\0';
+	ask_config(s, SESSION_QUERY);
+}
+
+/* To session_resume(). */
+static void resume_response(struct session *s, const struct msg_config *m)
+{
+	bool clears = wire_dict_wire_id(&s->dict.ids, MSG_ID_clear_shutdown) != WIRE_ID_NONE;
+
+	if (!m->is_config || m->crc != s->config_crc) {
+		fail(s, "it has forgotten what it was told: RESTART first");
+	} else if (!m->is_shutdown) {
+		s->was_configured = true;
+		ready(s, m);
+	} else if (clears && s->resets++ < CLEARS_MAX) { /* it may have shut down once more */
+		s->was_shut_down = true;
+		session_send(s, MSG_ID_clear_shutdown, NULL);
+		ask_config(s, SESSION_REVIVE);
+	} else {
+		fail(s, "it stays shut down: FIRMWARE_RESTART first");
+	}
+}
+
 static void config_response(struct session *s, const struct msg_config *m, int64_t now_ns)
 {
 	char text[128];
@@ -358,7 +389,9 @@ static void config_response(struct session *s, const struct msg_config *m, int64
 	if (s->uuid && !s->known &&
 	    wire_dict_wire_id(&s->dict.ids, MSG_ID_get_canbus_id) != WIRE_ID_NONE)
 		return; /* it is asked once more */
-	if (s->force_reset && (m->is_shutdown || m->is_config)) {
+	if (s->resumes) {
+		resume_response(s, m);
+	} else if (s->force_reset && (m->is_shutdown || m->is_config)) {
 		s->force_reset = false;
 		reset_mcu(s, "it is to start anew", now_ns);
 	} else if (m->is_shutdown) {

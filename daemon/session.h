@@ -58,6 +58,8 @@ struct session {
 	int64_t retry_ns, give_up_ns;
 	int resets;
 	bool force_reset;    /* FIRMWARE_RESTART: start from a reset, whatever it holds */
+	bool resumes;        /* it is to be as it was: neither reset nor configured */
+	bool was_shut_down;  /* … and had shut down; whoever acts on it takes it back */
 	bool apart;          /* no motion depends on it */
 	bool was_configured; /* the firmware held this very configuration already */
 	char needs[96]; /* what the next commands are for: "[tmc2209 stepper_x]"; empty: nothing that could be left out */
@@ -84,6 +86,10 @@ void session_free(struct session *s);
 
 /* The same once more, from the beginning: what answers may have started anew, or be another one. */
 void session_restart(struct session *s);
+
+/* It may have shut down, and nothing else: make it ready again as it is, without a reset and without its start values.
+ * SESSION_FAILED: it holds no longer what it was told. */
+void session_resume(struct session *s, int64_t now_ns);
 
 /* For configure(): a new oid, and a config command. false: s->error says why. */
 bool session_oid(struct session *s, uint8_t *oid);

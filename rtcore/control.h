@@ -36,6 +36,7 @@ enum ctl_kind {
 	CTL_POSITION,   /* .position_mm: name the axes' position; at rest */
 	CTL_HOMING,     /* .homing: watch these trsyncs, stop when they fire; count 0: none */
 	CTL_ABORT,      /* forget all motion that has not been handed out, until PLAN_RESUME */
+	CTL_GO_ON,      /* after CTL_ABORT: what was latched as a fault has been dealt with */
 	CTL_EMERGENCY,  /* emergency_stop to every MCU, forget all motion; final */
 	CTL_LINK_RESET, /* .mcu: the link starts over (reset or reconnect) */
 	CTL_HOLD,       /* come to rest on the path and stay there until ... */

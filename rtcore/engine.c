@@ -67,6 +67,7 @@ void engine_fault(struct engine *e, const struct ev_fault *fault)
 		e->status.fault = fault->fault;
 	engine_tell_fault(e, fault);
 	if (!e->held) {
+		engine_motion_status(e, &e->status); /* what a count means is lost with the motion */
 		e->held = true;
 		engine_drop_motion(e, ENGINE_HELD_FAULT);
 	}
@@ -171,6 +172,9 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		e->held = true;
 		engine_drop_motion(e, ENGINE_HELD_ABORT);
 		break;
+	case CTL_GO_ON:
+		e->status.fault = FAULT_NONE;
+		break;
 	case CTL_EMERGENCY:
 		emergency(e);
 		break;
@@ -269,7 +273,8 @@ static void publish(struct engine *e, int64_t now_ns)
 	st->speed_mm_s = at.speed_mm_s;
 	st->move_id = at.id;
 	st->move_line = at.line;
-	engine_motion_status(e, st);
+	if (st->fault == FAULT_NONE)
+		engine_motion_status(e, st);
 	st->mcus = (uint32_t)e->mcus;
 	for (int i = 0; i < e->mcus; i++) {
 		if (!e->mcu[i].present)

@@ -108,7 +108,8 @@ struct engine_status {
 	uint32_t reserved;
 	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
 	 * MCU's own counter, in motion up to a horizon ahead of it. Below it the joint's position
-	 * that this makes, in steps, with the axes as they are named at the end of the queue. */
+	 * that this makes, in steps, with the axes as they are named at the end of the queue. Both as they were when a
+	 * fault was latched, until it is cleared. */
 	int64_t stepper_count[ENGINE_STEPPERS];
 	double stepper_at_steps[ENGINE_STEPPERS];
 	uint16_t output[ENGINE_OUTPUTS]; /* as last set, but for kicks */

@@ -300,7 +300,7 @@ static double silence_s_max(const struct engine_mcu *m, int64_t now_ns)
 {
 	bool silent = now_ns - m->link.heard_ns > (int64_t)(HEAT_SENSOR_SILENCE_S / 2 * 1e9);
 
-	return m->apart && silent ? HEAT_APART_SILENCE_S : HEAT_SENSOR_SILENCE_S;
+	return silent ? HEAT_MCU_SILENCE_S : HEAT_SENSOR_SILENCE_S;
 }
 
 static void broken(struct engine *e, int i, enum heater_fault fault, int64_t now_ns)

@@ -224,6 +224,7 @@ void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64
 	moveq_init(&m->moveq, r->move_count, clocksync_clock(&m->sync, now_ns),
 		   (uint64_t)(span_s * m->freq_hz));
 	m->ready = true;
+	m->shutdown = false;
 	engine_restore_outputs(e, r->mcu);
 	engine_start_sync_line(e, r->mcu, now_ns);
 }

@@ -323,6 +323,7 @@ void engine_drop_motion(struct engine *e, enum engine_hold why)
 		else
 			stepgen_restart(&s->gen);
 		s->has_pending = false;
+		s->dir = -1; /* the MCU may have forgotten it, or never heard of it */
 		engine_tell_restart(e, i);
 	}
 	e->limit_s = at_s;

@@ -31,9 +31,9 @@ enum {
 #define HEAT_SILENCE_S 2.5
 /* A sensor that says nothing for so long is broken. */
 #define HEAT_SENSOR_SILENCE_S 0.8
-/* The same if nothing at all comes from an MCU whose loss stops only its heaters: by then its link is lost, and that is
- * one fault, not one of each of its sensors. */
-#define HEAT_APART_SILENCE_S 2.2
+/* The same if nothing at all comes from its MCU: by then the link is lost, and that is one fault, not one of each sensor. What
+ * is sent to it meanwhile is not heard either; its outputs go off by themselves. */
+#define HEAT_MCU_SILENCE_S 2.2
 /* Of what the planner reads and hands on: at most so old, where a heater depends on it. The planner may be busy meanwhile. */
 #define HEAT_FED_SILENCE_S 2.5
 /* Handed on instead of a temperature: the reading failed. Out of any range. */

@@ -426,6 +426,7 @@ static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void
 	if (!param_class(g, l, &class) ||
 	    (named && !gcode_param_name(g, l, "COMPONENT", "", name, sizeof(name))))
 		return GCODE_ERROR;
+	readback_revive(m);
 	cleared = faults_clear(f, class, named ? name : NULL, cause_there, m, &kept, why);
 	for (size_t i = 0; i < m->mc->heater_count; i++)
 		if (m->heaters.status.heater[i].fault != HEATER_OK &&

@@ -5,7 +5,8 @@
  * cut, MCUs that shut down (as stock firmware does) or reset, and each class of the table injected - the checker finds no
  * step that was wrong; no heater is on without control: with no target, with a sensor that has failed, after a
  * shutdown, with nobody to hear of, beyond the time the reaction may take; and no axis is taken to be known
- * where it is not: at rest the printer is where the machine believes. Prints that were paused go on.
+ * where it is not: at rest the printer is where the machine believes. Prints that were paused go on, and machines that
+ * were stopped are brought back without a restart where that can be.
  * How: tests/simlib/printjob.h. STEPD_TEST_SIZE: virtual hours (default 1). Repeat: STEPD_SEED=n, printed; each machine's
  * life has a seed of its own, printed when it fails.
  */
@@ -34,6 +35,7 @@ static struct {
 	uint64_t random;
 	double hours_s; /* of all machines */
 	unsigned long lives, faults, pauses, resumed, completed, stopped, shut_down, cleared;
+	unsigned long recovered, known; /* on without a restart after a stop; with all axes known */
 	unsigned long of_class[FAULT_CLASSES];
 	double uncontrolled_s[2]; /* a pin that is on and should not be, since */
 	double worst_s;
@@ -156,6 +158,8 @@ static void happens(struct scene *s)
 			scene_pass(s, STEP_S);
 			check_heaters(s);
 		}
+		if (below(2)) /* plugged in again */
+			set_line(s, 0);
 	} else if (what == 18) {
 		sim_fail(s->b.mcu[0].sim, 1);
 	} else {
@@ -176,12 +180,36 @@ static void repair(struct scene *s)
 	pass(s, 3);
 }
 
+/* Motion was stopped: on without a restart, if that can be. */
+static bool recovers(struct scene *s)
+{
+	static const char line[] = "CLEAR_FAULT";
+	struct machine *m = s->b.m;
+
+	for (int i = 0; i < 12 && m->state == MACHINE_FAULT; i++) {
+		gcode_exec_now(&m->gcode, line, strlen(line), 0);
+		scene_pass(s, 0.5);
+		check_heaters(s);
+	}
+	if (m->state != MACHINE_READY)
+		return false;
+	camp.recovered++;
+	camp.known += m->homed == 7;
+	pass(s, 1);
+	check_position(s);
+	batch_lines(&s->b, "M140 S60\nM104 S205\nG28\n");
+	pass(s, uniform(20, 40));
+	return m->state == MACHINE_READY;
+}
+
 /* False: this machine needs a restart. */
 static bool goes_on(struct scene *s)
 {
 	struct machine *m = s->b.m;
 
 	repair(s);
+	if (m->state == MACHINE_FAULT)
+		return recovers(s);
 	if (m->state != MACHINE_READY)
 		return false;
 	scene_hush(s);
@@ -268,9 +296,11 @@ static void campaign(void **state)
 	}
 	print_message(
 		"\n%.1f h, %lu machines, %lu faults; %lu times cleared, %lu paused, %lu resumed; %lu "
-		"prints complete, %lu stopped, %lu shut down; a heater was on for %.2f s at most\n",
+		"prints complete, %lu stopped for good, %lu shut down, %lu stopped and recovered, of these %lu "
+		"with positions; a heater was on for %.2f s at most\n",
 		camp.hours_s / 3600, camp.lives, camp.faults, camp.cleared, camp.pauses,
-		camp.resumed, camp.completed, camp.stopped, camp.shut_down, camp.worst_s);
+		camp.resumed, camp.completed, camp.stopped, camp.shut_down, camp.recovered,
+		camp.known, camp.worst_s);
 	for (unsigned i = 0; i < FAULT_CLASSES; i++)
 		print_message("%-17s %lu\n", fault_classes[i].name, camp.of_class[i]);
 	assert_true(camp.resumed > 0 && camp.stopped > 0);

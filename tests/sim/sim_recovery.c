@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sim_recovery.c - stops by the rt core or an MCU, and on without a restart.
+ *
+ * Shown, each in mid-print: the rt thread stands still, the planner does, an MCU shuts down (with motors that it lets go of
+ * and with motors that stay on), the line is dead for a while. Nothing goes on by itself; CLEAR_FAULT clears what the
+ * MCU says of it, reads the counters, and the machine is ready: the axes are where the printer really is, known unless a
+ * motor was without current; heaters can be heated, fans run as before; RECOVER_JOB goes on with the print, which ends
+ * where it should with no step wrong. An MCU that was reset has forgotten its counters: RESTART, as it says.
+ * How: tests/simlib/printjob.h; threads stand still because the test does not call them. Repeat: no seed but the machine's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/simlib/printjob.h"
+#include "tests/simlib/simrun.h"
+
+static void now(struct scene *s, const char *line)
+{
+	gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0);
+}
+
+/* ---- what stops it ---- */
+
+static void rt_stalls(struct scene *s)
+{
+	int64_t until_ns = s->b.now_ns + 300 * 1000 * 1000;
+
+	while (s->b.now_ns < until_ns) /* the MCU does what it has */
+		batch_world_run(&s->b, until_ns);
+}
+
+static void planner_stalls(struct scene *s)
+{
+	int64_t until_ns = s->b.now_ns + (int64_t)5 * 1000 * 1000 * 1000;
+
+	role_take(&role_rt);
+	while (s->b.now_ns < until_ns) {
+		engine_cycle(s->b.m->engine, s->b.now_ns);
+		batch_world_transmit(&s->b);
+		batch_world_run(&s->b, engine_deadline_ns(s->b.m->engine, s->b.now_ns));
+	}
+}
+
+static void shuts_down(struct scene *s)
+{
+	sim_fail(s->b.mcu[0].sim, 1);
+}
+
+static void set_line(struct scene *s, bool dead)
+{
+	struct vwire *wire[] = { &s->b.mcu[0].to, &s->b.mcu[0].from };
+
+	for (int i = 0; i < 2; i++)
+		wire[i]->cfg.faults.lose_ppm = dead ? 1000000 : 0;
+}
+
+static void goes_silent(struct scene *s)
+{
+	set_line(s, true);
+	for (int i = 0; i < 300; i++)
+		scene_pass(s, 0.005);
+	set_line(s, false);
+}
+
+static void resets(struct scene *s)
+{
+	sim_reset(s->b.mcu[0].sim);
+}
+
+/* ---- and on ---- */
+
+static void clear_until_ready(struct scene *s)
+{
+	for (int i = 0; i < 40 && s->b.m->state == MACHINE_FAULT; i++) {
+		s->errors = 0;
+		now(s, "CLEAR_FAULT");
+		scene_pass(s, 0.25);
+	}
+	if (s->b.m->state != MACHINE_READY)
+		fail_msg("not ready: %s", s->said);
+	assert_int_equal(s->errors, 0);
+}
+
+struct stop {
+	const char *name;
+	void (*happens)(struct scene *s);
+	enum fault_class_id class;
+	const char *sections; /* more of the configuration */
+	uint32_t homed;       /* afterwards */
+	bool cold;            /* heaters went off */
+};
+
+static void one(const struct stop *c)
+{
+	char sections[2 * SIMRUN_PATH_MAX], journal[SIMRUN_PATH_MAX];
+	struct scene *s;
+
+	print_message("%s\n", c->name);
+	snprintf(journal, sizeof(journal), "%s", simrun_path("journal"));
+	snprintf(sections, sizeof(sections),
+		 "journal: %s\n[stepd]\nrequire_homing: True\n[fan]\npin: PH5\n%s", journal,
+		 c->sections);
+	s = printjob_open(sections);
+	printjob_begin(s, "M106 S128\n");
+	c->happens(s);
+	scene_pass(s, 3);
+	assert_int_equal(s->b.m->state, MACHINE_FAULT);
+	assert_int_equal(s->b.m->react.faults.count[c->class], 1);
+	assert_true(scene_said(s, "until CLEAR_FAULT"));
+	scene_pass(s, 5); /* not by itself */
+	assert_int_equal(s->b.m->state, MACHINE_FAULT);
+	clear_until_ready(s);
+	assert_null(sim_shutdown_reason(s->b.mcu[0].sim));
+	assert_true(scene_said(s, "ready again; positions read back"));
+	assert_int_equal(s->b.m->homed, c->homed);
+	scene_pass(s, 0.5);
+	assert_true(scene_agrees(s, 2));
+	assert_true(s->b.m->status.output[s->b.m->fans.part] > PLAN_OUTPUT_FULL / 3);
+	assert_true((s->b.m->heaters.status.heater[HOTEND].target_degc < 1) == c->cold);
+	scene_hush(s);
+	if (c->homed != 7)
+		assert_true(scene_run(s, "G28\n"));
+	assert_true(scene_run(s, "M140 S60\nM109 S205\nM190 S60\n"));
+	assert_int_equal(s->errors, 0);
+	batch_lines(&s->b, "RECOVER_JOB GO=1\n");
+	scene_pass(s, 5);
+	printjob_completes(s);
+	assert_int_equal(s->errors, 0);
+	assert_true(scene_agrees(s, 2));
+	assert_int_equal(scene_violations(s), 0);
+	scene_close(s);
+}
+
+/* The driver's own enable is wired on. */
+#define ALWAYS_ON "[stepper_x]\nenable_pin:\n[stepper_y]\nenable_pin:\n[stepper_z]\nenable_pin:\n"
+
+static void stops(void **state)
+{
+	static const struct stop stop[] = {
+		{ "rt thread stands still", rt_stalls, FAULT_CLASS_RT_LATE, "", 7, false },
+		{ "planner stands still", planner_stalls, FAULT_CLASS_STARVED, "", 7, false },
+		{ "MCU shuts down", shuts_down, FAULT_CLASS_MCU_LATE, "", 0, true },
+		{ "MCU shuts down, motors stay on", shuts_down, FAULT_CLASS_MCU_LATE, ALWAYS_ON, 7,
+		  true },
+		{ "line is dead", goes_silent, FAULT_CLASS_LINK_LOST, "", 0, true },
+		{ "line is dead, motors stay on", goes_silent, FAULT_CLASS_LINK_LOST, ALWAYS_ON, 7,
+		  true },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(stop) / sizeof(*stop); i++)
+		one(&stop[i]);
+}
+
+static void forgotten(void **state)
+{
+	struct scene *s = printjob_start("");
+
+	(void)state;
+	resets(s);
+	scene_pass(s, 1);
+	for (int i = 0; i < 8; i++) {
+		now(s, "CLEAR_FAULT");
+		scene_pass(s, 0.5);
+	}
+	assert_int_equal(s->b.m->state, MACHINE_FAULT);
+	assert_true(scene_said(s, "RESTART first"));
+	assert_int_equal(scene_violations(s), 0);
+	scene_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stops),
+		cmocka_unit_test(forgotten),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
