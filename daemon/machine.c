@@ -411,7 +411,9 @@ static void sessions_tick(struct machine *m)
 			return;
 		}
 	}
-	if (ready == m->mcus) {
+	if (ready == m->mcus && positions_settled(m)) {
+		for (size_t i = 0; i < m->mcus; i++)
+			m->session[i].was_shut_down = false;
 		m->state = MACHINE_READY;
 		shapers_send(m);
 		probe_ready(m);
@@ -478,6 +480,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 	react_poll(m);
 	attach_poll(m);
 	readback_poll(m);
+	positions_poll(m);
 	if (m->state == MACHINE_READY || m->state == MACHINE_FAULT) {
 		outputs_poll(m);
 		fans_poll(m);
@@ -690,6 +693,7 @@ struct machine *machine_new(const struct machine_config *mc,
 		machine_free(m);
 		return NULL;
 	}
+	positions_open(m, hooks->positions);
 	machine_ops_init(m);
 	machine_gcode_init(m);
 	heaters_init(m);
@@ -721,6 +725,7 @@ void machine_free(struct machine *m)
 		return;
 	for (size_t i = 0; i < m->mcus; i++)
 		session_free(&m->session[i]);
+	positions_close(m);
 	print_free(m->print);
 	bus_free(&m->bus);
 	gcode_mesh_detach(&m->gcode);

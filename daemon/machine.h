@@ -32,6 +32,7 @@
 #include "daemon/mesh_calibrate.h"
 #include "daemon/outputs.h"
 #include "daemon/planner.h"
+#include "daemon/positions.h"
 #include "daemon/probe.h"
 #include "daemon/probe/eddy.h"
 #include "daemon/probe/track.h"
@@ -126,6 +127,7 @@ struct machine_config_hooks {
 	int (*release_stamps)(void *ctx, char *err);
 	/* A temperature of the host's, from that file. False: none to be had. May be NULL. */
 	bool (*host_degc)(void *ctx, const char *path, double *degc);
+	const char *positions; /* file of positions.h; NULL: none */
 	bool save_config; /* SAVE_CONFIG may write the file */
 	bool threads;     /* disks may be used in threads of their own */
 	/* An MCU on CAN is about to be asked who it is: give it node id WIRE_CAN_NODE_MIN + mcu. absent: room for what
@@ -181,6 +183,7 @@ struct machine {
 	struct attach attach[ENGINE_MCUS];
 	struct sidetrack sidetrack;
 	struct readback readback;
+	struct positions positions;
 	struct dual dual;
 	bool linear; /* all joints are sums of the axes */
 	struct homing homing;

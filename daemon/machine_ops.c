@@ -226,6 +226,7 @@ static int op_motors_off(void *ctx, uint32_t mask, char *err)
 	}
 	m->motors_on = false;
 	m->homed &= ~(mask | off);
+	positions_void(m);
 	return 0;
 }
 

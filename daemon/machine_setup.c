@@ -337,8 +337,9 @@ static bool configure_pwm(struct session *s, const struct machine_output *out, u
 	       session_rearm(s, MSG_ID_set_pwm_out, &back);
 }
 
+/* keep: one that is configured already is left as it is. */
 static bool configure_digital(struct session *s, const struct machine_output *out, uint32_t pin,
-			      uint32_t cycle_ticks, uint32_t max_ticks)
+			      uint32_t cycle_ticks, uint32_t max_ticks, bool keep)
 {
 	struct msg_config_digital_out c = { .oid = out->oid,
 					    .pin = pin,
@@ -350,7 +351,7 @@ static bool configure_digital(struct session *s, const struct machine_output *ou
 	struct msg_set_digital_out_pwm_cycle cycle = { .oid = out->oid, .cycle_ticks = cycle_ticks };
 
 	return session_config(s, MSG_ID_config_digital_out, &c) &&
-	       session_rearm(s, MSG_ID_update_digital_out, &back) &&
+	       (keep || session_rearm(s, MSG_ID_update_digital_out, &back)) &&
 	       (cycle_ticks == 0 || session_config(s, MSG_ID_set_digital_out_pwm_cycle, &cycle));
 }
 
@@ -378,6 +379,15 @@ static bool tell_output(struct machine *m, const struct session *s, size_t i, ui
 	return machine_control(m, &rec);
 }
 
+/* Whether it is a motor's enable line. */
+static bool enables(const struct machine *m, int output)
+{
+	for (size_t i = 0; i < m->motors; i++)
+		if (m->motor[i].enable_output == output)
+			return true;
+	return false;
+}
+
 static bool configure_output(struct machine *m, struct session *s, size_t i)
 {
 	struct machine_output *out = &m->output[i];
@@ -385,11 +395,12 @@ static bool configure_output(struct machine *m, struct session *s, size_t i)
 	uint32_t pin, cycle_ticks = (uint32_t)(out->cycle_time_s * freq_hz);
 	uint32_t max_ticks = (uint32_t)fmin(out->max_duration_s * freq_hz, INT32_MAX);
 	uint32_t full = dictionary_whole(&s->dict, "PWM_MAX", 1, UINT16_MAX, 255);
+	bool keep = positions_hope(m) && enables(m, (int)i);
 
 	if (!session_oid(s, &out->oid) || !session_pin(s, out->pin->name, UINT16_MAX, &pin))
 		return false;
 	if (out->pwm ? !configure_pwm(s, out, pin, cycle_ticks, max_ticks, full)
-		     : !configure_digital(s, out, pin, cycle_ticks, max_ticks))
+		     : !configure_digital(s, out, pin, cycle_ticks, max_ticks, keep))
 		return false;
 	return tell_output(m, s, i, cycle_ticks);
 }

@@ -36,7 +36,7 @@ void readback_start(struct machine *m, uint32_t homed)
 /* ---- MCUs that have shut down ---- */
 
 /* Axes of motors that were without current: nobody knows where they are since. */
-static uint32_t released_by(const struct machine *m, size_t mcu)
+uint32_t readback_released(const struct machine *m, size_t mcu)
 {
 	uint32_t axes = 0;
 
@@ -55,7 +55,7 @@ static void resumed(struct machine *m, size_t mcu)
 
 	r->resuming &= ~(1u << mcu);
 	if (m->session[mcu].was_shut_down)
-		r->homed &= ~released_by(m, mcu);
+		r->homed &= ~readback_released(m, mcu);
 	m->session[mcu].was_shut_down = false;
 	heaters_resumed(m, (int)mcu);
 	if (r->resuming == 0)
@@ -156,7 +156,7 @@ static int away(const struct machine *m)
 bool readback_done(const struct machine *m, char *why, unsigned size)
 {
 	const struct readback *r = &m->readback;
-	bool may = m->state == MACHINE_FAULT && r->on;
+	bool may = (m->state == MACHINE_FAULT || m->state == MACHINE_CONNECTING) && r->on;
 	int mcu = away(m);
 
 	if (may && !r->unread && mcu < 0)

@@ -35,6 +35,8 @@ void readback_poll(struct machine *m);
 void readback_revive(struct machine *m);
 /* A message of an MCU; returns true if it was for this. */
 bool readback_hear(struct machine *m, const struct ev_message *msg);
+/* Axes that are not where they were once that MCU has shut down: of motors that it lets go of then. */
+uint32_t readback_released(const struct machine *m, size_t mcu);
 /* Whether the machine can go on; else why[] (size bytes) says what is missing. */
 bool readback_done(const struct machine *m, char *why, unsigned size);
 /* After readback_done(): the machine is ready again, its axes where the steppers are. */

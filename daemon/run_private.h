@@ -6,6 +6,7 @@
 #ifndef DAEMON_RUN_PRIVATE_H
 #define DAEMON_RUN_PRIVATE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +53,7 @@ struct run {
 	int canbuses;
 	struct hostchip *
 		host[ENGINE_MCUS]; /* those that are GPIO lines of this machine; owns line[].fd there */
+	char positions[PATH_MAX]; /* file of positions.h */
 	int signal_fd;
 	const char *startup; /* rest of the start-up lines, NULL when done */
 	uint32_t startup_line;

@@ -395,6 +395,7 @@ static void config_response(struct session *s, const struct msg_config *m, int64
 		s->force_reset = false;
 		reset_mcu(s, "it is to start anew", now_ns);
 	} else if (m->is_shutdown) {
+		s->was_shut_down = true;
 		if (s->state == SESSION_QUERY &&
 		    wire_dict_wire_id(&s->dict.ids, MSG_ID_clear_shutdown) != WIRE_ID_NONE) {
 			session_send(s, MSG_ID_clear_shutdown, NULL);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* positions.c - see positions.h. */
+#include "daemon/positions.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "daemon/machine.h"
+
+enum { MAGIC = 0x70647374 };
+
+/* What is homed counts once the rt core's state that goes with it has surely been read. */
+#define SETTLE_NS ((int64_t)150 * 1000 * 1000)
+/* A clock may be so far from where it is expected, and that much of the time passed. */
+#define CLOCK_S_MAX 1.0
+#define CLOCK_PPM_MAX 300.0
+
+static uint32_t check_of(const struct positions_record *r)
+{
+	return (uint32_t)crc32(0, (const Bytef *)&r->homed,
+			       sizeof(*r) - offsetof(struct positions_record, homed));
+}
+
+void positions_open(struct machine *m, const char *path)
+{
+	struct positions *p = &m->positions;
+	void *at = MAP_FAILED;
+	int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644) : -1;
+
+	if (fd >= 0 && ftruncate(fd, sizeof(*p->file)) == 0)
+		at = mmap(NULL, sizeof(*p->file), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	if (at == MAP_FAILED)
+		return;
+	p->file = at;
+	p->was = *p->file;
+	if (p->was.magic != MAGIC || p->was.check != check_of(&p->was) ||
+	    p->was.motors != m->motors || p->was.mcus != m->mcus || m->dual.pairs > 0)
+		p->was.homed = 0;
+}
+
+void positions_close(struct machine *m)
+{
+	if (m->positions.file)
+		munmap(m->positions.file, sizeof(*m->positions.file));
+	m->positions.file = NULL;
+}
+
+bool positions_hope(const struct machine *m)
+{
+	return m->positions.was.homed != 0;
+}
+
+/* ---- at the start ---- */
+
+static bool has_motor(const struct machine *m, size_t mcu)
+{
+	for (size_t i = 0; i < m->motors; i++)
+		if (m->motor[i].mcu == mcu)
+			return true;
+	return false;
+}
+
+/* It has run on since, with what it was told then. */
+static bool same_run(const struct machine *m, size_t mcu)
+{
+	const struct positions_record *w = &m->positions.was;
+	const struct session *s = &m->session[mcu];
+	const struct engine_mcu_status *st = &m->status.mcu[mcu];
+	double passed_s = (double)(m->status.now_ns - w->now_ns) * 1e-9, went_s;
+
+	if (!s->was_configured || s->resets > 0 || s->config_crc != w->crc[mcu] ||
+	    !(w->freq_hz[mcu] > 0) || !(st->flags & ENGINE_MCU_CLOCK) || passed_s < 0)
+		return false;
+	went_s = (st->clock_ticks - w->clock_ticks[mcu]) / w->freq_hz[mcu];
+	return fabs(went_s - passed_s) < CLOCK_S_MAX + passed_s * CLOCK_PPM_MAX * 1e-6;
+}
+
+/* They were kept on for nothing. */
+static void let_go(struct machine *m)
+{
+	for (size_t i = 0; i < m->motors; i++)
+		if (m->motor[i].enable_output >= 0)
+			outputs_now(m, m->motor[i].enable_output, 0);
+	m->positions.was.homed = 0;
+}
+
+static bool ask(struct machine *m)
+{
+	struct positions *p = &m->positions;
+	uint32_t homed = p->was.homed;
+
+	for (size_t i = 0; i < m->mcus; i++) {
+		if (!has_motor(m, i))
+			continue;
+		if (!same_run(m, i))
+			return false;
+		if (m->session[i].was_shut_down)
+			homed &= ~readback_released(m, i);
+	}
+	if (homed == 0)
+		return false;
+	readback_start(m, homed);
+	memcpy(m->readback.zero_steps, p->was.zero_steps, sizeof(p->was.zero_steps));
+	return true;
+}
+
+bool positions_settled(struct machine *m)
+{
+	struct positions *p = &m->positions;
+	char missing[80];
+
+	if (!positions_hope(m))
+		return true;
+	for (size_t i = 0; i < m->mcus; i++) /* the rt core's state may not say so yet */
+		if (has_motor(m, i) && !(m->status.mcu[i].flags & ENGINE_MCU_READY))
+			return false;
+	if (!p->asked && !ask(m)) {
+		let_go(m);
+		return true;
+	}
+	p->asked = true;
+	if (readback_done(m, missing, sizeof(missing))) {
+		readback_resume(m);
+		p->was.homed = 0;
+		return true;
+	}
+	if (m->now_ns <= m->readback.give_up_ns)
+		return false;
+	m->readback.on = false;
+	let_go(m);
+	return true;
+}
+
+/* ---- from then on ---- */
+
+void positions_void(struct machine *m)
+{
+	struct positions_record *f = m->positions.file;
+
+	if (!f)
+		return;
+	f->magic = 0;
+	f->homed = 0;
+	m->positions.since_ns = m->now_ns;
+}
+
+/* What a counter means may only be told by what the rt core says. */
+static bool agrees(const struct machine *m)
+{
+	const struct positions_record *f = m->positions.file;
+
+	if (f->magic != MAGIC || f->homed != m->homed)
+		return false;
+	for (size_t i = 0; i < m->motors; i++)
+		if (fabs(f->zero_steps[i] - (m->status.stepper_at_steps[i] -
+					     (double)m->status.stepper_count[i])) > 1e-6 &&
+		    !(m->motor[i].axes & 1u << AXIS_E) && !m->motor[i].manual)
+			return false;
+	return true;
+}
+
+static void write_record(struct machine *m)
+{
+	struct positions_record r = { .magic = MAGIC,
+				      .homed = m->homed,
+				      .motors = (uint32_t)m->motors,
+				      .mcus = (uint32_t)m->mcus,
+				      .now_ns = m->status.now_ns };
+
+	for (size_t i = 0; i < m->mcus; i++) {
+		r.clock_ticks[i] = m->status.mcu[i].clock_ticks;
+		r.freq_hz[i] = m->status.mcu[i].clock_freq_hz;
+		r.crc[i] = m->session[i].config_crc;
+	}
+	for (size_t i = 0; i < m->motors; i++)
+		r.zero_steps[i] = m->status.stepper_at_steps[i] -
+				  (double)m->status.stepper_count[i];
+	r.check = check_of(&r);
+	*m->positions.file = r;
+}
+
+void positions_poll(struct machine *m)
+{
+	struct positions *p = &m->positions;
+	bool known = m->state == MACHINE_READY && m->homed && m->homing.state == HOMING_IDLE &&
+		     !m->resume_owed;
+
+	if (!p->file || positions_hope(m))
+		return;
+	if (!known || m->homed != p->homed) {
+		p->homed = known ? m->homed : 0;
+		if (p->file->magic)
+			positions_void(m);
+		p->since_ns = m->now_ns;
+		return;
+	}
+	if (m->now_ns - p->since_ns > SETTLE_NS && m->status.now_ns > p->since_ns && !agrees(m))
+		write_record(m);
+}
