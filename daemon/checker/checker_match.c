@@ -311,7 +311,7 @@ static bool resync_pass(struct checker *c, struct stepper *s, bool force)
 			       (long long)s->matched_k, e->t, (long long)e->k);
 	s->matched_k = e->k;
 	s->diff = s->maybe = 0;
-	if (s->halts)
+	if (s->halts && s->halt[0].at <= e->t) /* a later one has a resync of its own */
 		halt_pop(s);
 	e_pop(s);
 	return true;
