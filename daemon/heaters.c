@@ -459,7 +459,7 @@ void heaters_resumed(struct machine *m, int mcu)
 {
 	for (size_t i = 0; i < m->mc->heater_count; i++)
 		if (m->mc->heaters[i].pin.mcu == mcu ||
-		    m->mc->sensors[m->mc->heaters[i].sensor].pin.mcu == mcu)
+		    machine_sensor_mcus(m->mc, m->mc->heaters[i].sensor) & 1u << mcu)
 			configure_heater(m, i);
 	start_fans(m, mcu);
 }

@@ -181,8 +181,7 @@ static void write_record(struct machine *m)
 		r.crc[i] = m->session[i].config_crc;
 	}
 	for (size_t i = 0; i < m->motors; i++)
-		r.zero_steps[i] = m->status.stepper_at_steps[i] -
-				  (double)m->status.stepper_count[i];
+		r.zero_steps[i] = m->status.stepper_at_steps[i] - (double)m->status.stepper_count[i];
 	r.check = check_of(&r);
 	*m->positions.file = r;
 }

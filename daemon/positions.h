@@ -25,7 +25,7 @@ struct positions_record {
 	int64_t now_ns; /* CLOCK_MONOTONIC; of clock_ticks */
 	double clock_ticks[ENGINE_MCUS];
 	double freq_hz[ENGINE_MCUS];
-	uint32_t crc[ENGINE_MCUS]; /* of the MCU's configuration */
+	uint32_t crc[ENGINE_MCUS];          /* of the MCU's configuration */
 	double zero_steps[ENGINE_STEPPERS]; /* where the joint is with the counter at 0 */
 };
 

@@ -140,8 +140,10 @@ bool due_fill(const struct checker *c, struct stepper *s, bool simple, bool forc
 	long double bound;
 	uint32_t n = 1;
 
-	if (!ahead_read(c, s, 0, &bound))
+	if (!ahead_read(c, s, 0, &bound)) {
+		s->known = bound;
 		return false;
+	}
 	if (s->ahead[0].kind != EVENT_RESYNC) {
 		for (; n < CHECKER_CLUSTER; n++) {
 			if (!ahead_read(c, s, n, &bound)) {

@@ -201,6 +201,7 @@ struct stepper {
 	int64_t maybe; /* steps of EVENT_MAYBE that were executed, since the last resync */
 	struct halt halt[CHECKER_HALTS];
 	uint32_t halts;
+	long double known;            /* what has not been read yet is due after this */
 	long double stay_lo, stay_hi; /* of the last step compared, at its threshold */
 	int stay_dir;                 /* and its direction */
 	struct stats stats;

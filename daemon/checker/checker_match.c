@@ -359,7 +359,8 @@ void match_run(struct checker *c, struct stepper *s, bool force)
 			if (due_fill(c, s, false, force))
 				continue;
 			/* Nothing is left that was due before the fault. */
-			while (s->halts && s->halt[0].open && !s->ahead_count && !s->gen.visit)
+			while (s->halts && s->halt[0].open && s->halt[0].at < s->known &&
+			       !s->ahead_count && !s->gen.visit)
 				halt_pop(s);
 			while (c->finishing && s->x_count)
 				if (!stay_goes_on(c, s))

@@ -319,6 +319,12 @@ void machine_config_free(struct machine_config *mc);
 int config_check(const char *const *paths, size_t path_count, const char *const *overrides,
 		 size_t override_count, FILE *out);
 
+/* Mask of the MCUs that sensors[sensor] is read by. */
+uint32_t machine_sensor_mcus(const struct machine_config *mc, int sensor);
+
+/* Mask of the MCUs that sensors[sensor] is read by. */
+uint32_t machine_sensor_mcus(const struct machine_config *mc, int sensor);
+
 /* Index in mc->mcu[] of the MCU of that name, or -1. */
 int machine_config_mcu(const struct machine_config *mc, const char *name);
 

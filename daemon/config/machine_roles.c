@@ -67,6 +67,29 @@ static void motion_needs(const struct needs *n)
 	}
 }
 
+uint32_t machine_sensor_mcus(const struct machine_config *mc, int sensor)
+{
+	const struct machine_sensor *s = &mc->sensors[sensor];
+	uint32_t mask = 0;
+
+	switch (s->source) {
+	case MACHINE_SENSOR_ADC:
+	case MACHINE_SENSOR_CHIP:
+		return s->pin.mcu >= 0 ? 1u << s->pin.mcu : 0;
+	case MACHINE_SENSOR_SPI:
+	case MACHINE_SENSOR_I2C:
+		return 1u << s->bus.mcu;
+	case MACHINE_SENSOR_COMBINED:
+		for (uint32_t left = s->members; left; left &= left - 1)
+			if (mc->sensors[__builtin_ctz(left)].source != MACHINE_SENSOR_COMBINED)
+				mask |= machine_sensor_mcus(mc, __builtin_ctz(left));
+		return mask;
+	case MACHINE_SENSOR_HOST:
+		break;
+	}
+	return 0;
+}
+
 static void heat_needs(const struct needs *n)
 {
 	const struct machine_config *mc = n->l->mc;
@@ -79,10 +102,9 @@ static void heat_needs(const struct needs *n)
 		needs(n, &h->pin, h->name, "the heater");
 		if (h->sensor < 0)
 			continue;
-		needs(n, &mc->sensors[h->sensor].pin, h->name, "the sensor");
-		if (mc->sensors[h->sensor].source == MACHINE_SENSOR_SPI)
-			needs(n, &(struct pin){ .set = true, .mcu = mc->sensors[h->sensor].bus.mcu },
-			      h->name, "the sensor");
+		for (uint32_t mcus = machine_sensor_mcus(mc, h->sensor); mcus; mcus &= mcus - 1)
+			needs(n, &(struct pin){ .set = true, .mcu = __builtin_ctz(mcus) }, h->name,
+			      "the sensor");
 	}
 	for (size_t i = 0; i < mc->auto_fan_count; i++)
 		if (mc->auto_fans[i].kind == MACHINE_FAN_HEATER)

@@ -38,23 +38,16 @@ static int heater_named(const struct machine *m, const char *component)
 	return heaters_find(m, component, strlen(component));
 }
 
-static const struct pin *sensor_pin(const struct machine_sensor *s, struct pin *of_bus)
-{
-	of_bus->mcu = s->bus.mcu;
-	return s->source == MACHINE_SENSOR_SPI ? of_bus : &s->pin;
-}
-
 /* Those that can't be heated without that MCU: heater, sensor or the fan of a hotend are there. */
 static uint32_t heaters_at(const struct machine *m, int mcu)
 {
 	const struct machine_config *mc = m->mc;
-	struct pin bus = { .set = true };
 	uint32_t mask = 0;
 
 	for (size_t i = 0; i < mc->heater_count; i++)
 		if (!mc->heaters[i].param.cooling &&
 		    (mc->heaters[i].pin.mcu == mcu ||
-		     sensor_pin(&mc->sensors[mc->heaters[i].sensor], &bus)->mcu == mcu))
+		     machine_sensor_mcus(mc, mc->heaters[i].sensor) & 1u << mcu))
 			mask |= 1u << i;
 	for (size_t i = 0; i < mc->auto_fan_count; i++)
 		if (mc->auto_fans[i].kind == MACHINE_FAN_HEATER &&
