@@ -3,17 +3,15 @@
 #include "daemon/faults/react.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/faults/detect.h"
 #include "daemon/gcode/gcode_script.h"
 #include "daemon/machine.h"
 
 enum { FAULTS_TEXT = 6000 };
-
-/* More frames than this that were lost or damaged in so long are worth a word: each costs milliseconds of the lead. */
-enum { LINK_ERRORS_MAX = 20 };
-#define LINK_WINDOW_NS ((int64_t)10 * 1000 * 1000 * 1000)
 
 static double seconds(const struct machine *m)
 {
@@ -134,9 +132,17 @@ static enum fault_reaction raise_report(struct machine *m, const struct fault_re
 enum fault_reaction react(struct machine *m, enum fault_class_id class, const char *component,
 			  const char *detail)
 {
-	struct fault_report r = {
-		.class = class, .component = component, .detail = detail, .now_s = seconds(m)
-	};
+	return react_bounded(m, class, component, detail, INFINITY);
+}
+
+enum fault_reaction react_bounded(struct machine *m, enum fault_class_id class,
+				  const char *component, const char *detail, double severity)
+{
+	struct fault_report r = { .class = class,
+				  .component = component,
+				  .detail = detail,
+				  .severity = severity,
+				  .now_s = seconds(m) };
 
 	return raise_report(m, &r);
 }
@@ -258,50 +264,10 @@ bool react_heater_latched(const struct machine *m, int heater, char why[FAULT_TE
 	return false;
 }
 
-static void look_for_glitches(struct machine *m)
-{
-	const struct heat_status *st = &m->heaters.status;
-
-	for (size_t h = 0; h < m->mc->heater_count; h++) {
-		int sensor = m->mc->heaters[h].sensor;
-		uint32_t more = st->sensor[sensor].glitches - m->react.glitches[sensor];
-		char detail[80];
-
-		m->react.glitches[sensor] = st->sensor[sensor].glitches;
-		if (more == 0 || st->sensor[sensor].state != HEAT_SENSOR_GOOD)
-			continue; /* one that stays is a fault of its own */
-		snprintf(detail, sizeof(detail), "%u, after %.1f °C", more, st->sensor[sensor].degc);
-		react(m, FAULT_CLASS_GLITCH, m->mc->heaters[h].name, detail);
-	}
-}
-
-/* Frames that were lost or damaged, in windows of some seconds. */
-static void look_at_links(struct machine *m)
-{
-	for (size_t i = 0; i < m->mcus; i++) {
-		const struct engine_mcu_status *st = &m->status.mcu[i];
-		uint64_t sum = st->retransmits + st->crc_errors, more = sum - m->react.link[i].told;
-		char detail[80];
-
-		if (m->now_ns - m->react.link[i].since_ns < LINK_WINDOW_NS)
-			continue;
-		if (m->react.link[i].since_ns && sum >= m->react.link[i].told &&
-		    more > LINK_ERRORS_MAX) {
-			snprintf(detail, sizeof(detail), "%llu in %d s", (unsigned long long)more,
-				 (int)(LINK_WINDOW_NS / 1000000000));
-			react(m, FAULT_CLASS_LINK_ERRORS, m->mc->mcu[i].name, detail);
-		}
-		m->react.link[i].told = sum;
-		m->react.link[i].since_ns = m->now_ns;
-	}
-}
-
 void react_poll(struct machine *m)
 {
 	if (m->state == MACHINE_READY)
-		look_at_links(m);
-	if (m->state == MACHINE_READY)
-		look_for_glitches(m);
+		detect_poll(m);
 	if (m->react.owed.count && planner_note(m->planner, &m->react.owed) != -EAGAIN)
 		m->react.owed.count = 0;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "control.h"
+#include "daemon/faults/detect.h"
 #include "daemon/faults/faults.h"
 #include "daemon/gcode/gcode_command.h"
 #include "heat.h"
@@ -19,11 +20,7 @@ struct machine;
 
 struct react {
 	struct faults faults;
-	uint32_t glitches[HEAT_SENSORS]; /* of these sensors, told so far */
-	struct {
-		uint64_t told; /* frames sent again, damaged, by then */
-		int64_t since_ns;
-	} link[ENGINE_MCUS];    /* of this window */
+	struct detect detect;
 	struct plan_notes owed; /* for the flight record: the ring had no room */
 };
 
@@ -38,6 +35,9 @@ void react_poll(struct machine *m);
  * instant, or NULL. As often as it is seen: what is latched already is not told again. Returns what was decided. */
 enum fault_reaction react(struct machine *m, enum fault_class_id class, const char *component,
 			  const char *detail);
+/* The same of classes that have a bound: severity in multiples of it. */
+enum fault_reaction react_bounded(struct machine *m, enum fault_class_id class,
+				  const char *component, const char *detail, double severity);
 /* What has been dealt with where it was found: it counts, and is in the record. */
 void react_noted(struct machine *m, enum fault_class_id class, const char *component,
 		 const char *detail);

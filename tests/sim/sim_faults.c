@@ -26,12 +26,11 @@
 
 /* ---- the story ---- */
 
-static void story(void **state)
+static void story_with(const char *sections)
 {
-	struct scene *s = printjob_start("[respond]\n");
+	struct scene *s = printjob_start(sections);
 	double broken_s = printjob_now_s(s), off_s, rest_s, at_mm[3];
 
-	(void)state;
 	printjob_act(s, HOTEND, "sensor open");
 	scene_pass(s, 1);
 	off_s = printjob_pins.changed_s[HOTEND] - broken_s;
@@ -74,6 +73,14 @@ static void story(void **state)
 	assert_true(scene_agrees(s, 1));
 	assert_true(scene_exact(s));
 	scene_close(s);
+}
+
+/* Also with firmware that is not ours: this side is sooner than its own check of the range, which it takes away. */
+static void story(void **state)
+{
+	(void)state;
+	story_with("[respond]\n");
+	story_with("[respond]\n[stepd_sim]\nextensions: False\n");
 }
 
 /* ---- glitches ---- */
@@ -249,6 +256,37 @@ static void stop_and_on(void **state)
 	}
 }
 
+/* ---- a clock ---- */
+
+/* Its crystal breaks: the frequency changes faster than any estimate can follow. The print is held on its path, and goes on
+ * once the clock is steady. One that drifts as crystals do is followed. */
+static void clocks(void **state)
+{
+	struct scene *s = printjob_start("[mcu tool]\nserial: /run/x\nrole: optional\n"
+					 "[output_pin lamp]\npin: tool:PA1\n");
+	struct batch_mcu *u = &s->b.mcu[1];
+
+	(void)state;
+	for (unsigned i = 0; i < 400 && !s->b.m->hold; i++) {
+		double rate = u->nominal_hz * 1e-9 *
+			      (i < 200 ? 1 + 1e-8 * i : 1 + 0.0004 * (i - 200));
+		double ticks = (double)s->b.now_ns * (u->ticks_per_ns - rate);
+
+		assert_true(i > 200 || s->b.m->react.faults.count[FAULT_CLASS_CLOCK] == 0);
+		u->start_clock += (uint64_t)(int64_t)ceil(ticks);
+		u->ticks_per_ns = rate;
+		scene_pass(s, 0.1);
+	}
+	assert_true(s->b.m->hold);
+	assert_true(scene_said(s, "tool: its clock can't be followed: at least"));
+	assert_int_equal(s->b.m->state, MACHINE_READY);
+	assert_int_equal(s->b.m->homed, 7);
+	scene_pass(s, 30);
+	batch_lines(&s->b, "CLEAR_FAULT\nRESUME\n");
+	printjob_completes(s);
+	scene_close(s);
+}
+
 /* ---- drills ---- */
 
 /* "< 0.4 s": the next multiple of step_s above. "": there is nothing to measure. */
@@ -347,7 +385,7 @@ int main(void)
 		cmocka_unit_test(story),       cmocka_unit_test(glitches),
 		cmocka_unit_test(two_heaters), cmocka_unit_test(shutdowns),
 		cmocka_unit_test(configured),  cmocka_unit_test(stop_and_on),
-		cmocka_unit_test(drills),
+		cmocka_unit_test(drills),      cmocka_unit_test(clocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

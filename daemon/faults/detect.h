@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* detect.h - what the planner's side looks for by itself: glitches, links that lose frames, clocks that can't be followed.
+ *
+ * What it finds goes to react(). Owner: struct machine (struct react). Threads: PLAN.
+ */
+#ifndef DAEMON_FAULTS_DETECT_H
+#define DAEMON_FAULTS_DETECT_H
+
+#include <stdint.h>
+
+#include "control.h"
+#include "heat.h"
+
+struct machine;
+
+struct detect {
+	uint32_t glitches[HEAT_SENSORS]; /* of these sensors, told so far */
+	struct {
+		uint64_t told; /* frames sent again, damaged, by then */
+		int64_t since_ns;
+	} link[ENGINE_MCUS]; /* of this window */
+	struct {
+		double least_us, last_us; /* error of this window's best sample; of the last one */
+		int64_t since_ns;
+		unsigned samples;
+	} clock[ENGINE_MCUS];
+};
+
+/* A poll, while the machine is ready. */
+void detect_poll(struct machine *m);
+
+#endif
