@@ -6,6 +6,7 @@
 
 #include "daemon/machine.h"
 #include "daemon/manual.h"
+#include "daemon/motors.h"
 
 enum { BUZZ_TIMES = 10, RECORDS = 2 * 2 * BUZZ_TIMES + 4 };
 
@@ -17,33 +18,6 @@ enum { BUZZ_TIMES = 10, RECORDS = 2 * 2 * BUZZ_TIMES + 4 };
 
 /* A change of what an extruder's stepper follows is spread over at most this, beyond the horizon. */
 #define HANDOVER_S (2 * EXTRUDE_HALF_S_MAX + 0.01)
-
-static bool named(const struct gcode_param *p, const char *prefix, const char *name)
-{
-	size_t n = strlen(prefix);
-
-	return p->value_len == n + strlen(name) && !memcmp(p->value, prefix, n) &&
-	       !memcmp(p->value + n, name, p->value_len - n);
-}
-
-/* The motor of STEPPER=, -1: none, error replied. */
-static int find(struct gcode *g, const struct machine *m, const struct gcode_line *l)
-{
-	const struct gcode_param *p = gcode_param_find(l, "STEPPER");
-	char shown[GCODE_NAME_MAX];
-
-	for (size_t i = 0; p && p->value && i < m->motors; i++) {
-		const char *name = m->motor[i].cfg->name;
-
-		if (named(p, "", name) ||
-		    (m->motor[i].manual && named(p, "manual_stepper ", name)) ||
-		    (m->motor[i].axes == 1u << AXIS_E && named(p, "extruder_stepper ", name)))
-			return (int)i;
-	}
-	gcode_fail(g, "STEPPER=%s: expected the section of a motor, such as stepper_x",
-		   p && p->value ? gcode_quote(shown, sizeof(shown), p->value, p->value_len) : "");
-	return -1;
-}
 
 static struct manual *manual_of(struct machine *m, int motor)
 {
@@ -126,7 +100,7 @@ static enum gcode_result force_move(struct gcode *g, const struct gcode_line *l,
 	struct machine *m = ctx;
 	struct move unused;
 	bool given;
-	int motor = find(g, m, l), rc;
+	int motor = motors_find(g, m, l), rc;
 
 	if (motor < 0 || !gcode_param_number(g, l, "DISTANCE", 0, &by_mm) ||
 	    !gcode_param_limit(g, l, "VELOCITY", 0, true, &velocity_mm_s, &given) ||
@@ -148,7 +122,7 @@ static enum gcode_result force_move(struct gcode *g, const struct gcode_line *l,
 static enum gcode_result stepper_buzz(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct machine *m = ctx;
-	int motor = find(g, m, l), rc;
+	int motor = motors_find(g, m, l), rc;
 	double by, at_mm[MOVE_AXES];
 
 	if (motor < 0)

@@ -189,21 +189,6 @@ void machine_resume_motion(struct machine *m, const double position_mm[MOVE_AXES
 	wake(m);
 }
 
-int machine_motors_on(struct machine *m)
-{
-	if (m->motors_on)
-		return 0;
-	for (size_t i = 0; i < m->motors; i++) {
-		int out = m->motor[i].enable_output;
-
-		if (out >= 0 && !m->motor[i].manual &&
-		    planner_output(m->planner, (uint16_t)out, PLAN_OUTPUT_FULL) < 0)
-			return -EAGAIN; /* those set already are set again: no harm */
-	}
-	m->motors_on = true;
-	return 0;
-}
-
 /* ---- events ---- */
 
 void machine_say_reason(struct machine *m)

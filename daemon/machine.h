@@ -203,6 +203,7 @@ struct machine {
 	char reason[MACHINE_TEXT_MAX]; /* of FAULT, SHUTDOWN, FAILED */
 	uint32_t homed;                /* axis mask */
 	bool motors_on;
+	uint32_t enabled; /* motors that are on; manual ones know it themselves */
 	bool restart_wanted, restart_firmware;
 	bool emergency_owed;              /* a CTL_EMERGENCY that the ring had no room for */
 	bool hold;                        /* feed hold is on */

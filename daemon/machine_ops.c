@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/machine.h"
+#include "daemon/motors.h"
 #include "daemon/print/print.h"
 #include "daemon/save.h"
 
@@ -213,21 +214,13 @@ static int op_motors_off(void *ctx, uint32_t mask, char *err)
 			return -EAGAIN;
 		m->manual[i].on = false;
 	}
-	for (size_t i = 0; i < m->motors; i++) {
-		int out = m->motor[i].enable_output;
-
-		if (out < 0 || !(mask & m->motor[i].axes || (all && m->motor[i].manual)))
-			continue;
-		off |= m->motor[i].axes;
-		/* Come to rest before the motors lose their hold. */
-		if (planner_dwell(m->planner, 0.1) < 0 ||
-		    planner_output(m->planner, (uint16_t)out, 0) < 0)
-			return -EAGAIN;
-	}
-	m->motors_on = false;
-	m->homed &= ~(mask | off);
-	positions_void(m);
-	return 0;
+	for (size_t i = 0; i < m->motors; i++)
+		if (mask & m->motor[i].axes || (all && m->motor[i].manual))
+			off |= 1u << i;
+	rc = motors_off(m, off);
+	if (rc == 0)
+		m->homed &= ~mask;
+	return rc;
 }
 
 static int op_fan(void *ctx, unsigned fan, double value, char *err)

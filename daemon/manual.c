@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/machine.h"
+#include "daemon/motors.h"
 
 /* Longer than any output or step that is under way. */
 #define REST_S 0.1
@@ -238,4 +239,5 @@ void manual_init(struct machine *m)
 {
 	gcode_add_table(&m->gcode, manual_commands, manual_command_count, m);
 	gcode_add_table(&m->gcode, force_move_commands, force_move_command_count, m);
+	gcode_add_table(&m->gcode, motors_commands, motors_command_count, m);
 }

@@ -330,6 +330,40 @@ static void test_m84(void **state)
 	end_exact(s);
 }
 
+/* X and Y are at one enable line. */
+static void test_stepper_enable(void **state)
+{
+	static const char *const shared[] = { "stepper_y.enable_pin=!PA2", NULL };
+	struct scene *s = open_scene(shared);
+
+	(void)state;
+	assert_true(scene_run(s, "SET_STEPPER_ENABLE STEPPER=stepper_z\n"));
+	assert_true(enabled(s, "PC2"));
+	assert_false(enabled(s, "PA2"));
+	assert_true(scene_run(s, "G1 X10 Y10 F6000\nM84 X\n"));
+	assert_true(enabled(s, "PA2")); /* Y is held */
+	assert_int_equal(s->b.m->homed, 6);
+	assert_true(scene_run(s, "SET_KINEMATIC_POSITION X=10\nG1 X20\n"));
+	scene_hush(s);
+	assert_true(scene_run(s, "SET_STEPPER_ENABLE STEPPER=stepper_y ENABLE=0\n"));
+	assert_true(scene_said(s, "stepper_y: its enable_pin stays on, [stepper_x] has it, too"));
+	assert_true(enabled(s, "PA2"));
+	assert_int_equal(s->b.m->homed, 5);
+	assert_true(scene_run(s, "SET_STEPPER_ENABLE STEPPER=stepper_x ENABLE=0\n"));
+	assert_false(enabled(s, "PA2"));
+	assert_true(enabled(s, "PC2") && enabled(s, "PD2"));
+	assert_int_equal(s->b.m->homed, 4);
+	assert_true(scene_run(s, "SET_KINEMATIC_POSITION X=20 Y=10\nG1 X30\n"));
+	assert_true(enabled(s, "PA2"));
+	assert_int_equal(s->errors, 0);
+	scene_run(s, "SET_STEPPER_ENABLE STEPPER=stepper_q\n");
+	assert_true(scene_said(s, "STEPPER=stepper_q: expected the section of a motor"));
+	scene_run(s, "SET_STEPPER_ENABLE STEPPER=stepper_x ENABLE=2\n");
+	assert_true(scene_said(s, "ENABLE=2: expected 0 or 1"));
+	assert_int_equal(s->errors, 2);
+	end_exact(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,7 +371,7 @@ int main(void)
 		cmocka_unit_test(test_m112),         cmocka_unit_test(test_stalled),
 		cmocka_unit_test(test_coordinates),  cmocka_unit_test(test_extruder),
 		cmocka_unit_test(test_speed),        cmocka_unit_test(test_m400),
-		cmocka_unit_test(test_m84),
+		cmocka_unit_test(test_m84),          cmocka_unit_test(test_stepper_enable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

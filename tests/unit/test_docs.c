@@ -25,6 +25,7 @@
 #include "daemon/journal/journal.h"
 #include "daemon/leds.h"
 #include "daemon/manual.h"
+#include "daemon/motors.h"
 #include "daemon/outputs.h"
 #include "daemon/probe.h"
 #include "daemon/shapers.h"
@@ -194,6 +195,7 @@ static void commands(void **state)
 	gcode_add_table(&g, extruders_tools, MACHINE_EXTRUDER_MAX, NULL);
 	gcode_add_table(&g, manual_commands, manual_command_count, NULL);
 	gcode_add_table(&g, force_move_commands, force_move_command_count, NULL);
+	gcode_add_table(&g, motors_commands, motors_command_count, NULL);
 	gcode_add_table(&g, gcode_macro_commands, gcode_macro_count, NULL);
 	gcode_add_table(&g, journal_commands, journal_command_count, NULL);
 	gcode_add_table(&g, print_timer_commands, print_timer_command_count, NULL);
