@@ -2,15 +2,13 @@
 #include "daemon/machine.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/extruders.h"
-#include "daemon/fault_text.h"
 #include "daemon/gcode/gcode_script.h"
+#include "daemon/machine_private.h"
 #include "daemon/print/print.h"
 #include "daemon/shapers.h"
 
@@ -75,6 +73,11 @@ static bool push_plan(void *ctx, const struct plan_rec *rec)
 	if (rec->kind == PLAN_MOVE)
 		m->moves_planned++;
 	return true;
+}
+
+struct planner_sink machine_sink(struct machine *m)
+{
+	return (struct planner_sink){ .push = push_plan, .ctx = m, .ready = plan_ready };
 }
 
 static void wake(struct machine *m)
@@ -212,7 +215,7 @@ void machine_end_commands(struct machine *m)
 		gcode_resume(&m->gcode, m->reason);
 }
 
-static void enter_fault(struct machine *m, enum machine_state state)
+void machine_enter_fault(struct machine *m, enum machine_state state)
 {
 	m->state = state;
 	m->homed = 0;
@@ -231,7 +234,7 @@ void machine_stop(struct machine *m, const char *reason, uint32_t doubt)
 	machine_control(m, &(struct ctl_rec){ .kind = CTL_ABORT });
 	snprintf(m->reason, sizeof(m->reason),
 		 "%s; motion is stopped until CLEAR_FAULT, positions are read back", reason);
-	enter_fault(m, MACHINE_FAULT);
+	machine_enter_fault(m, MACHINE_FAULT);
 	readback_start(m, homed);
 }
 
@@ -241,135 +244,6 @@ void machine_pause(struct machine *m)
 
 	sidetrack_begin(m);
 	gcode_exec_now(&m->gcode, line, strlen(line), 0);
-}
-
-/* What became of an MCU's line, in words. */
-static void line_text(const struct machine *m, unsigned mcu, unsigned state, char *text, size_t size)
-{
-	const struct machine_mcu *cfg = mcu < m->mcus ? &m->mc->mcu[mcu] : NULL;
-
-	fault_line_text(state, cfg && cfg->canbus_uuid ? cfg->canbus_interface : NULL, text, size);
-}
-
-/* One for all MCUs on that interface: each of them hears of it. */
-static void line_event(struct machine *m, const struct ev_line *ev)
-{
-	char text[MACHINE_TEXT_MAX / 2];
-
-	for (size_t i = 0; i < ev->mcu; i++)
-		if (m->mc->mcu[i].canbus_uuid && strcmp(m->mc->mcu[i].canbus_interface,
-							m->mc->mcu[ev->mcu].canbus_interface) == 0)
-			return;
-	line_text(m, ev->mcu, ev->state, text, sizeof(text));
-	machine_say(m, ev->state == LINE_FINE ? REPLY_INFO : REPLY_ERROR, "%s", text);
-}
-
-static void fault_event(struct machine *m, const struct ev_fault *f)
-{
-	const char *name = f->mcu < m->mcus ? m->mc->mcu[f->mcu].name : "?";
-	char label[MACHINE_TEXT_MAX / 2] = "";
-	const char *known = m->hooks.mcu_fault && f->fault == FAULT_MCU_SHUTDOWN && f->mcu < m->mcus
-				    ? m->hooks.mcu_fault(m->hooks.ctx, f->mcu)
-				    : NULL;
-	const char *motor = f->stepper < m->motors ? m->motor[f->stepper].cfg->name : "";
-	bool apart = f->stepper == UINT8_MAX && attach_role(m, f->mcu);
-
-	uint32_t homed = m->homed;
-
-	if (m->state != MACHINE_READY && !(apart && m->state == MACHINE_FAULT))
-		return;
-	if (known)
-		snprintf(label, sizeof(label), "%s", known);
-	else if (f->fault == FAULT_MCU_SHUTDOWN)
-		dictionary_label(&m->session[f->mcu].dict, "static_string_id", f->detail, label,
-				 sizeof(label));
-	else if (f->fault == FAULT_STEPGEN)
-		snprintf(label, sizeof(label), "%s", fault_stepgen_text((int16_t)f->detail));
-	if (apart) {
-		react_apart(m, f, label);
-		return;
-	}
-	snprintf(m->reason, sizeof(m->reason),
-		 "%s%s%s%s%s at %.6f s (mcu '%s', detail %d, value %.6g): motion is stopped until "
-		 "CLEAR_FAULT, positions are read back then if that can be done; else RESTART",
-		 fault_text(f->fault), label[0] ? ": " : "", label, motor[0] ? ": " : "", motor,
-		 f->at_s, name, (int16_t)f->detail, f->value_s);
-	if (f->fault == FAULT_LINK_LOST && f->detail != LINE_FINE && f->mcu < m->mcus &&
-	    m->mc->mcu[f->mcu].canbus_uuid) { /* its cause is known */
-		line_text(m, f->mcu, f->detail, label, sizeof(label));
-		snprintf(m->reason, sizeof(m->reason),
-			 "%s (mcu '%s', at %.6f s): motion is stopped; RESTART to go on", label,
-			 name, f->at_s);
-	}
-	react_engine(m, f, label);
-	enter_fault(m, MACHINE_FAULT);
-	if (f->fault != FAULT_MCU_RESET) /* it has forgotten its counters */
-		readback_start(m, homed);
-}
-
-static void message_event(struct machine *m, const struct ev_message *msg)
-{
-	union msg_any any;
-
-	if (msg->mcu >= m->mcus)
-		return;
-	if (readback_hear(m, msg) || session_message(&m->session[msg->mcu], msg) ||
-	    print_hear(m->print, msg) || bus_hear(&m->bus, msg) || eddy_hear(m, msg))
-		return;
-	/* Responses to nobody's question (stats, late answers) are passed over. */
-	switch (session_decode(&m->session[msg->mcu], msg, &any)) {
-	case MSG_ID_counter_state:
-		tachometers_state(m, msg->mcu, &any.counter_state);
-		break;
-	case MSG_ID_neopixel_result:
-		leds_result(m, msg->mcu, &any.neopixel_result);
-		break;
-	default:
-		break;
-	}
-}
-
-static void event(struct machine *m, const struct ev_rec *ev)
-{
-	char text[MACHINE_TEXT_MAX / 2];
-
-	if (homing_event(m, ev) || acts_event(m, ev) || switches_event(m, ev))
-		return;
-	switch (ev->kind) {
-	case EV_MESSAGE:
-		message_event(m, &ev->message);
-		break;
-	case EV_CLOCK_READY:
-		session_clock_ready(&m->session[ev->mcu], m->now_ns);
-		break;
-	case EV_SYNC:
-		leds_sync(m, ev->sync_id);
-		if (ev->sync_id == m->sync_waiting) {
-			m->sync_waiting = 0;
-			gcode_resume(&m->gcode, NULL);
-		}
-		break;
-	case EV_FAULT:
-		fault_event(m, &ev->fault);
-		break;
-	case EV_HEATER:
-		heaters_event(m, &ev->heater);
-		break;
-	case EV_LINK_LOST:
-		line_text(m, ev->line.mcu, ev->line.state ? ev->line.state : LINE_CLOSED, text,
-			  sizeof(text));
-		session_lost(&m->session[ev->line.mcu], text);
-		break;
-	case EV_LINE:
-		line_event(m, &ev->line);
-		break;
-	case EV_SYNC_LINE:
-		if (m->hooks.sync_line)
-			m->hooks.sync_line(m->hooks.ctx, ev->sync_line.mcu, ev->sync_line.used);
-		break;
-	default:
-		break;
-	}
 }
 
 /* ---- bringing it up ---- */
@@ -455,7 +329,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		track_look(&m->track, m);
 	}
 	for (; events > 0 && ring_pop(&m->events, &ev); events--)
-		event(m, &ev);
+		machine_event(m, &ev);
 	if (m->state == MACHINE_CONNECTING)
 		sessions_tick(m);
 	else
@@ -522,205 +396,4 @@ bool machine_idle(const struct machine *m)
 int64_t machine_next_ns(const struct machine *m)
 {
 	return m->state == MACHINE_READY ? print_next_ns(m->print) : INT64_MAX;
-}
-
-/* ---- life ---- */
-
-static void lower(double *limit, double to)
-{
-	if (*limit <= 0 || to < *limit) /* 0: none so far */
-		*limit = to;
-}
-
-/* No motor is asked for more steps than its pulses have room for. A motor of one axis limits that
- * axis; one of several (CoreXY) limits the path, as if it went where the motor turns fastest. */
-static void limit_step_rates(struct machine *m, struct planner_limits *l)
-{
-	m->velocity_mm_s_cap = INFINITY;
-	for (size_t i = 0; i < m->motors; i++) {
-		const struct machine_motor *motor = &m->motor[i];
-		double rate_hz = MACHINE_STEP_RATE_SHARE / (2 * motor->cfg->step_pulse_s), norm = 0;
-
-		/* Also a second carriage's, which rests at first. */
-		for (size_t r = 0; r < m->mc->rail_count; r++)
-			norm = hypot(norm, motor->cfg->carriage[r] / motor->cfg->step_distance_mm);
-		if (motor->axes & 1u << AXIS_E)
-			norm = motor->steps_per_mm[AXIS_E];
-		if (!(norm > 0) || motor->cfg->joint.kind != KIN_LINEAR)
-			continue; /* of joints that are no sums: machine_move() */
-		if (motor->axes & (motor->axes - 1))
-			lower(&m->velocity_mm_s_cap, rate_hz / norm);
-		else
-			lower(&l->axis_velocity_mm_s_max[__builtin_ctz(motor->axes)],
-			      rate_hz / norm);
-		if (motor->axes & 1u << AXIS_E)
-			lower(&l->extrude_velocity_mm_s_max, rate_hz / norm);
-	}
-	lower(&l->velocity_mm_s_max, m->velocity_mm_s_cap);
-}
-
-static void planner_limits_of(const struct machine_config *mc, struct planner_limits *l)
-{
-	planner_limits_default(l);
-	l->velocity_mm_s_max = mc->max_velocity_mm_s;
-	l->accel_mm_s2_max = mc->max_accel_mm_s2;
-	l->cruise_ratio_min = mc->minimum_cruise_ratio;
-	l->corner_mm_s = mc->square_corner_velocity_mm_s;
-	l->axis_velocity_mm_s_max[AXIS_Z] = mc->max_z_velocity_mm_s;
-	l->axis_accel_mm_s2_max[AXIS_Z] = mc->max_z_accel_mm_s2;
-}
-
-static bool make_rings(struct machine *m)
-{
-	struct {
-		struct ring *ring;
-		void **mem;
-		uint32_t size, capacity;
-	} rings[] = {
-		{ &m->plan_ring[0], &m->plan_mem[0], sizeof(struct plan_rec), MACHINE_PLAN_RECORDS },
-		{ &m->plan_ring[1], &m->plan_mem[1], sizeof(struct plan_rec), MACHINE_PLAN_RECORDS },
-		{ &m->control, &m->control_mem, sizeof(struct ctl_rec), MACHINE_CONTROL_RECORDS },
-		{ &m->events, &m->event_mem, sizeof(struct ev_rec), MACHINE_EVENT_RECORDS },
-	};
-
-	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
-		size_t bytes = ring_mem_size(rings[i].size, rings[i].capacity);
-
-		*rings[i].mem = aligned_alloc(RING_CACHE_LINE, (bytes + 63) / 64 * 64);
-		if (!*rings[i].mem ||
-		    !ring_init(rings[i].ring, *rings[i].mem, rings[i].size, rings[i].capacity))
-			return false;
-	}
-	return true;
-}
-
-static void give_address(void *ctx, struct session *s)
-{
-	struct machine *m = ctx;
-
-	m->hooks.address(m->hooks.ctx, s->mcu, s->absent, sizeof(s->absent));
-}
-
-/* The link and session of an MCU. Returns false if memory is short. */
-static bool make_mcu(struct machine *m, int i)
-{
-	const struct machine_mcu *cfg = &m->mc->mcu[i];
-	struct session *s = &m->session[i];
-
-	/* The rate of a CAN interface is known once the firmware has said it. */
-	engine_link_add(m->engine, i, cfg->canbus_uuid ? 0 : (uint32_t)cfg->baud);
-	if (!session_init(s, i, cfg->name, &m->control, machine_configure_mcu, m))
-		return false;
-	s->apart = cfg->role != FAULT_ROLE_MOTION;
-	if (cfg->canbus_uuid) {
-		s->uuid = cfg->can_uuid;
-		s->address = m->hooks.address ? give_address : NULL;
-	}
-	return true;
-}
-
-static bool make_parts(struct machine *m, char *err, size_t err_size)
-{
-	struct planner_config pc = { .window_s = m->mc->stepd.lookahead_s };
-	struct planner_sink sink = { .push = push_plan, .ctx = m, .ready = plan_ready };
-	struct engine_config ec = { .horizon_s = m->mc->stepd.horizon_s,
-				    .low_water_s = m->mc->stepd.low_water_s,
-				    .start_lead_s = m->mc->stepd.low_water_s * 1.2,
-				    .plan = &m->plan_ring[0],
-				    .side = &m->plan_ring[1],
-				    .control = &m->control,
-				    .events = &m->events,
-				    .observer = m->hooks.observer,
-				    .recorder = m->hooks.recorder };
-	char text[PLANNER_ERROR_MAX] = "out of memory";
-
-	m->engine = aligned_alloc(RING_CACHE_LINE, (sizeof(*m->engine) + 63) / 64 * 64);
-	if (!m->engine || !make_rings(m)) {
-		snprintf(err, err_size, "out of memory");
-		return false;
-	}
-	engine_init(m->engine, &ec);
-	planner_limits_of(m->mc, &pc.limits);
-	extruders_limits(m, &pc.limits);
-	limit_step_rates(m, &pc.limits);
-	m->planner = planner_new(&pc, &sink, text);
-	pc.queue = SIDETRACK_QUEUE;
-	m->sidetrack.planner = planner_new(&pc, &sink, text);
-	if (!m->planner || !m->sidetrack.planner) {
-		snprintf(err, err_size, "planner: %s", text);
-		return false;
-	}
-	for (size_t i = 0; i < m->mcus; i++) {
-		if (!make_mcu(m, (int)i)) {
-			snprintf(err, err_size, "out of memory");
-			return false;
-		}
-	}
-	return true;
-}
-
-struct machine *machine_new(const struct machine_config *mc,
-			    const struct machine_config_hooks *hooks, char *err, size_t err_size)
-{
-	struct machine *m = aligned_alloc(RING_CACHE_LINE, (sizeof(*m) + 63) / 64 * 64);
-
-	if (!m) {
-		snprintf(err, err_size, "out of memory");
-		return NULL;
-	}
-	memset(m, 0, sizeof(*m));
-	m->mc = mc;
-	m->hooks = *hooks;
-	m->feed = m->live_feed = m->rush = 1;
-	m->plan = &m->plan_ring[0];
-	bus_init(&m->bus, m);
-	if (!machine_setup(m, err, err_size) || !make_parts(m, err, err_size)) {
-		machine_free(m);
-		return NULL;
-	}
-	positions_open(m, hooks->positions);
-	machine_ops_init(m);
-	machine_gcode_init(m);
-	heaters_init(m);
-	fans_init(m);
-	outputs_init(m);
-	leds_init(m);
-	shapers_init(m);
-	extruders_init(m);
-	manual_init(m);
-	levelling_init(m);
-	probe_init(m);
-	react_init(m);
-	if (!m->hooks.no_heat && !tmc_attach(m, err, err_size)) {
-		machine_free(m);
-		return NULL;
-	}
-	if (m->dual.pairs)
-		dual_attach(&m->gcode, m);
-	m->print = print_new(m, hooks->threads, err, err_size);
-	if (m->print)
-		return m;
-	machine_free(m);
-	return NULL;
-}
-
-void machine_free(struct machine *m)
-{
-	if (!m)
-		return;
-	for (size_t i = 0; i < m->mcus; i++)
-		session_free(&m->session[i]);
-	positions_close(m);
-	print_free(m->print);
-	bus_free(&m->bus);
-	gcode_mesh_detach(&m->gcode);
-	config_save_free(&m->save);
-	planner_free(m->planner);
-	planner_free(m->sidetrack.planner);
-	free(m->engine);
-	free(m->plan_mem[0]);
-	free(m->plan_mem[1]);
-	free(m->control_mem);
-	free(m->event_mem);
-	free(m);
 }
