@@ -8,36 +8,29 @@
 
 #include "daemon/tmc/tmc_registers.h"
 
+/* A sense resistor, 20 mOhm more inside. */
+#define CURRENT_INNER_OHM \
+	.current = TMC_CURRENT_VSENSE, .full_scale_v = { 0.32, 0.18 }, .inner_ohm = 0.020, \
+	.sense_ohm = 0.110, .current_max_a = 2.0
+
 static const struct tmc_chip chips[] = {
 	{ .name = "tmc2208",
 	  .uart = true,
 	  .registers = tmc2208_registers,
 	  .clock_hz = 12e6,
-	  .current = TMC_CURRENT_VSENSE,
-	  .full_scale_v = { 0.32, 0.18 },
-	  .inner_ohm = 0.020,
-	  .sense_ohm = 0.110,
-	  .current_max_a = 2.0,
+	  CURRENT_INNER_OHM,
 	  .defaults = TMC_DEFAULTS_220X },
 	{ .name = "tmc2209",
 	  .uart = true,
 	  .registers = tmc2209_registers,
 	  .clock_hz = 12e6,
-	  .current = TMC_CURRENT_VSENSE,
-	  .full_scale_v = { 0.32, 0.18 },
-	  .inner_ohm = 0.020,
-	  .sense_ohm = 0.110,
-	  .current_max_a = 2.0,
+	  CURRENT_INNER_OHM,
 	  .defaults = TMC_DEFAULTS_220X " sgthrs=0 semin=0 seup=0 semax=0 sedn=0 seimin=0" },
 	{ .name = "tmc2130",
 	  .spi = true,
 	  .registers = tmc2130_registers,
 	  .clock_hz = 13e6,
-	  .current = TMC_CURRENT_VSENSE,
-	  .full_scale_v = { 0.32, 0.18 },
-	  .inner_ohm = 0.020,
-	  .sense_ohm = 0.110,
-	  .current_max_a = 2.0,
+	  CURRENT_INNER_OHM,
 	  .defaults = "toff=4 hstrt=0 hend=7 tbl=1 iholddelay=8 tpowerdown=0 pwm_ampl=128 pwm_grad=4 "
 		      "pwm_freq=1 pwm_autoscale=1 sgt=0 semin=0 seup=0 semax=0 sedn=0 seimin=0 "
 		      "sfilt=0 " TMC_DEFAULT_WAVE },
