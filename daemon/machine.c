@@ -11,6 +11,7 @@
 #include "daemon/machine_private.h"
 #include "daemon/print/print.h"
 #include "daemon/shapers.h"
+#include "daemon/versions.h"
 
 /* This much planned motion is kept ahead of the machine: enough for a planner that is not
  * scheduled for a while, little enough that M220 and a stop by the planner act soon. */
@@ -251,6 +252,7 @@ void machine_pause(struct machine *m)
 static void sessions_tick(struct machine *m)
 {
 	size_t ready = 0;
+	char text[MACHINE_TEXT_MAX / 2];
 
 	for (size_t i = 0; i < m->mcus; i++) {
 		struct session *s = &m->session[i];
@@ -276,6 +278,8 @@ static void sessions_tick(struct machine *m)
 		m->state = MACHINE_READY;
 		shapers_send(m);
 		probe_ready(m);
+		if (versions_mixed(m->session, m->mcus, text, sizeof(text)))
+			machine_say(m, REPLY_INFO, "%s", text);
 		machine_say(m, REPLY_INFO, "ready");
 	}
 	wake(m);
