@@ -68,14 +68,16 @@ const WIRE_ROM struct msg_desc msg_table[MSG_ID_COUNT] = {
 _Static_assert(MSG_ID_identify_response == 0 && MSG_ID_identify == 1, "fixed message ids");
 
 #ifdef WIRE_HOST
-/* On the wire, an earlier form of a message has its name. */
+/* On the wire, an earlier form of a message has its name, without the suffix by which the table tells them apart. */
 static bool has_format(const struct msg_desc *m, const char *format)
 {
 	static const char suffix[] = "__old";
-	size_t len = strlen(m->name) - (m->flags & MSG_OLD ? sizeof(suffix) - 1 : 0);
+	size_t len = strlen(m->name), cut = sizeof(suffix) - 1, wire_len = len;
 
-	return strncmp(m->name, format, len) == 0 &&
-	       strcmp(m->format + strlen(m->name), format + len) == 0;
+	if (len > cut && strcmp(m->name + len - cut, suffix) == 0)
+		wire_len -= cut;
+	return strncmp(m->name, format, wire_len) == 0 &&
+	       strcmp(m->format + len, format + wire_len) == 0;
 }
 
 int wire_find_format(const char *format)

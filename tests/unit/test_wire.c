@@ -279,7 +279,7 @@ static void test_table(void **state)
 		struct wire_format f;
 		unsigned int at = 0;
 
-		assert_int_equal(wire_find_format(d->format), d->flags & MSG_OLD ? -1 : i);
+		assert_int_equal(wire_find_format(d->format), strstr(d->name, "__old") ? -1 : i);
 		assert_int_equal(wire_find_name(d->name), i);
 		assert_true(wire_format_parse(d->format, &f));
 		assert_int_equal(f.name_len, strlen(d->name));
