@@ -207,6 +207,7 @@ void machine_end_commands(struct machine *m)
 {
 	m->manual_probe.active = false;
 	m->tmc.dump = NULL;
+	scan_abort(m);
 	acts_abort(m, m->reason);
 	switches_abort(m, m->reason);
 	eddy_abort(m, m->reason);
@@ -332,6 +333,8 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		engine_status_read(m->engine, &m->status);
 		track_look(&m->track, m);
 	}
+	if (m->track.on) /* the next look is to be a new one */
+		machine_control(m, &(struct ctl_rec){ .kind = CTL_STATUS });
 	for (; events > 0 && ring_pop(&m->events, &ev); events--)
 		machine_event(m, &ev);
 	if (m->state == MACHINE_CONNECTING)
@@ -355,6 +358,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		acts_tick(m);
 		switches_tick(m);
 		eddy_poll(m);
+		scan_poll(m);
 	}
 	if (m->state != MACHINE_CONNECTING) {
 		sidetrack_poll(m);
@@ -386,8 +390,8 @@ bool machine_rests(const struct machine *m)
 {
 	return m->sync_waiting == 0 && !m->heaters.wait.on && m->homing.state == HOMING_IDLE &&
 	       !sidetrack_busy(&m->sidetrack) && !m->acts.running && !m->switches.input &&
-	       m->eddy.state == EDDY_IDLE && !gcode_moving(&m->gcode) &&
-	       planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
+	       m->eddy.state == EDDY_IDLE && m->scan.state == SCAN_IDLE &&
+	       !gcode_moving(&m->gcode) && planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
 	       m->status.manual_end_s <= machine_now_s(m);
 }
 
@@ -399,5 +403,9 @@ bool machine_idle(const struct machine *m)
 
 int64_t machine_next_ns(const struct machine *m)
 {
-	return m->state == MACHINE_READY ? print_next_ns(m->print) : INT64_MAX;
+	int64_t next_ns = m->state == MACHINE_READY ? print_next_ns(m->print) : INT64_MAX;
+
+	if (m->track.on && m->now_ns + TRACK_NS < next_ns)
+		next_ns = m->now_ns + TRACK_NS;
+	return next_ns;
 }

@@ -35,6 +35,7 @@
 #include "daemon/positions.h"
 #include "daemon/probe.h"
 #include "daemon/probe/eddy.h"
+#include "daemon/probe/scan.h"
 #include "daemon/probe/track.h"
 #include "daemon/probe_points.h"
 #include "daemon/safe_home.h"
@@ -192,6 +193,7 @@ struct machine {
 	struct probe probe;
 	struct eddy eddy;
 	struct track track;
+	struct scan scan;
 	struct probe_points points;
 	struct mesh_calibration mesh_calibration;
 	struct levelling levelling;

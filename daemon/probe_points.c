@@ -29,8 +29,16 @@ bool probe_points_read(struct gcode *g, struct machine *m, const struct gcode_li
 	    !gcode_param_number(g, l, "HORIZONTAL_MOVE_Z", travel_z_mm, &p->travel_z_mm))
 		return false;
 	p->manual = strcasecmp(method, "manual") == 0;
-	if (!p->manual && strcasecmp(method, "automatic") != 0) {
-		gcode_fail(g, "METHOD=%s: expected automatic or manual", method);
+	if (strcasecmp(method, "scan") == 0)
+		p->way = PROBE_POINTS_SCAN;
+	else if (strcasecmp(method, "rapid_scan") == 0)
+		p->way = PROBE_POINTS_FLY;
+	else if (!p->manual && strcasecmp(method, "automatic") != 0) {
+		gcode_fail(g, "METHOD=%s: expected automatic, manual, scan or rapid_scan", method);
+		return false;
+	}
+	if (p->way && m->probe.cfg->kind != MACHINE_PROBE_EDDY) {
+		gcode_fail(g, "METHOD=%s: expected a [probe_eddy_current] for that", method);
 		return false;
 	}
 	if (p->manual) {
@@ -43,7 +51,7 @@ bool probe_points_read(struct gcode *g, struct machine *m, const struct gcode_li
 	return false;
 }
 
-static void nozzle_at(const struct machine *m, size_t i, double to_mm[MOVE_AXES])
+void probe_points_nozzle(const struct machine *m, size_t i, double to_mm[MOVE_AXES])
 {
 	const struct probe_points *p = &m->points;
 	bool shift = p->of_probe && !p->manual;
@@ -58,7 +66,7 @@ void probe_points_touched(const struct machine *m, size_t i, double xy_mm[2])
 {
 	double at_mm[MOVE_AXES];
 
-	nozzle_at(m, i, at_mm);
+	probe_points_nozzle(m, i, at_mm);
 	for (int k = 0; k < 2; k++)
 		xy_mm[k] = at_mm[k] + (m->points.manual ? 0 : m->probe.offset_mm[k]);
 }
@@ -69,7 +77,7 @@ int probe_points_check(struct machine *m, char *err)
 	char why[GCODE_ERR_MAX];
 
 	for (size_t i = 0; i < m->points.count; i++) {
-		nozzle_at(m, i, to_mm);
+		probe_points_nozzle(m, i, to_mm);
 		if (machine_check_place(m, to_mm, why) == 0)
 			continue;
 		snprintf(err, GCODE_ERR_MAX, "place %zu at %.2f, %.2f: %.180s", i + 1,
@@ -140,6 +148,29 @@ static void probed(struct machine *m, const char *error)
 	next(m);
 }
 
+/* At rest above a place. */
+static void looked(struct machine *m, const char *error)
+{
+	struct probe_points *p = &m->points;
+	const double *at_mm = planner_position(m->planner);
+
+	if (error) {
+		fail(m, error);
+		return;
+	}
+	p->z_mm[p->at++] = at_mm[AXIS_Z] - m->probe.over_mm + m->probe.offset_mm[AXIS_Z] +
+			   twist_mm(m, at_mm[AXIS_X], at_mm[AXIS_Y]);
+	next(m);
+}
+
+static void scanned(struct machine *m, const char *error)
+{
+	if (error)
+		fail(m, error);
+	else
+		finish(m);
+}
+
 static void accepted(struct machine *m, const double *at_mm)
 {
 	struct probe_points *p = &m->points;
@@ -163,6 +194,8 @@ static void over_it(struct machine *m, const char *error)
 	} else if (p->manual) {
 		manual_probe_start(m, accepted);
 		gcode_resume(&m->gcode, NULL);
+	} else if (p->way == PROBE_POINTS_SCAN) {
+		m->probe.sensor->settle(m, looked);
 	} else {
 		probe_run(m, &p->how, probed);
 	}
@@ -177,7 +210,7 @@ static void next(struct machine *m)
 		finish(m);
 		return;
 	}
-	nozzle_at(m, p->at, to_mm);
+	probe_points_nozzle(m, p->at, to_mm);
 	acts_begin(m);
 	/* The first time from wherever it is. */
 	acts_move_axis(m, AXIS_Z, p->travel_z_mm, p->at ? p->how.lift_speed_mm_s : p->speed_mm_s);
@@ -193,5 +226,8 @@ void probe_points_run(struct machine *m, probe_then *then)
 	p->at = 0;
 	p->failed = false;
 	p->how.keep = true;
-	next(m);
+	if (p->way == PROBE_POINTS_FLY)
+		scan_run(m, scanned);
+	else
+		next(m);
 }

@@ -20,6 +20,7 @@ struct probe_points {
 	double at_mm[PROBE_POINTS_MAX][2]; /* places, of the nozzle or of the probe */
 	bool of_probe;                     /* the probe goes there, not the nozzle */
 	bool manual;                       /* the nozzle does, by hand */
+	enum { PROBE_POINTS_TOUCH, PROBE_POINTS_SCAN, PROBE_POINTS_FLY } way; /* or above it */
 	double travel_z_mm, speed_mm_s;
 	struct probe_how how;
 	/* The results: of the nozzle when the probe triggered, or when the height was accepted. */
@@ -30,11 +31,12 @@ struct probe_points {
 	char text[160];
 };
 
-/* HORIZONTAL_MOVE_Z and METHOD=manual of the line, and those of PROBE, into m->points; defaults given. False: an
+/* HORIZONTAL_MOVE_Z and METHOD of the line, and those of PROBE, into m->points; defaults given. False: an
  * error has been replied, also for a machine without a probe, or one that is not homed. */
 bool probe_points_read(struct gcode *g, struct machine *m, const struct gcode_line *l,
 		       double travel_z_mm, double speed_mm_s);
-#define PROBE_POINTS_PARAMS "[METHOD=<automatic|manual>] [HORIZONTAL_MOVE_Z=<mm>] " PROBE_PARAMS
+#define PROBE_POINTS_PARAMS \
+	"[METHOD=<automatic|manual|scan|rapid_scan>] [HORIZONTAL_MOVE_Z=<mm>] " PROBE_PARAMS
 
 /* Whether each place of m->points can be reached: 0, or -EINVAL with a text in err that names the first one that
  * can't. */
@@ -45,6 +47,8 @@ void probe_points_run(struct machine *m, probe_then *then);
 
 /* How high the nozzle is over the bed at such a result: the probe's z_offset; by hand 0. */
 double probe_points_offset_mm(const struct machine *m);
+/* Where the nozzle is over place i, at travel_z. */
+void probe_points_nozzle(const struct machine *m, size_t i, double to_mm[MOVE_AXES]);
 /* Where the bed was touched: place number i, of the probe if it has been one. */
 void probe_points_touched(const struct machine *m, size_t i, double xy_mm[2]);
 

@@ -54,6 +54,7 @@ enum ctl_kind {
 	CTL_HEATER_CALIBRATE, /* .target: find its model around that, then report */
 	CTL_HEATER_CLEAR,     /* .target: number alone; its fault is no longer latched */
 	CTL_SYNC_LINE,        /* .sync_line: an MCU has one; before its CTL_MCU_READY */
+	CTL_STATUS,           /* publish the state in this cycle, before its time */
 };
 
 struct ctl_send {

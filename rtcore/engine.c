@@ -200,6 +200,9 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 	case CTL_SYNC_LINE:
 		engine_set_sync_line(e, &rec->sync_line);
 		break;
+	case CTL_STATUS:
+		e->publish_next_ns = INT64_MIN;
+		break;
 	case CTL_LINK_RESET:
 		/* The command before it must have been acknowledged or at least sent. */
 		if (rec->mcu < ENGINE_MCUS && e->mcu[rec->mcu].present) {

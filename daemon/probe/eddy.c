@@ -32,7 +32,6 @@ enum {
 };
 #define WORD_FULL 268435456.0 /* 2^28 */
 #define NO_ANSWER UINT32_C(0xffffffff)
-#define RATE_HZ 250.0
 #define LOOKS_A_SAMPLE 8
 #define SETTLE_S 0.005
 /* Of a measurement at rest: vibration has to die down first. */
@@ -90,7 +89,7 @@ static struct reg reg_of(const struct eddy *e, unsigned i)
 {
 	const struct reg regs[] = {
 		{ CONFIG, ASLEEP }, /* the others are written asleep */
-		{ RCOUNT0, count_of(e->cfg->clock_hz / (16 * RATE_HZ)) },
+		{ RCOUNT0, count_of(e->cfg->clock_hz / (16 * EDDY_RATE_HZ)) },
 		{ OFFSET0, 0 },
 		{ SETTLE0, count_of(SETTLE_S * e->cfg->clock_hz / 16) },
 		{ DIVIDERS0, UNDIVIDED },
@@ -123,8 +122,9 @@ static void start_samples(struct machine *m)
 	double freq_hz = m->status.mcu[e->cfg->bus.mcu].map.freq_hz;
 	struct msg_query_ldc1612 start = { .oid = e->oid };
 
-	e->bulk.period_s = (count_of(e->cfg->clock_hz / (16 * RATE_HZ)) * 16 + 4) / e->cfg->clock_hz;
-	e->bulk.look_s = 1 / (RATE_HZ * LOOKS_A_SAMPLE);
+	e->bulk.period_s = (count_of(e->cfg->clock_hz / (16 * EDDY_RATE_HZ)) * 16 + 4) /
+			   e->cfg->clock_hz;
+	e->bulk.look_s = 1 / (EDDY_RATE_HZ * LOOKS_A_SAMPLE);
 	start.rest_ticks = (uint32_t)(e->bulk.look_s * freq_hz);
 	if (!session_send(session_of(m), MSG_ID_query_ldc1612, &start)) {
 		fail(m, "there is no room for its start; try again");
@@ -417,6 +417,8 @@ static void settled(struct machine *m, const char *error)
 			 e->mean_hz, e->hz[e->count - 1], e->hz[0]);
 		error = e->text;
 	}
+	if (error)
+		eddy_stop(m);
 	e->after(m, error);
 }
 

@@ -18,6 +18,8 @@
 
 struct ev_message;
 
+#define EDDY_RATE_HZ 250.0 /* samples */
+
 typedef void eddy_then(struct machine *m, const char *error);
 
 enum eddy_state {

@@ -13,6 +13,7 @@
 struct machine;
 
 enum { TRACK_LOOKS = 2048 };
+#define TRACK_NS ((int64_t)4 * 1000 * 1000) /* between two looks, at most */
 
 struct track {
 	bool on;
