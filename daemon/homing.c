@@ -592,8 +592,8 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 			    "an MCU was not heard of within the time-out; everything has stopped");
 		return;
 	}
-	if (stop->reason == HOMING_REASON_SENSOR && !h->line.input) {
-		endstop_fail(m, HOMING_SENSOR_TEXT);
+	if (stop->reason >= HOMING_REASON_SENSOR && !h->line.input && m->probe.sensor) {
+		endstop_fail(m, m->probe.sensor->failed(stop->reason - HOMING_REASON_SENSOR));
 		return;
 	}
 	if (stop->reason == HOMING_REASON_END && !h->manual.stepper && !h->line.input) {

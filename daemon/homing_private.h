@@ -18,9 +18,8 @@ enum homing_reason {
 	HOMING_REASON_HOST = 2,
 	HOMING_REASON_END = 3,
 	HOMING_REASON_SILENCE = 4,
-	HOMING_REASON_SENSOR = 5, /* of a probe that measures: it has no samples to go by */
+	HOMING_REASON_SENSOR = 5, /* and more: of a probe that measures, see its failed() */
 };
-#define HOMING_SENSOR_TEXT "the probe's sensor gave no valid samples; the move was stopped"
 
 /* homing_arm.c: the switches of the step's rails and which motors stop with each. */
 void homing_choose_motors(struct machine *m);

@@ -211,6 +211,7 @@ void machine_end_commands(struct machine *m)
 	acts_abort(m, m->reason);
 	switches_abort(m, m->reason);
 	eddy_abort(m, m->reason);
+	load_cell_abort(m, m->reason);
 	if (m->homing.state != HOMING_IDLE)
 		homing_abort(m, m->reason);
 	if (gcode_busy(&m->gcode))
@@ -358,6 +359,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		acts_tick(m);
 		switches_tick(m);
 		eddy_poll(m);
+		load_cell_poll(m);
 		scan_poll(m);
 	}
 	if (m->state != MACHINE_CONNECTING) {
@@ -391,7 +393,8 @@ bool machine_rests(const struct machine *m)
 	return m->sync_waiting == 0 && !m->heaters.wait.on && m->homing.state == HOMING_IDLE &&
 	       !sidetrack_busy(&m->sidetrack) && !m->acts.running && !m->switches.input &&
 	       m->eddy.state == EDDY_IDLE && m->scan.state == SCAN_IDLE &&
-	       !gcode_moving(&m->gcode) && planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
+	       m->load_cell.state == LOAD_CELL_IDLE && !gcode_moving(&m->gcode) &&
+	       planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
 	       m->status.manual_end_s <= machine_now_s(m);
 }
 

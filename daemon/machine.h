@@ -35,6 +35,7 @@
 #include "daemon/positions.h"
 #include "daemon/probe.h"
 #include "daemon/probe/eddy.h"
+#include "daemon/probe/load_cell.h"
 #include "daemon/probe/scan.h"
 #include "daemon/probe/track.h"
 #include "daemon/probe_points.h"
@@ -192,6 +193,7 @@ struct machine {
 	struct switches switches;
 	struct probe probe;
 	struct eddy eddy;
+	struct load_cell load_cell;
 	struct track track;
 	struct scan scan;
 	struct probe_points points;

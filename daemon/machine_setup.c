@@ -202,6 +202,7 @@ static bool add_probe(struct machine *m, char *err, size_t err_size)
 		return true;
 	if (!add_endstop(m, &p->pin, err, err_size) || !eddy_setup(m, err, err_size))
 		return false;
+	load_cell_setup(m);
 	if (!p->control_pin.set)
 		return true;
 	servo = machine_output_add(m, &p->control_pin);
@@ -497,5 +498,6 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 			return false;
 	return outputs_configure(m, s) && tachometers_configure(m, s) && leds_configure(m, s) &&
 	       configure_sync_line(m, s) && print_configure(m->print, s) &&
-	       bus_configure(&m->bus, s) && sensors_configure(m, s) && eddy_configure(m, s);
+	       bus_configure(&m->bus, s) && sensors_configure(m, s) && eddy_configure(m, s) &&
+	       load_cell_configure(m, s);
 }

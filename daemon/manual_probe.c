@@ -164,8 +164,11 @@ static void aborted(struct machine *m, const char *error)
 static enum gcode_result accept(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct machine *m = ctx;
+	enum gcode_result result;
 
 	(void)l;
+	if (load_cell_accept(m, true, &result))
+		return result;
 	if (!is_active(g, m))
 		return GCODE_ERROR;
 	if (m->manual_probe.past == 0)
@@ -178,8 +181,11 @@ static enum gcode_result accept(struct gcode *g, const struct gcode_line *l, voi
 static enum gcode_result give_up(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct machine *m = ctx;
+	enum gcode_result result;
 
 	(void)l;
+	if (load_cell_accept(m, false, &result))
+		return result;
 	if (!is_active(g, m))
 		return GCODE_ERROR;
 	acts_begin(m);

@@ -22,7 +22,8 @@ void probe_init(struct machine *m)
 	for (size_t i = 0; p->cfg->pin.set && i < m->endstops; i++)
 		if (pin_same(m->endstop[i].pin, &p->cfg->pin))
 			p->input = &m->endstop[i];
-	p->sensor = p->cfg->kind == MACHINE_PROBE_EDDY ? &eddy_sensor : NULL;
+	if (p->cfg->kind >= MACHINE_PROBE_SENSORS)
+		p->sensor = p->cfg->kind == MACHINE_PROBE_EDDY ? &eddy_sensor : &load_cell_sensor;
 	if (p->input)
 		m->endstop[p->input - m->endstop].sensor = p->sensor;
 	for (size_t i = 0; p->cfg->control_pin.set && i < m->outputs; i++)
@@ -45,6 +46,8 @@ void probe_attach(struct gcode *g, struct machine *m)
 	gcode_add_table(g, delta_calibrate_commands, delta_calibrate_command_count, m);
 	if (!m || m->mc->probe.kind == MACHINE_PROBE_EDDY)
 		gcode_add_table(g, eddy_commands, eddy_command_count, m);
+	if (!m || m->mc->probe.kind == MACHINE_PROBE_LOAD_CELL)
+		gcode_add_table(g, load_cell_commands, load_cell_command_count, m);
 }
 
 void probe_ready(struct machine *m)
@@ -267,7 +270,7 @@ static void measured(struct machine *m, const char *error)
 	struct homing_line *line = &m->homing.line;
 
 	if (!error)
-		line->trigger_mm[AXIS_Z] = line->stop_mm[AXIS_Z] - m->probe.over_mm +
+		line->trigger_mm[AXIS_Z] = planner_position(m->planner)[AXIS_Z] - m->probe.over_mm +
 					   m->probe.offset_mm[AXIS_Z];
 	found(m, error);
 }
@@ -275,8 +278,8 @@ static void measured(struct machine *m, const char *error)
 static void touched(struct machine *m, const char *error)
 {
 	if (!error && !m->homing.line.hit)
-		error = m->homing.reason == HOMING_REASON_SENSOR
-				? HOMING_SENSOR_TEXT
+		error = m->homing.reason >= HOMING_REASON_SENSOR && m->probe.sensor
+				? m->probe.sensor->failed(m->homing.reason - HOMING_REASON_SENSOR)
 				: "the probe did not trigger before the end of the move";
 	if (!error && m->probe.sensor)
 		m->probe.sensor->settle(m, measured);

@@ -8,9 +8,9 @@ comma := ,
 space := $(subst ,, )
 BOARD ?= avr-atmega644p
 # Groups of commands that the image is to have beside what is always there: spi, spi_sw, i2c, i2c_sw, tmcuart,
-# counter, neopixel, thermocouple (needs spi), ldc1612 (needs i2c).
+# counter, neopixel, thermocouple (needs spi), ldc1612 (needs i2c), hx71x.
 FW_WITH ?= $($(FW_FAMILY)_WITH)
-FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple ldc1612
+FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple ldc1612 hx71x
 # What a group is nothing without.
 FW_NEEDS_spi_sw = spi
 FW_NEEDS_i2c_sw = i2c
@@ -59,10 +59,10 @@ usb_FLAGS = -DMCU_NO_CAN -DCHIP_USB -DCHIP_NAME='"stepd_$(FW_CHIP)"' -DUSB_VENDO
 	-DUSB_PRODUCT=$(word 2,$(subst :, ,$(USB_ID)))
 can_FLAGS = -DCHIP_CAN -DCAN_HZ=$(CAN_HZ) -DSTM32_CAN_RX=$(word 1,$(can_rx))
 # Those whose samples come in bulk.
-FW_BULK = ldc1612
+FW_BULK = ldc1612 hx71x
 FW_ABSENT = $(filter-out $(FW_WITH),$(FW_GROUPS))
 FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c \
-	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,%/mcu_bulk.c) $($(LINK)_WITHOUT),$(MCU_SRC) \
+	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,%/mcu_bulk.c) $(if $(filter hx71x,$(FW_WITH)),,%/mcu_load_cell.c) $($(LINK)_WITHOUT),$(MCU_SRC) \
 	$(foreach dir,$(FW_DIRS),$(wildcard $(dir)/*.c $(dir)/*.S)))
 FW_OBJ = $(patsubst %,$(FW)/%.o,$(basename $(FW_SRC))) $(FW)/dict.o
 FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
@@ -74,9 +74,10 @@ FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes 
 	$(if $(filter $(FW_BULK),$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_BULK)
 upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(subst \
 	counter,COUNTER,$(subst neopixel,NEOPIXEL,$(subst \
-	thermocouple,THERMOCOUPLE,$(subst ldc1612,LDC1612,$(1)))))))))
+	thermocouple,THERMOCOUPLE,$(subst ldc1612,LDC1612,$(subst hx71x,HX71X,$(1))))))))))
 # What names of messages hold that are left out.
-FW_DICT = without=$(subst $(space),$(comma),$(patsubst %_sw,%_set_sw,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,sensor_bulk)) $($(FW_FAMILY)_DICT) \
+FW_DICT = without=$(subst $(space),$(comma),$(patsubst %_sw,%_set_sw,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,sensor_bulk) \
+	$(if $(filter hx71x,$(FW_WITH)),,sos_filter load_cell)) $($(FW_FAMILY)_DICT) \
 	$($(FW_FAMILY)_DICT_$(LINK)) $(foreach g,$(filter spi i2c,$(FW_WITH)),$($(FW_FAMILY)_DICT_$(g)))
 
 # Bytes for the stack; mcu/tools/stack-use finds out what is needed.

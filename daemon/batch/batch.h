@@ -25,6 +25,7 @@
 #include "daemon/overrides.h"
 #include "daemon/vwire.h"
 #include "mcu/boards/sim/chip_climate.h"
+#include "mcu/boards/sim/chip_hx71x.h"
 #include "mcu/boards/sim/chip_ldc1612.h"
 #include "mcu/boards/sim/chip_temperature.h"
 #include "mcu/boards/sim/chip_tmc.h"
@@ -142,6 +143,7 @@ struct batch {
 	struct chip_climate climate[MACHINE_SENSOR_MAX];       /* of MACHINE_SENSOR_I2C */
 	int chip_of[MACHINE_SENSOR_MAX];                       /* of the printer; -1: none */
 	struct chip_ldc1612 eddy;                              /* the probe's */
+	struct chip_hx71x load_cell;                           /* likewise */
 	struct kinematics_model model;                         /* of it */
 	struct batch_mcu mcu[ENGINE_MCUS];
 	struct batch_stamp stamp[BATCH_STAMPS_MAX];

@@ -181,12 +181,42 @@ static bool add_eddy(struct batch *b)
 		return false;
 	return !p->eddy.intb.set ||
 	       (take_pin(b, &p->eddy.intb, &c->intb_pin) &&
-		printer_chip_drives(&b->printer, b->printer.chip_count - 1u, c->intb_pin) == 0);
+		printer_chip_pin(&b->printer, b->printer.chip_count - 1u, c->intb_pin) == 0);
+}
+
+/* A stiff hotend on a bed that gives a little. */
+static bool add_load_cell(struct batch *b)
+{
+	const struct machine_load_cell *p = &b->mc->probe.cell;
+	struct printer_bus lines = { .kind = PRINTER_LINES, .number = 0 };
+	struct printer_chip chip = { .ops = &chip_hx71x_pins, .cs_pin = PRINTER_NO_PIN };
+	struct chip_hx71x *c = &b->load_cell;
+	int bus, n;
+
+	if (b->mc->probe.kind != MACHINE_PROBE_LOAD_CELL)
+		return true;
+	*c = (struct chip_hx71x){ .printer = &b->printer,
+				  .rate_hz = p->rate_hz,
+				  .grams_per_mm = 2500,
+				  .counts_per_gram = p->counts_per_gram > 0 ? p->counts_per_gram
+									    : 200,
+				  .zero_counts = p->reference_counts,
+				  .noise_grams = 1 + 2500 * b->mc->sim_bed.probe_noise_mm };
+	lines.mcu = (uint8_t)p->dout.mcu;
+	bus = printer_add_bus(&b->printer, &lines);
+	chip.bus = (uint8_t)bus;
+	chip.model = c;
+	snprintf(chip.name, sizeof(chip.name), "load_cell_probe");
+	if (bus < 0 || !take_pin(b, &p->dout, &c->dout_pin) || !take_pin(b, &p->sclk, &c->sclk_pin))
+		return false;
+	n = printer_add_chip(&b->printer, &chip);
+	return n >= 0 && printer_chip_pin(&b->printer, (unsigned)n, c->dout_pin) == 0 &&
+	       printer_chip_pin(&b->printer, (unsigned)n, c->sclk_pin) == 0;
 }
 
 static bool add_probe(struct batch *b)
 {
-	if (add_eddy(b))
+	if (add_eddy(b) && add_load_cell(b))
 		return true;
 	snprintf(b->error, sizeof(b->error), "[%s] cannot be connected to the simulated printer",
 		 b->mc->probe.section);

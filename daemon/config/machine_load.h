@@ -97,6 +97,8 @@ void probes_load(struct machine_load *l);
 
 /* machine_eddy.c: [probe_eddy_current NAME] */
 void eddy_load(struct machine_load *l, struct config_section *s, struct machine_probe *p);
+/* machine_load_cell.c: [load_cell_probe] */
+void load_cell_load(struct machine_load *l, struct config_section *s, struct machine_probe *p);
 
 /* machine_level.c: [z_tilt], [quad_gantry_level], [screws_tilt_adjust], [bed_tilt]. After the kinematics. */
 void levels_load(struct machine_load *l);

@@ -185,6 +185,7 @@ static const struct {
 	{ "probe", switch_load },
 	{ "bltouch", bltouch_load },
 	{ "probe_eddy_current", eddy_load },
+	{ "load_cell_probe", load_cell_load },
 };
 
 static bool is_section(const char *name, const char *kind)

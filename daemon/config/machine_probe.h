@@ -19,6 +19,7 @@ enum machine_probe_kind {
 	MACHINE_PROBE_BLTOUCH,
 	MACHINE_PROBE_SENSORS, /* from here on they measure: probe_sensor.h */
 	MACHINE_PROBE_EDDY = MACHINE_PROBE_SENSORS,
+	MACHINE_PROBE_LOAD_CELL,
 };
 enum machine_samples { MACHINE_SAMPLES_AVERAGE, MACHINE_SAMPLES_MEDIAN };
 enum machine_bltouch_output { MACHINE_BLTOUCH_AS_IS, MACHINE_BLTOUCH_5V, MACHINE_BLTOUCH_OD };
@@ -34,6 +35,18 @@ struct machine_eddy {
 	/* calibrate: heights of the nozzle over the bed, ascending, and the frequencies there */
 	size_t count;
 	double height_mm[MACHINE_EDDY_POINTS], hz[MACHINE_EDDY_POINTS];
+};
+
+/* [load_cell_probe]: an HX711 or HX717. */
+struct machine_load_cell {
+	struct pin dout, sclk;
+	int gain_channel; /* pulses behind a conversion */
+	double rate_hz;
+	double counts_per_gram; /* 0: not calibrated */
+	double reference_counts;
+	bool inverted;
+	double limit_grams, trigger_grams;
+	double tare_s, pullback_mm, pullback_mm_s;
 };
 
 /* [probe], [bltouch] or another kind */
@@ -55,6 +68,7 @@ struct machine_probe {
 	int output_mode; /* enum machine_bltouch_output */
 	double pin_move_s;
 	struct machine_eddy eddy;
+	struct machine_load_cell cell;
 };
 
 /* [safe_z_home] */

@@ -72,7 +72,7 @@ static void anchor(struct bulk *b, const struct machine *m, uint64_t number, uin
 	fit(b);
 }
 
-static void take(struct bulk *b, const struct msg_sensor_bulk_data *d)
+static void take_block(struct bulk *b, const struct msg_sensor_bulk_data *d)
 {
 	uint16_t lost = (uint16_t)(d->sequence - b->sequence);
 
@@ -87,6 +87,8 @@ static void take(struct bulk *b, const struct msg_sensor_bulk_data *d)
 
 		s->number = b->next++;
 		s->word = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+		if (b->little)
+			s->word = __builtin_bswap32(s->word);
 	}
 }
 
@@ -110,7 +112,7 @@ bool bulk_hear(struct bulk *b, const struct machine *m, int id, const union msg_
 		if (any->sensor_bulk_data.oid != b->oid)
 			return false;
 		if (b->on)
-			take(b, &any->sensor_bulk_data);
+			take_block(b, &any->sensor_bulk_data);
 		return true;
 	case MSG_ID_sensor_bulk_clock:
 		if (any->sensor_bulk_clock.oid != b->oid)
@@ -145,6 +147,25 @@ bool bulk_time_s(const struct bulk *b, uint64_t number, double *at_s)
 		return false;
 	*at_s = b->mean_s + ((double)number - b->mean_number) * b->slope_s - 0.5 * b->look_s -
 		(b->exact ? 0 : 0.5 * b->period_s);
+	return true;
+}
+
+bool bulk_each(const struct bulk *b, double from_s, double to_s,
+	       bool (*take)(void *ctx, double at_s, uint32_t word), void *ctx)
+{
+	uint64_t i = b->count > BULK_SAMPLES ? b->count - BULK_SAMPLES : 0;
+	double ready_s;
+
+	if (!b->count || !bulk_time_s(b, b->next - 1, &ready_s) || ready_s < to_s)
+		return false;
+	for (; i < b->count; i++) {
+		const struct bulk_sample *s = bulk_get(b, i);
+
+		bulk_time_s(b, s->number, &ready_s);
+		if (ready_s - b->period_s >= from_s && ready_s <= to_s &&
+		    !take(ctx, ready_s - b->period_s / 2, s->word))
+			break;
+	}
 	return true;
 }
 

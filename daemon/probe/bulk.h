@@ -16,11 +16,11 @@
 struct machine;
 struct session;
 
-enum { BULK_SAMPLES = 1024, BULK_ANCHORS = 64 };
+enum { BULK_SAMPLES = 4096, BULK_ANCHORS = 64 };
 
 struct bulk_sample {
 	uint64_t number;
-	uint32_t word; /* the first of its four bytes is the highest */
+	uint32_t word; /* its four bytes */
 };
 
 struct bulk {
@@ -28,6 +28,7 @@ struct bulk {
 	uint8_t oid;
 	double period_s; /* between two samples, about */
 	double look_s;   /* how often the MCU looks for one */
+	bool little;     /* the first byte is the lowest */
 	bool on;
 	bool exact;        /* the MCU says the time of each block */
 	uint16_t sequence; /* of the next block */
@@ -53,6 +54,10 @@ bool bulk_hear(struct bulk *b, const struct machine *m, int id, const union msg_
 bool bulk_ask(struct bulk *b, int64_t now_ns);
 /* When a sample was ready. False: not known yet. */
 bool bulk_time_s(const struct bulk *b, uint64_t number, double *at_s);
+/* Samples of which the time that they took lies between the two, in their order, until take() returns false; at_s is the middle of that
+ * time. Returns: false: the last of them has not come yet, and nobody was told of any. */
+bool bulk_each(const struct bulk *b, double from_s, double to_s,
+	       bool (*take)(void *ctx, double at_s, uint32_t word), void *ctx);
 /* The sample that was number i of those that have come; NULL: it is not kept any more. */
 const struct bulk_sample *bulk_get(const struct bulk *b, uint64_t i);
 

@@ -281,34 +281,23 @@ bool eddy_height(const struct eddy *e, double hz, double *height_mm)
 	return true;
 }
 
-/* The mean over from_s to to_s. Returns: false: the last of them has not come yet; *wrong: in words. */
-static bool mean(struct machine *m, const char **wrong)
+struct sum {
+	const struct eddy *e;
+	const char *wrong; /* with a sample, in words */
+	double hz;
+	unsigned n;
+};
+
+static bool add(void *ctx, double at_s, uint32_t word)
 {
-	struct eddy *e = &m->eddy;
-	double at_s, hz, sum = 0, half_s = e->bulk.period_s / 2;
-	uint64_t first = e->bulk.count > BULK_SAMPLES ? e->bulk.count - BULK_SAMPLES : 0;
-	unsigned n = 0;
-	bool all = false;
+	struct sum *s = ctx;
+	double hz = 0;
 
-	*wrong = NULL;
-	for (uint64_t i = first; i < e->bulk.count; i++) {
-		const struct bulk_sample *s = bulk_get(&e->bulk, i);
-
-		if (!eddy_time_s(e, s->number, &at_s))
-			return false;
-		all |= at_s + half_s >= e->to_s;
-		if (at_s - half_s < e->from_s || at_s + half_s > e->to_s)
-			continue;
-		*wrong = eddy_sample(e, s->word, &hz);
-		if (*wrong)
-			return true;
-		sum += hz;
-		n++;
-	}
-	if (!all || !n)
-		return false;
-	e->mean_hz = sum / n;
-	return true;
+	(void)at_s;
+	s->wrong = eddy_sample(s->e, word, &hz);
+	s->hz += hz;
+	s->n++;
+	return !s->wrong;
 }
 
 void eddy_measure(struct machine *m, eddy_then *then)
@@ -321,7 +310,7 @@ void eddy_poll(struct machine *m)
 {
 	struct eddy *e = &m->eddy;
 	struct msg_query_status_ldc1612 ask = { .oid = e->oid };
-	const char *wrong;
+	struct sum s = { .e = e };
 
 	if (!e->cfg)
 		return;
@@ -331,9 +320,10 @@ void eddy_poll(struct machine *m)
 		next_step(m);
 	if (e->state != EDDY_MEASURE)
 		return;
-	if (mean(m, &wrong)) {
-		if (wrong)
-			fail(m, wrong);
+	if (bulk_each(&e->bulk, e->from_s, e->to_s, add, &s) && s.n) {
+		e->mean_hz = s.hz / s.n;
+		if (s.wrong)
+			fail(m, s.wrong);
 		else
 			done(m, NULL);
 	} else if (m->now_ns > e->deadline_ns) {
@@ -481,7 +471,14 @@ static bool answer(struct machine *m, int id, const union msg_any *any, uint32_t
 	return true;
 }
 
+static const char *failed(unsigned code)
+{
+	(void)code;
+	return "the probe's sensor gave no valid samples; the move was stopped";
+}
+
 const struct probe_sensor eddy_sensor = {
+	.failed = failed,
 	.missing = missing,
 	.lower = lower,
 	.raise = raise,

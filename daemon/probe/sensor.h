@@ -17,6 +17,8 @@ struct machine;
 struct probe_sensor {
 	/* Why it can't probe, in words; NULL: it can. */
 	const char *(*missing)(const struct machine *m);
+	/* Why it has stopped a move: the reason, from HOMING_REASON_SENSOR on. */
+	const char *(*failed)(unsigned code);
 	/* As probe_lower() and probe_raise(). */
 	void (*lower)(struct machine *m, void (*then)(struct machine *m, const char *error));
 	void (*raise)(struct machine *m, void (*then)(struct machine *m, const char *error));

@@ -83,6 +83,10 @@ static void carry_out_shutdown(struct mcu *m)
 #ifndef MCU_NO_LDC1612
 	mcu_oid_each(m, MCU_OID_LDC1612, mcu_ldc1612_stop);
 #endif
+#ifndef MCU_NO_HX71X
+	mcu_oid_each(m, MCU_OID_HX71X, mcu_hx71x_stop);
+	mcu_oid_each(m, MCU_OID_LOAD_CELL, mcu_load_cell_stop);
+#endif
 	mcu_moves_clear(m);
 	mcu_send(m, MSG_ID_shutdown, &msg);
 }
@@ -112,6 +116,9 @@ void mcu_task(struct mcu *m)
 #endif
 #ifndef MCU_NO_LDC1612
 		mcu_oid_each(m, MCU_OID_LDC1612, mcu_ldc1612_task);
+#endif
+#ifndef MCU_NO_HX71X
+		mcu_oid_each(m, MCU_OID_HX71X, mcu_hx71x_task);
 #endif
 	}
 	if (attend(m, MCU_ATTN_BUTTONS))

@@ -103,7 +103,8 @@ static bool left_out(uint32_t id, const struct mcu_dict_info *info)
 		return true;
 	if (!info->digital_only)
 		return false;
-	if (has_word(msg_table[id].name, "spi,i2c,tmcuart,thermocouple,ldc1612,sensor_bulk"))
+	if (has_word(msg_table[id].name,
+		     "spi,i2c,tmcuart,thermocouple,ldc1612,hx71x,sos_filter,load_cell,sensor_bulk"))
 		return true;
 	switch ((enum msg_id)id) {
 	case MSG_ID_config_analog_in:

@@ -20,36 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/simlib/scene_expect.h"
-#include "tests/simlib/simrun.h"
+#include "tests/simlib/probescene.h"
 
-#define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
 #define PROBE "probe.pin=^PE3", "probe.z_offset=1.5", "probe.x_offset=20", "probe.y_offset=-7"
-#define BED \
-	"stepd_sim.bed_shape=0.6", "stepd_sim.bed_slope_x=0.0007", "stepd_sim.bed_slope_y=-0.0004"
-#define MICROSTEP_Z_MM 0.0025
-
-static struct scene *open_scene(const char *config, const char *const *overrides)
-{
-	struct scene *s = scene_open(config, overrides);
-
-	assert_non_null(s);
-	s->b.printer.rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
-	return s;
-}
-
-/* The number behind the last such text. */
-static double said_number(const struct scene *s, const char *text)
-{
-	const char *at = NULL;
-
-	for (const char *p = s->said; (p = strstr(p, text)); p++)
-		at = p + strlen(text);
-	if (!at)
-		fail_msg("expected \"%s\", heard: %s", text, s->said);
-	return strtod(at, NULL);
-}
-
 static double trigger_mm(const struct scene *s)
 {
 	double xyz[3];
@@ -83,12 +56,7 @@ static void probe_places(struct scene *s, double limit_mm)
 	}
 }
 
-#define SECOND "mcu second.serial=/run/stepd/sim-second", "stepd_sim second.clock_ppm=60"
 #define THIRD "mcu third.serial=/run/stepd/sim-third", "stepd_sim third.clock_ppm=-45"
-#define Z_ON_SECOND \
-	"stepper_z.step_pin=second:PC0", "stepper_z.dir_pin=second:PC1", \
-		"stepper_z.enable_pin=!second:PC2"
-
 static void on_all(const char *const *overrides, double limit_mm)
 {
 	static const char *const kinds[] = { "etc/sim-cartesian.cfg", "etc/sim-corexy.cfg",

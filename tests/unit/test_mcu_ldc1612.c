@@ -48,7 +48,7 @@ static void rig_open(struct rig *r, bool intb)
 	assert_int_equal(printer_add_bus(&r->p->printer, &bus), 0);
 	assert_int_equal(printer_add_chip(&r->p->printer, &c), 0);
 	if (intb)
-		assert_int_equal(printer_chip_drives(&r->p->printer, 0, INTB), 0);
+		assert_int_equal(printer_chip_pin(&r->p->printer, 0, INTB), 0);
 	SEND(r->p, allocate_oids, OIDS);
 	SEND(r->p, config_i2c, .oid = I2C);
 	SEND(r->p, i2c_set_bus, .oid = I2C, .rate = 400000, .address = 42);
@@ -127,21 +127,6 @@ static void arm(struct rig *r, double hz, double after_s)
 	     .error_reason = ERROR);
 }
 
-/* The reason with which the trsync has fired, 0: it hasn't. */
-static int fired(struct rig *r)
-{
-	int reason = 0;
-
-	for (int i = 0; i < r->p->answer_count; i++) {
-		const struct peer_answer *a = &r->p->answers[i];
-
-		if (a->id == MSG_ID_trsync_state && !a->msg.trsync_state.can_trigger)
-			reason = a->msg.trsync_state.trigger_reason;
-	}
-	r->p->answer_count = 0;
-	return reason;
-}
-
 static void triggers(void **state)
 {
 	struct rig r;
@@ -154,11 +139,11 @@ static void triggers(void **state)
 	pass(&r, 0.1);
 	arm(&r, near_hz, 0);
 	pass(&r, 0.5);
-	assert_int_equal(fired(&r), 0);
+	assert_int_equal(peer_fired(r.p), 0);
 	r.p->printer.start_mm[PRINTER_Z] = 0.9;
 	near_at = r.at;
 	pass(&r, 0.02);
-	assert_int_equal(fired(&r), HIT);
+	assert_int_equal(peer_fired(r.p), HIT);
 	SEND(r.p, query_ldc1612_home_state, .oid = CHIP);
 	assert_false(LAST(r.p, ldc1612_home_state)->homing);
 	/* The first conversion that is wholly near has ended by then, and a look. */
@@ -167,13 +152,13 @@ static void triggers(void **state)
 	/* Not before its time; then at once; disarmed not at all. */
 	arm(&r, near_hz, 0.3);
 	pass(&r, 0.29);
-	assert_int_equal(fired(&r), 0);
+	assert_int_equal(peer_fired(r.p), 0);
 	pass(&r, 0.02);
-	assert_int_equal(fired(&r), HIT);
+	assert_int_equal(peer_fired(r.p), HIT);
 	arm(&r, near_hz, 0.1);
 	SEND(r.p, ldc1612_setup_home, .oid = CHIP);
 	pass(&r, 0.5);
-	assert_int_equal(fired(&r), 0);
+	assert_int_equal(peer_fired(r.p), 0);
 	peer_expect_running(r.p);
 	peer_free(r.p);
 }
@@ -193,10 +178,10 @@ static void errors(void **state)
 			pass(&r, 0.1);
 			arm(&r, chip_ldc1612_hz(&r.chip, 1), 0);
 			pass(&r, 0.2);
-			assert_int_equal(fired(&r), 0);
+			assert_int_equal(peer_fired(r.p), 0);
 			*broken[what] = true;
 			pass(&r, 0.06);
-			assert_int_equal(fired(&r), ERROR);
+			assert_int_equal(peer_fired(r.p), ERROR);
 			peer_expect_running(r.p);
 			peer_free(r.p);
 		}
@@ -214,7 +199,7 @@ static void shutdown_ends_it(void **state)
 	count = peer_count(r.p, MSG_ID_sensor_bulk_data);
 	pass(&r, 0.5);
 	assert_int_equal(peer_count(r.p, MSG_ID_sensor_bulk_data), count);
-	assert_int_equal(fired(&r), 0);
+	assert_int_equal(peer_fired(r.p), 0);
 	peer_free(r.p);
 }
 

@@ -168,6 +168,21 @@ static UNUSED void peer_send(struct peer *p, enum msg_id id, const void *msg)
 		peer_send(p, MSG_ID_##name, &msg_); \
 	} while (0)
 
+/* The reason with which a trsync has fired since the last such question, 0: none has. Answers are forgotten. */
+static UNUSED int peer_fired(struct peer *p)
+{
+	int reason = 0;
+
+	for (int i = 0; i < p->answer_count; i++) {
+		const struct peer_answer *a = &p->answers[i];
+
+		if (a->id == MSG_ID_trsync_state && !a->msg.trsync_state.can_trigger)
+			reason = a->msg.trsync_state.trigger_reason;
+	}
+	p->answer_count = 0;
+	return reason;
+}
+
 /* The n-th answer of an id from the end (0: the last), or NULL. */
 static UNUSED const struct peer_answer *peer_find(const struct peer *p, int id, int n)
 {

@@ -62,7 +62,7 @@ int printer_add_chip(struct printer *p, const struct printer_chip *c)
 	return index;
 }
 
-int printer_chip_drives(struct printer *p, unsigned chip, uint16_t pin)
+int printer_chip_pin(struct printer *p, unsigned chip, uint16_t pin)
 {
 	uint8_t mcu;
 
@@ -91,6 +91,8 @@ void printer_chip_edge(struct printer *p, uint8_t mcu, uint16_t pin, bool level)
 
 		if (b->mcu != mcu)
 			continue;
+		if (c->ops->edge)
+			c->ops->edge(c, pin, level);
 		for (int k = 0; k < c->selects; k++)
 			if (c->select_pin[k] == pin)
 				c->select_is[k] = level;

@@ -21,7 +21,8 @@ enum {
 	PRINTER_NO_PIN = 0xffff,
 };
 
-enum printer_bus_kind { PRINTER_SPI, PRINTER_I2C, PRINTER_UART };
+/* PRINTER_LINES: no bus, a chip that has pins of its own (printer_chip_pin()). */
+enum printer_bus_kind { PRINTER_SPI, PRINTER_I2C, PRINTER_UART, PRINTER_LINES };
 
 struct printer_chip;
 
@@ -39,6 +40,8 @@ struct printer_chip_ops {
 	/* Serial: a datagram of 4 or 8 bytes. Returns: the length of the answer. */
 	unsigned (*datagram)(struct printer_chip *c, const uint8_t *bytes, unsigned len,
 			     uint8_t answer[PRINTER_DATAGRAM]);
+	/* A pin that it listens to, beside those of its bus. */
+	void (*edge)(struct printer_chip *c, uint16_t pin, bool level);
 	/* The level of a pin that it drives, -1: it doesn't. */
 	int (*level)(struct printer_chip *c, uint16_t pin);
 	/* Break it or mend it; do_it false: only say whether there is such an action. */
@@ -88,8 +91,8 @@ struct printer;
 int printer_add_bus(struct printer *p, const struct printer_bus *b);
 /* Add a chip to a bus that is there; the same errors. */
 int printer_add_chip(struct printer *p, const struct printer_chip *c);
-/* The chip drives that pin of its MCU, which is an input. Returns 0, -EINVAL or -EBUSY. */
-int printer_chip_drives(struct printer *p, unsigned chip, uint16_t pin);
+/* The chip drives that pin of its MCU, or listens to it, by its own account. Returns 0, -EINVAL or -EBUSY. */
+int printer_chip_pin(struct printer *p, unsigned chip, uint16_t pin);
 /* Index of the chip of that name, -1: none. */
 int printer_chip_find(const struct printer *p, const char *name);
 

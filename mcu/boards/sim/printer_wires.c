@@ -248,6 +248,7 @@ int printer_bus_read(struct printer *p, unsigned bus, uint16_t pin)
 	case PRINTER_SPI:
 		return b->chip && pin == b->pin[2] ? b->out >> (7 - b->out_bit) & 1 : -1;
 	case PRINTER_I2C:
+	case PRINTER_LINES:
 		break;
 	}
 	return pin == b->pin[1] ? b->data && !b->pulled : b->clock;

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/probe/load_cell.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/homing_private.h"
+#include "daemon/machine.h"
+
+enum { FULL_COUNTS = 0x7fffff, LOOKS_A_SAMPLE = 10, SILENT_SAMPLES = 4 };
+/* The chip has to swing in after it was woken. */
+#define AWAKE_S 0.1
+#define CALM_S 0.03
+#define WAIT_S 0.5
+#define RATIO_ONE 536870912.0 /* Q2.29 */
+
+static struct session *session_of(struct machine *m)
+{
+	return &m->session[m->load_cell.cfg->dout.mcu];
+}
+
+/* ---- ends ---- */
+
+static void done(struct machine *m, const char *error)
+{
+	struct load_cell *c = &m->load_cell;
+	load_cell_then *then = c->then;
+
+	c->state = LOAD_CELL_IDLE;
+	c->then = NULL;
+	then(m, error);
+}
+
+static void fail(struct machine *m, const char *what)
+{
+	struct load_cell *c = &m->load_cell;
+
+	load_cell_stop(m);
+	snprintf(c->text, sizeof(c->text), "[load_cell_probe] %s", what);
+	done(m, c->text);
+}
+
+void load_cell_abort(struct machine *m, const char *reason)
+{
+	m->load_cell.calibrating = false;
+	load_cell_stop(m);
+	if (m->load_cell.state != LOAD_CELL_IDLE)
+		done(m, reason);
+}
+
+/* ---- samples ---- */
+
+static bool start(struct machine *m)
+{
+	struct load_cell *c = &m->load_cell;
+	struct msg_query_hx71x q = { .oid = c->oid };
+
+	if (c->bulk.on)
+		return true;
+	c->bulk.period_s = 1 / c->cfg->rate_hz;
+	c->bulk.look_s = c->bulk.period_s / LOOKS_A_SAMPLE;
+	q.rest_ticks = (uint32_t)(c->bulk.look_s * m->status.mcu[c->cfg->dout.mcu].map.freq_hz);
+	if (!session_send(session_of(m), MSG_ID_query_hx71x, &q))
+		return false;
+	bulk_start(&c->bulk, m, session_of(m));
+	return true;
+}
+
+void load_cell_stop(struct machine *m)
+{
+	struct load_cell *c = &m->load_cell;
+	struct msg_query_hx71x stop = { .oid = c->oid };
+	struct msg_load_cell_probe_home off = { .oid = c->probe_oid };
+
+	if (c->cfg && c->bulk.on) {
+		session_send(session_of(m), MSG_ID_query_hx71x, &stop);
+		session_send(session_of(m), MSG_ID_load_cell_probe_home, &off);
+	}
+	bulk_stop(&c->bulk);
+}
+
+/* The last one of them comes in a block. */
+static void wait_until(struct machine *m, double to_s)
+{
+	struct load_cell *c = &m->load_cell;
+	double wait_s = to_s - machine_now_s(m) + WAIT_S + 24 / c->cfg->rate_hz;
+
+	c->to_s = to_s;
+	c->deadline_ns = m->now_ns + (int64_t)(wait_s * 1e9);
+}
+
+void load_cell_measure(struct machine *m, double seconds, load_cell_then *then)
+{
+	struct load_cell *c = &m->load_cell;
+	bool was_on = c->bulk.on;
+
+	c->then = then;
+	c->state = LOAD_CELL_MEASURE;
+	if (!start(m)) {
+		fail(m, "there is no room for its start; try again");
+		return;
+	}
+	c->from_s = machine_now_s(m) + (was_on ? CALM_S : AWAKE_S);
+	wait_until(m, c->from_s + fmax(seconds, 4 / c->cfg->rate_hz));
+}
+
+static bool add(void *ctx, double at_s, uint32_t word)
+{
+	struct load_cell *c = ctx;
+	double counts = (int32_t)word;
+
+	(void)at_s;
+	if ((int32_t)word == INT32_MIN) {
+		c->desynced++;
+		return true;
+	}
+	c->saturated += counts >= FULL_COUNTS || counts <= -FULL_COUNTS - 1;
+	c->least_counts = fmin(c->least_counts, counts);
+	c->most_counts = fmax(c->most_counts, counts);
+	c->mean_counts += counts;
+	c->samples++;
+	return true;
+}
+
+static void measured(struct machine *m)
+{
+	struct load_cell *c = &m->load_cell;
+
+	if (!c->samples) {
+		fail(m, "no conversion came whole: are dout_pin and sclk_pin right?");
+		return;
+	}
+	c->mean_counts /= c->samples;
+	done(m, NULL);
+}
+
+/* ---- where the nozzle left the bed ---- */
+
+/* The squares' sum of a force that is level above break_mm and rises evenly below, fitted; *slope: how it rises. */
+static double misfit(const struct load_cell_tap *t, double break_mm, double *slope)
+{
+	double n = (double)t->count, x = 0, y = 0, xx = 0, xy = 0, yy = 0;
+
+	for (size_t i = 0; i < t->count; i++) {
+		double deep = fmax(0, break_mm - t->z_mm[i]);
+
+		x += deep;
+		y += t->grams[i];
+		xx += deep * deep;
+		xy += deep * t->grams[i];
+		yy += t->grams[i] * t->grams[i];
+	}
+	xx -= x * x / n;
+	xy -= x * y / n;
+	yy -= y * y / n;
+	*slope = xx > 0 ? xy / xx : 0;
+	return yy - *slope * xy;
+}
+
+const char *load_cell_contact(const struct load_cell_tap *t, double force_grams, double *z_mm)
+{
+	enum { TRIES = 64, HALVES = 40, BESIDE = 3 };
+	double low = INFINITY, high = -INFINITY, step, best = INFINITY, at = 0, slope;
+	size_t above = 0;
+
+	for (size_t i = 0; i < t->count; i++) {
+		low = fmin(low, t->z_mm[i]);
+		high = fmax(high, t->z_mm[i]);
+	}
+	if (t->count < 2 * BESIDE || !(high > low))
+		return "too few samples on the way back";
+	step = (high - low) / TRIES;
+	for (int k = 1; k < TRIES; k++) {
+		double off = misfit(t, low + k * step, &slope);
+
+		if (off < best) {
+			best = off;
+			at = low + k * step;
+		}
+	}
+	/* Around the best of these, thirds. */
+	low = at - step;
+	high = at + step;
+	for (int k = 0; k < HALVES; k++) {
+		double a = low + (high - low) / 3, b = high - (high - low) / 3;
+
+		if (misfit(t, a, &slope) < misfit(t, b, &slope))
+			high = b;
+		else
+			low = a;
+	}
+	*z_mm = (low + high) / 2;
+	misfit(t, *z_mm, &slope);
+	for (size_t i = 0; i < t->count; i++)
+		above += t->z_mm[i] > *z_mm;
+	if (above < BESIDE)
+		return "the nozzle did not leave the bed on the way back: expected a larger "
+		       "pullback_distance";
+	if (t->count - above < BESIDE || !(fabs(slope) * (*z_mm - t->z_mm[0]) >= 0.5 * force_grams))
+		return "the force did not go away on the way back: was that the bed?";
+	return NULL;
+}
+
+struct gather {
+	const struct machine *m;
+	struct load_cell *c;
+};
+
+static bool gather(void *ctx, double at_s, uint32_t word)
+{
+	struct gather *g = ctx;
+	struct load_cell_tap *t = &g->c->tap;
+	double at_mm[3];
+	bool later;
+
+	if ((int32_t)word == INT32_MIN || t->count == LOAD_CELL_TAPS ||
+	    !track_at(&g->m->track, at_s, at_mm, &later))
+		return true;
+	t->z_mm[t->count] = at_mm[AXIS_Z];
+	t->grams[t->count++] = ((int32_t)word - g->c->tare_counts) / g->c->counts_per_gram;
+	return true;
+}
+
+static void pulled(struct machine *m)
+{
+	struct load_cell *c = &m->load_cell;
+	const char *wrong = load_cell_contact(&c->tap, c->cfg->trigger_grams, &m->probe.over_mm);
+
+	track_stop(&m->track);
+	if (wrong) {
+		fail(m, wrong);
+		return;
+	}
+	/* A nozzle that touches is called z_offset high. */
+	m->probe.over_mm = planner_position(m->planner)[AXIS_Z] - m->probe.over_mm +
+			   m->probe.offset_mm[AXIS_Z];
+	done(m, NULL);
+}
+
+void load_cell_poll(struct machine *m)
+{
+	struct load_cell *c = &m->load_cell;
+	struct gather g = { .m = m, .c = c };
+	struct msg_query_hx71x_status ask = { .oid = c->oid };
+
+	if (!c->cfg)
+		return;
+	if (bulk_ask(&c->bulk, m->now_ns))
+		session_send(session_of(m), MSG_ID_query_hx71x_status, &ask);
+	if (c->state == LOAD_CELL_IDLE)
+		return;
+	c->mean_counts = 0;
+	c->samples = c->saturated = c->desynced = 0;
+	c->least_counts = INFINITY;
+	c->most_counts = -INFINITY;
+	c->tap.count = 0;
+	if (c->state == LOAD_CELL_MEASURE && bulk_each(&c->bulk, c->from_s, c->to_s, add, c))
+		measured(m);
+	else if (c->state == LOAD_CELL_PULL && bulk_each(&c->bulk, c->from_s, c->to_s, gather, &g))
+		pulled(m);
+	else if (m->now_ns > c->deadline_ns)
+		fail(m, "the chip gives no samples");
+}
+
+bool load_cell_hear(struct machine *m, const struct ev_message *msg)
+{
+	union msg_any any;
+
+	if (!m->load_cell.cfg || msg->mcu != m->load_cell.cfg->dout.mcu)
+		return false;
+	return bulk_hear(&m->load_cell.bulk, m, session_decode(&m->session[msg->mcu], msg, &any),
+			 &any);
+}
+
+/* ---- as a probe ---- */
+
+static const char *missing(const struct machine *m)
+{
+	return m->load_cell.counts_per_gram > 0
+		       ? NULL
+		       : "the load cell is not calibrated: expected LOAD_CELL_CALIBRATE first";
+}
+
+static const char *failed(unsigned code)
+{
+	static const char *const texts[] = {
+		"too much force on the load cell, beyond force_safety_limit; the move was stopped",
+		"the force on the load cell is beyond the MCU's numbers; the move was stopped",
+		"the load cell gave no samples; the move was stopped",
+	};
+
+	return texts[code < 3 ? code : 2];
+}
+
+/* Within the safe range, and within the chip's own: saturated is unsafe. */
+static int32_t safe_counts(const struct load_cell *c, int sign)
+{
+	double counts = c->reference_counts + sign * c->cfg->limit_grams * c->counts_per_gram;
+
+	return (int32_t)fmin(fmax(counts, -FULL_COUNTS), FULL_COUNTS);
+}
+
+static void tared(struct machine *m, const char *error)
+{
+	struct load_cell *c = &m->load_cell;
+	struct msg_load_cell_probe_set_range r = {
+		.oid = c->probe_oid,
+		.safety_counts_min = safe_counts(c, -1),
+		.safety_counts_max = safe_counts(c, 1),
+		.tare_counts = (int32_t)lround(c->mean_counts),
+		.trigger_grams = (uint32_t)lround(c->cfg->trigger_grams),
+		.grams_per_count = (int32_t)fmin(RATIO_ONE / c->counts_per_gram, RATIO_ONE - 1),
+	};
+
+	c->tare_counts = c->mean_counts;
+	if (!error && c->saturated)
+		error = "the load cell is saturated: its chip is at the end of its range";
+	else if (!error &&
+		 (c->mean_counts <= r.safety_counts_min || c->mean_counts >= r.safety_counts_max))
+		error = "there is more force on the load cell than force_safety_limit before it "
+			"has moved";
+	else if (!error && !session_send(session_of(m), MSG_ID_load_cell_probe_set_range, &r))
+		error = "there is no room for it; try again";
+	if (error)
+		load_cell_stop(m);
+	c->after(m, error);
+}
+
+static void lower(struct machine *m, load_cell_then *then)
+{
+	m->load_cell.after = then;
+	load_cell_measure(m, m->load_cell.cfg->tare_s, tared);
+}
+
+static void raise(struct machine *m, load_cell_then *then)
+{
+	load_cell_stop(m);
+	acts_begin(m);
+	acts_run(m, then);
+}
+
+static void drawn_back(struct machine *m, const char *error)
+{
+	if (error) {
+		track_stop(&m->track);
+		m->load_cell.after(m, error);
+		return;
+	}
+	m->load_cell.then = m->load_cell.after;
+	m->load_cell.state = LOAD_CELL_PULL;
+	wait_until(m, machine_now_s(m));
+}
+
+static void settle(struct machine *m, load_cell_then *then)
+{
+	struct load_cell *c = &m->load_cell;
+	double z_mm = planner_position(m->planner)[AXIS_Z];
+
+	c->after = then;
+	c->from_s = machine_now_s(m);
+	track_start(&m->track);
+	acts_begin(m);
+	acts_dwell(m, fmax(CALM_S, 3 / c->cfg->rate_hz));
+	acts_move_axis(m, AXIS_Z, z_mm + c->cfg->pullback_mm, c->cfg->pullback_mm_s);
+	acts_run(m, drawn_back);
+}
+
+static void looked(struct machine *m, const char *error)
+{
+	struct load_cell *c = &m->load_cell;
+	double grams = (c->mean_counts - c->reference_counts) / c->counts_per_gram;
+
+	load_cell_stop(m);
+	c->asked(m, fabs(grams) >= c->cfg->trigger_grams, error);
+}
+
+static void ask(struct machine *m,
+		void (*then)(struct machine *m, bool triggered, const char *error))
+{
+	m->load_cell.asked = then;
+	load_cell_measure(m, m->load_cell.cfg->tare_s, looked);
+}
+
+static bool arm(struct machine *m, uint32_t clock, uint8_t trsync_oid)
+{
+	struct load_cell *c = &m->load_cell;
+	double freq_hz = m->status.mcu[c->cfg->dout.mcu].map.freq_hz;
+	struct msg_load_cell_probe_home home = {
+		.oid = c->probe_oid,
+		.trsync_oid = trsync_oid,
+		.trigger_reason = HOMING_REASON_HIT,
+		.error_reason = HOMING_REASON_SENSOR,
+		.clock = clock,
+		.rest_ticks = (uint32_t)(freq_hz / c->cfg->rate_hz),
+		.timeout = SILENT_SAMPLES,
+	};
+
+	return session_send(session_of(m), MSG_ID_load_cell_probe_home, &home);
+}
+
+/* Other firmware forgets the trigger's clock when it is disarmed: that comes with the answer. */
+static void disarm(struct machine *m)
+{
+	(void)m;
+}
+
+static void query(struct machine *m)
+{
+	struct msg_load_cell_probe_query_state q = { .oid = m->load_cell.probe_oid };
+
+	session_send(session_of(m), MSG_ID_load_cell_probe_query_state, &q);
+}
+
+static bool answer(struct machine *m, int id, const union msg_any *any, uint32_t *clock)
+{
+	struct msg_load_cell_probe_home off = { .oid = m->load_cell.probe_oid };
+
+	if (id != MSG_ID_load_cell_probe_state ||
+	    any->load_cell_probe_state.oid != m->load_cell.probe_oid)
+		return false;
+	session_send(session_of(m), MSG_ID_load_cell_probe_home, &off);
+	*clock = any->load_cell_probe_state.trigger_ticks;
+	return true;
+}
+
+const struct probe_sensor load_cell_sensor = {
+	.missing = missing,
+	.failed = failed,
+	.lower = lower,
+	.raise = raise,
+	.settle = settle,
+	.ask = ask,
+	.arm = arm,
+	.disarm = disarm,
+	.query = query,
+	.answer = answer,
+};
+
+/* ---- at the start ---- */
+
+void load_cell_setup(struct machine *m)
+{
+	struct load_cell *c = &m->load_cell;
+
+	if (m->mc->probe.kind != MACHINE_PROBE_LOAD_CELL)
+		return;
+	c->cfg = &m->mc->probe.cell;
+	c->counts_per_gram = c->cfg->counts_per_gram;
+	c->reference_counts = c->tare_counts = c->cfg->reference_counts;
+	c->bulk.mcu = c->cfg->dout.mcu;
+	c->bulk.little = true;
+}
+
+bool load_cell_configure(struct machine *m, struct session *s)
+{
+	struct load_cell *c = &m->load_cell;
+	struct msg_config_hx71x chip = { .oid = 0 };
+	struct msg_config_sos_filter filter = { .max_sections = 0 };
+	struct msg_config_load_cell_probe probe = { .oid = 0 };
+	struct msg_hx71x_attach_load_cell_probe attach = { .oid = 0 };
+	struct msg_query_hx71x stop = { .rest_ticks = 0 };
+	struct msg_load_cell_probe_home off = { .error_reason = 0 };
+
+	if (!c->cfg || c->cfg->dout.mcu != s->mcu)
+		return true;
+	if (wire_dict_wire_id(&s->dict.ids, MSG_ID_config_load_cell_probe) == WIRE_ID_NONE ||
+	    wire_dict_wire_id(&s->dict.ids, MSG_ID_config_hx71x) == WIRE_ID_NONE) {
+		snprintf(s->error, sizeof(s->error),
+			 "mcu '%s': its firmware can't read an HX711 for a probe, and "
+			 "[load_cell_probe] has one",
+			 s->name);
+		return false;
+	}
+	if (!session_oid(s, &c->oid) || !session_oid(s, &c->filter_oid) ||
+	    !session_oid(s, &c->probe_oid) ||
+	    !session_pin(s, c->cfg->dout.name, UINT16_MAX, &chip.dout_pin) ||
+	    !session_pin(s, c->cfg->sclk.name, UINT16_MAX, &chip.sclk_pin))
+		return false;
+	c->bulk.oid = chip.oid = stop.oid = attach.oid = c->oid;
+	chip.gain_channel = (uint8_t)c->cfg->gain_channel;
+	filter.oid = probe.sos_filter_oid = c->filter_oid;
+	probe.oid = attach.load_cell_probe_oid = off.oid = c->probe_oid;
+	return session_config(s, MSG_ID_config_hx71x, &chip) &&
+	       session_config(s, MSG_ID_config_sos_filter, &filter) &&
+	       session_config(s, MSG_ID_config_load_cell_probe, &probe) &&
+	       session_config(s, MSG_ID_hx71x_attach_load_cell_probe, &attach) &&
+	       session_rearm(s, MSG_ID_query_hx71x, &stop) &&
+	       session_rearm(s, MSG_ID_load_cell_probe_home, &off);
+}

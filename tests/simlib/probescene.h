@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* probescene.h - machines with a probe that measures, for tests: their parts, and what they say.
+ *
+ * Threads: one. Errors: the test fails and shows what was said. Units: _mm.
+ */
+#ifndef TESTS_SIMLIB_PROBESCENE_H
+#define TESTS_SIMLIB_PROBESCENE_H
+
+#include "tests/simlib/scene_expect.h"
+#include "tests/simlib/simrun.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
+#define BED \
+	"stepd_sim.bed_shape=0.6", "stepd_sim.bed_slope_x=0.0007", "stepd_sim.bed_slope_y=-0.0004"
+#define SECOND "mcu second.serial=/run/stepd/sim-second", "stepd_sim second.clock_ppm=60"
+#define Z_ON_SECOND \
+	"stepper_z.step_pin=second:PC0", "stepper_z.dir_pin=second:PC1", \
+		"stepper_z.enable_pin=!second:PC2"
+#define MICROSTEP_Z_MM 0.0025
+
+static inline struct scene *open_scene(const char *config, const char *const *overrides)
+{
+	struct scene *s = scene_open(config, overrides);
+
+	assert_non_null(s);
+	s->b.printer.rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+	return s;
+}
+
+/* The number behind the last such text. */
+static inline double said_number(const struct scene *s, const char *text)
+{
+	const char *at = NULL;
+
+	for (const char *p = s->said; (p = strstr(p, text)); p++)
+		at = p + strlen(text);
+	if (!at)
+		fail_msg("expected \"%s\", heard: %s", text, s->said);
+	return strtod(at, NULL);
+}
+
+#endif
