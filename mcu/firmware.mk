@@ -8,13 +8,14 @@ comma := ,
 space := $(subst ,, )
 BOARD ?= avr-atmega644p
 # Groups of commands that the image is to have beside what is always there: spi, spi_sw, i2c, i2c_sw, tmcuart,
-# counter, neopixel, thermocouple (needs spi), ldc1612 (needs i2c), hx71x.
+# counter, neopixel, thermocouple (needs spi), ldc1612 (needs i2c), hx71x, ds18b20 (needs spi).
 FW_WITH ?= $($(FW_FAMILY)_WITH)
-FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple ldc1612 hx71x
+FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple ldc1612 hx71x ds18b20
 # What a group is nothing without.
 FW_NEEDS_spi_sw = spi
 FW_NEEDS_i2c_sw = i2c
 FW_NEEDS_thermocouple = spi
+FW_NEEDS_ds18b20 = spi
 FW_NEEDS_ldc1612 = i2c
 FW_BOARDS_AVR = avr-atmega644p avr-atmega1284p avr-atmega2560
 # stm32f4-netduinoplus2 is QEMU's machine of this name.
@@ -70,11 +71,11 @@ FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	$(WERROR) -ffunction-sections -fdata-sections -Irtcore -Imcu/core $(addprefix -I,$(FW_DIRS)) \
 	-DMCU_BOARD_FAST='"$(lastword $(FW_FAMILY) $($(FW_FAMILY)_FAST))_fast.h"' $(FW_CHIP_FLAGS) $($(LINK)_FLAGS) $(foreach g,$(FW_ABSENT),-DMCU_NO_$(call upper,$(g))) \
-	$(if $(FW_WITH)$(filter can,$(LINK)),,-DMCU_NO_BUS) $(if $(filter counter neopixel $(FW_BULK),$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_PARTS) \
+	$(if $(FW_WITH)$(filter can,$(LINK)),,-DMCU_NO_BUS) $(if $(filter counter neopixel ds18b20 $(FW_BULK),$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_PARTS) \
 	$(if $(filter $(FW_BULK),$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_BULK)
 upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(subst \
 	counter,COUNTER,$(subst neopixel,NEOPIXEL,$(subst \
-	thermocouple,THERMOCOUPLE,$(subst ldc1612,LDC1612,$(subst hx71x,HX71X,$(1))))))))))
+	thermocouple,THERMOCOUPLE,$(subst ldc1612,LDC1612,$(subst hx71x,HX71X,$(subst ds18b20,DS18B20,$(1)))))))))))
 # What names of messages hold that are left out.
 FW_DICT = without=$(subst $(space),$(comma),$(patsubst %_sw,%_set_sw,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,sensor_bulk) \
 	$(if $(filter hx71x,$(FW_WITH)),,sos_filter load_cell)) $($(FW_FAMILY)_DICT) \

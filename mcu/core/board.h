@@ -91,7 +91,7 @@ bool board_pwm_setup(struct board *b, uint16_t pin, uint32_t cycle_ticks, uint16
 void board_pwm_write(struct board *b, uint16_t pin, uint16_t value);
 
 /* Buses; the functions that wait are called unlocked. Boards that are built without mcu_spi.c or mcu_i2c.c need none
- * of them. At least so many ticks pass; nothing in virtual time. */
+ * of them. At least so many ticks pass; nothing in virtual time. Also from a timer, for some µs. */
 void board_delay(struct board *b, uint32_t ticks);
 
 /* An SPI bus by its number in the dictionary; mode 0..3; not faster than rate_hz, if the chip can be as slow.

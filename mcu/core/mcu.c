@@ -120,6 +120,9 @@ void mcu_task(struct mcu *m)
 #ifndef MCU_NO_HX71X
 		mcu_oid_each(m, MCU_OID_HX71X, mcu_hx71x_task);
 #endif
+#ifndef MCU_NO_DS18B20
+		mcu_oid_each(m, MCU_OID_DS18B20, mcu_ds18b20_task);
+#endif
 	}
 	if (attend(m, MCU_ATTN_BUTTONS))
 		mcu_oid_each(m, MCU_OID_BUTTONS, mcu_buttons_task);

@@ -117,6 +117,9 @@ void mcu_cmd_config_reset(struct mcu *m, const struct msg_config_reset *msg)
 #ifndef MCU_NO_THERMOCOUPLE
 	mcu_oid_each(m, MCU_OID_THERMOCOUPLE, mcu_thermocouple_stop);
 #endif
+#ifndef MCU_NO_DS18B20
+	mcu_oid_each(m, MCU_OID_DS18B20, mcu_ds18b20_stop);
+#endif
 	mcu_config_clear(m);
 	m->is_shutdown = false;
 	m->reason = MCU_REASON_NONE;

@@ -104,7 +104,7 @@ static bool left_out(uint32_t id, const struct mcu_dict_info *info)
 	if (!info->digital_only)
 		return false;
 	if (has_word(msg_table[id].name,
-		     "spi,i2c,tmcuart,thermocouple,ldc1612,hx71x,sos_filter,load_cell,sensor_bulk"))
+		     "spi,i2c,tmcuart,thermocouple,ds18b20,ldc1612,hx71x,sos_filter,load_cell,sensor_bulk"))
 		return true;
 	switch ((enum msg_id)id) {
 	case MSG_ID_config_analog_in:
@@ -169,6 +169,24 @@ static const struct mcu_dict_pins thermocouples[] = {
 	{ "MAX31865", MCU_THERMOCOUPLE_MAX31865, 1 },
 };
 
+/* Of what this firmware doesn't have. */
+static bool reason_left_out(enum mcu_reason reason, const struct mcu_dict_info *info)
+{
+	switch (reason) {
+	case MCU_REASON_CAN_ID:
+		return !info->canbus_hz;
+	case MCU_REASON_THERMOCOUPLE:
+		return left_out(MSG_ID_config_thermocouple, info);
+#ifndef MCU_NO_PARTS
+	case MCU_REASON_DS18B20:
+	case MCU_REASON_DS18B20_SERIAL:
+		return left_out(MSG_ID_config_ds18b20, info);
+#endif
+	default:
+		return false;
+	}
+}
+
 static void put_enumerations(struct text *t, const struct mcu_dict_info *info)
 {
 	open_object(t, "enumerations");
@@ -183,8 +201,7 @@ static void put_enumerations(struct text *t, const struct mcu_dict_info *info)
 		put_labels(t, "thermocouple_type", thermocouples, 4);
 	open_object(t, "static_string_id");
 	for (uint32_t id = 1; id < MCU_REASON_COUNT; id++)
-		if ((id != MCU_REASON_CAN_ID || info->canbus_hz) &&
-		    (id != MCU_REASON_THERMOCOUPLE || !left_out(MSG_ID_config_thermocouple, info)))
+		if (!reason_left_out((enum mcu_reason)id, info))
 			put_int(t, mcu_reason_text((enum mcu_reason)id), id);
 	close_object(t);
 	close_object(t);

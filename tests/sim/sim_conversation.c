@@ -37,9 +37,10 @@ static size_t fetch_dictionary(struct talk *k, uint8_t *buf, size_t cap)
 /* Of a group of commands (FW_GROUPS) that the target does not have. */
 static bool of_absent_group(const struct target *t, int id)
 {
-	static const char *const groups[] = { "spi",        "i2c",          "tmcuart",    "counter",
-					      "neopixel",   "thermocouple", "ldc1612",    "hx71x",
-					      "sos_filter", "load_cell",    "sensor_bulk" };
+	static const char *const groups[] = {
+		"spi",     "i2c",     "tmcuart", "counter",    "neopixel",  "thermocouple",
+		"ds18b20", "ldc1612", "hx71x",   "sos_filter", "load_cell", "sensor_bulk"
+	};
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
 		if (strstr(msg_table[id].name, groups[i]))

@@ -237,15 +237,8 @@ static uint8_t get(struct printer_chip *c)
 static bool action(struct printer_chip *c, const char *action, bool do_it)
 {
 	struct chip_climate *t = of(c);
-	bool silent = !strcmp(action, "chip silent"), garbled = !strcmp(action, "chip garbled");
 
-	if (!silent && !garbled && strcmp(action, "chip ok") != 0)
-		return false;
-	if (do_it) {
-		t->silent = silent;
-		t->garbled = garbled;
-	}
-	return true;
+	return printer_chip_break(action, do_it, &t->silent, &t->garbled);
 }
 
 const struct printer_chip_ops chip_climate_i2c = {
@@ -253,5 +246,5 @@ const struct printer_chip_ops chip_climate_i2c = {
 	.write = put,
 	.read = get,
 	.action = action,
-	.actions = "chip silent, chip garbled or chip ok",
+	.actions = PRINTER_CHIP_BREAKS,
 };

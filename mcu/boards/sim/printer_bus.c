@@ -13,9 +13,14 @@ static bool same_bus(const struct printer_bus *a, const struct printer_bus *b)
 	return a->number >= 0 || !memcmp(a->pin, b->pin, sizeof(a->pin));
 }
 
+static int pins_of(enum printer_bus_kind kind)
+{
+	return kind == PRINTER_SPI ? 3 : kind == PRINTER_ONEWIRE ? 1 : 2;
+}
+
 int printer_add_bus(struct printer *p, const struct printer_bus *b)
 {
-	int index = p->bus_count, pins = b->kind == PRINTER_SPI ? 3 : 2;
+	int index = p->bus_count, pins = pins_of(b->kind);
 
 	for (int i = 0; i < index; i++)
 		if (same_bus(&p->buses[i], b))
@@ -73,6 +78,20 @@ int printer_chip_pin(struct printer *p, unsigned chip, uint16_t pin)
 		return -EBUSY;
 	printer_set_role(p, mcu, pin, false, chip);
 	return 0;
+}
+
+bool printer_chip_break(const char *action, bool do_it, bool *silent, bool *garbled)
+{
+	bool is_silent = !strcmp(action, "chip silent"),
+	     is_garbled = !strcmp(action, "chip garbled");
+
+	if (!is_silent && !is_garbled && strcmp(action, "chip ok") != 0)
+		return false;
+	if (do_it) {
+		*silent = is_silent;
+		*garbled = is_garbled;
+	}
+	return true;
 }
 
 int printer_chip_find(const struct printer *p, const char *name)

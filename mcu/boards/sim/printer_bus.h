@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* printer_bus.h - buses of the printer and the chips at them: SPI, I2C, one-wire serial of stepper drivers.
+/* printer_bus.h - buses of the printer and the chips at them: SPI, I2C, one-wire serial of stepper drivers, one-wire.
  *
- * A bus is one of the MCU's own, by its number, or a few pins. On pins it is followed edge by edge, the serial one in
- * time; a chip sees bytes either way. Chips are models behind struct printer_chip_ops; chip_tmc.h has some.
+ * A bus is one of the MCU's own, by its number, or a few pins. On pins it is followed edge by edge, the serial and the one-wire
+ * one in time; a chip sees bytes either way. Chips are models behind struct printer_chip_ops; chip_tmc.h has some.
  * Owner:   struct printer; the caller owns the models. Threads: the sims'. Units: _s of the MCU, as printer.now_s.
  */
 #ifndef SIM_PRINTER_BUS_H
@@ -22,7 +22,7 @@ enum {
 };
 
 /* PRINTER_LINES: no bus, a chip that has pins of its own (printer_chip_pin()). */
-enum printer_bus_kind { PRINTER_SPI, PRINTER_I2C, PRINTER_UART, PRINTER_LINES };
+enum printer_bus_kind { PRINTER_SPI, PRINTER_I2C, PRINTER_UART, PRINTER_ONEWIRE, PRINTER_LINES };
 
 struct printer_chip;
 
@@ -37,6 +37,9 @@ struct printer_chip_ops {
 	bool (*start)(struct printer_chip *c, bool read);
 	bool (*write)(struct printer_chip *c, uint8_t byte);
 	uint8_t (*read)(struct printer_chip *c);
+	/* One-wire: the same, a reset for the address; write() returns whether bytes come from the chip now. Whether it
+	 * holds the line down for good; may be NULL. */
+	bool (*holds)(struct printer_chip *c);
 	/* Serial: a datagram of 4 or 8 bytes. Returns: the length of the answer. */
 	unsigned (*datagram)(struct printer_chip *c, const uint8_t *bytes, unsigned len,
 			     uint8_t answer[PRINTER_DATAGRAM]);
@@ -68,8 +71,8 @@ struct printer_chip {
 struct printer_bus {
 	enum printer_bus_kind kind;
 	uint8_t mcu;
-	int number;      /* of the MCU's bus; -1: on pins */
-	uint16_t pin[3]; /* SPI: clock, out, in; I2C: clock, data; serial: to the chips, from them */
+	int number; /* of the MCU's bus; -1: on pins */
+	uint16_t pin[3]; /* SPI: clock, out, in; I2C: clock, data; serial: to the chips, from them; one-wire: one */
 	/* state */
 	bool clock, data;
 	uint8_t bits, in, out, out_bit;                            /* of a byte */
@@ -83,9 +86,16 @@ struct printer_bus {
 	uint8_t answer[PRINTER_DATAGRAM];
 	unsigned answer_len;
 	double answer_s; /* of its first bit */
+	/* one-wire: */
+	double fall_s, present_s; /* of the slot; of the end of a reset that was answered, 0: none */
+	bool reading;             /* chip talks */
 };
 
 struct printer;
+
+/* What breaks a chip that is read: words, and the flags that they set. False: it is none of them. */
+#define PRINTER_CHIP_BREAKS "chip silent, chip garbled or chip ok"
+bool printer_chip_break(const char *action, bool do_it, bool *silent, bool *garbled);
 
 /* Add a bus or find the same one. Returns its index, -ENOSPC, -EINVAL or -EBUSY (a pin has another role). */
 int printer_add_bus(struct printer *p, const struct printer_bus *b);

@@ -211,6 +211,84 @@ static bool uart_level(struct printer *p, unsigned bus)
 	return b->answer[(unsigned)bit / BYTE_BITS] >> (index - 1) & 1;
 }
 
+/* ---- one-wire ---- */
+
+/* A slot: the line is low for so long. */
+static const double ONE_S = 15e-6, RESET_S = 450e-6;
+/* What a chip says is on the line for so long: of a bit since the fall; of its presence since the reset's end. */
+static const double BIT_S = 30e-6, PRESENT_FROM_S = 30e-6, PRESENT_TO_S = 200e-6;
+
+/* All chips at it hear a reset; all that are there answer together. */
+static void onewire_reset(struct printer *p, struct printer_bus *b)
+{
+	b->present_s = 0;
+	b->bits = 0;
+	b->reading = false;
+	for (int i = 0; i < p->chip_count; i++)
+		if (&p->buses[p->chips[i].bus] == b && p->chips[i].ops->start(&p->chips[i], false))
+			b->present_s = p->now_s;
+}
+
+static void onewire_byte(struct printer *p, struct printer_bus *b)
+{
+	b->bits = 0;
+	for (int i = 0; i < p->chip_count; i++) {
+		struct printer_chip *c = &p->chips[i];
+
+		if (&p->buses[c->bus] == b && c->ops->write(c, b->in)) {
+			b->reading = true;
+			b->chip = c;
+		}
+	}
+}
+
+/* The bit that a chip has to say is known at the fall. */
+static void onewire_fall(struct printer_bus *b, double now_s)
+{
+	b->fall_s = now_s;
+	b->present_s = 0;
+	b->out_bit = 1;
+	if (!b->reading)
+		return;
+	if (b->bits == 0)
+		b->out = b->chip->ops->read(b->chip);
+	b->out_bit = b->out >> b->bits & 1;
+	b->bits = (uint8_t)((b->bits + 1) % 8);
+}
+
+static void onewire_edge(struct printer *p, struct printer_bus *b, bool level)
+{
+	double low_s = p->now_s - b->fall_s;
+
+	if (level == b->clock)
+		return;
+	b->clock = level;
+	if (!level)
+		onewire_fall(b, p->now_s);
+	else if (low_s > RESET_S)
+		onewire_reset(p, b);
+	else if (!b->reading) {
+		b->in = (uint8_t)(b->in >> 1 | (low_s < ONE_S ? 0x80 : 0));
+		if (++b->bits == 8)
+			onewire_byte(p, b);
+	}
+}
+
+static bool onewire_level(struct printer *p, const struct printer_bus *b)
+{
+	double after_s = p->now_s - b->present_s;
+
+	for (int i = 0; i < p->chip_count; i++) {
+		struct printer_chip *c = &p->chips[i];
+
+		if (&p->buses[c->bus] == b && c->ops->holds && c->ops->holds(c))
+			return false;
+	}
+	if (b->present_s > 0 && after_s > PRESENT_FROM_S && after_s < PRESENT_TO_S)
+		return false;
+	return b->out_bit || p->now_s - b->fall_s > BIT_S;
+}
+
 /* ---- all ---- */
 
 void printer_bus_edge(struct printer *p, unsigned bus, uint16_t pin, bool level)
@@ -220,6 +298,10 @@ void printer_bus_edge(struct printer *p, unsigned bus, uint16_t pin, bool level)
 	if (b->kind == PRINTER_UART) {
 		if (pin == b->pin[0])
 			uart_edge(p, bus, level);
+		return;
+	}
+	if (b->kind == PRINTER_ONEWIRE) {
+		onewire_edge(p, b, level);
 		return;
 	}
 	if (pin == b->pin[1] && b->data != level) {
@@ -247,6 +329,8 @@ int printer_bus_read(struct printer *p, unsigned bus, uint16_t pin)
 		return uart_level(p, bus);
 	case PRINTER_SPI:
 		return b->chip && pin == b->pin[2] ? b->out >> (7 - b->out_bit) & 1 : -1;
+	case PRINTER_ONEWIRE:
+		return onewire_level(p, b);
 	case PRINTER_I2C:
 	case PRINTER_LINES:
 		break;
