@@ -83,6 +83,9 @@ static void message_event(struct machine *m, const struct ev_message *msg)
 		return;
 	/* Responses to nobody's question (stats, late answers) are passed over. */
 	switch (session_decode(&m->session[msg->mcu], msg, &any)) {
+	case MSG_ID_ds18b20_result:
+		sensors_hear(m, msg->mcu, &any.ds18b20_result);
+		break;
 	case MSG_ID_counter_state:
 		tachometers_state(m, msg->mcu, &any.counter_state);
 		break;

@@ -95,7 +95,8 @@ static void put_probe(const struct machine_config *mc)
 
 static bool on_bus(const struct machine_sensor *s)
 {
-	return s->source == MACHINE_SENSOR_SPI || s->source == MACHINE_SENSOR_I2C;
+	return s->source == MACHINE_SENSOR_SPI || s->source == MACHINE_SENSOR_I2C ||
+	       s->source == MACHINE_SENSOR_DS18B20;
 }
 
 /* The warm parts, as `stepd batch` has them. */
@@ -111,8 +112,8 @@ static void put_warm(const struct machine_config *mc, size_t i)
 	put_name("name", s->name);
 	printf(" sensor=%s mcu=%d noise=%d ambient=%.17g power=%.17g capacity=%.17g "
 	       "loss=%.17g fan_loss=%.17g lag=%.17g filament=%.17g",
-	       on_bus(s) ? "none" : s->pin.name, on_bus(s) ? s->bus.mcu : s->pin.mcu, w->noise,
-	       w->ambient_degc, w->power_w, w->capacity_j_k, w->loss_w_k, w->fan_loss_w_k, w->lag_s,
+	       on_bus(s) ? "none" : s->pin.name, machine_sensor_mcu(s), w->noise, w->ambient_degc,
+	       w->power_w, w->capacity_j_k, w->loss_w_k, w->fan_loss_w_k, w->lag_s,
 	       w->filament_j_k_mm);
 	for (size_t k = 0; k < mc->heater_count; k++) {
 		const struct machine_heater *h = &mc->heaters[k];
@@ -187,8 +188,15 @@ static void put_converters(const struct machine_config *mc)
 	for (size_t i = 0; i < mc->sensor_count; i++) {
 		const struct machine_sensor *s = &mc->sensors[i];
 
-		if (!on_bus(s))
+		if (!on_bus(s) || (s->source == MACHINE_SENSOR_DS18B20 && !s->pin.set))
 			continue;
+		if (s->source == MACHINE_SENSOR_DS18B20) {
+			printf("thermometer serial=%s pin=%s mcu=%d", s->serial, s->pin.name,
+			       s->pin.mcu);
+			put_name("body", s->name);
+			printf("\n");
+			continue;
+		}
 		if (s->source == MACHINE_SENSOR_I2C)
 			printf("climate type=%s", s->i2c_name);
 		else

@@ -27,6 +27,7 @@
 #include "mcu/boards/sim/chip_climate.h"
 #include "mcu/boards/sim/chip_hx71x.h"
 #include "mcu/boards/sim/chip_ldc1612.h"
+#include "mcu/boards/sim/chip_ds18b20.h"
 #include "mcu/boards/sim/chip_temperature.h"
 #include "mcu/boards/sim/chip_tmc.h"
 #include "mcu/boards/sim/printer.h"
@@ -141,6 +142,7 @@ struct batch {
 	struct chip_tmc_chain chain[MACHINE_TMC_MAX];
 	struct chip_temperature converter[MACHINE_SENSOR_MAX]; /* of MACHINE_SENSOR_SPI */
 	struct chip_climate climate[MACHINE_SENSOR_MAX];       /* of MACHINE_SENSOR_I2C */
+	struct chip_ds18b20 thermometer[MACHINE_SENSOR_MAX];   /* of MACHINE_SENSOR_DS18B20 */
 	int chip_of[MACHINE_SENSOR_MAX];                       /* of the printer; -1: none */
 	struct chip_ldc1612 eddy;                              /* the probe's */
 	struct chip_hx71x load_cell;                           /* likewise */

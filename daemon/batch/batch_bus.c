@@ -119,10 +119,34 @@ static void driven_motors(struct batch *b)
 }
 
 /* Between a warm part and its MCU. */
+static bool add_thermometer(struct batch *b, size_t i)
+{
+	const struct machine_sensor *s = &b->mc->sensors[i];
+	struct printer_bus bus = { .kind = PRINTER_ONEWIRE,
+				   .mcu = (uint8_t)s->pin.mcu,
+				   .number = -1 };
+	struct printer_chip c = { .ops = &chip_ds18b20_onewire,
+				  .model = &b->thermometer[i],
+				  .cs_pin = PRINTER_NO_PIN };
+	int index;
+
+	b->thermometer[i] = (struct chip_ds18b20){ .serial = s->serial,
+						   .printer = &b->printer,
+						   .body = b->body_of[i] };
+	if (!s->pin.set || !take_pin(b, &s->pin, &bus.pin[0]))
+		return false;
+	index = printer_add_bus(&b->printer, &bus);
+	c.bus = (uint8_t)index;
+	snprintf(c.name, sizeof(c.name), "%s", s->section);
+	return index >= 0 && printer_add_chip(&b->printer, &c) >= 0;
+}
+
 static bool add_converter(struct batch *b, size_t i)
 {
 	const struct machine_sensor *s = &b->mc->sensors[i];
 
+	if (s->source == MACHINE_SENSOR_DS18B20)
+		return add_thermometer(b, i);
 	if (s->source == MACHINE_SENSOR_I2C) {
 		b->climate[i] = (struct chip_climate){ .type = s->i2c_name,
 						       .printer = &b->printer,
@@ -141,7 +165,8 @@ static bool add_converters(struct batch *b)
 		const struct machine_sensor *s = &b->mc->sensors[i];
 
 		b->chip_of[i] = -1;
-		if (s->source != MACHINE_SENSOR_SPI && s->source != MACHINE_SENSOR_I2C)
+		if (s->source != MACHINE_SENSOR_SPI && s->source != MACHINE_SENSOR_I2C &&
+		    s->source != MACHINE_SENSOR_DS18B20)
 			continue;
 		b->chip_of[i] = b->printer.chip_count;
 		if (add_converter(b, i))
@@ -149,7 +174,7 @@ static bool add_converters(struct batch *b)
 		if (!b->error[0])
 			snprintf(b->error, sizeof(b->error),
 				 "[%s] its sensor cannot be connected to the simulated printer",
-				 s->bus.section);
+				 s->section);
 		return false;
 	}
 	return true;

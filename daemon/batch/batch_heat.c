@@ -59,7 +59,7 @@ static void set_curve(struct thermal_body *t, const struct machine_sensor *cfg)
 	for (int i = 0; i < THERMAL_CURVE; i++)
 		t->share[i] =
 			(float)chip_temperature_share(THERMAL_FROM_DEGC + i * THERMAL_STEP_DEGC);
-	if (cfg->source == MACHINE_SENSOR_I2C ||
+	if (cfg->source == MACHINE_SENSOR_I2C || cfg->source == MACHINE_SENSOR_DS18B20 ||
 	    (cfg->source == MACHINE_SENSOR_SPI && cfg->chip != SENSOR_CHIP_MAX31865))
 		return;
 	machine_sensor_sim_curve(cfg, &curve);
@@ -103,9 +103,10 @@ static bool add_body(struct batch *b, size_t i)
 	t->ambient_degc = cfg->warm.ambient_degc;
 	t->filament_j_k_mm = cfg->warm.filament_j_k_mm;
 	set_curve(t, cfg);
-	body.sensor_mcu = (uint8_t)cfg->bus.mcu;
+	body.sensor_mcu = (uint8_t)machine_sensor_mcu(cfg);
 	body.sensor_pin = PRINTER_PINS;
-	if (!cfg->bus.kind && !pin_number(b, &cfg->pin, &body.sensor_mcu, &body.sensor_pin))
+	if (!cfg->bus.kind && cfg->source != MACHINE_SENSOR_DS18B20 &&
+	    !pin_number(b, &cfg->pin, &body.sensor_mcu, &body.sensor_pin))
 		return false;
 	if (heater) {
 		const struct pin *pin = real_pin(b, &heater->pin);

@@ -322,9 +322,6 @@ int config_check(const char *const *paths, size_t path_count, const char *const 
 /* Mask of the MCUs that sensors[sensor] is read by. */
 uint32_t machine_sensor_mcus(const struct machine_config *mc, int sensor);
 
-/* Mask of the MCUs that sensors[sensor] is read by. */
-uint32_t machine_sensor_mcus(const struct machine_config *mc, int sensor);
-
 /* Index in mc->mcu[] of the MCU of that name, or -1. */
 int machine_config_mcu(const struct machine_config *mc, const char *name);
 

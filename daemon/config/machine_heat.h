@@ -26,10 +26,11 @@ enum {
 
 enum machine_sensor_source {
 	MACHINE_SENSOR_ADC,
-	MACHINE_SENSOR_CHIP,     /* within an MCU; its curve follows from the chip, unless given */
-	MACHINE_SENSOR_HOST,     /* a file of the system */
-	MACHINE_SENSOR_SPI,      /* a converter that its MCU reads; pin: its select pin */
-	MACHINE_SENSOR_I2C,      /* a chip that the planner reads */
+	MACHINE_SENSOR_CHIP, /* within an MCU; its curve follows from the chip, unless given */
+	MACHINE_SENSOR_HOST, /* a file of the system */
+	MACHINE_SENSOR_SPI,  /* a converter that its MCU reads; pin: its select pin */
+	MACHINE_SENSOR_I2C,  /* a chip that the planner reads */
+	MACHINE_SENSOR_DS18B20, /* a thermometer that its MCU reads; pin: not set if the MCU knows where it is */
 	MACHINE_SENSOR_COMBINED, /* made of others */
 };
 
@@ -55,7 +56,8 @@ struct machine_sensor {
 	struct machine_bus bus; /* and of MACHINE_SENSOR_I2C */
 	enum i2c_chip_kind i2c_chip;
 	const char *i2c_name;
-	double report_s; /* between two readings of the planner's: of MACHINE_SENSOR_I2C and MACHINE_SENSOR_HOST */
+	char serial[16]; /* of MACHINE_SENSOR_DS18B20 */
+	double report_s; /* between two readings, of what is not sampled for the rt core */
 	enum heat_combine combine; /* of MACHINE_SENSOR_COMBINED, and so are these */
 	uint32_t members;          /* mask of indices in sensors[] */
 	double deviation_degc;
@@ -66,6 +68,21 @@ struct machine_sensor {
 	bool alone;                          /* [temperature_sensor] */
 	struct machine_warm warm;
 };
+
+/* The MCU that it is at, -1: none. */
+static inline int machine_sensor_mcu(const struct machine_sensor *s)
+{
+	switch (s->source) {
+	case MACHINE_SENSOR_SPI:
+	case MACHINE_SENSOR_I2C:
+		return s->bus.mcu;
+	case MACHINE_SENSOR_HOST:
+	case MACHINE_SENSOR_COMBINED:
+		return -1;
+	default:
+		return s->pin.mcu;
+	}
+}
 
 /* The curve of a sensor of the simulated MCU. */
 void machine_sensor_sim_curve(const struct machine_sensor *s, struct sensor_curve *out);

@@ -198,6 +198,8 @@ void extruder_steppers_load(struct machine_load *l); /* after the extruders */
  * on it. Returns its index, or -1: an error, or a warning that stepd can't read such a sensor yet. */
 int sensor_load(struct machine_load *l, struct config_section *s, const char *own, bool guards);
 void sensors_free(struct machine_config *mc);
+/* The MCU of sensor_mcu, or the main one, as that of a pin that is not set. False: an error. */
+bool sensor_mcu_load(struct machine_load *l, struct config_section *s, struct pin *pin);
 /* machine_sensor_bus.c: whether type is a chip on a bus, or made of others; *ok: it could be loaded. */
 bool sensor_bus_load(struct machine_load *l, struct config_section *s, const char *type,
 		     struct machine_sensor *out, bool *ok);

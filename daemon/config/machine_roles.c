@@ -70,24 +70,13 @@ static void motion_needs(const struct needs *n)
 uint32_t machine_sensor_mcus(const struct machine_config *mc, int sensor)
 {
 	const struct machine_sensor *s = &mc->sensors[sensor];
-	uint32_t mask = 0;
+	int mcu = machine_sensor_mcu(s);
+	uint32_t mask = mcu < 0 ? 0 : 1u << mcu;
 
-	switch (s->source) {
-	case MACHINE_SENSOR_ADC:
-	case MACHINE_SENSOR_CHIP:
-		return s->pin.mcu >= 0 ? 1u << s->pin.mcu : 0;
-	case MACHINE_SENSOR_SPI:
-	case MACHINE_SENSOR_I2C:
-		return 1u << s->bus.mcu;
-	case MACHINE_SENSOR_COMBINED:
-		for (uint32_t left = s->members; left; left &= left - 1)
-			if (mc->sensors[__builtin_ctz(left)].source != MACHINE_SENSOR_COMBINED)
-				mask |= machine_sensor_mcus(mc, __builtin_ctz(left));
-		return mask;
-	case MACHINE_SENSOR_HOST:
-		break;
-	}
-	return 0;
+	for (uint32_t left = s->members; left; left &= left - 1)
+		if (machine_sensor_mcu(&mc->sensors[__builtin_ctz(left)]) >= 0)
+			mask |= 1u << machine_sensor_mcu(&mc->sensors[__builtin_ctz(left)]);
+	return mask;
 }
 
 static void heat_needs(const struct needs *n)

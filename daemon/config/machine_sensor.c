@@ -191,18 +191,31 @@ static bool curve_load(struct machine_load *l, struct config_section *s, const c
 	return false;
 }
 
-/* The MCU's own sensor: of the main one, or of sensor_mcu. One or two points may be given. */
-static bool chip_load(struct machine_load *l, struct config_section *s, struct machine_sensor *out)
+bool sensor_mcu_load(struct machine_load *l, struct config_section *s, struct pin *pin)
 {
-	struct {
-		char *mcu;
-		double degc[2], adc[2];
-	} t = { .mcu = NULL };
+	char *name = NULL;
 	const struct field mcu = { .option = "sensor_mcu",
 				   .kind = FIELD_TEXT,
 				   .hi = PIN_CHIP_MAX - 1,
 				   .choices = "mcu",
 				   .unit = "the name of an MCU" };
+
+	fields_load(l, s, &mcu, 1, &name);
+	*pin = (struct pin){ .mcu = machine_config_mcu(l->mc, name ? name : "") };
+	snprintf(pin->chip, sizeof(pin->chip), "%s", name ? name : "");
+	free(name);
+	if (pin->mcu >= 0 && !l->mc->mcu[pin->mcu].host)
+		return true;
+	value_error(l, s, "sensor_mcu", "expected the name of an [mcu …] section");
+	return false;
+}
+
+/* The MCU's own sensor: of the main one, or of sensor_mcu. One or two points may be given. */
+static bool chip_load(struct machine_load *l, struct config_section *s, struct machine_sensor *out)
+{
+	struct {
+		double degc[2], adc[2];
+	} t;
 	static const struct field points[] = {
 		{ "sensor_temperature1", FIELD_DOUBLE, 0, 0, .lo = -SENSOR_KELVIN, .hi = 500,
 		  .unit = "°C" },
@@ -214,17 +227,12 @@ static bool chip_load(struct machine_load *l, struct config_section *s, struct m
 	bool given = config_option(s, "sensor_temperature1") &&
 		     config_option(s, "sensor_temperature2");
 
-	fields_load(l, s, &mcu, 1, &t.mcu);
 	fields_load(l, s, points, COUNT(points), t.degc);
 	out->source = MACHINE_SENSOR_CHIP;
-	out->pin = (struct pin){ .set = true, .mcu = machine_config_mcu(l->mc, t.mcu ? t.mcu : "") };
-	snprintf(out->pin.chip, sizeof(out->pin.chip), "%s", t.mcu ? t.mcu : "");
-	snprintf(out->pin.name, sizeof(out->pin.name), "ADC_TEMPERATURE");
-	free(t.mcu);
-	if (out->pin.mcu < 0 || pin_of_host(l, &out->pin)) {
-		value_error(l, s, "sensor_mcu", "expected the name of an [mcu …] section");
+	if (!sensor_mcu_load(l, s, &out->pin))
 		return false;
-	}
+	out->pin.set = true;
+	snprintf(out->pin.name, sizeof(out->pin.name), "ADC_TEMPERATURE");
 	if (given) {
 		bool falls = t.adc[1] < t.adc[0];
 

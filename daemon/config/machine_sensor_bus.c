@@ -115,6 +115,47 @@ static bool i2c_load(struct machine_load *l, struct config_section *s, int addre
 	return l->c->errors == errors;
 }
 
+/* ---- DS18B20 ---- */
+
+static bool ds18b20_load(struct machine_load *l, struct config_section *s,
+			 struct machine_sensor *out)
+{
+	struct {
+		char *serial;
+		double report_s;
+	} t = { .serial = NULL };
+	static const struct field pin = {
+		"sensor_pin", FIELD_PIN,           0, offsetof(struct machine_sensor, pin),
+		.lo = 0,      .hi = PIN_SHARED_BUS
+	};
+	const struct field fields[] = {
+		{ "serial_no", FIELD_TEXT, FIELD_REQUIRED, offsetof(__typeof__(t), serial),
+		  .hi = 255, .unit = "the chip's number, as 28-0316a2798eff" },
+		{ "ds18_report_time", FIELD_DOUBLE, 0, offsetof(__typeof__(t), report_s), .lo = 1,
+		  .hi = 3600, .fallback = 3, .unit = "s" },
+	};
+	size_t errors = l->c->errors;
+
+	out->source = MACHINE_SENSOR_DS18B20;
+	if (out->guards)
+		value_error(l, s, "sensor_type",
+			    "expected a sensor that can be read more often, as a heater goes by it");
+	fields_load(l, s, fields, COUNT(fields), &t);
+	fields_load(l, s, &pin, 1, out);
+	out->report_s = t.report_s;
+	if (t.serial &&
+	    (strlen(t.serial) != sizeof(out->serial) - 1 || strncmp(t.serial, "28-", 3) != 0 ||
+	     strspn(t.serial + 3, "0123456789abcdefABCDEF") != sizeof(out->serial) - 4))
+		value_error(l, s, "serial_no", "expected 28- and 12 digits: 28-0316a2798eff");
+	else if (t.serial)
+		strcpy(out->serial, t.serial);
+	free(t.serial);
+	snprintf(out->what, sizeof(out->what), "DS18B20 %s", out->serial);
+	if (!out->pin.set)
+		sensor_mcu_load(l, s, &out->pin);
+	return l->c->errors == errors;
+}
+
 /* ---- made of others ---- */
 
 static bool combined_load(struct machine_load *l, struct config_section *s,
@@ -196,6 +237,10 @@ bool sensor_bus_load(struct machine_load *l, struct config_section *s, const cha
 
 	if (!strcasecmp(type, "temperature_combined")) {
 		*ok = combined_load(l, s, out);
+		return true;
+	}
+	if (!strcasecmp(type, "DS18B20")) {
+		*ok = ds18b20_load(l, s, out);
 		return true;
 	}
 	out->chip = chip_named(type);

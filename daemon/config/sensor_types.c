@@ -150,8 +150,7 @@ bool sensor_types_curve(const char *name, const struct sensor_wiring *w, struct 
 bool sensor_types_later(const char *name)
 {
 	static const char *const chips[] = {
-		"DS18B20", "ADXL345", "ADS1013", "ADS1014",
-		"ADS1015", "ADS1113", "ADS1114", "ADS1115",
+		"ADXL345", "ADS1013", "ADS1014", "ADS1015", "ADS1113", "ADS1114", "ADS1115",
 	};
 
 	for (size_t i = 0; i < COUNT(chips); i++)
@@ -176,7 +175,7 @@ const char *sensor_types_names(char *buf, size_t size)
 	if (n < size)
 		snprintf(buf + n, size - n,
 			 "MAX6675, MAX31855, MAX31856, MAX31865, temperature_mcu, "
-			 "temperature_host, temperature_combined");
+			 "temperature_host, temperature_combined, DS18B20");
 	return buf;
 }
 

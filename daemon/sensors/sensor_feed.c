@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the planner reads itself: chips on I2C, files of the host. */
+/* What the planner reads itself: chips on I2C, files of the host; and what comes of thermometers. */
 #include <math.h>
 #include <stdio.h>
 
@@ -105,6 +105,48 @@ static void ask(struct machine *m, size_t i)
 			     answered, m, (uint32_t)i);
 }
 
+/* ---- DS18B20: read by their MCUs ---- */
+
+/* The first reading is asked for so far ahead. */
+#define START_S 0.2
+
+static bool ask_readings(struct machine *m, size_t i)
+{
+	const struct machine_sensor *cfg = &m->mc->sensors[i];
+	struct session *s = &m->session[cfg->pin.mcu];
+	const struct engine_mcu_status *st = &m->status.mcu[cfg->pin.mcu];
+	double freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
+	/* what is out of range is the rt core's to say */
+	struct msg_query_ds18b20 q = { .oid = m->sensors.feed[i].oid,
+				       .rest_ticks = (uint32_t)fmin(cfg->report_s * freq_hz,
+								    INT32_MAX),
+				       .min_value = INT32_MIN,
+				       .max_value = INT32_MAX };
+	uint64_t clock;
+
+	if (s->state != SESSION_READY || !(st->flags & ENGINE_MCU_CLOCK) ||
+	    !clockmap_clock(&st->map, machine_now_s(m) + START_S, &clock))
+		return false;
+	q.clock = (uint32_t)clock;
+	return session_send(s, MSG_ID_query_ds18b20, &q);
+}
+
+void sensors_hear(struct machine *m, int mcu, const struct msg_ds18b20_result *msg)
+{
+	for (size_t i = 0; i < m->mc->sensor_count; i++) {
+		const struct machine_sensor *cfg = &m->mc->sensors[i];
+
+		if (cfg->source != MACHINE_SENSOR_DS18B20 || cfg->pin.mcu != mcu ||
+		    m->sensors.feed[i].oid != msg->oid)
+			continue;
+		if (msg->fault)
+			failed(m, i, "it does not answer, or not as one");
+		else
+			came(m, i, msg->value / 1000.0);
+		return;
+	}
+}
+
 /* ---- all of them ---- */
 
 static void read_host(struct machine *m, size_t i)
@@ -126,7 +168,11 @@ void sensors_poll(struct machine *m)
 		const struct machine_sensor *cfg = &m->mc->sensors[i];
 		const struct sensor_feed *f = &m->sensors.feed[i];
 
-		if (f->waiting || m->now_ns < f->next_ns)
+		if (f->waiting)
+			continue;
+		if (cfg->source == MACHINE_SENSOR_DS18B20 && there)
+			m->sensors.feed[i].waiting = ask_readings(m, i);
+		if (m->now_ns < f->next_ns)
 			continue;
 		if (cfg->source == MACHINE_SENSOR_HOST)
 			read_host(m, i);

@@ -2,6 +2,7 @@
 #include "daemon/sensors/sensors.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/config/sensor_types.h"
 #include "daemon/machine.h"
@@ -96,6 +97,34 @@ static bool configure_analog(struct machine *m, struct session *s, size_t i,
 	return true;
 }
 
+/* stepd's own firmware has to know the pin; one that runs on Linux has the chip from there. */
+static bool configure_ds18b20(struct machine *m, struct session *s, size_t i)
+{
+	const struct machine_sensor *cfg = &m->mc->sensors[i];
+	struct sensor_feed *f = &m->sensors.feed[i];
+	struct msg_config_ds18b20 c = { .serial = { .data = (const uint8_t *)cfg->serial,
+						    .len = (uint8_t)strlen(cfg->serial) },
+					.max_error_count = UINT8_MAX };
+	struct msg_ds18b20_set_pin at;
+	bool takes_pin = wire_dict_wire_id(&s->dict.ids, MSG_ID_ds18b20_set_pin) != WIRE_ID_NONE;
+
+	f->waiting = false;
+	if (!session_oid(s, &f->oid))
+		return false;
+	c.oid = at.oid = f->oid;
+	if (!session_config(s, MSG_ID_config_ds18b20, &c))
+		return false;
+	if (takes_pin != cfg->pin.set) {
+		snprintf(s->error, sizeof(s->error), "mcu '%s': [%s] sensor_pin: expected %s",
+			 s->name, cfg->section,
+			 takes_pin ? "the pin that the DS18B20 is at"
+				   : "none, as this firmware reads those that its system knows");
+		return false;
+	}
+	return !takes_pin || (session_pin(s, cfg->pin.name, UINT16_MAX, &at.pin) &&
+			      session_config(s, MSG_ID_ds18b20_set_pin, &at));
+}
+
 static bool configure_sensor(struct machine *m, struct session *s, size_t i)
 {
 	const struct machine_sensor *cfg = &m->mc->sensors[i];
@@ -109,6 +138,11 @@ static bool configure_sensor(struct machine *m, struct session *s, size_t i)
 	c->max_degc = cfg->max_degc;
 	c->curve = cfg->curve;
 	switch (cfg->source) {
+	case MACHINE_SENSOR_DS18B20:
+		ok = configure_ds18b20(m, s, i);
+		c->fed = true;
+		c->silence_s = HEAT_FED_SILENCE_S + 2 * cfg->report_s;
+		break;
 	case MACHINE_SENSOR_HOST:
 	case MACHINE_SENSOR_I2C:
 		c->fed = true;
@@ -134,11 +168,12 @@ static bool configure_sensor(struct machine *m, struct session *s, size_t i)
 	return ok && machine_control(m, &rec);
 }
 
+/* What is at none is set up with the first. */
 static int mcu_of(const struct machine_sensor *cfg)
 {
-	if (cfg->source == MACHINE_SENSOR_HOST || cfg->source == MACHINE_SENSOR_COMBINED)
-		return 0;
-	return on_bus(cfg) ? cfg->bus.mcu : cfg->pin.mcu;
+	int mcu = machine_sensor_mcu(cfg);
+
+	return mcu < 0 ? 0 : mcu;
 }
 
 bool sensors_configure(struct machine *m, struct session *s)

@@ -15,6 +15,7 @@
 
 #include "daemon/sensors/i2c_chip.h"
 #include "heat.h"
+#include "wire.h"
 
 struct machine;
 struct session;
@@ -22,7 +23,8 @@ struct session;
 /* One that the planner reads. */
 struct sensor_feed {
 	struct i2c_chip chip;
-	bool waiting;     /* for an answer of the bus */
+	bool waiting; /* for an answer of the bus; a DS18B20's MCU has been asked for readings */
+	uint8_t oid;  /* of a DS18B20 */
 	int64_t begun_ns; /* the reading */
 	int64_t next_ns;  /* of the next request */
 	unsigned failed;  /* readings in a row */
@@ -39,6 +41,8 @@ bool sensors_setup(struct machine *m, char *err, size_t err_size);
 bool sensors_configure(struct machine *m, struct session *s);
 /* Go on with what is to be read here. */
 void sensors_poll(struct machine *m);
+/* What an MCU has read of a DS18B20. */
+void sensors_hear(struct machine *m, int mcu, const struct msg_ds18b20_result *msg);
 /* What sensor number i knows beside the temperature: ", humidity 40.1 %, pressure 1013.2 hPa", or "". Returns buf. */
 const char *sensors_beside(const struct machine *m, size_t i, char *buf, size_t cap);
 

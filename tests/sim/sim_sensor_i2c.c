@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "tests/simlib/pinwatch.h"
+#include "tests/simlib/place.h"
 #include "tests/simlib/simrun.h"
 
 static double now_s(const struct scene *s)
@@ -29,46 +30,9 @@ static double now_s(const struct scene *s)
 	return batch_world_mcu_s(&s->b, 0);
 }
 
-static int sensor_of(const struct scene *s, const char *name)
-{
-	int i = heaters_find_sensor(s->b.m, name, strlen(name));
-
-	assert_true(i >= 0);
-	return i;
-}
-
-static struct thermal_body *body_of(struct scene *s, int sensor)
-{
-	struct printer_body *b = &s->b.printer.bodies[s->b.body_of[sensor]];
-
-	s->b.printer.now_s = now_s(s);
-	printer_warm(&s->b.printer, b);
-	return &b->thermal;
-}
-
-/* All of that place has this temperature now. */
-static void put_degc(struct scene *s, int sensor, double degc)
-{
-	struct thermal_body *b = body_of(s, sensor);
-
-	b->ambient_degc = b->body_degc = b->sensor_degc = degc;
-}
-
-static void act(struct scene *s, int sensor, const char *action)
-{
-	struct printer_chip *c = &s->b.printer.chips[s->b.chip_of[sensor]];
-
-	assert_true(thermal_action(body_of(s, sensor), action) || c->ops->action(c, action, true));
-}
-
-static const struct heat_sensor_status *status_of(const struct scene *s, int sensor)
-{
-	return &s->b.m->heaters.status.sensor[sensor];
-}
-
 static bool is_broken(const struct scene *s, int sensor)
 {
-	return status_of(s, sensor)->state == HEAT_SENSOR_BROKEN;
+	return place_status(s, sensor)->state == HEAT_SENSOR_BROKEN;
 }
 
 /* Every step was exact; errors were told. */
@@ -101,18 +65,18 @@ static void whole_range(const struct kind *k, bool pins)
 		 pins ? "i2c_software_scl_pin: PF6\ni2c_software_sda_pin: PF7\n"
 		      : "i2c_bus: i2c2\n");
 	s = pinwatch_open("etc/sim-heated.cfg", sections);
-	i = sensor_of(s, "place");
+	i = place_sensor(s, "place");
 	for (int n = 0; n <= 37; n++) {
 		double degc = k->from_degc + (k->to_degc - k->from_degc) * n / 37;
 
-		put_degc(s, i, degc);
+		place_put(s, i, degc);
 		scene_pass(s, 2.5);
-		assert_int_equal(status_of(s, i)->state, HEAT_SENSOR_GOOD);
-		worst = fmax(worst, fabs(status_of(s, i)->degc - degc));
+		assert_int_equal(place_status(s, i)->state, HEAT_SENSOR_GOOD);
+		worst = fmax(worst, fabs(place_status(s, i)->degc - degc));
 	}
 	print_message("%s%s: within %.4f °C\n", k->type, pins ? " on pins" : "", worst);
 	assert_true(worst <= k->step_degc);
-	put_degc(s, i, 21.5);
+	place_put(s, i, 21.5);
 	scene_pass(s, 2.5);
 	scene_hush(s);
 	assert_true(scene_run(s, "M105\nSTATUS\n"));
@@ -122,7 +86,7 @@ static void whole_range(const struct kind *k, bool pins)
 	assert_int_equal(scene_said(s, "pressure 1013.2"), k->pressure);
 	/* silent, and back */
 	scene_hush(s);
-	act(s, i, "chip silent");
+	place_act(s, i, "chip silent");
 	scene_pass(s, 5);
 	assert_true(is_broken(s, i));
 	assert_true(scene_said(s, "sensor place counts as broken: ") && scene_said(s, k->type) &&
@@ -131,7 +95,7 @@ static void whole_range(const struct kind *k, bool pins)
 	scene_pass(s, 20);
 	assert_false(scene_said(s, "counts as broken"));
 	assert_int_equal(s->errors, 0);
-	act(s, i, "chip ok");
+	place_act(s, i, "chip ok");
 	scene_pass(s, 3);
 	assert_true(!is_broken(s, i) && scene_said(s, " is back"));
 	pinwatch_finish(s);
@@ -177,9 +141,9 @@ static void garbled(void **state)
 			 "[temperature_sensor place]\nsensor_type: %s\ni2c_address: 69\n", types[n]);
 		s = pinwatch_open("etc/sim-heated.cfg", sections);
 		scene_pass(s, 3);
-		act(s, sensor_of(s, "place"), "chip garbled");
+		place_act(s, place_sensor(s, "place"), "chip garbled");
 		scene_pass(s, 5);
-		assert_true(is_broken(s, sensor_of(s, "place")));
+		assert_true(is_broken(s, place_sensor(s, "place")));
 		assert_true(scene_said(s, "at i2c_address 69: its checksum is wrong"));
 		pinwatch_finish(s);
 	}
@@ -208,17 +172,17 @@ static struct scene *hot_chamber(const char *sections)
 static void breaks(const char *action, const char *why)
 {
 	struct scene *s = hot_chamber(chamber);
-	int i = sensor_of(s, "chamber"), pin = pinwatch_pin("PG4");
+	int i = place_sensor(s, "chamber"), pin = pinwatch_pin("PG4");
 	double worst = 0, from_s;
 
 	for (int n = 0; n < 600; n++) {
 		scene_pass(s, 0.1);
-		worst = fmax(worst, fabs(body_of(s, i)->body_degc - 60));
+		worst = fmax(worst, fabs(place_body(s, i)->body_degc - 60));
 	}
 	assert_true(worst < 0.5);
 	batch_lines(&s->b, "G1 X60 F3000\nG1 Y60\nG1 X10\nG1 Y10\nG1 X60\nG1 Y60\nG1 X10\n");
 	from_s = now_s(s);
-	act(s, i, action);
+	place_act(s, i, action);
 	scene_pass(s, 10);
 	print_message("within %.2f °C; %s: off after %.3f s\n", worst, action,
 		      pinwatch.since_s[pin] - from_s);
@@ -226,8 +190,8 @@ static void breaks(const char *action, const char *why)
 	assert_false(pinwatch.level[pin]);
 	assert_true(scene_said(s, why));
 	assert_true(scene_said(s, "chamber: sensor out of range"));
-	act(s, i, "sensor ok");
-	act(s, i, "chip ok");
+	place_act(s, i, "sensor ok");
+	place_act(s, i, "chip ok");
 	scene_pass(s, 3);
 	assert_true(scene_run(s, "SET_HEATER_TEMPERATURE HEATER=chamber TARGET=50\n"));
 	assert_true(scene_said(s, "switched off for a fault"));
@@ -258,7 +222,7 @@ static void busy(void **state)
 		scene_planner_busy(s, 2);
 		scene_pass(s, 0.5 + 0.07 * n);
 	}
-	assert_false(is_broken(s, sensor_of(s, "chamber")));
+	assert_false(is_broken(s, place_sensor(s, "chamber")));
 	assert_int_equal(s->errors, 0);
 	from_s = now_s(s);
 	scene_planner_busy(s, 6);
@@ -275,19 +239,19 @@ static void fan(void **state)
 		"[temperature_fan case]\npin: PE5\nsensor_type: LM75\nmin_temp: 0\nmax_temp: 80\n"
 		"control: watermark\nmax_delta: 1\ntarget_temp: 45\nmin_speed: 0\n"
 		"kick_start_time: 0\n");
-	int i = sensor_of(s, "case");
+	int i = place_sensor(s, "case");
 
 	(void)state;
-	put_degc(s, i, 40);
+	place_put(s, i, 40);
 	scene_pass(s, 3);
 	assert_true(pinwatch_share("PE5", 2) == 0);
-	put_degc(s, i, 48);
+	place_put(s, i, 48);
 	scene_pass(s, 3);
 	assert_true(pinwatch_share("PE5", 2) > 0.99);
-	put_degc(s, i, 40);
+	place_put(s, i, 40);
 	scene_pass(s, 3);
 	assert_true(pinwatch_share("PE5", 2) == 0);
-	act(s, i, "chip silent");
+	place_act(s, i, "chip silent");
 	scene_pass(s, 3);
 	assert_true(pinwatch_share("PE5", 2) > 0.99);
 	end(s);
@@ -317,20 +281,20 @@ static void combined(void **state)
 
 		snprintf(sections, sizeof(sections), two_places, all[n].how);
 		s = pinwatch_open("etc/sim-heated.cfg", sections);
-		i = sensor_of(s, "both");
-		put_degc(s, sensor_of(s, "top"), 30);
-		put_degc(s, sensor_of(s, "bottom"), 40);
+		i = place_sensor(s, "both");
+		place_put(s, place_sensor(s, "top"), 30);
+		place_put(s, place_sensor(s, "bottom"), 40);
 		scene_pass(s, 3);
-		assert_true(fabs(status_of(s, i)->degc - all[n].degc) < 0.2);
+		assert_true(fabs(place_status(s, i)->degc - all[n].degc) < 0.2);
 		assert_true(scene_run(s, "M105\n"));
 		assert_true(scene_said(s, " C:"));
-		put_degc(s, sensor_of(s, "bottom"), 55);
+		place_put(s, place_sensor(s, "bottom"), 55);
 		scene_pass(s, 3);
 		assert_true(is_broken(s, i));
-		put_degc(s, sensor_of(s, "bottom"), 40);
+		place_put(s, place_sensor(s, "bottom"), 40);
 		scene_pass(s, 3);
 		assert_false(is_broken(s, i));
-		act(s, sensor_of(s, "top"), "chip silent");
+		place_act(s, place_sensor(s, "top"), "chip silent");
 		scene_pass(s, 5);
 		assert_true(is_broken(s, i));
 		pinwatch_finish(s);
@@ -351,8 +315,8 @@ static void combined_heater(void **state)
 	double from_s = now_s(s);
 
 	(void)state;
-	assert_true(fabs(body_of(s, sensor_of(s, "top"))->body_degc - 60) < 4);
-	act(s, sensor_of(s, "top"), "chip silent");
+	assert_true(fabs(place_body(s, place_sensor(s, "top"))->body_degc - 60) < 4);
+	place_act(s, place_sensor(s, "top"), "chip silent");
 	scene_pass(s, 5);
 	assert_true(pinwatch.since_s[pin] - from_s < 1 && !pinwatch.level[pin]);
 	assert_true(scene_said(s, "chamber: sensor out of range"));

@@ -170,6 +170,8 @@ static const char chips_file[] =
 	"reading share=0.5\n"
 	"converter chip=31855 body=hot cs=PC5\n"
 	"climate type=BME280 body=hot i2c=i2c1 address=118\nclimate type=LM75 body=hot scl=PC6 sda=PC7 address=72\n"
+	"thermometer serial=28-0316a2798eff body=hot pin=PC8\n"
+	"thermometer serial=28-0316a2798efe body=hot pin=PC8\n"
 	"input pin=PB2 on=1\ninput pin=PB3 stepper=ext edge=2 invert=1\n"
 	"fan pin=PB4 tacho=PB5 rpm=3000 ppr=4\n"
 	"input pin=PB2 mcu=1\nfan pin=PB4 tacho=PB5 mcu=1\nconverter chip=6675 mcu=1 body=no cs=PC5\n";
@@ -197,7 +199,11 @@ static void test_chips(void **state)
 	assert_int_equal(models.chains, 2);
 	assert_int_equal(models.chain[0].length, 2);
 	assert_ptr_equal(models.chain[0].chip[1], &models.tmc[2]);
-	assert_int_equal(p->chip_count, 6); /* a chain is one */
+	assert_int_equal(p->chip_count, 8); /* a chain is one */
+	assert_int_equal(models.thermometers, 2);
+	assert_string_equal(models.thermometer[1].serial, "28-0316a2798efe");
+	assert_int_equal(p->chips[6].bus, p->chips[7].bus);
+	assert_int_equal(p->buses[p->chips[7].bus].kind, PRINTER_ONEWIRE);
 	assert_int_equal(models.climates, 2);
 	assert_string_equal(models.climate[1].type, "LM75");
 	assert_int_equal(p->chips[5].address, 72);
@@ -257,6 +263,10 @@ static void test_chip_errors(void **state)
 		  ":2: type=: expected a sensor_type on I2C" },
 		{ "warm name=a sensor=none capacity=1 loss=1 lag=1\nclimate type=LM75 body=a scl=PC0",
 		  ":2: sda= is missing" },
+		{ "thermometer body=a", ":1: serial=: expected one as 28-0316a2798eff" },
+		{ "thermometer body=a serial=28-0316a2798eff", ":1: pin= is missing" },
+		{ "thermometer body=a serial=28-0316a2798eff pin=PC0",
+		  ":1: body=a: expected the name of a warm part" },
 		{ "input pin=PC0\ninput pin=PC0", ":2: a pin is used twice" },
 		{ "input", ":1: pin= is missing" },
 		{ "fan pin=PC0", ":1: tacho= is missing" },

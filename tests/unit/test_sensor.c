@@ -123,7 +123,7 @@ static void inverse(void **state)
 
 		name += strspn(name, " ");
 		if (!strncmp(name, "temperature_", 12) || sensor_chip_named(name) ||
-		    i2c_chip_named(name, &kind, &address))
+		    i2c_chip_named(name, &kind, &address) || !strcmp(name, "DS18B20"))
 			continue; /* these have no curve */
 		get(name, &c);
 		for (double degc = -20; degc <= 300; degc += 0.7) {

@@ -431,7 +431,8 @@ static int read_line(struct printer_file *f, char *line)
 		return printer_file_complain(
 			f,
 			"\"%s\": expected kinematics, start, bed, stepper, endstop, probe, "
-			"sensor, warm, reading, driver, converter, climate, input or fan",
+			"sensor, warm, reading, driver, converter, climate, thermometer, "
+			"input or fan",
 			kind);
 	if (printer_file_absent(f, part.mcu))
 		return 0;

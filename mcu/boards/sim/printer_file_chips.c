@@ -302,6 +302,49 @@ static int climate_line(struct printer_file *f)
 	return add_chip(f, &l, &chip_climate_i2c, &m->climate[i]);
 }
 
+static int thermometer_line(struct printer_file *f)
+{
+	struct printer_models *m = f->models;
+	const char *body_name = NULL, *serial = NULL, *pin = NULL;
+	double mcu = 0;
+	const struct printer_file_key keys[] = {
+		{ "body", &body_name, NULL, 0, false },
+		{ "serial", &serial, NULL, 0, false },
+		{ "pin", &pin, NULL, 0, false },
+		{ "mcu", NULL, &mcu, PRINTER_MCUS_MAX - 1, false },
+	};
+	struct printer_bus b = { .kind = PRINTER_ONEWIRE, .number = -1 };
+	unsigned i = m->thermometers;
+	struct printer_chip c = { .ops = &chip_ds18b20_onewire, .cs_pin = PRINTER_NO_PIN };
+	int number, body, bus;
+
+	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
+		return -EINVAL;
+	if (printer_file_absent(f, mcu))
+		return 0;
+	if (!serial || strlen(serial) != sizeof(m->serial[i]) - 1)
+		return printer_file_complain(f, "serial=%s: expected one as 28-0316a2798eff",
+					     serial ? serial : "");
+	if (i == PRINTER_CHIPS_MAX)
+		return printer_file_complain(f, "too many parts of this kind");
+	number = printer_file_pin(f, mcu, "pin", pin);
+	body = number < 0 ? number : find_body(f, body_name);
+	if (body < 0)
+		return body;
+	b.mcu = (uint8_t)mcu;
+	b.pin[0] = (uint16_t)number;
+	bus = printer_add_bus(f->printer, &b);
+	if (bus < 0)
+		return printer_file_result(f, bus);
+	strcpy(m->serial[i], serial);
+	m->thermometer[i] =
+		(struct chip_ds18b20){ .serial = m->serial[i], .printer = f->printer, .body = body };
+	m->thermometers++;
+	c.model = &m->thermometer[i];
+	c.bus = (uint8_t)bus;
+	return printer_file_result(f, printer_add_chip(f->printer, &c));
+}
+
 static int input_line(struct printer_file *f)
 {
 	struct printer_input in = { .stepper = -1 };
@@ -375,11 +418,9 @@ static int fan_line(struct printer_file *f)
 static const struct {
 	const char *kind;
 	int (*read)(struct printer_file *f);
-} kinds[] = { { "driver", driver_line },
-	      { "converter", converter_line },
-	      { "climate", climate_line },
-	      { "input", input_line },
-	      { "fan", fan_line } };
+} kinds[] = { { "driver", driver_line },   { "converter", converter_line },
+	      { "climate", climate_line }, { "thermometer", thermometer_line },
+	      { "input", input_line },     { "fan", fan_line } };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
 bool printer_file_has(const char *kind)

@@ -7,6 +7,7 @@
 #define SIM_PRINTER_MODELS_H
 
 #include "chip_climate.h"
+#include "chip_ds18b20.h"
 #include "chip_temperature.h"
 #include "chip_tmc.h"
 
@@ -19,7 +20,9 @@ struct printer_models {
 	struct chip_temperature converter[PRINTER_CHIPS_MAX];
 	struct chip_climate climate[PRINTER_CHIPS_MAX];
 	char climate_type[PRINTER_CHIPS_MAX][16];
-	unsigned tmcs, chains, converters, climates;
+	struct chip_ds18b20 thermometer[PRINTER_CHIPS_MAX];
+	char serial[PRINTER_CHIPS_MAX][16];
+	unsigned tmcs, chains, converters, climates, thermometers;
 };
 
 #endif
