@@ -9,6 +9,21 @@
 
 /* ---- set-up ---- */
 
+/* The pin that enables it goes with its output, behind those of a [multi_pin]. */
+static bool add_enable(struct machine *m, const struct machine_fan *cfg, int last)
+{
+	int i = machine_output_add(m, &cfg->enable_pin);
+
+	if (i < 0)
+		return false;
+	m->output[i].on_off = true;
+	m->output[i].shutdown_value = cfg->shutdown_speed > 0;
+	while (m->output[last].also)
+		last = m->output[last].also;
+	m->output[last].also = i;
+	return true;
+}
+
 int fans_output(struct machine *m, const struct machine_fan *cfg)
 {
 	int i = machine_output_add(m, &cfg->pin);
@@ -21,7 +36,7 @@ int fans_output(struct machine *m, const struct machine_fan *cfg)
 	out->shutdown_value = cfg->shutdown_speed * (cfg->hardware_pwm ? cfg->max_power : 1);
 	out->kick_s = cfg->kick_start_s;
 	out->kick_value = cfg->max_power;
-	return i;
+	return !cfg->enable_pin.set || add_enable(m, cfg, i) ? i : -1;
 }
 
 bool fans_setup(struct machine *m, char *err, size_t err_size)

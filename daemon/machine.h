@@ -102,7 +102,8 @@ struct machine_output {
 	double shutdown_value;     /* and when it shuts down */
 	double max_duration_s;     /* so long at most without another word; 0: for ever */
 	double kick_s, kick_value; /* from 0 this for so long first */
-	int also;                  /* the output of the next pin of its [multi_pin]; 0: none */
+	int also; /* the output of the next pin of its [multi_pin], or what enables a fan; 0: none */
+	bool on_off; /* it only enables: whatever is not 0 is on */
 };
 
 struct machine_config_hooks {

@@ -74,7 +74,7 @@ static void copy_outputs(struct machine *m)
 		struct machine_output *from = &m->output[i], *to = &m->output[from->also];
 		struct machine_output copy = *from;
 
-		if (!from->also)
+		if (!from->also || to->on_off)
 			continue;
 		copy.pin = to->pin;
 		copy.mcu = to->mcu;
@@ -369,6 +369,7 @@ static bool tell_output(struct machine *m, const struct session *s, size_t i, ui
 					  .invert = out->pin->invert,
 					  .in_phase = out->in_phase && cycle_ticks > 0,
 					  .also = (uint8_t)out->also,
+					  .on_off = out->on_off,
 					  .kick_s = out->kick_s,
 					  .kick_value = (uint16_t)lround(out->kick_value *
 									 PLAN_OUTPUT_FULL) };

@@ -102,6 +102,7 @@ struct ctl_output {
 	bool invert;         /* the logical 0 is full scale */
 	bool in_phase;       /* software PWM: changes, but to 0, wait for the end of a cycle */
 	uint8_t also;        /* the output that gets the same values; 0: none */
+	bool on_off;         /* whatever is not 0 is full scale */
 	uint32_t full_scale; /* on the wire: 1, ticks of a software PWM cycle, or PWM_MAX */
 	double kick_s;       /* from 0 it gets kick_value for so long first: a fan starts */
 	uint16_t kick_value;

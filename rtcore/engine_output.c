@@ -38,6 +38,9 @@ static uint32_t wire_value(const struct ctl_output *o, uint16_t share)
 	uint32_t value = (uint32_t)(((uint64_t)share * o->full_scale + PLAN_OUTPUT_FULL / 2) /
 				    PLAN_OUTPUT_FULL);
 
+	if (o->on_off)
+		value = share > 0 ? o->full_scale : 0;
+
 	return o->invert ? o->full_scale - value : value;
 }
 

@@ -18,6 +18,8 @@ static void fan_load(struct machine_load *l, struct config_section *s, double sh
 	const struct field fields[] = {
 		{ "pin", FIELD_PIN, FIELD_REQUIRED, FAN(pin), .lo = PIN_ALLOW_INVERT,
 		  .hi = PIN_ALONE },
+		{ "enable_pin", FIELD_PIN, 0, FAN(enable_pin), .lo = PIN_ALLOW_INVERT,
+		  .hi = PIN_ALONE },
 		{ "max_power", FIELD_DOUBLE, FIELD_ABOVE, FAN(max_power), .hi = 1, .fallback = 1 },
 		{ "shutdown_speed", FIELD_DOUBLE, 0, FAN(shutdown_speed), .hi = 1,
 		  .fallback = shutdown_speed },

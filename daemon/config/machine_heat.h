@@ -90,6 +90,7 @@ void machine_sensor_sim_curve(const struct machine_sensor *s, struct sensor_curv
 /* What all fans have. */
 struct machine_fan {
 	struct pin pin;
+	struct pin enable_pin; /* on while the fan is */
 	double max_power, shutdown_speed, off_below;
 	double cycle_time_s;
 	bool hardware_pwm;

@@ -2,7 +2,7 @@
 /* sim_fans.c - fans at the pins of the simulated firmware.
  *
  * Shown: a part fan starts with its kick and goes on with the duty asked for, in step with the motion; a change
- * within the kick waits for its end, off does not; max_power and off_below; hardware PWM; a fan follows its
+ * within the kick waits for its end, off does not; max_power and off_below; a pin that enables it; hardware PWM; a fan follows its
  * heater, on with it and off below heater_temp; the controller's runs while motors are on and some time after;
  * a temperature fan holds its target and runs at full speed when its sensor breaks.
  * How: tests/simlib/pinwatch.h, duty measured between edges. Repeat: no seed but the machine's own, 1.
@@ -32,6 +32,7 @@ static const char *const sections =
 	"min_temp: 0\nmax_temp: 80\ncontrol: watermark\nmax_delta: 1\ntarget_temp: 45\n"
 	"min_speed: 0\nkick_start_time: 0\n"
 	"[stepd_sim_heater case]\nambient_degc: 20\ncapacity_j_k: 50\nloss_w_k: 0.3\n"
+	"[fan_generic enabled]\npin: PE8\nenable_pin: !PE9\nkick_start_time: 0.5\noff_below: 0.05\n"
 	"[output_pin valve]\npin: PE7\nvalue: 1\nshutdown_value: 0\nmaximum_mcu_duration: 2\n";
 
 static struct scene *open_fans(void)
@@ -71,6 +72,29 @@ static void kick(void **state)
 	batch_lines(&s->b, "M106 S64\nG4 P100\nM107\n");
 	scene_pass(s, 0.25);
 	pinwatch_near(pinwatch_share("PE0", 2), 0, 1e-9);
+	pinwatch_finish(s);
+}
+
+/* The pin that enables one is on for as long as it turns, however slowly. */
+static void enabled(void **state)
+{
+	struct scene *s = open_fans();
+
+	(void)state;
+	pinwatch_near(pinwatch_share("PE9", 1), 1, 1e-9);
+	for (int n = 1; n <= 10; n += 3) {
+		char line[60];
+
+		snprintf(line, sizeof(line), "SET_FAN_SPEED FAN=enabled SPEED=%.1f\n", 0.1 * n);
+		assert_true(scene_run(s, line));
+		scene_pass(s, 1);
+		pinwatch_near(pinwatch_share("PE8", 2), 0.1 * n, 0.01);
+		pinwatch_near(pinwatch_share("PE9", 1), 0, 1e-9);
+	}
+	assert_true(scene_run(s, "SET_FAN_SPEED FAN=enabled SPEED=0.04\n"));
+	scene_pass(s, 1);
+	pinwatch_near(pinwatch_share("PE8", 1), 0, 1e-9);
+	pinwatch_near(pinwatch_share("PE9", 1), 1, 1e-9);
 	pinwatch_finish(s);
 }
 
@@ -205,9 +229,10 @@ static void by_temperature(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kick),           cmocka_unit_test(in_step),
-		cmocka_unit_test(generic),        cmocka_unit_test(follows_heater),
-		cmocka_unit_test(follows_motors), cmocka_unit_test(by_temperature),
+		cmocka_unit_test(kick),           cmocka_unit_test(enabled),
+		cmocka_unit_test(in_step),        cmocka_unit_test(generic),
+		cmocka_unit_test(follows_heater), cmocka_unit_test(follows_motors),
+		cmocka_unit_test(by_temperature),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
