@@ -35,6 +35,8 @@ static void heat_and_hold(void **state)
 	hold[BED] = heated_band(s, BED, 60, 60);
 	assert_true(scene_run(s, "M106 S255\nM400\n"));
 	fan = heated_band(s, HOTEND, 205, 60);
+	assert_true(scene_run(s, "M107\nM400\n"));
+	fan = fmax(fan, heated_band(s, HOTEND, 205, 60));
 	print_message("overshoot %.2f and %.2f, band %.2f and %.2f, fan step %.2f °C\n",
 		      s->b.heat[HOTEND].over_degc, s->b.heat[BED].over_degc, hold[HOTEND],
 		      hold[BED], fan);
