@@ -223,8 +223,9 @@ static void put_inputs(const struct machine_config *mc)
 		printf("\n");
 	}
 	for (size_t i = 0; i < cfg->button_count; i++)
-		printf("input pin=%s mcu=%d invert=%d\n", cfg->button[i].pin.name,
-		       cfg->button[i].pin.mcu, cfg->button[i].pin.invert);
+		if (!(cfg->button[i].range_ohm[1] > 0))
+			printf("input pin=%s mcu=%d invert=%d\n", cfg->button[i].pin.name,
+			       cfg->button[i].pin.mcu, cfg->button[i].pin.invert);
 }
 
 static void put_fan(const struct machine_config *mc, const struct machine_fan *fan,

@@ -184,7 +184,7 @@ static void take(struct engine *e, int i, double at_s, double degc, int64_t now_
 	}
 }
 
-void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_state *m, int64_t rx_ns)
+bool engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_state *m, int64_t rx_ns)
 {
 	struct engine_mcu *em = &e->mcu[mcu];
 	uint32_t count = m->values.len / 2;
@@ -197,7 +197,7 @@ void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_sta
 		    s->cfg.mcu != mcu || s->cfg.oid != m->oid)
 			continue;
 		if (!em->clock_ready)
-			return;
+			return true;
 		next_s = engine_time_s(em, clocksync_extend(&em->sync, m->next_clock, rx_ns));
 		for (uint32_t k = 0; k < count; k++) {
 			uint32_t sum = m->values.data[2 * k] | m->values.data[2 * k + 1] << 8;
@@ -205,8 +205,9 @@ void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_sta
 			take(e, i, next_s - (count - k) * HEAT_PERIOD_S,
 			     sensor_degc(&s->cfg.curve, sum / engine_sensor_full_sum(s)), rx_ns);
 		}
-		return;
+		return true;
 	}
+	return false;
 }
 
 void engine_heat_chip(struct engine *e, int mcu, const struct msg_thermocouple_result *m,
@@ -229,7 +230,7 @@ void engine_heat_chip(struct engine *e, int mcu, const struct msg_thermocouple_r
 	}
 }
 
-void engine_heat_state_old(struct engine *e, int mcu, const struct msg_analog_in_state__old *m,
+bool engine_heat_state_old(struct engine *e, int mcu, const struct msg_analog_in_state__old *m,
 			   int64_t rx_ns)
 {
 	uint8_t bytes[2] = { (uint8_t)m->value, (uint8_t)(m->value >> 8) };
@@ -237,7 +238,7 @@ void engine_heat_state_old(struct engine *e, int mcu, const struct msg_analog_in
 					     .next_clock = m->next_clock,
 					     .values = { .data = bytes, .len = sizeof(bytes) } };
 
-	engine_heat_state(e, mcu, &state, rx_ns);
+	return engine_heat_state(e, mcu, &state, rx_ns);
 }
 
 /* ---- records ---- */

@@ -51,8 +51,8 @@ _Static_assert(sizeof(struct heat_status) <= 8 * SNAPSHOT_WORDS, "heat_status fi
 /* CTL_SENSOR…, CTL_HEATER…. */
 void engine_heat_control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns);
 
-/* A report of an analog input. */
-void engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_state *m,
+/* A report of an analog input. Returns whether it is one of the sensors. */
+bool engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_state *m,
 		       int64_t rx_ns);
 
 /* A report of a converter. */
@@ -66,7 +66,7 @@ void engine_sensor_ask(struct engine *e, int i, bool armed);
 double engine_sensor_full_sum(const struct engine_heat_sensor *s);
 
 /* The same from older firmware. */
-void engine_heat_state_old(struct engine *e, int mcu, const struct msg_analog_in_state__old *m,
+bool engine_heat_state_old(struct engine *e, int mcu, const struct msg_analog_in_state__old *m,
 			   int64_t rx_ns);
 
 /* A cycle: start sampling, watch for silence, send what is owed, publish. */

@@ -83,10 +83,12 @@ static void handle(void *ctx, const uint8_t *payload, size_t len, int64_t rx_ns)
 		clocksync_uptime(&m->sync, &m->link, &any.uptime, len + WIRE_FRAME_MIN, rx_ns);
 		break;
 	case MSG_ID_analog_in_state:
-		engine_heat_state(r->e, r->mcu, &any.analog_in_state, rx_ns);
+		if (!engine_heat_state(r->e, r->mcu, &any.analog_in_state, rx_ns))
+			forward(r->e, r->mcu, payload, len, rx_ns);
 		break;
 	case MSG_ID_analog_in_state__old:
-		engine_heat_state_old(r->e, r->mcu, &any.analog_in_state__old, rx_ns);
+		if (!engine_heat_state_old(r->e, r->mcu, &any.analog_in_state__old, rx_ns))
+			forward(r->e, r->mcu, payload, len, rx_ns);
 		break;
 	case MSG_ID_thermocouple_result:
 		engine_heat_chip(r->e, r->mcu, &any.thermocouple_result, rx_ns);

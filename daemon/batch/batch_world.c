@@ -210,10 +210,13 @@ static bool add_inputs(struct batch *b)
 					    .invert = pin->invert,
 					    .stepper = -1 };
 		int number = batch_world_pin(b, pin);
+		double ohm = (buttons->input[i].ohm_min + buttons->input[i].ohm_max) / 2;
 
 		if (number < 0)
 			return false;
 		in.pin = (uint8_t)number;
+		if (ohm > 0)
+			in.share = ohm / (ohm + buttons->input[i].pullup_ohm);
 		if (i < cfg->filament_count && cfg->filament[i].motion) {
 			in.stepper = extruder_motor(b, cfg->filament[i].extruder);
 			in.edge_mm = cfg->filament[i].detection_length_mm / 4;

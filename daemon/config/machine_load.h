@@ -59,9 +59,10 @@ enum pin_share {
 	PIN_ALONE,
 	PIN_SHARED_ENABLE,
 	PIN_SHARED_ENDSTOP,
-	PIN_SHARED_BUS,    /* clock and data in software, a serial line */
-	PIN_SHARED_CS,     /* of chips in a chain */
-	PIN_SHARED_SELECT, /* of chips at one serial line */
+	PIN_SHARED_BUS,     /* clock and data in software, a serial line */
+	PIN_SHARED_CS,      /* of chips in a chain */
+	PIN_SHARED_SELECT,  /* of chips at one serial line */
+	PIN_SHARED_BUTTONS, /* told apart by their resistance */
 };
 
 /* machine_fields.c */

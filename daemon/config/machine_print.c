@@ -254,21 +254,32 @@ static void button_load(struct machine_load *l, struct config_section *s)
 		{ "debounce_delay", FIELD_DOUBLE, 0, AT(machine_button, debounce_s), .hi = 100,
 		  .unit = "s" },
 	};
+	/* by resistance: several of them at one pin */
+	static const struct field analog[] = {
+		{ "pin", FIELD_PIN, FIELD_REQUIRED, AT(machine_button, pin), .lo = 0,
+		  .hi = PIN_SHARED_BUTTONS },
+		{ "debounce_delay", FIELD_DOUBLE, 0, AT(machine_button, debounce_s), .hi = 100,
+		  .unit = "s" },
+		{ "analog_pullup_resistor", FIELD_DOUBLE, FIELD_ABOVE,
+		  AT(machine_button, pullup_ohm), .hi = 1e7, .fallback = 4700, .unit = "ohm" },
+	};
 	struct machine_print *p = l->mc->print;
 	struct machine_button *b = &p->button[p->button_count];
+	bool by_resistance = config_option(s, "analog_range") != NULL;
 
-	if (config_option(s, "analog_range")) {
-		config_report(l->c, CONFIG_WARNING, place_of(s, "analog_range"),
-			      "[%s] analog_range: buttons on an analog input can't be read yet, this "
-			      "one does nothing",
-			      s->name);
-		return;
-	}
 	if (too_many(l, s, p->button_count, MACHINE_BUTTON_MAX) ||
 	    !names_load(s, "gcode_button", &b->name, &b->section))
 		return;
 	p->button_count++;
-	fields_load(l, s, fields, COUNT(fields), b);
+	fields_load(l, s, by_resistance ? analog : fields,
+		    by_resistance ? COUNT(analog) : COUNT(fields), b);
+	if (by_resistance && numbers_load(l, s, "analog_range", true, 2, 1e8, b->range_ohm) &&
+	    !(b->range_ohm[0] >= 0 && b->range_ohm[1] > b->range_ohm[0]))
+		value_error(l, s, "analog_range",
+			    "expected two resistances of at least 0 ohm, the less one first");
+	if (by_resistance && pin_of_host(l, &b->pin))
+		value_error(l, s, "pin",
+			    "expected a pin of an MCU: GPIO lines of this machine read no voltages");
 	lines_load(l, s, "press_gcode", &b->press);
 	lines_load(l, s, "release_gcode", &b->release);
 }

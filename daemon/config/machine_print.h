@@ -43,6 +43,7 @@ struct machine_button {
 	struct pin pin;
 	struct gcode_lines press, release;
 	double debounce_s;
+	double range_ohm[2], pullup_ohm; /* analog_range; both 0: a digital input */
 };
 
 enum machine_respond { MACHINE_RESPOND_ECHO, MACHINE_RESPOND_COMMAND, MACHINE_RESPOND_ERROR };

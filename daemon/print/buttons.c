@@ -91,6 +91,7 @@ void buttons_poll(struct print *p)
 		if (!g->asked)
 			g->asked = ask(p->m, g);
 	}
+	buttons_analog_poll(p);
 }
 
 void buttons_attached(struct print *p, int mcu)
@@ -98,6 +99,9 @@ void buttons_attached(struct print *p, int mcu)
 	for (size_t i = 0; i < p->buttons.groups; i++)
 		if (p->buttons.group[i].mcu == mcu)
 			p->buttons.group[i].asked = false;
+	for (size_t i = 0; i < p->buttons.analogs; i++)
+		if (p->buttons.analog[i].pin->mcu == mcu)
+			p->buttons.analog[i].asked = false;
 }
 
 static void record(struct buttons *b, const struct machine *m, const struct button_change *c)
@@ -128,7 +132,7 @@ void buttons_tell(struct print *p)
 }
 
 /* In order of time; those of one time as they come. */
-static void insert(struct buttons *b, const struct button_change *c)
+void buttons_insert(struct buttons *b, const struct button_change *c)
 {
 	size_t i = b->changes++;
 
@@ -150,7 +154,7 @@ static void take_level(struct buttons *b, struct button_group *g, uint8_t level,
 						 .stamped = stamped };
 
 		if (changed & 1u << i)
-			insert(b, &c);
+			buttons_insert(b, &c);
 	}
 }
 

@@ -43,6 +43,16 @@ struct button_input {
 	const struct pin *pin;
 	void (*changed)(struct print *p, size_t index, const struct button_change *c);
 	size_t index;
+	/* By resistance, at an analog input with that pull-up; ohm_max 0: at a digital one. */
+	double ohm_min, ohm_max, pullup_ohm;
+};
+
+/* An analog input with buttons. */
+struct button_analog {
+	const struct pin *pin;
+	uint8_t oid;
+	bool asked;
+	double full_sum; /* what its MCU reports at full scale */
 };
 
 struct button_group {
@@ -65,6 +75,12 @@ struct buttons {
 	size_t inputs;
 	struct button_group group[BUTTONS_INPUTS_MAX];
 	size_t groups;
+	struct button_analog analog[BUTTONS_INPUTS_MAX];
+	size_t analogs;
+	struct button_seen {
+		bool now;
+		uint8_t agree;      /* readings in a row that it is otherwise */
+	} seen[BUTTONS_INPUTS_MAX]; /* of inputs by resistance */
 	struct button_change change[BUTTONS_CHANGES_MAX]; /* in order of time, to be told */
 	size_t changes;
 	struct plan_notes owed; /* for the flight record */
@@ -90,6 +106,15 @@ void buttons_tell(struct print *p);
 void buttons_edge(struct print *p, const struct ev_message *ev, const struct msg_buttons_edge *msg);
 void buttons_state(struct print *p, const struct ev_message *ev,
 		   const struct msg_buttons_state *msg);
+
+/* buttons_analog.c: the same of those by resistance; several may share a pin. */
+bool buttons_add_analog(struct buttons *b, const struct button_input *input);
+bool buttons_analog_configure(struct buttons *b, struct session *s);
+void buttons_analog_poll(struct print *p);
+/* The sum of a reading. Returns whether it was one of these. */
+bool buttons_analog_state(struct print *p, const struct ev_message *ev, uint8_t oid, uint32_t sum);
+/* A change that is to be told, in order of time. There has to be room. */
+void buttons_insert(struct buttons *b, const struct button_change *c);
 
 void button_edge_take(struct button_edge *e, const struct button_change *c);
 /* Whether it has become another, and for long enough; told is that then. */

@@ -91,6 +91,19 @@ const struct gcode_command print_button_commands[] = {
 const unsigned print_button_command_count = sizeof(print_button_commands) /
 					    sizeof(*print_button_commands);
 
+static bool add_button(struct print *p, size_t i)
+{
+	const struct machine_button *cfg = &p->cfg->button[i];
+	const struct button_input in = { .pin = &cfg->pin,
+					 .changed = button_changed,
+					 .index = i,
+					 .ohm_min = cfg->range_ohm[0],
+					 .ohm_max = cfg->range_ohm[1],
+					 .pullup_ohm = cfg->pullup_ohm };
+
+	return in.ohm_max > 0 ? buttons_add_analog(&p->buttons, &in) : buttons_add(&p->buttons, &in);
+}
+
 static bool add_inputs(struct print *p)
 {
 	bool ok = true;
@@ -101,15 +114,13 @@ static bool add_inputs(struct print *p)
 							  .changed = filament_changed,
 							  .index = i });
 	for (size_t i = 0; i < p->cfg->button_count; i++)
-		ok &= buttons_add(&p->buttons, &(struct button_input){ .pin = &p->cfg->button[i].pin,
-								       .changed = button_changed,
-								       .index = i });
+		ok &= add_button(p, i);
 	return ok;
 }
 
 bool print_configure(struct print *p, struct session *s)
 {
-	return buttons_configure(&p->buttons, s);
+	return buttons_configure(&p->buttons, s) && buttons_analog_configure(&p->buttons, s);
 }
 
 bool print_hear(struct print *p, const struct ev_message *msg)
@@ -120,9 +131,18 @@ bool print_hear(struct print *p, const struct ev_message *msg)
 	int id = fields ? wire_dict_response(&s->dict.ids, wire_id) : -1;
 	union msg_any any;
 
-	if ((id != MSG_ID_buttons_state && id != MSG_ID_buttons_edge) ||
+	if ((id != MSG_ID_buttons_state && id != MSG_ID_buttons_edge &&
+	     id != MSG_ID_analog_in_state && id != MSG_ID_analog_in_state__old) ||
 	    wire_decode(&msg_table[id], fields, (size_t)(msg->bytes + msg->len - fields), &any) < 0)
 		return false;
+	if (id == MSG_ID_analog_in_state__old)
+		return buttons_analog_state(p, msg, any.analog_in_state__old.oid,
+					    any.analog_in_state__old.value);
+	if (id == MSG_ID_analog_in_state)
+		return any.analog_in_state.values.len == 2 &&
+		       buttons_analog_state(p, msg, any.analog_in_state.oid,
+					    any.analog_in_state.values.data[0] |
+						    any.analog_in_state.values.data[1] << 8);
 	if (id == MSG_ID_buttons_edge)
 		buttons_edge(p, msg, &any.buttons_edge);
 	else

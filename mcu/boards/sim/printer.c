@@ -185,6 +185,25 @@ int printer_add_sensor(struct printer *p, const struct printer_sensor *s)
 	return index;
 }
 
+static bool shares_pin(const struct printer *p, const struct printer_input *in)
+{
+	uint16_t r = p->roles[in->mcu][in->pin];
+
+	return r >> 8 == ROLE_INPUT && in->share > 0 && p->inputs[r & 0xff].share > 0;
+}
+
+/* Of the switches at an analog input, the first that is on. */
+static double input_share(const struct printer *p, const struct printer_input *at)
+{
+	for (int i = 0; i < p->input_count; i++) {
+		const struct printer_input *in = &p->inputs[i];
+
+		if (in->on && in->share > 0 && in->mcu == at->mcu && in->pin == at->pin)
+			return in->share;
+	}
+	return 1;
+}
+
 int printer_add_input(struct printer *p, const struct printer_input *in)
 {
 	int index = p->input_count;
@@ -194,7 +213,7 @@ int printer_add_input(struct printer *p, const struct printer_input *in)
 		return -EINVAL;
 	if (index == PRINTER_INPUTS_MAX)
 		return -ENOSPC;
-	if (p->roles[in->mcu][in->pin])
+	if (p->roles[in->mcu][in->pin] && !shares_pin(p, in))
 		return -EBUSY;
 	p->inputs[index] = *in;
 	p->inputs[index].on = p->inputs[index].blocked = false;
@@ -368,6 +387,9 @@ uint16_t printer_adc(struct printer *p, uint8_t mcu, uint8_t pin, uint16_t adc_m
 		printer_warm(p, &p->bodies[r & 0xff]);
 		value = (int32_t)lround(thermal_reading(&p->bodies[r & 0xff].thermal) * adc_max);
 		noise = p->bodies[r & 0xff].noise;
+	} else if (r >> 8 == ROLE_INPUT) {
+		value = (int32_t)lround(input_share(p, &p->inputs[r & 0xff]) * adc_max);
+		noise = 1;
 	} else {
 		return adc_max / 2;
 	}

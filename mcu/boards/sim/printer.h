@@ -77,6 +77,7 @@ struct printer_input {
 	bool invert;    /* reads 0 while on */
 	int8_t stepper; /* -1: a switch; else the level changes every edge_mm of that motor's way */
 	double edge_mm;
+	double share; /* > 0: it is at an analog input, which reads so while on, full scale without; several may share it */
 	/* state */
 	bool on;           /* the switch */
 	bool blocked;      /* the motor turns, and no filament moves */
