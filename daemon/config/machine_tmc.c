@@ -79,7 +79,13 @@ static void currents_load(struct machine_load *l, struct config_section *s, stru
 		  .fallback = t->chip->sense_ohm, .unit = "Ohm" },
 	};
 
+	const struct field idle = { "idle_current_percent", FIELD_DOUBLE, FIELD_ABOVE,
+				    AT(idle_share),         .hi = 100,    .fallback = 100,
+				    .scale = 0.01,          .unit = "%" };
+
 	fields_load(l, s, fields, COUNT(fields), t);
+	if (!strcmp(t->chip->name, "tmc2660"))
+		fields_load(l, s, &idle, 1, t);
 	if (isnan(t->current.hold_a) || t->current.hold_a > t->current.run_a)
 		t->current.hold_a = t->current.run_a;
 }

@@ -28,6 +28,7 @@ struct machine_tmc {
 	int uart_address;
 	int chain_position, chain_length; /* 1 is next to the MCU's output; 0: no chain */
 	struct tmc_currents current;
+	double idle_share; /* of run_a while nothing has moved for a while: of one that doesn't lower it by itself; 0: all */
 	bool interpolate;
 	double stealth_mm_s, cool_mm_s, high_mm_s; /* 0: not configured */
 	struct pin diag[2];                        /* diag_pin or diag0_pin, diag1_pin */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/machine.h"
+#include "daemon/print/print.h"
 #include "daemon/tmc/tmc_setup.h"
 
 #define LOOK_NS ((int64_t)1000 * 1000 * 1000)
@@ -260,8 +261,29 @@ static int lowest(uint64_t mask)
 	return __builtin_ctzll(mask);
 }
 
+void tmc_currents_set(struct tmc_driver *d)
+{
+	struct tmc_currents cur = d->current;
+
+	if (d->idle)
+		cur.run_a *= d->cfg->idle_share;
+	tmc_setup_currents(d->cfg->chip, &cur, &d->words);
+}
+
+/* The current is back before anything moves: lines wait, and motion begins later than a write takes. */
+static void idle_poll_current(struct tmc_driver *d)
+{
+	bool idle = d->cfg->idle_share > 0 && d->cfg->idle_share < 1 && !idle_printing(d->m->print);
+
+	if (idle == d->idle || d->stalling)
+		return;
+	d->idle = idle;
+	tmc_currents_set(d);
+}
+
 static void driver_poll(struct tmc_driver *d)
 {
+	idle_poll_current(d);
 	if (d->open || !reachable(d))
 		return;
 	if (!d->up && !d->lost && !d->must_look) {

@@ -31,6 +31,7 @@ struct tmc_driver {
 	struct tmc_words calm;  /* as they are without stall detection, while that is on */
 	bool stalling;
 	struct tmc_currents current;
+	bool idle; /* the current is that of idle_share */
 	bool up;   /* all has been written once since its last reset */
 	bool lost; /* it didn't answer last time */
 	/* what is under way */
@@ -53,6 +54,9 @@ struct tmc {
 	struct tmc_driver *dump; /* whose registers a command shows; NULL: none */
 	int dump_reg, dump_last;
 };
+
+/* Have the currents written as they are to be now. */
+void tmc_currents_set(struct tmc_driver *d);
 
 bool tmc_attach(struct machine *m, char *err, size_t err_size);
 void tmc_poll(struct machine *m);

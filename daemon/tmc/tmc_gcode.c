@@ -181,7 +181,7 @@ static enum gcode_result set_current(struct gcode *g, const struct gcode_line *l
 	cur.hold_a = fmin(cur.hold_a, cur.run_a);
 	if (gcode_param_find(l, "CURRENT") || gcode_param_find(l, "HOLDCURRENT")) {
 		d->current = cur;
-		tmc_setup_currents(c, &cur, &d->words);
+		tmc_currents_set(d);
 	}
 	s = tmc_scales_of(c, &cur);
 	machine_say(m, REPLY_INFO, "%s: run current %.3f A, hold current %.3f A", d->cfg->name,

@@ -68,24 +68,29 @@ enum { X, Y, E, Z, A, B, C, D }; /* in the order of their sections */
 
 static char file[] = "/tmp/stepd-sim-tmc-XXXXXX";
 
+static struct scene *open_file(const char *const *overrides)
+{
+	struct scene *s = scene_open(file, overrides);
+
+	assert_non_null(s);
+	s->echo = getenv("STEPD_ECHO") != NULL;
+	scene_run(s, "G4 P10\n"); /* nothing runs before the drivers are up */
+	return s;
+}
+
 /* hold: a driver's error holds the machine, and it can go on once that is cleared. */
 static struct scene *open_scene(bool hold)
 {
 	static const char *const drivers[] = { "stepper_x", "stepper_z", "extruder",
 					       "manual_stepper b", "manual_stepper c" };
 	FILE *f = fopen(file, "w");
-	struct scene *s;
 
 	assert_non_null(f);
 	fputs(config, f);
 	for (size_t i = 0; hold && i < sizeof(drivers) / sizeof(*drivers); i++)
 		fprintf(f, "[fault driver_error %s]\nreaction: hold\n", drivers[i]);
 	fclose(f);
-	s = scene_open(file, NULL);
-	assert_non_null(s);
-	s->echo = getenv("STEPD_ECHO") != NULL;
-	scene_run(s, "G4 P10\n"); /* nothing runs before the drivers are up */
-	return s;
+	return open_file(NULL);
 }
 
 static void expect(const struct scene *s, int driver, uint8_t address, uint32_t value)
@@ -454,15 +459,59 @@ static void mcu_shutdown_alone(void **state)
 	scene_close(s);
 }
 
+/* A TMC2660 has its share of the current while nothing moves, and all of it before a step is made. */
+static uint64_t low_steps;
+
+static void on_step(void *ctx, int motor, int dir, uint64_t clock)
+{
+	const struct scene *s = ctx;
+
+	(void)dir, (void)clock;
+	if (s->b.m->motor[motor].manual && (s->b.tmc[A].reg[6] & 0x1f) != 26)
+		low_steps++;
+}
+
+static void idle_current(void **state)
+{
+	static const char *const overrides[] = { "tmc2660 manual_stepper a.idle_current_percent=50",
+						 NULL };
+	struct scene *s;
+
+	(void)state;
+	scene_close(open_scene(false)); /* writes the file */
+	s = open_file(overrides);
+	s->b.stepped = on_step;
+	s->b.stepped_ctx = s;
+	low_steps = 0;
+	for (int i = 0; i < 3; i++) {
+		scene_pass(s, 2);
+		/* 1 A is 26 of 0..31, as in test_tmc.c: 27 parts, of which half are 13.5 */
+		assert_in_range(s->b.tmc[A].reg[6] & 0x1f, 12, 13);
+		assert_true(scene_run(s, i % 2 ? "MANUAL_STEPPER STEPPER=a MOVE=0 SPEED=5\n"
+					       : "MANUAL_STEPPER STEPPER=a MOVE=4 SPEED=5\n"));
+		assert_int_equal(s->b.tmc[A].reg[6] & 0x1f, 26);
+	}
+	assert_true(scene_exact(s));
+	assert_int_equal(low_steps, 0);
+	scene_close(s);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_edges),     cmocka_unit_test(both_edges_forgotten),
-		cmocka_unit_test(registers),      cmocka_unit_test(print),
-		cmocka_unit_test(sensorless),     cmocka_unit_test(commands),
-		cmocka_unit_test(command_errors), cmocka_unit_test(hot),
-		cmocka_unit_test(supply),         cmocka_unit_test(silent),
-		cmocka_unit_test(absent),         cmocka_unit_test(mcu_shutdown_alone),
+		cmocka_unit_test(both_edges),
+		cmocka_unit_test(both_edges_forgotten),
+		cmocka_unit_test(registers),
+		cmocka_unit_test(idle_current),
+		cmocka_unit_test(print),
+		cmocka_unit_test(sensorless),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(command_errors),
+		cmocka_unit_test(hot),
+		cmocka_unit_test(supply),
+		cmocka_unit_test(silent),
+		cmocka_unit_test(absent),
+		cmocka_unit_test(mcu_shutdown_alone),
 	};
 	int fd = mkstemp(file), result;
 
