@@ -70,9 +70,12 @@ void eddy_measure(struct machine *m, eddy_then *then);
 bool eddy_height(const struct eddy *e, double hz, double *height_mm);
 /* Frequency of a sample; NULL: what is wrong with it, in words. */
 const char *eddy_sample(const struct eddy *e, uint32_t word, double *hz);
+/* The sample of a frequency. */
+uint32_t eddy_word(const struct eddy *e, double hz);
 /* When the middle of a sample's conversion was. False: not known yet. */
 bool eddy_time_s(const struct eddy *e, uint64_t number, double *at_s);
 
+/* eddy_probe.c */
 extern const struct probe_sensor eddy_sensor;
 
 /* eddy_calibrate.c */
