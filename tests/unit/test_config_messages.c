@@ -11,6 +11,8 @@ struct message {
 	const char *section, *drop; /* what to take out of the base first */
 };
 
+#define EDDY "[probe_eddy_current c]\nz_offset: 1\n"
+#define LOAD_CELL "[load_cell_probe]\nz_offset: 0\nsensor_type: hx711\n"
 #define SPI_SENSOR "[temperature_sensor c]\nsensor_type: MAX31865\n"
 
 static const struct message messages[] = {
@@ -186,6 +188,33 @@ static const struct message messages[] = {
 	{ "[stepper_x]\nstep_pin:\n", "+2: [stepper_x] step_pin: value '': expected a pin", 0, 0 },
 	{ "[stepper_x]\nstep_pin: zz:PA0\n",
 	  "+2: [stepper_x] step_pin: value 'zz:PA0': unknown MCU 'zz': expected one of: mcu", 0, 0 },
+	{ EDDY, "+1: [probe_eddy_current c] sensor_type: missing: expected one of: ldc1612", 0, 0 },
+	{ EDDY "sensor_type: ldc1612\nreg_drive_current: 32\n",
+	  "+4: [probe_eddy_current c] reg_drive_current: value '32': expected a whole number of at "
+	  "least 0 and at most 31",
+	  0, 0 },
+	{ EDDY "sensor_type: ldc1612\ncalibrate: 1:3000000,2\n",
+	  "+4: [probe_eddy_current c] calibrate: expected pairs height:frequency with commas between",
+	  0, 0 },
+	{ EDDY "sensor_type: ldc1612\ncalibrate: 1:3000000,2:3000001\n",
+	  "+4: [probe_eddy_current c] calibrate: expected ascending heights with descending "
+	  "frequencies",
+	  0, 0 },
+	{ EDDY "sensor_type: ldc1612\ncalibrate: 1:3000000\n",
+	  "+4: [probe_eddy_current c] calibrate: expected at least two pairs height:frequency", 0,
+	  0 },
+	{ EDDY "sensor_type: ldc1612\n" LOAD_CELL,
+	  "+4: [load_cell_probe] expected only one probe, there is a [probe_eddy_current c] too", 0,
+	  0 },
+	{ LOAD_CELL "sclk_pin: PK1\n", "+1: [load_cell_probe] dout_pin: missing: expected a pin", 0,
+	  0 },
+	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\ncounts_per_gram: 0.5\n",
+	  "+6: [load_cell_probe] counts_per_gram: value '0.5': expected a number above 1 and at most",
+	  0, 0 },
+	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\nsample_rate: 320\n",
+	  "+6: [load_cell_probe] sample_rate: value '320': expected one of: 80 10", 0, 0 },
+	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\ndrift_filter_delay: 2\n",
+	  "+1: note: [load_cell_probe] accepted but not used yet: drift_filter_delay", 0, 0 },
 	{ "[stepper_z]\nendstop_pin: probe:z_virtual_endstop\n",
 	  "+2: [stepper_z] endstop_pin: value 'probe:z_virtual_endstop': unknown MCU 'probe': expected "
 	  "one of: mcu",
