@@ -3,8 +3,8 @@
  *
  * Shown: BED_MESH_CALIBRATE METHOD=scan and rapid_scan find the model's bed within a microstep and the stated noise, on
  * cartesian and CoreXY, at different speeds, with the chip or Z's motor on a second MCU whose clock drifts, with input
- * shapers; levelling commands take the methods too; flying takes a fraction of the time; what goes wrong (too high,
- * too fast, the chip fails on the way, a probe that can't) gets its own reply and the machine goes on.
+ * shapers, also where blocks of samples are lost; flying takes a fraction of the time; what goes wrong (too high, the chip
+ * fails on the way, a probe that can't) gets its own reply and the machine goes on.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies; the noise's seed is STEPD_SEED.
  */
 #include <setjmp.h>
@@ -151,6 +151,23 @@ static void test_two_mcus(void **state)
 	}
 }
 
+/* A line that loses bytes loses blocks of samples: the others keep their numbers, hence their times. */
+static void test_lossy_line(void **state)
+{
+	static const char *const o[] = { NO_START, EDDY, BED, MESH, "bed_mesh.speed=50", NULL };
+	static const struct vwire_faults lossy = { .lose_ppm = 300 };
+	struct scene *s = ready("etc/sim-cartesian.cfg", o);
+
+	(void)state;
+	s->b.mcu[0].from.cfg.faults = lossy;
+	run(s, "BED_MESH_CALIBRATE METHOD=rapid_scan PROBE_COUNT=6\n");
+	s->b.mcu[0].from.cfg.faults = (struct vwire_faults){ 0 };
+	assert_true(s->b.m->eddy.bulk.next > s->b.m->eddy.bulk.count);
+	mesh_agrees(s, MICROSTEP_Z_MM);
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 /* ---- what goes wrong ---- */
 
 static void still_scans(struct scene *s)
@@ -230,9 +247,10 @@ static void test_emergency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_methods),       cmocka_unit_test(test_flights),
-		cmocka_unit_test(test_two_mcus),      cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_another_probe), cmocka_unit_test(test_emergency),
+		cmocka_unit_test(test_methods),   cmocka_unit_test(test_flights),
+		cmocka_unit_test(test_two_mcus),  cmocka_unit_test(test_lossy_line),
+		cmocka_unit_test(test_failures),  cmocka_unit_test(test_another_probe),
+		cmocka_unit_test(test_emergency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
