@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The daemon prints on the image for the atmega644p, in simavr, under the virtual clock; of the Benchy
-# 35 s, where that file is.
+# The daemon prints on the image for the atmega644p, in simavr, under the virtual clock: a small file, and the first
+# layers of the demo.
 # Shown: each step is an edge of the chip's pin, the machine ends exactly where it should, nothing is
 # late or lost, and steps differ from their exact time by no more than the tolerance and what the chip
 # may be late. Skipped without simavr or an image. About 30 s of processor time.
@@ -12,7 +12,6 @@ cd "$(dirname "$0")/../.." || exit 2
 build=${STEPD_BUILD:-build}
 dir=$build/live-avr
 image=$build/firmware/avr-atmega644p.elf
-benchy=../shared/gcode/benchy_fast.gcode.gz
 error_max_us=150 p99_max_us=30
 rm -rf "$dir" && mkdir -p "$dir"
 
@@ -54,8 +53,6 @@ print_virtually() { # GCODE
 
 [ -e "$image" ] || { echo "skipped: there is no $image" && exit 77; }
 print_virtually tests/data/small.gcode
-if [ -r $benchy ]; then
-	zcat $benchy | head -n 1700 >"$dir/benchy.gcode"
-	print_virtually "$dir/benchy.gcode"
-	at_most 30 "$(number print_time_s)" || fail "only $(number print_time_s) s of print"
-fi
+head -n 1400 etc/demo/demo.gcode >"$dir/demo.gcode"
+print_virtually "$dir/demo.gcode"
+at_most 30 "$(number print_time_s)" || fail "only $(number print_time_s) s of print"
