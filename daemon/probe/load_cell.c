@@ -194,11 +194,12 @@ const char *load_cell_contact(const struct load_cell_tap *t, double force_grams,
 	misfit(t, *z_mm, &slope);
 	for (size_t i = 0; i < t->count; i++)
 		above += t->z_mm[i] > *z_mm;
+	/* In this order: a force that stays is level all the way, but for its noise. */
+	if (t->count - above < BESIDE || !(fabs(slope) * (*z_mm - t->z_mm[0]) >= 0.5 * force_grams))
+		return "the force did not go away on the way back: was that the bed?";
 	if (above < BESIDE)
 		return "the nozzle did not leave the bed on the way back: expected a larger "
 		       "pullback_distance";
-	if (t->count - above < BESIDE || !(fabs(slope) * (*z_mm - t->z_mm[0]) >= 0.5 * force_grams))
-		return "the force did not go away on the way back: was that the bed?";
 	return NULL;
 }
 
