@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "daemon/acts.h"
+#include "daemon/bed_screws.h"
 #include "daemon/bus.h"
 #include "daemon/checker/checker.h"
 #include "daemon/config/config_save.h"
@@ -202,6 +203,7 @@ struct machine {
 	struct levelling levelling;
 	struct twist twist;
 	struct manual_probe manual_probe;
+	struct bed_screws bed_screws;
 	struct safe_home safe_home;
 	struct config_save save; /* for SAVE_CONFIG */
 	enum machine_state state;

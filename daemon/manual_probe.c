@@ -65,6 +65,7 @@ void manual_probe_start(struct machine *m, void (*then)(struct machine *m, const
 	struct manual_probe *p = &m->manual_probe;
 
 	p->active = true;
+	p->guided = NULL;
 	p->past = 0;
 	p->start_mm = here_mm(m);
 	p->then = then;
@@ -127,6 +128,9 @@ static enum gcode_result test_z(struct gcode *g, const struct gcode_line *l, voi
 
 	if (!is_active(g, m))
 		return GCODE_ERROR;
+	if (m->manual_probe.guided)
+		return gcode_fail(g,
+				  "screws are being adjusted; expected ACCEPT, ADJUSTED or ABORT");
 	memcpy(to_mm, planner_position(m->planner), sizeof(to_mm));
 	if (!test_target(g, m, l, &to_mm[AXIS_Z]))
 		return GCODE_ERROR;
@@ -161,6 +165,17 @@ static void aborted(struct machine *m, const char *error)
 		m->manual_probe.then(m, NULL);
 }
 
+void manual_probe_guide(struct machine *m, void (*guided)(struct machine *m, enum manual_word word))
+{
+	m->manual_probe = (struct manual_probe){ .active = true, .guided = guided };
+}
+
+static enum gcode_result guide(struct gcode *g, struct machine *m, enum manual_word word)
+{
+	m->manual_probe.guided(m, word);
+	return gcode_finish(g, -EINPROGRESS, NULL);
+}
+
 static enum gcode_result accept(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct machine *m = ctx;
@@ -171,11 +186,24 @@ static enum gcode_result accept(struct gcode *g, const struct gcode_line *l, voi
 		return result;
 	if (!is_active(g, m))
 		return GCODE_ERROR;
+	if (m->manual_probe.guided)
+		return guide(g, m, MANUAL_ACCEPT);
 	if (m->manual_probe.past == 0)
 		return gcode_fail(g, "the nozzle has not been moved; expected TESTZ before ACCEPT");
 	acts_begin(m);
 	acts_run(m, accepted);
 	return gcode_finish(g, -EINPROGRESS, NULL);
+}
+
+static enum gcode_result adjusted(struct gcode *g, const struct gcode_line *l, void *ctx)
+{
+	struct machine *m = ctx;
+
+	(void)l;
+	if (!m->manual_probe.active || !m->manual_probe.guided)
+		return gcode_fail(g,
+				  "no screw is being adjusted; expected BED_SCREWS_ADJUST before");
+	return guide(g, m, MANUAL_ADJUSTED);
 }
 
 static enum gcode_result give_up(struct gcode *g, const struct gcode_line *l, void *ctx)
@@ -188,6 +216,8 @@ static enum gcode_result give_up(struct gcode *g, const struct gcode_line *l, vo
 		return result;
 	if (!is_active(g, m))
 		return GCODE_ERROR;
+	if (m->manual_probe.guided)
+		return guide(g, m, MANUAL_ABORT);
 	acts_begin(m);
 	acts_run(m, aborted);
 	return gcode_finish(g, -EINPROGRESS, NULL);
@@ -195,7 +225,7 @@ static enum gcode_result give_up(struct gcode *g, const struct gcode_line *l, vo
 
 /* ---- who starts it ---- */
 
-static bool can_start(struct gcode *g, const struct machine *m)
+bool manual_probe_can_start(struct gcode *g, const struct machine *m)
 {
 	if (m->state != MACHINE_READY)
 		gcode_fail(g, "%s", m->reason[0] ? m->reason : "the machine is not ready");
@@ -220,7 +250,7 @@ static void manual_done(struct machine *m, const double *at_mm)
 static enum gcode_result manual(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	(void)l;
-	if (!can_start(g, ctx))
+	if (!manual_probe_can_start(g, ctx))
 		return GCODE_ERROR;
 	manual_probe_start(ctx, manual_done);
 	return GCODE_OK;
@@ -278,7 +308,7 @@ static enum gcode_result calibrate(struct gcode *g, const struct gcode_line *l, 
 	struct probe_how how;
 	char err[GCODE_ERR_MAX] = "";
 
-	if (!can_start(g, m) || !probe_how_read(g, m, l, &how))
+	if (!manual_probe_can_start(g, m) || !probe_how_read(g, m, l, &how))
 		return GCODE_ERROR;
 	if (probe_check(m, err) < 0)
 		return gcode_fail(g, "%s", err);
@@ -319,7 +349,7 @@ static void endstop_done(struct machine *m, const double *at_mm)
 static enum gcode_result endstop(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	(void)l;
-	if (!can_start(g, ctx) || !z_rail(g, ctx))
+	if (!manual_probe_can_start(g, ctx) || !z_rail(g, ctx))
 		return GCODE_ERROR;
 	manual_probe_start(ctx, endstop_done);
 	return GCODE_OK;
@@ -368,7 +398,10 @@ const struct gcode_command manual_probe_commands[] = {
 	  "find position_endstop of Z with the nozzle" },
 	{ "TESTZ", GCODE_EXTENDED, 0, test_z, "Z=<mm>",
 	  "in a manual probe: go there; + and - half the way to what was tried, ++ and -- all of it" },
-	{ "ACCEPT", GCODE_EXTENDED, 0, accept, "", "in a manual probe: this is the height" },
+	{ "ACCEPT", GCODE_EXTENDED, 0, accept, "",
+	  "in a manual probe: this is the height; in BED_SCREWS_ADJUST: this screw is right" },
+	{ "ADJUSTED", GCODE_EXTENDED, 0, adjusted, "",
+	  "in BED_SCREWS_ADJUST: this screw was turned" },
 	{ "ABORT", GCODE_EXTENDED, 0, give_up, "", "in a manual probe: give up" },
 	{ "Z_OFFSET_APPLY_ENDSTOP", GCODE_EXTENDED, 0, apply_endstop, "",
 	  "the G-code offset of Z becomes a part of position_endstop" },

@@ -144,39 +144,75 @@ static void thread_load(struct machine_load *l, struct config_section *s, struct
 	w->clockwise = thread % 2 == 0;
 }
 
+/* screw1 (for number 0) and its name, with another suffix another place of it. False: there is none, or it is wrong. */
+static bool screw_load(struct machine_load *l, struct config_section *s, size_t number,
+		       const char *suffix, double at_mm[2], char name[40])
+{
+	char option[40];
+	struct config_option *named;
+
+	snprintf(option, sizeof(option), "screw%zu%s", number + 1, suffix);
+	if (!config_option(s, option) || !numbers_load(l, s, option, true, 2, RANGE_MM, at_mm))
+		return false;
+	snprintf(name, 40, "screw at %.3f,%.3f", at_mm[0], at_mm[1]);
+	snprintf(option, sizeof(option), "screw%zu_name", number + 1);
+	named = config_option(s, option);
+	if (named) {
+		named->used = true;
+		snprintf(name, 40, "%s", named->value);
+	}
+	return true;
+}
+
 static void screws_load(struct machine_load *l)
 {
 	struct config_section *s = section_use(l, "screws_tilt_adjust");
 	struct machine_screws *w = &l->mc->screws;
-	char option[24];
 
 	if (!s)
 		return;
 	travel_load(l, s, &w->points);
 	thread_load(l, s, w);
-	for (size_t i = 0; i < MACHINE_LEVEL_POINTS_MAX; i++) {
-		struct config_option *name;
-
-		snprintf(option, sizeof(option), "screw%zu", i + 1);
-		if (!config_option(s, option))
-			break;
-		if (!numbers_load(l, s, option, true, 2, RANGE_MM, w->points.at_mm[i]))
-			return;
-		snprintf(w->name[i], sizeof(w->name[i]), "screw at %.3f,%.3f",
-			 w->points.at_mm[i][0], w->points.at_mm[i][1]);
-		strcat(option, "_name");
-		name = config_option(s, option);
-		if (name) {
-			name->used = true;
-			snprintf(w->name[i], sizeof(w->name[i]), "%s", name->value);
-		}
-		w->points.count = i + 1;
-	}
+	while (w->points.count < MACHINE_LEVEL_POINTS_MAX &&
+	       screw_load(l, s, w->points.count, "", w->points.at_mm[w->points.count],
+			  w->name[w->points.count]))
+		w->points.count++;
 	if (w->points.count < 3)
 		config_report(
 			l->c, CONFIG_ERROR, s->place,
 			"[screws_tilt_adjust] %zu screws, expected screw1, screw2, screw3 at least",
 			w->points.count);
+}
+
+static void bed_screws_load(struct machine_load *l)
+{
+	static const struct field fields[] = {
+		{ "speed", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_bed_screws, speed_mm_s),
+		  .hi = 10000, .fallback = 50, .unit = "mm/s" },
+		{ "probe_speed", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_bed_screws, probe_speed_mm_s),
+		  .hi = 10000, .fallback = 5, .unit = "mm/s" },
+		{ "horizontal_move_z", FIELD_DOUBLE, 0, AT(machine_bed_screws, travel_z_mm),
+		  .lo = -1000, .hi = 1000, .fallback = 5, .unit = "mm" },
+		{ "probe_height", FIELD_DOUBLE, 0, AT(machine_bed_screws, probe_height_mm),
+		  .lo = -1000, .hi = 1000, .fallback = 0, .unit = "mm" },
+	};
+	struct config_section *s = section_use(l, "bed_screws");
+	struct machine_bed_screws *b = &l->mc->bed_screws;
+	struct machine_screw_round *c = &b->coarse, *f = &b->fine;
+
+	if (!s)
+		return;
+	fields_load(l, s, fields, COUNT(fields), b);
+	while (c->count < MACHINE_LEVEL_POINTS_MAX &&
+	       screw_load(l, s, c->count, "", c->at_mm[c->count], c->name[c->count])) {
+		f->count += screw_load(l, s, c->count, "_fine_adjust", f->at_mm[f->count],
+				       f->name[f->count]);
+		c->count++;
+	}
+	if (c->count < 3)
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[bed_screws] %zu screws, expected screw1, screw2, screw3 at least",
+			      c->count);
 }
 
 static void tilt_load(struct machine_load *l)
@@ -228,5 +264,6 @@ void levels_load(struct machine_load *l)
 	z_tilt_load(l);
 	gantry_load(l);
 	screws_load(l);
+	bed_screws_load(l);
 	tilt_load(l);
 }

@@ -38,6 +38,19 @@ struct machine_screws {
 	bool clockwise; /* thread: clockwise goes up */
 };
 
+/* Places where a nozzle touches the bed beside its screws. */
+struct machine_screw_round {
+	size_t count;
+	double at_mm[MACHINE_LEVEL_POINTS_MAX][2];
+	char name[MACHINE_LEVEL_POINTS_MAX][40];
+};
+
+/* [bed_screws]; coarse.count 0: not there */
+struct machine_bed_screws {
+	struct machine_screw_round coarse, fine;
+	double speed_mm_s, probe_speed_mm_s, travel_z_mm, probe_height_mm;
+};
+
 /* [delta_calibrate]; radius 0: not there, or no delta */
 struct machine_delta_calibrate {
 	double radius_mm, speed_mm_s, travel_z_mm;

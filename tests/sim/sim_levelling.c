@@ -246,6 +246,61 @@ static void test_screws(void **state)
 	scene_close(s);
 }
 
+#define BED_SCREWS \
+	"[bed_screws]\nscrew1: 30, 40\nscrew1_name: front left\nscrew2: 260, 40\n" \
+	"screw2_fine_adjust: 200, 60\nscrew3: 150, 260\nscrew3_name: rear\n" \
+	"screw3_fine_adjust: 150, 220\nspeed: 200\nprobe_height: 0.3\nhorizontal_move_z: 6\n"
+
+static void waits_at(const struct scene *s, double x, double y, double z)
+{
+	const double at_mm[3] = { x, y, z };
+
+	for (int i = 0; i < 3; i++)
+		assert_true(fabs(scene_believed_mm(s, i) - at_mm[i]) < 1e-9);
+	assert_int_equal(s->b.m->manual_probe.active, z < 1);
+}
+
+static void test_bed_screws(void **state)
+{
+	struct scene *s = open_scene(BED_SCREWS);
+
+	(void)state;
+	refused(s, "BED_SCREWS_ADJUST\n", "no known position");
+	run(s, "G28\n");
+	refused(s, "ADJUSTED\n", "expected BED_SCREWS_ADJUST before");
+	run(s, "BED_SCREWS_ADJUST\n");
+	assert_true(scene_said(s, "front left: turn it"));
+	waits_at(s, 30, 40, 0.3);
+	refused(s, "BED_SCREWS_ADJUST\n", "under way");
+	refused(s, "TESTZ Z=-0.1\n", "expected ACCEPT, ADJUSTED or ABORT");
+	run(s, "ACCEPT\n");
+	assert_true(scene_said(s, "screw at 260.000,40.000: turn it"));
+	run(s, "ADJUSTED\nACCEPT\n");
+	waits_at(s, 30, 40, 0.3);
+	/* The second one has to be right, too, since it was turned. */
+	run(s, "ACCEPT\n");
+	waits_at(s, 260, 40, 0.3);
+	run(s, "ACCEPT\n");
+	assert_true(scene_said(s, "screw at 200.000,60.000, fine: turn it"));
+	waits_at(s, 200, 60, 0.3);
+	run(s, "ADJUSTED\nACCEPT\n");
+	waits_at(s, 200, 60, 0.3);
+	run(s, "ACCEPT\n");
+	assert_true(scene_said(s, "all screws are accepted"));
+	waits_at(s, 200, 60, 6);
+	refused(s, "ACCEPT\n", "no manual probe is under way");
+	run(s, "BED_SCREWS_ADJUST\nACCEPT\n");
+	refused(s, "ABORT\n", "given up by ABORT");
+	waits_at(s, 260, 40, 6);
+	/* A fault in between ends it. */
+	run(s, "BED_SCREWS_ADJUST\n");
+	machine_end_commands(s->b.m);
+	refused(s, "ACCEPT\n", "no manual probe is under way");
+	run(s, "G1 Z10\n");
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 /* ---- bed tilt ---- */
 
 static void test_bed_tilt(void **state)
@@ -386,6 +441,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_refusals, teardown),
 		cmocka_unit_test_teardown(test_gantry, teardown),
 		cmocka_unit_test_teardown(test_screws, teardown),
+		cmocka_unit_test_teardown(test_bed_screws, teardown),
 		cmocka_unit_test_teardown(test_bed_tilt, teardown),
 		cmocka_unit_test_teardown(test_delta, teardown),
 	};
