@@ -509,6 +509,8 @@ static void counters_read(struct machine *m)
 	}
 	/* The axes were at home when the endstops triggered. */
 	homing_found(m, at_mm);
+	if (h->step[h->at].axes & 1u << AXIS_Z)
+		z_thermal_homed(m);
 	machine_resume_motion(m, at_mm);
 	m->homed |= h->step[h->at].axes;
 	if (!homing_even(m, put_away))

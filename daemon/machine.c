@@ -358,6 +358,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		homing_tick(m);
 		acts_tick(m);
 		switches_tick(m);
+		z_thermal_poll(m);
 		eddy_poll(m);
 		load_cell_poll(m);
 		scan_poll(m);

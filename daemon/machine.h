@@ -51,6 +51,7 @@
 #include "daemon/tachometer.h"
 #include "daemon/tmc/tmc.h"
 #include "daemon/twist.h"
+#include "daemon/z_thermal.h"
 #include "engine.h"
 
 enum {
@@ -204,6 +205,7 @@ struct machine {
 	struct twist twist;
 	struct manual_probe manual_probe;
 	struct bed_screws bed_screws;
+	struct z_thermal z_thermal;
 	struct safe_home safe_home;
 	struct config_save save; /* for SAVE_CONFIG */
 	enum machine_state state;

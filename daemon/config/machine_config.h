@@ -293,6 +293,7 @@ struct machine_config {
 	struct machine_level z_tilt, gantry;
 	struct machine_screws screws;
 	struct machine_bed_screws bed_screws;
+	struct machine_z_thermal z_thermal;
 	struct machine_bed_tilt bed_tilt;
 	struct machine_delta_calibrate delta_calibrate;
 	struct machine_sim_bed sim_bed;

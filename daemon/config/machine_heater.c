@@ -238,6 +238,34 @@ static void temperature_sensor(struct machine_load *l, struct config_section *s,
 	gcode_id_load(l, s, l->mc->sensors[i].gcode_id);
 }
 
+static void z_thermal_load(struct machine_load *l)
+{
+	static const struct field fields[] = {
+		{ "temp_coeff", FIELD_DOUBLE, 0, offsetof(struct machine_z_thermal, coeff_mm_k),
+		  .lo = -1, .hi = 1, .unit = "mm/K" },
+		{ "smooth_time", FIELD_DOUBLE, FIELD_ABOVE,
+		  offsetof(struct machine_z_thermal, smooth_s), .hi = 1000, .fallback = 2,
+		  .unit = "s" },
+		{ "z_adjust_off_above", FIELD_DOUBLE, 0,
+		  offsetof(struct machine_z_thermal, off_above_mm), .lo = -100000, .hi = 1e8,
+		  .fallback = 1e8, .unit = "mm" },
+		{ "max_z_adjustment", FIELD_DOUBLE, 0, offsetof(struct machine_z_thermal, most_mm),
+		  .hi = 1e8, .fallback = 1e8, .unit = "mm" },
+	};
+	struct config_section *s = section_use(l, "z_thermal_adjust");
+	struct machine_z_thermal *z = &l->mc->z_thermal;
+	int sensor = s ? sensor_load(l, s, s->name, false) : -1;
+
+	if (s)
+		fields_load(l, s, fields, sizeof(fields) / sizeof(*fields), z);
+	if (sensor < 0)
+		return;
+	z->present = true;
+	z->sensor = (size_t)sensor;
+	l->mc->sensors[sensor].alone = true;
+	gcode_id_load(l, s, l->mc->sensors[sensor].gcode_id);
+}
+
 void heaters_load(struct machine_load *l)
 {
 	struct machine_config *mc = l->mc;
@@ -261,4 +289,5 @@ void heaters_load(struct machine_load *l)
 			temperature_sensor(l, section_use(l, s->name), own);
 		}
 	}
+	z_thermal_load(l);
 }

@@ -51,6 +51,13 @@ struct machine_bed_screws {
 	double speed_mm_s, probe_speed_mm_s, travel_z_mm, probe_height_mm;
 };
 
+/* [z_thermal_adjust] */
+struct machine_z_thermal {
+	bool present;
+	size_t sensor; /* index in machine_config.sensors[] */
+	double coeff_mm_k, smooth_s, off_above_mm, most_mm;
+};
+
 /* [delta_calibrate]; radius 0: not there, or no delta */
 struct machine_delta_calibrate {
 	double radius_mm, speed_mm_s, travel_z_mm;

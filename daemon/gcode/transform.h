@@ -17,9 +17,10 @@
 #include "move.h"
 
 enum transform_place {
-	TRANSFORM_SKEW, /* the axes' angles: what is behind it is no longer square */
-	TRANSFORM_TILT, /* the bed's plane */
-	TRANSFORM_MESH, /* the bed's surface: moves are cut where it bends (gcode_path.c) */
+	TRANSFORM_SKEW,    /* the axes' angles: what is behind it is no longer square */
+	TRANSFORM_TILT,    /* the bed's plane */
+	TRANSFORM_MESH,    /* the bed's surface: moves are cut where it bends (gcode_path.c) */
+	TRANSFORM_THERMAL, /* the frame's growth: Z alone */
 	TRANSFORM_PLACES,
 };
 
