@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,74 +12,6 @@
 /* With several endstops the move waits until word of those that are closed already has come: a motor
  * that its endstop has stopped must not get a new step clock. */
 #define ARMED_NS ((int64_t)20 * 1000 * 1000) /* after sampling has begun */
-#define READ_TIMEOUT_NS ((int64_t)2 * 1000 * 1000 * 1000)
-#define RETRY_NS ((int64_t)200 * 1000 * 1000) /* an answer may be lost on the wire */
-
-void homing_finish(struct machine *m, const char *error)
-{
-	struct homing *h = &m->homing;
-
-	h->state = HOMING_IDLE;
-	tmc_stall(m, 0);
-	if (h->line.input)
-		h->line.then(m, error);
-	else if (h->then)
-		h->then(m, error);
-	else
-		gcode_resume(&m->gcode, error);
-}
-
-void homing_abort(struct machine *m, const char *reason)
-{
-	struct msg_trsync_trigger t = { .reason = HOMING_REASON_HOST };
-	struct ctl_rec rec = { .kind = CTL_HOMING };
-
-	machine_control(m, &rec); /* count 0: nothing is watched any more */
-	rec.kind = CTL_ABORT;
-	machine_control(m, &rec);
-	for (int i = 0; i < m->homing.watch.count; i++) {
-		t.oid = m->homing.watch.trsync[i].oid;
-		session_send(&m->session[m->homing.watch.trsync[i].mcu], MSG_ID_trsync_trigger, &t);
-	}
-	for (size_t i = 0; i < m->motors; i++)
-		if (m->homing.motors & 1u << i)
-			m->homed &= ~m->motor[i].axes;
-	machine_resume_motion(m, NULL);
-	homing_finish(m, reason);
-}
-
-void homing_fail(struct machine *m, const char *what)
-{
-	const struct kinematics_homing *step = &m->homing.step[m->homing.at];
-	char text[160], axes[MACHINE_AXES + 1];
-	int n = 0;
-
-	if (m->homing.line.input) {
-		homing_abort(m, what);
-		return;
-	}
-	if (m->homing.manual.stepper) {
-		snprintf(text, sizeof(text), "manual_stepper %.60s: %s",
-			 m->homing.manual.stepper->cfg->stepper.name, what);
-		homing_abort(m, text);
-		return;
-	}
-	for (int axis = 0; axis < MACHINE_AXES; axis++)
-		if (step->axes & 1u << axis)
-			axes[n++] = "XYZ"[axis];
-	axes[n] = 0;
-	snprintf(text, sizeof(text), "homing %s: %s", axes, what);
-	homing_abort(m, text);
-}
-
-static void endstop_fail(struct machine *m, const char *what)
-{
-	uint32_t axes = m->homing.step[m->homing.at].axes;
-	const char axis[2] = { "xyz"[axes ? __builtin_ctz(axes) % MACHINE_AXES : 0] };
-
-	react_noted(m, FAULT_CLASS_ENDSTOP, axis, what);
-	homing_fail(m, what);
-}
 
 /* ---- moving ---- */
 
@@ -326,82 +257,6 @@ static void begin(struct machine *m)
 
 /* ---- after the stop ---- */
 
-static void ask_unread(struct machine *m)
-{
-	struct homing *h = &m->homing;
-	struct msg_endstop_query_state query;
-	struct msg_stepper_get_position ask;
-
-	for (size_t k = 0; k < h->endstops; k++) {
-		query.oid = h->endstop[k].input->oid;
-		if (h->endstop[k].unread && h->endstop[k].input->sensor)
-			h->endstop[k].input->sensor->query(m);
-		else if (h->endstop[k].unread)
-			session_send(&m->session[h->endstop[k].input->pin->mcu],
-				     MSG_ID_endstop_query_state, &query);
-	}
-	for (size_t i = 0; i < m->motors; i++) {
-		ask.oid = m->motor[i].oid;
-		if (h->motors_unread & 1u << i)
-			session_send(&m->session[m->motor[i].mcu], MSG_ID_stepper_get_position,
-				     &ask);
-	}
-	h->retry_ns = m->now_ns + RETRY_NS;
-}
-
-/* Each MCU answers a question behind its trsync: once all have, no word of a trsync is under way that
- * could be taken for one of the next approach. */
-static void ask_counters(struct machine *m)
-{
-	struct homing *h = &m->homing;
-	struct msg_trsync_trigger t = { .reason = HOMING_REASON_HOST };
-
-	for (size_t k = 0; k < h->endstops; k++) {
-		struct msg_endstop_home off = { .oid = h->endstop[k].input->oid };
-
-		if (h->endstop[k].input->sensor)
-			h->endstop[k].input->sensor->disarm(m);
-		else
-			session_send(&m->session[h->endstop[k].input->pin->mcu],
-				     MSG_ID_endstop_home, &off);
-		h->endstop[k].unread = true;
-		h->endstop[k].trigger_s = machine_now_s(m); /* until its state tells better */
-	}
-	for (int i = 0; i < h->watch.count; i++) {
-		t.oid = h->watch.trsync[i].oid;
-		session_send(&m->session[h->watch.trsync[i].mcu], MSG_ID_trsync_trigger, &t);
-	}
-	h->motors_unread = h->motors;
-	ask_unread(m);
-	h->state = HOMING_READ;
-	h->deadline_ns = m->now_ns + READ_TIMEOUT_NS;
-}
-
-static double trigger_of(const struct homing *h, size_t motor)
-{
-	for (size_t k = 0; k < h->endstops; k++)
-		if (h->endstop[k].motors & 1u << motor)
-			return h->endstop[k].trigger_s;
-	return 0;
-}
-
-/* All counters are back: the engine goes on from them. */
-static void take_counters(struct machine *m)
-{
-	struct homing *h = &m->homing;
-	struct ctl_rec rec = { .kind = CTL_RESYNC };
-
-	for (size_t i = 0; i < m->motors; i++) {
-		if (!(h->motors & 1u << i))
-			continue;
-		if (m->hooks.halted)
-			m->hooks.halted(m->hooks.ctx, (int)i, trigger_of(h, i));
-		rec.resync.stepper = (uint8_t)i;
-		rec.resync.count = h->count[i];
-		machine_control(m, &rec);
-	}
-}
-
 /* Where the counters will be after the retract: the second approach has to move them on. */
 static void expect_retract(struct machine *m, const double to_mm[MOVE_AXES])
 {
@@ -489,12 +344,11 @@ static void put_away(struct machine *m, const char *error)
 		probe_raise(m, retract);
 }
 
-static void counters_read(struct machine *m)
+void homing_counters_read(struct machine *m)
 {
 	struct homing *h = &m->homing;
 	double at_mm[MOVE_AXES];
 
-	take_counters(m);
 	if (h->line.input) {
 		homing_line_found(m, h->reason == HOMING_REASON_HIT);
 		return;
@@ -504,7 +358,7 @@ static void counters_read(struct machine *m)
 		return;
 	}
 	if (!all_moved(m)) {
-		endstop_fail(m, "the endstop is still triggered after the retract");
+		homing_endstop_fail(m, "the endstop is still triggered after the retract");
 		return;
 	}
 	/* The axes were at home when the endstops triggered. */
@@ -515,72 +369,6 @@ static void counters_read(struct machine *m)
 	m->homed |= h->step[h->at].axes;
 	if (!homing_even(m, put_away))
 		put_away(m, NULL);
-}
-
-static void position_read(struct machine *m, int mcu, const struct msg_stepper_position *p)
-{
-	struct homing *h = &m->homing;
-
-	for (size_t i = 0; i < m->motors; i++) {
-		if (m->motor[i].mcu != mcu || m->motor[i].oid != p->oid)
-			continue;
-		h->count[i] = p->pos;
-		h->motors_unread &= ~(1u << i);
-	}
-}
-
-/* Whether it says how a switch is, or the sensor in its place; the clock of what comes after the trigger. */
-static bool clock_of(struct machine *m, const struct homing_endstop *e, int mcu, int id,
-		     const union msg_any *any, uint32_t *clock)
-{
-	if (mcu != e->input->pin->mcu)
-		return false;
-	if (e->input->sensor)
-		return e->input->sensor->answer(m, id, any, clock);
-	*clock = any->endstop_state.next_clock;
-	return id == MSG_ID_endstop_state && any->endstop_state.oid == e->input->oid;
-}
-
-/* The trigger's time: the sample before the one that would come next. Returns: whether the message says one. */
-static bool endstop_read(struct machine *m, int mcu, int id, const union msg_any *any)
-{
-	struct homing *h = &m->homing;
-	bool said = false;
-
-	for (size_t k = 0; k < h->endstops; k++) {
-		struct homing_endstop *e = &h->endstop[k];
-		uint32_t clock;
-
-		if (!clock_of(m, e, mcu, id, any, &clock))
-			continue;
-		said = true;
-		e->unread = false;
-		bulk_clock_s(m, mcu, clock - e->rest_ticks, &e->trigger_s);
-	}
-	return said;
-}
-
-static bool all_read(const struct homing *h)
-{
-	bool read = h->motors_unread == 0;
-
-	for (size_t k = 0; k < h->endstops; k++)
-		read &= !h->endstop[k].unread;
-	return read;
-}
-
-static bool read_message(struct machine *m, const struct ev_message *msg)
-{
-	union msg_any any;
-	int id = session_decode(&m->session[msg->mcu], msg, &any);
-
-	if (id == MSG_ID_stepper_position)
-		position_read(m, msg->mcu, &any.stepper_position);
-	else if (!endstop_read(m, msg->mcu, id, &any))
-		return false;
-	if (all_read(&m->homing))
-		counters_read(m);
-	return true;
 }
 
 static void stopped(struct machine *m, const struct ev_homing_stop *stop)
@@ -595,14 +383,14 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 		return;
 	}
 	if (stop->reason >= HOMING_REASON_SENSOR && !h->line.input && m->probe.sensor) {
-		endstop_fail(m, m->probe.sensor->failed(stop->reason - HOMING_REASON_SENSOR));
+		homing_endstop_fail(m, m->probe.sensor->failed(stop->reason - HOMING_REASON_SENSOR));
 		return;
 	}
 	if (stop->reason == HOMING_REASON_END && !h->manual.stepper && !h->line.input) {
-		endstop_fail(m, "the endstop did not trigger before the end of the move");
+		homing_endstop_fail(m, "the endstop did not trigger before the end of the move");
 		return;
 	}
-	ask_counters(m);
+	homing_read_begin(m);
 }
 
 /* The move is over and no trigger was heard of: either there was none, or word of it was lost. The
@@ -618,7 +406,7 @@ static void ask_reason(struct machine *m)
 		t.oid = h->watch.trsync[i].oid;
 		session_send(&m->session[h->watch.trsync[i].mcu], MSG_ID_trsync_trigger, &t);
 	}
-	h->retry_ns = m->now_ns + RETRY_NS;
+	h->retry_ns = m->now_ns + HOMING_RETRY_NS;
 }
 
 static void sync_reached(struct machine *m)
@@ -636,7 +424,7 @@ static void sync_reached(struct machine *m)
 		break;
 	case HOMING_PROBE:
 		ask_reason(m);
-		h->deadline_ns = m->now_ns + READ_TIMEOUT_NS;
+		h->deadline_ns = m->now_ns + HOMING_ANSWER_NS;
 		break;
 	case HOMING_RETRACT:
 		h->pass = 1;
@@ -666,7 +454,7 @@ bool homing_event(struct machine *m, const struct ev_rec *ev)
 		return true;
 	case EV_MESSAGE:
 		return h->state == HOMING_READ && ev->message.mcu < m->mcus &&
-		       read_message(m, &ev->message);
+		       homing_read_message(m, &ev->message);
 	default:
 		return false;
 	}
@@ -694,7 +482,7 @@ void homing_tick(struct machine *m)
 				? "an MCU did not report its steppers' positions within 2 s"
 				: "an MCU did not say within 2 s whether its endstop has triggered");
 	else if (m->now_ns > h->retry_ns && h->state == HOMING_READ)
-		ask_unread(m);
+		homing_read_again(m);
 	else if (m->now_ns > h->retry_ns)
 		ask_reason(m);
 }

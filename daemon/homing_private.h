@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* homing_private.h - what homing.c, homing_arm.c, homing_line.c and homing_manual.c share. Threads: PLAN. */
+/* homing_private.h - what the files of homing share. Threads: PLAN. */
 #ifndef DAEMON_HOMING_PRIVATE_H
 #define DAEMON_HOMING_PRIVATE_H
 
@@ -11,6 +11,7 @@
 struct machine;
 struct homing_endstop;
 struct homing_path;
+struct ev_message;
 
 /* The reasons given to trsync_trigger and friends: numbers of the host's own choice. */
 enum homing_reason {
@@ -20,6 +21,10 @@ enum homing_reason {
 	HOMING_REASON_SILENCE = 4,
 	HOMING_REASON_SENSOR = 5, /* and more: of a probe that measures, see its failed() */
 };
+
+/* How long an MCU has to answer, and when it is asked again: an answer may be lost on the wire. */
+#define HOMING_ANSWER_NS ((int64_t)2 * 1000 * 1000 * 1000)
+#define HOMING_RETRY_NS ((int64_t)200 * 1000 * 1000)
 
 /* homing_arm.c: the switches of the step's rails and which motors stop with each. */
 void homing_choose_motors(struct machine *m);
@@ -33,9 +38,20 @@ double homing_arm_lead_s(const struct machine *m);
 bool homing_arm(struct machine *m, double speed_mm_s);
 /* homing.c: arm, and go as soon as that is done. */
 void homing_approach(struct machine *m, double speed_mm_s);
-/* The end: the interpreter goes on, with an error if that is not NULL. */
+/* homing.c: all has been read back, and the engine goes on from it. */
+void homing_counters_read(struct machine *m);
+
+/* homing_end.c: the interpreter goes on, with an error if that is not NULL. */
 void homing_finish(struct machine *m, const char *error);
+/* Everything stops, what homes is named in the error; the latter is a fault of that switch, too. */
 void homing_fail(struct machine *m, const char *what);
+void homing_endstop_fail(struct machine *m, const char *what);
+
+/* homing_read.c: ask for counters and times, ask those again that have not answered, and hear. Returns: whether it was an
+ * answer. */
+void homing_read_begin(struct machine *m);
+void homing_read_again(struct machine *m);
+bool homing_read_message(struct machine *m, const struct ev_message *msg);
 
 /* homing_even.c: joints are at steps[], the axes at at_mm: which motors are not where their axis is. */
 void homing_note_uneven(struct machine *m, const double steps[ENGINE_STEPPERS],

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* How a homing ends: found, or given up with everything at rest. */
+#include <stdio.h>
+
+#include "daemon/homing.h"
+#include "daemon/homing_private.h"
+#include "daemon/machine.h"
+
+void homing_finish(struct machine *m, const char *error)
+{
+	struct homing *h = &m->homing;
+
+	h->state = HOMING_IDLE;
+	tmc_stall(m, 0);
+	if (h->line.input)
+		h->line.then(m, error);
+	else if (h->then)
+		h->then(m, error);
+	else
+		gcode_resume(&m->gcode, error);
+}
+
+void homing_abort(struct machine *m, const char *reason)
+{
+	struct msg_trsync_trigger t = { .reason = HOMING_REASON_HOST };
+	struct ctl_rec rec = { .kind = CTL_HOMING };
+
+	machine_control(m, &rec); /* count 0: nothing is watched any more */
+	rec.kind = CTL_ABORT;
+	machine_control(m, &rec);
+	for (int i = 0; i < m->homing.watch.count; i++) {
+		t.oid = m->homing.watch.trsync[i].oid;
+		session_send(&m->session[m->homing.watch.trsync[i].mcu], MSG_ID_trsync_trigger, &t);
+	}
+	for (size_t i = 0; i < m->motors; i++)
+		if (m->homing.motors & 1u << i)
+			m->homed &= ~m->motor[i].axes;
+	machine_resume_motion(m, NULL);
+	homing_finish(m, reason);
+}
+
+void homing_fail(struct machine *m, const char *what)
+{
+	const struct kinematics_homing *step = &m->homing.step[m->homing.at];
+	char text[160], axes[MACHINE_AXES + 1];
+	int n = 0;
+
+	if (m->homing.line.input) {
+		homing_abort(m, what);
+		return;
+	}
+	if (m->homing.manual.stepper) {
+		snprintf(text, sizeof(text), "manual_stepper %.60s: %s",
+			 m->homing.manual.stepper->cfg->stepper.name, what);
+		homing_abort(m, text);
+		return;
+	}
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (step->axes & 1u << axis)
+			axes[n++] = "XYZ"[axis];
+	axes[n] = 0;
+	snprintf(text, sizeof(text), "homing %s: %s", axes, what);
+	homing_abort(m, text);
+}
+
+void homing_endstop_fail(struct machine *m, const char *what)
+{
+	uint32_t axes = m->homing.step[m->homing.at].axes;
+	const char axis[2] = { "xyz"[axes ? __builtin_ctz(axes) % MACHINE_AXES : 0] };
+
+	react_noted(m, FAULT_CLASS_ENDSTOP, axis, what);
+	homing_fail(m, what);
+}
