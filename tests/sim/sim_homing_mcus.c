@@ -4,7 +4,8 @@
  * Shown: with the switches on another MCU than all motors, with motors on both, with the switches on a third one,
  * and with everything mixed, on clocks that drift apart by up to 150 ppm and wander in between, the position that is
  * found is the printer model's own within one microstep, of each axis or joint, and what noise the switches have;
- * every step is exact. The same with input shapers.
+ * every step is exact. The same with input shapers. An MCU that falls silent on the way: all motors of all MCUs stand
+ * within the time-out, at their pins; the reply says so, and G28 works again.
  * How: the pins of etc/sim-KIND.cfg are given to other MCUs by overrides; tests/simlib/scene.h.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_homing_mcus; the seed is printed.
  */
@@ -20,6 +21,8 @@
 #define MICROSTEPS 1.0
 #define NOISE_MM 0.04
 #define WANDER_PPM 5.0
+#define TIMEOUT_S 0.05      /* of trsyncs on several MCUs */
+#define ON_THE_WIRE_S 0.002 /* what was said last before it fell silent */
 
 enum { MCUS = 3, OVERRIDE_LEN = 96 };
 
@@ -208,15 +211,101 @@ static void test_shaped(void **state)
 		home(&kinds[i], &layouts[LAYOUTS - 1], 0, true);
 }
 
-int main(void)
+/* ---- an MCU falls silent on the way ---- */
+
+static int silences;
+
+struct last {
+	struct scene *s;
+	double step_s; /* the last step of any motor, true time */
+};
+
+static void stepped(void *ctx, int motor, int dir, uint64_t clock)
+{
+	struct last *l = ctx;
+
+	(void)motor;
+	(void)dir;
+	(void)clock;
+	l->step_s = (double)l->s->b.now_ns * 1e-9;
+}
+
+static bool takes_part(const struct scene *s, int mcu)
+{
+	const struct ctl_homing *w = &s->b.m->homing.watch;
+
+	for (int i = 0; i < w->count; i++)
+		if (w->trsync[i].mcu == mcu)
+			return true;
+	return false;
+}
+
+/* All motors, on whichever MCU, stop within the time-out at their pins; heard of again, all works. */
+static void silence(const struct kind *k, int mcu)
+{
+	static const struct vwire_faults cut = { .lose_ppm = 1000000 };
+	struct scene *s = open_spread(k, &layouts[LAYOUTS - 1], 0, false);
+	struct last last = { .s = s };
+	struct vwire_faults to, from;
+	double cut_s;
+
+	s->b.stepped = stepped;
+	s->b.stepped_ctx = &last;
+	batch_lines(&s->b, "G28\n");
+	for (int i = 0; i < 100 && !(s->b.m->homing.path.sights > 1); i++)
+		scene_pass(s, 0.05); /* until it is well on its way */
+	assert_int_equal(s->b.m->homing.state, HOMING_PROBE);
+	if (!takes_part(s, mcu)) {
+		scene_close(s);
+		return;
+	}
+	silences++;
+	to = s->b.mcu[mcu].to.cfg.faults;
+	from = s->b.mcu[mcu].from.cfg.faults;
+	s->b.mcu[mcu].to.cfg.faults = s->b.mcu[mcu].from.cfg.faults = cut;
+	cut_s = (double)s->b.now_ns * 1e-9;
+	scene_pass(s, 0.2);
+	assert_true(last.step_s > cut_s - 0.005); /* it was moving */
+	if (!(last.step_s - cut_s <= TIMEOUT_S + ON_THE_WIRE_S))
+		fail_msg("%s without MCU %d: steps for %.4f s", k->name, mcu, last.step_s - cut_s);
+	s->b.mcu[mcu].to.cfg.faults = to;
+	s->b.mcu[mcu].from.cfg.faults = from;
+	scene_pass(s, 3);
+	assert_true(s->errors > 0 && scene_said(s, "not heard of within the time-out"));
+	assert_false(gcode_busy(&s->b.m->gcode));
+	/* What was to be sent meanwhile may be too late: a fault, that leaves nothing but positions to be read back. */
+	for (int i = 0; i < 3 && s->b.m->state == MACHINE_FAULT; i++) {
+		gcode_exec_now(&s->b.m->gcode, "CLEAR_FAULT", 11, 0);
+		scene_pass(s, 1);
+	}
+	if (s->b.m->state != MACHINE_READY)
+		fail_msg("%s without MCU %d: %s", k->name, mcu, s->said);
+	run(s, "G28\n");
+	agrees(s, k, &layouts[LAYOUTS - 1], 0);
+	scene_close(s);
+}
+
+static void test_silence(void **state)
+{
+	static const size_t which[] = { 0, 1, 7, 8, 10 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(which) / sizeof(*which); i++)
+		for (int mcu = 0; mcu < MCUS; mcu++)
+			silence(&kinds[which[i]], mcu);
+	assert_int_equal(silences, 12); /* the others have no part in it */
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_two_mcus),
-		cmocka_unit_test(test_three_mcus),
-		cmocka_unit_test(test_noisy_switches),
-		cmocka_unit_test(test_shaped),
+		cmocka_unit_test(test_two_mcus),       cmocka_unit_test(test_three_mcus),
+		cmocka_unit_test(test_noisy_switches), cmocka_unit_test(test_shaped),
+		cmocka_unit_test(test_silence),
 	};
 
 	rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
