@@ -280,6 +280,42 @@ const char *flight_file_keep(struct flight_file *f)
 	return f->path;
 }
 
+static bool copy_to(const struct flight_file *f, const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
+	const char *from = (const char *)f->flight.head;
+	size_t done = 0;
+	ssize_t n = 0;
+
+	while (fd >= 0 && done < f->bytes && (n = write(fd, from + done, f->bytes - done)) > 0)
+		done += (size_t)n;
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && done < f->bytes)
+		unlink(name);
+	return fd >= 0 && done == f->bytes;
+}
+
+bool flight_file_go_on(struct flight_file *f)
+{
+	char copy[PATH_MAX + 8];
+
+	if (!f->kept || f->cfg.replace || !atomic_load(&f->flight.head->state.frozen))
+		return false;
+	snprintf(copy, sizeof(copy), "%s.tmp", f->path);
+	if (!copy_to(f, copy))
+		return false;
+	if (rename(f->path, f->cfg.path) < 0) {
+		unlink(copy);
+		return false;
+	}
+	if (rename(copy, f->path) < 0)
+		unlink(copy); /* lost: but what follows is recorded */
+	snprintf(f->path, sizeof(f->path), "%s", f->cfg.path);
+	f->kept = false;
+	return true;
+}
+
 void flight_file_status(const struct flight_file *f, char *buf, size_t cap)
 {
 	const struct flight_state *st = &f->flight.head->state;

@@ -50,6 +50,10 @@ void flight_file_identify(struct flight_file *f, const struct machine *m, const 
 /* A fault or an emergency stop freezes it: keep the file. Returns its path, for the message. */
 const char *flight_file_keep(struct flight_file *f);
 
+/* After the fault that froze it: what was kept is a file of its own from now on, and this one is where it was at first, to be
+ * written on (flight_thaw()). At rest: it may take some ms. False: nothing has changed. */
+bool flight_file_go_on(struct flight_file *f);
+
 /* A line for STATUS. */
 void flight_file_status(const struct flight_file *f, char *buf, size_t cap);
 

@@ -120,6 +120,8 @@ struct machine_config_hooks {
 	/* A fault or M112 has frozen the flight recorder: keep what it holds. Returns where, for the
 	 * message; NULL: there is none. May be NULL. */
 	const char *(*keep_record)(void *ctx);
+	/* After that: it is recorded on. False: it can't be. May be NULL. */
+	bool (*record_on)(void *ctx);
 	/* What this side knows of why MCU number mcu has shut down; NULL: nothing. May be NULL. */
 	const char *(*mcu_fault)(void *ctx, int mcu);
 	/* An MCU whose loss does not stop the machine is to be tried again: open its line if it was closed. False: it

@@ -199,6 +199,7 @@ void readback_resume(struct machine *m)
 	find_axes(m, mm);
 	machine_control(m, &rec);
 	rec.kind = CTL_GO_ON;
+	rec.recorded = m->hooks.record_on && m->hooks.record_on(m->hooks.ctx);
 	machine_control(m, &rec);
 	rec.kind = CTL_RESYNC;
 	for (size_t i = 0; i < m->motors; i++) {

@@ -64,6 +64,13 @@ static const char *keep_record(void *ctx)
 	return r->flight.open ? flight_file_keep(&r->flight) : NULL;
 }
 
+static bool record_on(void *ctx)
+{
+	struct run *r = ctx;
+
+	return r->flight.open && flight_file_go_on(&r->flight);
+}
+
 /* Milli-degrees in a file of the kernel's. */
 static bool host_degc(void *ctx, const char *path, double *degc)
 {
@@ -406,6 +413,7 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		.wake = wake,
 		.halted = halted,
 		.keep_record = keep_record,
+		.record_on = record_on,
 		.host_degc = host_degc,
 		.save_config = true,
 		.threads = true,

@@ -27,16 +27,16 @@ enum {
 };
 
 enum ctl_kind {
-	CTL_SEND,       /* .send: a command for one MCU, as soon as the link allows */
-	CTL_MCU_IDS,    /* .mcu_ids: the MCU's dictionary is known */
-	CTL_MCU_READY,  /* .mcu_ready: it is configured and may get motion */
-	CTL_STEPPER,    /* .stepper: a joint and where its steps go */
-	CTL_OUTPUT,     /* .output: a queued output */
-	CTL_RESYNC,     /* .resync: at rest; a stepper's counter as read back from its MCU */
-	CTL_POSITION,   /* .position_mm: name the axes' position; at rest */
-	CTL_HOMING,     /* .homing: watch these trsyncs, stop when they fire; count 0: none */
-	CTL_ABORT,      /* forget all motion that has not been handed out, until PLAN_RESUME */
-	CTL_GO_ON,      /* after CTL_ABORT: what was latched as a fault has been dealt with */
+	CTL_SEND,      /* .send: a command for one MCU, as soon as the link allows */
+	CTL_MCU_IDS,   /* .mcu_ids: the MCU's dictionary is known */
+	CTL_MCU_READY, /* .mcu_ready: it is configured and may get motion */
+	CTL_STEPPER,   /* .stepper: a joint and where its steps go */
+	CTL_OUTPUT,    /* .output: a queued output */
+	CTL_RESYNC,    /* .resync: at rest; a stepper's counter as read back from its MCU */
+	CTL_POSITION,  /* .position_mm: name the axes' position; at rest */
+	CTL_HOMING,    /* .homing: watch these trsyncs, stop when they fire; count 0: none */
+	CTL_ABORT,     /* forget all motion that has not been handed out, until PLAN_RESUME */
+	CTL_GO_ON, /* .recorded; after CTL_ABORT: what was latched as a fault has been dealt with */
 	CTL_EMERGENCY,  /* emergency_stop to every MCU, forget all motion; final */
 	CTL_LINK_RESET, /* .mcu: the link starts over (reset or reconnect) */
 	CTL_HOLD,       /* come to rest on the path and stay there until ... */
@@ -152,6 +152,7 @@ struct ctl_rec {
 			uint32_t epoch; /* its number: concerns moves of lower ones */
 		} feed_rate;
 		double nudge_mm;
+		bool recorded; /* the record of the fault is safe: write on */
 		struct plan_extrude extrude;
 		struct ctl_sync_line sync_line;
 		struct plan_output output_set;

@@ -174,6 +174,8 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		break;
 	case CTL_GO_ON:
 		e->status.fault = FAULT_NONE;
+		if (rec->recorded)
+			engine_tell_go_on(e);
 		break;
 	case CTL_EMERGENCY:
 		emergency(e);

@@ -199,6 +199,14 @@ void engine_tell_fault(const struct engine *e, const struct ev_fault *fault)
 	TELL(e, fault, fault);
 }
 
+void engine_tell_go_on(const struct engine *e)
+{
+	if (e->cfg.observer.go_on)
+		e->cfg.observer.go_on(e->cfg.observer.ctx);
+	if (e->cfg.recorder.go_on)
+		e->cfg.recorder.go_on(e->cfg.recorder.ctx);
+}
+
 void engine_tell_link(struct engine *e, int mcu)
 {
 	struct engine_mcu *m = &e->mcu[mcu];

@@ -91,6 +91,8 @@ struct engine_observer {
 	 * are complete. */
 	void (*hold)(void *ctx, enum engine_hold why, double at_s);
 	void (*fault)(void *ctx, const struct ev_fault *fault);
+	/* Those faults have been dealt with, and what was recorded of them is kept. */
+	void (*go_on)(void *ctx);
 	void (*link)(void *ctx, int mcu, const struct engine_link_news *news);
 	/* Each cycle, before anything else. limit_s: no step after it has been handed out. */
 	void (*cycle)(void *ctx, int64_t now_ns, double now_s, double limit_s);

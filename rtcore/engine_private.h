@@ -168,6 +168,7 @@ void engine_tell_param(const struct engine *e, enum plan_param what, double from
 void engine_tell_notes(const struct engine *e, const struct plan_notes *notes);
 void engine_tell_hold(const struct engine *e, enum engine_hold why, double at_s);
 void engine_tell_fault(const struct engine *e, const struct ev_fault *fault);
+void engine_tell_go_on(const struct engine *e);
 /* What the link's figures say that has not been told. */
 void engine_tell_link(struct engine *e, int mcu);
 void engine_tell_link_reset(const struct engine *e, int mcu);

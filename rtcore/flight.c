@@ -136,6 +136,13 @@ void flight_freeze(struct flight *f, enum flight_frozen why)
 	atomic_store_explicit(&f->head->state.frozen, (uint32_t)why, memory_order_release);
 }
 
+void flight_thaw(struct flight *f)
+{
+	f->frozen = false;
+	atomic_store_explicit(&f->head->state.frozen, (uint32_t)FLIGHT_RUNNING,
+			      memory_order_release);
+}
+
 bool flight_rec_valid(const struct flight_rec *rec, uint64_t index, uint64_t capacity)
 {
 	uint64_t word[WORDS];

@@ -68,6 +68,9 @@ void flight_put(struct flight *f, uint64_t tag, const void *payload, uint8_t par
 /* Keep what is there: after a short tail nothing is written any more. Thread: RT. */
 void flight_freeze(struct flight *f, enum flight_frozen why);
 
+/* What was kept is safe elsewhere: write on. Thread: RT. */
+void flight_thaw(struct flight *f);
+
 /* ---- reading ---- */
 
 /* Whether *rec is whole and may stand at that index of a ring. */

@@ -215,6 +215,11 @@ static void on_fault(void *ctx, const struct ev_fault *fault)
 	freeze(f, FLIGHT_FROZEN_FAULT);
 }
 
+static void on_go_on(void *ctx)
+{
+	flight_thaw(ctx);
+}
+
 static uint16_t u16(uint32_t n)
 {
 	return (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX);
@@ -297,6 +302,7 @@ void flight_observer(struct flight *f, struct engine_observer *o)
 				       .output = on_output,
 				       .heater = on_heater,
 				       .hold = on_hold,
+				       .go_on = on_go_on,
 				       .fault = on_fault,
 				       .link = on_link,
 				       .cycle = on_cycle };

@@ -167,6 +167,31 @@ static void frozen_is_kept_at_once(void **state)
 	assert_int_equal(newest(1), 2);
 }
 
+/* The fault has been dealt with: its record stays, and the next one begins beside it. */
+static void recorded_on(void **state)
+{
+	struct flight_file f;
+	char name[320];
+
+	(void)state;
+	open_file(&f, 3);
+	put(&f, 1);
+	assert_false(flight_file_go_on(&f)); /* nothing has been kept */
+	for (uint32_t i = 1; i <= 2; i++) {
+		flight_freeze(&f.flight, FLIGHT_FROZEN_FAULT);
+		snprintf(name, sizeof(name), "%s.%u", path, i);
+		assert_string_equal(flight_file_keep(&f), name);
+		assert_true(flight_file_go_on(&f));
+		flight_thaw(&f.flight);
+		put(&f, i + 1);
+		assert_int_equal(newest((int)i), i);
+		assert_int_equal(newest(0), i + 1);
+	}
+	flight_file_close(&f);
+	assert_int_equal(newest(1), 1);
+	assert_int_equal(newest(2), 2);
+}
+
 /* A daemon that dies at every start, again and again, after the fault. */
 static void crashes_do_not_push_out_faults(void **state)
 {
@@ -273,6 +298,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ended_in_order_is_replaced, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(left_ones_are_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(frozen_is_kept_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(recorded_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(crashes_do_not_push_out_faults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(standard_place, set_up, tear_down),
