@@ -2,6 +2,7 @@
 /* journal.c - see journal.h. */
 #include "daemon/journal/journal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,7 @@ static void write_record(struct print *p)
 	if (!j->disk.write(j->disk.ctx, (uint64_t)j->slot * JOURNAL_SLOT_BYTES, slot, sizeof(slot)))
 		return;
 	j->writing = true;
+	j->begun_ns = p->now_ns;
 	j->written_state = j->now.state;
 	j->due_ns = p->now_ns + JOURNAL_PERIOD_NS;
 }
@@ -150,8 +152,17 @@ static bool written(struct print *p)
 	struct journal *j = &p->journal;
 	int error = j->disk.error(j->disk.ctx);
 
-	if (error == JOURNAL_BUSY)
+	if (error == JOURNAL_BUSY) {
+		if (p->now_ns - j->begun_ns > JOURNAL_STALL_NS && j->told_error != ETIMEDOUT) {
+			gcode_reply(
+				p->g, REPLY_ERROR,
+				"job journal: its disk has taken nothing for %d s: after a power loss "
+				"this print goes on from there",
+				(int)(JOURNAL_STALL_NS / 1000000000));
+			j->told_error = ETIMEDOUT;
+		}
 		return false;
+	}
 	if (!j->writing)
 		return true;
 	j->writing = false;

@@ -19,6 +19,7 @@ enum {
 	JOURNAL_MARKS = 16384
 }; /* lines with motion that may be planned and not executed; a power of two */
 #define JOURNAL_PERIOD_NS ((int64_t)400 * 1000 * 1000)
+#define JOURNAL_STALL_NS ((int64_t)5 * 1000 * 1000 * 1000) /* a write that takes longer is told */
 
 struct journal {
 	struct journal_file *file;
@@ -31,6 +32,7 @@ struct journal {
 	bool offered;  /* what was found has been told */
 	uint32_t slot; /* the next one to be written */
 	bool writing;
+	int64_t begun_ns; /* then */
 	uint32_t written_state;
 	int64_t due_ns;
 	int told_error;

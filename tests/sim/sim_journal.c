@@ -311,6 +311,19 @@ static void failing_disk(void **state)
 	vdisk_cut(image);
 	assert_true(journal_newest(image, &r) >= 0);
 	assert_true(s->b.now_ns - r.mono_ns < 1000000000);
+	scene_hush(s);
+	while (!vdisk.writing) /* one that hangs: told once, and nothing waits for it */
+		scene_pass(s, 0.01);
+	vdisk.until_s = printjob_now_s(s) + 12;
+	scene_pass(s, 4);
+	assert_int_equal(s->errors, 0);
+	scene_pass(s, 7.5);
+	assert_int_equal(s->errors, 1);
+	assert_true(scene_said(s, "its disk has taken nothing for 5 s"));
+	scene_pass(s, 2);
+	vdisk_cut(image);
+	assert_true(journal_newest(image, &r) >= 0);
+	assert_true(s->b.now_ns - r.mono_ns < 1000000000);
 	s->errors = 0;
 	printjob_completes(s);
 	assert_true(scene_exact(s));
