@@ -32,6 +32,7 @@ bool sidetrack_begin(struct machine *m)
 	    g->script.depth || g->ack_due || (gcode_busy(g) && !gcode_moving(g)))
 		return false;
 	t->state = SIDETRACK_STOPPING;
+	t->asked = t->leaves = false;
 	pause_send(m->print);
 	if (!m->hold)
 		machine_hold(m, true);
@@ -40,7 +41,9 @@ bool sidetrack_begin(struct machine *m)
 
 void sidetrack_give_up(struct sidetrack *t)
 {
-	if (t->state == SIDETRACK_STOPPING)
+	if (t->state == SIDETRACK_STOPPING && t->asked)
+		t->leaves = true; /* it may have come about just now */
+	else if (t->state == SIDETRACK_STOPPING)
 		t->state = SIDETRACK_OFF;
 }
 
@@ -205,6 +208,8 @@ void sidetrack_stopped(struct machine *m)
 		t->objects.current = -1;
 		m->hold = false;
 	} else if (t->state == SIDETRACK_STOPPING) {
+		t->asked = false;
+		t->state = SIDETRACK_OFF;
 		machine_hold(m, false);
 	} else if (t->state == SIDETRACK_RETURNING && t->sent && !m->status.side) {
 		planner_number_after(t->planner, m->planner);
@@ -244,8 +249,11 @@ void sidetrack_poll(struct machine *m)
 		return;
 	if (t->state == SIDETRACK_STOPPING && m->status.side)
 		set_aside(m);
+	else if (t->state == SIDETRACK_STOPPING &&
+		 t->leaves) /* told to go on behind what it was asked */
+		t->state = m->status.hold == ENGINE_HOLD_NONE ? SIDETRACK_OFF : SIDETRACK_STOPPING;
 	else if (t->state == SIDETRACK_STOPPING && m->status.hold == ENGINE_HOLD_REST)
-		machine_control(m, &(struct ctl_rec){ .kind = CTL_SIDE });
+		t->asked = machine_control(m, &(struct ctl_rec){ .kind = CTL_SIDE });
 	else if (t->state == SIDETRACK_RETURNING)
 		poll_returning(m);
 	else if (t->state == SIDETRACK_FORGETTING)

@@ -33,7 +33,9 @@ struct sidetrack {
 	enum sidetrack_state state;
 	struct planner *planner; /* the one that is not in use */
 	bool sent;               /* the last word to the rt core */
-	double held_s;           /* of the lead: what stands aside */
+	bool asked,
+		leaves; /* of STOPPING: the rt core has been asked; it is to go on, if that was in vain */
+	double held_s; /* of the lead: what stands aside */
 	double held_mm[MOVE_AXES];
 	uint32_t homed, feed_epoch;
 	int extruder;

@@ -256,6 +256,26 @@ static void stop_and_on(void **state)
 	}
 }
 
+/* The hold is released in the very moment in which the rt core is told to set the print aside: it is, and RESUME goes on. */
+static void released(void **state)
+{
+	struct scene *s = printjob_start("[stepd]\ninject_faults: True\n");
+
+	(void)state;
+	now(s, "INJECT_FAULT CLASS=filament COMPONENT=it");
+	for (int i = 0; i < 10000 && !s->b.m->sidetrack.asked; i++)
+		batch_turn(&s->b, false);
+	assert_true(s->b.m->sidetrack.asked);
+	machine_hold(s->b.m, false);
+	scene_pass(s, 1);
+	assert_false(sidetrack_busy(&s->b.m->sidetrack));
+	assert_int_equal(s->b.m->status.side, s->b.m->sidetrack.state == SIDETRACK_ON);
+	batch_lines(&s->b, "G91\nG1 Z5 F600\nG90\nRESUME\n");
+	printjob_completes(s);
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 /* ---- a clock ---- */
 
 /* Its crystal breaks: the frequency changes faster than any estimate can follow. The print is held on its path, and goes on
@@ -386,6 +406,7 @@ int main(void)
 		cmocka_unit_test(two_heaters), cmocka_unit_test(shutdowns),
 		cmocka_unit_test(configured),  cmocka_unit_test(stop_and_on),
 		cmocka_unit_test(drills),      cmocka_unit_test(clocks),
+		cmocka_unit_test(released),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
