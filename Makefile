@@ -156,9 +156,11 @@ $(RP2040JS):
 # One with all groups of commands.
 ALL_GROUPS = spi spi_sw i2c i2c_sw tmcuart
 BUS_IMAGE = $(if $(filter %/avr-atmega644p.elf,$(TEST_IMAGES)),$(BUILD)/firmware/avr-atmega644p+spi+spi_sw+i2c+i2c_sw+tmcuart.elf)
-$(BUILD)/firmware/avr-atmega644p+%.elf: FORCE
+$(BUILD)/firmware/avr-atmega644p+%.elf: $(BUILD)/mkdict FORCE
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=avr-atmega644p LINK=uart FW_WITH="$(ALL_GROUPS)" firmware
 $(BUILD)/tests/sim/sim_chip_bus: | $(BUS_IMAGE)
+# No two makes make the same file at the same time.
+firmware-build: | $(BUILD)/mkdict $(BUILD)/rp2040-uf2 $(TEST_IMAGES) $(BUS_IMAGE)
 $(BUILD)/obj/tests/fwlib/target_simavr.o: CPPFLAGS += $(if $(SIMAVR_LIBS),-DHAVE_SIMAVR)
 WITH_IMAGES = $(addprefix $(BUILD)/tests/sim/sim_,conversation conversation_io chip_bus) $(BUILD)/bench/bench_mcu $(IMAGE_RUNNERS)
 $(BUILD)/tests/guest/stepd_avr: $(call obj,daemon/main.c)

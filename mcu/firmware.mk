@@ -226,9 +226,9 @@ $(BUILD)/firmware/stm32f4-netduinoplus2.elf: $(BUILD)/mkdict FORCE
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=stm32f4-netduinoplus2 LINK=uart $@
 endif
 ifneq ($(BOARD),rp2040)
-$(BUILD)/firmware/rp2040.uf2: $(BUILD)/mkdict FORCE
+$(BUILD)/firmware/rp2040.uf2: $(BUILD)/mkdict $(BUILD)/rp2040-uf2 FORCE
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=rp2040 LINK=uart $@
-$(BUILD)/firmware/rp2040-usb.uf2: $(BUILD)/mkdict FORCE
+$(BUILD)/firmware/rp2040-usb.uf2: $(BUILD)/mkdict $(BUILD)/rp2040-uf2 FORCE
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=rp2040 LINK=usb $@
 endif
 
