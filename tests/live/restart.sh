@@ -34,7 +34,8 @@ print() {
 	printf 'SET_KINEMATIC_POSITION Y=10\nG28 X\nG1 X20 Y30 F6000\nM400\nGET_POSITION\nM118 %s\n' "$1" >"$dir/gcode"
 	await 10 grep -q "$1" "$dir/replies" || fail "no '$1'"
 	! grep '^!!' "$dir/replies" || fail "errors"
-	grep -q 'stepper: X:20.0000.* Y:30.0000' "$dir/replies" || fail "the steppers are elsewhere"
+	# X within a microstep: homing knows fractions of them
+	grep -qE 'stepper: X:(19[.]99|20[.]00).* Y:30[.]0000' "$dir/replies" || fail "the steppers are elsewhere"
 }
 
 # hold FIFO FIFO: in the middle of a move, by a byte on the one; and on by a byte on the other.
@@ -52,7 +53,7 @@ hold() {
 	[ "$at" = "$(grep '^// position' "$dir/replies" | tail -n 1)" ] || fail "it moves in a hold"
 	[[ $at != *X:80.0* ]] || fail "held at the end: $at"
 	printf '~' >"$2"
-	await 10 await_reply GET_POSITION 'stepper: X:80.0000' || fail "not there after the hold"
+	await 10 await_reply GET_POSITION 'stepper: X:\(79[.]99\|80[.]00\)' || fail "not there after the hold"
 	! grep '^!!' "$dir/all" || fail "errors"
 	printf 'G1 X20\nM400\n' >"$dir/gcode"
 }
