@@ -193,6 +193,24 @@ static bool is_section(const char *name, const char *kind)
 	return !strcmp(name, kind) || section_own_name(name, kind);
 }
 
+/* Better said than found out by the nozzle. */
+static void say_not_run(struct machine_load *l, struct config_section *s)
+{
+	static const char *const names[] = { "activate_gcode", "deactivate_gcode" };
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct config_option *o = config_option(s, names[i]);
+
+		if (!o)
+			continue;
+		o->used = true;
+		config_report(
+			l->c, CONFIG_WARNING, place_of(s, names[i]),
+			"[%s] %s: it is not run yet; a probe that it fetches is not there when probing begins",
+			s->name, names[i]);
+	}
+}
+
 void probes_load(struct machine_load *l)
 {
 	struct machine_probe *p = &l->mc->probe;
@@ -215,6 +233,7 @@ void probes_load(struct machine_load *l)
 		p->section = s->name;
 		kinds[k].load(l, s, p);
 		samples_load(l, s, p);
+		say_not_run(l, s);
 	}
 	endstops_resolve(l);
 	safe_z_load(l);
