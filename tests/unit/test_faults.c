@@ -82,6 +82,31 @@ static void test_table(void **state)
 	}
 }
 
+/* The longest of everything: what to do next is still there to its end. */
+static void test_long_texts(void **state)
+{
+	char component[80], detail[200];
+
+	(void)state;
+	memset(component, 'c', sizeof(component) - 1);
+	memset(detail, 'd', sizeof(detail) - 1);
+	component[sizeof(component) - 1] = detail[sizeof(detail) - 1] = 0;
+	for (unsigned i = 0; i < FAULT_CLASSES; i++) {
+		struct fault_report r = { .class = (enum fault_class_id)i,
+					  .component = component,
+					  .detail = detail,
+					  .severity = 3,
+					  .now_s = 2 };
+		struct fault_decision d;
+		struct faults f;
+
+		faults_init(&f, NULL, 0);
+		raise_at(&f, FAULT_CLASS_DRIVER_ERROR, "other", 1.0);
+		fault_raise(&f, &r, &d);
+		assert_non_null(strstr(d.text, fault_classes[i].advice));
+	}
+}
+
 static void test_roles(void **state)
 {
 	static const struct {
@@ -467,12 +492,12 @@ static void test_heater_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),          cmocka_unit_test(test_roles),
-		cmocka_unit_test(test_latch),          cmocka_unit_test(test_glitches),
-		cmocka_unit_test(test_two_at_once),    cmocka_unit_test(test_recoveries),
-		cmocka_unit_test(test_crowd),          cmocka_unit_test(test_random),
-		cmocka_unit_test(test_floor),          cmocka_unit_test(test_config),
-		cmocka_unit_test(test_heater_options),
+		cmocka_unit_test(test_table),      cmocka_unit_test(test_long_texts),
+		cmocka_unit_test(test_roles),      cmocka_unit_test(test_latch),
+		cmocka_unit_test(test_glitches),   cmocka_unit_test(test_two_at_once),
+		cmocka_unit_test(test_recoveries), cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_random),     cmocka_unit_test(test_floor),
+		cmocka_unit_test(test_config),     cmocka_unit_test(test_heater_options),
 	};
 	int fd = mkstemp(file), rc;
 
