@@ -248,8 +248,7 @@ void fault_raise(struct faults *f, const struct fault_report *r, struct fault_de
 		out->news = true;
 	}
 	out->reaction = reaction;
-	out->pause = (c->flags & (FAULT_PAUSES | FAULT_BY_ROLE)) && reaction >= FAULT_DISABLE &&
-		     reaction < FAULT_SHUTDOWN;
+	out->pause = (c->flags & (FAULT_PAUSES | FAULT_BY_ROLE)) && reaction == FAULT_DISABLE;
 	out->unhome = (c->flags & FAULT_UNHOMES) != 0;
 	out->doubt = (c->flags & FAULT_DOUBTS) != 0;
 	out->gcode = out->news && rule ? rule->gcode : NULL;

@@ -107,7 +107,7 @@ struct fault_report {
 /* What the caller has to do. */
 struct fault_decision {
 	enum fault_reaction reaction;
-	bool pause;         /* also pause a job that needs the component */
+	bool pause;         /* FAULT_DISABLE: also pause a job that needs the component */
 	bool unhome, doubt; /* see enum fault_flag */
 	bool news;          /* false: this very fault is latched already, all has been done */
 	bool escalated;     /* because another component's fault is latched */
