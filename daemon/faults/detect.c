@@ -12,7 +12,7 @@ enum { LINK_ERRORS_MAX = 20 };
 #define LINK_WINDOW_NS ((int64_t)10 * 1000 * 1000 * 1000)
 
 /* A clock that is so far from its estimate in every sample of a window is not followed: a busy host or line delays some,
- * never all. */
+ * never all. A round trip's time, if that is longer, may be off in all: who waits for a crowded line can't know better. */
 #define CLOCK_WINDOW_NS ((int64_t)8 * 1000 * 1000 * 1000)
 #define CLOCK_ERROR_US_MAX 250.0
 enum { CLOCK_SAMPLES_MIN = 5 };
@@ -60,6 +60,7 @@ static void look_at_clock(struct machine *m, size_t i)
 {
 	const struct engine_mcu_status *st = &m->status.mcu[i];
 	double error_us = st->clock_error_us;
+	double bound_us = fmax(CLOCK_ERROR_US_MAX, st->round_trip_us);
 	char detail[80];
 
 	if (!(st->flags & ENGINE_MCU_CLOCK) || m->react.detect.clock[i].since_ns == 0 ||
@@ -77,11 +78,11 @@ static void look_at_clock(struct machine *m, size_t i)
 	if (m->now_ns - m->react.detect.clock[i].since_ns < CLOCK_WINDOW_NS)
 		return;
 	if (m->react.detect.clock[i].samples >= CLOCK_SAMPLES_MIN &&
-	    m->react.detect.clock[i].least_us > CLOCK_ERROR_US_MAX) {
+	    m->react.detect.clock[i].least_us > bound_us) {
 		snprintf(detail, sizeof(detail), "at least %.0f us off its estimate for %d s",
 			 m->react.detect.clock[i].least_us, (int)(CLOCK_WINDOW_NS / 1000000000));
 		react_bounded(m, FAULT_CLASS_CLOCK, m->mc->mcu[i].name, detail,
-			      m->react.detect.clock[i].least_us / CLOCK_ERROR_US_MAX);
+			      m->react.detect.clock[i].least_us / bound_us);
 	}
 	m->react.detect.clock[i].since_ns = 0;
 }
