@@ -38,14 +38,6 @@ bool bus_ask(struct bus *b, int device, const uint8_t *write, size_t len, size_t
 	return true;
 }
 
-bool bus_busy(const struct bus *b)
-{
-	for (size_t i = 0; i < b->ports; i++)
-		if (b->port[i].head != b->port[i].tail)
-			return true;
-	return false;
-}
-
 /* The request at the tail is over. */
 static void finish(struct bus_port *p, enum bus_result result, const uint8_t *data, size_t len)
 {

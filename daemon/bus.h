@@ -92,7 +92,5 @@ bool bus_ask(struct bus *b, int device, const uint8_t *write, size_t len, size_t
 void bus_poll(struct bus *b);
 /* A message of an MCU. Returns true if it was an answer. */
 bool bus_hear(struct bus *b, const struct ev_message *msg);
-/* Whether requests are waiting or under way. */
-bool bus_busy(const struct bus *b);
 
 #endif

@@ -306,11 +306,6 @@ void fifo_done(struct fifo *f)
 	linebuf_done(&f->lines);
 }
 
-uint32_t fifo_flush(struct fifo *f)
-{
-	return linebuf_drop(&f->lines, linebuf_held(&f->lines), f->partial);
-}
-
 void fifo_close(struct fifo *f)
 {
 	struct stat st;

@@ -69,9 +69,6 @@ int fifo_read(struct fifo *f);
 bool fifo_next(struct fifo *f, struct linebuf_line *out);
 void fifo_done(struct fifo *f);
 
-/* Drop all lines that wait and what has come of the next; returns how many whole ones. */
-uint32_t fifo_flush(struct fifo *f);
-
 /* Close and remove the FIFO (if it is still the one that was created). */
 void fifo_close(struct fifo *f);
 

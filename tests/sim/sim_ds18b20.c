@@ -85,29 +85,10 @@ static void breaks(void **state)
 
 static void fan(void **state)
 {
-	struct scene *s = pinwatch_open(
-		"etc/sim-heated.cfg",
-		"[temperature_fan case]\npin: PE5\nsensor_type: DS18B20\nsensor_pin: PF6\n"
-		"serial_no: 28-0316a2798eff\nds18_report_time: 1\nmin_temp: 0\nmax_temp: 80\n"
-		"control: watermark\nmax_delta: 1\ntarget_temp: 45\nmin_speed: 0\n"
-		"kick_start_time: 0\n");
-	int i = place_sensor(s, "case");
-
 	(void)state;
-	place_put(s, i, 40);
-	scene_pass(s, 4);
-	assert_true(pinwatch_share("PE5", 2) == 0);
-	place_put(s, i, 48);
-	scene_pass(s, 4);
-	assert_true(pinwatch_share("PE5", 2) > 0.99);
-	place_put(s, i, 40);
-	scene_pass(s, 4);
-	assert_true(pinwatch_share("PE5", 2) == 0);
-	place_act(s, i, "chip silent");
-	scene_pass(s, 5);
-	assert_true(pinwatch_share("PE5", 2) > 0.99);
-	assert_true(scene_exact(s));
-	scene_close(s);
+	place_test_fan("sensor_type: DS18B20\nsensor_pin: PF6\nserial_no: 28-0316a2798eff\n"
+		       "ds18_report_time: 1\n",
+		       4, 5);
 }
 
 static void wrong(void **state)

@@ -234,27 +234,8 @@ static void busy(void **state)
 
 static void fan(void **state)
 {
-	struct scene *s = pinwatch_open(
-		"etc/sim-heated.cfg",
-		"[temperature_fan case]\npin: PE5\nsensor_type: LM75\nmin_temp: 0\nmax_temp: 80\n"
-		"control: watermark\nmax_delta: 1\ntarget_temp: 45\nmin_speed: 0\n"
-		"kick_start_time: 0\n");
-	int i = place_sensor(s, "case");
-
 	(void)state;
-	place_put(s, i, 40);
-	scene_pass(s, 3);
-	assert_true(pinwatch_share("PE5", 2) == 0);
-	place_put(s, i, 48);
-	scene_pass(s, 3);
-	assert_true(pinwatch_share("PE5", 2) > 0.99);
-	place_put(s, i, 40);
-	scene_pass(s, 3);
-	assert_true(pinwatch_share("PE5", 2) == 0);
-	place_act(s, i, "chip silent");
-	scene_pass(s, 3);
-	assert_true(pinwatch_share("PE5", 2) > 0.99);
-	end(s);
+	place_test_fan("sensor_type: LM75\n", 3, 3);
 }
 
 /* ---- made of others ---- */

@@ -347,14 +347,7 @@ static void test_uart_write(void **state)
 }
 
 /* Each on an MCU of its own. */
-#define WRONG(reason, ...) \
-	do { \
-		struct peer *p = peer_new(); \
-		SEND(p, allocate_oids, 2); \
-		__VA_ARGS__; \
-		peer_expect_shutdown(p, reason); \
-		peer_free(p); \
-	} while (0)
+#define WRONG(reason, ...) PEER_WRONG(2, reason, __VA_ARGS__)
 
 static void test_wrong(void **state)
 {

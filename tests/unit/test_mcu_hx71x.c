@@ -180,14 +180,7 @@ static void errors(void **state)
 }
 
 #define WRONG(reason, ...) \
-	do { \
-		struct peer *p = peer_new(); \
-		SEND(p, allocate_oids, OIDS); \
-		SEND(p, config_sos_filter, .oid = FILTER); \
-		__VA_ARGS__; \
-		peer_expect_shutdown(p, reason); \
-		peer_free(p); \
-	} while (0)
+	PEER_WRONG(OIDS, reason, SEND(p, config_sos_filter, .oid = FILTER); __VA_ARGS__)
 
 static void wrong(void **state)
 {

@@ -203,15 +203,7 @@ static void shutdown_ends_it(void **state)
 	peer_free(r.p);
 }
 
-#define WRONG(reason, ...) \
-	do { \
-		struct peer *p = peer_new(); \
-		SEND(p, allocate_oids, OIDS); \
-		SEND(p, config_i2c, .oid = I2C); \
-		__VA_ARGS__; \
-		peer_expect_shutdown(p, reason); \
-		peer_free(p); \
-	} while (0)
+#define WRONG(reason, ...) PEER_WRONG(OIDS, reason, SEND(p, config_i2c, .oid = I2C); __VA_ARGS__)
 
 static void wrong(void **state)
 {

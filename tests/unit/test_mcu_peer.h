@@ -227,4 +227,14 @@ static UNUSED void peer_expect_shutdown(struct peer *p, const char *reason)
 	assert_string_equal(mcu_reason_text((enum mcu_reason)LAST(p, shutdown)->static_string_id),
 			    reason);
 }
+
+/* On a firmware that has so many oids: what follows, calls of SEND(p, ...) with semicolons between, is a shutdown. */
+#define PEER_WRONG(oids, reason, ...) \
+	do { \
+		struct peer *p = peer_new(); \
+		SEND(p, allocate_oids, oids); \
+		__VA_ARGS__; \
+		peer_expect_shutdown(p, reason); \
+		peer_free(p); \
+	} while (0)
 #endif

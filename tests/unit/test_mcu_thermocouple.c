@@ -203,14 +203,7 @@ static void not_set_up(void **state)
 }
 
 #define WRONG(reason, ...) \
-	do { \
-		struct peer *p = peer_new(); \
-		SEND(p, allocate_oids, 3); \
-		SEND(p, config_spi, .oid = 0, .pin = CS); \
-		__VA_ARGS__; \
-		peer_expect_shutdown(p, reason); \
-		peer_free(p); \
-	} while (0)
+	PEER_WRONG(3, reason, SEND(p, config_spi, .oid = 0, .pin = CS); __VA_ARGS__)
 
 static void wrong(void **state)
 {

@@ -209,11 +209,6 @@ const char *sim_shutdown_reason(const struct sim *s)
 	return s->mcu.is_shutdown ? mcu_reason_text((enum mcu_reason)s->mcu.reason) : NULL;
 }
 
-const struct mcu *sim_mcu(const struct sim *s)
-{
-	return &s->mcu;
-}
-
 uint32_t sim_freq_hz(const struct sim *s)
 {
 	return s->cfg.freq_hz;

@@ -133,7 +133,5 @@ bool sim_pin_level(const struct sim *s, uint16_t pin);
 bool sim_stepper_position(const struct sim *s, uint8_t oid, int32_t *pos_steps);
 /* NULL while running, otherwise the reason of the shutdown. */
 const char *sim_shutdown_reason(const struct sim *s);
-/* Read-only view of the firmware's state. */
-const struct mcu *sim_mcu(const struct sim *s);
 uint32_t sim_freq_hz(const struct sim *s);
 #endif
