@@ -2,7 +2,6 @@
 #include "rt_thread.h"
 
 #include <errno.h>
-#include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,8 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/prefault.h"
-#include "daemon/rt_reader.h"
-#include "daemon/rt_stamps.h"
+#include "daemon/rt_loop.h"
 
 enum {
 	RT_STACK_BYTES = 512 * 1024,
@@ -26,43 +24,6 @@ enum {
 #define ENTER_ABS_TIMER (1u << 5)
 
 enum { STATE_STARTING, STATE_RUNNING, STATE_FAILED };
-
-/* What a completion belongs to: operation in the low byte, MCU number above. */
-enum rt_op { OP_WRITE = 1, OP_RETRY, OP_WAKE, OP_NOTIFY };
-
-/* A line that has ended is opened again. Each state but the first is left by the side that is named. */
-enum port_change {
-	PORT_OPEN,
-	PORT_CLOSED, /* PLAN: stops the reader */
-	PORT_LEAVE,  /* RT: takes what is left in the ring */
-	PORT_LEFT,   /* PLAN: opens another line, starts a reader */
-	PORT_TAKE,   /* RT: .next is the line */
-};
-
-struct rt_port {
-	struct rt_reader reader;
-	bool has_reader;
-	struct rt_out out;
-	bool writing, closed;
-	/* PLAN asks for it once the reader has ended, RT does it once it is not writing. */
-	_Atomic uint8_t change; /* enum port_change */
-	struct rt_line next;
-	struct __kernel_timespec retry;
-};
-
-/* Everything the loop touches, in one block that is faulted in before it starts. */
-struct rt_loop {
-	struct rt_thread *t;
-	struct io_uring ring;
-	bool absolute; /* the kernel (6.12) waits until a time, not for a while */
-	struct rt_port port[ENGINE_MCUS];
-	struct rt_stamps stamps;
-	uint64_t wake_value, notify_value;
-	bool notifying, notify_again;
-	uint32_t notified_tail;     /* of the event ring */
-	uint32_t notified_sequence; /* of the engine's snapshot */
-	struct rt_thread_stats stats;
-};
 
 static int64_t clock_now_ns(void)
 {
@@ -101,7 +62,7 @@ static int open_ring(struct io_uring *ring)
 
 /* ---- the loop ---- */
 
-static struct io_uring_sqe *get_sqe(struct rt_loop *l, enum rt_op op, int mcu)
+struct io_uring_sqe *rt_loop_sqe(struct rt_loop *l, enum rt_op op, int mcu)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&l->ring);
 
@@ -117,77 +78,14 @@ static struct io_uring_sqe *get_sqe(struct rt_loop *l, enum rt_op op, int mcu)
 	return sqe;
 }
 
-/* The device is gone, or can't be served any more. */
-static RUNS_ON(role_rt) void close_port(struct rt_loop *l, int mcu, enum line_state why)
-{
-	l->stats.io_errors++;
-	if (l->port[mcu].closed)
-		return;
-	l->port[mcu].closed = true;
-	/* Pairs with the acquire in rt_thread_line_closed(). */
-	atomic_store_explicit(&l->port[mcu].change, PORT_CLOSED, memory_order_release);
-	engine_line_closed(l->t->cfg.engine, mcu, why);
-}
-
-/* Try to write again in a while. Not by polling: that may wait (rt_reader.h). */
-static RUNS_ON(role_rt) void arm_retry(struct rt_loop *l, int mcu)
-{
-	struct io_uring_sqe *sqe = get_sqe(l, OP_RETRY, mcu);
-
-	if (!sqe) {
-		close_port(l, mcu, LINE_CLOSED);
-		return;
-	}
-	l->port[mcu].retry = (struct __kernel_timespec){ .tv_nsec = l->port[mcu].out.retry_ns };
-	io_uring_prep_timeout(sqe, &l->port[mcu].retry, 0, 0);
-	io_uring_sqe_set_data64(sqe, OP_RETRY | (uint64_t)mcu << 8);
-}
-
 static void arm_wake(struct rt_loop *l)
 {
-	struct io_uring_sqe *sqe = get_sqe(l, OP_WAKE, 0);
+	struct io_uring_sqe *sqe = rt_loop_sqe(l, OP_WAKE, 0);
 
 	if (!sqe)
 		return;
 	io_uring_prep_read(sqe, l->t->wake_fd, &l->wake_value, sizeof(l->wake_value), (uint64_t)-1);
 	io_uring_sqe_set_data64(sqe, OP_WAKE);
-}
-
-static RUNS_ON(role_rt) void write_more(struct rt_loop *l, int mcu)
-{
-	const struct rt_line *line = &l->t->cfg.line[mcu];
-	struct rt_port *p = &l->port[mcu];
-	struct io_uring_sqe *sqe[RT_OUT_FRAMES];
-	uint32_t count = rt_out_count(&p->out, line);
-
-	if (io_uring_sq_space_left(&l->ring) < count) { /* what is linked is submitted at once */
-		io_uring_submit(&l->ring);
-		l->stats.enters++;
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		sqe[i] = get_sqe(l, OP_WRITE, mcu);
-		if (!sqe[i]) {
-			close_port(l, mcu, LINE_CLOSED);
-			return;
-		}
-	}
-	rt_out_write(&p->out, line, sqe, count);
-	for (uint32_t i = 0; i < count; i++) /* preparing clears it */
-		io_uring_sqe_set_data64(sqe[i], OP_WRITE | (uint64_t)mcu << 8);
-	p->writing = true;
-}
-
-static RUNS_ON(role_rt) void transmit(struct rt_loop *l, int mcu, int64_t now_ns)
-{
-	struct rt_port *p = &l->port[mcu];
-
-	if (p->writing || p->closed)
-		return;
-	p->out.done = 0;
-	p->out.len = engine_transmit(l->t->cfg.engine, mcu, p->out.bytes, RT_OUT_BYTES, now_ns);
-	if (p->out.len > 0) /* if there is more: once this is written */
-		write_more(l, mcu);
-	engine_line_busy(l->t->cfg.engine, mcu, p->writing);
 }
 
 static void notify(struct rt_loop *l)
@@ -198,7 +96,7 @@ static void notify(struct rt_loop *l)
 		l->notify_again = true;
 		return;
 	}
-	sqe = get_sqe(l, OP_NOTIFY, 0);
+	sqe = rt_loop_sqe(l, OP_NOTIFY, 0);
 	if (!sqe)
 		return;
 	l->notify_value = 1;
@@ -208,86 +106,16 @@ static void notify(struct rt_loop *l)
 	l->notifying = true;
 }
 
-static RUNS_ON(role_rt) void written(struct rt_loop *l, int mcu, int res, int64_t now_ns)
-{
-	struct rt_port *p = &l->port[mcu];
-
-	switch (rt_out_written(&p->out, &l->t->cfg.line[mcu], res, now_ns)) {
-	case RT_OUT_PENDING:
-		return;
-	case RT_OUT_MORE:
-		if (p->closed)
-			break;
-		write_more(l, mcu);
-		return;
-	case RT_OUT_FULL:
-		if (p->closed)
-			break;
-		l->stats.line_full++;
-		engine_line_full(l->t->cfg.engine, mcu);
-		arm_retry(l, mcu);
-		return;
-	case RT_OUT_DONE:
-		break;
-	case RT_OUT_FAILED:
-		close_port(l, mcu, (enum line_state)p->out.why);
-		break;
-	}
-	p->writing = false;
-	engine_line_busy(l->t->cfg.engine, mcu, false);
-}
-
-/* What the readers have brought. */
-static RUNS_ON(role_rt) void receive(struct rt_loop *l, int mcu)
-{
-	const struct rt_reader_chunk *c;
-
-	while ((c = ring_peek(&l->port[mcu].reader.ring))) {
-		if (c->len > 0)
-			rt_stamps_receive(&l->stamps, mcu, c->data, (uint32_t)c->len, c->at_ns);
-		if (c->end || (c->news && c->line == LINE_BUS_OFF))
-			close_port(l, mcu, (enum line_state)c->line);
-		else if (c->news)
-			engine_line_note(l->t->cfg.engine, mcu, (enum line_state)c->line);
-		ring_drop(&l->port[mcu].reader.ring);
-	}
-}
-
-/* A line that ended: let go of it, take the one that comes instead. */
-static RUNS_ON(role_rt) void change_line(struct rt_loop *l, int mcu)
-{
-	struct rt_port *p = &l->port[mcu];
-	/* Pairs with the releases in rt_thread_line_left() and rt_thread_line_opened(). */
-	uint8_t change = atomic_load_explicit(&p->change, memory_order_acquire);
-
-	if (change == PORT_LEAVE && !p->writing) {
-		receive(l, mcu);
-		/* Pairs with the acquire in rt_thread_line_left(). */
-		atomic_store_explicit(&p->change, PORT_LEFT, memory_order_release);
-	} else if (change == PORT_TAKE) {
-		l->t->cfg.line[mcu] = p->next;
-		memset(&p->out, 0, sizeof(p->out));
-		p->closed = false;
-		atomic_store_explicit(&p->change, PORT_OPEN, memory_order_relaxed);
-		engine_line_opened(l->t->cfg.engine, mcu);
-	}
-}
-
 static RUNS_ON(role_rt) void completed(struct rt_loop *l, uint64_t data, int res, int64_t now_ns)
 {
 	int mcu = (int)(data >> 8);
 
 	switch ((enum rt_op)(data & 0xff)) {
 	case OP_RETRY:
-		if (!l->port[mcu].closed) {
-			write_more(l, mcu);
-			break;
-		}
-		l->port[mcu].writing = false;
-		engine_line_busy(l->t->cfg.engine, mcu, false);
+		rt_port_retry(l, mcu);
 		break;
 	case OP_WRITE:
-		written(l, mcu, res, now_ns);
+		rt_port_written(l, mcu, res, now_ns);
 		break;
 	case OP_WAKE:
 		arm_wake(l);
@@ -375,7 +203,7 @@ static RUNS_ON(role_rt) void loop(struct rt_loop *l)
 
 	for (int i = 0; i < t->cfg.mcu_count; i++)
 		if (t->cfg.line[i].fd < 0) /* it may come later */
-			close_port(l, i, LINE_CLOSED);
+			rt_port_close(l, i, LINE_CLOSED);
 	/* Pairs with the release in rt_thread_stop(). */
 	while (!atomic_load_explicit(&t->stop, memory_order_acquire)) {
 		int64_t start_ns = now_ns, deadline_ns;
@@ -384,7 +212,7 @@ static RUNS_ON(role_rt) void loop(struct rt_loop *l)
 
 		engine_cycle(e, now_ns);
 		for (int i = 0; i < t->cfg.mcu_count; i++)
-			transmit(l, i, now_ns);
+			rt_port_transmit(l, i, now_ns);
 		deadline_ns = engine_deadline_ns(e, now_ns);
 		tail = atomic_load_explicit(&e->cfg.events->tail, memory_order_relaxed);
 		sequence = snapshot_sequence(&e->snapshot);
@@ -402,8 +230,8 @@ static RUNS_ON(role_rt) void loop(struct rt_loop *l)
 		reap(l, now_ns);
 		rt_stamps_take(&l->stamps);
 		for (int i = 0; i < t->cfg.mcu_count; i++) {
-			change_line(l, i);
-			receive(l, i);
+			rt_port_change(l, i);
+			rt_port_receive(l, i);
 		}
 	}
 }
@@ -461,12 +289,6 @@ static int start_thread(struct rt_thread *t, struct rt_loop *l)
 	return -rc;
 }
 
-/* Theirs is below the rt thread's: they only wait for bytes. */
-static int reader_priority(const struct rt_thread *t)
-{
-	return t->cfg.priority > 1 ? t->cfg.priority - 1 : t->cfg.priority;
-}
-
 static int start_readers(struct rt_thread *t, struct rt_loop *l)
 {
 	int rc = 0;
@@ -477,7 +299,7 @@ static int start_readers(struct rt_thread *t, struct rt_loop *l)
 			continue;
 		}
 		rc = rt_reader_start(&l->port[i].reader, &t->cfg.line[i], t->wake_fd,
-				     reader_priority(t));
+				     rt_port_priority(t));
 		l->port[i].has_reader = rc == 0;
 	}
 	return rc;
@@ -548,44 +370,7 @@ struct rt_stamps *rt_thread_stamps(struct rt_thread *t)
 
 int rt_thread_line(struct rt_thread *t, int mcu, int fd)
 {
-	return rt_stamps_line(&t->loop->stamps, mcu, fd, t->wake_fd, reader_priority(t));
-}
-
-bool rt_thread_line_closed(const struct rt_thread *t, int mcu)
-{
-	/* Pairs with the release in close_port(). */
-	return atomic_load_explicit(&t->loop->port[mcu].change, memory_order_acquire) != PORT_OPEN;
-}
-
-bool rt_thread_line_left(struct rt_thread *t, int mcu)
-{
-	struct rt_port *p = &t->loop->port[mcu];
-
-	/* Pairs with the release in change_line(). */
-	if (atomic_load_explicit(&p->change, memory_order_acquire) == PORT_CLOSED) {
-		if (p->has_reader)
-			rt_reader_stop(&p->reader);
-		p->has_reader = false;
-		/* Pairs with the acquire in change_line(). */
-		atomic_store_explicit(&p->change, PORT_LEAVE, memory_order_release);
-		rt_thread_wake(t);
-	}
-	return atomic_load_explicit(&p->change, memory_order_acquire) == PORT_LEFT;
-}
-
-int rt_thread_line_opened(struct rt_thread *t, int mcu, const struct rt_line *line)
-{
-	struct rt_port *p = &t->loop->port[mcu];
-	int rc = rt_reader_again(&p->reader, line, reader_priority(t));
-
-	if (rc)
-		return rc;
-	p->has_reader = true;
-	p->next = *line;
-	/* Pairs with the acquire in change_line(). */
-	atomic_store_explicit(&p->change, PORT_TAKE, memory_order_release);
-	rt_thread_wake(t);
-	return 0;
+	return rt_stamps_line(&t->loop->stamps, mcu, fd, t->wake_fd, rt_port_priority(t));
 }
 
 void rt_thread_wake(struct rt_thread *t)
