@@ -9,8 +9,12 @@
 
 /* Sampling starts this long after now, or half of the lead with which motion starts. */
 #define ARM_LEAD_S 0.03
-#define TIMEOUT_ONE_S 0.25     /* all on one MCU */
-#define TIMEOUT_SEVERAL_S 0.05 /* silence of one MCU stops the others within this */
+#define TIMEOUT_ONE_S 0.25 /* all on one MCU */
+/* With several, silence of one stops the others within four of the longest round trips of late and what the host may be
+ * late by: a report and the later deadline that it is good for go from MCU to MCU, and each may be sent again. */
+#define TIMEOUT_HOST_S 0.04
+#define TIMEOUT_ROUND_TRIPS 4
+#define TIMEOUT_SEVERAL_S 0.05 /* at least */
 #define REPORT_SHARE 0.3
 #define SAMPLE_S 15e-6
 
@@ -67,10 +71,23 @@ void homing_choose_others(struct machine *m)
 		}
 }
 
+/* Of MCUs that have to hear of each other. */
+static double timeout_s(const struct machine *m, const struct ctl_homing *w)
+{
+	double round_trip_us = 0, s;
+
+	for (int i = 0; i < w->count; i++)
+		round_trip_us = fmax(round_trip_us,
+				     m->status.mcu[w->trsync[i].mcu].round_trip_us_max);
+	s = TIMEOUT_HOST_S + TIMEOUT_ROUND_TRIPS * round_trip_us * 1e-6;
+	return fmin(fmax(s, TIMEOUT_SEVERAL_S), TIMEOUT_ONE_S);
+}
+
 bool homing_choose_trsyncs(struct machine *m)
 {
 	struct homing *h = &m->homing;
 	struct ctl_homing *w = &h->watch;
+	bool several = false;
 
 	memset(w, 0, sizeof(*w));
 	w->hit = HOMING_REASON_HIT;
@@ -97,10 +114,11 @@ bool homing_choose_trsyncs(struct machine *m)
 			w->trsync[at].oid = m->trsync_oid[mcu][k];
 			w->trsync[at].group = (uint8_t)k;
 			w->count++;
-			if (at > first)
-				w->timeout_s = TIMEOUT_SEVERAL_S;
+			several |= at > first;
 		}
 	}
+	if (several)
+		w->timeout_s = timeout_s(m, w);
 	return true;
 }
 

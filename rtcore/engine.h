@@ -72,11 +72,12 @@ enum engine_feed_hold {
 
 /* Link figures of one MCU, for STATUS. */
 struct engine_mcu_status {
-	struct clockmap map;   /* machine time to its clock, now; valid with ENGINE_MCU_CLOCK */
-	double clock_freq_hz;  /* estimated */
-	double clock_ticks;    /* estimated, at engine_status.now_ns */
-	double clock_error_us; /* of the last sample against its prediction; of edges: usual */
-	double round_trip_us;  /* of frames and their acknowledgements, lately */
+	struct clockmap map;      /* machine time to its clock, now; valid with ENGINE_MCU_CLOCK */
+	double clock_freq_hz;     /* estimated */
+	double clock_ticks;       /* estimated, at engine_status.now_ns */
+	double clock_error_us;    /* of the last sample against its prediction; of edges: usual */
+	double round_trip_us;     /* of frames and their acknowledgements, lately, … */
+	double round_trip_us_max; /* … and the longest of these, which fades */
 	uint64_t bytes_sent, bytes_received;
 	uint64_t retransmits, crc_errors;
 	uint64_t commands;

@@ -335,4 +335,5 @@ void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status
 	out->clock_error_us = 1e6 * (clocksync_by_edges(&m->sync) ? m->sync.edges.error_s
 								  : fabs(m->sync.last_error_s));
 	out->round_trip_us = (double)m->link.rtt_ns * 1e-3;
+	out->round_trip_us_max = (double)m->link.rtt_max_ns * 1e-3;
 }

@@ -21,7 +21,6 @@
 #define MICROSTEPS 1.0
 #define NOISE_MM 0.04
 #define WANDER_PPM 5.0
-#define TIMEOUT_S 0.05      /* of trsyncs on several MCUs */
 #define ON_THE_WIRE_S 0.002 /* what was said last before it fell silent */
 
 enum { MCUS = 3, OVERRIDE_LEN = 96 };
@@ -105,8 +104,8 @@ static const struct kind kinds[] = {
 };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
-static struct scene *open_spread(const struct kind *k, const struct layout *l, double noise_mm,
-				 bool shaped)
+static struct scene *open_spread_at(const struct kind *k, const struct layout *l, double noise_mm,
+				    bool shaped, const char *baud)
 {
 	static struct spread o;
 	char path[64], noise[64];
@@ -123,6 +122,8 @@ static struct scene *open_spread(const struct kind *k, const struct layout *l, d
 	add(&o, "stepd_sim third", "clock_hz", "16000000", "");
 	add(&o, "stepd_sim second", "clock_ppm", "80", "");
 	add(&o, "stepd_sim third", "clock_ppm", "-70", "");
+	if (baud)
+		add(&o, "mcu second", "baud", baud, "");
 	if (noise_mm > 0)
 		add(&o, "stepd_sim", "endstop_noise", noise, "");
 	if (shaped) {
@@ -137,6 +138,12 @@ static struct scene *open_spread(const struct kind *k, const struct layout *l, d
 	assert_int_equal(s->b.mc->rails[0].endstop[0].pin.mcu, l->endstop[0]);
 	s->b.printer.rng = rng | 1;
 	return s;
+}
+
+static struct scene *open_spread(const struct kind *k, const struct layout *l, double noise_mm,
+				 bool shaped)
+{
+	return open_spread_at(k, l, noise_mm, shaped, NULL);
 }
 
 static void agrees(const struct scene *s, const struct kind *k, const struct layout *l,
@@ -247,7 +254,7 @@ static void silence(const struct kind *k, int mcu)
 	struct scene *s = open_spread(k, &layouts[LAYOUTS - 1], 0, false);
 	struct last last = { .s = s };
 	struct vwire_faults to, from;
-	double cut_s;
+	double cut_s, timeout_s;
 
 	s->b.stepped = stepped;
 	s->b.stepped_ctx = &last;
@@ -260,13 +267,15 @@ static void silence(const struct kind *k, int mcu)
 		return;
 	}
 	silences++;
+	timeout_s = s->b.m->homing.watch.timeout_s;
+	assert_true(timeout_s >= 0.05 && timeout_s <= 0.08);
 	to = s->b.mcu[mcu].to.cfg.faults;
 	from = s->b.mcu[mcu].from.cfg.faults;
 	s->b.mcu[mcu].to.cfg.faults = s->b.mcu[mcu].from.cfg.faults = cut;
 	cut_s = (double)s->b.now_ns * 1e-9;
 	scene_pass(s, 0.2);
 	assert_true(last.step_s > cut_s - 0.005); /* it was moving */
-	if (!(last.step_s - cut_s <= TIMEOUT_S + ON_THE_WIRE_S))
+	if (!(last.step_s - cut_s <= timeout_s + ON_THE_WIRE_S))
 		fail_msg("%s without MCU %d: steps for %.4f s", k->name, mcu, last.step_s - cut_s);
 	s->b.mcu[mcu].to.cfg.faults = to;
 	s->b.mcu[mcu].from.cfg.faults = from;
@@ -296,12 +305,38 @@ static void test_silence(void **state)
 	assert_int_equal(silences, 12); /* the others have no part in it */
 }
 
+/* The time-out follows from the round trips that are measured; homing on slow lines is as right as on fast ones. */
+static void test_timeout(void **state)
+{
+	static const char *const baud[] = { "250000", "57600", "19200" };
+	double before_s = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(baud) / sizeof(*baud); i++) {
+		struct scene *s = open_spread_at(&kinds[0], &layouts[0], 0, false, baud[i]);
+		double timeout_s, round_trip_s;
+
+		run(s, "G28\n");
+		agrees(s, &kinds[0], &layouts[0], 0);
+		round_trip_s = s->b.m->status.mcu[1].round_trip_us_max * 1e-6;
+		timeout_s = s->b.m->homing.watch.timeout_s;
+		print_message("round trips up to %.4f s: time-out %.4f s\n", round_trip_s,
+			      timeout_s);
+		assert_true(timeout_s >= 0.05 && timeout_s <= 0.25);
+		assert_true(i == 0 || timeout_s > before_s + 0.002);
+		assert_true(timeout_s > 3 * round_trip_s);
+		before_s = timeout_s;
+		assert_true(scene_exact(s));
+		scene_close(s);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_mcus),       cmocka_unit_test(test_three_mcus),
 		cmocka_unit_test(test_noisy_switches), cmocka_unit_test(test_shaped),
-		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_silence),        cmocka_unit_test(test_timeout),
 	};
 
 	rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
