@@ -234,6 +234,8 @@ int homing_start(struct machine *m, uint32_t mask,
 	for (size_t i = 0; i < h->steps; i++)
 		if (check_endstops(m, &h->step[i], err) < 0)
 			return -EINVAL;
+	for (size_t i = 0; i < h->steps; i++)
+		h->overshot &= ~h->step[i].axes;
 	h->at = 0;
 	h->then = then;
 	h->manual = (struct homing_manual){ .stepper = NULL };
@@ -363,6 +365,7 @@ void homing_counters_read(struct machine *m)
 	}
 	/* The axes were at home when the endstops triggered. */
 	homing_found(m, at_mm);
+	homing_note_overshoot(m, at_mm);
 	if (h->step[h->at].axes & 1u << AXIS_Z)
 		z_thermal_homed(m);
 	machine_resume_motion(m, at_mm);

@@ -103,6 +103,8 @@ struct homing {
 	int64_t count_before[ENGINE_STEPPERS]; /* where the second approach starts */
 	double home_mm[MOVE_AXES];             /* the axes when the switches are closed */
 	double back[MOVE_AXES];                /* unit vector away from them */
+	double overshoot_mm[MOVE_AXES]; /* of the last approach of each axis: from the trigger to where it rested, … */
+	uint32_t overshot; /* … mask of axes that have one */
 	struct homing_path path;
 	int64_t go_ns;                 /* the move starts then */
 	int64_t deadline_ns, retry_ns; /* of the questions asked; 0: none is open */
@@ -118,6 +120,9 @@ int homing_start_manual(struct machine *m, const struct homing_manual *how, char
 
 /* A straight way until a switch closes; how->input, to_mm, velocity_mm_s and then count. */
 void homing_start_line(struct machine *m, const struct homing_line *how);
+
+/* " X:0.0125 Z:0.0025": how far the axes of the mask went on beyond the trigger of their last homing, mm. False: none has homed. */
+bool homing_overshoot_text(const struct machine *m, uint32_t mask, char *text, size_t size);
 
 /* An event of the rt core. Returns true if it was homing's own. */
 bool homing_event(struct machine *m, const struct ev_rec *ev);

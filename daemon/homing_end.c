@@ -1,10 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* How a homing ends: found, or given up with everything at rest. */
+#include <math.h>
 #include <stdio.h>
 
 #include "daemon/homing.h"
 #include "daemon/homing_private.h"
 #include "daemon/machine.h"
+#include "daemon/textbuf.h"
+
+void homing_note_overshoot(struct machine *m, const double at_mm[MOVE_AXES])
+{
+	struct homing *h = &m->homing;
+
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (h->step[h->at].axes & 1u << axis) {
+			h->overshoot_mm[axis] = fabs(at_mm[axis] - h->home_mm[axis]);
+			h->overshot |= 1u << axis;
+		}
+}
+
+bool homing_overshoot_text(const struct machine *m, uint32_t mask, char *text, size_t size)
+{
+	struct textbuf t = { .at = text, .left = size };
+
+	text[0] = 0;
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (m->homing.overshot & mask & 1u << axis)
+			textbuf_put(&t, " %c:%.4f", "XYZ"[axis], m -> homing.overshoot_mm[axis]);
+	return text[0] != 0;
+}
+
+/* What has just homed: how far it went on. The position has it in already. */
+static void say_overshoot(struct machine *m)
+{
+	char text[80];
+	uint32_t mask = 0;
+
+	for (size_t i = 0; i < m->homing.steps; i++)
+		mask |= m->homing.step[i].axes;
+	if (homing_overshoot_text(m, mask, text, sizeof(text)))
+		machine_say(m, REPLY_INFO, "overshoot (mm, accounted for)%s", text);
+}
 
 void homing_finish(struct machine *m, const char *error)
 {
@@ -12,6 +48,8 @@ void homing_finish(struct machine *m, const char *error)
 
 	h->state = HOMING_IDLE;
 	tmc_stall(m, 0);
+	if (!error && !h->line.input && !h->manual.stepper)
+		say_overshoot(m);
 	if (h->line.input)
 		h->line.then(m, error);
 	else if (h->then)

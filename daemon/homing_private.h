@@ -59,6 +59,9 @@ void homing_note_uneven(struct machine *m, const double steps[ENGINE_STEPPERS],
 /* Bring them there, one by one. False: there are none, nothing happens. */
 bool homing_even(struct machine *m, void (*then)(struct machine *m, const char *error));
 
+/* homing_end.c: the axes have come to rest at_mm, and were at home when the switches closed. */
+void homing_note_overshoot(struct machine *m, const double at_mm[MOVE_AXES]);
+
 /* homing_path.c: a new way begins, from where the axes are named now. */
 void homing_path_begin(struct machine *m);
 /* Keep the latest state of it. At each poll while it lasts. */

@@ -21,11 +21,14 @@ static const char *const hold_names[] = {
 static void put_motion(struct machine *m, struct textbuf *t)
 {
 	const struct engine_status *st = &m->status;
+	char overshoot[80];
 
 	textbuf_put(t, "position: X:%.4f Y:%.4f Z:%.4f E:%.4f\n", st->position_mm[AXIS_X],
 		    st->position_mm[AXIS_Y], st->position_mm[AXIS_Z], st->position_mm[AXIS_E]);
 	textbuf_put(t, "speed: %.2f mm/s, line %u, homed: %s%s%s\n", st->speed_mm_s, st->move_line,
 		    m->homed & 1 ? "X" : "", m->homed & 2 ? "Y" : "", m->homed & 4 ? "Z" : "");
+	if (homing_overshoot_text(m, m->homed, overshoot, sizeof(overshoot)))
+		textbuf_put(t, "homing: overshoot%s mm\n", overshoot);
 	textbuf_put(t, "feed: %g %%, hold: %s\n", m->gcode.speed_factor * 100,
 		    hold_names[st->hold % 3]);
 	textbuf_put(t, "queue: lead %.3f s, %u moves in look-ahead, %llu planned\n",

@@ -3,7 +3,8 @@
  *
  * Shown: whatever the order of the axes, the end they home to, the pins' inversion, and however motors
  * and endstops are spread over two MCUs, the position found is the printer model's own within one
- * microstep, before and after moves, and every step is exact. A homing that fails (the endstop never
+ * microstep, before and after moves, and every step is exact; how far an axis went on beyond its trigger is
+ * told, and so it is in truth. A homing that fails (the endstop never
  * triggers, stays pressed, is not there) says so, leaves the axis without a known position, and the
  * machine goes on.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies; repeat random
@@ -16,6 +17,8 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/simlib/random.h"
@@ -214,6 +217,63 @@ static void test_motors_on_both_mcus(void **state)
 		home_and_move(kinematics[k], o, "G28 Y\nG28 X Z");
 }
 
+/* How far the axis is from where its switch closed this time, by the model; and what was said of it, by the reply and in STATUS. */
+static double overshoot_mm(struct scene *s, int axis)
+{
+	const struct printer_endstop *e = scene_endstop(s, axis);
+	double truth_mm = fabs(scene_truth_mm(s, axis) - e->trigger_mm - e->off_mm);
+	char word[8], line[MACHINE_TEXT_MAX * 4];
+	const char *said = strstr(s->said, "overshoot (mm, accounted for)"), *at;
+
+	snprintf(word, sizeof(word), " %c:", "XYZ"[axis]);
+	at = said ? strstr(said, word) : NULL;
+	if (!at)
+		fail_msg("no overshoot of axis %d: %s", axis, s->said);
+	if (!(fabs(strtod(at + 3, NULL) - truth_mm) <= scene_microstep_mm(s, axis)))
+		fail_msg("axis %d: overshoot of %.4f mm in truth, said: %s", axis, truth_mm, said);
+	machine_status_text(s->b.m, line, sizeof(line));
+	at = strstr(strstr(line, "homing: overshoot"), word);
+	assert_true(fabs(strtod(at + 3, NULL) - truth_mm) <= scene_microstep_mm(s, axis));
+	return truth_mm;
+}
+
+static void test_overshoot(void **state)
+{
+	static const char *const one[] = { NO_START, "stepd_sim.endstop_noise=0.04",
+					   "stepper_x.second_homing_speed=40", NULL };
+	static const char *const two[] = { NO_START,
+					   SECOND,
+					   "stepd_sim.endstop_noise=0.04",
+					   "stepper_x.second_homing_speed=40",
+					   "stepper_x.endstop_pin=second:PA3",
+					   NULL };
+	static const char *const lines[] = { "G28\n", "G28 X\n", "G28 Y Z\n" };
+	static const uint32_t masks[] = { 7, 1, 6 };
+
+	(void)state;
+	for (size_t k = 0; k < KINEMATICS - 1;
+	     k++) /* of two carriages the model's X is the second one */
+		for (int mcus = 1; mcus <= 2; mcus++) {
+			struct scene *s = scene_open(kinematics[k], mcus == 1 ? one : two);
+
+			assert_non_null(s);
+			for (size_t i = 0; i < 3; i++) {
+				scene_hush(s);
+				assert_true(scene_run(s, lines[i]));
+				assert_int_equal(s->errors, 0);
+				for (int axis = 0; axis < MACHINE_AXES; axis++)
+					if (masks[i] & 1u << axis) {
+						double mm = overshoot_mm(s, axis);
+
+						/* Word from one MCU to the other takes some ms. */
+						if (axis == 0 && mcus == 2)
+							assert_true(mm > 0.04);
+					}
+			}
+			scene_close(s);
+		}
+}
+
 /* The axis stands on its switch already, and beyond it. */
 static void test_pressed_at_the_start(void **state)
 {
@@ -405,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_endstops_on_the_other_mcu),
 		cmocka_unit_test(test_noisy_switches),
 		cmocka_unit_test(test_motors_on_both_mcus),
+		cmocka_unit_test(test_overshoot),
 		cmocka_unit_test(test_pressed_at_the_start),
 		cmocka_unit_test(test_never_triggers),
 		cmocka_unit_test(test_stays_pressed),
