@@ -200,9 +200,9 @@ static bool add_probe(struct machine *m, char *err, size_t err_size)
 
 	if (p->kind == MACHINE_PROBE_NONE)
 		return true;
-	if (!add_endstop(m, &p->pin, err, err_size) || !eddy_setup(m, err, err_size))
+	if (!add_endstop(m, &p->pin, err, err_size) || !eddy_setup(m, err, err_size) ||
+	    !load_cell_setup(m, err, err_size))
 		return false;
-	load_cell_setup(m);
 	if (!p->control_pin.set)
 		return true;
 	servo = machine_output_add(m, &p->control_pin);

@@ -8,9 +8,9 @@ comma := ,
 space := $(subst ,, )
 BOARD ?= avr-atmega644p
 # Groups of commands that the image is to have beside what is always there: spi, spi_sw, i2c, i2c_sw, tmcuart,
-# counter, neopixel, thermocouple (needs spi), ldc1612 (needs i2c), hx71x, ds18b20 (needs spi).
+# counter, neopixel, thermocouple (needs spi), ldc1612 (needs i2c), hx71x, ads1220 (needs spi), ds18b20 (needs spi).
 FW_WITH ?= $($(FW_FAMILY)_WITH)
-FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple ldc1612 hx71x ds18b20
+FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple ldc1612 hx71x ads1220 ds18b20
 # Groups whose board function only the simulator has.
 FW_NO_BOARD = neopixel
 # What a group is nothing without.
@@ -19,6 +19,7 @@ FW_NEEDS_i2c_sw = i2c
 FW_NEEDS_thermocouple = spi
 FW_NEEDS_ds18b20 = spi
 FW_NEEDS_ldc1612 = i2c
+FW_NEEDS_ads1220 = spi
 FW_BOARDS_AVR = avr-atmega644p avr-atmega1284p avr-atmega2560
 # stm32f4-netduinoplus2 is QEMU's machine of this name.
 FW_BOARDS_ARM = stm32f4-netduinoplus2 stm32f4-stm32f405 stm32f4-stm32f407 stm32f4-stm32f446 stm32f1-stm32f103 rp2040
@@ -64,11 +65,12 @@ uart_FLAGS = -DMCU_NO_CAN
 usb_FLAGS = -DMCU_NO_CAN -DCHIP_USB -DCHIP_NAME='"stepd_$(FW_CHIP)"' -DUSB_VENDOR=$(word 1,$(subst :, ,$(USB_ID))) \
 	-DUSB_PRODUCT=$(word 2,$(subst :, ,$(USB_ID)))
 can_FLAGS = -DCHIP_CAN -DCAN_HZ=$(CAN_HZ) -DSTM32_CAN_RX=$(word 1,$(can_rx))
-# Those whose samples come in bulk.
-FW_BULK = ldc1612 hx71x
+# Those whose samples come in bulk, and those of them that are of load cells.
+FW_CELLS = hx71x ads1220
+FW_BULK = ldc1612 $(FW_CELLS)
 FW_ABSENT = $(filter-out $(FW_WITH),$(FW_GROUPS))
 FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c \
-	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,%/mcu_bulk.c) $(if $(filter hx71x,$(FW_WITH)),,%/mcu_load_cell.c) $($(LINK)_WITHOUT),$(MCU_SRC) \
+	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,%/mcu_bulk.c) $(if $(filter $(FW_CELLS),$(FW_WITH)),,%/mcu_load_cell.c) $($(LINK)_WITHOUT),$(MCU_SRC) \
 	$(foreach dir,$(FW_DIRS),$(wildcard $(dir)/*.c $(dir)/*.S)))
 FW_OBJ = $(patsubst %,$(FW)/%.o,$(basename $(FW_SRC))) $(FW)/dict.o
 FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)
@@ -77,13 +79,13 @@ FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes 
 	$(WERROR) -ffunction-sections -fdata-sections -Irtcore -Imcu/core $(addprefix -I,$(FW_DIRS)) \
 	-DMCU_BOARD_FAST='"$(lastword $(FW_FAMILY) $($(FW_FAMILY)_FAST))_fast.h"' $(FW_CHIP_FLAGS) $($(LINK)_FLAGS) $(foreach g,$(FW_ABSENT),-DMCU_NO_$(call upper,$(g))) \
 	$(if $(FW_WITH)$(filter can,$(LINK)),,-DMCU_NO_BUS) $(if $(filter counter neopixel ds18b20 $(FW_BULK),$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_PARTS) \
-	$(if $(filter $(FW_BULK),$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_BULK)
+	$(if $(filter $(FW_BULK),$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_BULK) $(if $(filter $(FW_CELLS),$(FW_WITH)),,-DMCU_NO_LOAD_CELL)
 upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(subst \
 	counter,COUNTER,$(subst neopixel,NEOPIXEL,$(subst \
-	thermocouple,THERMOCOUPLE,$(subst ldc1612,LDC1612,$(subst hx71x,HX71X,$(subst ds18b20,DS18B20,$(1)))))))))))
+	thermocouple,THERMOCOUPLE,$(subst ldc1612,LDC1612,$(subst hx71x,HX71X,$(subst ads1220,ADS1220,$(subst ds18b20,DS18B20,$(1))))))))))))
 # What names of messages hold that are left out.
 FW_DICT = without=$(subst $(space),$(comma),$(patsubst %_sw,%_set_sw,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,sensor_bulk) \
-	$(if $(filter hx71x,$(FW_WITH)),,sos_filter load_cell)) $($(FW_FAMILY)_DICT) \
+	$(if $(filter $(FW_CELLS),$(FW_WITH)),,sos_filter load_cell)) $($(FW_FAMILY)_DICT) \
 	$($(FW_FAMILY)_DICT_$(LINK)) $(foreach g,$(filter spi i2c,$(FW_WITH)),$($(FW_FAMILY)_DICT_$(g)))
 
 # Bytes for the stack; mcu/tools/stack-use finds out what is needed.

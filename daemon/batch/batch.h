@@ -25,6 +25,7 @@
 #include "daemon/overrides.h"
 #include "daemon/vwire.h"
 #include "mcu/boards/sim/chip_climate.h"
+#include "mcu/boards/sim/chip_ads1220.h"
 #include "mcu/boards/sim/chip_hx71x.h"
 #include "mcu/boards/sim/chip_ldc1612.h"
 #include "mcu/boards/sim/chip_ds18b20.h"
@@ -145,8 +146,10 @@ struct batch {
 	struct chip_ds18b20 thermometer[MACHINE_SENSOR_MAX];   /* of MACHINE_SENSOR_DS18B20 */
 	int chip_of[MACHINE_SENSOR_MAX];                       /* of the printer; -1: none */
 	struct chip_ldc1612 eddy;                              /* the probe's */
-	struct chip_hx71x load_cell;                           /* likewise */
-	struct kinematics_model model;                         /* of it */
+	struct chip_load_cell load_cell;                       /* likewise, with one of these: */
+	struct chip_hx71x hx71x;
+	struct chip_ads1220 ads1220;
+	struct kinematics_model model; /* of it */
 	struct batch_mcu mcu[ENGINE_MCUS];
 	struct batch_stamp stamp[BATCH_STAMPS_MAX];
 	int stamps;

@@ -180,6 +180,16 @@ static bool add_converters(struct batch *b)
 	return true;
 }
 
+/* A chip on a bus that drives a pin beside it. */
+static bool add_chip_with_pin(struct batch *b, const struct machine_bus *cfg, const char *name,
+			      const struct printer_chip_ops *ops, void *model,
+			      const struct pin *pin, uint16_t *to)
+{
+	return add_chip(b, cfg, name, ops, model) &&
+	       (!pin->set || (take_pin(b, pin, to) &&
+			      printer_chip_pin(&b->printer, b->printer.chip_count - 1u, *to) == 0));
+}
+
 /* The coil and its chip: numbers like those of coils on the market. */
 static bool add_eddy(struct batch *b)
 {
@@ -202,41 +212,50 @@ static bool add_eddy(struct batch *b)
 				    .drive = 15,
 				    .intb_pin = PRINTER_NO_PIN };
 	chip_ldc1612_start(c);
-	if (!add_chip(b, &p->eddy.bus, p->section, &chip_ldc1612_i2c, c))
+	return add_chip_with_pin(b, &p->eddy.bus, p->section, &chip_ldc1612_i2c, c, &p->eddy.intb,
+				 &c->intb_pin);
+}
+
+static bool add_hx71x(struct batch *b)
+{
+	const struct machine_load_cell *p = &b->mc->probe.cell;
+	struct printer_bus lines = { .kind = PRINTER_LINES, .mcu = (uint8_t)p->mcu, .number = 0 };
+	struct printer_chip chip = { .ops = &chip_hx71x_pins,
+				     .model = &b->hx71x,
+				     .cs_pin = PRINTER_NO_PIN };
+	int bus = printer_add_bus(&b->printer, &lines), n;
+
+	b->hx71x = (struct chip_hx71x){ .cell = &b->load_cell };
+	chip.bus = (uint8_t)bus;
+	snprintf(chip.name, sizeof(chip.name), "load_cell_probe");
+	if (bus < 0 || !take_pin(b, &p->dout, &b->hx71x.dout_pin) ||
+	    !take_pin(b, &p->sclk, &b->hx71x.sclk_pin))
 		return false;
-	return !p->eddy.intb.set ||
-	       (take_pin(b, &p->eddy.intb, &c->intb_pin) &&
-		printer_chip_pin(&b->printer, b->printer.chip_count - 1u, c->intb_pin) == 0);
+	n = printer_add_chip(&b->printer, &chip);
+	return n >= 0 && printer_chip_pin(&b->printer, (unsigned)n, b->hx71x.dout_pin) == 0 &&
+	       printer_chip_pin(&b->printer, (unsigned)n, b->hx71x.sclk_pin) == 0;
 }
 
 /* A stiff hotend on a bed that gives a little. */
 static bool add_load_cell(struct batch *b)
 {
 	const struct machine_load_cell *p = &b->mc->probe.cell;
-	struct printer_bus lines = { .kind = PRINTER_LINES, .number = 0 };
-	struct printer_chip chip = { .ops = &chip_hx71x_pins, .cs_pin = PRINTER_NO_PIN };
-	struct chip_hx71x *c = &b->load_cell;
-	int bus, n;
 
 	if (b->mc->probe.kind != MACHINE_PROBE_LOAD_CELL)
 		return true;
-	*c = (struct chip_hx71x){ .printer = &b->printer,
-				  .rate_hz = p->rate_hz,
-				  .grams_per_mm = 2500,
-				  .counts_per_gram = p->counts_per_gram > 0 ? p->counts_per_gram
-									    : 200,
-				  .zero_counts = p->reference_counts,
-				  .noise_grams = 1 + 2500 * b->mc->sim_bed.probe_noise_mm };
-	lines.mcu = (uint8_t)p->dout.mcu;
-	bus = printer_add_bus(&b->printer, &lines);
-	chip.bus = (uint8_t)bus;
-	chip.model = c;
-	snprintf(chip.name, sizeof(chip.name), "load_cell_probe");
-	if (bus < 0 || !take_pin(b, &p->dout, &c->dout_pin) || !take_pin(b, &p->sclk, &c->sclk_pin))
-		return false;
-	n = printer_add_chip(&b->printer, &chip);
-	return n >= 0 && printer_chip_pin(&b->printer, (unsigned)n, c->dout_pin) == 0 &&
-	       printer_chip_pin(&b->printer, (unsigned)n, c->sclk_pin) == 0;
+	b->load_cell = (struct chip_load_cell){
+		.printer = &b->printer,
+		.rate_hz = p->rate_hz,
+		.grams_per_mm = 2500,
+		.counts_per_gram = p->counts_per_gram > 0 ? p->counts_per_gram : 200,
+		.zero_counts = p->reference_counts,
+		.noise_grams = 1 + 2500 * b->mc->sim_bed.probe_noise_mm
+	};
+	if (p->chip != MACHINE_ADS1220)
+		return add_hx71x(b);
+	b->ads1220 = (struct chip_ads1220){ .cell = &b->load_cell };
+	return add_chip_with_pin(b, &p->bus, "load_cell_probe", &chip_ads1220_spi, &b->ads1220,
+				 &p->data_ready, &b->ads1220.data_ready_pin);
 }
 
 static bool add_probe(struct batch *b)

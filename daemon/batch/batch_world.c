@@ -454,7 +454,14 @@ static void deliver_edges(struct batch *b)
 	}
 }
 
-/* In order of time, event by event: an endstop of one must see the motors of another where they are. */
+/* An endstop or sensor of one MCU must see the motors of another where they are. */
+static bool in_step(const struct batch *b)
+{
+	return b->m->mcus > 1 && !b->null_active &&
+	       (b->m->homing.state != HOMING_IDLE || b->m->eddy.bulk.on || b->m->load_cell.bulk.on);
+}
+
+/* In order of time, event by event. */
 static void run_in_step(struct batch *b)
 {
 	for (;;) {
@@ -494,7 +501,7 @@ void batch_world_run(struct batch *b, int64_t until_ns)
 		}
 		if (next_ns > b->now_ns)
 			b->now_ns = next_ns;
-		if (b->m->mcus > 1 && b->m->homing.state != HOMING_IDLE && !b->null_active)
+		if (in_step(b))
 			run_in_step(b);
 		for (size_t i = 0; i < b->m->mcus && !b->null_active; i++) {
 			sim_run_until(b->mcu[i].sim, clock_at(&b->mcu[i], b->now_ns));

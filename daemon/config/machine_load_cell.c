@@ -7,20 +7,29 @@
 #define AT(member) offsetof(struct machine_probe, cell.member)
 #define COUNT(fields) (sizeof(fields) / sizeof(*(fields)))
 
-/* What the two chips can do: gains by the pulses that choose them, samples a second. */
+/* What the chips can do: gains, of the first two by the pulses that choose them; samples a second. */
 static const struct {
 	const char *gains, *rates;
-	double rate_hz[4];
+	int gain;
+	double rate_hz[13];
 } chips[] = {
-	{ "A-128 B-32 A-64", "80 10", { 80, 10 } },
-	{ "A-128 B-64 A-64 B-8", "320 80 20 10", { 320, 80, 20, 10 } },
+	[MACHINE_HX711] = { "A-128 B-32 A-64", "80 10", 0, { 80, 10 } },
+	[MACHINE_HX717] = { "A-128 B-64 A-64 B-8", "320 80 20 10", 0, { 320, 80, 20, 10 } },
+	[MACHINE_ADS1220] = { "1 2 4 8 16 32 64 128",
+			      "660 20 45 90 175 330 600 1000 40 180 350 1200 2000",
+			      7,
+			      { 660, 20, 45, 90, 175, 330, 600, 1000, 40, 180, 350, 1200, 2000 } },
 };
+
+/* Register 1 of the ADS1220 for each of its rates: DR and MODE; its data sheet, TI SBAS501, table 18. */
+static const unsigned char rate_bits[] = { 0x90, 0x00, 0x20, 0x40, 0x60, 0x80, 0xa0,
+					   0xc0, 0x10, 0x50, 0x70, 0xb0, 0xd0 };
+enum { CONTINUOUS = 0x04, GAIN_SHIFT = 1, INPUT_SHIFT = 4, GAIN_4 = 2 };
+static const double SPI_HZ = 512e3;
 
 static void numbers(struct machine_load *l, struct config_section *s, struct machine_probe *p)
 {
 	const struct field fields[] = {
-		{ "dout_pin", FIELD_PIN, FIELD_REQUIRED, AT(dout), .hi = PIN_ALONE },
-		{ "sclk_pin", FIELD_PIN, FIELD_REQUIRED, AT(sclk), .hi = PIN_ALONE },
 		{ "counts_per_gram", FIELD_DOUBLE, FIELD_ABOVE, AT(counts_per_gram), .lo = 1,
 		  .hi = 1e6, .fallback = 0 },
 		{ "reference_tare_counts", FIELD_DOUBLE, 0, AT(reference_counts), .lo = -8388608,
@@ -40,41 +49,94 @@ static void numbers(struct machine_load *l, struct config_section *s, struct mac
 	fields_load(l, s, fields, COUNT(fields), p);
 }
 
-void load_cell_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
+/* An HX711 or HX717: two pins. */
+static void two_pins_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
 {
-	int type = 0, gain = 0, rate = 0, turned = 0;
-	const struct field kind[] = {
-		{ "sensor_type", FIELD_CHOICE, FIELD_REQUIRED, 0, .choices = "hx711 hx717" },
+	static const struct field fields[] = {
+		{ "dout_pin", FIELD_PIN, FIELD_REQUIRED, AT(dout), .hi = PIN_ALONE },
+		{ "sclk_pin", FIELD_PIN, FIELD_REQUIRED, AT(sclk), .hi = PIN_ALONE },
 	};
 	struct machine_load_cell *c = &p->cell;
 	size_t errors = l->c->errors;
 
+	fields_load(l, s, fields, COUNT(fields), p);
+	if (l->c->errors == errors &&
+	    (c->dout.mcu < 0 || c->sclk.mcu != c->dout.mcu || pin_of_host(l, &c->dout)))
+		value_error(l, s, "sclk_pin", "expected both pins on one MCU");
+	c->mcu = c->dout.mcu;
+}
+
+/* What an ADS1220 measures between, and by. */
+struct input {
+	int mux, reference;
+	bool bypass;
+};
+
+static void ads1220_load(struct machine_load *l, struct config_section *s, struct machine_probe *p,
+			 int gain, int rate)
+{
+	struct machine_load_cell *c = &p->cell;
+	struct input given = { 0 };
+	const struct field fields[] = {
+		{ "input_mux", FIELD_CHOICE, 0, offsetof(struct input, mux),
+		  .choices = "AIN0_AIN1 AIN0_AIN2 AIN0_AIN3 AIN1_AIN2 AIN1_AIN3 AIN2_AIN3 "
+			     "AIN1_AIN0 AIN3_AIN2 AIN0_AVSS AIN1_AVSS AIN2_AVSS AIN3_AVSS" },
+		{ "vref", FIELD_CHOICE, 0, offsetof(struct input, reference),
+		  .choices = "internal REF0 REF1 analog_supply" },
+		{ "pga_bypass", FIELD_BOOL, 0, offsetof(struct input, bypass), .lo = 0 },
+	};
+	const struct field ready = { "data_ready_pin", FIELD_PIN, FIELD_REQUIRED, AT(data_ready),
+				     .hi = PIN_ALONE };
+
+	fields_load(l, s, fields, COUNT(fields), &given);
+	fields_load(l, s, &ready, 1, p);
+	if (given.bypass && gain > GAIN_4)
+		value_error(l, s, "pga_bypass", "expected a gain of 1, 2 or 4 with it");
+	c->reg[0] = (unsigned char)(given.mux << INPUT_SHIFT | gain << GAIN_SHIFT | given.bypass);
+	c->reg[1] = rate_bits[rate] | CONTINUOUS;
+	c->reference = given.reference;
+	if (!bus_spi_load(l, s, "cs_pin", 1, SPI_HZ, &c->bus))
+		return;
+	c->mcu = c->bus.mcu;
+	if (c->data_ready.set && c->data_ready.mcu != c->mcu)
+		value_error(l, s, "data_ready_pin", "expected a pin of the chip's MCU");
+}
+
+void load_cell_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
+{
+	int gain = 0, rate = 0, turned = 0;
+	struct machine_load_cell *c = &p->cell;
+	const struct field kind[] = {
+		{ "sensor_type", FIELD_CHOICE, FIELD_REQUIRED, AT(chip),
+		  .choices = "hx711 hx717 ads1220" },
+	};
+	size_t errors = l->c->errors;
+
 	p->kind = MACHINE_PROBE_LOAD_CELL;
-	fields_load(l, s, kind, 1, &type);
-	if (l->c->errors != errors)
-		type = 0;
+	fields_load(l, s, kind, 1, p);
 	fields_load(l, s,
-		    &(struct field){ "gain", FIELD_CHOICE, 0, 0, .choices = chips[type].gains }, 1,
-		    &gain);
-	fields_load(
-		l, s,
-		&(struct field){ "sample_rate", FIELD_CHOICE, 0, 0, .choices = chips[type].rates },
-		1, &rate);
+		    &(struct field){ "gain", FIELD_CHOICE, 0, 0, .choices = chips[c->chip].gains,
+				     .fallback = chips[c->chip].gain },
+		    1, &gain);
+	fields_load(l, s,
+		    &(struct field){ "sample_rate", FIELD_CHOICE, 0, 0,
+				     .choices = chips[c->chip].rates },
+		    1, &rate);
 	fields_load(l, s,
 		    &(struct field){ "sensor_orientation", FIELD_CHOICE, 0, 0,
 				     .choices = "normal inverted" },
 		    1, &turned);
 	c->gain_channel = gain + 1;
-	c->rate_hz = chips[type].rate_hz[rate];
+	c->rate_hz = chips[c->chip].rate_hz[rate];
 	c->inverted = turned;
 	numbers(l, s, p);
+	if (c->chip == MACHINE_ADS1220)
+		ads1220_load(l, s, p, gain, rate);
+	else
+		two_pins_load(l, s, p);
 	if (l->c->errors != errors)
 		return;
-	if (c->dout.mcu < 0 || c->sclk.mcu != c->dout.mcu || pin_of_host(l, &c->dout)) {
-		value_error(l, s, "sclk_pin", "expected both pins on one MCU");
-		return;
-	}
 	p->pin = (struct pin){
-		.set = true, .mcu = c->dout.mcu, .chip = "probe", .name = "z_virtual_endstop"
+		.set = true, .mcu = c->mcu, .chip = "probe", .name = "z_virtual_endstop"
 	};
 }

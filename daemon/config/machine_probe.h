@@ -37,10 +37,20 @@ struct machine_eddy {
 	double height_mm[MACHINE_EDDY_POINTS], hz[MACHINE_EDDY_POINTS];
 };
 
-/* [load_cell_probe]: an HX711 or HX717. */
+enum machine_load_chip { MACHINE_HX711, MACHINE_HX717, MACHINE_ADS1220 };
+
+/* [load_cell_probe] */
 struct machine_load_cell {
+	int chip; /* enum machine_load_chip */
+	int mcu;
+	/* HX711, HX717: */
 	struct pin dout, sclk;
 	int gain_channel; /* pulses behind a conversion */
+	/* ADS1220: */
+	struct machine_bus bus;
+	struct pin data_ready;
+	unsigned char reg[2]; /* registers 0 and 1: input, gain, bypass; rate, mode */
+	int reference;        /* of register 2 */
 	double rate_hz;
 	double counts_per_gram; /* 0: not calibrated */
 	double reference_counts;

@@ -8,7 +8,7 @@
 #include "daemon/homing_private.h"
 #include "daemon/machine.h"
 
-enum { FULL_COUNTS = 0x7fffff, LOOKS_A_SAMPLE = 10, SILENT_SAMPLES = 4 };
+enum { FULL_COUNTS = 0x7fffff, SILENT_SAMPLES = 4 };
 /* The chip has to swing in after it was woken. */
 #define AWAKE_S 0.1
 #define CALM_S 0.03
@@ -17,7 +17,7 @@ enum { FULL_COUNTS = 0x7fffff, LOOKS_A_SAMPLE = 10, SILENT_SAMPLES = 4 };
 
 static struct session *session_of(struct machine *m)
 {
-	return &m->session[m->load_cell.cfg->dout.mcu];
+	return &m->session[m->load_cell.cfg->mcu];
 }
 
 /* ---- ends ---- */
@@ -51,30 +51,13 @@ void load_cell_abort(struct machine *m, const char *reason)
 
 /* ---- samples ---- */
 
-static bool start(struct machine *m)
-{
-	struct load_cell *c = &m->load_cell;
-	struct msg_query_hx71x q = { .oid = c->oid };
-
-	if (c->bulk.on)
-		return true;
-	c->bulk.period_s = 1 / c->cfg->rate_hz;
-	c->bulk.look_s = c->bulk.period_s / LOOKS_A_SAMPLE;
-	q.rest_ticks = (uint32_t)(c->bulk.look_s * m->status.mcu[c->cfg->dout.mcu].map.freq_hz);
-	if (!session_send(session_of(m), MSG_ID_query_hx71x, &q))
-		return false;
-	bulk_start(&c->bulk, m, session_of(m));
-	return true;
-}
-
 void load_cell_stop(struct machine *m)
 {
 	struct load_cell *c = &m->load_cell;
-	struct msg_query_hx71x stop = { .oid = c->oid };
 	struct msg_load_cell_probe_home off = { .oid = c->probe_oid };
 
 	if (c->cfg && c->bulk.on) {
-		session_send(session_of(m), MSG_ID_query_hx71x, &stop);
+		load_chip_stop(m);
 		session_send(session_of(m), MSG_ID_load_cell_probe_home, &off);
 	}
 	bulk_stop(&c->bulk);
@@ -90,19 +73,35 @@ static void wait_until(struct machine *m, double to_s)
 	c->deadline_ns = m->now_ns + (int64_t)(wait_s * 1e9);
 }
 
+static void measure(struct machine *m, double after_s)
+{
+	struct load_cell *c = &m->load_cell;
+
+	c->state = LOAD_CELL_MEASURE;
+	c->from_s = machine_now_s(m) + after_s;
+	wait_until(m, c->from_s + fmax(c->seconds, 4 / c->cfg->rate_hz));
+}
+
+void load_cell_started(struct machine *m, const char *error)
+{
+	if (error)
+		fail(m, error);
+	else
+		measure(m, AWAKE_S);
+}
+
 void load_cell_measure(struct machine *m, double seconds, load_cell_then *then)
 {
 	struct load_cell *c = &m->load_cell;
-	bool was_on = c->bulk.on;
 
 	c->then = then;
-	c->state = LOAD_CELL_MEASURE;
-	if (!start(m)) {
-		fail(m, "there is no room for its start; try again");
-		return;
-	}
-	c->from_s = machine_now_s(m) + (was_on ? CALM_S : AWAKE_S);
-	wait_until(m, c->from_s + fmax(seconds, 4 / c->cfg->rate_hz));
+	c->seconds = seconds;
+	c->state = LOAD_CELL_START;
+	c->deadline_ns = INT64_MAX;
+	if (c->bulk.on)
+		measure(m, CALM_S);
+	else
+		load_chip_start(m);
 }
 
 static bool add(void *ctx, double at_s, uint32_t word)
@@ -128,7 +127,7 @@ static void measured(struct machine *m)
 	struct load_cell *c = &m->load_cell;
 
 	if (!c->samples) {
-		fail(m, "no conversion came whole: are dout_pin and sclk_pin right?");
+		fail(m, "no conversion came whole: are its pins right?");
 		return;
 	}
 	c->mean_counts /= c->samples;
@@ -243,13 +242,12 @@ void load_cell_poll(struct machine *m)
 {
 	struct load_cell *c = &m->load_cell;
 	struct gather g = { .m = m, .c = c };
-	struct msg_query_hx71x_status ask = { .oid = c->oid };
 
 	if (!c->cfg)
 		return;
 	if (bulk_ask(&c->bulk, m->now_ns))
-		session_send(session_of(m), MSG_ID_query_hx71x_status, &ask);
-	if (c->state == LOAD_CELL_IDLE)
+		load_chip_ask(m);
+	if (c->state == LOAD_CELL_IDLE || c->state == LOAD_CELL_START)
 		return;
 	c->mean_counts = 0;
 	c->samples = c->saturated = c->desynced = 0;
@@ -268,7 +266,7 @@ bool load_cell_hear(struct machine *m, const struct ev_message *msg)
 {
 	union msg_any any;
 
-	if (!m->load_cell.cfg || msg->mcu != m->load_cell.cfg->dout.mcu)
+	if (!m->load_cell.cfg || msg->mcu != m->load_cell.cfg->mcu)
 		return false;
 	return bulk_hear(&m->load_cell.bulk, m, session_decode(&m->session[msg->mcu], msg, &any),
 			 &any);
@@ -386,7 +384,7 @@ static void ask(struct machine *m,
 static bool arm(struct machine *m, uint32_t clock, uint8_t trsync_oid)
 {
 	struct load_cell *c = &m->load_cell;
-	double freq_hz = m->status.mcu[c->cfg->dout.mcu].map.freq_hz;
+	double freq_hz = m->status.mcu[c->cfg->mcu].map.freq_hz;
 	struct msg_load_cell_probe_home home = {
 		.oid = c->probe_oid,
 		.trsync_oid = trsync_oid,
@@ -440,52 +438,47 @@ const struct probe_sensor load_cell_sensor = {
 
 /* ---- at the start ---- */
 
-void load_cell_setup(struct machine *m)
+bool load_cell_setup(struct machine *m, char *err, size_t err_size)
 {
 	struct load_cell *c = &m->load_cell;
 
 	if (m->mc->probe.kind != MACHINE_PROBE_LOAD_CELL)
-		return;
+		return true;
 	c->cfg = &m->mc->probe.cell;
 	c->counts_per_gram = c->cfg->counts_per_gram;
 	c->reference_counts = c->tare_counts = c->cfg->reference_counts;
-	c->bulk.mcu = c->cfg->dout.mcu;
+	c->bulk.mcu = c->cfg->mcu;
 	c->bulk.little = true;
+	return load_chip_setup(m, err, err_size);
 }
 
 bool load_cell_configure(struct machine *m, struct session *s)
 {
 	struct load_cell *c = &m->load_cell;
-	struct msg_config_hx71x chip = { .oid = 0 };
 	struct msg_config_sos_filter filter = { .max_sections = 0 };
 	struct msg_config_load_cell_probe probe = { .oid = 0 };
-	struct msg_hx71x_attach_load_cell_probe attach = { .oid = 0 };
-	struct msg_query_hx71x stop = { .rest_ticks = 0 };
 	struct msg_load_cell_probe_home off = { .error_reason = 0 };
 
-	if (!c->cfg || c->cfg->dout.mcu != s->mcu)
+	if (!c->cfg || c->cfg->mcu != s->mcu)
 		return true;
 	if (wire_dict_wire_id(&s->dict.ids, MSG_ID_config_load_cell_probe) == WIRE_ID_NONE ||
-	    wire_dict_wire_id(&s->dict.ids, MSG_ID_config_hx71x) == WIRE_ID_NONE) {
+	    wire_dict_wire_id(&s->dict.ids, c->cfg->chip == MACHINE_ADS1220
+						    ? MSG_ID_config_ads1220
+						    : MSG_ID_config_hx71x) == WIRE_ID_NONE) {
 		snprintf(s->error, sizeof(s->error),
-			 "mcu '%s': its firmware can't read an HX711 for a probe, and "
+			 "mcu '%s': its firmware can't read %s for a probe, and "
 			 "[load_cell_probe] has one",
-			 s->name);
+			 s->name,
+			 c->cfg->chip == MACHINE_ADS1220 ? "an ADS1220" : "an HX711 or HX717");
 		return false;
 	}
 	if (!session_oid(s, &c->oid) || !session_oid(s, &c->filter_oid) ||
-	    !session_oid(s, &c->probe_oid) ||
-	    !session_pin(s, c->cfg->dout.name, UINT16_MAX, &chip.dout_pin) ||
-	    !session_pin(s, c->cfg->sclk.name, UINT16_MAX, &chip.sclk_pin))
+	    !session_oid(s, &c->probe_oid))
 		return false;
-	c->bulk.oid = chip.oid = stop.oid = attach.oid = c->oid;
-	chip.gain_channel = (uint8_t)c->cfg->gain_channel;
+	c->bulk.oid = c->oid;
 	filter.oid = probe.sos_filter_oid = c->filter_oid;
-	probe.oid = attach.load_cell_probe_oid = off.oid = c->probe_oid;
-	return session_config(s, MSG_ID_config_hx71x, &chip) &&
-	       session_config(s, MSG_ID_config_sos_filter, &filter) &&
+	probe.oid = off.oid = c->probe_oid;
+	return session_config(s, MSG_ID_config_sos_filter, &filter) &&
 	       session_config(s, MSG_ID_config_load_cell_probe, &probe) &&
-	       session_config(s, MSG_ID_hx71x_attach_load_cell_probe, &attach) &&
-	       session_rearm(s, MSG_ID_query_hx71x, &stop) &&
-	       session_rearm(s, MSG_ID_load_cell_probe_home, &off);
+	       load_chip_configure(m, s) && session_rearm(s, MSG_ID_load_cell_probe_home, &off);
 }

@@ -10,6 +10,8 @@
 #define READ_S 0.5
 #define CALIBRATE_S 1.0
 #define DIAGNOSTIC_S 10.0
+/* As many samples as are kept, and those that wait. */
+enum { DIAGNOSTIC_SAMPLES = BULK_SAMPLES - 96 };
 /* So many counts at least for a known weight: less is noise. */
 #define COUNTS_MIN 1000.0
 #define RANGE_COUNTS 8388607.0
@@ -76,8 +78,8 @@ static void was_diagnosed(struct machine *m, const char *error)
 	load_cell_stop(m);
 	if (!error) {
 		machine_say(m, REPLY_INFO,
-			    "%u samples in %.0f s, %.1f a second; %u saturated, %u broken",
-			    c->samples, DIAGNOSTIC_S, c->samples / DIAGNOSTIC_S, c->saturated,
+			    "%u samples in %.3g s, %.1f a second; %u saturated, %u broken",
+			    c->samples, c->seconds, c->samples / c->seconds, c->saturated,
 			    c->desynced);
 		machine_say(m, REPLY_INFO, "from %.2f%% to %.2f%% of the chip's range",
 			    percent(c->least_counts), percent(c->most_counts));
@@ -111,8 +113,11 @@ static enum gcode_result tare(struct gcode *g, const struct gcode_line *l, void 
 
 static enum gcode_result diagnose(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
+	struct machine *m = ctx;
+
 	(void)l;
-	return begin(g, ctx, DIAGNOSTIC_S, was_diagnosed, false);
+	return begin(g, m, fmin(DIAGNOSTIC_S, DIAGNOSTIC_SAMPLES / m->load_cell.cfg->rate_hz),
+		     was_diagnosed, false);
 }
 
 /* ---- calibration ---- */

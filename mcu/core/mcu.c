@@ -85,6 +85,11 @@ static void carry_out_shutdown(struct mcu *m)
 #endif
 #ifndef MCU_NO_HX71X
 	mcu_oid_each(m, MCU_OID_HX71X, mcu_hx71x_stop);
+#endif
+#ifndef MCU_NO_ADS1220
+	mcu_oid_each(m, MCU_OID_ADS1220, mcu_ads1220_stop);
+#endif
+#ifndef MCU_NO_LOAD_CELL
 	mcu_oid_each(m, MCU_OID_LOAD_CELL, mcu_load_cell_stop);
 #endif
 	mcu_moves_clear(m);
@@ -119,6 +124,9 @@ void mcu_task(struct mcu *m)
 #endif
 #ifndef MCU_NO_HX71X
 		mcu_oid_each(m, MCU_OID_HX71X, mcu_hx71x_task);
+#endif
+#ifndef MCU_NO_ADS1220
+		mcu_oid_each(m, MCU_OID_ADS1220, mcu_ads1220_task);
 #endif
 #ifndef MCU_NO_DS18B20
 		mcu_oid_each(m, MCU_OID_DS18B20, mcu_ds18b20_task);

@@ -5,10 +5,16 @@
 
 #include "board.h"
 
-void mcu_bulk_reset(struct mcu_bulk *b)
+void mcu_bulk_start(struct mcu *m, struct mcu_bulk *b, struct mcu_timer *timer, uint32_t rest_ticks,
+		    bool has_bus)
 {
+	if (rest_ticks > INT32_MAX || !has_bus) {
+		mcu_shutdown(m, rest_ticks > INT32_MAX ? MCU_REASON_SAMPLES : MCU_REASON_BUS_SETUP);
+		return;
+	}
 	b->sequence = b->overflows = 0;
 	b->len = 0;
+	mcu_sched_move(m, timer, board_clock(m->board) + rest_ticks);
 }
 
 void mcu_bulk_add(struct mcu *m, struct mcu_bulk *b, uint8_t oid, const uint8_t sample[4],

@@ -16,8 +16,10 @@ struct mcu_bulk {
 	uint8_t data[MCU_BULK_BYTES];
 };
 
-/* Start again: the next message is number 0. */
-void mcu_bulk_reset(struct mcu_bulk *b);
+/* Start again with message number 0, and with the sensor's timer: every rest_ticks from now on. Too many of
+ * them are a shutdown, and so is a bus that is not set up. */
+void mcu_bulk_start(struct mcu *m, struct mcu_bulk *b, struct mcu_timer *timer, uint32_t rest_ticks,
+		    bool has_bus);
 /* A sample of 4 bytes that was ready at that clock. */
 void mcu_bulk_add(struct mcu *m, struct mcu_bulk *b, uint8_t oid, const uint8_t sample[4],
 		  uint32_t clock);

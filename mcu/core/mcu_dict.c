@@ -104,7 +104,7 @@ static bool left_out(uint32_t id, const struct mcu_dict_info *info)
 	if (!info->digital_only)
 		return false;
 	if (has_word(msg_table[id].name,
-		     "spi,i2c,tmcuart,thermocouple,ds18b20,ldc1612,hx71x,sos_filter,load_cell,sensor_bulk"))
+		     "spi,i2c,tmcuart,thermocouple,ds18b20,ldc1612,hx71x,ads1220,sos_filter,load_cell,sensor_bulk"))
 		return true;
 	switch ((enum msg_id)id) {
 	case MSG_ID_config_analog_in:

@@ -69,16 +69,10 @@ static int32_t read_chip(struct mcu *m, const struct mcu_hx71x *h)
 void mcu_hx71x_task(struct mcu *m, void *object, uint8_t oid)
 {
 	struct mcu_hx71x *h = object;
-	uint8_t sample[4];
-	int32_t counts;
 
 	if (!h->due)
 		return;
-	counts = read_chip(m, h);
-	for (int i = 0; i < 4; i++)
-		sample[i] = (uint8_t)((uint32_t)counts >> 8 * i);
-	mcu_load_cell_sample(m, h->probe, counts, h->look_clock);
-	mcu_bulk_add(m, &h->bulk, oid, sample, h->look_clock);
+	mcu_load_cell_add(m, h->probe, &h->bulk, oid, read_chip(m, h), h->look_clock);
 	h->due = false;
 }
 
@@ -129,13 +123,8 @@ void mcu_cmd_query_hx71x(struct mcu *m, const struct msg_query_hx71x *msg)
 	board_gpio_write(m->board, h->sclk, !msg->rest_ticks);
 	if (!msg->rest_ticks)
 		return;
-	if (msg->rest_ticks > INT32_MAX) {
-		mcu_shutdown(m, MCU_REASON_SAMPLES);
-		return;
-	}
-	mcu_bulk_reset(&h->bulk);
 	h->rest_ticks = msg->rest_ticks;
-	mcu_sched_move(m, &h->timer, board_clock(m->board) + h->rest_ticks);
+	mcu_bulk_start(m, &h->bulk, &h->timer, h->rest_ticks, true);
 }
 
 void mcu_cmd_query_hx71x_status(struct mcu *m, const struct msg_query_hx71x_status *msg)

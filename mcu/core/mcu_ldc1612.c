@@ -172,18 +172,9 @@ void mcu_cmd_query_ldc1612(struct mcu *m, const struct msg_query_ldc1612 *msg)
 	l->due = false;
 	if (!msg->rest_ticks)
 		return;
-	if (msg->rest_ticks > INT32_MAX) {
-		mcu_shutdown(m, MCU_REASON_SAMPLES);
-		return;
-	}
-	if (!l->i2c->bus && !l->i2c->sw) {
-		mcu_shutdown(m, MCU_REASON_BUS_SETUP);
-		return;
-	}
-	mcu_bulk_reset(&l->bulk);
 	l->looks = 0;
 	l->rest_ticks = msg->rest_ticks;
-	mcu_sched_move(m, &l->timer, board_clock(m->board) + l->rest_ticks);
+	mcu_bulk_start(m, &l->bulk, &l->timer, l->rest_ticks, l->i2c->bus || l->i2c->sw);
 }
 
 void mcu_cmd_query_status_ldc1612(struct mcu *m, const struct msg_query_status_ldc1612 *msg)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sim_load_cell.c - a load cell probe (HX711, HX717) on the whole machine, against a bed with a shape.
+/* sim_load_cell.c - a load cell probe (HX711, HX717, ADS1220) on the whole machine, against a bed with a shape.
  *
  * Shown: LOAD_CELL_CALIBRATE, TARE, READ and DIAGNOSTIC say what the model has; PROBE finds the bed within a microstep and the
- * stated noise, with an HX711 and an HX717, the cell either way round, the chip and Z's motor on two MCUs whose clocks
+ * stated noise, with an HX711, an HX717 and an ADS1220 (its bus in hard- and software), the cell either way round, the chip and Z's motor on two MCUs whose clocks
  * drift, on firmware without stepd's own messages; Z homes with it; the force stays in bounds; what goes wrong (not
  * calibrated, saturated, too much force before and on the way, chip silent before and on the way, a touch that is none) gets
  * its own reply and the machine goes on; the fit of the contact is exact on exact lines.
@@ -21,11 +21,13 @@
 
 #include "tests/simlib/probescene.h"
 
-#define CELL \
-	"load_cell_probe.dout_pin=PE5", "load_cell_probe.sclk_pin=PE6", \
-		"load_cell_probe.z_offset=0", "load_cell_probe.speed=3"
-#define HX711 CELL, "load_cell_probe.sensor_type=hx711"
-#define HX717 CELL, "load_cell_probe.sensor_type=hx717"
+#define CELL "load_cell_probe.z_offset=0", "load_cell_probe.speed=3"
+#define PINS CELL, "load_cell_probe.dout_pin=PE5", "load_cell_probe.sclk_pin=PE6"
+#define HX711 PINS, "load_cell_probe.sensor_type=hx711"
+#define HX717 PINS, "load_cell_probe.sensor_type=hx717"
+#define ADS1220 \
+	CELL, "load_cell_probe.sensor_type=ads1220", "load_cell_probe.cs_pin=PE5", \
+		"load_cell_probe.data_ready_pin=PE6"
 #define CALIBRATED \
 	"load_cell_probe.counts_per_gram=210", "load_cell_probe.reference_tare_counts=-31000"
 
@@ -87,6 +89,68 @@ static void test_one_mcu(void **state)
 	on("etc/sim-cartesian.cfg", hx711, 0);
 	on("etc/sim-corexy.cfg", hx711, 0);
 	on("etc/sim-cartesian.cfg", hx717, 0);
+}
+
+static void test_ads1220(void **state)
+{
+	static const char *const own[] = { NO_START, ADS1220, CALIBRATED, BED, NULL };
+	static const char *const software[] = { NO_START,
+						ADS1220,
+						CALIBRATED,
+						BED,
+						"load_cell_probe.spi_software_sclk_pin=PG3",
+						"load_cell_probe.spi_software_mosi_pin=PG4",
+						"load_cell_probe.spi_software_miso_pin=PG5",
+						"load_cell_probe.sample_rate=330",
+						NULL };
+	static const char *const second[] = { NO_START,
+					      CELL,
+					      CALIBRATED,
+					      BED,
+					      SECOND,
+					      "load_cell_probe.sensor_type=ads1220",
+					      "load_cell_probe.cs_pin=second:PE5",
+					      "load_cell_probe.data_ready_pin=second:PE6",
+					      "load_cell_probe.sample_rate=1200",
+					      NULL };
+
+	(void)state;
+	on("etc/sim-cartesian.cfg", own, 0);
+	on("etc/sim-corexy.cfg", software, 0);
+	on("etc/sim-cartesian.cfg", second, 0);
+}
+
+/* Other registers than those that were written: it is not there, or it is another chip. */
+static void test_ads1220_by_hand(void **state)
+{
+	static const char *const o[] = { NO_START,
+					 ADS1220,
+					 BED,
+					 "load_cell_probe.input_mux=AIN1_AIN0",
+					 "load_cell_probe.gain=64",
+					 NULL };
+	struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
+
+	(void)state;
+	s->b.load_cell.counts_per_gram = 400;
+	s->b.load_cell.zero_counts = -9000;
+	run(s, "G28\nG1 X60 Y70 Z5 F6000\n");
+	s->b.ads1220.gone = true;
+	refused(s, "LOAD_CELL_TARE\n",
+		"expected an ADS1220 at cs_pin: its registers are ff ff ff ff, not 6c 94 00 00");
+	s->b.ads1220.gone = false;
+	run(s, "LOAD_CELL_CALIBRATE\nTARE\n");
+	s->b.load_cell.load_grams = 500;
+	run(s, "CALIBRATE GRAMS=500\nACCEPT\n");
+	assert_true(fabs(s->b.m->load_cell.counts_per_gram - 200) < 0.3);
+	assert_true(fabs(s->b.m->load_cell.reference_counts - 4500) < 100);
+	s->b.load_cell.load_grams = 0;
+	run(s, "LOAD_CELL_DIAGNOSTIC\n");
+	assert_true(fabs(said_number(s, "samples in 6.06 s, ") - 660) < 2);
+	assert_false(s->b.ads1220.runs);
+	probe_places(s, 0);
+	assert_true(scene_exact(s));
+	scene_close(s);
 }
 
 static void test_turned_round(void **state)
@@ -159,7 +223,7 @@ static void test_calibration(void **state)
 {
 	static const char *const o[] = { NO_START, HX717, BED, NULL };
 	struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
-	struct chip_hx71x *c = &s->b.load_cell;
+	struct chip_load_cell *c = &s->b.load_cell;
 
 	(void)state;
 	c->counts_per_gram = 143.5;
@@ -209,7 +273,7 @@ static void still_works(struct scene *s)
 }
 
 /* Something happens on the way down: it stops soon. */
-static void on_the_way(struct scene *s, void (*what)(struct chip_hx71x *c, bool on),
+static void on_the_way(struct scene *s, void (*what)(struct chip_load_cell *c, bool on),
 		       const char *text)
 {
 	double from_mm, to_mm;
@@ -232,17 +296,17 @@ static void on_the_way(struct scene *s, void (*what)(struct chip_hx71x *c, bool 
 	still_works(s);
 }
 
-static void silence(struct chip_hx71x *c, bool on)
+static void silence(struct chip_load_cell *c, bool on)
 {
 	c->silent = on;
 }
 
-static void overload(struct chip_hx71x *c, bool on)
+static void overload(struct chip_load_cell *c, bool on)
 {
 	c->load_grams = on ? 1e5 : 0;
 }
 
-static void hand(struct chip_hx71x *c, bool on)
+static void hand(struct chip_load_cell *c, bool on)
 {
 	c->load_grams = on ? 300 : 0;
 }
@@ -252,11 +316,13 @@ static void test_failures(void **state)
 	static const char *const one[] = { NO_START, HX717, CALIBRATED, BED, NULL };
 	static const char *const two[] = { NO_START, HX717,       CALIBRATED, BED,
 					   SECOND,   Z_ON_SECOND, NULL };
+	static const char *const spi[] = { NO_START, ADS1220, CALIBRATED, BED, NULL };
+	static const char *const *const all[] = { one, two, spi };
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		struct scene *s = open_scene("etc/sim-cartesian.cfg", i ? two : one);
-		struct chip_hx71x *c = &s->b.load_cell;
+	for (int i = 0; i < 3; i++) {
+		struct scene *s = open_scene("etc/sim-cartesian.cfg", all[i]);
+		struct chip_load_cell *c = &s->b.load_cell;
 
 		run(s, "G28\n");
 		still_works(s);
@@ -312,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_mcu),         cmocka_unit_test(test_turned_round),
+		cmocka_unit_test(test_ads1220),         cmocka_unit_test(test_ads1220_by_hand),
 		cmocka_unit_test(test_noise),           cmocka_unit_test(test_two_mcus),
 		cmocka_unit_test(test_z_homes_with_it), cmocka_unit_test(test_calibration),
 		cmocka_unit_test(test_failures),        cmocka_unit_test(test_fit),

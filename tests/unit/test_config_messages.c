@@ -13,6 +13,7 @@ struct message {
 
 #define EDDY "[probe_eddy_current c]\nz_offset: 1\n"
 #define LOAD_CELL "[load_cell_probe]\nz_offset: 0\nsensor_type: hx711\n"
+#define ADS1220 "[load_cell_probe]\nz_offset: 0\nsensor_type: ads1220\n"
 #define SPI_SENSOR "[temperature_sensor c]\nsensor_type: MAX31865\n"
 
 static const struct message messages[] = {
@@ -216,6 +217,17 @@ static const struct message messages[] = {
 	  0, 0 },
 	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\nsample_rate: 320\n",
 	  "+6: [load_cell_probe] sample_rate: value '320': expected one of: 80 10", 0, 0 },
+	{ ADS1220 "data_ready_pin: PK2\n", "+1: [load_cell_probe] cs_pin: missing: expected a pin",
+	  0, 0 },
+	{ ADS1220 "cs_pin: PK1\n", "+1: [load_cell_probe] data_ready_pin: missing: expected a pin",
+	  0, 0 },
+	{ ADS1220 "cs_pin: PK1\ndata_ready_pin: PK2\nsample_rate: 80\n",
+	  "+6: [load_cell_probe] sample_rate: value '80': expected one of: 660 20", 0, 0 },
+	{ ADS1220 "cs_pin: PK1\ndata_ready_pin: PK2\npga_bypass: true\n",
+	  "+6: [load_cell_probe] pga_bypass: value 'true': expected a gain of 1, 2 or 4 with it", 0,
+	  0 },
+	{ ADS1220 "cs_pin: PK1\ndata_ready_pin: PK2\ninput_mux: AIN9\n",
+	  "+6: [load_cell_probe] input_mux: value 'AIN9': expected one of: AIN0_AIN1", 0, 0 },
 	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\ndrift_filter_delay: 2\n",
 	  "+1: note: [load_cell_probe] accepted but not used yet: drift_filter_delay", 0, 0 },
 	{ "[stepper_z]\nendstop_pin: probe:z_virtual_endstop\n",

@@ -224,10 +224,13 @@ static void commands(void **state)
 
 /* Whether the program acts on the option: it does not say that it doesn't. The section is one that the
  * base configuration has, or has with the override. */
-static bool acted_on_by(const char *path, const char *section, const char *option)
+static bool acted_on_by(const char *path, const char *section, const char *option, size_t count)
 {
 	char override[256], *out = NULL;
-	const char *const overrides[] = { override };
+	/* Of the chips of load cells, the one that has options of its own. */
+	const char *const overrides[] = { override, strcmp(option, "sensor_type") != 0
+							    ? "load_cell_probe.sensor_type=ads1220"
+							    : override };
 	size_t size = 0;
 	FILE *f = open_memstream(&out, &size);
 	bool used;
@@ -235,7 +238,7 @@ static bool acted_on_by(const char *path, const char *section, const char *optio
 	if (strcmp(section, "stepd_sim NAME") == 0)
 		section = "stepd_sim mcu"; /* the name of one that there is */
 	snprintf(override, sizeof(override), "%s.%s=1", section, option);
-	config_check(&path, 1, overrides, 1, f);
+	config_check(&path, 1, overrides, count, f);
 	fclose(f);
 	if (strstr(out, "unknown option") || strstr(out, "unknown section"))
 		fail_msg("[%s] %s:\n%s", section, option, out);
@@ -259,9 +262,11 @@ static bool acted_on(const char *section, const char *option)
 		char path[64];
 
 		snprintf(path, sizeof(path), "etc/sim-%s.cfg", kinds[i]);
-		if (acted_on_by(path, section, option))
+		if (acted_on_by(path, section, option, 1))
 			return true;
 	}
+	if (strcmp(section, "load_cell_probe") == 0)
+		return acted_on_by("etc/sim-cartesian.cfg", section, option, 2);
 	return false;
 }
 
