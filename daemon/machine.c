@@ -245,6 +245,8 @@ void machine_pause(struct machine *m)
 {
 	static const char line[] = "PAUSE";
 
+	if (stream_prints(m))
+		stream_pause(m);
 	sidetrack_begin(m);
 	gcode_exec_now(&m->gcode, line, strlen(line), 0);
 }
@@ -325,6 +327,9 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		ring_used(&m->events); /* before the status, which is then as new as they are */
 
 	m->now_ns = now_ns;
+	stream_poll(m, input_waiting);
+	input_waiting = (input_waiting && !stream_blocks(&m->stream)) ||
+			stream_has_lines(&m->stream);
 	if (m->emergency_owed)
 		m->emergency_owed = !machine_control(m, &(struct ctl_rec){ .kind = CTL_EMERGENCY });
 	if (m->warp_owed)

@@ -47,6 +47,7 @@
 #include "daemon/session.h"
 #include "daemon/sensors/sensors.h"
 #include "daemon/sidetrack.h"
+#include "daemon/stream.h"
 #include "daemon/switches.h"
 #include "daemon/tachometer.h"
 #include "daemon/tmc/tmc.h"
@@ -189,6 +190,7 @@ struct machine {
 	struct react react;
 	struct attach attach[ENGINE_MCUS];
 	struct sidetrack sidetrack;
+	struct stream stream;
 	struct readback readback;
 	struct positions positions;
 	struct dual dual;
@@ -284,8 +286,8 @@ void machine_say_reason(struct machine *m);
 /* All motion that has not been handed out is dropped, for that reason; heaters stay as they are. doubt: mask of axes whose
  * position is not known any more; the others' is read back. */
 void machine_stop(struct machine *m, const char *reason, uint32_t doubt);
-/* Whoever prints is to wait. A file of ours: motion comes to rest on its path, see sidetrack.h; else at the end of
- * what is planned. */
+/* Whoever prints is to wait: motion comes to rest on its path, see sidetrack.h, or where that can't be, at the end of what is
+ * planned. */
 void machine_pause(struct machine *m);
 /* Feed hold on or off: motion comes to rest on its path, and goes on from there. At any time. */
 void machine_hold(struct machine *m, bool on);

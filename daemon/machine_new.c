@@ -131,6 +131,7 @@ static bool make_parts(struct machine *m, char *err, size_t err_size)
 	m->planner = planner_new(&pc, &sink, text);
 	pc.queue = SIDETRACK_QUEUE;
 	m->sidetrack.planner = planner_new(&pc, &sink, text);
+	stream_init(&m->stream);
 	if (!m->planner || !m->sidetrack.planner) {
 		snprintf(err, err_size, "planner: %s", text);
 		return false;

@@ -64,7 +64,7 @@ static void run_lines(struct run *r)
 	run_startup(r);
 	for (int i = 0; i < LINES_A_TURN && !r->startup && machine_takes_line(r->m); i++) {
 		if (!fifo_next(&r->fifo, &line) ||
-		    gcode_feed_line(&r->m->gcode, &r->numbering, &line) == GCODE_AGAIN)
+		    stream_feed(r->m, &r->numbering, &line) == GCODE_AGAIN)
 			return;
 		fifo_done(&r->fifo);
 	}
@@ -163,7 +163,8 @@ static bool loop(struct run *r)
 		reply_flush(&r->reply);
 		/* Lines wait and the planner takes them: don't sleep. */
 		more = input && machine_accepts(r->m) && !r->startup &&
-		       fifo_next(&r->fifo, &line) && machine_lead_s(r->m) < 0.5;
+		       !stream_blocks(&r->m->stream) && fifo_next(&r->fifo, &line) &&
+		       machine_lead_s(r->m) < 0.5;
 	}
 	return r->m->restart_wanted;
 }

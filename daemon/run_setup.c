@@ -296,7 +296,7 @@ static bool open_front_ends(struct run *r, char *err, size_t err_size)
 		uc.path = cfg->out_of_band_fifo;
 		if (fifo_open(&r->urgent, &uc, err, err_size) < 0)
 			return false;
-		r->has_urgent = true;
+		r->has_urgent = r->m->stream.console = true;
 	}
 	if (fifo_open(&r->fifo, &fc, err, err_size) < 0)
 		return false;

@@ -27,10 +27,13 @@ bool sidetrack_begin(struct machine *m)
 	struct sidetrack *t = &m->sidetrack;
 	const struct gcode *g = &m->gcode;
 
-	if (m->state != MACHINE_READY || t->state || !sdcard_printing(&m->print->sd) ||
+	bool stream = m->stream.paused;
+
+	if (m->state != MACHINE_READY || t->state || (!sdcard_printing(&m->print->sd) && !stream) ||
 	    m->homing.state != HOMING_IDLE || m->acts.running || m->resume_owed ||
-	    g->script.depth || g->ack_due || (gcode_busy(g) && !gcode_moving(g)))
+	    g->script.depth || (g->ack_due && !stream) || (gcode_busy(g) && !gcode_moving(g)))
 		return false;
+	t->stream = stream;
 	t->state = SIDETRACK_STOPPING;
 	t->asked = t->leaves = false;
 	pause_send(m->print);
@@ -58,6 +61,9 @@ static void keep_gcode(struct machine *m)
 	gcode_state_keep(g, &t->gcode);
 	t->feed_epoch = g->feed_epoch;
 	t->path.pending = g->path.pending;
+	if (g->ack_due) /* a host says nothing else before */
+		gcode_reply(g, REPLY_OK, "%s", "");
+	g->ack_due = false;
 	if (g->path.pending) {
 		t->path = g->path;
 		g->path.pending = g->busy = false;
@@ -91,6 +97,8 @@ static void put_gcode(struct machine *m)
 		return;
 	g->path = t->path;
 	g->busy = true;
+	if (t->stream)
+		return;
 	m->print->sd.waiting = true;
 	m->print->sd.failures = g->failures;
 }

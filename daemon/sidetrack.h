@@ -4,8 +4,7 @@
  * A pause for a fault can't wait for the end of what is planned. Motion comes to rest on its path (feed hold); then
  * what is planned, in the planner and in the rt core, stays as it is, and a second planner with a ring of its own takes
  * what comes: the pause's macro, jogs, G28. RESUME moves to where it was held, and the rest of that very move follows.
- * Only a print from a file is set aside, and only between lines that wait for nothing and scripts: of a
- * host's lines some may be under way.
+ * So for a print from a file, or one whose lines a host sends (stream.h), between lines that wait for nothing and scripts.
  * Owner: struct machine. Threads: PLAN. Units: _mm, _mm_s, machine coordinates.
  */
 #ifndef DAEMON_SIDETRACK_H
@@ -35,6 +34,7 @@ struct sidetrack {
 	bool sent;               /* the last word to the rt core */
 	bool asked,
 		leaves; /* of STOPPING: the rt core has been asked; it is to go on, if that was in vain */
+	bool stream;   /* a host's print */
 	double held_s; /* of the lead: what stands aside */
 	double held_mm[MOVE_AXES];
 	uint32_t homed, feed_epoch;

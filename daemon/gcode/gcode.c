@@ -257,6 +257,8 @@ static enum gcode_result dispatch(struct gcode *g, const struct gcode_line *l, b
 
 	if (!c)
 		return unknown(g, l);
+	if (now && g->takes_all && !(c->flags & (GCODE_NOW | GCODE_LATER)))
+		return gcode_later(g);
 	if (now && !(c->flags & (GCODE_NOW | GCODE_LATER)))
 		return gcode_fail(g, "%s can't run out of band: expected M112, STATUS and the like",
 				  c->name);

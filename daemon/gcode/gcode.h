@@ -58,9 +58,10 @@ struct gcode {
 	double speed_factor, extrude_factor;     /* M220, M221: 1 = 100 % */
 	uint32_t feed_epoch;                     /* counts live M220s */
 	bool out_of_band;                        /* the line at hand came so: it acts now */
-	double unit_mm;                          /* 1 or 25.4 */
-	bool relative, relative_e;               /* G91, M83 */
-	uint32_t detour;                         /* enum gcode_detour: moves take gcode_path.h */
+	bool takes_all; /* what can't act out of band is taken all the same, and runs in its turn */
+	double unit_mm; /* 1 or 25.4 */
+	bool relative, relative_e; /* G91, M83 */
+	uint32_t detour;           /* enum gcode_detour: moves take gcode_path.h */
 	struct transform_chain chain;
 	struct gcode_path path;
 	struct gcode_arcs arcs;

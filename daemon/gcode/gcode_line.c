@@ -157,7 +157,12 @@ static enum gcode_result feed_numbered(struct gcode *g, struct gcode_numbering *
 	if (line->has_checksum && !m110 && number != n->next)
 		return resend(g, n, text, len, line_no, "line number N%u: expected N%u", number,
 			      n->next);
-	result = gcode_exec(g, line->text, line->len, line->has_checksum ? line->number : line_no);
+	n->checked = line->has_checksum;
+	if (n->instead && n->checked && !m110)
+		result = n->instead(n->ctx, line->text, line->len, line->number);
+	else
+		result = gcode_exec(g, line->text, line->len,
+				    line->has_checksum ? line->number : line_no);
 	if (result == GCODE_AGAIN)
 		return result;
 	/* A line that was received right but can't be run is not asked for again. */
@@ -180,6 +185,7 @@ enum gcode_result gcode_feed(struct gcode *g, struct gcode_numbering *n, const c
 	/* Nearly all lines begin with G or M: nothing to do for them here. */
 	if (len && len <= GCODE_LINE_MAX && *text != 'G' && take_number(text, len, &line))
 		return feed_numbered(g, n, text, len, line_no, &line);
+	n->checked = false;
 	result = gcode_exec(g, text, len, line_no);
 	if (result == GCODE_OK && is_m110(text, len, &number))
 		n->next = number + 1;

@@ -23,6 +23,10 @@ struct gcode_numbering {
 	enum gcode_ack ack;
 	uint32_t next; /* expected line number */
 	uint64_t resends;
+	bool checked; /* the line at hand had number and checksum */
+	/* If set, given numbered lines that are in sequence instead of their being run; of GCODE_OK the line is taken. */
+	enum gcode_result (*instead)(void *ctx, const char *text, size_t len, uint32_t line);
+	void *ctx;
 };
 
 /* next = 1. */

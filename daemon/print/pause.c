@@ -20,10 +20,16 @@ void pause_send(struct print *p)
 		gcode_reply(p->g, REPLY_INFO, "action:paused");
 }
 
-void pause_clear(struct print *p)
+static void over(struct print *p)
 {
 	p->pause = (struct pause){ .on = false };
 	react_resumed(p->m, FAULT_PAUSE);
+}
+
+void pause_clear(struct print *p)
+{
+	over(p);
+	stream_drop(p->m);
 }
 
 void pause_end(struct print *p)
@@ -32,7 +38,8 @@ void pause_end(struct print *p)
 		sdcard_start(p);
 	else
 		gcode_reply(p->g, REPLY_INFO, "action:resumed");
-	pause_clear(p);
+	over(p);
+	stream_go_on(p->m);
 }
 
 /* Out of band what can't wait is done at once, the rest in its turn. */
