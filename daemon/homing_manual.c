@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* MANUAL_STEPPER … STOP_ON_ENDSTOP: one stepper of its own time line and its switch. The toolhead rests. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/homing.h"
@@ -11,7 +12,11 @@ int homing_start_manual(struct machine *m, const struct homing_manual *how, char
 {
 	struct homing *h = &m->homing;
 
-	(void)err;
+	if (h->state != HOMING_IDLE || m->probe.script.then) {
+		snprintf(err, GCODE_ERR_MAX,
+			 "the machine is homing or probing; expected no STOP_ON_ENDSTOP meanwhile");
+		return -EBUSY;
+	}
 	if (manual_enable(m, how->stepper) < 0)
 		return -EAGAIN;
 	h->sync = machine_sync(m);

@@ -210,6 +210,7 @@ void machine_end_commands(struct machine *m)
 	scan_abort(m);
 	acts_abort(m, m->reason);
 	switches_abort(m, m->reason);
+	probe_script_abort(m, m->reason);
 	eddy_abort(m, m->reason);
 	load_cell_abort(m, m->reason);
 	if (m->homing.state != HOMING_IDLE)

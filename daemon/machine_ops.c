@@ -177,6 +177,8 @@ static int op_home(void *ctx, uint32_t mask, char *err)
 	struct machine *m = ctx;
 	int rc = check_state(m, err);
 
+	if (rc == 0 && m->probe.script.then)
+		rc = refuse(err, "the probe is being activated or deactivated");
 	return rc < 0 ? rc : safe_home_start(m, mask & GCODE_MASK_XYZ, err);
 }
 

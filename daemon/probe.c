@@ -63,6 +63,10 @@ int probe_check(const struct machine *m, char *err)
 	const struct probe_sensor *sensor = m->probe.sensor;
 	const char *missing = "there is no probe; expected a [probe] or [bltouch]";
 
+	if (m->probe.script.then) {
+		snprintf(err, GCODE_ERR_MAX, "the probe is being activated or deactivated");
+		return -EBUSY;
+	}
 	if (m->probe.input && m->probe.input->pin->mcu >= 0)
 		missing = sensor ? sensor->missing(m) : NULL;
 	if (!missing)
@@ -90,7 +94,7 @@ static void lowered(struct machine *m, bool triggered, const char *error)
 					   : NULL);
 }
 
-void probe_lower(struct machine *m, probe_then *then)
+static void lower_itself(struct machine *m, probe_then *then)
 {
 	if (m->probe.cfg->kind == MACHINE_PROBE_BLTOUCH) {
 		bltouch_lower(m, then);
@@ -104,12 +108,32 @@ void probe_lower(struct machine *m, probe_then *then)
 	switches_ask(m, m->probe.input, lowered);
 }
 
+static void activated(struct machine *m, const char *error)
+{
+	if (error)
+		m->probe.script.after(m, error);
+	else
+		lower_itself(m, m->probe.script.after);
+}
+
+void probe_lower(struct machine *m, probe_then *then)
+{
+	struct probe *p = &m->probe;
+
+	if (!p->cfg->activate.text || (p->script.active && !p->cfg->stow_on_each_sample)) {
+		lower_itself(m, then);
+		return;
+	}
+	p->script.after = then;
+	probe_script_run(m, true, activated);
+}
+
 static void raised(struct machine *m, const char *error)
 {
 	m->probe.touch.then(m, error);
 }
 
-void probe_raise(struct machine *m, probe_then *then)
+static void raise_itself(struct machine *m, probe_then *then)
 {
 	if (m->probe.cfg->kind == MACHINE_PROBE_BLTOUCH) {
 		bltouch_raise(m, then);
@@ -122,6 +146,28 @@ void probe_raise(struct machine *m, probe_then *then)
 	m->probe.touch.then = then;
 	acts_begin(m);
 	acts_run(m, raised);
+}
+
+static void up(struct machine *m, const char *error)
+{
+	if (error)
+		m->probe.script.after(m, error);
+	else
+		probe_script_run(m, false, m->probe.script.after);
+}
+
+void probe_raise(struct machine *m, probe_then *then)
+{
+	struct probe *p = &m->probe;
+
+	/* It may be away already. */
+	if (!p->cfg->deactivate.text || (p->cfg->activate.text && !p->script.active)) {
+		p->script.active = false;
+		raise_itself(m, then);
+		return;
+	}
+	p->script.after = then;
+	raise_itself(m, up);
 }
 
 /* ---- one place, several samples ---- */

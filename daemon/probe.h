@@ -29,6 +29,15 @@ struct probe_how {
 	bool keep; /* leave the probe down at the end where stow_on_each_sample allows */
 };
 
+/* activate_gcode or deactivate_gcode that is under way. */
+struct probe_script {
+	probe_then *then;  /* NULL: none is */
+	probe_then *after; /* of what the lines are only a part of */
+	bool activates;
+	bool active; /* activate_gcode has been run, and deactivate_gcode not since */
+	double at_mm[MOVE_AXES];
+};
+
 struct probe {
 	const struct machine_probe *cfg; /* kind MACHINE_PROBE_NONE: there is none */
 	const struct machine_input *input;
@@ -38,6 +47,8 @@ struct probe {
 	bool last_triggered;               /* QUERY_PROBE */
 	double last_z_mm;                  /* of PROBE */
 	char text[160];                    /* of an error that is under way */
+
+	struct probe_script script;
 
 	/* a BLTouch: see bltouch.c */
 	struct {
@@ -87,6 +98,11 @@ void probe_run(struct machine *m, const struct probe_how *how, probe_then *then)
 
 /* How low Z may go. */
 double probe_lowest_mm(const struct machine *m);
+
+/* probe_script.c: run activate_gcode (or deactivate_gcode), which leaves the axes where they are. then() may come at once. */
+void probe_script_run(struct machine *m, bool activate, probe_then *then);
+/* Motion has stopped for good: then() hears why. */
+void probe_script_abort(struct machine *m, const char *reason);
 
 /* bltouch.c: a pulse of the servo each */
 #define BLTOUCH_CYCLE_S 0.02

@@ -15,8 +15,6 @@ bool probe_points_read(struct gcode *g, struct machine *m, const struct gcode_li
 	struct probe_points *p = &m->points;
 	char method[16], err[GCODE_ERR_MAX] = "";
 
-	memset(p, 0, sizeof(*p));
-	p->speed_mm_s = speed_mm_s;
 	if (m->state != MACHINE_READY) {
 		gcode_fail(g, "%s", m->reason[0] ? m->reason : "the machine is not ready");
 		return false;
@@ -25,6 +23,12 @@ bool probe_points_read(struct gcode *g, struct machine *m, const struct gcode_li
 		gcode_fail(g, "a manual probe is under way; expected ACCEPT or ABORT first");
 		return false;
 	}
+	if (m->probe.script.then) {
+		gcode_fail(g, "the probe is being activated or deactivated");
+		return false;
+	}
+	memset(p, 0, sizeof(*p));
+	p->speed_mm_s = speed_mm_s;
 	if (!gcode_param_name(g, l, "METHOD", "automatic", method, sizeof(method)) ||
 	    !gcode_param_number(g, l, "HORIZONTAL_MOVE_Z", travel_z_mm, &p->travel_z_mm))
 		return false;

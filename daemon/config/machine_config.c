@@ -403,6 +403,8 @@ void machine_config_free(struct machine_config *mc)
 	free(mc->stepd.out_of_band_fifo);
 	free(mc->stepd.startup_gcode);
 	free(mc->stepd.flight_file);
+	lines_free(&mc->probe.activate);
+	lines_free(&mc->probe.deactivate);
 	mesh_free(&mc->gcode);
 	sensors_free(mc);
 	print_config_free(mc->print);

@@ -263,6 +263,11 @@ void roles_check(struct machine_load *l);
 
 /* machine_sync.c: what [mcu] says of the clock estimate. After the MCUs and pins_init(). */
 void sync_lines_load(struct machine_load *l);
+
+/* machine_print.c: lines of G-code of an option, if it is there. */
+void lines_load(struct machine_load *l, struct config_section *s, const char *option,
+		struct gcode_lines *out);
+void lines_free(struct gcode_lines *lines);
 /* machine_print.c: macros, [virtual_sdcard], sensors, timers, buttons. After the extruders. */
 void print_load(struct machine_load *l);
 void print_config_free(struct machine_print *p);

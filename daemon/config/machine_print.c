@@ -20,8 +20,8 @@ static const double TIME_MAX_S = 1e7;
 /* ---- lines of G-code ---- */
 
 /* A number of lines, as written; a note where they are a template. */
-static void lines_load(struct machine_load *l, struct config_section *s, const char *option,
-		       struct gcode_lines *out)
+void lines_load(struct machine_load *l, struct config_section *s, const char *option,
+		struct gcode_lines *out)
 {
 	struct config_option *o = config_option(s, option);
 	char place[400];
@@ -39,7 +39,7 @@ static void lines_load(struct machine_load *l, struct config_section *s, const c
 		      s->name, option);
 }
 
-static void lines_free(struct gcode_lines *lines)
+void lines_free(struct gcode_lines *lines)
 {
 	free(lines->text);
 	free(lines->template);

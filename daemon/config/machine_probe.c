@@ -193,22 +193,22 @@ static bool is_section(const char *name, const char *kind)
 	return !strcmp(name, kind) || section_own_name(name, kind);
 }
 
-/* Better said than found out by the nozzle. */
-static void say_not_run(struct machine_load *l, struct config_section *s)
+/* What fetches a probe and brings it back. */
+static void scripts_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
 {
-	static const char *const names[] = { "activate_gcode", "deactivate_gcode" };
+	static const struct field each[] = {
+		{ "deactivate_on_each_sample", FIELD_BOOL, 0,
+		  AT(machine_probe, stow_on_each_sample), .fallback = 1 },
+	};
 
-	for (size_t i = 0; i < COUNT(names); i++) {
-		struct config_option *o = config_option(s, names[i]);
-
-		if (!o)
-			continue;
-		o->used = true;
-		config_report(
-			l->c, CONFIG_WARNING, place_of(s, names[i]),
-			"[%s] %s: it is not run yet; a probe that it fetches is not there when probing begins",
-			s->name, names[i]);
-	}
+	lines_load(l, s, "activate_gcode", &p->activate);
+	lines_load(l, s, "deactivate_gcode", &p->deactivate);
+	if (p->kind == MACHINE_PROBE_BLTOUCH)
+		return;
+	p->stow_on_each_sample = true;
+	if (p->kind == MACHINE_PROBE_SWITCH)
+		fields_load(l, s, each, COUNT(each), p);
+	p->stow_on_each_sample &= p->activate.text || p->deactivate.text;
 }
 
 void probes_load(struct machine_load *l)
@@ -233,7 +233,7 @@ void probes_load(struct machine_load *l)
 		p->section = s->name;
 		kinds[k].load(l, s, p);
 		samples_load(l, s, p);
-		say_not_run(l, s);
+		scripts_load(l, s, p);
 	}
 	endstops_resolve(l);
 	safe_z_load(l);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "daemon/config/machine_bus.h"
+#include "daemon/gcode/gcode_macro.h"
 #include "daemon/pins.h"
 
 enum machine_probe_kind {
@@ -71,9 +72,11 @@ struct machine_probe {
 	int result;        /* enum machine_samples */
 	double tolerance_mm;
 	int retries;
+	struct gcode_lines activate, deactivate; /* what makes it ready, and puts it away */
 	/* of a BLTouch */
 	struct pin control_pin;
-	bool stow_on_each_sample, touch_mode;
+	bool stow_on_each_sample; /* also of a probe with lines */
+	bool touch_mode;
 	bool up_reports_not_triggered, up_touch_reports_triggered;
 	int output_mode; /* enum machine_bltouch_output */
 	double pin_move_s;

@@ -149,7 +149,7 @@ void gcode_resume(struct gcode *g, const char *error)
 	}
 	g->busy = false;
 	g->path.pending = false;
-	if (g->script.depth)
+	if (g->script.depth || g->script.inner.then)
 		return; /* gcode_poll() goes on */
 	if (g->ack_due)
 		gcode_reply(g, REPLY_OK, "%s", "");

@@ -81,14 +81,14 @@ struct gcode {
 	const char *text; /* and its text, while it runs */
 	size_t text_len;
 	uint64_t lines, moves, errors;
-	uint64_t acts;                      /* lines that did more than ask */
-	uint64_t failures;                  /* of lines that came in their turn, and scripts */
-	char busy_place[GCODE_PLACE_MAX];   /* "line 12" */
-	char busy_text[GCODE_ECHO_MAX + 8]; /* what we wait for */
-	char message[128];                  /* M117 */
-	double progress;                    /* M73, percent; -1: not said */
-	enum gcode_respond respond_type;    /* of M118 and RESPOND */
-	const char *respond_prefix;         /* instead of its own; NULL: none */
+	uint64_t acts;                       /* lines that did more than ask */
+	uint64_t failures;                   /* of lines that came in their turn, and scripts */
+	char busy_place[GCODE_PLACE_MAX];    /* "line 12" */
+	char busy_text[GCODE_BUSY_TEXT_MAX]; /* what we wait for */
+	char message[128];                   /* M117 */
+	double progress;                     /* M73, percent; -1: not said */
+	enum gcode_respond respond_type;     /* of M118 and RESPOND */
+	const char *respond_prefix;          /* instead of its own; NULL: none */
 	struct gcode_table tables[GCODE_TABLES];
 	unsigned table_count;
 };
@@ -135,7 +135,7 @@ void gcode_poll(struct gcode *g);
 /* Lines of a script are under way or wait for an operation, or a line does. */
 static inline bool gcode_busy(const struct gcode *g)
 {
-	return g->busy || g->script.depth;
+	return g->busy || g->script.depth || g->script.inner.then;
 }
 
 /* Lines of a script are there to be run. */

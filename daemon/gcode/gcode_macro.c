@@ -38,6 +38,12 @@ bool gcode_lines_queue(struct gcode *g, const char *section, const char *first,
 	return gcode_script_queue(g, section, first, text) && plain;
 }
 
+bool gcode_lines_inner(struct gcode *g, const char *name, const struct gcode_lines *lines,
+		       void (*then)(void *ctx, bool failed), void *ctx)
+{
+	return !is_template(g, name, lines) && gcode_script_inner(g, name, lines->text, then, ctx);
+}
+
 uint32_t gcode_macro_code(const char *name)
 {
 	struct gcode_line l;

@@ -58,6 +58,10 @@ enum gcode_result gcode_lines_call(struct gcode *g, const char *section,
 bool gcode_lines_queue(struct gcode *g, const char *section, const char *first,
 		       const struct gcode_lines *lines);
 
+/* Run them as gcode_script_inner() does; false also if they are a template. */
+bool gcode_lines_inner(struct gcode *g, const char *name, const struct gcode_lines *lines,
+		       void (*then)(void *ctx, bool failed), void *ctx);
+
 /* The code of a command's name, 0 if none can have it. */
 uint32_t gcode_macro_code(const char *name);
 

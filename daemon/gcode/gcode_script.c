@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/gcode/gcode_script.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,8 +71,64 @@ enum gcode_result gcode_later(struct gcode *g)
 
 void gcode_script_abort(struct gcode *g)
 {
-	while (g->script.depth)
-		pop(&g->script);
+	struct gcode_script *s = &g->script;
+
+	while (s->depth > (s->inner.then ? s->inner.base : 0))
+		pop(s);
+	s->inner.failed = true;
+}
+
+/* ---- in the middle of an operation ---- */
+
+bool gcode_script_inner(struct gcode *g, const char *name, const char *text,
+			void (*then)(void *ctx, bool failed), void *ctx)
+{
+	struct gcode_script *s = &g->script;
+	struct gcode_inner *in = &s->inner;
+
+	assert(g->busy && !in->then);
+	if (s->depth == GCODE_DEPTH_MAX) {
+		g->errors++;
+		gcode_reply(g, REPLY_ERROR, "%s: expected at most %d macros that call each other",
+			    name, GCODE_DEPTH_MAX);
+		return false;
+	}
+	*in = (struct gcode_inner){ .then = then, .ctx = ctx, .base = s->depth };
+	memcpy(in->place, g->busy_place, sizeof(in->place));
+	memcpy(in->text, g->busy_text, sizeof(in->text));
+	push(s, &(struct gcode_frame){ .name = name, .at = text });
+	g->busy = false;
+	return true;
+}
+
+void gcode_script_inner_stop(struct gcode *g)
+{
+	struct gcode_inner *in = &g->script.inner;
+
+	if (!in->then)
+		return;
+	gcode_script_abort(g);
+	in->then = NULL;
+	g->busy = true;
+	memcpy(g->busy_place, in->place, sizeof(in->place));
+	memcpy(g->busy_text, in->text, sizeof(in->text));
+}
+
+/* The operation goes on behind them. */
+static void inner_end(struct gcode *g)
+{
+	struct gcode_inner *in = &g->script.inner;
+	void (*then)(void *ctx, bool failed) = in->then;
+	bool failed = in->failed;
+
+	gcode_script_inner_stop(g);
+	then(in->ctx, failed);
+}
+
+/* All of them have been run, and what they began has ended. */
+static bool inner_ended(const struct gcode *g)
+{
+	return g->script.inner.then && !g->busy && g->script.depth == g->script.inner.base;
 }
 
 void gcode_script_forget(struct gcode *g)
@@ -129,11 +186,15 @@ void gcode_script_run(struct gcode *g)
 {
 	struct gcode_script *s = &g->script;
 
-	if (!s->depth && s->waiting_count && !g->busy)
+	if (!s->depth && s->waiting_count && !gcode_busy(g))
 		begin(s);
-	if (!s->depth)
+	if (!s->depth && !s->inner.then)
 		return;
-	while (s->depth && !g->busy) {
+	for (;;) {
+		if (inner_ended(g))
+			inner_end(g);
+		if (g->busy || !s->depth)
+			break;
 		if (!step(g))
 			return;
 	}

@@ -28,7 +28,15 @@ static inline bool gcode_script_pending(const struct gcode *g)
 	return g->script.depth || g->script.waiting_count;
 }
 
-/* Forget all of it. */
+/* While an operation is under way: these lines run as if it were not; then it is again, and then() comes from
+ * gcode_poll() with whether one of them was refused. Asserts: there are none yet. False: there are too many frames, and an
+ * error is given. */
+bool gcode_script_inner(struct gcode *g, const char *name, const char *text,
+			void (*then)(void *ctx, bool failed), void *ctx);
+/* They end here, if there are any, and then() does not come. */
+void gcode_script_inner_stop(struct gcode *g);
+
+/* Forget all of it; while there are inner lines, these alone, as refused. */
 void gcode_script_abort(struct gcode *g);
 /* And what waits. */
 void gcode_script_forget(struct gcode *g);

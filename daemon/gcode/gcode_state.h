@@ -21,8 +21,9 @@ enum {
 	GCODE_SAVED_MAX = 32, /* states of SAVE_GCODE_STATE */
 	GCODE_LABEL_MAX = 64, /* names of states and profiles, with the terminating 0 */
 	GCODE_PLACE_MAX = 128,
-	GCODE_DEPTH_MAX = 32,   /* scripts that have called each other */
-	GCODE_WAITING_MAX = 32, /* scripts that wait for their turn */
+	GCODE_BUSY_TEXT_MAX = 108, /* a line of GCODE_ECHO_MAX, quoted */
+	GCODE_DEPTH_MAX = 32,      /* scripts that have called each other */
+	GCODE_WAITING_MAX = 32,    /* scripts that wait for their turn */
 };
 
 /* Why a move can't go straight to the machine. */
@@ -131,10 +132,21 @@ struct gcode_waiting {
 	char *owned;                     /* instead of text */
 };
 
+/* Lines that run in the middle of an operation, which is under way again once they have ended. */
+struct gcode_inner {
+	void (*then)(void *ctx, bool failed); /* NULL: there are none */
+	void *ctx;
+	uint32_t base; /* frames below are not theirs */
+	bool failed;   /* one was refused; it has been replied */
+	/* of the operation */
+	char place[GCODE_PLACE_MAX], text[GCODE_BUSY_TEXT_MAX];
+};
+
 struct gcode_script {
 	struct gcode_frame frame[GCODE_DEPTH_MAX];
 	uint32_t depth;
 	bool running; /* the line at hand is one of the last frame's */
+	struct gcode_inner inner;
 	struct gcode_waiting waiting[GCODE_WAITING_MAX];
 	uint32_t waiting_count;
 };

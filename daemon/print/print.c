@@ -213,6 +213,7 @@ void print_free(struct print *p)
 {
 	if (!p)
 		return;
+	gcode_script_inner_stop(p->g);
 	gcode_script_abort(p->g);
 	gcode_script_forget(p->g);
 	journal_free(p);

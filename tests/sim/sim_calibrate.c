@@ -182,6 +182,27 @@ static void test_offsets_applied(void **state)
 	scene_close(s);
 }
 
+/* A command of several places that is given again in the middle of itself changes nothing of it. */
+static void test_manual_places(void **state)
+{
+	struct scene *s = open_scene(write_config(
+		PROBE_SECTION "[bed_mesh]\nmesh_min: 60, 60\nmesh_max: 200, 200\nprobe_count: 3\n"));
+
+	(void)state;
+	run(s, "G28\nBED_MESH_CALIBRATE METHOD=manual\n");
+	for (int i = 0; i < 9; i++) {
+		assert_true(s->b.m->manual_probe.active);
+		refused(s, "BED_MESH_CALIBRATE METHOD=manual\n", "a manual probe is under way");
+		refused(s, "BED_MESH_CALIBRATE\n", "a manual probe is under way");
+		touch_down(s);
+		run(s, "ACCEPT\n");
+	}
+	assert_false(s->b.m->manual_probe.active);
+	run(s, "SAVE_CONFIG\n");
+	assert_true(scene_said(s, "saved in "));
+	scene_close(s);
+}
+
 /* ---- safe_z_home ---- */
 
 #define SAFE "[safe_z_home]\nhome_xy_position: 130, 160\nspeed: 100\nz_hop: 8\nz_hop_speed: 10\n"
@@ -341,6 +362,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_given_up, teardown),
 		cmocka_unit_test_teardown(test_z_endstop, teardown),
 		cmocka_unit_test_teardown(test_offsets_applied, teardown),
+		cmocka_unit_test_teardown(test_manual_places, teardown),
 		cmocka_unit_test_teardown(test_safe_z_home, teardown),
 		cmocka_unit_test_teardown(test_homing_override, teardown),
 		cmocka_unit_test_teardown(test_twist, teardown),

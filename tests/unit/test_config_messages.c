@@ -189,9 +189,12 @@ static const struct message messages[] = {
 	{ "[stepper_x]\nstep_pin:\n", "+2: [stepper_x] step_pin: value '': expected a pin", 0, 0 },
 	{ "[stepper_x]\nstep_pin: zz:PA0\n",
 	  "+2: [stepper_x] step_pin: value 'zz:PA0': unknown MCU 'zz': expected one of: mcu", 0, 0 },
-	{ "[probe]\npin: PF1\nz_offset: 1\nactivate_gcode: M280\n",
-	  "+4: warning: [probe] activate_gcode: it is not run yet; a probe that it fetches is not",
+	{ "[probe]\npin: PF1\nz_offset: 1\nactivate_gcode: {M280}\n",
+	  "+4: note: [probe] activate_gcode: templates ({…}) can't be run yet: an error when it is "
+	  "called",
 	  0, 0 },
+	{ "[probe]\npin: PF1\nz_offset: 1\ndeactivate_on_each_sample: often\n",
+	  "+4: [probe] deactivate_on_each_sample: value 'often': expected true or false", 0, 0 },
 	{ EDDY, "+1: [probe_eddy_current c] sensor_type: missing: expected one of: ldc1612", 0, 0 },
 	{ EDDY "sensor_type: ldc1612\nreg_drive_current: 32\n",
 	  "+4: [probe_eddy_current c] reg_drive_current: value '32': expected a whole number of at "
