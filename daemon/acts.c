@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "daemon/kinematics/kinematics.h"
 #include "daemon/machine.h"
 
 void acts_begin(struct machine *m)
@@ -77,16 +78,10 @@ static void end(struct machine *m, const char *error)
 	m->acts.then(m, error);
 }
 
-static int make_move(struct machine *m, const struct act *act, char *err)
+static int go(struct machine *m, const struct act *act, const double to_mm[MOVE_AXES], char *err)
 {
-	double to_mm[MOVE_AXES];
-	int rc;
+	int rc = act->unchecked ? 0 : machine_check_move(m, to_mm, err);
 
-	memcpy(to_mm, planner_position(m->planner), sizeof(to_mm));
-	for (int axis = 0; axis < MOVE_AXES; axis++)
-		if (act->axes & 1u << axis)
-			to_mm[axis] = act->to_mm[axis];
-	rc = act->unchecked ? 0 : machine_check_move(m, to_mm, err);
 	if (rc == 0)
 		rc = machine_motors_on(m);
 	if (rc < 0)
@@ -96,6 +91,24 @@ static int make_move(struct machine *m, const struct act *act, char *err)
 	if (rc == -EINVAL)
 		strncpy(err, planner_error(m->planner), GCODE_ERR_MAX - 1);
 	return rc;
+}
+
+/* If it has to be made again, it goes on from where it has come to. */
+static int make_move(struct machine *m, const struct act *act, char *err)
+{
+	const struct kinematics_ops *kinematics = m->mc->kinematics;
+	double to_mm[MOVE_AXES], by_mm[MOVE_AXES];
+	int rc = 0;
+
+	memcpy(to_mm, planner_position(m->planner), sizeof(to_mm));
+	memcpy(by_mm, to_mm, sizeof(by_mm));
+	for (int axis = 0; axis < MOVE_AXES; axis++)
+		if (act->axes & 1u << axis)
+			to_mm[axis] = act->to_mm[axis];
+	if (kinematics->around &&
+	    kinematics->around(m->mc, planner_position(m->planner), to_mm, by_mm))
+		rc = go(m, act, by_mm, err);
+	return rc < 0 ? rc : go(m, act, to_mm, err);
 }
 
 static int make(struct machine *m, const struct act *act, char *err)

@@ -77,7 +77,9 @@ int probe_check(const struct machine *m, char *err)
 
 double probe_lowest_mm(const struct machine *m)
 {
-	double low_mm = m->mc->geometry.min_z_mm, high_mm;
+	const struct machine_geometry *g = &m->mc->geometry;
+	/* Without rails: cables, between their anchors. */
+	double low_mm = m->mc->rail_count ? g->min_z_mm : g->box_min_mm[AXIS_Z], high_mm;
 
 	for (size_t r = 0; r < m->mc->rail_count; r++)
 		if (m->mc->rails[r].axis == AXIS_Z)

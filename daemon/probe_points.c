@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/kinematics/kinematics.h"
 #include "daemon/machine.h"
 
 #define MASK_XY (1u << AXIS_X | 1u << AXIS_Y)
@@ -64,6 +65,7 @@ void probe_points_nozzle(const struct machine *m, size_t i, double to_mm[MOVE_AX
 	to_mm[AXIS_X] = p->at_mm[i][0] - (shift ? m->probe.offset_mm[AXIS_X] : 0);
 	to_mm[AXIS_Y] = p->at_mm[i][1] - (shift ? m->probe.offset_mm[AXIS_Y] : 0);
 	to_mm[AXIS_Z] = p->travel_z_mm;
+	kinematics_aside(m->mc, to_mm);
 }
 
 void probe_points_touched(const struct machine *m, size_t i, double xy_mm[2])

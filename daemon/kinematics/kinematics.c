@@ -63,6 +63,14 @@ bool kinematics_turns(const struct machine_config *mc)
 	return false;
 }
 
+void kinematics_aside(const struct machine_config *mc, double xy_mm[2])
+{
+	if (kinematics_turns(mc) && hypot(xy_mm[0], xy_mm[1]) < KINEMATICS_ASIDE_MM) {
+		xy_mm[0] = KINEMATICS_ASIDE_MM;
+		xy_mm[1] = 0;
+	}
+}
+
 int kinematics_refuse(char *err, size_t size, const char *format, ...)
 {
 	va_list ap;
@@ -80,6 +88,17 @@ int kinematics_check_axis(int axis, double value_mm, double lo_mm, double hi_mm,
 		return 0;
 	return kinematics_refuse(err, size, "%c=%.4f mm is out of reach; expected %.4f .. %.4f",
 				 "XYZ"[axis], value_mm, lo_mm, hi_mm);
+}
+
+bool kinematics_stays(uint32_t axes, const double from_mm[MACHINE_AXES],
+		      const double to_mm[MACHINE_AXES])
+{
+	uint32_t moved = 0;
+
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (fabs(to_mm[axis] - from_mm[axis]) >= 1e-9)
+			moved |= 1u << axis;
+	return moved && !(moved & axes);
 }
 
 /* ---- forward ---- */

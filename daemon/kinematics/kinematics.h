@@ -49,6 +49,10 @@ struct kinematics_ops {
 	/* Whether a straight move may be made. 0, or -EINVAL and err names place, value and limit. */
 	int (*reach)(const struct machine_config *mc, const double from_mm[MACHINE_AXES],
 		     const double to_mm[MACHINE_AXES], char *err, size_t size);
+	/* NULL, or for moves of commands that have no path of their own: whether the straight way is barred to a place that
+	 * is not, and by which place it is open. */
+	bool (*around)(const struct machine_config *mc, const double from_mm[MACHINE_AXES],
+		       const double to_mm[MACHINE_AXES], double by_mm[MACHINE_AXES]);
 	/* Steps of a G28 of these axes, in order. Returns their number. */
 	size_t (*homing)(const struct machine_config *mc, uint32_t axes,
 			 struct kinematics_homing steps[KINEMATICS_HOMING_MAX]);
@@ -72,7 +76,10 @@ void kinematics_solve(size_t count, const double weight[][MACHINE_AXES], const d
 bool kinematics_trilaterate(const double centre[3][3], const double distance[3],
 			    double xyz_mm[MACHINE_AXES]);
 
-/* Whether a joint is the angle around the Z axis, which can't be passed through. */
+/* Whether a joint is the angle around the Z axis, which can't be passed through. A place on it, or nearer than
+ * reach allows, is moved aside by at most KINEMATICS_ASIDE_MM. */
+#define KINEMATICS_ASIDE_MM 0.02
+void kinematics_aside(const struct machine_config *mc, double xy_mm[2]);
 bool kinematics_turns(const struct machine_config *mc);
 
 /* How the move is limited by what its joints may do: a motor's pulses and, of rods, the speed of their
@@ -89,6 +96,10 @@ void kinematics_extent(const struct kin *k, const double from_mm[MACHINE_AXES],
 /* For the kinds: axis `axis` of a move within lo .. hi. */
 int kinematics_check_axis(int axis, double value_mm, double lo_mm, double hi_mm, char *err,
 			  size_t size);
+/* Whether the axes of the mask stay where they are while others move: where homing has left them a little out of their
+ * range, they may stay. Not so if nothing moves: that asks for a place. */
+bool kinematics_stays(uint32_t axes, const double from_mm[MACHINE_AXES],
+		      const double to_mm[MACHINE_AXES]);
 /* Text and -EINVAL. */
 int kinematics_refuse(char *err, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

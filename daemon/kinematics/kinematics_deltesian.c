@@ -125,10 +125,10 @@ static int reach(const struct machine_config *mc, const double from_mm[3], const
 	int rc = kinematics_check_axis(AXIS_X, to_mm[AXIS_X], -g->print_radius_mm,
 				       g->print_radius_mm, err, size);
 
-	if (!rc)
+	if (!rc && !kinematics_stays(1u << AXIS_Y, from_mm, to_mm))
 		rc = kinematics_check_axis(AXIS_Y, to_mm[AXIS_Y], bed->position_min_mm,
 					   bed->position_max_mm, err, size);
-	if (!rc)
+	if (!rc && !kinematics_stays(1u << AXIS_Z, from_mm, to_mm))
 		rc = kinematics_check_axis(AXIS_Z, to_mm[AXIS_Z], g->min_z_mm, g->max_z_mm, err,
 					   size);
 	for (size_t i = 0; i < BED && !rc; i++) {

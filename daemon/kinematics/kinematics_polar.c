@@ -12,6 +12,7 @@ enum { ARM, Z };
 
 /* The bed can't follow a nozzle through its middle, where it would have to turn at once. */
 #define MIDDLE_MM 0.01
+#define AROUND_MM 1.0 /* farther out, where there is a choice */
 
 static void load(struct machine_load *l, struct config_section *printer)
 {
@@ -48,14 +49,26 @@ static bool forward(const struct machine_config *mc, const double *joint, double
 	return true;
 }
 
-/* How near the middle of the bed the move comes. */
-static double nearest_mm(const double from_mm[3], const double to_mm[3])
+/* The share of the move at which it is nearest to the middle of the bed. */
+static double nearest_share(const double from_mm[3], const double to_mm[3])
 {
 	double dx = to_mm[0] - from_mm[0], dy = to_mm[1] - from_mm[1], l2 = dx * dx + dy * dy;
 	double s = l2 > 0 ? -(from_mm[0] * dx + from_mm[1] * dy) / l2 : 0;
 
-	s = fmin(fmax(s, 0), 1);
+	return fmin(fmax(s, 0), 1);
+}
+
+static double nearest_mm(const double from_mm[3], const double to_mm[3])
+{
+	double dx = to_mm[0] - from_mm[0], dy = to_mm[1] - from_mm[1];
+	double s = nearest_share(from_mm, to_mm);
+
 	return hypot(from_mm[0] + s * dx, from_mm[1] + s * dy);
+}
+
+static double least_mm(const struct machine_config *mc)
+{
+	return fmax(mc->rails[ARM].position_min_mm, MIDDLE_MM);
 }
 
 static int reach(const struct machine_config *mc, const double from_mm[3], const double to_mm[3],
@@ -63,22 +76,39 @@ static int reach(const struct machine_config *mc, const double from_mm[3], const
 {
 	const struct machine_rail *arm = &mc->rails[ARM], *z = &mc->rails[Z];
 	double r = hypot(to_mm[AXIS_X], to_mm[AXIS_Y]), near_mm = nearest_mm(from_mm, to_mm);
-	double least_mm = fmax(arm->position_min_mm, MIDDLE_MM);
 
-	if (r > arm->position_max_mm + 1e-9)
+	if (r > arm->position_max_mm + 1e-9 &&
+	    !kinematics_stays(1u << AXIS_X | 1u << AXIS_Y, from_mm, to_mm))
 		return kinematics_refuse(err, size,
 					 "X=%.4f Y=%.4f is out of reach, %.4f mm from the middle; "
 					 "expected at most %.4f mm",
 					 to_mm[AXIS_X], to_mm[AXIS_Y], r, arm->position_max_mm);
-	if (near_mm < least_mm - 1e-9 &&
+	if (near_mm < least_mm(mc) - 1e-9 &&
 	    (from_mm[AXIS_X] != to_mm[AXIS_X] || from_mm[AXIS_Y] != to_mm[AXIS_Y]))
 		return kinematics_refuse(
 			err, size,
 			"the way to X=%.4f Y=%.4f comes within %.4f mm of the middle of "
 			"the bed; expected at least %.4f mm",
-			to_mm[AXIS_X], to_mm[AXIS_Y], near_mm, least_mm);
+			to_mm[AXIS_X], to_mm[AXIS_Y], near_mm, least_mm(mc));
+	if (kinematics_stays(1u << AXIS_Z, from_mm, to_mm))
+		return 0;
 	return kinematics_check_axis(AXIS_Z, to_mm[AXIS_Z], z->position_min_mm, z->position_max_mm,
 				     err, size);
+}
+
+/* Beside the middle, on the left of the way. */
+static bool around(const struct machine_config *mc, const double from_mm[3], const double to_mm[3],
+		   double by_mm[3])
+{
+	double dx = to_mm[0] - from_mm[0], dy = to_mm[1] - from_mm[1], l = hypot(dx, dy);
+	double s = nearest_share(from_mm, to_mm), out_mm = least_mm(mc) + AROUND_MM;
+
+	if (!(l > 0) || s <= 0 || s >= 1 || nearest_mm(from_mm, to_mm) >= least_mm(mc))
+		return false;
+	by_mm[AXIS_X] = -dy / l * out_mm;
+	by_mm[AXIS_Y] = dx / l * out_mm;
+	by_mm[AXIS_Z] = from_mm[AXIS_Z] + s * (to_mm[AXIS_Z] - from_mm[AXIS_Z]);
+	return true;
 }
 
 static size_t homing(const struct machine_config *mc, uint32_t axes,
@@ -105,6 +135,9 @@ static size_t homing(const struct machine_config *mc, uint32_t axes,
 	return n;
 }
 
-const struct kinematics_ops kinematics_polar = {
-	.name = "polar", .load = load, .forward = forward, .reach = reach, .homing = homing
-};
+const struct kinematics_ops kinematics_polar = { .name = "polar",
+						 .load = load,
+						 .forward = forward,
+						 .reach = reach,
+						 .around = around,
+						 .homing = homing };
