@@ -332,6 +332,7 @@ static void load_sections(struct machine_load *l)
 	outputs_load(l);
 	leds_load(l);
 	gcode_load(l);
+	bed_kinds_check(l);
 	probes_load(l);
 	levels_load(l);
 	twist_load(l);

@@ -68,7 +68,7 @@ static void retries_load(struct machine_load *l, struct config_section *s,
 	fields_load(l, s, fields, COUNT(fields), p);
 }
 
-/* The motors of Z, which all have to be sums of Z alone. */
+/* The motors of Z. That they move nothing else is checked later: machine_bed_kinds.c. */
 static void motors_find(struct machine_load *l, struct machine_level *level)
 {
 	const struct machine_config *mc = l->mc;
@@ -252,10 +252,6 @@ static void delta_load(struct machine_load *l)
 
 	if (s)
 		fields_load(l, s, fields, COUNT(fields), &l->mc->delta_calibrate);
-	if (s && l->mc->kinematics && strcmp(l->mc->kinematics->name, "delta") != 0)
-		config_report(l->c, CONFIG_ERROR, s->place,
-			      "[delta_calibrate] expected kinematics: delta, not %s",
-			      l->mc->kinematics->name);
 }
 
 void levels_load(struct machine_load *l)

@@ -19,10 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/simlib/scene_expect.h"
-#include "tests/simlib/simrun.h"
-
-#define MICROSTEP_Z_MM 0.0025
+#include "tests/simlib/probescene.h"
 
 /* etc/sim-cartesian.cfg and more, in a file of the test's own. */
 static const char *write_config(const char *more)
@@ -41,33 +38,12 @@ static const char *write_config(const char *more)
 	return path;
 }
 
-static struct scene *open_scene(const char *path)
+static struct scene *open_saving(const char *path)
 {
-	struct scene *s = scene_open(path, NULL);
+	struct scene *s = open_scene(path, NULL);
 
-	assert_non_null(s);
 	s->b.m->hooks.save_config = true;
 	return s;
-}
-
-static double over_bed_mm(const struct scene *s)
-{
-	double xyz[3];
-
-	printer_nozzle_mm(&s->b.printer, xyz);
-	return xyz[2] - printer_bed_mm(&s->b.printer, xyz[0], xyz[1]);
-}
-
-/* The nozzle down to the bed as somebody with a sheet of paper does it. */
-static void touch_down(struct scene *s)
-{
-	char line[60];
-
-	for (int i = 0; i < 20 && fabs(over_bed_mm(s)) > MICROSTEP_Z_MM; i++) {
-		snprintf(line, sizeof(line), "TESTZ Z=%.4f\n", -0.7 * over_bed_mm(s));
-		run(s, line);
-	}
-	assert_true(fabs(over_bed_mm(s)) <= MICROSTEP_Z_MM);
 }
 
 static double saved_mm(const char *path, const char *option)
@@ -91,7 +67,7 @@ static double saved_mm(const char *path, const char *option)
 static void test_probe_calibrate(void **state)
 {
 	const char *path = write_config(PROBE_SECTION Z_PROBE);
-	struct scene *s = open_scene(path);
+	struct scene *s = open_saving(path);
 	double trigger_mm;
 
 	(void)state;
@@ -108,7 +84,7 @@ static void test_probe_calibrate(void **state)
 	refused(s, "PROBE_CALIBRATE\n", "a manual probe is under way");
 	run(s, "TESTZ Z=-1\nTESTZ Z=-1\nTESTZ Z=+\n");
 	assert_true(scene_said(s, "-->"));
-	touch_down(s);
+	touch_down(s, MICROSTEP_Z_MM);
 	run(s, "ACCEPT\n");
 	assert_true(scene_said(s, "probe: z_offset: 1.8"));
 	refused(s, "TESTZ Z=-1\n", "no manual probe is under way");
@@ -126,14 +102,14 @@ static void test_probe_calibrate(void **state)
 	assert_true(scene_exact(s));
 	scene_close(s);
 	/* And on the next start. */
-	s = open_scene(path);
+	s = open_saving(path);
 	assert_true(fabs(s->b.m->probe.offset_mm[AXIS_Z] - 1.83) <= 2 * MICROSTEP_Z_MM + 0.0005);
 	scene_close(s);
 }
 
 static void test_given_up(void **state)
 {
-	struct scene *s = open_scene(write_config(PROBE_SECTION));
+	struct scene *s = open_saving(write_config(PROBE_SECTION));
 
 	(void)state;
 	run(s, "G28\nG1 X120 Y140 Z5 F6000\nPROBE_CALIBRATE\nTESTZ Z=-1\nABORT\n");
@@ -151,13 +127,13 @@ static void test_given_up(void **state)
 static void test_z_endstop(void **state)
 {
 	const char *path = write_config("[stepper_z]\nposition_endstop: 0.2\n");
-	struct scene *s = open_scene(path);
+	struct scene *s = open_saving(path);
 	double bed_mm;
 
 	(void)state;
 	scene_endstop(s, AXIS_Z)->trigger_mm = -0.45;
 	run(s, "G28\nG1 X150 Y150 Z5 F6000\nZ_ENDSTOP_CALIBRATE\n");
-	touch_down(s);
+	touch_down(s, MICROSTEP_Z_MM);
 	bed_mm = printer_bed_mm(&s->b.printer, 150, 150);
 	run(s, "ACCEPT\nSAVE_CONFIG\n");
 	assert_true(s->b.m->restart_wanted); /* of a rail: it needs one */
@@ -170,7 +146,7 @@ static void test_z_endstop(void **state)
 static void test_offsets_applied(void **state)
 {
 	const char *path = write_config(PROBE_SECTION);
-	struct scene *s = open_scene(path);
+	struct scene *s = open_saving(path);
 
 	(void)state;
 	run(s, "Z_OFFSET_APPLY_PROBE\nZ_OFFSET_APPLY_ENDSTOP\n");
@@ -214,7 +190,7 @@ static double axis_mm(const struct scene *s, int axis)
 
 static void test_safe_z_home(void **state)
 {
-	struct scene *s = open_scene(write_config(PROBE_SECTION Z_PROBE SAFE));
+	struct scene *s = open_saving(write_config(PROBE_SECTION Z_PROBE SAFE));
 	double start_mm;
 
 	(void)state;
@@ -237,7 +213,7 @@ static void test_safe_z_home(void **state)
 	assert_true(scene_exact(s));
 	scene_close(s);
 
-	s = open_scene(write_config(PROBE_SECTION Z_PROBE SAFE "move_to_previous: true\n"));
+	s = open_saving(write_config(PROBE_SECTION Z_PROBE SAFE "move_to_previous: true\n"));
 	run(s, "G28\nG1 X30 Y40 Z1 F6000\nG28 Z\nG91\nG1 Y5\n");
 	assert_true(fabs(axis_mm(s, AXIS_X) - 30) < 0.02 && fabs(axis_mm(s, AXIS_Y) - 45) < 0.02);
 	/* The probe fails: said so, and all works again. */
@@ -274,7 +250,7 @@ static void test_twist(void **state)
 {
 	static const double places_mm[] = { 15, 80, 133, 200, 255 };
 	const char *path = write_config(PROBE_SECTION TWIST);
-	struct scene *s = open_scene(path);
+	struct scene *s = open_saving(path);
 
 	(void)state;
 	s->b.printer.probe.twist_x = 0.0012;
@@ -286,12 +262,12 @@ static void test_twist(void **state)
 	refused(s, "ABORT\n", "given up by ABORT");
 	run(s, "G1 Z5\n");
 	scene_close(s);
-	s = open_scene(path);
+	s = open_saving(path);
 	s->b.printer.probe.twist_x = 0.0012;
 	run(s, "G28\nAXIS_TWIST_COMPENSATION_CALIBRATE SAMPLE_COUNT=4\n");
 	for (int i = 0; i < 4; i++) {
 		assert_true(s->b.m->manual_probe.active);
-		touch_down(s);
+		touch_down(s, MICROSTEP_Z_MM);
 		run(s, "ACCEPT\n");
 	}
 	assert_false(s->b.m->manual_probe.active);
@@ -312,7 +288,7 @@ static void test_twist(void **state)
 		scene_close(s);
 		if (start)
 			break;
-		s = open_scene(path);
+		s = open_saving(path);
 		s->b.printer.probe.twist_x = 0.0012;
 		run(s, "G28\n");
 	}
@@ -322,7 +298,7 @@ static void test_twist(void **state)
 
 static void test_homing_override(void **state)
 {
-	struct scene *s = open_scene(
+	struct scene *s = open_saving(
 		write_config(PROBE_SECTION Z_PROBE
 			     "[homing_override]\naxes: z\nset_position_z: 0\ngcode:\n  G90\n"
 			     "  G1 Z7 F600\n  G28 X Y\n  G1 X140 Y150 F6000\n  G28 Z\n"

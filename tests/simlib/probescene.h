@@ -10,6 +10,7 @@
 #include "tests/simlib/simrun.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,27 @@ static inline double said_number(const struct scene *s, const char *text)
 	if (!at)
 		fail_msg("expected \"%s\", heard: %s", text, s->said);
 	return strtod(at, NULL);
+}
+
+/* How high the nozzle is over the bed in truth. */
+static inline double over_bed_mm(const struct scene *s)
+{
+	double xyz[3];
+
+	printer_nozzle_mm(&s->b.printer, xyz);
+	return xyz[2] - printer_bed_mm(&s->b.printer, xyz[0], xyz[1]);
+}
+
+/* The nozzle down to the bed as somebody with a sheet of paper does it. */
+static inline void touch_down(struct scene *s, double within_mm)
+{
+	char line[60];
+
+	for (int i = 0; i < 20 && fabs(over_bed_mm(s)) > within_mm; i++) {
+		snprintf(line, sizeof(line), "TESTZ Z=%.4f\n", -0.7 * over_bed_mm(s));
+		run(s, line);
+	}
+	assert_true(fabs(over_bed_mm(s)) <= within_mm);
 }
 
 #endif
