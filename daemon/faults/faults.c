@@ -175,6 +175,8 @@ static enum fault_reaction reaction_of(const struct fault_report *r, const struc
 		least = own;
 	if (rule && rule->has_reaction)
 		own = rule->reaction;
+	if (least < r->least)
+		least = r->least;
 	return own > least ? own : least;
 }
 

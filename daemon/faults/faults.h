@@ -99,8 +99,9 @@ struct fault_report {
 	enum fault_class_id class;
 	const char *component; /* "extruder", "mcu zboard", "stepper_x" */
 	const char *detail; /* of the instant: "reads -54 °C, expected 0 to 300 °C"; may be NULL */
-	enum fault_role role; /* of classes FAULT_BY_ROLE */
-	double severity;      /* of classes FAULT_BOUNDED: in multiples of the bound */
+	enum fault_role role;      /* of classes FAULT_BY_ROLE */
+	double severity;           /* of classes FAULT_BOUNDED: in multiples of the bound */
+	enum fault_reaction least; /* of this very report: no option makes it weaker */
 	double now_s;
 };
 

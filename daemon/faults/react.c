@@ -132,7 +132,7 @@ static enum fault_reaction raise_report(struct machine *m, const struct fault_re
 enum fault_reaction react(struct machine *m, enum fault_class_id class, const char *component,
 			  const char *detail)
 {
-	return react_bounded(m, class, component, detail, INFINITY);
+	return react_at_least(m, class, component, detail, FAULT_CONTINUE);
 }
 
 enum fault_reaction react_bounded(struct machine *m, enum fault_class_id class,
@@ -142,6 +142,20 @@ enum fault_reaction react_bounded(struct machine *m, enum fault_class_id class,
 				  .component = component,
 				  .detail = detail,
 				  .severity = severity,
+				  .now_s = seconds(m) };
+
+	return raise_report(m, &r);
+}
+
+enum fault_reaction react_at_least(struct machine *m, enum fault_class_id class,
+				   const char *component, const char *detail,
+				   enum fault_reaction least)
+{
+	struct fault_report r = { .class = class,
+				  .component = component,
+				  .detail = detail,
+				  .severity = INFINITY,
+				  .least = least,
 				  .now_s = seconds(m) };
 
 	return raise_report(m, &r);

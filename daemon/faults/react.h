@@ -38,6 +38,10 @@ enum fault_reaction react(struct machine *m, enum fault_class_id class, const ch
 /* The same of classes that have a bound: severity in multiples of it. */
 enum fault_reaction react_bounded(struct machine *m, enum fault_class_id class,
 				  const char *component, const char *detail, double severity);
+/* The same where what has happened leaves no choice: at least that reaction, whatever is configured. */
+enum fault_reaction react_at_least(struct machine *m, enum fault_class_id class,
+				   const char *component, const char *detail,
+				   enum fault_reaction least);
 /* What has been dealt with where it was found: it counts, and is in the record. */
 void react_noted(struct machine *m, enum fault_class_id class, const char *component,
 		 const char *detail);

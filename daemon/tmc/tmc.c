@@ -121,7 +121,9 @@ static void found(struct tmc_driver *d, uint32_t bit, enum fault_class_id class,
 		return;
 	d->told |= bit;
 	snprintf(detail, sizeof(detail), "%s: %s", d->cfg->chip->name, text);
-	react(d->m, class, d->cfg->name, detail);
+	/* Steps that came while it knew neither microsteps nor edges went elsewhere: no option goes on from there. */
+	react_at_least(d->m, class, d->cfg->name, detail,
+		       bit == FOUND_RESET ? FAULT_STOP_MOTION : FAULT_CONTINUE);
 }
 
 /* Its MCU takes commands. */
@@ -205,7 +207,7 @@ static void take(struct tmc_driver *d, int reg, uint32_t value)
 			continue;
 		found(d, 1u << i, findings[i].class, findings[i].text);
 		/* Nothing of what it was told is left. */
-		if (i + 1 == FOUND_RESET) {
+		if (1u << i == FOUND_RESET) {
 			d->words.written = d->cfg->words.written;
 			d->up = false;
 		}
@@ -237,7 +239,7 @@ static void looked(struct tmc_driver *d, int reg, enum bus_result result, uint32
 	if (!state)
 		d->status = value;
 	/* At the start all of it is news of old. */
-	if (d->up || !state)
+	if (d->known || !state)
 		take(d, reg, value);
 	if (state && value)
 		tmc_write(d, reg, value, cleared); /* ones clear what they stand at */
@@ -297,7 +299,7 @@ static void driver_poll(struct tmc_driver *d)
 	} else if (d->m->tmc.dump == d) {
 		tmc_dump_next(d);
 	} else if (!d->up && !d->lost) {
-		d->up = true;
+		d->up = d->known = true;
 		d->must_look = false;
 	} else if (d->m->now_ns >= d->look_ns) {
 		look(d);

@@ -31,9 +31,10 @@ struct tmc_driver {
 	struct tmc_words calm;  /* as they are without stall detection, while that is on */
 	bool stalling;
 	struct tmc_currents current;
-	bool idle; /* the current is that of idle_share */
-	bool up;   /* all has been written once since its last reset */
-	bool lost; /* it didn't answer last time */
+	bool idle;  /* the current is that of idle_share */
+	bool up;    /* all has been written once since its last reset */
+	bool lost;  /* it didn't answer last time */
+	bool known; /* it has been up: another reset is one too many */
 	/* what is under way */
 	bool open, writing;
 	int reg;

@@ -138,6 +138,9 @@ static enum gcode_result set_field(struct gcode *g, const struct gcode_line *l, 
 			 d->cfg->chip->name);
 		return gcode_finish(g, -EINVAL, text);
 	}
+	if (!strcasecmp(f.name, "dedge"))
+		return gcode_finish(g, -EINVAL,
+				    "FIELD=dedge: it is as steps are sent; expected another");
 	if (isnan(value) == isnan(velocity))
 		return gcode_finish(g, -EINVAL, "expected either VALUE or VELOCITY");
 	if (isnan(value) && f.bits != 20)

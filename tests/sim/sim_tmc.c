@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sim_tmc.c - stepper drivers on the whole machine: serial lines that are shared and chosen, SPI, chains.
  *
- * Shown: motors step at both edges of their pins if driver, firmware and pulse allow it, at one else, exact either way; before the first line runs, each chip holds the registers that were worked out by hand from its data sheet; a
+ * Shown: before the first line runs, each chip holds the registers that were worked out by hand from its data sheet; a
  * print with homing is exact while the drivers are watched; homing by stall; commands read and write the chips; a driver that warns is
  * told, one that gets too hot, loses its supply or falls silent stops the machine, has its registers again when it is
  * back, and can be cleared then only; every error of the commands; words of --events.
@@ -21,77 +21,7 @@
 #include <unistd.h>
 
 #include "mcu.h"
-#include "tests/simlib/scene.h"
-
-static const char config[] =
-	"[mcu]\nserial: /dev/null\n"
-	"[printer]\nkinematics: cartesian\nmax_velocity: 300\nmax_accel: 3000\n"
-	"[stepper_x]\nstep_pin: PA0\ndir_pin: PA1\nrotation_distance: 40\n"
-	"endstop_pin: tmc2209_stepper_x:virtual_endstop\nposition_endstop: 0\n"
-	"position_max: 200\nmicrosteps: 16\nhoming_retract_dist: 0\n"
-	"[stepper_y]\nstep_pin: PA2\ndir_pin: PA3\nrotation_distance: 40\nendstop_pin: PB1\n"
-	"position_endstop: 0\nposition_max: 200\nmicrosteps: 32\n"
-	"[stepper_z]\nstep_pin: PA4\ndir_pin: PA5\nrotation_distance: 40\n"
-	"endstop_pin: tmc5160_stepper_z:virtual_endstop\nposition_endstop: 0\n"
-	"position_max: 200\nmicrosteps: 64\n"
-	"[extruder]\nstep_pin: PA6\ndir_pin: PA7\nrotation_distance: 40\nmicrosteps: 8\n"
-	"nozzle_diameter: 0.4\nfilament_diameter: 1.75\n"
-	"[manual_stepper a]\nstep_pin: PA8\ndir_pin: PA9\nrotation_distance: 40\n"
-	"microsteps: 256\n"
-	"[manual_stepper b]\nstep_pin: PA10\ndir_pin: PA11\nrotation_distance: 40\n"
-	"microsteps: 1\n"
-	"[manual_stepper c]\nstep_pin: PA12\ndir_pin: PA13\nrotation_distance: 40\n"
-	"microsteps: 16\n"
-	"[manual_stepper d]\nstep_pin: PA14\ndir_pin: PA15\nrotation_distance: 40\n"
-	"microsteps: 16\n"
-	/* one line, two addresses */
-	"[tmc2209 stepper_x]\nuart_pin: PC0\nrun_current: 0.8\nhold_current: 0.5\n"
-	"stealthchop_threshold: 100\ndriver_sgthrs: 77\ndiag_pin: ^PB0\n"
-	"[tmc2209 stepper_y]\nuart_pin: PC0\nuart_address: 3\nrun_current: 1.2\n"
-	"interpolate: False\n"
-	/* one more, on two pins, chosen by a third */
-	"[tmc2208 extruder]\nuart_pin: PC1\ntx_pin: PC2\nselect_pins: !PC3\nrun_current: 0.6\n"
-	"driver_tbl: 1\n"
-	"[tmc5160 stepper_z]\ncs_pin: PC4\nspi_bus: spi2\nrun_current: 1.5\nhold_current: 0.7\n"
-	"driver_sgt: -10\ndiag1_pin: ^!PB2\n"
-	"[tmc2660 manual_stepper a]\ncs_pin: PC5\nspi_software_sclk_pin: PD0\n"
-	"spi_software_mosi_pin: PD1\nspi_software_miso_pin: PD2\nrun_current: 1.0\n"
-	"sense_resistor: 0.1\n"
-	/* a chain */
-	"[tmc2130 manual_stepper b]\ncs_pin: PC6\nchain_length: 2\nchain_position: 1\n"
-	"run_current: 0.6\n"
-	"[tmc2130 manual_stepper c]\ncs_pin: PC6\nchain_length: 2\nchain_position: 2\n"
-	"run_current: 0.3\nsense_resistor: 0.150\n"
-	"[tmc2240 manual_stepper d]\ncs_pin: PC7\nrun_current: 1.0\nhold_current: 0.5\n";
-
-enum { X, Y, E, Z, A, B, C, D }; /* in the order of their sections */
-
-static char file[] = "/tmp/stepd-sim-tmc-XXXXXX";
-
-static struct scene *open_file(const char *const *overrides)
-{
-	struct scene *s = scene_open(file, overrides);
-
-	assert_non_null(s);
-	s->echo = getenv("STEPD_ECHO") != NULL;
-	scene_run(s, "G4 P10\n"); /* nothing runs before the drivers are up */
-	return s;
-}
-
-/* hold: a driver's error holds the machine, and it can go on once that is cleared. */
-static struct scene *open_scene(bool hold)
-{
-	static const char *const drivers[] = { "stepper_x", "stepper_z", "extruder",
-					       "manual_stepper b", "manual_stepper c" };
-	FILE *f = fopen(file, "w");
-
-	assert_non_null(f);
-	fputs(config, f);
-	for (size_t i = 0; hold && i < sizeof(drivers) / sizeof(*drivers); i++)
-		fprintf(f, "[fault driver_error %s]\nreaction: hold\n", drivers[i]);
-	fclose(f);
-	return open_file(NULL);
-}
+#include "tests/simlib/drivers.h"
 
 static void expect(const struct scene *s, int driver, uint8_t address, uint32_t value)
 {
@@ -105,7 +35,7 @@ static void expect(const struct scene *s, int driver, uint8_t address, uint32_t 
 /* Words as a data sheet's reader would put them together, currents as in test_tmc.c. */
 static void registers(void **state)
 {
-	struct scene *s = open_scene(false);
+	struct scene *s = drivers_open(false);
 
 	(void)state;
 	/* pdn_disable, mstep_reg_select, multistep_filt */
@@ -155,7 +85,7 @@ static void registers(void **state)
 
 static void print(void **state)
 {
-	struct scene *s = open_scene(false);
+	struct scene *s = drivers_open(false);
 
 	(void)state;
 	assert_true(scene_run(s, "G28\nG1 X20 Y20 Z5 F6000\nM83\n"));
@@ -174,7 +104,7 @@ static void print(void **state)
 /* Homing by stall: the chips look for one while it lasts, and not after; one that doesn't look finds none. */
 static void sensorless(void **state)
 {
-	struct scene *s = open_scene(false);
+	struct scene *s = drivers_open(false);
 	uint32_t writes;
 
 	(void)state;
@@ -200,7 +130,7 @@ static void sensorless(void **state)
 
 static void commands(void **state)
 {
-	struct scene *s = open_scene(false);
+	struct scene *s = drivers_open(false);
 
 	(void)state;
 	scene_run(s, "DUMP_TMC STEPPER=stepper_x\n");
@@ -257,8 +187,10 @@ static void command_errors(void **state)
 		{ "SET_TMC_CURRENT STEPPER=stepper_x CURRENT=3",
 		  "CURRENT and HOLDCURRENT: expected more than 0 and at most 2 A" },
 		{ "SET_TMC_CURRENT STEPPER=stepper_x CURRENT=0", "expected more than 0" },
+		{ "SET_TMC_FIELD STEPPER=stepper_x FIELD=dedge VALUE=0",
+		  "FIELD=dedge: it is as steps are sent" },
 	};
-	struct scene *s = open_scene(false);
+	struct scene *s = drivers_open(false);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
@@ -270,87 +202,9 @@ static void command_errors(void **state)
 	scene_close(s);
 }
 
-/* ---- steps at both edges ---- */
-
-static struct {
-	int pin;
-	uint64_t edges;
-} stepped;
-
-static void count_edge(void *ctx, uint16_t pin, uint8_t level, uint64_t clock)
-{
-	(void)ctx, (void)level, (void)clock;
-	stepped.edges += pin == stepped.pin;
-}
-
-/* Edges of a motor's step pin for each step that it makes; the motor turns as its driver's registers say. */
-static double edges_a_step(int motor, bool dedge, const char *const *overrides)
-{
-	struct scene *s = scene_open(file, overrides);
-	struct sim_hooks hooks;
-	uint64_t steps;
-	double edges;
-
-	assert_non_null(s);
-	scene_run(s, "G4 P10\nG28\nG1 X1 Y1 Z1 F6000\n");
-	hooks = s->b.mcu[0].hooks;
-	hooks.edge = count_edge;
-	sim_set_hooks(s->b.mcu[0].sim, &hooks);
-	stepped.pin = s->b.printer.steppers[motor].step_pin;
-	stepped.edges = 0;
-	steps = s->b.printer.steppers[motor].edge_count;
-	scene_run(s, "G1 X120 Y90 Z30 F6000\nG1 X21.3 Y5 Z2\n");
-	steps = s->b.printer.steppers[motor].edge_count - steps;
-	assert_true(steps > 1000);
-	edges = (double)stepped.edges / (double)steps;
-	assert_true(scene_agrees(s, 1.5));
-	assert_int_equal(s->b.tmc[motor].both_edges, dedge);
-	assert_int_equal(s->b.m->motor[motor].both_edges, dedge);
-	assert_int_equal(s->errors, 0);
-	assert_true(scene_exact(s));
-	scene_close(s);
-	return edges;
-}
-
-/* Where driver and firmware can, and the pulse isn't a long one. */
-static void both_edges(void **state)
-{
-	static const char *const slow[] = { "stepper_x.step_pulse_duration=0.000002", NULL };
-	static const char *const limit[] = { "stepper_y.step_pulse_duration=0.0000005", NULL };
-	static const char *const inverted[] = { "stepper_x.step_pin=!PA0", "stepper_x.dir_pin=!PA1",
-						NULL };
-	static const char *const firmware[] = { "stepd_sim.without=both_edge", NULL };
-	struct scene *s = open_scene(false);
-
-	(void)state;
-	scene_close(s); /* the file is there */
-	assert_true(edges_a_step(X, true, NULL) == 1);
-	assert_true(edges_a_step(Y, true, limit) == 1);
-	assert_true(edges_a_step(X, true, inverted) == 1);
-	assert_true(edges_a_step(X, false, slow) == 2);
-	assert_true(edges_a_step(Y, true, slow) == 1); /* that one's pulse is short */
-	assert_true(edges_a_step(X, false, firmware) == 2);
-	assert_true(edges_a_step(Y, false, firmware) == 2);
-}
-
-/* A driver that has forgotten it makes half of the steps: the model tells. */
-static void both_edges_forgotten(void **state)
-{
-	struct scene *s = open_scene(false);
-	double from_mm;
-
-	(void)state;
-	scene_run(s, "G28\n");
-	from_mm = scene_truth_mm(s, AXIS_X);
-	s->b.tmc[X].both_edges = false;
-	scene_run(s, "G1 X40 F6000\n");
-	assert_true(fabs(scene_truth_mm(s, AXIS_X) - from_mm - 20) < 0.1);
-	scene_close(s);
-}
-
 static void hot(void **state)
 {
-	struct scene *s = open_scene(true);
+	struct scene *s = drivers_open(true);
 
 	(void)state;
 	scene_run(s, "G28\n");
@@ -377,7 +231,7 @@ static void hot(void **state)
 
 static void supply(void **state)
 {
-	struct scene *s = open_scene(true);
+	struct scene *s = drivers_open(true);
 
 	(void)state;
 	scene_run(s, "G28\n");
@@ -388,7 +242,7 @@ static void supply(void **state)
 	expect(s, E, 0x6c, 1u << 29 | 1u << 28 | 5 << 24 | 1 << 17 | 1 << 15 | 5 << 4 | 3);
 	expect(s, E, 0x01, 0);
 	scene_hush(s);
-	scene_run(s, "CLEAR_FAULT\n");
+	assert_int_equal(gcode_exec_now(&s->b.m->gcode, "CLEAR_FAULT", 11, 0), GCODE_OK);
 	assert_true(scene_said(s, "1 cleared, 0 latched"));
 	scene_close(s);
 }
@@ -399,7 +253,7 @@ static void silent(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(who) / sizeof(*who); i++) {
-		struct scene *s = open_scene(true);
+		struct scene *s = drivers_open(true);
 		char text[128];
 
 		scene_run(s, "G28\n");
@@ -432,7 +286,7 @@ static void silent(void **state)
 /* A driver that isn't there when it is to be written: without other words for it, motion stops. */
 static void absent(void **state)
 {
-	struct scene *s = open_scene(false);
+	struct scene *s = drivers_open(false);
 
 	(void)state;
 	chip_tmc_action(&s->b.tmc[X], "silent", true);
@@ -447,7 +301,7 @@ static void absent(void **state)
 /* An MCU that has shut down is no fault of each driver at it. */
 static void mcu_shutdown_alone(void **state)
 {
-	struct scene *s = open_scene(false);
+	struct scene *s = drivers_open(false);
 
 	(void)state;
 	scene_run(s, "G28\n");
@@ -478,8 +332,8 @@ static void idle_current(void **state)
 	struct scene *s;
 
 	(void)state;
-	scene_close(open_scene(false)); /* writes the file */
-	s = open_file(overrides);
+	scene_close(drivers_open(false)); /* writes the file */
+	s = drivers_open_file(overrides);
 	s->b.stepped = on_step;
 	s->b.stepped_ctx = s;
 	low_steps = 0;
@@ -499,8 +353,6 @@ static void idle_current(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_edges),
-		cmocka_unit_test(both_edges_forgotten),
 		cmocka_unit_test(registers),
 		cmocka_unit_test(idle_current),
 		cmocka_unit_test(print),
@@ -513,14 +365,13 @@ int main(int argc, char **argv)
 		cmocka_unit_test(absent),
 		cmocka_unit_test(mcu_shutdown_alone),
 	};
-	int fd = mkstemp(file), result;
+	int result;
 
-	if (fd < 0)
+	if (!drivers_begin())
 		return 1;
-	close(fd);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	result = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(file);
+	unlink(drivers_file);
 	return result;
 }
