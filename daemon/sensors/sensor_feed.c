@@ -32,9 +32,9 @@ static void failed(struct machine *m, size_t i, const char *why)
 	const struct machine_sensor *cfg = &m->mc->sensors[i];
 	struct sensor_feed *f = &m->sensors.feed[i];
 
-	if (f->failed < HEAT_GLITCH_MAX && ++f->failed == HEAT_GLITCH_MAX && why)
-		machine_say(m, REPLY_INFO, "sensor %s counts as broken: %s: %s", cfg->name,
-			    cfg->what, why);
+	f->why = why;
+	if (f->failed < HEAT_GLITCH_MAX)
+		f->failed++;
 	hand_on(m, i, HEAT_FAILED_DEGC);
 	later(m, i, f->failed < HEAT_GLITCH_MAX ? AGAIN_S : fmin(cfg->report_s, 1));
 }
@@ -44,9 +44,8 @@ static void came(struct machine *m, size_t i, double degc)
 	const struct machine_sensor *cfg = &m->mc->sensors[i];
 	struct sensor_feed *f = &m->sensors.feed[i];
 
-	if (f->failed == HEAT_GLITCH_MAX)
-		machine_say(m, REPLY_INFO, "sensor %s: %s is back", cfg->name, cfg->what);
 	f->failed = 0;
+	f->why = NULL;
 	hand_on(m, i, degc);
 	later(m, i, cfg->report_s);
 }
@@ -179,6 +178,24 @@ void sensors_poll(struct machine *m)
 		else if (cfg->source == MACHINE_SENSOR_I2C && there)
 			ask(m, i);
 	}
+}
+
+const char *sensors_broken_text(const struct machine *m, size_t i, char *buf, size_t cap)
+{
+	const struct machine_sensor *cfg = &m->mc->sensors[i];
+	const char *why = m->sensors.feed[i].why;
+	double degc = m->heaters.status.sensor[i].degc;
+
+	if (cfg->what[0])
+		snprintf(buf, cap, "%s: %s", cfg->what,
+			 why ? why : "nothing plausible comes from it");
+	else if (cfg->source == MACHINE_SENSOR_COMBINED)
+		snprintf(buf, cap, "one of its sensors is, or they differ by more than %g °C",
+			 cfg->deviation_degc);
+	else
+		snprintf(buf, cap, "%s%sopen, shorted, or not what sensor_type says, after %.1f °C",
+			 cfg->chip ? sensor_chip_name(cfg->chip) : "", cfg->chip ? ": " : "", degc);
+	return buf;
 }
 
 const char *sensors_beside(const struct machine *m, size_t i, char *buf, size_t cap)

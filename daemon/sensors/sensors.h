@@ -28,6 +28,7 @@ struct sensor_feed {
 	int64_t begun_ns; /* the reading */
 	int64_t next_ns;  /* of the next request */
 	unsigned failed;  /* readings in a row */
+	const char *why;  /* the last one; NULL: it hasn't, or its MCU is gone */
 };
 
 struct sensors {
@@ -43,6 +44,8 @@ bool sensors_configure(struct machine *m, struct session *s);
 void sensors_poll(struct machine *m);
 /* What an MCU has read of a DS18B20. */
 void sensors_hear(struct machine *m, int mcu, const struct msg_ds18b20_result *msg);
+/* What is wrong with sensor number i, which counts as broken, as far as it is known. Returns buf. */
+const char *sensors_broken_text(const struct machine *m, size_t i, char *buf, size_t cap);
 /* What sensor number i knows beside the temperature: ", humidity 40.1 %, pressure 1013.2 hPa", or "". Returns buf. */
 const char *sensors_beside(const struct machine *m, size_t i, char *buf, size_t cap);
 

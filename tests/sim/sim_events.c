@@ -77,11 +77,13 @@ static const struct row rows[] = {
 	  "", "it does not heat as it should", COMPLETE, NULL },
 	{ "128 extruder heater on\n", "", "emergency stop (extruder: too hot", SHUT_DOWN, NULL },
 	/* sensors alone, and at a fan */
-	{ AT "chamber sensor open\n150 chamber sensor ok\n" GO_ON, "", NULL, COMPLETE, NULL },
-	{ AT "dry_box sensor short\n" GO_ON, "", NULL, COMPLETE, NULL },
+	{ AT "chamber sensor open\n150 chamber sensor ok\n" GO_ON, "", "sensor chamber is back",
+	  COMPLETE, NULL },
+	{ AT "dry_box sensor short\n" GO_ON, "",
+	  "dry box: this temperature sensor counts as broken", COMPLETE, NULL },
 	{ AT "exhaust sensor open\n" GO_ON, "", "the fan runs at full speed", COMPLETE, NULL },
 	{ AT "enclosure chip silent\n150 enclosure chip ok\n" GO_ON, "",
-	  "sensor enclosure counts as broken: BME280", COMPLETE, NULL },
+	  "enclosure: this temperature sensor counts as broken: BME280", COMPLETE, NULL },
 	{ AT "enclosure chip garbled\n" GO_ON, "", NULL, COMPLETE, NULL },
 	/* fans */
 	{ AT "hotend fan stuck\n" MEND("hotend fan ok") GO_ON, "",

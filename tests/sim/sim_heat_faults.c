@@ -5,6 +5,8 @@
  * motion and later moves go on; so do a short, a sensor that is silent, a dead heater and one that is stuck; a
  * glitch of one sample only counts. A planner that is busy for 2 s delays no update of the power by more than a
  * period; a host that falls silent is followed by heaters that are off within 3 s.
+ * A sensor that nothing goes by, or whose heater is off, is warned of when it breaks, with its name, once for each time, counted, and
+ * again when it is back; one with a loose contact fills no screen; what its MCU took along is not said of it.
  * How: tests/simlib/heated.h; pins are watched at the firmware. Repeat: no seed but the machine's own, 1.
  */
 #include <math.h>
@@ -17,7 +19,10 @@
 
 #include <cmocka.h>
 
+#include "mcu.h"
 #include "tests/simlib/heated.h"
+#include "tests/simlib/pinwatch.h"
+#include "tests/simlib/place.h"
 #include "tests/simlib/simrun.h"
 
 /* ---- what breaks ---- */
@@ -253,6 +258,133 @@ static void silent_host(void **state)
 	scene_close(s);
 }
 
+/* ---- sensors alone ---- */
+
+static const char alone[] = "[temperature_sensor box]\nsensor_type: Generic 3950\nsensor_pin: PF6\n"
+			    "min_temp: 0\nmax_temp: 90\n"
+			    "[temperature_sensor duct]\nsensor_type: MAX31855\nsensor_pin: PF7\n"
+			    "spi_bus: spi1\nmin_temp: 0\nmax_temp: 300\n"
+			    "[temperature_sensor both]\nsensor_type: temperature_combined\n"
+			    "sensor_list: temperature_sensor box, temperature_sensor duct\n"
+			    "combination_method: mean\nmaximum_deviation: 999\n";
+
+static unsigned times(const struct scene *s, const char *text)
+{
+	unsigned n = 0;
+
+	for (const char *p = s->said; (p = strstr(p, text)); p++)
+		n++;
+	return n;
+}
+
+static uint64_t counted(const struct scene *s)
+{
+	return s->b.m->react.faults.count[FAULT_CLASS_THERMOMETER];
+}
+
+/* It breaks in a print, which goes on; what is made of it breaks with it. */
+static void breaks_alone(const char *name, const char *action, const char *says)
+{
+	struct scene *s = pinwatch_open("etc/sim-heated.cfg", alone);
+	int i = place_sensor(s, name);
+
+	scene_pass(s, 3);
+	assert_int_equal(place_status(s, i)->state, HEAT_SENSOR_GOOD);
+	scene_hush(s);
+	batch_lines(&s->b, "G1 X60 F3000\nG1 Y60\nG1 X10\nG1 Y10\n");
+	place_act(s, i, action);
+	scene_pass(s, 1);
+	assert_int_equal(place_status(s, i)->state, HEAT_SENSOR_BROKEN);
+	assert_true(scene_said(s, says));
+	assert_true(scene_said(
+		s, "both: this temperature sensor counts as broken: one of its sensors is"));
+	assert_int_equal(counted(s), 2);
+	scene_pass(s, 30);
+	assert_int_equal(times(s, "counts as broken"), 2);
+	scene_run(s, "FAULTS\n");
+	assert_true(scene_said(s, "temperature_sensor"));
+	scene_hush(s);
+	place_act(s, i, "sensor ok");
+	scene_pass(s, 11); /* a converter is set up anew now and then */
+	assert_int_equal(times(s, " is back: 2"), 2);
+	assert_int_equal(counted(s), 2);
+	pinwatch_finish(s);
+}
+
+static void sensors_alone(void **state)
+{
+	(void)state;
+	breaks_alone("box", "sensor open",
+		     "box: this temperature sensor counts as broken: open, shorted, or not what "
+		     "sensor_type says, after 2");
+	breaks_alone("box", "sensor short", "box: this temperature sensor counts as broken");
+	breaks_alone("duct", "sensor open",
+		     "duct: this temperature sensor counts as broken: MAX31855: open");
+}
+
+/* A heater that is off has no fault of its own. */
+static void sensor_of_cold_heater(void **state)
+{
+	struct scene *s = heated_open(NULL);
+
+	(void)state;
+	scene_pass(s, 3);
+	scene_hush(s);
+	heated_act(s, HOTEND, "sensor open");
+	scene_pass(s, 2);
+	assert_true(scene_said(s, "extruder: this temperature sensor counts as broken"));
+	assert_int_equal(counted(s), 1);
+	heated_act(s, HOTEND, "sensor ok");
+	scene_pass(s, 2);
+	assert_true(scene_said(s, "sensor extruder is back"));
+	assert_true(scene_run(s, "M104 S60\n")); /* nothing is latched */
+	assert_int_equal(s->errors, 0);
+	heated_finish(s);
+}
+
+/* Broken for a second, well for a second, for a minute. */
+static void loose_contact(void **state)
+{
+	struct scene *s = pinwatch_open("etc/sim-heated.cfg", alone);
+	int i = place_sensor(s, "box");
+
+	(void)state;
+	scene_pass(s, 3);
+	for (int n = 0; n < 30; n++) {
+		place_act(s, i, "sensor open");
+		scene_pass(s, 1);
+		place_act(s, i, "sensor ok");
+		scene_pass(s, 1);
+	}
+	assert_int_equal(counted(s), 60); /* and what is made of it */
+	assert_in_range(times(s, "box: this temperature sensor counts as broken"), 5, 7);
+	assert_in_range(times(s, "sensor box is back"), 5, 7);
+	pinwatch_finish(s);
+}
+
+static void sensor_of_lost_mcu(void **state)
+{
+	struct scene *s = pinwatch_open("etc/sim-heated.cfg",
+					"[mcu nose]\nserial: /run/x\nrole: optional\n"
+					"[temperature_sensor tip]\nsensor_type: Generic 3950\n"
+					"sensor_pin: nose:PF6\nmin_temp: 0\nmax_temp: 90\n");
+	int tip = place_sensor(s, "tip");
+	bool broken = false;
+
+	(void)state;
+	scene_pass(s, 3);
+	sim_fail(s->b.mcu[1].sim, MCU_REASON_BOARD);
+	for (int n = 0; n < 20; n++) {
+		scene_pass(s, 0.05);
+		broken |= place_status(s, tip)->state == HEAT_SENSOR_BROKEN;
+	}
+	assert_true(broken);
+	assert_true(scene_said(s, "nose: has shut itself down"));
+	assert_int_equal(counted(s), 0);
+	assert_int_equal(s->b.m->state, MACHINE_READY);
+	scene_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +395,10 @@ int main(void)
 		cmocka_unit_test(open_from_the_start),
 		cmocka_unit_test(busy_planner),
 		cmocka_unit_test(silent_host),
+		cmocka_unit_test(sensors_alone),
+		cmocka_unit_test(sensor_of_cold_heater),
+		cmocka_unit_test(loose_contact),
+		cmocka_unit_test(sensor_of_lost_mcu),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -89,8 +89,9 @@ static void whole_range(const struct kind *k, bool pins)
 	place_act(s, i, "chip silent");
 	scene_pass(s, 5);
 	assert_true(is_broken(s, i));
-	assert_true(scene_said(s, "sensor place counts as broken: ") && scene_said(s, k->type) &&
-		    scene_said(s, " at i2c_address ") && scene_said(s, "does not answer"));
+	assert_true(scene_said(s, "place: this temperature sensor counts as broken: ") &&
+		    scene_said(s, k->type) && scene_said(s, " at i2c_address ") &&
+		    scene_said(s, "does not answer"));
 	scene_hush(s);
 	scene_pass(s, 20);
 	assert_false(scene_said(s, "counts as broken"));
