@@ -153,16 +153,22 @@ $(RP2040JS):
 	@mkdir -p $(BUILD)
 	@timeout 120 npm install --silent --no-audit --no-fund --no-save --prefer-offline --fetch-retries=0 --fetch-timeout=30000 --prefix $(BUILD) rp2040js@1.4.1 >/dev/null 2>&1 || \
 		echo 'skipped: npm has no rp2040js'
-# One with all groups of commands.
-ALL_GROUPS = spi spi_sw i2c i2c_sw tmcuart
+# With other groups of commands: BOARD+GROUP+GROUP.
 BUS_IMAGE = $(if $(filter %/avr-atmega644p.elf,$(TEST_IMAGES)),$(BUILD)/firmware/avr-atmega644p+spi+spi_sw+i2c+i2c_sw+tmcuart.elf)
+LIGHTS_IMAGES = $(foreach i,avr-atmega644p.elf stm32f4-netduinoplus2.elf rp2040.uf2,$(if $(filter %/$i,$(TEST_IMAGES)),$(BUILD)/firmware/$(basename $i)+neopixel$(suffix $i)))
+make_with = @$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=$(1) LINK=uart FW_WITH="$(subst +, ,$*)" firmware
 $(BUILD)/firmware/avr-atmega644p+%.elf: $(BUILD)/mkdict FORCE
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=avr-atmega644p LINK=uart FW_WITH="$(ALL_GROUPS)" firmware
+	$(call make_with,avr-atmega644p)
+$(BUILD)/firmware/stm32f4-netduinoplus2+%.elf: $(BUILD)/mkdict FORCE
+	$(call make_with,stm32f4-netduinoplus2)
+$(BUILD)/firmware/rp2040+%.uf2: $(BUILD)/mkdict $(BUILD)/rp2040-uf2 FORCE
+	$(call make_with,rp2040)
 $(BUILD)/tests/sim/sim_chip_bus: | $(BUS_IMAGE)
+$(BUILD)/tests/sim/sim_chip_lights: | $(LIGHTS_IMAGES)
 # No two makes make the same file at the same time.
-firmware-build: | $(BUILD)/mkdict $(BUILD)/rp2040-uf2 $(TEST_IMAGES) $(BUS_IMAGE)
+firmware-build: | $(BUILD)/mkdict $(BUILD)/rp2040-uf2 $(TEST_IMAGES) $(BUS_IMAGE) $(LIGHTS_IMAGES)
 $(BUILD)/obj/tests/fwlib/target_simavr.o: CPPFLAGS += $(if $(SIMAVR_LIBS),-DHAVE_SIMAVR)
-WITH_IMAGES = $(addprefix $(BUILD)/tests/sim/sim_,conversation conversation_io chip_bus) $(BUILD)/bench/bench_mcu $(IMAGE_RUNNERS)
+WITH_IMAGES = $(addprefix $(BUILD)/tests/sim/sim_,conversation conversation_io chip_bus chip_lights) $(BUILD)/bench/bench_mcu $(IMAGE_RUNNERS)
 $(BUILD)/tests/guest/stepd_avr: $(call obj,daemon/main.c)
 # Drivers of chips that are built for this machine, on models of their units.
 $(BUILD)/obj/tests/chipfake/%.o $(BUILD)/obj/tests/unit/test_chip_%.o: CPPFLAGS += -Itests/chipfake -Imcu/boards/chip -Imcu/boards/usb

@@ -11,8 +11,6 @@ BOARD ?= avr-atmega644p
 # counter, neopixel, thermocouple (needs spi), ldc1612 (needs i2c), hx71x, ads1220 (needs spi), ds18b20 (needs spi).
 FW_WITH ?= $($(FW_FAMILY)_WITH)
 FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple ldc1612 hx71x ads1220 ds18b20
-# Groups whose board function only the simulator has.
-FW_NO_BOARD = neopixel
 # What a group is nothing without.
 FW_NEEDS_spi_sw = spi
 FW_NEEDS_i2c_sw = i2c
@@ -27,9 +25,6 @@ FW_BOARDS = $(if $(shell command -v avr-gcc),$(FW_BOARDS_AVR)) $(if $(shell comm
 ifneq ($(filter firmware,$(MAKECMDGOALS)),)
 ifneq ($(filter-out $(FW_GROUPS),$(FW_WITH)),)
 $(error FW_WITH="$(FW_WITH)": $(filter-out $(FW_GROUPS),$(FW_WITH)) is no group; expected some of: $(FW_GROUPS))
-endif
-ifneq ($(filter $(FW_NO_BOARD),$(FW_WITH)),)
-$(error FW_WITH="$(FW_WITH)": no chip's board has what $(filter $(FW_NO_BOARD),$(FW_WITH)) needs yet; expected some of: $(filter-out $(FW_NO_BOARD),$(FW_GROUPS)))
 endif
 ifneq ($(filter-out $(FW_WITH),$(foreach g,$(FW_WITH),$(FW_NEEDS_$(g)))),)
 $(error FW_WITH="$(FW_WITH)": expected also $(sort $(filter-out $(FW_WITH),$(foreach g,$(FW_WITH),$(FW_NEEDS_$(g))))), which \

@@ -86,8 +86,12 @@ function crc32(bytes) {
 	return crc >>> 0;
 }
 
+function exactClock() {
+	return (chip.clock.nanos - zero) * TICKS_PER_US / 1000;
+}
+
 function clock() {
-	return Math.floor((chip.clock.nanos - zero) * TICKS_PER_US / 1000);
+	return Math.floor(exactClock());
 }
 
 // The timer sees a clock that is as fast as its ticks.
@@ -112,7 +116,7 @@ function watch(n) {
 	if (level === !!(outputs >>> n & 1))
 		return;
 	outputs ^= 1 << n;
-	say(`e ${n} ${level ? 1 : 0} ${clock()}`);
+	say(`e ${n} ${level ? 1 : 0} ${exactClock().toFixed(3)}`);
 	takeInputs(line());
 }
 

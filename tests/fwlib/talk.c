@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "talk.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mcu.h"
 
@@ -47,7 +50,7 @@ static void on_edge(void *ctx, uint16_t pin, bool level, uint64_t clock)
 	struct talk *k = ctx;
 
 	assert_true(k->edge_count < TALK_EDGES_MAX);
-	k->edges[k->edge_count++] = (struct talk_edge){ clock, pin, level };
+	k->edges[k->edge_count++] = (struct talk_edge){ clock, k->t ? k->t->edge_s : 0, pin, level };
 }
 
 struct target_hooks talk_hooks(struct talk *k)
@@ -96,6 +99,34 @@ void talk_reset(struct talk *k)
 
 	target_send(k->t, frame, wire_frame_build(frame, k->seq, payload, sizeof(payload)));
 	talk_start(k);
+}
+
+struct talk *talk_open(const char *image, bool (*there)(void),
+		       struct target *(*make)(const char *path, const struct target_hooks *hooks))
+{
+	struct talk *k = calloc(1, sizeof(*k));
+	const char *build = getenv("STEPD_BUILD");
+	struct target_hooks hooks;
+	char path[512];
+
+	assert_non_null(k);
+	hooks = talk_hooks(k);
+	snprintf(path, sizeof(path), "%s/firmware/%s", build ? build : "build", image);
+	if (!there() || access(path, R_OK)) {
+		printf("skipped: %s or its simulator is not there\n", path);
+		free(k);
+		skip();
+	}
+	k->t = make(path, &hooks);
+	assert_non_null(k->t);
+	return k;
+}
+
+void talk_close(struct talk *k)
+{
+	talk_expect_running(k);
+	target_free(k->t);
+	free(k);
 }
 
 /* The command numbered k->seq has been run: the firmware's last frame asks for the next one. */

@@ -28,6 +28,7 @@ struct talk_answer {
 
 struct talk_edge {
 	uint64_t clock;
+	double at_s; /* of chips; finer */
 	uint16_t pin;
 	bool level;
 };
@@ -45,6 +46,13 @@ struct talk {
  * the firmware's first word. */
 struct target_hooks talk_hooks(struct talk *k);
 void talk_start(struct talk *k);
+
+/* The same with an image of the build directory's firmware/, for the simulator that is there and makes a target of it. Skips the test where
+ * one of both is missing. */
+struct talk *talk_open(const char *image, bool (*there)(void),
+		       struct target *(*make)(const char *path, const struct target_hooks *hooks));
+/* It must not have been shut down. */
+void talk_close(struct talk *k);
 
 /* Send `reset` and wait for the firmware's first word again. */
 void talk_reset(struct talk *k);

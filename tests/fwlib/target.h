@@ -41,7 +41,8 @@ struct target {
 	uint32_t freq_hz;
 	uint16_t adc_max, pwm_max;
 	const char *groups; /* "spi tmcuart": those of FW_GROUPS that it has, in words */
-	bool exact;         /* events happen at their very clock */
+	double edge_s; /* when the last edge of a chip was, as fine as its simulator knows it */
+	bool exact;    /* events happen at their very clock */
 };
 
 /* A board that exists in memory only. NULL if memory is short. */
@@ -52,11 +53,20 @@ struct target *target_sim_new(const struct target_hooks *hooks);
 struct target *target_simavr_new(const char *chip, const char *elf,
 				 const struct target_hooks *hooks);
 bool target_has_simavr(void);
+static inline struct target *target_atmega644p_new(const char *elf, const struct target_hooks *hooks)
+{
+	return target_simavr_new("atmega644p", elf, hooks);
+}
 
 /* What an RP2040's flash holds (rp2040.bin), in rp2040js, of which the npm package has to be in $STEPD_BUILD/node_modules; usb: its
  * link is USB. Aborts with a word on stderr if the runner fails. */
 struct target *target_rp2040_new(const char *image, bool usb, const struct target_hooks *hooks);
 bool target_has_rp2040(void);
+static inline struct target *target_rp2040_uart_new(const char *image,
+						    const struct target_hooks *hooks)
+{
+	return target_rp2040_new(image, false, hooks);
+}
 
 /* An image for QEMU's machine netduinoplus2. Aborts with a word on stderr if QEMU fails. */
 struct target *target_qemu_new(const char *elf, const struct target_hooks *hooks);

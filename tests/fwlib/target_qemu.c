@@ -94,6 +94,7 @@ static void set_level(struct target_qemu *q, uint16_t pin, bool level)
 	if (q->levels[pin] == level)
 		return;
 	q->levels[pin] = level;
+	q->t.edge_s = (double)q->clock / FREQ_HZ;
 	if (pin < PRINTER_PINS)
 		printer_edge(q->t.printer, 0, (uint8_t)pin, level);
 	if (q->t.hooks.edge)

@@ -96,15 +96,16 @@ static void say_inputs(struct target_rp2040 *r)
 static void on_edge(struct target_rp2040 *r, const char *line)
 {
 	unsigned pin, level;
-	unsigned long clock;
+	double clock;
 
-	if (sscanf(line, "e %u %u %lu", &pin, &level, &clock) != 3)
+	if (sscanf(line, "e %u %u %lf", &pin, &level, &clock) != 3)
 		die(r, line);
-	r->clock = clock;
-	r->t.printer->now_s = (double)clock / FREQ_HZ;
+	r->clock = (uint64_t)clock;
+	r->t.edge_s = clock / FREQ_HZ;
+	r->t.printer->now_s = (double)r->clock / FREQ_HZ;
 	printer_edge(r->t.printer, 0, (uint8_t)pin, level);
 	if (r->t.hooks.edge)
-		r->t.hooks.edge(r->t.hooks.ctx, (uint16_t)pin, level, clock);
+		r->t.hooks.edge(r->t.hooks.ctx, (uint16_t)pin, level, r->clock);
 	say_inputs(r);
 }
 

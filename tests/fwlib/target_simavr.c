@@ -210,6 +210,7 @@ static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param)
 		return;
 	s->levels[pin->number] = (uint8_t)value;
 	s->t.printer->now_s = (double)s->avr->cycle / FREQ_HZ;
+	s->t.edge_s = (double)simavr_clock(&s->t) / FREQ_HZ;
 	printer_edge(s->t.printer, 0, (uint8_t)pin->number, value);
 	if (s->t.hooks.edge)
 		s->t.hooks.edge(s->t.hooks.ctx, pin->number, value, simavr_clock(&s->t));

@@ -18,6 +18,7 @@
 struct chip {
 	const char *image;
 	bool (*there)(void);
+	struct target *(*make)(const char *path, const struct target_hooks *hooks);
 	uint8_t cs, sw_cs, sw_clock, sw_out, sw_in, uart, step, dir, scl, sda;
 	uint8_t spi_bus, i2c_bus;
 	uint32_t baud; /* of a driver's line */
@@ -27,6 +28,7 @@ struct chip {
 static const struct chip avr = {
 	.image = "avr-atmega644p+spi+spi_sw+i2c+i2c_sw+tmcuart.elf",
 	.there = target_has_simavr,
+	.make = target_atmega644p_new,
 	.cs = 12,
 	.sw_cs = 2,
 	.sw_clock = 3,
@@ -43,6 +45,7 @@ static const struct chip avr = {
 static const struct chip rp2040 = {
 	.image = "rp2040.bin",
 	.there = target_has_rp2040,
+	.make = target_rp2040_uart_new,
 	.cs = 21,
 	.sw_cs = 2,
 	.sw_clock = 3,
@@ -63,34 +66,6 @@ static const struct chip *const chips[] = { &avr, &rp2040 };
 static const struct chip *chip_of(void **state)
 {
 	return *(const struct chip *const *)*state;
-}
-
-static struct talk *open_talk(const struct chip *chip)
-{
-	struct talk *k = calloc(1, sizeof(*k));
-	const char *build = getenv("STEPD_BUILD");
-	struct target_hooks hooks;
-	char path[512];
-
-	assert_non_null(k);
-	hooks = talk_hooks(k);
-	snprintf(path, sizeof(path), "%s/firmware/%s", build ? build : "build", chip->image);
-	if (!chip->there() || access(path, R_OK)) {
-		printf("skipped: %s or its simulator is not there\n", path);
-		free(k);
-		skip();
-	}
-	k->t = chip == &avr ? target_simavr_new("atmega644p", path, &hooks)
-			    : target_rp2040_new(path, false, &hooks);
-	assert_non_null(k->t);
-	return k;
-}
-
-static void close_talk(struct talk *k)
-{
-	talk_expect_running(k);
-	target_free(k->t);
-	free(k);
 }
 
 static void add(struct talk *k, struct printer_bus bus, struct printer_chip chip)
@@ -125,7 +100,7 @@ static void talk_spi(struct talk *k, struct chip_tmc *c)
 	TALK(k, spi_transfer, .oid = 0, .data = { read, sizeof(read) });
 	expect_bytes(&AWAIT(k, spi_transfer_response, 0.1)->response,
 		     (const uint8_t[]){ 9, 0x30, 0, 0, 0 }, 5);
-	close_talk(k);
+	talk_close(k);
 }
 
 static void test_spi(void **state)
@@ -135,7 +110,7 @@ static void test_spi(void **state)
 	for (uint32_t rate = 100000; rate <= 8000000; rate *= 4) {
 		struct chip_tmc c;
 		struct chip_tmc_chain chain = { .chip = { &c }, .length = 1 };
-		struct talk *k = open_talk(chip);
+		struct talk *k = talk_open(chip->image, chip->there, chip->make);
 
 		chip_tmc_start(&c, 5160, 0);
 		add(k, (struct printer_bus){ .kind = PRINTER_SPI, .number = chip->spi_bus },
@@ -154,7 +129,7 @@ static void test_spi_pins(void **state)
 	const struct chip *chip = chip_of(state);
 	struct chip_tmc c;
 	struct chip_tmc_chain chain = { .chip = { &c }, .length = 1 };
-	struct talk *k = open_talk(chip);
+	struct talk *k = talk_open(chip->image, chip->there, chip->make);
 
 	chip_tmc_start(&c, 5160, 0);
 	add(k,
@@ -221,14 +196,14 @@ static void talk_i2c(struct talk *k, struct memory *m)
 	talk_clear(k);
 	TALK(k, i2c_transfer, .oid = 1, .write = { bytes, 1 }, .read_len = 1);
 	assert_int_equal(AWAIT(k, i2c_response, 0.1)->i2c_bus_status, 3);
-	close_talk(k);
+	talk_close(k);
 }
 
 static void test_i2c_pins(void **state)
 {
 	const struct chip *chip = chip_of(state);
 	struct memory m = { .count = 0 };
-	struct talk *k = open_talk(chip);
+	struct talk *k = talk_open(chip->image, chip->there, chip->make);
 
 	add(k,
 	    (struct printer_bus){
@@ -248,7 +223,7 @@ static void test_i2c(void **state)
 {
 	const struct chip *chip = chip_of(state);
 	struct memory m = { .count = 0 };
-	struct talk *k = open_talk(chip);
+	struct talk *k = talk_open(chip->image, chip->there, chip->make);
 
 	add(k, (struct printer_bus){ .kind = PRINTER_I2C, .number = chip->i2c_bus },
 	    (struct printer_chip){ .ops = &memory_ops, .model = &m, .address = 0x40 });
@@ -293,7 +268,7 @@ static void test_uart(void **state)
 	const uint8_t read[] = { 0xf5, 2, 0x6c };
 	uint8_t answer[8] = { 0x05, 0xff, 0x6c, 0x10, 0x20, 0x30, 0x43 }, want[10];
 	struct chip_tmc c;
-	struct talk *k = open_talk(chip);
+	struct talk *k = talk_open(chip->image, chip->there, chip->make);
 	uint64_t last = 0, worst = 0;
 	uint32_t interval = k->t->freq_hz / 10000;
 	int steps = 0;
@@ -337,7 +312,7 @@ static void test_uart(void **state)
 	printf("%d steps, %u ticks late at most\n", steps, (unsigned)worst);
 	assert_true(steps > 100);
 	assert_true(worst < k->t->freq_hz / 20000); /* 50 us: as other commands */
-	close_talk(k);
+	talk_close(k);
 }
 
 #define BOTH(f) \

@@ -56,4 +56,26 @@ static inline void chip_alarm_now(void)
 {
 	cm_pend(CHIP_TIMER_IRQ);
 }
+
+/* The finest counter is SysTick, which is not the alarm here: 24 bits of processor cycles, downwards. ARMv6-M manual, B3.3. */
+#define CHIP_SYST_CTRL CM_REG(0xe000e010)
+#define CHIP_SYST_RELOAD CM_REG(0xe000e014)
+#define CHIP_SYST_VALUE CM_REG(0xe000e018)
+enum { CHIP_FINE_COUNTS = 11, CHIP_FINE_MAX = 0xffffff, CHIP_SYST_ON = 1 << 2 | 1 };
+
+static inline void chip_fine_init(void)
+{
+	CHIP_SYST_RELOAD = CHIP_FINE_MAX;
+	CHIP_SYST_CTRL = CHIP_SYST_ON;
+}
+
+static inline uint32_t chip_fine(void)
+{
+	return CHIP_SYST_VALUE;
+}
+
+static inline uint32_t chip_fine_since(uint32_t from)
+{
+	return (from - chip_fine()) & CHIP_FINE_MAX;
+}
 #endif

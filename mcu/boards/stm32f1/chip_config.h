@@ -46,4 +46,6 @@ static inline uint32_t chip_clock(void)
 {
 	return *(volatile uint32_t *)CHIP_CYCCNT;
 }
+
+#include "cm_fine.h"
 #endif

@@ -60,5 +60,7 @@ static inline uint32_t chip_clock(void)
 	return *(volatile uint32_t *)(CHIP_TIM5 + 0x24);
 }
 
+#include "cm_fine.h"
+
 #include "cm_systick.h"
 #endif
