@@ -15,14 +15,16 @@
 
 /* This much planned motion is kept ahead of the machine: enough for a planner that is not
  * scheduled for a while, little enough that M220 and a stop by the planner act soon. */
-#define LEAD_FULL_S 1.5
-/* The rt core runs out of motion when its end comes nearer than the low-water mark. This far from
+#define LEAD_FULL_S 1.4 /* and the horizon */
+/* The rt core holds motion when its end comes nearer than the horizon and the way to rest. This far from
  * there, what is decided goes out at once; */
-#define LEAD_LOW_S 0.45
+#define LEAD_LOW_S 0.40
 /* this far, and with no line waiting, the planner lets the motion end at a stop; */
-#define LEAD_STOP_S 0.25
-/* this far, it does so even if there are lines. */
-#define LEAD_LAST_S 0.1
+#define LEAD_STOP_S 0.20
+/* this far, it does so even if there are lines; */
+#define LEAD_LAST_S 0.05
+/* and so it does if motion is held and no more of it has come for so long. */
+#define STALLED_NS ((int64_t)200 * 1000 * 1000)
 /* No record is as short as that. */
 #define LEAD_NONE_S 1e-6
 
@@ -56,12 +58,18 @@ double machine_lead_s(const struct machine *m)
 	return left_s / (st->consumed_s < m->rush_until_s ? m->rush : 1) + (rest_s > 0 ? rest_s : 0);
 }
 
+/* Nothing would be taken. */
+static bool lead_full(const struct machine *m)
+{
+	return machine_lead_s(m) > LEAD_FULL_S + m->mc->stepd.horizon_s;
+}
+
 /* The planner's sink. */
 static bool plan_ready(void *ctx)
 {
 	const struct machine *m = ctx;
 
-	return !m->resume_owed && machine_lead_s(m) <= LEAD_FULL_S;
+	return !m->resume_owed && !lead_full(m);
 }
 
 static bool push_plan(void *ctx, const struct plan_rec *rec)
@@ -71,8 +79,11 @@ static bool push_plan(void *ctx, const struct plan_rec *rec)
 	if (!ring_push(m->plan, rec))
 		return false;
 	m->pushed_s += record_s(rec);
-	if (rec->kind == PLAN_MOVE)
-		m->moves_planned++;
+	m->pushed_ns = m->now_ns;
+	if (rec->kind != PLAN_MOVE)
+		return true;
+	m->moves_planned++;
+	m->brake_s = rec->move.end_mm_s > 0 ? rec->move.end_mm_s / (2 * rec->move.accel_mm_s2) : 0;
 	return true;
 }
 
@@ -290,25 +301,34 @@ static void sessions_tick(struct machine *m)
 	wake(m);
 }
 
+/* Time until the rt core has to hold motion, if no more of it comes. */
+static double spare_s(const struct machine *m)
+{
+	if (m->status.stalled)
+		return 0;
+	return machine_lead_s(m) - m->mc->stepd.horizon_s - m->brake_s;
+}
+
 /* Hand motion on; come to a stop in time if nothing follows. */
 static void plan_tick(struct machine *m, bool input_waiting)
 {
 	bool more = gcode_moving(&m->gcode) || gcode_scripting(&m->gcode) ||
 		    (input_waiting && !gcode_busy(&m->gcode));
-	double lead_s = machine_lead_s(m), low_water_s = m->mc->stepd.low_water_s;
+	double left_s;
 	uint32_t had;
 
-	if (lead_s > LEAD_FULL_S && !m->resume_owed)
-		return; /* nothing would be taken */
+	if (lead_full(m) && !m->resume_owed)
+		return;
 	had = ring_room(m->plan);
 	if (m->resume_owed && ring_push(m->plan, &(struct plan_rec){ .kind = PLAN_RESUME }))
 		m->resume_owed = false;
 	planner_pump(m->planner);
-	lead_s = machine_lead_s(m) - low_water_s;
-	if (lead_s < LEAD_LOW_S && planner_queued(m->planner) > 0)
+	if (spare_s(m) < LEAD_LOW_S && planner_queued(m->planner) > 0)
 		planner_decide(m->planner);
-	lead_s = machine_lead_s(m) - low_water_s;
-	if (lead_s < LEAD_STOP_S && !planner_empty(m->planner) && (!more || lead_s < LEAD_LAST_S))
+	left_s = spare_s(m);
+	if (m->status.stalled && m->now_ns - m->pushed_ns < STALLED_NS)
+		left_s = LEAD_LAST_S; /* it is being fed */
+	if (left_s < LEAD_STOP_S && !planner_empty(m->planner) && (!more || left_s < LEAD_LAST_S))
 		planner_flush(m->planner);
 	if (ring_room(m->plan) < had)
 		wake(m);

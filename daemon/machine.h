@@ -230,6 +230,8 @@ struct machine {
 	double rush;         /* what was planned before M220 went up is faster so */
 	double rush_until_s; /* in terms of pushed_s, that ends here */
 	double pushed_s;     /* durations of all moves and dwells given to the ring */
+	int64_t pushed_ns;   /* when the last record was */
+	double brake_s;      /* at the speed of its end, the way to rest takes so long */
 	struct engine_status status; /* as last read */
 	uint32_t status_sequence;    /* of the snapshot then */
 	int64_t now_ns;

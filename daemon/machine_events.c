@@ -120,6 +120,9 @@ void machine_event(struct machine *m, const struct ev_rec *ev)
 	case EV_FAULT:
 		fault_event(m, &ev->fault);
 		break;
+	case EV_HOLD:
+		react_hold(m, &ev->hold);
+		break;
 	case EV_HEATER:
 		heaters_event(m, &ev->heater);
 		break;

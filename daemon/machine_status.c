@@ -29,15 +29,17 @@ static void put_motion(struct machine *m, struct textbuf *t)
 		    m->homed & 1 ? "X" : "", m->homed & 2 ? "Y" : "", m->homed & 4 ? "Z" : "");
 	if (homing_overshoot_text(m, m->homed, overshoot, sizeof(overshoot)))
 		textbuf_put(t, "homing: overshoot%s mm\n", overshoot);
-	textbuf_put(t, "feed: %g %%, hold: %s\n", m->gcode.speed_factor * 100,
-		    hold_names[st->hold % 3]);
+	textbuf_put(t, "feed: %g %%, hold: %s%s\n", m->gcode.speed_factor * 100,
+		    hold_names[st->hold % 3], st->stalled ? ", waits for moves" : "");
 	textbuf_put(t, "queue: lead %.3f s, %u moves in look-ahead, %llu planned\n",
 		    machine_lead_s(m), planner_queued(m->planner),
 		    (unsigned long long)m->moves_planned);
 	textbuf_put(
-		t, "steps: %llu in %llu runs, smallest lead %.1f ms, late %llu, underruns %llu\n",
+		t,
+		"steps: %llu in %llu runs, smallest lead %.1f ms, late %llu, underruns %llu, waited for moves %llu times\n",
 		(unsigned long long)st->steps, (unsigned long long)st->runs, st->lead_min_s * 1e3,
-		(unsigned long long)st->late, (unsigned long long)st->underruns);
+		(unsigned long long)st->late, (unsigned long long)st->underruns,
+		(unsigned long long)st->stalls);
 }
 
 static void put_mcu(struct machine *m, struct textbuf *t, size_t i)

@@ -171,6 +171,7 @@ enum ev_kind {
 	EV_SYNC_LINE, /* .sync_line: the MCU's clock estimate goes by it from now on, or no longer */
 	EV_HEATER,    /* .heater */
 	EV_LINK_LOST, /* .line: the same as FAULT_LINK_LOST before it was ready */
+	EV_HOLD,      /* .hold: motion is held for want of what follows, or goes on */
 	EV_LINE,      /* .line: something happened to it that does not end it */
 };
 
@@ -226,6 +227,11 @@ struct ev_sync_line {
 	bool used;
 };
 
+struct ev_hold {
+	bool on;
+	double at_s; /* machine time up to which motion was given out */
+};
+
 struct ev_line {
 	uint8_t mcu;
 	uint8_t state; /* enum line_state */
@@ -242,6 +248,7 @@ struct ev_rec {
 		struct ev_sync_line sync_line;
 		struct ev_heater heater;
 		struct ev_line line;
+		struct ev_hold hold;
 	};
 };
 

@@ -182,8 +182,9 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		break;
 	case CTL_HOLD:
 	case CTL_UNHOLD:
-		engine_tell_param(e, PLAN_PARAM_FEED_HOLD, e->warp.hold, rec->kind == CTL_HOLD);
-		warp_set_hold(&e->warp, rec->kind == CTL_HOLD);
+		engine_tell_param(e, PLAN_PARAM_FEED_HOLD, e->warp.hold & WARP_HOLD_ASKED,
+				  rec->kind == CTL_HOLD);
+		warp_set_hold(&e->warp, WARP_HOLD_ASKED, rec->kind == CTL_HOLD);
 		break;
 	case CTL_SIDE:
 		engine_side_begin(e);
@@ -250,7 +251,7 @@ static uint32_t status_size(const struct engine *e)
 
 static enum engine_feed_hold hold_state(const struct engine *e)
 {
-	if (!e->warp.hold)
+	if (!(e->warp.hold & WARP_HOLD_ASKED))
 		return ENGINE_HOLD_NONE;
 	if (e->warp.paused && engine_rest_s(e, trapq_end_s(&e->trapq)) <= e->now_s)
 		return ENGINE_HOLD_REST;
@@ -272,6 +273,7 @@ static void publish(struct engine *e, int64_t now_ns)
 	st->manual_end_s = engine_manual_end_s(e, 0);
 	st->feed = e->warp.feed;
 	st->hold = hold_state(e);
+	st->stalled = (e->warp.hold & WARP_HOLD_STARVED) != 0;
 	st->moving = e->moving;
 	st->delay_s = shaper_newest(&e->shaper)->delay_s;
 	memcpy(st->position_mm, at.pos_mm, sizeof(st->position_mm));

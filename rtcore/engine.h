@@ -99,14 +99,15 @@ struct engine_status {
 	uint32_t move_id, move_line;
 	uint64_t cycles, runs, steps;
 	uint64_t late, underruns, events_lost;
+	uint64_t stalls;   /* how often motion was held because what follows was not known */
 	double lead_min_s; /* smallest lead of a run over its first step since the start */
 	uint32_t fault;    /* enum engine_fault, latched */
 	uint32_t mcus;
-	double feed;     /* feed rate asked for, 1: as commanded */
-	uint32_t hold;   /* enum engine_feed_hold */
-	uint32_t moving; /* 1: motion, or a change of shapers, has not been made to its end */
-	uint32_t side;   /* 1: a plan stands aside, see CTL_SIDE */
-	uint32_t reserved;
+	double feed;      /* feed rate asked for, 1: as commanded */
+	uint32_t hold;    /* enum engine_feed_hold */
+	uint32_t moving;  /* 1: motion, or a change of shapers, has not been made to its end */
+	uint32_t side;    /* 1: a plan stands aside, see CTL_SIDE */
+	uint32_t stalled; /* 1: motion is held for that reason */
 	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
 	 * MCU's own counter, in motion up to a horizon ahead of it. Below it the joint's position
 	 * that this makes, in steps, with the axes as they are named at the end of the queue. Both as they were when a
@@ -218,6 +219,12 @@ struct engine {
 	double rest_until_s; /* the next move starts no earlier: after a stop, a change of shapers */
 	struct warp warp;    /* what was taken from the plan ring and is not in trapq yet */
 	struct warp side;    /* the same of the plan that stands aside */
+	struct {
+		uint32_t seen;  /* of the records in the plan ring so many were looked at: */
+		int32_t rests;  /* so many moves of these end at rest */
+		int64_t stop;   /* sum of 2 * acceleration * length, in 1e-3 (mm/s)^2 */
+		int64_t dur_ns; /* and of durations */
+	} supply;
 	int64_t make_next_ns; /* when steps are looked for next */
 	int64_t publish_next_ns;
 	bool blocked;      /* a run waits for a move slot or room on its link */

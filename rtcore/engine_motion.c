@@ -330,6 +330,7 @@ void engine_drop_motion(struct engine *e, enum engine_hold why)
 	/* Steps handed out may still be executed: every stepper must have come to rest before its
 	 * step clock is set anew. */
 	e->rest_until_s = at_s + e->cfg.horizon_s;
+	engine_supply_end(e);
 	warp_drop(&e->warp, at_s);
 	e->outq_head = e->outq_tail;
 	e->output_s = 0;

@@ -231,8 +231,9 @@ static bool extend_motion(struct engine *e, double until_s)
 	return false;
 }
 
-/* Hold, feed rate or the babystep have changed: motion that no step was handed out for is made anew. */
-static void change_motion(struct engine *e)
+/* Hold, feed rate or the babystep have changed: motion that no step was handed out for is made anew, but for what
+ * ends by keep_s. */
+static void change_motion(struct engine *e, double keep_s)
 {
 	double at_s = e->limit_s + TAKEN_BACK_S;
 
@@ -240,7 +241,7 @@ static void change_motion(struct engine *e)
 	for (int i = 0; i < e->steppers; i++)
 		if (e->stepper[i].extrude)
 			at_s = engine_later_s(at_s, e->stepper[i].extrude->read_s + READ_SLACK_S);
-	if (trapq_room(&e->trapq) == 0 || !warp_take_back(&e->warp, at_s, &at_s))
+	if (trapq_room(&e->trapq) == 0 || !warp_take_back(&e->warp, at_s, keep_s, &at_s))
 		return;
 	trapq_cut(&e->trapq, at_s);
 	engine_tell_cut(e, -1, at_s);
@@ -336,20 +337,31 @@ bool engine_motion_due(const struct engine *e, int64_t now_ns)
 	return e->blocked || now_ns >= e->make_next_ns;
 }
 
-void engine_take_plan(struct engine *e, int64_t now_ns)
+/* So far no step can be taken back after this cycle, and no motion in the next one. */
+static double final_s(const struct engine *e, double until_s)
 {
-	double until_s = engine_later_s(e->now_s + e->cfg.horizon_s, e->limit_s) + KNOWN_AHEAD_S;
+	double final_s = until_s, delay_s = shaper_newest(&e->shaper)->delay_s;
 
-	if (!e->motion_ready || (e->moving && !e->held && !engine_motion_due(e, now_ns)))
-		return;
-	if (!e->held)
-		change_motion(e);
+	for (int i = 0; i < e->steppers; i++)
+		if (e->stepper[i].extrude)
+			final_s = engine_later_s(
+				final_s, until_s - delay_s + extrude_half_s(e->stepper[i].extrude));
+	return final_s;
+}
+
+/* Records become motion up to until_s. */
+static void take_records(struct engine *e, double until_s, int64_t now_ns)
+{
 	for (int i = 0; i < ENGINE_PULL_MAX; i++) {
 		struct ring *ring = e->cfg.plan; /* a record may change that */
 		const struct plan_rec *rec;
 
 		if (!e->held && !extend_motion(e, until_s))
 			return;
+		if (engine_supply_low(e, e->warp.at_s)) {
+			change_motion(e, e->warp.part_s);
+			continue;
+		}
 		rec = ring_peek(ring);
 		if (!rec && take_nudge(e))
 			continue;
@@ -357,6 +369,25 @@ void engine_take_plan(struct engine *e, int64_t now_ns)
 			return;
 		if (e->held ? !void_record(e, rec, now_ns) : !take_record(e, rec))
 			return;
+		if (e->cfg.plan == ring)
+			engine_supply_take(e, rec);
 		ring_drop(ring);
 	}
+}
+
+void engine_take_plan(struct engine *e, int64_t now_ns)
+{
+	double until_s = engine_later_s(e->now_s + e->cfg.horizon_s, e->limit_s) + KNOWN_AHEAD_S;
+
+	if (!e->motion_ready || (e->moving && !e->held && !engine_motion_due(e, now_ns)))
+		return;
+	if (!e->held) {
+		engine_supply_go_on(e);
+		change_motion(e, e->warp.until_s);
+	}
+	take_records(e, until_s, now_ns);
+	if (!engine_supply_low(e, final_s(e, until_s)))
+		return;
+	change_motion(e, e->warp.part_s);
+	take_records(e, until_s, now_ns);
 }

@@ -70,6 +70,17 @@ void engine_forget_record(struct engine *e, const struct plan_rec *rec);
 /* The axes have new names since the last move: joints that need them wait. */
 void engine_wait_for_names(struct engine *e);
 
+/* ---- engine_supply.c: is what the planner has delivered enough to come to rest on? ---- */
+/* The plan ring is another one. */
+void engine_supply_forget(struct engine *e);
+/* That record, the oldest in the ring, is taken from it. */
+void engine_supply_take(struct engine *e, const struct plan_rec *rec);
+/* True: from at_s on it is not. Motion is held from now on: what can be taken back has to be. */
+bool engine_supply_low(struct engine *e, double at_s);
+/* It is again: the hold is over. / There is nothing to be held any more. */
+void engine_supply_go_on(struct engine *e);
+void engine_supply_end(struct engine *e);
+
 /* ---- engine_motion.c: phases into steps ---- */
 void engine_make_steps(struct engine *e, int64_t now_ns);
 void engine_add_stepper(struct engine *e, const struct ctl_stepper *s);

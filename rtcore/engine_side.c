@@ -9,6 +9,7 @@ static void side_swap_rings(struct engine *e)
 
 	e->cfg.plan = e->cfg.side;
 	e->cfg.side = plan;
+	engine_supply_forget(e);
 }
 
 /* Asked again and again until it has come about: what is not at rest yet goes on coming to rest. */
@@ -16,12 +17,13 @@ void engine_side_begin(struct engine *e)
 {
 	struct warp *w = &e->warp;
 
-	if (e->status.side || e->held || !e->cfg.side || !w->hold || !w->paused)
+	if (e->status.side || e->held || !e->cfg.side || !(w->hold & WARP_HOLD_ASKED) || !w->paused)
 		return;
+	engine_supply_end(e);
 	engine_tell_param(e, PLAN_PARAM_FEED_HOLD, 1, 0);
 	e->side = *w;
 	warp_drop(w, w->at_s); /* the planner goes on from where the axes are */
-	warp_set_hold(w, false);
+	warp_set_hold(w, WARP_HOLD_ASKED, false);
 	side_swap_rings(e);
 	e->status.side = 1;
 }
@@ -29,17 +31,19 @@ void engine_side_begin(struct engine *e)
 /* The axes are where it was held, and called so. */
 void engine_side_return(struct engine *e)
 {
-	struct warp was = e->warp, *w = &e->warp;
+	struct warp was, *w = &e->warp;
 	double start_s;
 
 	if (!e->status.side)
 		return;
+	engine_supply_end(e);
+	was = *w;
 	engine_wait_for_names(e);
 	start_s = engine_rest_start_s(e);
 	*w = e->side;
 	warp_set_feed(w, was.feed, was.epoch);
 	warp_set_nudge(w, was.nudge.asked_mm);
-	warp_set_hold(w, false);
+	warp_set_hold(w, WARP_HOLD_ASKED, false);
 	w->until_s = was.until_s;
 	if (start_s > w->at_s) {
 		w->dwell_end_s += start_s - w->at_s;

@@ -68,6 +68,11 @@ const void *ring_peek(struct ring *r)
 	return slot(r, head);
 }
 
+const void *ring_peek_at(const struct ring *r, uint32_t i)
+{
+	return slot(r, atomic_load_explicit(&r->head, memory_order_relaxed) + i);
+}
+
 void ring_drop(struct ring *r)
 {
 	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);

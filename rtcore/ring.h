@@ -46,6 +46,8 @@ bool ring_push(struct ring *r, const void *rec);
 uint32_t ring_used(struct ring *r);
 /* The oldest record in place, or NULL if empty. Valid until ring_drop(). */
 const void *ring_peek(struct ring *r);
+/* The one that i others stand before, i < ring_used(). Valid until it is dropped. */
+const void *ring_peek_at(const struct ring *r, uint32_t i);
 /* Free the record that ring_peek() returned. */
 void ring_drop(struct ring *r);
 /* Copy out and free the oldest record. Returns false if empty. */

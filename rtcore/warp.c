@@ -57,9 +57,9 @@ void warp_set_feed(struct warp *w, double feed, uint32_t epoch)
 		w->feed = WARP_FEED_MAX;
 }
 
-void warp_set_hold(struct warp *w, bool hold)
+void warp_set_hold(struct warp *w, enum warp_hold why, bool hold)
 {
-	w->hold = hold;
+	w->hold = hold ? w->hold | why : w->hold & ~(unsigned)why;
 }
 
 void warp_set_nudge(struct warp *w, double nudge_mm)
@@ -445,13 +445,13 @@ bool warp_shorten(struct move *m, double after_s)
 	return m->length_mm > 0.0;
 }
 
-bool warp_take_back(struct warp *w, double least_s, double *from_s)
+bool warp_take_back(struct warp *w, double least_s, double keep_s, double *from_s)
 {
 	double at_s = least_s > w->part_s ? least_s : w->part_s, way_mm = w->part.length_mm;
 
 	if (!w->given || (w->factor == warp_factor(w) && w->nudge.to_mm == w->nudge.asked_mm))
 		return false;
-	if (w->at_s <= w->until_s || w->at_s <= at_s)
+	if (w->at_s <= keep_s || w->at_s <= at_s)
 		return false;
 	w->s_mm = w->part_mm;
 	w->v_mm_s = w->part.start_mm_s;

@@ -29,6 +29,12 @@
 #define WARP_FEED_MIN 0.01
 #define WARP_FEED_MAX 100.0
 
+/* Who holds: all have to let go. */
+enum warp_hold {
+	WARP_HOLD_ASKED = 1,   /* the user, a fault */
+	WARP_HOLD_STARVED = 2, /* what follows is not known */
+};
+
 enum warp_result {
 	WARP_PART,  /* .part from .part_s on is motion that follows what was given out */
 	WARP_AHEAD, /* all is said up to until_s */
@@ -59,13 +65,13 @@ struct warp {
 	} nudge;
 	uint32_t epoch; /* of feed */
 	int phase;      /* of the move, 0 .. 2 */
-	bool hold;
-	bool moving;   /* there is more of the move ... */
-	bool dwelling; /* ... or of a dwell */
-	bool given;    /* part is the last motion there is */
-	bool on;       /* the speed is the rate times the move's; else on the way there */
-	bool plain;    /* nothing but the move as planned was ever asked for */
-	bool paused;   /* at rest in a hold */
+	unsigned hold;  /* enum warp_hold, or-ed */
+	bool moving;    /* there is more of the move ... */
+	bool dwelling;  /* ... or of a dwell */
+	bool given;     /* part is the last motion there is */
+	bool on;        /* the speed is the rate times the move's; else on the way there */
+	bool plain;     /* nothing but the move as planned was ever asked for */
+	bool paused;    /* at rest in a hold */
 };
 
 /* At rest at time 0, feed rate 1, no hold. */
@@ -77,7 +83,7 @@ void warp_drop(struct warp *w, double at_s);
 /* From at_s on. The feed rate is kept within WARP_FEED_MIN .. MAX. */
 void warp_set_feed(struct warp *w, double feed, uint32_t epoch);
 void warp_set_nudge(struct warp *w, double nudge_mm);
-void warp_set_hold(struct warp *w, bool hold);
+void warp_set_hold(struct warp *w, enum warp_hold why, bool hold);
 
 /* Whether a move or a dwell is under way. */
 static inline bool warp_busy(const struct warp *w)
@@ -100,8 +106,9 @@ void warp_dwell(struct warp *w, double start_s, double dwell_s);
 enum warp_result warp_next(struct warp *w, double until_s);
 
 /* If the rate or the nudge has changed: what was given out from *from_s >= least_s on is void, warp_next() says what
- * comes instead. False: there is no such change, or it can wait for what follows. */
-bool warp_take_back(struct warp *w, double least_s, double *from_s);
+ * comes instead. False: there is no such change, or what was given out ends by keep_s, and it can wait for what
+ * follows. */
+bool warp_take_back(struct warp *w, double least_s, double keep_s, double *from_s);
 
 /* With nothing left, at rest: a move that makes what is left of a nudge, from m->start_mm on. False: nothing is
  * left of one. */

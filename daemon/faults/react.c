@@ -261,6 +261,28 @@ void react_engine(struct machine *m, const struct ev_fault *f, const char *label
 	record(m, r.class, d.reaction > FAULT_STOP_MOTION ? d.reaction : FAULT_STOP_MOTION);
 }
 
+void react_hold(struct machine *m, const struct ev_hold *ev)
+{
+	struct fault_report r = { .class = FAULT_CLASS_STARVED,
+				  .component = "motion",
+				  .now_s = seconds(m) };
+	struct fault_decision d;
+
+	if (!ev->on) {
+		fault_over(&m->react.faults, r.class, r.component);
+		return;
+	}
+	fault_raise(&m->react.faults, &r, &d);
+	record(m, r.class, d.reaction);
+	if (d.reaction > FAULT_HOLD) {
+		machine_say(m, REPLY_ERROR, "%s", d.text);
+		act(m, &r, &d);
+	} else if (r.now_s - m->react.hold_told_s >= FAULT_TELL_S) {
+		m->react.hold_told_s = r.now_s;
+		machine_say(m, REPLY_INFO, "%s", d.text);
+	}
+}
+
 bool react_heater_latched(const struct machine *m, int heater, char why[FAULT_TEXT_MAX])
 {
 	const struct faults *f = &m->react.faults;
@@ -447,5 +469,6 @@ const unsigned react_command_count = sizeof(react_commands) / sizeof(*react_comm
 void react_init(struct machine *m)
 {
 	faults_init(&m->react.faults, m->mc->faults.rule, m->mc->faults.rules);
+	m->react.hold_told_s = -FAULT_TELL_S;
 	gcode_add_table(&m->gcode, react_commands, react_command_count, m);
 }

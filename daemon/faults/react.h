@@ -22,6 +22,7 @@ struct react {
 	struct faults faults;
 	struct detect detect;
 	struct plan_notes owed; /* for the flight record: the ring had no room */
+	double hold_told_s;     /* when such a hold was told last */
 };
 
 /* Rules and commands. After all other commands. */
@@ -45,6 +46,8 @@ enum fault_reaction react_at_least(struct machine *m, enum fault_class_id class,
 /* What has been dealt with where it was found: it counts, and is in the record. */
 void react_noted(struct machine *m, enum fault_class_id class, const char *component,
 		 const char *detail);
+/* The rt core holds motion by itself, or goes on. */
+void react_hold(struct machine *m, const struct ev_hold *ev);
 /* The user goes on after a hold or a pause: faults that had that reaction and don't stay are over. */
 void react_resumed(struct machine *m, enum fault_reaction reaction);
 /* A fault of a heater that the rt core has switched off. */

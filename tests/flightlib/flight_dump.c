@@ -73,3 +73,13 @@ int flight_dump_count(const struct dump *d, enum flight_kind kind, int index)
 			count++;
 	return count;
 }
+
+double flight_dump_event_s(const struct dump *d, const char *what)
+{
+	char text[512];
+
+	for (size_t i = 0; i < d->view.events; i++)
+		if (dump_event_text(d, &d->view.event[i], text, sizeof(text)) && strstr(text, what))
+			return d->view.event[i].at_s;
+	return NAN;
+}

@@ -21,5 +21,7 @@ bool flight_dump_sound(const struct dump *d);
 
 /* The events of a kind, by index too if index >= 0. */
 int flight_dump_count(const struct dump *d, enum flight_kind kind, int index);
+/* The time for which the event with that text is told; not a number: there is none. */
+double flight_dump_event_s(const struct dump *d, const char *what);
 
 #endif

@@ -187,20 +187,9 @@ static void plan_trace(void **state)
 	free(r);
 }
 
-/* The time for which the event with that text is told; not a number: there is none. */
-static double event_s(const char *what)
-{
-	char text[512];
-
-	for (size_t i = 0; i < d.view.events; i++)
-		if (dump_event_text(&d, &d.view.event[i], text, sizeof(text)) && strstr(text, what))
-			return d.view.event[i].at_s;
-	return NAN;
-}
-
 static bool has_event(const char *what)
 {
-	return !isnan(event_s(what));
+	return !isnan(flight_dump_event_s(&d, what));
 }
 
 /* Targets, also one that a fault takes away, and outputs when their pins change; heaters' power is not among them. */
@@ -232,7 +221,7 @@ static void outputs_and_targets(void **state)
 	assert_true(has_event("heater 1 heater_bed: target 60.0 -> 0.0 °C"));
 	assert_true(has_event("heater 0 extruder: target 205.0 -> 0.0 °C"));
 	assert_int_equal(flight_dump_count(&d, FLIGHT_HEATER, -1), 4);
-	assert_true(fabs(event_s("mcu:PE0: 0.0 -> 50.2 %") - from_s - 1.06) < 0.03);
+	assert_true(fabs(flight_dump_event_s(&d, "mcu:PE0: 0.0 -> 50.2 %") - from_s - 1.06) < 0.03);
 	assert_true(has_event("mcu:PE0: 50.2 -> 0.0 %"));
 	assert_false(has_event("mcu:PG0: ") || has_event("mcu:PG1: "));
 	flight_dump_close(&d);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sim_recovery.c - stops by the rt core or an MCU, and on without a restart.
  *
- * Shown, each in mid-print: the rt thread stands still, the planner does, an MCU shuts down (with motors that it lets go of
+ * Shown, each in mid-print: the rt thread stands still, an MCU shuts down (with motors that it lets go of
  * and with motors that stay on), the line is dead for a while. Nothing goes on by itself; CLEAR_FAULT clears what the
  * MCU says of it, reads the counters, and the machine is ready: the axes are where the printer really is, known unless a
  * motor was without current; heaters can be heated, fans run as before; RECOVER_JOB goes on with the print, which ends
@@ -34,18 +34,6 @@ static void rt_stalls(struct scene *s)
 
 	while (s->b.now_ns < until_ns) /* the MCU does what it has */
 		batch_world_run(&s->b, until_ns);
-}
-
-static void planner_stalls(struct scene *s)
-{
-	int64_t until_ns = s->b.now_ns + (int64_t)5 * 1000 * 1000 * 1000;
-
-	role_take(&role_rt);
-	while (s->b.now_ns < until_ns) {
-		engine_cycle(s->b.m->engine, s->b.now_ns);
-		batch_world_transmit(&s->b);
-		batch_world_run(&s->b, engine_deadline_ns(s->b.m->engine, s->b.now_ns));
-	}
 }
 
 static void shuts_down(struct scene *s)
@@ -145,7 +133,6 @@ static void stops(void **state)
 {
 	static const struct stop stop[] = {
 		{ "rt thread stands still", rt_stalls, FAULT_CLASS_RT_LATE, "", 7, false },
-		{ "planner stands still", planner_stalls, FAULT_CLASS_STARVED, "", 7, false },
 		{ "MCU shuts down", shuts_down, FAULT_CLASS_MCU_LATE, "", 0, true },
 		{ "MCU shuts down, motors stay on", shuts_down, FAULT_CLASS_MCU_LATE, ALWAYS_ON, 7,
 		  true },

@@ -254,7 +254,7 @@ double simrun_number(const struct simrun *r, const char *path)
 bool simrun_exact(const struct simrun *r, const char *what, double tolerance_us)
 {
 	static const char *const zero[] = { "violations", "position_error_steps", "late",
-					    "underruns", "line_errors" };
+					    "underruns",  "line_errors",          "stalls" };
 	bool ok = r->status == 0;
 
 	if (!ok)

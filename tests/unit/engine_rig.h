@@ -35,7 +35,7 @@ enum {
 	RIG_CONTROL = 1024,
 	RIG_STEPPERS = 4,
 	RIG_EVENTS_MAX = 1024,
-	RIG_MAPS = 256
+	RIG_MAPS = 1024
 };
 
 struct rig_step {

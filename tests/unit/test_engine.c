@@ -173,7 +173,9 @@ static void underrun_is_a_fault(void **state)
 
 	(void)state;
 	r = rig_new(&(struct rig_cfg){ .mcus = 1 });
-	assert_true(rig_move(r, by_mm, 0, 100, 100, 1000)); /* ends at speed, and nothing follows */
+	rig_go(r, 10, 0, 0, 0, 100);
+	rig_run(r, 1000 * RIG_MS);
+	assert_true(rig_move(r, by_mm, 100, 100, 0, 1000)); /* begins at speed, behind a rest */
 	rig_run(r, 3000 * RIG_MS);
 	assert_non_null(rig_fault(r));
 	assert_int_equal(rig_fault(r)->fault, FAULT_UNDERRUN);

@@ -164,7 +164,7 @@ static void take_back(struct scene *sc, double least_s)
 {
 	double at_s;
 
-	if (!warp_take_back(&sc->w, least_s, &at_s))
+	if (!warp_take_back(&sc->w, least_s, sc->w.until_s, &at_s))
 		return;
 	assert_true(sc->waits);
 	sc->taken_back++;
@@ -324,7 +324,7 @@ static void test_random(void **state)
 			next_s = sc.until_s + ref_uniform(&rng, 0, 2 * pace_s);
 			changes++;
 			if (ref_random(&rng) % 2)
-				warp_set_hold(&sc.w, !sc.w.hold);
+				warp_set_hold(&sc.w, WARP_HOLD_ASKED, !sc.w.hold);
 			else if (ref_random(&rng) % 3 == 0)
 				warp_set_feed(&sc.w, 1, 1);
 			else
@@ -357,7 +357,7 @@ static void test_hold(void **state)
 		at_s = 100 + ref_uniform(&rng, 0, total_s());
 		while (sc.until_s < at_s && pump(&sc))
 			sc.until_s += PERIOD_S;
-		warp_set_hold(&sc.w, true);
+		warp_set_hold(&sc.w, WARP_HOLD_ASKED, true);
 		take_back(&sc, sc.until_s);
 		at_s = sc.w.at_s;
 		v = sc.w.v_mm_s;
@@ -377,7 +377,7 @@ static void test_hold(void **state)
 		pump(&sc);
 		assert_true(sc.w.paused && (double)sc.place == place && sc.next == move);
 		assert_true(sc.w.at_s == sc.until_s);
-		warp_set_hold(&sc.w, false);
+		warp_set_hold(&sc.w, WARP_HOLD_ASKED, false);
 		for (int i = 0; pump(&sc); i++) {
 			assert_true(i < 1000000);
 			sc.until_s += PERIOD_S;
@@ -396,19 +396,19 @@ static void test_dwell(void **state)
 	warp_dwell(&sc.w, 101, 2);
 	assert_int_equal(warp_next(&sc.w, 102), WARP_AHEAD);
 	assert_true(warp_busy(&sc.w) && fabs(warp_left_s(&sc.w) - 1) < 1e-12);
-	warp_set_hold(&sc.w, true);
+	warp_set_hold(&sc.w, WARP_HOLD_ASKED, true);
 	assert_int_equal(warp_next(&sc.w, 110), WARP_AHEAD);
 	assert_int_equal(warp_next(&sc.w, 110), WARP_AHEAD);
 	assert_true(fabs(warp_left_s(&sc.w) - 1) < 1e-12);
-	warp_set_hold(&sc.w, false);
+	warp_set_hold(&sc.w, WARP_HOLD_ASKED, false);
 	assert_int_equal(warp_next(&sc.w, 110.5), WARP_AHEAD);
 	assert_int_equal(warp_next(&sc.w, 120), WARP_DONE);
 	assert_true(fabs(sc.w.at_s - 111) < 1e-12 && !warp_busy(&sc.w));
 	/* A hold with nothing under way keeps what follows. */
-	warp_set_hold(&sc.w, true);
+	warp_set_hold(&sc.w, WARP_HOLD_ASKED, true);
 	assert_int_equal(warp_next(&sc.w, 200), WARP_AHEAD);
 	assert_true(sc.w.at_s == 200 && sc.w.paused);
-	warp_set_hold(&sc.w, false);
+	warp_set_hold(&sc.w, WARP_HOLD_ASKED, false);
 	assert_int_equal(warp_next(&sc.w, 202), WARP_DONE);
 	/* Of no length. */
 	warp_dwell(&sc.w, 201, 0);
