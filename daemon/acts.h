@@ -17,7 +17,7 @@
 struct machine;
 struct ev_rec;
 
-enum { ACTS_MAX = 16 };
+enum { ACTS_MAX = 96 };
 
 enum act_kind { ACT_MOVE, ACT_DWELL, ACT_OUTPUT, ACT_ALONE };
 

@@ -25,6 +25,22 @@ static bool move_to(struct machine *m, const double to_mm[MOVE_AXES], double spe
 	return m->homing.sync != 0;
 }
 
+/* The way to the switches; of a probe, with its own acceleration. */
+static bool approach_them(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	struct planner_limits usual = *planner_limits_get(m->planner), slow = usual;
+	bool ok;
+
+	if ((h->line.input || h->with_probe) && m->probe.accel_mm_s2 > 0)
+		slow.accel_mm_s2_max = fmin(usual.accel_mm_s2_max, m->probe.accel_mm_s2);
+	if (planner_limits_set(m->planner, &slow) < 0)
+		return false;
+	ok = move_to(m, h->home_mm, h->approach_mm_s);
+	planner_limits_set(m->planner, &usual);
+	return ok;
+}
+
 /* The switches, or a place that far before them. */
 static void place(const struct machine *m, double back_mm, double to_mm[MOVE_AXES])
 {
@@ -42,7 +58,7 @@ static void go(struct machine *m)
 	if (m->now_ns < h->go_ns)
 		return;
 	h->state = HOMING_PROBE;
-	if (h->manual.stepper ? !homing_manual_go(m) : !move_to(m, h->home_mm, h->approach_mm_s))
+	if (h->manual.stepper ? !homing_manual_go(m) : !approach_them(m))
 		homing_fail(m, "the machine has no room for the move; try again");
 }
 

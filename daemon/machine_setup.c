@@ -192,11 +192,11 @@ static bool add_manuals(struct machine *m, char *err, size_t err_size)
 	return true;
 }
 
-/* Its switch, also if no axis homes with it, and its servo. */
+/* Its switch, also if no axis homes with it, and its control pin. */
 static bool add_probe(struct machine *m, char *err, size_t err_size)
 {
 	const struct machine_probe *p = &m->mc->probe;
-	int servo;
+	int control;
 
 	if (p->kind == MACHINE_PROBE_NONE)
 		return true;
@@ -205,12 +205,13 @@ static bool add_probe(struct machine *m, char *err, size_t err_size)
 		return false;
 	if (!p->control_pin.set)
 		return true;
-	servo = machine_output_add(m, &p->control_pin);
-	if (servo < 0) {
+	control = machine_output_add(m, &p->control_pin);
+	if (control < 0) {
 		snprintf(err, err_size, "[%s]: more than %d outputs", p->section, ENGINE_OUTPUTS);
 		return false;
 	}
-	m->output[servo].cycle_time_s = BLTOUCH_CYCLE_S;
+	if (p->kind == MACHINE_PROBE_BLTOUCH)
+		m->output[control].cycle_time_s = BLTOUCH_CYCLE_S;
 	return true;
 }
 

@@ -18,6 +18,8 @@ void probe_init(struct machine *m)
 
 	p->cfg = &m->mc->probe;
 	p->touch.output = -1;
+	p->accel_mm_s2 = p->cfg->accel_mm_s2;
+	p->recovery_s = p->cfg->recovery_s;
 	memcpy(p->offset_mm, p->cfg->offset_mm, sizeof(p->offset_mm));
 	for (size_t i = 0; p->cfg->pin.set && i < m->endstops; i++)
 		if (pin_same(m->endstop[i].pin, &p->cfg->pin))
@@ -38,6 +40,7 @@ void probe_attach(struct gcode *g, struct machine *m)
 	gcode_add_table(g, probe_commands, probe_command_count, m);
 	gcode_add_table(g, switches_commands, switches_command_count, m);
 	gcode_add_table(g, bltouch_commands, bltouch_command_count, m);
+	gcode_add_table(g, effector_commands, effector_command_count, m);
 	gcode_add_table(g, save_commands, save_command_count, m);
 	gcode_add_table(g, manual_probe_commands, manual_probe_command_count, m);
 	gcode_add_table(g, mesh_calibrate_commands, mesh_calibrate_command_count, m);
@@ -96,6 +99,14 @@ static void lowered(struct machine *m, bool triggered, const char *error)
 					   : NULL);
 }
 
+static void rested(struct machine *m, const char *error)
+{
+	if (error)
+		m->probe.touch.then(m, error);
+	else
+		switches_ask(m, m->probe.input, lowered);
+}
+
 static void lower_itself(struct machine *m, probe_then *then)
 {
 	if (m->probe.cfg->kind == MACHINE_PROBE_BLTOUCH) {
@@ -107,7 +118,10 @@ static void lower_itself(struct machine *m, probe_then *then)
 		return;
 	}
 	m->probe.touch.then = then;
-	switches_ask(m, m->probe.input, lowered);
+	acts_begin(m);
+	if (m->probe.recovery_s > 0)
+		acts_dwell(m, m->probe.recovery_s);
+	acts_run(m, rested);
 }
 
 static void activated(struct machine *m, const char *error)

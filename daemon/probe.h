@@ -43,6 +43,8 @@ struct probe {
 	const struct machine_input *input;
 	const struct probe_sensor *sensor; /* NULL: a switch */
 	double over_mm;                    /* of a sensor: see sensor.h */
+	double accel_mm_s2;                /* on its way down; 0: as other moves */
+	double recovery_s;                 /* of rest before it */
 	double offset_mm[3];               /* Z: as calibrated since the start */
 	bool last_triggered;               /* QUERY_PROBE */
 	double last_z_mm;                  /* of PROBE */
@@ -111,6 +113,10 @@ void bltouch_raise(struct machine *m, probe_then *then);
 void bltouch_ready(struct machine *m);
 extern const struct gcode_command bltouch_commands[];
 extern const unsigned bltouch_command_count;
+
+/* effector.c */
+extern const struct gcode_command effector_commands[];
+extern const unsigned effector_command_count;
 
 extern const struct gcode_command probe_commands[];
 extern const unsigned probe_command_count;

@@ -26,6 +26,7 @@
 #include "daemon/vwire.h"
 #include "mcu/boards/sim/chip_climate.h"
 #include "mcu/boards/sim/chip_ads1220.h"
+#include "mcu/boards/sim/chip_effector.h"
 #include "mcu/boards/sim/chip_hx71x.h"
 #include "mcu/boards/sim/chip_ldc1612.h"
 #include "mcu/boards/sim/chip_ds18b20.h"
@@ -149,6 +150,7 @@ struct batch {
 	struct chip_load_cell load_cell;                       /* likewise, with one of these: */
 	struct chip_hx71x hx71x;
 	struct chip_ads1220 ads1220;
+	struct chip_effector effector;
 	struct kinematics_model model; /* of it */
 	struct batch_mcu mcu[ENGINE_MCUS];
 	struct batch_stamp stamp[BATCH_STAMPS_MAX];

@@ -42,17 +42,20 @@ bool batch_bed_start(struct batch *b)
 {
 	const struct machine_sim_bed *cfg = &b->mc->sim_bed;
 	const struct machine_probe *probe = &b->mc->probe;
-	struct printer_probe p = { .mcu = (uint8_t)probe->pin.mcu,
-				   .invert = probe->pin.invert,
-				   .x_mm = probe->offset_mm[0],
-				   .y_mm = probe->offset_mm[1],
-				   .z_mm = probe->offset_mm[2],
-				   .noise_mm = cfg->probe_noise_mm,
-				   .hysteresis_mm = cfg->probe_hysteresis_mm,
-				   .servo = probe->kind == MACHINE_PROBE_BLTOUCH,
-				   .control_mcu = (uint8_t)probe->control_pin.mcu };
+	struct printer_probe p = {
+		.mcu = (uint8_t)probe->pin.mcu,
+		.invert = probe->pin.invert,
+		.x_mm = probe->offset_mm[0],
+		.y_mm = probe->offset_mm[1],
+		.z_mm = probe->offset_mm[2],
+		.noise_mm = cfg->probe_noise_mm,
+		.hysteresis_mm = cfg->probe_hysteresis_mm,
+		.servo = probe->kind == MACHINE_PROBE_BLTOUCH,
+	};
 	int pin, control = 0;
 
+	if (p.servo)
+		p.control_mcu = (uint8_t)probe->control_pin.mcu;
 	shape(&b->printer.bed, cfg);
 	for (int i = 0; i < b->printer.endstop_count; i++) {
 		b->printer.endstops[i].noise_mm = cfg->endstop_noise_mm;

@@ -180,14 +180,19 @@ static bool add_converters(struct batch *b)
 	return true;
 }
 
+static bool line_of(struct batch *b, int chip, const struct pin *pin, uint16_t *to)
+{
+	return chip >= 0 && take_pin(b, pin, to) &&
+	       printer_chip_pin(&b->printer, (unsigned)chip, *to) == 0;
+}
+
 /* A chip on a bus that drives a pin beside it. */
 static bool add_chip_with_pin(struct batch *b, const struct machine_bus *cfg, const char *name,
 			      const struct printer_chip_ops *ops, void *model,
 			      const struct pin *pin, uint16_t *to)
 {
 	return add_chip(b, cfg, name, ops, model) &&
-	       (!pin->set || (take_pin(b, pin, to) &&
-			      printer_chip_pin(&b->printer, b->printer.chip_count - 1u, *to) == 0));
+	       (!pin->set || line_of(b, b->printer.chip_count - 1, pin, to));
 }
 
 /* The coil and its chip: numbers like those of coils on the market. */
@@ -216,24 +221,39 @@ static bool add_eddy(struct batch *b)
 				 &c->intb_pin);
 }
 
+/* A chip of the probe's that has no bus. Returns: its index, or below 0. */
+static int add_lines(struct batch *b, int mcu, const struct printer_chip_ops *ops, void *model)
+{
+	struct printer_bus lines = { .kind = PRINTER_LINES, .mcu = (uint8_t)mcu, .number = 0 };
+	struct printer_chip chip = { .ops = ops, .model = model, .cs_pin = PRINTER_NO_PIN };
+	int bus = printer_add_bus(&b->printer, &lines);
+
+	chip.bus = (uint8_t)bus;
+	snprintf(chip.name, sizeof(chip.name), "%s", b->mc->probe.section);
+	return bus < 0 ? bus : printer_add_chip(&b->printer, &chip);
+}
+
 static bool add_hx71x(struct batch *b)
 {
 	const struct machine_load_cell *p = &b->mc->probe.cell;
-	struct printer_bus lines = { .kind = PRINTER_LINES, .mcu = (uint8_t)p->mcu, .number = 0 };
-	struct printer_chip chip = { .ops = &chip_hx71x_pins,
-				     .model = &b->hx71x,
-				     .cs_pin = PRINTER_NO_PIN };
-	int bus = printer_add_bus(&b->printer, &lines), n;
+	int chip = add_lines(b, p->mcu, &chip_hx71x_pins, &b->hx71x);
 
 	b->hx71x = (struct chip_hx71x){ .cell = &b->load_cell };
-	chip.bus = (uint8_t)bus;
-	snprintf(chip.name, sizeof(chip.name), "load_cell_probe");
-	if (bus < 0 || !take_pin(b, &p->dout, &b->hx71x.dout_pin) ||
-	    !take_pin(b, &p->sclk, &b->hx71x.sclk_pin))
-		return false;
-	n = printer_add_chip(&b->printer, &chip);
-	return n >= 0 && printer_chip_pin(&b->printer, (unsigned)n, b->hx71x.dout_pin) == 0 &&
-	       printer_chip_pin(&b->printer, (unsigned)n, b->hx71x.sclk_pin) == 0;
+	return line_of(b, chip, &p->dout, &b->hx71x.dout_pin) &&
+	       line_of(b, chip, &p->sclk, &b->hx71x.sclk_pin);
+}
+
+/* What listens to its control pin. */
+static bool add_effector(struct batch *b)
+{
+	const struct machine_probe *p = &b->mc->probe;
+
+	if (p->kind != MACHINE_PROBE_EFFECTOR || !p->control_pin.set)
+		return true;
+	b->effector = (struct chip_effector){ .printer = &b->printer };
+	chip_effector_start(&b->effector);
+	return line_of(b, add_lines(b, p->control_pin.mcu, &chip_effector_pins, &b->effector),
+		       &p->control_pin, &b->effector.control_pin);
 }
 
 /* A stiff hotend on a bed that gives a little. */
@@ -260,7 +280,7 @@ static bool add_load_cell(struct batch *b)
 
 static bool add_probe(struct batch *b)
 {
-	if (add_eddy(b) && add_load_cell(b))
+	if (add_eddy(b) && add_load_cell(b) && add_effector(b))
 		return true;
 	snprintf(b->error, sizeof(b->error), "[%s] cannot be connected to the simulated printer",
 		 b->mc->probe.section);

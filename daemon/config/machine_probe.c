@@ -80,6 +80,22 @@ static void bltouch_load(struct machine_load *l, struct config_section *s, struc
 	fields_load(l, s, fields, COUNT(fields), p);
 }
 
+static void effector_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
+{
+	static const struct field fields[] = {
+		{ "control_pin", FIELD_PIN, 0, AT(machine_probe, control_pin),
+		  .lo = PIN_ALLOW_INVERT, .hi = PIN_ALONE },
+		{ "probe_accel", FIELD_DOUBLE, 0, AT(machine_probe, accel_mm_s2), .hi = 1e6,
+		  .unit = "mm/s^2" },
+		{ "recovery_time", FIELD_DOUBLE, 0, AT(machine_probe, recovery_s), .hi = 60,
+		  .fallback = 0.4, .unit = "s" },
+	};
+
+	switch_load(l, s, p);
+	p->kind = MACHINE_PROBE_EFFECTOR;
+	fields_load(l, s, fields, COUNT(fields), p);
+}
+
 /* Axes that home with the probe watch its switch. */
 static void endstops_resolve(struct machine_load *l)
 {
@@ -184,6 +200,7 @@ static const struct {
 } kinds[] = {
 	{ "probe", switch_load },
 	{ "bltouch", bltouch_load },
+	{ "smart_effector", effector_load },
 	{ "probe_eddy_current", eddy_load },
 	{ "load_cell_probe", load_cell_load },
 };

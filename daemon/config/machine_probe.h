@@ -18,7 +18,8 @@ enum machine_probe_kind {
 	MACHINE_PROBE_NONE,
 	MACHINE_PROBE_SWITCH,
 	MACHINE_PROBE_BLTOUCH,
-	MACHINE_PROBE_SENSORS, /* from here on they measure: probe_sensor.h */
+	MACHINE_PROBE_EFFECTOR, /* a switch, too */
+	MACHINE_PROBE_SENSORS,  /* from here on they measure: probe_sensor.h */
 	MACHINE_PROBE_EDDY = MACHINE_PROBE_SENSORS,
 	MACHINE_PROBE_LOAD_CELL,
 };
@@ -60,7 +61,7 @@ struct machine_load_cell {
 	double tare_s, pullback_mm, pullback_mm_s;
 };
 
-/* [probe], [bltouch] or another kind */
+/* [probe], [bltouch], [smart_effector] or another kind */
 struct machine_probe {
 	enum machine_probe_kind kind;
 	const char *section; /* "probe", "bltouch" */
@@ -73,13 +74,15 @@ struct machine_probe {
 	double tolerance_mm;
 	int retries;
 	struct gcode_lines activate, deactivate; /* what makes it ready, and puts it away */
-	/* of a BLTouch */
+	/* of a BLTouch; the first, of a smart effector, too */
 	struct pin control_pin;
 	bool stow_on_each_sample; /* also of a probe with lines */
 	bool touch_mode;
 	bool up_reports_not_triggered, up_touch_reports_triggered;
 	int output_mode; /* enum machine_bltouch_output */
 	double pin_move_s;
+	/* of a smart effector, beside control_pin */
+	double accel_mm_s2, recovery_s; /* 0: as other moves; none */
 	struct machine_eddy eddy;
 	struct machine_load_cell cell;
 };

@@ -382,10 +382,9 @@ static void test_never_triggers_on_two_mcus(void **state)
 
 static void test_no_endstop(void **state)
 {
-	/* A kind of probe that is not there yet. */
-	static const char *const o[] = { NO_START, "stepper_z.endstop_pin=probe:z_virtual_endstop",
-					 "smart_effector.pin=PE3", "smart_effector.z_offset=1",
-					 NULL };
+	/* At a chip that stepd does not know. */
+	static const char *const o[] = { NO_START, "stepper_z.endstop_pin=sx1509_x:PIN_0",
+					 "sx1509 x.i2c_address=62", NULL };
 	struct scene *s = scene_open(kinematics[0], o);
 
 	(void)state;

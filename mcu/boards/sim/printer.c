@@ -466,7 +466,7 @@ bool printer_timed(const struct printer *p, uint8_t mcu, uint8_t pin)
 {
 	uint16_t kind = p->roles[mcu][pin] >> 8;
 
-	return kind == ROLE_CONTROL || kind == ROLE_BUS || kind >= ROLE_LIGHT;
+	return (kind >= ROLE_CONTROL && kind <= ROLE_CHIP) || kind >= ROLE_LIGHT;
 }
 
 void printer_duty(struct printer *p, uint8_t mcu, uint8_t pin, double share)
