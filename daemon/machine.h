@@ -35,6 +35,7 @@
 #include "daemon/planner.h"
 #include "daemon/positions.h"
 #include "daemon/probe.h"
+#include "daemon/probe/contact.h"
 #include "daemon/probe/eddy.h"
 #include "daemon/probe/load_cell.h"
 #include "daemon/probe/scan.h"
@@ -201,6 +202,7 @@ struct machine {
 	struct probe probe;
 	struct eddy eddy;
 	struct load_cell load_cell;
+	struct contact contact;
 	struct track track;
 	struct scan scan;
 	struct probe_points points;

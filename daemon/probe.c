@@ -12,6 +12,9 @@
 #include "daemon/machine.h"
 #include "daemon/save.h"
 
+/* A tap goes so far below where the coil has the bed. */
+#define TAP_DEEP_MM 0.5
+
 void probe_init(struct machine *m)
 {
 	struct probe *p = &m->probe;
@@ -203,6 +206,7 @@ void probe_how_default(const struct machine *m, struct probe_how *how)
 
 static void end(struct machine *m)
 {
+	m->probe.run.tapping = m->probe.run.how.tap = false;
 	m->probe.run.then(m, m->probe.run.failed ? m->probe.text : NULL);
 }
 
@@ -297,7 +301,10 @@ static void found(struct machine *m, const char *error)
 		return;
 	}
 	memcpy(p->run.at_mm, line->trigger_mm, sizeof(p->run.at_mm));
-	p->run.at_mm[AXIS_Z] += twist_mm(m, line->trigger_mm[AXIS_X], line->trigger_mm[AXIS_Y]);
+	if (!p->run.tapping) /* a nozzle that touches is not beside itself */
+		p->run.at_mm[AXIS_Z] += twist_mm(m, line->trigger_mm[AXIS_X],
+						 line->trigger_mm[AXIS_Y]);
+	p->run.tapping = false;
 	p->run.z_mm[p->run.count++] = p->run.at_mm[AXIS_Z];
 	machine_say(m, REPLY_INFO, "probe at %.3f,%.3f is z=%.6f", line->trigger_mm[AXIS_X],
 		    line->trigger_mm[AXIS_Y], p->run.at_mm[AXIS_Z]);
@@ -333,6 +340,11 @@ static void measured(struct machine *m, const char *error)
 {
 	struct homing_line *line = &m->homing.line;
 
+	if (!error && m->probe.run.how.tap && !m->probe.run.tapping) {
+		m->probe.run.tapping = true;
+		descend(m, eddy_tap_missing(m, m->probe.over_mm));
+		return;
+	}
 	if (!error)
 		line->trigger_mm[AXIS_Z] = planner_position(m->planner)[AXIS_Z] - m->probe.over_mm +
 					   m->probe.offset_mm[AXIS_Z];
@@ -344,6 +356,8 @@ static void touched(struct machine *m, const char *error)
 	if (!error && !m->homing.line.hit)
 		error = m->homing.reason >= HOMING_REASON_SENSOR && m->probe.sensor
 				? m->probe.sensor->failed(m->homing.reason - HOMING_REASON_SENSOR)
+			: m->probe.run.tapping
+				? "the nozzle did not touch the bed where the coil sees it"
 				: "the probe did not trigger before the end of the move";
 	if (!error && m->probe.sensor)
 		m->probe.sensor->settle(m, measured);
@@ -365,6 +379,11 @@ static void descend(struct machine *m, const char *error)
 	}
 	memcpy(line.to_mm, planner_position(m->planner), sizeof(line.to_mm));
 	line.to_mm[AXIS_Z] = probe_lowest_mm(m);
+	if (p->run.tapping) {
+		line.velocity_mm_s = fmin(line.velocity_mm_s, EDDY_TAP_MM_S);
+		line.to_mm[AXIS_Z] = fmax(line.to_mm[AXIS_Z], planner_position(m->planner)[AXIS_Z] -
+								      p->over_mm - TAP_DEEP_MM);
+	}
 	if (planner_position(m->planner)[AXIS_Z] <= line.to_mm[AXIS_Z])
 		snprintf(err, sizeof(err), "there is no way down: Z is at its minimum %g",
 			 line.to_mm[AXIS_Z]);
@@ -383,6 +402,7 @@ void probe_run(struct machine *m, const struct probe_how *how, probe_then *then)
 	p->run.how = *how;
 	p->run.then = then;
 	p->run.count = p->run.retries = 0;
+	p->run.tapping = false;
 	p->run.failed = false;
 	/* Once the machine rests. */
 	acts_begin(m);

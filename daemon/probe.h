@@ -26,6 +26,7 @@ typedef void probe_then(struct machine *m, const char *error);
 struct probe_how {
 	double speed_mm_s, lift_speed_mm_s, retract_mm, tolerance_mm;
 	int samples, retries, result; /* enum machine_samples */
+	bool tap;                     /* METHOD=tap: the nozzle touches the bed */
 	bool keep; /* leave the probe down at the end where stow_on_each_sample allows */
 };
 
@@ -67,6 +68,7 @@ struct probe {
 		double z_mm[MACHINE_SAMPLES_MAX];
 		double at_mm[MOVE_AXES]; /* the result: where the nozzle was when it triggered */
 		bool failed;
+		bool tapping; /* with how.tap: near the bed, from where it is felt */
 	} run;
 };
 

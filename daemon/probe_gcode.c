@@ -75,6 +75,25 @@ static bool can_probe(struct gcode *g, const struct machine *m)
 	return false;
 }
 
+/* METHOD of those that probe one place. False: an error has been replied. */
+static bool method(struct gcode *g, const struct machine *m, const struct gcode_line *l,
+		   struct probe_how *how)
+{
+	char name[16];
+
+	if (!gcode_param_name(g, l, "METHOD", "automatic", name, sizeof(name)))
+		return false;
+	how->tap = strcasecmp(name, "tap") == 0;
+	if (!how->tap && strcasecmp(name, "automatic") != 0)
+		gcode_fail(g, "METHOD=%s: expected automatic or tap", name);
+	else if (how->tap && m->probe.cfg->kind != MACHINE_PROBE_EDDY)
+		gcode_fail(g,
+			   "METHOD=tap: expected a [probe_eddy_current]; other probes touch anyway");
+	else
+		return true;
+	return false;
+}
+
 /* ---- PROBE ---- */
 
 static void probed(struct machine *m, const char *error)
@@ -93,7 +112,7 @@ static enum gcode_result probe(struct gcode *g, const struct gcode_line *l, void
 	struct machine *m = ctx;
 	struct probe_how how;
 
-	if (!can_probe(g, m) || !probe_how_read(g, m, l, &how))
+	if (!can_probe(g, m) || !probe_how_read(g, m, l, &how) || !method(g, m, l, &how))
 		return GCODE_ERROR;
 	probe_run(m, &how, probed);
 	return gcode_finish(g, -EINPROGRESS, NULL);
@@ -129,7 +148,7 @@ static enum gcode_result accuracy(struct gcode *g, const struct gcode_line *l, v
 	const double *at_mm = planner_position(m->planner);
 	struct probe_how how;
 
-	if (!can_probe(g, m) || !probe_how_read(g, m, l, &how))
+	if (!can_probe(g, m) || !probe_how_read(g, m, l, &how) || !method(g, m, l, &how))
 		return GCODE_ERROR;
 	if (!gcode_param_find(l, "SAMPLES"))
 		how.samples = 10;
@@ -177,8 +196,9 @@ static enum gcode_result query(struct gcode *g, const struct gcode_line *l, void
 }
 
 const struct gcode_command probe_commands[] = {
-	{ "PROBE", GCODE_EXTENDED, 0, probe, PROBE_PARAMS, "probe the bed here" },
-	{ "PROBE_ACCURACY", GCODE_EXTENDED, 0, accuracy, PROBE_PARAMS,
+	{ "PROBE", GCODE_EXTENDED, 0, probe, "[METHOD=<automatic|tap>] " PROBE_PARAMS,
+	  "probe the bed here" },
+	{ "PROBE_ACCURACY", GCODE_EXTENDED, 0, accuracy, "[METHOD=<automatic|tap>] " PROBE_PARAMS,
 	  "probe the bed here many times and say how much the results differ" },
 	{ "QUERY_PROBE", GCODE_EXTENDED, 0, query, "", "whether the probe is triggered now" },
 };

@@ -211,6 +211,7 @@ static bool add_eddy(struct batch *b)
 				    .far_hz = 3.05e6,
 				    .rise = 0.12,
 				    .reach_mm = 2.4,
+				    .give = 0.1,
 				    .drift_per_k = 6e-6,
 				    .degc = 25,
 				    .noise_mm = b->mc->sim_bed.probe_noise_mm,

@@ -38,6 +38,7 @@ enum {
 #define MEASURE_S 0.1
 #define SILENT_NS ((int64_t)1500 * 1000 * 1000)
 #define FIND_S 0.1
+#define SILENT_TEXT "the LDC1612 has fallen silent: no samples for 1.5 s"
 
 struct reg {
 	uint8_t reg;
@@ -68,6 +69,14 @@ static void fail(struct machine *m, const char *what)
 	eddy_stop(m);
 	snprintf(e->text, sizeof(e->text), "[%.40s] %s", m->probe.cfg->section, what);
 	done(m, e->text);
+}
+
+void eddy_done(struct machine *m, const char *error)
+{
+	if (error)
+		fail(m, error);
+	else
+		done(m, NULL);
 }
 
 void eddy_abort(struct machine *m, const char *reason)
@@ -285,6 +294,18 @@ bool eddy_height(const struct eddy *e, double hz, double *height_mm)
 	return true;
 }
 
+double eddy_hz(const struct eddy *e, double height_mm)
+{
+	for (size_t i = 1; i < e->count; i++) {
+		double from = e->height_mm[i - 1], to = e->height_mm[i];
+
+		if (height_mm >= from && height_mm <= to)
+			return e->hz[i - 1] +
+			       (e->hz[i] - e->hz[i - 1]) * (height_mm - from) / (to - from);
+	}
+	return 0;
+}
+
 struct sum {
 	const struct eddy *e;
 	const char *wrong; /* with a sample, in words */
@@ -322,6 +343,13 @@ void eddy_poll(struct machine *m)
 		session_send(session_of(m), MSG_ID_query_status_ldc1612, &ask);
 	if (e->state == EDDY_SETUP && e->step == STEP_READ && m->now_ns >= e->deadline_ns)
 		next_step(m);
+	if (e->state == EDDY_PULL) {
+		m->contact.count = 0;
+		if (bulk_each(&e->bulk, e->from_s, e->to_s, eddy_tap_sample, m))
+			eddy_tap_pulled(m);
+		else if (m->now_ns > e->deadline_ns)
+			fail(m, SILENT_TEXT);
+	}
 	if (e->state != EDDY_MEASURE)
 		return;
 	if (bulk_each(&e->bulk, e->from_s, e->to_s, add, &s) && s.n) {
@@ -331,8 +359,7 @@ void eddy_poll(struct machine *m)
 		else
 			done(m, NULL);
 	} else if (m->now_ns > e->deadline_ns) {
-		fail(m, e->bulk.count ? "the LDC1612 has fallen silent: no samples for 1.5 s"
-				      : "the LDC1612 gives no samples");
+		fail(m, e->bulk.count ? SILENT_TEXT : "the LDC1612 gives no samples");
 	}
 }
 

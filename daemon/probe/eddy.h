@@ -26,6 +26,7 @@ enum eddy_state {
 	EDDY_IDLE,
 	EDDY_SETUP,   /* registers are read and written */
 	EDDY_MEASURE, /* waits for the samples of from_s to to_s */
+	EDDY_PULL,    /* … to find where the nozzle left the bed */
 };
 
 struct eddy {
@@ -75,8 +76,24 @@ uint32_t eddy_word(const struct eddy *e, double hz);
 /* When the middle of a sample's conversion was. False: not known yet. */
 bool eddy_time_s(const struct eddy *e, uint64_t number, double *at_s);
 
+/* Frequency at a height within the table, 0: it is not. */
+double eddy_hz(const struct eddy *e, double height_mm);
+/* An operation has ended, whichever it was; error: NULL, or what is wrong, in words of this probe's alone. */
+void eddy_done(struct machine *m, const char *error);
+
 /* eddy_probe.c */
 extern const struct probe_sensor eddy_sensor;
+
+/* eddy_tap.c: the nozzle comes down until it touches the bed, the sensor says when that was. */
+enum { EDDY_TAP_MM_S = 2 };
+/* NULL, or why it can't begin here, with the coil so high over the bed. */
+const char *eddy_tap_missing(const struct machine *m, double height_mm);
+bool eddy_tap_arm(struct machine *m, uint32_t clock, uint8_t trsync_oid);
+/* At rest on the bed: it is drawn back; m->probe.over_mm as of struct probe_sensor. */
+void eddy_tap_settle(struct machine *m, eddy_then *then);
+/* EDDY_PULL: the samples are there. */
+bool eddy_tap_sample(void *ctx, double at_s, uint32_t word);
+void eddy_tap_pulled(struct machine *m);
 
 /* eddy_calibrate.c */
 extern const struct gcode_command eddy_commands[];

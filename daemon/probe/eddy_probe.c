@@ -12,17 +12,7 @@ static struct session *session_of(struct machine *m)
 
 static double threshold_hz(const struct machine *m)
 {
-	const struct eddy *e = &m->eddy;
-	double z_mm = m->probe.offset_mm[2];
-
-	for (size_t i = 1; i < e->count; i++) {
-		double from = e->height_mm[i - 1], to = e->height_mm[i];
-
-		if (z_mm >= from && z_mm <= to)
-			return e->hz[i - 1] +
-			       (e->hz[i] - e->hz[i - 1]) * (z_mm - from) / (to - from);
-	}
-	return 0;
+	return eddy_hz(&m->eddy, m->probe.offset_mm[2]);
 }
 
 static const char *missing(const struct machine *m)
@@ -39,10 +29,17 @@ static void lowered(struct machine *m, const char *error)
 {
 	struct eddy *e = &m->eddy;
 
-	if (!error && e->mean_hz > threshold_hz(m)) {
-		eddy_stop(m);
+	if (!error && m->probe.run.how.tap && e->mean_hz > threshold_hz(m)) {
+		/* As low as a probe would stop, and lower: that is where a tap begins. */
+		m->probe.run.tapping = true;
+		m->probe.over_mm = 0;
+		eddy_height(e, e->mean_hz, &m->probe.over_mm);
+		error = eddy_tap_missing(m, m->probe.over_mm);
+	} else if (!error && e->mean_hz > threshold_hz(m)) {
 		error = "the probe is triggered before it has moved";
 	}
+	if (error)
+		eddy_stop(m);
 	e->after(m, error);
 }
 
@@ -82,7 +79,9 @@ static void settled(struct machine *m, const char *error)
 static void settle(struct machine *m, eddy_then *then)
 {
 	m->eddy.after = then;
-	if (m->eddy.bulk.on)
+	if (m->probe.run.tapping)
+		eddy_tap_settle(m, then);
+	else if (m->eddy.bulk.on)
 		eddy_measure(m, settled);
 	else
 		eddy_start(m, settled);
@@ -111,7 +110,8 @@ static bool arm(struct machine *m, uint32_t clock, uint8_t trsync_oid)
 					       .trigger_reason = HOMING_REASON_HIT,
 					       .error_reason = HOMING_REASON_SENSOR };
 
-	return session_send(session_of(m), MSG_ID_ldc1612_setup_home, &home);
+	return m->probe.run.tapping ? eddy_tap_arm(m, clock, trsync_oid)
+				    : session_send(session_of(m), MSG_ID_ldc1612_setup_home, &home);
 }
 
 static void disarm(struct machine *m)

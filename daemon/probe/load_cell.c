@@ -136,96 +136,38 @@ static void measured(struct machine *m)
 
 /* ---- where the nozzle left the bed ---- */
 
-/* The squares' sum of a force that is level above break_mm and rises evenly below, fitted; *slope: how it rises. */
-static double misfit(const struct load_cell_tap *t, double break_mm, double *slope)
-{
-	double n = (double)t->count, x = 0, y = 0, xx = 0, xy = 0, yy = 0;
-
-	for (size_t i = 0; i < t->count; i++) {
-		double deep = fmax(0, break_mm - t->z_mm[i]);
-
-		x += deep;
-		y += t->grams[i];
-		xx += deep * deep;
-		xy += deep * t->grams[i];
-		yy += t->grams[i] * t->grams[i];
-	}
-	xx -= x * x / n;
-	xy -= x * y / n;
-	yy -= y * y / n;
-	*slope = xx > 0 ? xy / xx : 0;
-	return yy - *slope * xy;
-}
-
-const char *load_cell_contact(const struct load_cell_tap *t, double force_grams, double *z_mm)
-{
-	enum { TRIES = 64, HALVES = 40, BESIDE = 3 };
-	double low = INFINITY, high = -INFINITY, step, best = INFINITY, at = 0, slope;
-	size_t above = 0;
-
-	for (size_t i = 0; i < t->count; i++) {
-		low = fmin(low, t->z_mm[i]);
-		high = fmax(high, t->z_mm[i]);
-	}
-	if (t->count < 2 * BESIDE || !(high > low))
-		return "too few samples on the way back";
-	step = (high - low) / TRIES;
-	for (int k = 1; k < TRIES; k++) {
-		double off = misfit(t, low + k * step, &slope);
-
-		if (off < best) {
-			best = off;
-			at = low + k * step;
-		}
-	}
-	/* Around the best of these, thirds. */
-	low = at - step;
-	high = at + step;
-	for (int k = 0; k < HALVES; k++) {
-		double a = low + (high - low) / 3, b = high - (high - low) / 3;
-
-		if (misfit(t, a, &slope) < misfit(t, b, &slope))
-			high = b;
-		else
-			low = a;
-	}
-	*z_mm = (low + high) / 2;
-	misfit(t, *z_mm, &slope);
-	for (size_t i = 0; i < t->count; i++)
-		above += t->z_mm[i] > *z_mm;
-	/* In this order: a force that stays is level all the way, but for its noise. */
-	if (t->count - above < BESIDE || !(fabs(slope) * (*z_mm - t->z_mm[0]) >= 0.5 * force_grams))
-		return "the force did not go away on the way back: was that the bed?";
-	if (above < BESIDE)
-		return "the nozzle did not leave the bed on the way back: expected a larger "
-		       "pullback_distance";
-	return NULL;
-}
-
-struct gather {
-	const struct machine *m;
-	struct load_cell *c;
-};
-
 static bool gather(void *ctx, double at_s, uint32_t word)
 {
-	struct gather *g = ctx;
-	struct load_cell_tap *t = &g->c->tap;
-	double at_mm[3];
-	bool later;
+	struct machine *m = ctx;
+	const struct load_cell *c = &m->load_cell;
 
-	if ((int32_t)word == INT32_MIN || t->count == LOAD_CELL_TAPS ||
-	    !track_at(&g->m->track, at_s, at_mm, &later))
-		return true;
-	t->z_mm[t->count] = at_mm[AXIS_Z];
-	t->grams[t->count++] = ((int32_t)word - g->c->tare_counts) / g->c->counts_per_gram;
+	if ((int32_t)word != INT32_MIN)
+		contact_add(&m->contact, m, at_s,
+			    ((int32_t)word - c->tare_counts) / c->counts_per_gram);
 	return true;
+}
+
+static const char *contact_text(enum contact_result result)
+{
+	switch (result) {
+	case CONTACT_FOUND:
+		return NULL;
+	case CONTACT_FEW:
+		return "too few samples on the way back";
+	case CONTACT_NONE:
+		return "the force did not go away on the way back: was that the bed?";
+	case CONTACT_STAYS:
+		break;
+	}
+	return "the nozzle did not leave the bed on the way back: expected a larger "
+	       "pullback_distance";
 }
 
 static void pulled(struct machine *m)
 {
 	struct load_cell *c = &m->load_cell;
-	const char *wrong = load_cell_contact(&c->tap, c->cfg->trigger_grams, &m->probe.over_mm);
+	const char *wrong =
+		contact_text(contact_find(&m->contact, c->cfg->trigger_grams, &m->probe.over_mm));
 
 	track_stop(&m->track);
 	if (wrong) {
@@ -241,7 +183,6 @@ static void pulled(struct machine *m)
 void load_cell_poll(struct machine *m)
 {
 	struct load_cell *c = &m->load_cell;
-	struct gather g = { .m = m, .c = c };
 
 	if (!c->cfg)
 		return;
@@ -253,10 +194,10 @@ void load_cell_poll(struct machine *m)
 	c->samples = c->saturated = c->desynced = 0;
 	c->least_counts = INFINITY;
 	c->most_counts = -INFINITY;
-	c->tap.count = 0;
+	m->contact.count = 0;
 	if (c->state == LOAD_CELL_MEASURE && bulk_each(&c->bulk, c->from_s, c->to_s, add, c))
 		measured(m);
-	else if (c->state == LOAD_CELL_PULL && bulk_each(&c->bulk, c->from_s, c->to_s, gather, &g))
+	else if (c->state == LOAD_CELL_PULL && bulk_each(&c->bulk, c->from_s, c->to_s, gather, m))
 		pulled(m);
 	else if (m->now_ns > c->deadline_ns)
 		fail(m, "the chip gives no samples");

@@ -27,14 +27,6 @@ enum load_cell_state {
 	LOAD_CELL_PULL,    /* … to find where the nozzle left the bed */
 };
 
-enum { LOAD_CELL_TAPS = 1024 };
-
-/* Samples of a way back: the nozzle's place, and the force. */
-struct load_cell_tap {
-	size_t count;
-	double z_mm[LOAD_CELL_TAPS], grams[LOAD_CELL_TAPS];
-};
-
 struct load_cell {
 	const struct machine_load_cell *cfg; /* NULL: there is none */
 	int device;                          /* of the bus, of an ADS1220 */
@@ -51,7 +43,6 @@ struct load_cell {
 	/* of LOAD_CELL_MEASURE */
 	double mean_counts, least_counts, most_counts;
 	unsigned samples, saturated, desynced;
-	struct load_cell_tap tap;
 	/* LOAD_CELL_CALIBRATE */
 	bool calibrating, tared;
 	double new_tare, new_ratio;
@@ -69,10 +60,6 @@ void load_cell_abort(struct machine *m, const char *reason);
 /* Start the chip, take the mean of seconds, stop it again unless keep: mean_counts and so on. */
 void load_cell_measure(struct machine *m, double seconds, load_cell_then *then);
 void load_cell_stop(struct machine *m);
-
-/* Where the nozzle left the bed: pure. NULL, or what is wrong in words. force: of the first sample above the last one's, at
- * least. */
-const char *load_cell_contact(const struct load_cell_tap *t, double force_grams, double *z_mm);
 
 extern const struct probe_sensor load_cell_sensor;
 

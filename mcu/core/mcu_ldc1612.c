@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mcu_ldc1612.c - an LDC1612 (inductance to digital, I2C): its conversions in bulk, and a trsync that fires when one is above
- * a threshold.
+ * a threshold, or when they, having risen as the nozzle came down, no longer do: it touches.
  *
  * A timer looks whether the chip has a conversion, at its INTB pin, or leaves it to the task to ask for the status;
  * reading takes too long for a timer. While armed, a conversion with an error, a chip that doesn't answer, and
@@ -16,6 +16,7 @@ enum {
 	STATUS = 0x18,
 	STATUS_UNREAD = 0x08, /* channel 0 has a conversion that nobody has read */
 	SILENT_LOOKS = 100,
+	TAP_WORDS = 8, /* conversions: the later half is compared with the one before */
 };
 #define DATA_ERRORS UINT32_C(0xf0000000)
 #define NO_ANSWER UINT32_C(0xffffffff) /* instead of a conversion */
@@ -31,7 +32,10 @@ struct mcu_ldc1612 {
 	struct mcu_bulk bulk;
 	/* the trigger */
 	struct mcu_trsync *ts; /* NULL: not armed */
-	uint32_t threshold;
+	uint32_t threshold;    /* 0: a tap is looked for */
+	uint32_t word[TAP_WORDS];
+	uint8_t words;      /* so far, modulo 2 TAP_WORDS once there are enough */
+	int32_t rise, most; /* that there has to be before, and that there was */
 	uint32_t start_clock, trigger_clock;
 	uint8_t trigger_reason, error_reason;
 };
@@ -92,13 +96,33 @@ static bool read_chip(struct mcu *m, const struct mcu_ldc1612 *l, uint32_t *word
 	return true;
 }
 
+/* Returns: whether they have risen, and now rise less than half as fast. */
+static bool tapped(struct mcu_ldc1612 *l, uint32_t word)
+{
+	int32_t rise = 0;
+
+	l->word[l->words % TAP_WORDS] = word;
+	if (++l->words < TAP_WORDS)
+		return false;
+	if (l->words == 2 * TAP_WORDS)
+		l->words = TAP_WORDS;
+	for (uint8_t i = 0; i < TAP_WORDS; i++) {
+		int32_t w = (int32_t)l->word[(uint8_t)(l->words + i) % TAP_WORDS];
+
+		rise += i < TAP_WORDS / 2 ? -w : w;
+	}
+	if (rise > l->most)
+		l->most = rise;
+	return l->most >= l->rise && rise < l->most / 2;
+}
+
 static void check(struct mcu *m, struct mcu_ldc1612 *l, uint32_t word)
 {
 	if (!l->ts || mcu_clock_diff(l->look_clock, l->start_clock) < 0)
 		return;
 	if (word & DATA_ERRORS)
 		fire(m, l, l->error_reason, l->look_clock);
-	else if (word > l->threshold)
+	else if (l->threshold ? word > l->threshold : tapped(l, word))
 		fire(m, l, l->trigger_reason, l->look_clock);
 }
 
@@ -199,6 +223,31 @@ void mcu_cmd_ldc1612_setup_home(struct mcu *m, const struct msg_ldc1612_setup_ho
 	l->trigger_reason = msg->trigger_reason;
 	l->error_reason = msg->error_reason;
 	l->ts = mcu_oid_get(m, msg->trsync_oid, MCU_OID_TRSYNC);
+}
+
+void mcu_cmd_ldc1612_setup_tap(struct mcu *m, const struct msg_ldc1612_setup_tap *msg)
+{
+	struct mcu_ldc1612 *l = mcu_oid_get(m, msg->oid, MCU_OID_LDC1612);
+	struct msg_ldc1612_setup_home home = {
+		.oid = msg->oid,
+		.clock = msg->clock,
+		.threshold = 1,
+		.trsync_oid = msg->trsync_oid,
+		.trigger_reason = msg->trigger_reason,
+		.error_reason = msg->error_reason,
+	};
+
+	if (!l)
+		return;
+	if (msg->rise > INT32_MAX) {
+		mcu_shutdown(m, MCU_REASON_SAMPLES);
+		return;
+	}
+	mcu_cmd_ldc1612_setup_home(m, &home);
+	l->threshold = 0;
+	l->words = 0;
+	l->most = 0;
+	l->rise = (int32_t)msg->rise;
 }
 
 void mcu_cmd_query_ldc1612_home_state(struct mcu *m, const struct msg_query_ldc1612_home_state *msg)

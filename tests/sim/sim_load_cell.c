@@ -349,7 +349,7 @@ static void test_failures(void **state)
 /* Lines without noise: the break, wherever it is. */
 static void test_fit(void **state)
 {
-	static struct load_cell_tap t;
+	static struct contact t;
 	double z_mm;
 
 	(void)state;
@@ -359,19 +359,19 @@ static void test_fit(void **state)
 		t.count = 100;
 		for (int i = 0; i < 100; i++) {
 			t.z_mm[i] = 0.002 * i;
-			t.grams[i] = 7 - 2000 * fmax(0, at - t.z_mm[i]);
+			t.value[i] = 7 - 2000 * fmax(0, at - t.z_mm[i]);
 		}
-		assert_null(load_cell_contact(&t, 20, &z_mm));
+		assert_int_equal(contact_find(&t, 20, &z_mm), CONTACT_FOUND);
 		assert_true(fabs(z_mm - at) < 1e-5);
 	}
 	for (int i = 0; i < 100; i++)
-		t.grams[i] = 5 + (i % 3);
-	assert_non_null(load_cell_contact(&t, 20, &z_mm));
+		t.value[i] = 5 + (i % 3);
+	assert_int_equal(contact_find(&t, 20, &z_mm), CONTACT_NONE);
 	for (int i = 0; i < 100; i++)
-		t.grams[i] = -20.0 * i;
-	assert_non_null(load_cell_contact(&t, 20, &z_mm));
+		t.value[i] = -20.0 * i;
+	assert_int_not_equal(contact_find(&t, 20, &z_mm), CONTACT_FOUND);
 	t.count = 2;
-	assert_non_null(load_cell_contact(&t, 20, &z_mm));
+	assert_int_equal(contact_find(&t, 20, &z_mm), CONTACT_FEW);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
  * Shown: conversions come in bulk, as many as the chip makes, numbered, with the clock of the last one in each message; a
  * threshold fires the trsync at the first conversion above it from a clock on, and not below; errors, a chip that doesn't
  * answer and one that has gone silent fire with the other reason, within 100 looks; disarmed nothing fires; the trigger's
- * clock can be asked for; a shutdown ends it; wrong use is a shutdown.
+ * clock can be asked for; a nozzle that touches the bed fires, one that stops above it does not; a shutdown ends it; wrong use is a shutdown.
  * How: conversations with the simulated MCU and a model of the chip over a bed.
  */
 #include <math.h>
@@ -163,6 +163,56 @@ static void triggers(void **state)
 	peer_free(r.p);
 }
 
+/* Down to the bed, and into it. */
+static void lower_to(struct rig *r, double from_mm, double to_mm, double mm_s)
+{
+	for (double z = from_mm; z > to_mm; z -= 0.002) {
+		r->p->printer.start_mm[PRINTER_Z] = z;
+		pass(r, 0.002 / mm_s);
+	}
+}
+
+static void tap(struct rig *r, double rise_mm)
+{
+	double hz = chip_ldc1612_hz(&r->chip, 0) - chip_ldc1612_hz(&r->chip, rise_mm);
+
+	SEND(r->p, trsync_start, .oid = TRSYNC, .report_clock = (uint32_t)r->at + 9000000,
+	     .report_ticks = 9000000, .expire_reason = 4);
+	SEND(r->p, ldc1612_setup_tap, .oid = CHIP, .clock = (uint32_t)r->at,
+	     .rise = (uint32_t)(4 * word_of(hz)), .trsync_oid = TRSYNC, .trigger_reason = HIT,
+	     .error_reason = ERROR);
+}
+
+/* Four conversions are 16 ms, 0.032 mm at 2 mm/s. */
+static void taps(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, false);
+	r.chip.give = 0.1;
+	tap(&r, 0.016);
+	lower_to(&r, 1, 0.002, 2);
+	assert_int_equal(peer_fired(r.p), 0);
+	lower_to(&r, 0, -0.06, 2);
+	assert_int_equal(peer_fired(r.p), HIT);
+	/* It rises too little for a bed that comes near, and then no more. */
+	r.p->printer.start_mm[PRINTER_Z] = 1;
+	pass(&r, 0.1);
+	tap(&r, 0.016);
+	lower_to(&r, 1, 0.8, 0.5);
+	pass(&r, 0.2);
+	assert_int_equal(peer_fired(r.p), 0);
+	/* A coil that is off is an error. */
+	r.chip.open = true;
+	pass(&r, 0.05);
+	assert_int_equal(peer_fired(r.p), ERROR);
+	peer_expect_running(r.p);
+	SEND(r.p, ldc1612_setup_tap, .oid = CHIP, .rise = UINT32_MAX);
+	peer_expect_shutdown(r.p, "Invalid sample parameters");
+	peer_free(r.p);
+}
+
 static void errors(void **state)
 {
 	(void)state;
@@ -223,8 +273,11 @@ static void wrong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(in_bulk), cmocka_unit_test(triggers),
-		cmocka_unit_test(errors),  cmocka_unit_test(shutdown_ends_it),
+		cmocka_unit_test(in_bulk),
+		cmocka_unit_test(triggers),
+		cmocka_unit_test(taps),
+		cmocka_unit_test(errors),
+		cmocka_unit_test(shutdown_ends_it),
 		cmocka_unit_test(wrong),
 	};
 

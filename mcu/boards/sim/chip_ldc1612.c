@@ -42,12 +42,15 @@ double chip_ldc1612_hz(const struct chip_ldc1612 *c, double nozzle_mm)
 	return c->far_hz * warm * (1 + c->rise * exp(-(nozzle_mm + c->gap_mm) / c->reach_mm));
 }
 
-static double height_mm(const struct chip_ldc1612 *c)
+static double height_mm(struct chip_ldc1612 *c)
 {
-	double xyz[3];
+	double xyz[3], deep_mm;
 
 	printer_nozzle_mm(c->printer, xyz);
-	return xyz[2] - printer_bed_mm(c->printer, xyz[0] + c->x_mm, xyz[1] + c->y_mm);
+	deep_mm = fmax(0, printer_bed_mm(c->printer, xyz[0], xyz[1]) - xyz[2]);
+	c->deepest_mm = fmax(c->deepest_mm, deep_mm);
+	return xyz[2] + (1 - c->give) * deep_mm -
+	       printer_bed_mm(c->printer, xyz[0] + c->x_mm, xyz[1] + c->y_mm);
 }
 
 static double period_s(const struct chip_ldc1612 *c)

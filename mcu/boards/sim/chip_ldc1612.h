@@ -3,7 +3,8 @@
  *
  * Registers and conversions as its data sheet has them (TI SNOSCY9A), channel 0 alone: each conversion is the mean
  * frequency of the time it took, its errors go with it. The coil: far_hz without a bed, and more by the share
- * rise * exp(-distance / reach_mm); in proportion to its temperature's distance from 25 degC a little less.
+ * rise * exp(-distance / reach_mm). A nozzle that presses on the bed takes it along, and the coil comes nearer by a
+ * share of the way only. In proportion to its temperature's distance from 25 degC a little less.
  * Owner: the caller. Threads: the sims'. Units: in the names; _s of the MCU.
  */
 #ifndef SIM_CHIP_LDC1612_H
@@ -21,6 +22,7 @@ struct chip_ldc1612 {
 	double x_mm, y_mm; /* of the coil from the nozzle */
 	double gap_mm;     /* of the coil from the bed when the nozzle touches it */
 	double far_hz, rise, reach_mm;
+	double give; /* that share, 0..1 */
 	double drift_per_k, degc;
 	double noise_mm;   /* each conversion is off by up to so much of height */
 	uint8_t drive;     /* the drive current that gives the right amplitude */
@@ -29,6 +31,7 @@ struct chip_ldc1612 {
 	bool silent;       /* converts no more */
 	bool open;         /* the coil's wire is off */
 	/* state */
+	double deepest_mm; /* that the nozzle was pressed into the bed */
 	uint16_t reg[0x80];
 	uint8_t pointer, count;
 	double from_s, seen_s; /* of the conversion under way; it is integrated so far */
