@@ -161,7 +161,7 @@ static void test_offsets_applied(void **state)
 /* A command of several places that is given again in the middle of itself changes nothing of it. */
 static void test_manual_places(void **state)
 {
-	struct scene *s = open_scene(write_config(
+	struct scene *s = open_saving(write_config(
 		PROBE_SECTION "[bed_mesh]\nmesh_min: 60, 60\nmesh_max: 200, 200\nprobe_count: 3\n"));
 
 	(void)state;
@@ -170,7 +170,7 @@ static void test_manual_places(void **state)
 		assert_true(s->b.m->manual_probe.active);
 		refused(s, "BED_MESH_CALIBRATE METHOD=manual\n", "a manual probe is under way");
 		refused(s, "BED_MESH_CALIBRATE\n", "a manual probe is under way");
-		touch_down(s);
+		touch_down(s, MICROSTEP_Z_MM);
 		run(s, "ACCEPT\n");
 	}
 	assert_false(s->b.m->manual_probe.active);
