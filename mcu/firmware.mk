@@ -217,11 +217,9 @@ $(FW).uf2: $(FW).raw $(BUILD)/rp2040-uf2
 	$(call say,UF2) $(BUILD)/rp2040-uf2 $< $(FW).bin $@
 $(if $($(FW_FAMILY)_MORE),$(FW).bin: $(FW).uf2)
 
-# An image beside that of BOARD, for the tests.
-ifneq ($(BOARD),stm32f4-netduinoplus2)
-$(BUILD)/firmware/stm32f4-netduinoplus2.elf: $(BUILD)/mkdict FORCE
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=stm32f4-netduinoplus2 LINK=uart $@
-endif
+# Images beside that of BOARD, for the tests.
+$(patsubst %,$(BUILD)/firmware/%.elf,$(filter-out $(BOARD),avr-atmega1284p avr-atmega2560 stm32f4-netduinoplus2)): $(BUILD)/mkdict FORCE
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=$(basename $(@F)) LINK=uart $@
 ifneq ($(BOARD),rp2040)
 $(BUILD)/firmware/rp2040.uf2: $(BUILD)/mkdict $(BUILD)/rp2040-uf2 FORCE
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) BOARD=rp2040 LINK=uart $@

@@ -168,6 +168,8 @@ static inline uint32_t mcu_freq_hz(const struct mcu *m)
 
 /* Memory for the instance's lifetime (until config_reset), zeroed. Returns: NULL if there is none. */
 void *mcu_arena_take(struct mcu *m, size_t size);
+/* The same, but as it is. */
+void *mcu_arena_reserve(struct mcu *m, size_t size);
 size_t mcu_arena_room(const struct mcu *m);
 
 /* Forget the configuration. All timers of objects must be gone (shutdown saw to that). */

@@ -8,7 +8,8 @@ void mcu_moves_init(struct mcu *m, uint16_t count_max)
 	size_t room = mcu_arena_room(m) / sizeof(struct mcu_move);
 	uint16_t count = room < count_max ? (uint16_t)room : count_max;
 
-	m->moves.slots = mcu_arena_take(m, count * sizeof(struct mcu_move));
+	/* not cleared: with 12 KiB of slots that would hold an AVR's interrupt off for longer than its clock may be left alone */
+	m->moves.slots = mcu_arena_reserve(m, count * sizeof(struct mcu_move));
 	m->moves.count = m->moves.slots ? count : 0;
 	mcu_moves_clear(m);
 }

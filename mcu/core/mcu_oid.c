@@ -17,7 +17,7 @@ size_t mcu_arena_room(const struct mcu *m)
 	return m->cfg.arena_size - m->arena_used;
 }
 
-void *mcu_arena_take(struct mcu *m, size_t size)
+void *mcu_arena_reserve(struct mcu *m, size_t size)
 {
 	uint8_t *p = (uint8_t *)m->cfg.arena + m->arena_used;
 	size_t need = aligned(size);
@@ -25,7 +25,14 @@ void *mcu_arena_take(struct mcu *m, size_t size)
 	if (need > mcu_arena_room(m))
 		return NULL;
 	m->arena_used += need;
-	return memset(p, 0, size);
+	return p;
+}
+
+void *mcu_arena_take(struct mcu *m, size_t size)
+{
+	void *p = mcu_arena_reserve(m, size);
+
+	return p ? memset(p, 0, size) : NULL;
 }
 
 void mcu_config_clear(struct mcu *m)

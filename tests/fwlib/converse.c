@@ -5,13 +5,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const int converse_targets[CONVERSE_TARGETS] = { CONVERSE_SIM, CONVERSE_AVR, CONVERSE_ARM,
-						 CONVERSE_RP2040, CONVERSE_RP2040_USB };
+const int converse_targets[CONVERSE_TARGETS] = { CONVERSE_SIM,       CONVERSE_AVR,
+						 CONVERSE_AVR_1284P, CONVERSE_AVR_2560,
+						 CONVERSE_ARM,       CONVERSE_RP2040,
+						 CONVERSE_RP2040_USB };
 
-/* PA5, PA4, … of the atmega644p, whose numbers mean the same in the simulated board; PE8, … of the STM32F405;
- * GPIOs of the RP2040. */
+/* PA5, PA4, … of the atmega644p, whose numbers mean the same in the atmega1284p and in the simulated board; of the atmega2560 those of a
+ * RAMPS: motors at PF0, PF6, PL3, PA4, fan PH6, heater PB4; PE8, … of the STM32F405; GPIOs of the RP2040. */
 static const struct converse_pins pins_avr = { 5,  4,  3,  2, 23, 22, 21, 20,
 					       16, 28, 11, 0, 0,  32, 12, "PA5" };
+static const struct converse_pins pins_2560 = { 40, 41, 46, 47, 91, 89, 4,  6,
+						37, 12, 62, 42, 0,  32, 12, "PF0" };
 static const struct converse_pins pins_arm = { 72, 73, 74, 75, 76, 77, 78, 79,
 					       32, 48, 16, 0,  0,  32, 12, "PE8" };
 static const struct converse_pins pins_rp2040 = { 2,  3,  4,  5,  6, 7,  8, 9,
@@ -30,6 +34,15 @@ static const char *image(char path[512], bool simulator, const char *file)
 	return NULL;
 }
 
+/* Returns: NULL if there is none for this chip. */
+static struct target *open_avr(const char *chip, const struct target_hooks *hooks)
+{
+	char path[512], file[64];
+
+	snprintf(file, sizeof(file), "avr-%s.elf", chip);
+	return image(path, target_has_simavr(), file) ? target_simavr_new(chip, path, hooks) : NULL;
+}
+
 struct talk *open_talk(void **state)
 {
 	int which = *(const int *)*state;
@@ -39,13 +52,18 @@ struct talk *open_talk(void **state)
 
 	assert_non_null(k);
 	hooks = talk_hooks(k);
-	pins = which == CONVERSE_ARM      ? &pins_arm
-	       : which >= CONVERSE_RP2040 ? &pins_rp2040
-					  : &pins_avr;
+	pins = which == CONVERSE_ARM        ? &pins_arm
+	       : which == CONVERSE_AVR_2560 ? &pins_2560
+	       : which >= CONVERSE_RP2040   ? &pins_rp2040
+					    : &pins_avr;
 	if (which == CONVERSE_SIM)
 		k->t = target_sim_new(&hooks);
-	else if (which == CONVERSE_AVR && image(path, target_has_simavr(), "avr-atmega644p.elf"))
-		k->t = target_simavr_new("atmega644p", path, &hooks);
+	else if (which == CONVERSE_AVR)
+		k->t = open_avr("atmega644p", &hooks);
+	else if (which == CONVERSE_AVR_1284P)
+		k->t = open_avr("atmega1284p", &hooks);
+	else if (which == CONVERSE_AVR_2560)
+		k->t = open_avr("atmega2560", &hooks);
 	else if (which == CONVERSE_ARM &&
 		 image(path, target_has_qemu(), "stm32f4-netduinoplus2.elf"))
 		k->t = target_qemu_new(path, &hooks);

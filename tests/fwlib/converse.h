@@ -8,10 +8,12 @@
 
 #include "talk.h"
 
-/* The simulated board, an atmega644p in simavr, an STM32F405 in QEMU, an RP2040 in rp2040js, the same over USB. */
+/* The simulated board, an atmega644p, an atmega1284p and an atmega2560 in simavr, an STM32F405 in QEMU, an RP2040 in rp2040js, the same over USB. */
 enum {
 	CONVERSE_SIM,
 	CONVERSE_AVR,
+	CONVERSE_AVR_1284P,
+	CONVERSE_AVR_2560,
 	CONVERSE_ARM,
 	CONVERSE_RP2040,
 	CONVERSE_RP2040_USB,
@@ -57,6 +59,8 @@ extern const int converse_targets[CONVERSE_TARGETS];
 #define CONVERSE_CASE(f) \
 	{ #f " sim", f, NULL, NULL, (void *)&converse_targets[CONVERSE_SIM] }, \
 		{ #f " avr", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR] }, \
+		{ #f " 1284p", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR_1284P] }, \
+		{ #f " 2560", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR_2560] }, \
 		{ #f " rp2040", f, NULL, NULL, (void *)&converse_targets[CONVERSE_RP2040] }, \
 	{ \
 #f " arm", f, NULL, NULL, (void *)&converse_targets[CONVERSE_ARM] \

@@ -61,6 +61,7 @@ struct target_simavr {
 	avr_t *avr;
 	uint8_t rx[RX_MAX]; /* to the chip */
 	unsigned int rx_in, rx_out;
+	bool big;                     /* an atmega2560 */
 	bool moved;                   /* an edge: inputs may be different now */
 	avr_cycle_count_t clock_zero; /* when the firmware's clock was 0 */
 	struct pin pins[PORTS * 8];
@@ -217,6 +218,12 @@ static void on_pin(struct avr_irq_t *irq, uint32_t value, void *param)
 	s->moved = true;
 }
 
+/* Of the converter's inputs: PA0.., of the atmega2560 PF0... simavr takes no values for its others, PK0... */
+static uint8_t adc_pin(const struct target_simavr *s, uint32_t channel)
+{
+	return (uint8_t)(s->big ? 5 * 8 + channel : channel);
+}
+
 static void on_adc(struct avr_irq_t *irq, uint32_t value, void *param)
 {
 	struct target_simavr *s = param;
@@ -224,7 +231,7 @@ static void on_adc(struct avr_irq_t *irq, uint32_t value, void *param)
 		avr_adc_mux_t mux;
 		uint32_t v;
 	} e = { .v = value };
-	uint16_t reading = printer_adc(s->t.printer, 0, (uint8_t)e.mux.src, ADC_STEPS - 1);
+	uint16_t reading = printer_adc(s->t.printer, 0, adc_pin(s, e.mux.src), ADC_STEPS - 1);
 
 	(void)irq;
 	/* half a step up, against rounding */
@@ -303,19 +310,21 @@ static void simavr_run(struct target *t, uint64_t ticks)
 	avr_cycle_timer_cancel(avr, stop_here, t);
 }
 
-/* simavr does not know this mode of the timers: the registers of the 40-pin chips. */
+/* simavr does not know this mode of the timers: registers of those of 8 bits. */
 static uint16_t simavr_pwm(const struct target *t, uint16_t pin)
 {
 	static const struct {
-		uint8_t pin, control, com, compare;
-	} channels[] = { { 11, 0x44, 0x80, 0x47 },
-			 { 12, 0x44, 0x20, 0x48 },
-			 { 31, 0xb0, 0x80, 0xb3 },
-			 { 30, 0xb0, 0x20, 0xb4 } };
+		uint8_t pin[2]; /* of a 40-pin chip, and of the atmega2560 */
+		uint8_t control, com, compare;
+	} channels[] = { { { 11, 15 }, 0x44, 0x80, 0x47 },
+			 { { 12, 53 }, 0x44, 0x20, 0x48 },
+			 { { 31, 12 }, 0xb0, 0x80, 0xb3 },
+			 { { 30, 62 }, 0xb0, 0x20, 0xb4 } };
 	const uint8_t *data = of(t)->avr->data;
 
 	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
-		if (channels[i].pin == pin && data[channels[i].control] & channels[i].com)
+		if (channels[i].pin[of(t)->big] == pin &&
+		    data[channels[i].control] & channels[i].com)
 			return data[channels[i].compare];
 	return 0;
 }
@@ -393,6 +402,7 @@ struct target *target_simavr_new(const char *chip, const char *elf, const struct
 				.freq_hz = FREQ_HZ,
 				.adc_max = ADC_STEPS - 1,
 				.pwm_max = 255 };
+	s->big = !strcmp(chip, "atmega2560");
 	s->t.printer = &s->t.own_printer;
 	printer_init(s->t.printer, PRINTER_CARTESIAN, 1);
 	avr_init(s->avr);

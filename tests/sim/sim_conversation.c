@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sim_conversation.c - the same conversation with each firmware: the simulated board, the image for the atmega644p in simavr, the
- * image for the STM32F405 in QEMU. Steps and homing; outputs, inputs and what is wrong are in sim_conversation_io.c.
+/* sim_conversation.c - the same conversation with each firmware: the simulated board, the images for the atmega644p, 1284p and 2560 in
+ * simavr, for the STM32F405 in QEMU, for the RP2040 in rp2040js. Steps and homing; outputs, inputs and what is wrong are in sim_conversation_io.c.
  *
  * Shown: identify, configure, move, home; each step comes at its clock (on a chip never early, and late by no more than
  * a bound), pulses and pauses are long enough. How: commands over the wire and pin edges, in virtual time; a printer
