@@ -71,6 +71,21 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 		readback_start(m, homed);
 }
 
+/* An output that has heard nothing for too long; the rt core tells it again when it can. */
+static void fail_safe_event(struct machine *m, uint8_t mcu, uint8_t oid)
+{
+	for (size_t i = 0; i < m->outputs; i++) {
+		const struct machine_output *out = &m->output[i];
+
+		if (out->mcu == mcu && out->oid == oid && out->max_duration_s > 0)
+			machine_say(
+				m, REPLY_ERROR,
+				"mcu '%s': no word for the output at %s for %g s: the MCU has switched it to %g by itself",
+				m->mc->mcu[mcu].name, out->pin->name, out->max_duration_s,
+				out->shutdown_value);
+	}
+}
+
 static void message_event(struct machine *m, const struct ev_message *msg)
 {
 	union msg_any any;
@@ -88,6 +103,9 @@ static void message_event(struct machine *m, const struct ev_message *msg)
 		break;
 	case MSG_ID_counter_state:
 		tachometers_state(m, msg->mcu, &any.counter_state);
+		break;
+	case MSG_ID_fail_safe:
+		fail_safe_event(m, msg->mcu, any.fail_safe.oid);
 		break;
 	case MSG_ID_neopixel_result:
 		leds_result(m, msg->mcu, &any.neopixel_result);

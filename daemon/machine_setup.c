@@ -357,6 +357,15 @@ static bool configure_digital(struct session *s, const struct machine_output *ou
 	       (cycle_ticks == 0 || session_config(s, MSG_ID_set_digital_out_pwm_cycle, &cycle));
 }
 
+/* Where the firmware can, it goes to its safe value alone when nobody says anything; else the whole MCU shuts down. */
+static bool configure_fail_safe(struct session *s, const struct machine_output *out)
+{
+	struct msg_config_fail_safe c = { .oid = out->oid };
+
+	return wire_dict_wire_id(&s->dict.ids, MSG_ID_config_fail_safe) == WIRE_ID_NONE ||
+	       session_config(s, MSG_ID_config_fail_safe, &c);
+}
+
 /* What the rt core has to know of it. */
 static bool tell_output(struct machine *m, const struct session *s, size_t i, uint32_t cycle_ticks)
 {
@@ -404,6 +413,8 @@ static bool configure_output(struct machine *m, struct session *s, size_t i)
 		return false;
 	if (out->pwm ? !configure_pwm(s, out, pin, cycle_ticks, max_ticks, full)
 		     : !configure_digital(s, out, pin, cycle_ticks, max_ticks, keep))
+		return false;
+	if (max_ticks && !configure_fail_safe(s, out))
 		return false;
 	return tell_output(m, s, i, cycle_ticks);
 }

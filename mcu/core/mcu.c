@@ -132,8 +132,11 @@ void mcu_task(struct mcu *m)
 		mcu_oid_each(m, MCU_OID_DS18B20, mcu_ds18b20_task);
 #endif
 	}
-	if (attend(m, MCU_ATTN_BUTTONS))
+	if (attend(m, MCU_ATTN_BUTTONS)) {
 		mcu_oid_each(m, MCU_OID_BUTTONS, mcu_buttons_task);
+		mcu_oid_each(m, MCU_OID_DIGITAL_OUT, mcu_output_task);
+		mcu_oid_each(m, MCU_OID_PWM_OUT, mcu_output_task);
+	}
 #ifndef MCU_NO_TMCUART
 	if (attend(m, MCU_ATTN_TMCUART))
 		mcu_oid_each(m, MCU_OID_TMCUART, mcu_tmcuart_task);

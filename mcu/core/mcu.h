@@ -71,8 +71,8 @@ enum {
 	MCU_ATTN_TRSYNC = 1 << 1,
 	MCU_ATTN_ADC = 1 << 2, /* and other sensors that are read by a task */
 	MCU_ATTN_STATS = 1 << 3,
-	MCU_ATTN_BOARD = 1 << 4, /* the board's own: mcu_run() returns, and leaves the bit set */
-	MCU_ATTN_BUTTONS = 1 << 5,
+	MCU_ATTN_BOARD = 1 << 4,   /* the board's own: mcu_run() returns, and leaves the bit set */
+	MCU_ATTN_BUTTONS = 1 << 5, /* and outputs that went to their defaults by themselves */
 	MCU_ATTN_TMCUART = 1 << 6,
 	MCU_ATTN_COUNTER = 1 << 7,
 };
@@ -207,8 +207,9 @@ mcu_object_fn mcu_stepper_stop, mcu_trsync_stop, mcu_endstop_stop, mcu_gpio_out_
 	mcu_buttons_stop, mcu_adc_stop, mcu_tmcuart_stop, mcu_spi_stop, mcu_counter_stop,
 	mcu_thermocouple_stop, mcu_ldc1612_stop, mcu_ds18b20_stop, mcu_hx71x_stop, mcu_ads1220_stop,
 	mcu_load_cell_stop;
-mcu_object_fn mcu_trsync_task, mcu_adc_task, mcu_buttons_task, mcu_tmcuart_task, mcu_counter_task,
-	mcu_thermocouple_task, mcu_ldc1612_task, mcu_ds18b20_task, mcu_hx71x_task, mcu_ads1220_task;
+mcu_object_fn mcu_trsync_task, mcu_output_task, mcu_adc_task, mcu_buttons_task, mcu_tmcuart_task,
+	mcu_counter_task, mcu_thermocouple_task, mcu_ldc1612_task, mcu_ds18b20_task, mcu_hx71x_task,
+	mcu_ads1220_task;
 void mcu_stats_init(struct mcu *m);
 void mcu_stats_task(struct mcu *m);
 #endif

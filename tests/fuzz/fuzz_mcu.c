@@ -70,6 +70,8 @@ static void on_tx(void *ctx, const uint8_t *frame, size_t len, uint64_t clock)
 	if (wire_rx_next(&rx, &frame, &len, &f) != WIRE_RX_FRAME || len)
 		abort();
 	s->seq = f.seq; /* a host that always knows what is expected */
+	if (++s->events > EVENTS_MAX)
+		sim_break(s->sim);
 	if (f.payload_len && f.payload[0] == MSG_ID_config)
 		s->config_answered = true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sim_conversation_io.c - the same conversation with each firmware, as sim_conversation.c says.
  *
- * Shown: pwm, silence, adc, buttons, shutdown and recovery, reset, wrong and damaged input.
+ * Shown: pwm, silence by shutdown and by an output alone, adc, buttons, shutdown and recovery, reset, wrong and damaged input.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +62,36 @@ static void test_silence(void **state)
 	talk_expect_shutdown(k, "Missed scheduling of next digital out event");
 	assert_int_equal(k->edge_count, 2);
 	assert_int_equal(k->edges[1].level, 0);
+	close_talk(k);
+}
+
+/* The same heater with config_fail_safe goes off alone: what moves goes on, and it can be switched on again. */
+static void test_fail_safe(void **state)
+{
+	struct talk *k = open_configured(state);
+	uint64_t up[4], down[4];
+	int64_t slack = ticks16(k, 1600);
+	uint32_t start;
+
+	TALK(k, config_fail_safe, HEATER);
+	start = talk_clock(k, 0.05);
+	TALK(k, queue_digital_out, HEATER, start, 1);
+	TALK(k, reset_step_clock, X, start);
+	TALK(k, set_next_step_dir, X, 1);
+	TALK(k, queue_step, X, k->t->freq_hz / 1000, 1500, 0);
+	talk_wait(k, 1.2);
+	talk_expect_running(k);
+	assert_int_equal(talk_count(k, MSG_ID_fail_safe), 1);
+	assert_int_equal(AWAIT(k, fail_safe, 0)->oid, HEATER);
+	assert_int_equal(edges_of(k, pins->heater, 1, up, 4), 1);
+	assert_int_equal(edges_of(k, pins->heater, 0, down, 4), 1);
+	assert_in_range(down[0] - up[0], k->t->freq_hz - slack, k->t->freq_hz + slack);
+	talk_wait(k, 0.5);
+	assert_int_equal(position(k, X), 1500);
+	TALK(k, queue_digital_out, HEATER, talk_clock(k, 0.02), 1);
+	talk_wait(k, 0.05);
+	assert_int_equal(edges_of(k, pins->heater, 1, up, 4), 1);
+	talk_expect_running(k);
 	close_talk(k);
 }
 
@@ -291,17 +321,12 @@ static void test_spi(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CONVERSE_CASE(test_pwm),
-		CONVERSE_CASE(test_silence),
-		CONVERSE_CASE(test_adc),
-		CONVERSE_CASE(test_shutdown),
-		CONVERSE_CASE(test_reset),
-		CONVERSE_CASE(test_wrong_input),
-		CONVERSE_CASE(test_damage),
-		CONVERSE_CASE(test_buttons),
-		CONVERSE_CASE(test_spi),
-		CONVERSE_USB_CASE(test_reset),
-		CONVERSE_USB_CASE(test_wrong_input),
+		CONVERSE_CASE(test_pwm),         CONVERSE_CASE(test_silence),
+		CONVERSE_CASE(test_fail_safe),   CONVERSE_CASE(test_adc),
+		CONVERSE_CASE(test_shutdown),    CONVERSE_CASE(test_reset),
+		CONVERSE_CASE(test_wrong_input), CONVERSE_CASE(test_damage),
+		CONVERSE_CASE(test_buttons),     CONVERSE_CASE(test_spi),
+		CONVERSE_USB_CASE(test_reset),   CONVERSE_USB_CASE(test_wrong_input),
 		CONVERSE_USB_CASE(test_damage),
 	};
 

@@ -2,7 +2,7 @@
 /* sim_outputs.c - output pins, PWM tools, servos, static outputs and pins that go together, at the firmware's pins.
  *
  * Shown: output pins have their value from the beginning, keep a maximum_mcu_duration alive for minutes, and fall to
- * shutdown_value when the host is silent; a servo's pulses have the width that its angle or WIDTH says, in step with
+ * shutdown_value when the host is silent, alone or, with other firmware, with all the others; a servo's pulses have the width that its angle or WIDTH says, in step with
  * the motion; a PWM's cycle time changes, and what isn't one with that keeps its own; static outputs have their level
  * before the machine is ready; the pins of a [multi_pin] do the same at the same clock, inverted where they are, and one of a
  * heater heats; wrong values and names are refused and change nothing. How: tests/simlib/pinwatch.h, duty and pulses
@@ -62,13 +62,49 @@ static void output_pins(void **state)
 	assert_true(scene_said(s, "PIN=always: expected the name of an [output_pin …]"));
 	assert_true(scene_said(s, "VALUE=11: expected 0 to 10") &&
 		    scene_said(s, "VALUE=0.5: expected 0 or 1"));
-	for (int i = 0; i < 300; i++) /* the host is silent */
+	scene_close(s);
+}
+
+static void host_is_silent(struct scene *s)
+{
+	assert_true(scene_run(s, "SET_PIN PIN=lamp VALUE=2.5\nSET_PIN PIN=horn VALUE=1\n"));
+	scene_pass(s, 0.3);
+	for (int i = 0; i < 300; i++)
 		batch_world_run(&s->b, s->b.now_ns + 10 * 1000 * 1000);
+}
+
+/* With other firmware all outputs go to their shutdown values. */
+static void silence(void **state)
+{
+	char stock[2048];
+	struct scene *s;
+
+	(void)state;
+	snprintf(stock, sizeof(stock), "[stepd_sim]\nextensions: False\n%s", sections);
+	s = pinwatch_open("etc/sim-heated.cfg", stock);
+	host_is_silent(s);
 	assert_non_null(sim_shutdown_reason(s->b.mcu[0].sim));
 	assert_true(pinwatch.level[pinwatch_pin("PE7")] == 0); /* shutdown_value 0, and 1, inverted */
 	assert_true(pinwatch.level[pinwatch_pin("PE8")] == 0 &&
 		    pinwatch.level[pinwatch_pin("PE9")] == 1);
 	assert_true(pinwatch.level[pinwatch_pin("PE1")] == 1); /* a hotend's fan */
+	scene_close(s);
+}
+
+/* With stepd's only those that may not stay on without a word, each by itself; the host sets them again. */
+static void silence_alone(void **state)
+{
+	struct scene *s = open_outputs();
+
+	(void)state;
+	host_is_silent(s);
+	assert_null(sim_shutdown_reason(s->b.mcu[0].sim));
+	assert_true(pinwatch.level[pinwatch_pin("PE7")] == 0);
+	assert_true(pinwatch.level[pinwatch_pin("PE8")] == 0);
+	assert_true(pinwatch.level[pinwatch_pin("PE1")] == 0);
+	pinwatch_near(pinwatch_share("PE6", 1), 0.25, 0.01);
+	assert_true(pinwatch.level[pinwatch_pin("PE7")] == 1);
+	assert_true(scene_said(s, "no word for the output at PE7"));
 	scene_close(s);
 }
 
@@ -230,7 +266,8 @@ static void wrong_sections(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(output_pins),    cmocka_unit_test(servos),
+		cmocka_unit_test(output_pins),    cmocka_unit_test(silence),
+		cmocka_unit_test(silence_alone),  cmocka_unit_test(servos),
 		cmocka_unit_test(tools),          cmocka_unit_test(cycles),
 		cmocka_unit_test(levels),         cmocka_unit_test(heater),
 		cmocka_unit_test(wrong_sections),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* test_mcu_outputs.c - digital outputs, software and hardware PWM, analog inputs of the firmware.
  *
- * Shown: every change at exactly its clock; the guard of outputs with a max_duration; defaults on
+ * Shown: every change at exactly its clock; the guard of outputs with a max_duration, by shutdown and by config_fail_safe; defaults on
  * shutdown; ADC sums, batches and their clocks; the range check, and that ADC goes on in shutdown.
  * How: conversations with the simulated MCU at 1 MHz, in virtual time. No random input.
  */
@@ -201,6 +201,92 @@ static void test_hard_pwm_guard(void **state)
 	}
 }
 
+/* The same outputs with config_fail_safe: each goes to its default by itself at the end of the guard, is told of once, and can be set
+ * again; nothing else stops. */
+static void test_fail_safe(void **state)
+{
+	struct peer *p = setup(0, 3000);
+	const struct peer_event edges[] = {
+		{ 5000, 0, 1 },  { 8000, 0, 0 },  { 12000, 0, 1 }, { 15000, 0, 0 }, { 18001, 0, 1 },
+		{ 18500, 0, 0 }, { 20000, 0, 1 }, { 20030, 0, 0 }, { 20100, 0, 1 }, { 20120, 0, 0 },
+	};
+
+	(void)state;
+	SEND(p, config_fail_safe, .oid = OUT);
+	SEND(p, queue_digital_out, .oid = OUT, .clock = 5000, .on_ticks = 1);
+	sim_run_until(p->sim, 7999);
+	assert_int_equal(peer_count(p, MSG_ID_fail_safe), 0);
+	sim_run_until(p->sim, 11000);
+	assert_int_equal(peer_count(p, MSG_ID_fail_safe), 1);
+	assert_int_equal(LAST(p, fail_safe)->oid, OUT);
+	/* an entry that comes behind the guard, queued before and while it runs */
+	SEND(p, queue_digital_out, .oid = OUT, .clock = 12000, .on_ticks = 1);
+	SEND(p, queue_digital_out, .oid = OUT, .clock = 18001, .on_ticks = 1);
+	SEND(p, queue_digital_out, .oid = OUT, .clock = 18500, .on_ticks = 0);
+	sim_run_until(p->sim, 19000);
+	assert_int_equal(peer_count(p, MSG_ID_fail_safe), 2);
+	/* a software PWM ends in the middle of a cycle */
+	SEND(p, set_digital_out_pwm_cycle, .oid = OUT, .cycle_ticks = 100);
+	SEND(p, queue_digital_out, .oid = OUT, .clock = 20000, .on_ticks = 30);
+	sim_run_until(p->sim, 20100);
+	SEND(p, queue_digital_out, .oid = OUT, .clock = 20120, .on_ticks = 0);
+	sim_run_until(p->sim, 40000);
+	expect_edges(p, edges, 10);
+	SEND(p, queue_digital_out, .oid = OUT, .clock = 50000, .on_ticks = 60);
+	sim_run_until(p->sim, 60000);
+	assert_int_equal(p->edge_count, 60); /* low from 52,960 on, and so at 53,000 */
+	assert_int_equal(sim_pin_level(p->sim, OUT_PIN), 0);
+	assert_int_equal(peer_count(p, MSG_ID_fail_safe), 3);
+	peer_expect_running(p);
+	SEND(p, config_fail_safe, .oid = ADC);
+	peer_expect_shutdown(p, "Invalid oid type");
+	SEND(p, clear_shutdown);
+	SEND(p, config_fail_safe, .oid = 200);
+	assert_int_equal(peer_count(p, MSG_ID_shutdown), 2);
+	peer_free(p);
+}
+
+/* Default levels other than 0, and hardware PWM. */
+static void test_fail_safe_defaults(void **state)
+{
+	struct peer *p = setup(1, 3000);
+
+	(void)state;
+	SEND(p, config_fail_safe, .oid = OUT);
+	SEND(p, set_digital_out_pwm_cycle, .oid = OUT, .cycle_ticks = 100);
+	SEND(p, queue_digital_out, .oid = OUT, .clock = 5000, .on_ticks = 50);
+	sim_run_until(p->sim, 9000);
+	assert_int_equal(sim_pin_level(p->sim, OUT_PIN), 1);
+	assert_int_equal(p->edges[p->edge_count - 1].clock, 8000);
+	assert_int_equal(peer_count(p, MSG_ID_fail_safe), 1);
+	peer_expect_running(p);
+	peer_free(p);
+
+	p = peer_new();
+	SEND(p, allocate_oids, 1);
+	SEND(p, config_pwm_out, .oid = 0, .pin = PWM_PIN, .cycle_ticks = 1000, .value = 5,
+	     .default_value = 77, .max_duration = 3000);
+	SEND(p, config_fail_safe, .oid = 0);
+	SEND(p, finalize_config, .crc = 1);
+	sim_run_until(p->sim, 10000); /* its first value is as risky as any */
+	assert_int_equal(p->pwms[p->pwm_count - 1].level, 77);
+	assert_int_equal(peer_count(p, MSG_ID_fail_safe), 1);
+	SEND(p, queue_pwm_out, .oid = 0, .clock = 12000, .value = 900);
+	SEND(p, queue_pwm_out, .oid = 0, .clock = 16000, .value = 800);
+	SEND(p, queue_pwm_out, .oid = 0, .clock = 17000, .value = 77);
+	p->pwm_count = 0;
+	sim_run_until(p->sim, 30000);
+	peer_expect_running(p);
+	assert_int_equal(peer_count(p, MSG_ID_fail_safe), 2);
+	assert_int_equal(p->pwm_count, 4);
+	assert_int_equal(p->pwms[1].clock, 15000);
+	assert_int_equal(p->pwms[1].level, 77);
+	assert_int_equal(p->pwms[2].clock, 16000);
+	assert_int_equal(p->pwms[2].level, 800);
+	assert_int_equal(p->pwms[3].clock, 17000);
+	peer_free(p);
+}
+
 /* Outputs without an oid, and pins that do not exist. */
 static void test_plain(void **state)
 {
@@ -331,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_digital),   cmocka_unit_test(test_digital_order),
 		cmocka_unit_test(test_soft_pwm),  cmocka_unit_test(test_max_duration),
 		cmocka_unit_test(test_hard_pwm),  cmocka_unit_test(test_hard_pwm_guard),
+		cmocka_unit_test(test_fail_safe), cmocka_unit_test(test_fail_safe_defaults),
 		cmocka_unit_test(test_plain),     cmocka_unit_test(test_adc),
 		cmocka_unit_test(test_adc_range), cmocka_unit_test(test_adc_parameters),
 	};
