@@ -38,10 +38,12 @@ void place_put(struct scene *s, int sensor, double degc)
 
 void place_act(struct scene *s, int sensor, const char *action)
 {
-	struct printer_chip *c = &s->b.printer.chips[s->b.chip_of[sensor]];
+	struct printer_chip *c;
 
-	assert_true(thermal_action(place_body(s, sensor), action) ||
-		    c->ops->action(c, action, true));
+	if (thermal_action(place_body(s, sensor), action))
+		return;
+	c = &s->b.printer.chips[s->b.chip_of[sensor]];
+	assert_true(c->ops->action(c, action, true));
 }
 
 const struct heat_sensor_status *place_status(const struct scene *s, int sensor)
