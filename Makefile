@@ -172,6 +172,7 @@ WITH_IMAGES = $(addprefix $(BUILD)/tests/sim/sim_,conversation conversation_io c
 $(BUILD)/tests/guest/stepd_avr: $(call obj,daemon/main.c)
 # Drivers of chips that are built for this machine, on models of their units.
 $(BUILD)/obj/tests/chipfake/%.o $(BUILD)/obj/tests/unit/test_chip_%.o: CPPFLAGS += -Itests/chipfake -Imcu/boards/chip -Imcu/boards/usb
+$(BUILD)/obj/tests/unit/test_chip_stm32%.o: CPPFLAGS += -Imcu/boards/$(patsubst test_chip_%.o,%,$(@F)) -Imcu/boards/stm32 -Imcu/boards/cortexm
 $(WITH_IMAGES): LDLIBS += $(SIMAVR_LIBS)
 $(WITH_IMAGES): | $(TEST_IMAGES)
 $(BUILD)/tests/sim/sim_diagnose: $(BUILD)/obj/tests/broken/engine_motion.o

@@ -19,7 +19,7 @@
 #include "wire.h"
 
 /* Virtual time is cheap, but an input may ask for an event each tick. */
-enum { RUN_TICKS_MAX = 65536, EVENTS_MAX = 200000 };
+enum { RUN_TICKS_MAX = 65536, EVENTS_MAX = 20000 };
 
 struct input {
 	const uint8_t *at, *end;

@@ -40,6 +40,12 @@ static inline void cm_write(uint32_t address, uint32_t value)
 	CM_REG(address) = value;
 }
 
+/* What was written is written, before anything behind it. */
+static inline void cm_barrier(void)
+{
+	__asm__ volatile("dsb" ::: "memory");
+}
+
 static inline void cm_wait_for_interrupt(void)
 {
 	__asm__ volatile("wfi");

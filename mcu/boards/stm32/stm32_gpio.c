@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* stm32_gpio.c - what pins do; how they are set up is the family's. Also reset and watchdog. */
-#include <string.h>
-
 #include "board.h"
 #include "stm32.h"
 
@@ -21,7 +19,7 @@ enum {
 void board_reset(struct board *b)
 {
 	(void)b;
-	__asm__ volatile("dsb" ::: "memory");
+	cm_barrier();
 	CM_REG(AIRCR) = AIRCR_RESET;
 	for (;;)
 		;
@@ -29,7 +27,8 @@ void board_reset(struct board *b)
 
 uint8_t stm32_id(uint8_t *id)
 {
-	memcpy(id, (const void *)STM32_UID, STM32_ID_BYTES);
+	for (uint8_t i = 0; i < STM32_ID_BYTES; i++)
+		id[i] = (uint8_t)(CM_REG(STM32_UID + i / 4u * 4) >> i % 4 * 8);
 	return STM32_ID_BYTES;
 }
 

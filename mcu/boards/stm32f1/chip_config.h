@@ -44,7 +44,7 @@ static inline void chip_sleep(void)
 #define CHIP_CYCCNT 0xe0001004
 static inline uint32_t chip_clock(void)
 {
-	return *(volatile uint32_t *)CHIP_CYCCNT;
+	return CM_REG(CHIP_CYCCNT);
 }
 
 #include "cm_fine.h"

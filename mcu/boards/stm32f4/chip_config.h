@@ -57,7 +57,7 @@ static inline void chip_sleep(void)
 #endif
 static inline uint32_t chip_clock(void)
 {
-	return *(volatile uint32_t *)(CHIP_TIM5 + 0x24);
+	return CM_REG(CHIP_TIM5 + 0x24);
 }
 
 #include "cm_fine.h"
