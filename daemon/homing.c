@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/homing.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +66,7 @@ void homing_approach(struct machine *m, double speed_mm_s)
 	struct homing *h = &m->homing;
 
 	h->hit = false;
+	h->failure = NULL;
 	h->approach_mm_s = speed_mm_s;
 	h->deadline_ns = 0;
 	homing_path_begin(m);
@@ -201,65 +201,13 @@ static void next_step(struct machine *m)
 	for (size_t r = m->mc->rail_count; r-- > 0;)
 		if (h->step[h->at].rails & 1u << r)
 			h->rail = &m->mc->rails[r];
-	h->pass = 0;
+	h->pass = h->glitches = 0;
 	homing_choose_motors(m);
 	if (!homing_choose_trsyncs(m)) {
 		homing_fail(m, "its motors and endstops are on more MCUs than can be watched");
 		return;
 	}
 	approach(m);
-}
-
-/* Carriages one by one, in the order X, Y, Z, the second one of a pair behind the first. */
-static size_t carriage_steps(const struct machine *m, uint32_t mask, struct kinematics_homing *step)
-{
-	size_t n = 0;
-
-	for (int axis = 0; axis < MACHINE_AXES; axis++)
-		for (size_t r = 0; r < m->mc->rail_count && n < KINEMATICS_HOMING_MAX; r++)
-			if (m->mc->rails[r].axis == axis && mask & 1u << axis)
-				kinematics_home_rail(m->mc, r, &step[n++]);
-	return n;
-}
-
-/* Whether all of a step's rails have switches that an MCU can watch. */
-static int check_endstops(const struct machine *m, const struct kinematics_homing *step, char *err)
-{
-	for (size_t r = 0; r < m->mc->rail_count; r++) {
-		const struct machine_rail *rail = &m->mc->rails[r];
-		bool missing = rail->endstop_count == 0;
-
-		for (size_t i = 0; i < rail->endstop_count; i++)
-			missing |= rail->endstop[i].pin.mcu < 0;
-		if (!missing || !(step->rails & 1u << r))
-			continue;
-		return kinematics_refuse(err, GCODE_ERR_MAX,
-					 "axis %c cannot home; expected an endstop_pin in [%s]",
-					 "XYZ"[__builtin_ctz(step->axes)], rail -> name);
-	}
-	return 0;
-}
-
-int homing_start(struct machine *m, uint32_t mask,
-		 void (*then)(struct machine *m, const char *error), char *err)
-{
-	struct homing *h = &m->homing;
-
-	h->steps = m->mc->kinematics->homing ? m->mc->kinematics->homing(m->mc, mask, h->step)
-					     : carriage_steps(m, mask, h->step);
-	for (size_t i = 0; i < h->steps; i++)
-		if (check_endstops(m, &h->step[i], err) < 0)
-			return -EINVAL;
-	for (size_t i = 0; i < h->steps; i++)
-		h->overshot &= ~h->step[i].axes;
-	h->at = 0;
-	h->then = then;
-	h->manual = (struct homing_manual){ .stepper = NULL };
-	h->line.input = NULL;
-	h->watch.count = 0;
-	h->motors = 0;
-	h->state = HOMING_BEGIN;
-	return -EINPROGRESS;
 }
 
 static void begin(struct machine *m)
@@ -271,6 +219,36 @@ static void begin(struct machine *m)
 	h->sync = machine_sync(m);
 	if (h->sync != 0)
 		h->state = HOMING_SETTLE;
+}
+
+static void start(struct machine *m)
+{
+	struct homing *h = &m->homing;
+
+	h->recounting = false;
+	if (h->line.input)
+		homing_line_approach(m);
+	else if (h->manual.stepper)
+		homing_manual_approach(m);
+	else
+		next_step(m);
+}
+
+/* The last homing has ended without an MCU's word of where its steppers stood: first of all that is asked for. */
+static void recount(struct machine *m)
+{
+	struct homing *h = &m->homing;
+
+	h->recount = false;
+	h->recounting = true;
+	h->failure = NULL;
+	h->endstops = 0;
+	h->motors = 0;
+	for (size_t i = 0; i < m->motors; i++)
+		if (!m->motor[i].manual && m->motor[i].axes & GCODE_MASK_XYZ)
+			h->motors |= 1u << i;
+	machine_control(m, &(struct ctl_rec){ .kind = CTL_ABORT });
+	homing_read_begin(m);
 }
 
 /* ---- after the stop ---- */
@@ -285,6 +263,7 @@ static void expect_retract(struct machine *m, const double to_mm[MOVE_AXES])
 		int64_t steps = llround(machine_motor_steps(m, i, to_mm) -
 					machine_motor_steps(m, i, at_mm));
 
+		h->count_first[i] = h->count[i];
 		h->count_before[i] = h->count[i] +
 				     (m->motor[i].cfg->dir_pin.invert ? -steps : steps);
 	}
@@ -367,6 +346,16 @@ void homing_counters_read(struct machine *m)
 	struct homing *h = &m->homing;
 	double at_mm[MOVE_AXES];
 
+	/* Motors that stopped with their switches have made fewer steps than they got, also if others did not. */
+	if (h->failure) {
+		homing_endstop_fail(m, h->failure);
+		return;
+	}
+	if (h->recounting) {
+		machine_resume_motion(m, NULL);
+		start(m);
+		return;
+	}
 	if (h->line.input) {
 		homing_line_found(m, h->reason == HOMING_REASON_HIT);
 		return;
@@ -375,10 +364,17 @@ void homing_counters_read(struct machine *m)
 		homing_manual_found(m, h->reason == HOMING_REASON_HIT);
 		return;
 	}
+	if (homing_glitched(m))
+		return;
 	if (!all_moved(m)) {
 		homing_endstop_fail(m, "the endstop is still triggered after the retract");
 		return;
 	}
+	if (homing_too_early(m)) {
+		homing_endstop_fail(m, homing_too_early(m));
+		return;
+	}
+	homing_say_pressed(m);
 	/* The axes were at home when the endstops triggered. */
 	homing_found(m, at_mm);
 	homing_note_overshoot(m, at_mm);
@@ -396,19 +392,17 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 
 	h->hit = stop->reason == HOMING_REASON_HIT;
 	h->reason = stop->reason;
-	if (stop->reason == HOMING_REASON_SILENCE) {
+	if (stop->reason ==
+	    HOMING_REASON_SILENCE) { /* who knows when it says where its steppers are */
+		h->recount = true;
 		homing_fail(m,
 			    "an MCU was not heard of within the time-out; everything has stopped");
 		return;
 	}
-	if (stop->reason >= HOMING_REASON_SENSOR && !h->line.input && m->probe.sensor) {
-		homing_endstop_fail(m, m->probe.sensor->failed(stop->reason - HOMING_REASON_SENSOR));
-		return;
-	}
-	if (stop->reason == HOMING_REASON_END && !h->manual.stepper && !h->line.input) {
-		homing_endstop_fail(m, "the endstop did not trigger before the end of the move");
-		return;
-	}
+	if (stop->reason >= HOMING_REASON_SENSOR && !h->line.input && m->probe.sensor)
+		h->failure = m->probe.sensor->failed(stop->reason - HOMING_REASON_SENSOR);
+	else if (stop->reason == HOMING_REASON_END && !h->manual.stepper && !h->line.input)
+		h->failure = "the endstop did not trigger before the end of the move";
 	homing_read_begin(m);
 }
 
@@ -434,12 +428,10 @@ static void sync_reached(struct machine *m)
 
 	switch (h->state) {
 	case HOMING_SETTLE:
-		if (h->line.input)
-			homing_line_approach(m);
-		else if (h->manual.stepper)
-			homing_manual_approach(m);
+		if (h->recount)
+			recount(m);
 		else
-			next_step(m);
+			start(m);
 		break;
 	case HOMING_PROBE:
 		ask_reason(m);

@@ -53,6 +53,8 @@ struct homing_endstop {
 	uint32_t motors;     /* mask of those that stop with it */
 	uint32_t rest_ticks; /* between two samples */
 	bool unread;         /* its state has not come back */
+	bool closed;         /* so it was when it was asked, … */
+	bool doubted;        /* … for the second time */
 	double trigger_s;    /* machine time */
 };
 
@@ -92,6 +94,9 @@ struct homing {
 	uint32_t sync; /* the sync that is waited for */
 	bool hit;
 	uint8_t reason;
+	bool recount; /* an MCU has stopped by itself: its steppers' counters are not known … */
+	bool recounting; /* … and are being asked for */
+	const char *failure; /* it ends with that once the counters are known; NULL: it has not failed */
 	struct ctl_homing watch;
 	struct homing_endstop endstop[MACHINE_ENDSTOP_MAX];
 	size_t endstops;
@@ -100,7 +105,9 @@ struct homing {
 	int ahead_steps[ENGINE_STEPPERS]; /* … and by how much */
 	uint32_t motors_unread;           /* of these, whose counter has not come back */
 	int64_t count[ENGINE_STEPPERS];   /* as the MCUs say */
-	int64_t count_before[ENGINE_STEPPERS]; /* where the second approach starts */
+	int64_t count_first[ENGINE_STEPPERS];  /* where the first approach ended, … */
+	int64_t count_before[ENGINE_STEPPERS]; /* … and the second one starts */
+	int glitches;                          /* of this step */
 	double home_mm[MOVE_AXES];             /* the axes when the switches are closed */
 	double back[MOVE_AXES];                /* unit vector away from them */
 	double overshoot_mm[MOVE_AXES]; /* of the last approach of each axis: from the trigger to where it rested, … */

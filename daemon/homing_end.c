@@ -77,11 +77,21 @@ void homing_abort(struct machine *m, const char *reason)
 	homing_finish(m, reason);
 }
 
-void homing_fail(struct machine *m, const char *what)
+const char *homing_axes(const struct machine *m, char *axes)
 {
 	const struct kinematics_homing *step = &m->homing.step[m->homing.at];
-	char text[160], axes[MACHINE_AXES + 1];
 	int n = 0;
+
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (step->axes & 1u << axis)
+			axes[n++] = "XYZ"[axis];
+	axes[n] = 0;
+	return axes;
+}
+
+void homing_fail(struct machine *m, const char *what)
+{
+	char text[160], axes[MACHINE_AXES + 1];
 
 	if (m->homing.line.input) {
 		homing_abort(m, what);
@@ -93,11 +103,7 @@ void homing_fail(struct machine *m, const char *what)
 		homing_abort(m, text);
 		return;
 	}
-	for (int axis = 0; axis < MACHINE_AXES; axis++)
-		if (step->axes & 1u << axis)
-			axes[n++] = "XYZ"[axis];
-	axes[n] = 0;
-	snprintf(text, sizeof(text), "homing %s: %s", axes, what);
+	snprintf(text, sizeof(text), "homing %s: %s", homing_axes(m, axes), what);
 	homing_abort(m, text);
 }
 

@@ -43,7 +43,7 @@ void homing_line_approach(struct machine *m)
 
 /* ---- the end ---- */
 
-static void stop_place(struct machine *m, double stop_mm[MOVE_AXES])
+void homing_rest_place(struct machine *m, double stop_mm[MOVE_AXES])
 {
 	const struct homing *h = &m->homing;
 	const struct homing_path *p = &h->path;
@@ -73,7 +73,7 @@ void homing_line_found(struct machine *m, bool triggered)
 	const struct homing_path *p = &m->homing.path;
 	double along_mm;
 
-	stop_place(m, line->stop_mm);
+	homing_rest_place(m, line->stop_mm);
 	line->hit = triggered;
 	memcpy(line->trigger_mm, line->stop_mm, sizeof(line->trigger_mm));
 	along_mm = homing_path_along_mm(p, homing_closed_s(m, &m->homing.endstop[0]));

@@ -53,6 +53,18 @@ void homing_read_begin(struct machine *m);
 void homing_read_again(struct machine *m);
 bool homing_read_message(struct machine *m, const struct ev_message *msg);
 
+/* homing_end.c: the axes of the step, "XY", in a buffer of MACHINE_AXES + 1. */
+const char *homing_axes(const struct machine *m, char *axes);
+
+/* homing_glitch.c: whether the switch that has triggered is to be asked once more whether it is closed, later. */
+bool homing_doubts(const struct machine *m, const struct homing_endstop *e);
+/* After the counters have been read: it is open indeed. The approach goes on from there, or has failed. */
+bool homing_glitched(struct machine *m);
+/* Why the second approach can't be right: a switch closed in the middle of it. NULL: none did. */
+const char *homing_too_early(const struct machine *m);
+/* Tell that the axis stands on its switch. */
+void homing_say_pressed(struct machine *m);
+
 /* homing_even.c: joints are at steps[], the axes at at_mm: which motors are not where their axis is. */
 void homing_note_uneven(struct machine *m, const double steps[ENGINE_STEPPERS],
 			const double at_mm[MOVE_AXES]);
@@ -74,7 +86,8 @@ double homing_closed_s(const struct machine *m, const struct homing_endstop *e);
 /* Where the axes are at rest, by what the motors have gone on since their switches closed. */
 void homing_found(struct machine *m, double at_mm[MOVE_AXES]);
 
-/* homing_line.c */
+/* homing_line.c: where the axes have come to rest, by the steps made; positions as they were called on the way. */
+void homing_rest_place(struct machine *m, double stop_mm[MOVE_AXES]);
 void homing_line_approach(struct machine *m);
 /* The motors' counters have been read; triggered: by its switch. */
 void homing_line_found(struct machine *m, bool triggered);

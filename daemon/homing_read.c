@@ -4,6 +4,9 @@
 #include "daemon/homing_private.h"
 #include "daemon/machine.h"
 
+/* Contacts bounce, and noise lasts, for some ms. */
+#define DOUBT_NS ((int64_t)20 * 1000 * 1000)
+
 void homing_read_again(struct machine *m)
 {
 	struct homing *h = &m->homing;
@@ -43,6 +46,7 @@ void homing_read_begin(struct machine *m)
 			session_send(&m->session[h->endstop[k].input->pin->mcu],
 				     MSG_ID_endstop_home, &off);
 		h->endstop[k].unread = true;
+		h->endstop[k].doubted = false;
 		h->endstop[k].trigger_s = machine_now_s(m); /* until its state tells better */
 	}
 	for (int i = 0; i < h->watch.count; i++) {
@@ -117,7 +121,13 @@ static bool endstop_read(struct machine *m, int mcu, int id, const union msg_any
 		if (!clock_of(m, e, mcu, id, any, &clock))
 			continue;
 		said = true;
-		e->unread = false;
+		e->closed = e->input->sensor ||
+			    (any->endstop_state.pin_value != 0) != e->input->pin->invert;
+		e->unread = homing_doubts(m, e);
+		if (e->unread) {
+			e->doubted = true;
+			h->retry_ns = m->now_ns + DOUBT_NS;
+		}
 		bulk_clock_s(m, mcu, clock - e->rest_ticks, &e->trigger_s);
 	}
 	return said;

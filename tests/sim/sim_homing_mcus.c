@@ -305,6 +305,40 @@ static void test_silence(void **state)
 	assert_int_equal(silences, 12); /* the others have no part in it */
 }
 
+/* The switch's MCU is silent for hardly longer than the time-out, and no fault comes of that. Where the motor has stopped is
+ * asked for before the next homing, so that one approach is enough. */
+static void test_short_silence(void **state)
+{
+	static const struct vwire_faults cut = { .lose_ppm = 1000000 }, none = { 0 };
+	static const char *const o[] = { "stepd.startup_gcode=",
+					 "mcu second.serial=/run/stepd/second",
+					 "stepd_sim second.clock_ppm=80",
+					 "stepper_y.homing_retract_dist=0",
+					 "stepper_y.endstop_pin=second:PB3",
+					 NULL };
+	struct scene *s = scene_open("etc/sim-cartesian.cfg", o);
+	const struct homing *h = &s->b.m->homing;
+
+	(void)state;
+	run(s, "G28\nG1 X150 Y150 F6000\n");
+	batch_lines(&s->b, "G28 Y\n");
+	for (int i = 0; i < 100 && !(h->state == HOMING_PROBE && h->path.sights > 1); i++)
+		scene_pass(s, 0.02);
+	assert_int_equal(h->state, HOMING_PROBE);
+	scene_hush(s);
+	s->b.mcu[1].to.cfg.faults = s->b.mcu[1].from.cfg.faults = cut;
+	scene_pass(s, 0.08);
+	s->b.mcu[1].to.cfg.faults = s->b.mcu[1].from.cfg.faults = none;
+	scene_pass(s, 1);
+	assert_true(scene_said(s, "not heard of within the time-out"));
+	assert_int_equal(s->b.m->state, MACHINE_READY);
+	run(s, "G28 Y\n");
+	assert_true(scene_agrees(s, MICROSTEPS));
+	run(s, "G1 Y30 F6000\n");
+	assert_true(scene_agrees(s, MICROSTEPS));
+	scene_close(s);
+}
+
 /* The time-out follows from the round trips that are measured; homing on slow lines is as right as on fast ones. */
 static void test_timeout(void **state)
 {
@@ -336,7 +370,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_mcus),       cmocka_unit_test(test_three_mcus),
 		cmocka_unit_test(test_noisy_switches), cmocka_unit_test(test_shaped),
-		cmocka_unit_test(test_silence),        cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_short_silence),  cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_timeout),
 	};
 
 	rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;

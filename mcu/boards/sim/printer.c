@@ -348,10 +348,29 @@ void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level)
 		follow_step(p, r & 0xff);
 }
 
+static bool in_glitch(const struct printer_endstop *e)
+{
+	double s = e->read_s - e->glitch_from_s;
+
+	if (!(e->glitch_s > 0) || s < 0)
+		return false;
+	return (e->glitch_every_s > 0 ? fmod(s, e->glitch_every_s) : s) < e->glitch_s;
+}
+
+static bool endstop_level(struct printer *p, struct printer_endstop *e)
+{
+	update_endstop(p, e);
+	e->read_s = p->now_s;
+	if (in_glitch(e)) {
+		e->glitches_read++;
+		return !e->invert;
+	}
+	return (e->pressed && (!e->watched || *e->watched)) != e->invert;
+}
+
 int printer_read(struct printer *p, uint8_t mcu, uint8_t pin)
 {
 	uint16_t r = p->roles[mcu][pin];
-	struct printer_endstop *e;
 
 	if (r >> 8 == ROLE_PROBE)
 		return printer_probe_read(p);
@@ -365,9 +384,7 @@ int printer_read(struct printer *p, uint8_t mcu, uint8_t pin)
 		return printer_rotor_read(p, &p->rotors[r & 0xff]);
 	if (r >> 8 != ROLE_ENDSTOP)
 		return -1;
-	e = &p->endstops[r & 0xff];
-	update_endstop(p, e);
-	return (e->pressed && (!e->watched || *e->watched)) != e->invert;
+	return endstop_level(p, &p->endstops[r & 0xff]);
 }
 
 double printer_noise(struct printer *p)

@@ -64,10 +64,15 @@ struct printer_endstop {
 	bool at_max;          /* pressed above trigger_mm instead of below */
 	bool invert;          /* reads 0 while pressed */
 	double noise_mm;      /* each approach triggers up to so much too early or late */
+	double glitch_s, glitch_from_s,
+		glitch_every_s; /* noise of its wire: it reads as pressed for so long, from then on (of
+							 * its MCU), so often or (0) once; glitch_s 0: none */
 	const bool *watched; /* it reads 0 while that is false: a driver that isn't told to look; NULL: always */
 	/* state */
 	bool pressed;
-	double off_mm; /* of this approach */
+	double off_mm;          /* of this approach */
+	double read_s;          /* when it was read last, … */
+	uint32_t glitches_read; /* … and how often in a glitch */
 };
 
 /* An input that a hand or filament works: a switch, a button, a filament sensor. */

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Switches that have triggered without being closed: noise on their wires. Shorter than the samples the MCU leaves it out. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/homing.h"
+#include "daemon/homing_private.h"
+#include "daemon/machine.h"
+
+/* An approach goes on so often. */
+enum { GLITCHES_MAX = 3 };
+
+/* Whether a switch that triggered is closed as long as its axis stands there: a probe's pin goes in, a driver's stall
+ * ends with the motion. */
+static bool stays_closed(const struct machine *m)
+{
+	const struct homing *h = &m->homing;
+
+	if (h->line.input || h->manual.stepper || h->with_probe || h->reason != HOMING_REASON_HIT)
+		return false;
+	for (size_t r = 0; r < m->mc->rail_count; r++)
+		for (size_t i = 0;
+		     h->step[h->at].rails & 1u << r && i < m->mc->rails[r].endstop_count; i++)
+			if (m->mc->rails[r].endstop[i].driver)
+				return false;
+	return true;
+}
+
+bool homing_doubts(const struct machine *m, const struct homing_endstop *e)
+{
+	return !e->doubted && stays_closed(m);
+}
+
+static void again(struct machine *m, const char *error)
+{
+	if (error)
+		homing_fail(m, error);
+	else
+		homing_approach(m, m->homing.approach_mm_s);
+}
+
+bool homing_glitched(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	double at_mm[MOVE_AXES];
+	char axes[MACHINE_AXES + 1];
+
+	/* Which of several it was is told by the second approach. */
+	if (h->endstops != 1 || h->endstop[0].closed || !stays_closed(m))
+		return false;
+	if (h->glitches++ == GLITCHES_MAX) {
+		homing_endstop_fail(m, "the endstop triggers and is open again, time after time: "
+				       "noise on its wire, or a loose switch");
+		return true;
+	}
+	machine_say(m, REPLY_INFO,
+		    "homing %s: the endstop has triggered and is open again (noise on its wire?), %d "
+		    "of %d: going on",
+		    homing_axes(m, axes), h->glitches, GLITCHES_MAX);
+	homing_rest_place(m, at_mm);
+	machine_resume_motion(m, at_mm);
+	/* Of motors that share axes one may have stopped a step later: the others are not where they were. */
+	for (int axis = 0; axis < MOVE_AXES; axis++)
+		if (h->back[axis] == 0)
+			h->home_mm[axis] = at_mm[axis];
+	if (!homing_even(m, again))
+		again(m, NULL);
+	return true;
+}
+
+const char *homing_too_early(const struct machine *m)
+{
+	const struct homing *h = &m->homing;
+
+	for (size_t k = 0; k < h->endstops && h->pass == 1; k++) {
+		int64_t back = 0, moved = 0;
+
+		for (size_t i = 0; i < m->motors; i++) {
+			int64_t way = llabs(h->count_before[i] - h->count_first[i]);
+
+			if (!(h->endstop[k].motors & 1u << i) || way <= back)
+				continue;
+			back = way;
+			moved = llabs(h->count[i] - h->count_before[i]);
+		}
+		if (moved < back / 2)
+			return "an endstop has triggered long before it did in the first approach: noise "
+			       "on its wire?";
+	}
+	return NULL;
+}
+
+/* It is not worth an error: the second approach says where the switch is. */
+void homing_say_pressed(struct machine *m)
+{
+	const struct homing *h = &m->homing;
+	char axes[MACHINE_AXES + 1];
+
+	if (h->pass == 0 && h->path.sights == 0 && !h->glitches && stays_closed(m))
+		machine_say(m, REPLY_INFO,
+			    "homing %s: the endstop was triggered already before anything moved%s",
+			    homing_axes(m, axes),
+			    h->rail->homing_retract_mm > 0
+				    ? ""
+				    : "; without a homing_retract_dist nobody knows how far beyond "
+				      "the switch it is");
+}
