@@ -287,6 +287,12 @@ static bool all_moved(const struct machine *m)
 	return true;
 }
 
+/* Whether no second approach follows. */
+static bool is_last(const struct homing *h)
+{
+	return h->rail->homing_retract_mm <= 0 || h->pass == 1;
+}
+
 /* The probe, if it homed with that, is out of the way: go back for a second approach, or go on. */
 static void retract(struct machine *m, const char *error)
 {
@@ -297,7 +303,7 @@ static void retract(struct machine *m, const char *error)
 		homing_fail(m, error);
 		return;
 	}
-	if (retract_mm <= 0 || h->pass == 1) {
+	if (is_last(h)) {
 		h->at++;
 		next_step(m);
 		return;
@@ -341,10 +347,33 @@ static void put_away(struct machine *m, const char *error)
 		probe_raise(m, retract);
 }
 
+static void found(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	const char *error = NULL;
+	double at_mm[MOVE_AXES];
+
+	/* The axes were at home when the endstops triggered, but for what their phases say. */
+	homing_found(m, at_mm);
+	homing_note_overshoot(m, at_mm);
+	if (is_last(h))
+		error = endstop_phase_shift(m);
+	if (error) {
+		homing_endstop_fail(m, error);
+		return;
+	}
+	homing_found(m, at_mm);
+	if (h->step[h->at].axes & 1u << AXIS_Z)
+		z_thermal_homed(m);
+	machine_resume_motion(m, at_mm);
+	m->homed |= h->step[h->at].axes;
+	if (!homing_even(m, put_away))
+		put_away(m, NULL);
+}
+
 void homing_counters_read(struct machine *m)
 {
 	struct homing *h = &m->homing;
-	double at_mm[MOVE_AXES];
 
 	/* Motors that stopped with their switches have made fewer steps than they got, also if others did not. */
 	if (h->failure) {
@@ -375,15 +404,15 @@ void homing_counters_read(struct machine *m)
 		return;
 	}
 	homing_say_pressed(m);
-	/* The axes were at home when the endstops triggered. */
-	homing_found(m, at_mm);
-	homing_note_overshoot(m, at_mm);
-	if (h->step[h->at].axes & 1u << AXIS_Z)
-		z_thermal_homed(m);
-	machine_resume_motion(m, at_mm);
-	m->homed |= h->step[h->at].axes;
-	if (!homing_even(m, put_away))
-		put_away(m, NULL);
+	memset(h->shift_steps, 0, sizeof(h->shift_steps));
+	h->state = HOMING_PHASE;
+	if (!is_last(h) || !endstop_phase_ask(m))
+		found(m);
+}
+
+void homing_phases_read(struct machine *m)
+{
+	found(m);
 }
 
 static void stopped(struct machine *m, const struct ev_homing_stop *stop)

@@ -26,6 +26,7 @@ enum homing_state {
 	HOMING_ARMED,   /* the endstops are watched; which are closed already is heard of now */
 	HOMING_PROBE,   /* moves towards the endstops */
 	HOMING_READ,    /* stopped: reads the steppers' counters back */
+	HOMING_PHASE,   /* drivers are asked where in their tables the motors stand */
 	HOMING_EVEN,    /* motors of one axis are brought together again */
 	HOMING_RAISE,   /* the probe is being put away */
 	HOMING_RETRACT, /* moves away, before the second approach */
@@ -107,9 +108,10 @@ struct homing {
 	int64_t count[ENGINE_STEPPERS];   /* as the MCUs say */
 	int64_t count_first[ENGINE_STEPPERS];  /* where the first approach ended, … */
 	int64_t count_before[ENGINE_STEPPERS]; /* … and the second one starts */
-	int glitches;                          /* of this step */
-	double home_mm[MOVE_AXES];             /* the axes when the switches are closed */
-	double back[MOVE_AXES];                /* unit vector away from them */
+	double shift_steps[ENGINE_STEPPERS]; /* their switches were so far from where they usually are */
+	int glitches;                        /* of this step */
+	double home_mm[MOVE_AXES];           /* the axes when the switches are closed */
+	double back[MOVE_AXES];              /* unit vector away from them */
 	double overshoot_mm[MOVE_AXES]; /* of the last approach of each axis: from the trigger to where it rested, … */
 	uint32_t overshot; /* … mask of axes that have one */
 	struct homing_path path;

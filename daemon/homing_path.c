@@ -101,7 +101,7 @@ double homing_closed_s(const struct machine *m, const struct homing_endstop *e)
 
 /* How far motor i has gone on since the switch it stops with was closed, steps. It is where its steps have brought it;
  * its position on the path is in the mean that one. */
-static double overrun_steps(const struct machine *m, size_t i, const struct homing_endstop *e)
+double homing_overrun_steps(const struct machine *m, size_t i, const struct homing_endstop *e)
 {
 	const struct homing *h = &m->homing;
 	const struct homing_path *p = &h->path;
@@ -128,7 +128,8 @@ void homing_found(struct machine *m, double at_mm[MOVE_AXES])
 	for (size_t k = 0; k < h->endstops; k++)
 		for (size_t i = 0; i < m->motors; i++)
 			if (h->endstop[k].motors & 1u << i)
-				steps[i] += overrun_steps(m, i, &h->endstop[k]);
+				steps[i] += homing_overrun_steps(m, i, &h->endstop[k]) +
+					    h->shift_steps[i];
 	memcpy(at_mm, h->home_mm, MOVE_AXES * sizeof(*at_mm));
 	memcpy(found_mm, h->home_mm, sizeof(found_mm));
 	machine_steppers_to_axes(m, steps, found_mm);

@@ -41,6 +41,9 @@ void homing_approach(struct machine *m, double speed_mm_s);
 /* homing.c: all has been read back, and the engine goes on from it. */
 void homing_counters_read(struct machine *m);
 
+/* homing.c: drivers have said their phases. */
+void homing_phases_read(struct machine *m);
+
 /* homing_end.c: the interpreter goes on, with an error if that is not NULL. */
 void homing_finish(struct machine *m, const char *error);
 /* Everything stops, what homes is named in the error; the latter is a fault of that switch, too. */
@@ -83,6 +86,8 @@ double homing_path_along_mm(const struct homing_path *p, double at_s);
 /* When the switch closed, machine time: in the mean half the time between two looks before the one that saw it,
  * unless its edge has a stamp. */
 double homing_closed_s(const struct machine *m, const struct homing_endstop *e);
+/* How far motor i has gone on since that switch was closed, steps. */
+double homing_overrun_steps(const struct machine *m, size_t i, const struct homing_endstop *e);
 /* Where the axes are at rest, by what the motors have gone on since their switches closed. */
 void homing_found(struct machine *m, double at_mm[MOVE_AXES]);
 

@@ -21,6 +21,7 @@
 #include "daemon/config/config_save.h"
 #include "daemon/config/machine_config.h"
 #include "daemon/dual.h"
+#include "daemon/endstop_phase.h"
 #include "daemon/fans.h"
 #include "daemon/gcode/gcode.h"
 #include "daemon/gcode/gcode_objects.h"
@@ -212,6 +213,7 @@ struct machine {
 	struct manual_probe manual_probe;
 	struct bed_screws bed_screws;
 	struct z_thermal z_thermal;
+	struct endstop_phase endstop_phase;
 	struct safe_home safe_home;
 	struct config_save save; /* for SAVE_CONFIG */
 	enum machine_state state;

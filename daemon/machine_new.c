@@ -176,6 +176,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	manual_init(m);
 	levelling_init(m);
 	z_thermal_init(m);
+	endstop_phase_init(m);
 	probe_init(m);
 	react_init(m);
 	if (!m->hooks.no_heat && !tmc_attach(m, err, err_size)) {

@@ -48,6 +48,7 @@ void probe_attach(struct gcode *g, struct machine *m)
 	gcode_add_table(g, manual_probe_commands, manual_probe_command_count, m);
 	gcode_add_table(g, mesh_calibrate_commands, mesh_calibrate_command_count, m);
 	gcode_add_table(g, z_thermal_commands, z_thermal_command_count, m);
+	gcode_add_table(g, endstop_phase_commands, endstop_phase_command_count, m);
 	gcode_add_table(g, bed_screws_commands, bed_screws_command_count, m);
 	gcode_add_table(g, levelling_commands, levelling_command_count, m);
 	gcode_add_table(g, twist_commands, twist_command_count, m);

@@ -114,7 +114,7 @@ static void driven_motors(struct batch *b)
 		for (size_t k = 0; k < b->mc->tmc_count; k++)
 			if (b->mc->tmc[k].motor == b->m->motor[i].cfg) {
 				b->printer.steppers[i].driver_edges = &b->tmc[k].both_edges;
-				b->tmc[k].steps = &b->printer.steppers[i].edge_count;
+				b->tmc[k].motor = &b->printer.steppers[i];
 			}
 }
 

@@ -19,6 +19,7 @@
 #include "daemon/config/machine_heat.h"
 #include "daemon/config/machine_output.h"
 #include "daemon/config/machine_level.h"
+#include "daemon/config/machine_phase.h"
 #include "daemon/config/machine_probe.h"
 #include "daemon/config/machine_tmc.h"
 #include "daemon/faults/faults.h"
@@ -264,6 +265,8 @@ struct machine_config {
 	size_t manual_count;
 	struct machine_manual manuals[MACHINE_MANUAL_MAX];
 	bool force_move; /* [force_move] enable_force_move */
+	size_t phase_count;
+	struct machine_phase phase[MACHINE_PHASE_MAX];
 	size_t tmc_count;
 	struct machine_tmc tmc[MACHINE_TMC_MAX];
 

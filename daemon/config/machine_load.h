@@ -266,6 +266,9 @@ void roles_check(struct machine_load *l);
 /* machine_sync.c: what [mcu] says of the clock estimate. After the MCUs and pins_init(). */
 void sync_lines_load(struct machine_load *l);
 
+/* machine_phase.c: [endstop_phase]. After rails, drivers and probes. */
+void phases_load(struct machine_load *l);
+
 /* machine_print.c: lines of G-code of an option, if it is there. */
 void lines_load(struct machine_load *l, struct config_section *s, const char *option,
 		struct gcode_lines *out);

@@ -296,6 +296,11 @@ static void driver_poll(struct tmc_driver *d)
 		int reg = lowest(d->words.written);
 
 		tmc_write(d, reg, d->words.word[reg], written);
+	} else if (d->asked) {
+		tmc_done_fn *done = d->asked;
+
+		d->asked = NULL;
+		tmc_read(d, d->asked_reg, done);
 	} else if (d->m->tmc.dump == d) {
 		tmc_dump_next(d);
 	} else if (!d->up && !d->lost) {
@@ -304,6 +309,12 @@ static void driver_poll(struct tmc_driver *d)
 	} else if (d->m->now_ns >= d->look_ns) {
 		look(d);
 	}
+}
+
+void tmc_ask(struct tmc_driver *d, const char *reg, tmc_done_fn *done)
+{
+	d->asked_reg = tmc_register_find(d->cfg->chip, reg);
+	d->asked = done;
 }
 
 void tmc_poll(struct machine *m)

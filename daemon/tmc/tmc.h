@@ -41,6 +41,8 @@ struct tmc_driver {
 	uint8_t tries;
 	int counted; /* serial: its count of writes; -1: not known */
 	tmc_done_fn *done;
+	int asked_reg;      /* to be read as soon as possible, for … */
+	tmc_done_fn *asked; /* NULL: none is */
 	/* watching */
 	int64_t look_ns; /* next time */
 	int look_step;
@@ -70,6 +72,8 @@ bool tmc_pending(const struct machine *m);
 const struct machine_tmc *tmc_of_motor(const struct machine *m, const struct machine_stepper *cfg);
 /* Its driver, if it has one, is to step at both edges of its pin, or at one. At rest. */
 void tmc_both_edges(struct machine *m, const struct machine_stepper *cfg, bool on);
+/* Read that register of it, which the chip has, once nothing else is under way; done() comes later. */
+void tmc_ask(struct tmc_driver *d, const char *reg, tmc_done_fn *done);
 /* The command that waits is over, whatever has come of it. */
 void tmc_end_commands(struct machine *m);
 /* Whether a driver's fault is still there; then why[] (of size) says which. */

@@ -11,6 +11,7 @@ struct message {
 	const char *section, *drop; /* what to take out of the base first */
 };
 
+#define PHASE "[tmc2209 stepper_x]\nuart_pin: PK7\nrun_current: 0.5\n[endstop_phase stepper_x]\n"
 #define EDDY "[probe_eddy_current c]\nz_offset: 1\n"
 #define LOAD_CELL "[load_cell_probe]\nz_offset: 0\nsensor_type: hx711\n"
 #define ADS1220 "[load_cell_probe]\nz_offset: 0\nsensor_type: ads1220\n"
@@ -181,6 +182,18 @@ static const struct message messages[] = {
 	{ "[probe]\npin: PF1\nz_offset: high\n[stepper_z]\nendstop_pin: probe:z_virtual_endstop\n",
 	  "+3: [probe] z_offset: value 'high': expected a number of mm, [stepper_z] homes with it",
 	  "[stepper_z]", "position_endstop" },
+	{ "[endstop_phase stepper_q]\n",
+	  "+1: [endstop_phase stepper_q] expected the section of a stepper", 0, 0 },
+	{ "[endstop_phase stepper_x]\n",
+	  "+1: [endstop_phase stepper_x] expected a driver that says its phase", 0, 0 },
+	{ PHASE "trigger_phase: 64/64\n",
+	  "+5: [endstop_phase stepper_x] trigger_phase: value '64/64': expected PHASE/PHASES", 0,
+	  0 },
+	{ PHASE "trigger_phase: 7\n",
+	  "+5: [endstop_phase stepper_x] trigger_phase: value '7': expected PHASE/PHASES", 0, 0 },
+	{ PHASE "endstop_accuracy: 2\n",
+	  "+5: [endstop_phase stepper_x] endstop_accuracy: value '2': expected less than 0.8 mm", 0,
+	  0 },
 	/* pins */
 	{ "[stepper_x]\nstep_pin: ^PA0\n",
 	  "+2: [stepper_x] step_pin: value '^PA0': expected a pin without ^ or ~ and at most one ! "

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "printer.h"
+
 enum {
 	GCONF = 0x00,
 	GSTAT = 0x01,
@@ -11,6 +13,7 @@ enum {
 	TPWMTHRS = 0x13,
 	TCOOLTHRS = 0x14,
 	SGTHRS = 0x40,
+	MSCNT = 0x6a,
 	CHOPCONF = 0x6c,
 	DRV_STATUS = 0x6f,
 	PWMCONF = 0x70,
@@ -70,7 +73,7 @@ static uint32_t version(const struct chip_tmc *c)
 /* No step since it was asked last. */
 static bool still(struct chip_tmc *c)
 {
-	uint64_t steps = c->steps ? *c->steps : 0;
+	uint64_t steps = c->motor ? c->motor->edge_count : 0;
 	bool moved = steps != c->steps_seen;
 
 	c->steps_seen = steps;
@@ -104,6 +107,18 @@ static bool write_only(const struct chip_tmc *c, uint8_t address)
 	return (address >= 0x60 && address < 0x6a) || address == 0x6d || address == PWMCONF;
 }
 
+/* Each step goes on by its share of a full step's 256; down while the dir pin is high, up with the shaft bit. */
+static uint32_t mscnt(const struct chip_tmc *c)
+{
+	unsigned shaft = c->reg[GCONF] >> (serial(c) ? 3 : 4) & 1;
+	int64_t steps = c->motor ? c->motor->pos_steps : 0;
+	int64_t at = steps * (INT64_C(1) << (c->reg[CHOPCONF] >> 24 & 0xf));
+
+	if (!c->motor || c->motor->invert_dir == (bool)shaft)
+		at = -at;
+	return (uint32_t)(c->start_mscnt + at) & 1023;
+}
+
 static uint32_t read_register(struct chip_tmc *c, uint8_t address)
 {
 	uint32_t value = c->reg[address];
@@ -112,6 +127,8 @@ static uint32_t read_register(struct chip_tmc *c, uint8_t address)
 		return c->count;
 	if (address == DRV_STATUS)
 		return drv_status(c);
+	if (address == MSCNT)
+		return mscnt(c);
 	if (address == (serial(c) ? 0x06 : 0x04))
 		return version(c);
 	if (address == GSTAT && c->kind == 2130) /* reading clears it */

@@ -12,13 +12,16 @@
 
 #include "printer_bus.h"
 
+struct printer_stepper;
+
 enum { CHIP_TMC_CHAIN = 8, CHIP_TMC_BYTES = 5 };
 
 struct chip_tmc {
 	int kind;        /* 2130, 2208, 2209, 2240, 2660, 5160 */
 	uint8_t address; /* on a serial line */
 	bool silent, hot, overheated, shorted, open;
-	const uint64_t *steps; /* its motor's so far; NULL: it never moves */
+	const struct printer_stepper *motor; /* NULL: it never moves */
+	uint16_t start_mscnt;                /* where in its table it stood at the start */
 	/* state */
 	uint32_t reg[128];
 	bool stall_shown;    /* a stall would show at its pin, at any speed */

@@ -215,7 +215,7 @@ static int driver_line(struct printer_file *f)
 	chip_tmc_start(tmc, (int)d.chip, (uint8_t)d.link.address);
 	if (motor >= 0) {
 		f->printer->steppers[motor].driver_edges = &tmc->both_edges;
-		tmc->steps = &f->printer->steppers[motor].edge_count;
+		tmc->motor = &f->printer->steppers[motor];
 	}
 	d.link.kind = d.link.tx ? PRINTER_UART : PRINTER_SPI;
 	return d.link.tx ? add_chip(f, &d.link, &chip_tmc_uart, tmc) : add_chained(f, &d, tmc);
