@@ -33,15 +33,16 @@ void save_remove(struct machine *m, const char *section)
 	config_save_remove(&m->save, section, true);
 }
 
-/* Whether anything of it needs a restart; z_offset, if it is there, needs none. */
-static bool needs_restart(const struct machine *m, double *z_offset_mm)
+/* What of it needs a restart, the first such option; NULL: nothing. z_offset, if it is there, needs none. */
+static const struct config_pending *needs_restart(const struct machine *m, double *z_offset_mm)
 {
-	bool restart = false;
+	const struct config_pending *restart = NULL;
 
 	for (size_t i = 0; i < m->save.count; i++) {
 		const struct config_pending *p = &m->save.pending[i];
 
-		restart |= !p->live;
+		if (!p->live && !restart)
+			restart = p;
 		if (p->option && m->probe.cfg->section && !strcmp(p->option, "z_offset") &&
 		    !strcmp(p->section, m->probe.cfg->section))
 			*z_offset_mm = strtod(p->value, NULL);
@@ -54,22 +55,25 @@ static void save_now(struct machine *m, const char *error)
 	const char *path = m->mc->store->files[0];
 	char backup[PATH_MAX], err[CONFIG_SAVE_ERR_MAX];
 	double z_offset_mm = m->probe.offset_mm[AXIS_Z];
-	bool restart;
+	const struct config_pending *restart;
+	char why[160] = "";
 
 	if (error) {
 		gcode_resume(&m->gcode, error);
 		return;
 	}
 	restart = needs_restart(m, &z_offset_mm);
+	if (restart)
+		snprintf(why, sizeof(why), "; restarting for [%.80s] %.60s", restart->section,
+			 restart->option ? restart->option : "");
 	if (config_save_write(&m->save, path, NULL, backup, sizeof(backup), err) < 0) {
 		gcode_resume(&m->gcode, err);
 		return;
 	}
 	m->probe.offset_mm[AXIS_Z] = z_offset_mm;
-	machine_say(m, REPLY_INFO, "saved in %.180s; as it was before: %.180s%s", path, backup,
-		    restart ? "; restarting" : "");
+	machine_say(m, REPLY_INFO, "saved in %.180s; as it was before: %.180s%s", path, backup, why);
 	gcode_resume(&m->gcode, NULL);
-	if (restart)
+	if (why[0])
 		m->restart_wanted = true;
 }
 

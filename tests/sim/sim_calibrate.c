@@ -137,6 +137,7 @@ static void test_z_endstop(void **state)
 	bed_mm = printer_bed_mm(&s->b.printer, 150, 150);
 	run(s, "ACCEPT\nSAVE_CONFIG\n");
 	assert_true(s->b.m->restart_wanted); /* of a rail: it needs one */
+	assert_true(scene_said(s, "; restarting for [stepper_z] position_endstop"));
 	/* The switch in truth, seen from the bed. */
 	assert_true(fabs(saved_mm(path, "position_endstop") - (-0.45 - bed_mm)) <=
 		    2 * MICROSTEP_Z_MM + 0.0005);

@@ -10,6 +10,7 @@
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_endstop_phase; the seed is printed.
  */
 #include "tests/simlib/probescene.h"
+#include "tests/simlib/simconfig.h"
 
 #include <stdio.h>
 
@@ -24,18 +25,13 @@ static const char *path;
 
 static struct scene *open_phase(const char *kind, const char *more)
 {
-	char config[40], *like;
+	char config[40], sections[1200];
 	struct scene *s;
-	FILE *f;
 
 	snprintf(config, sizeof(config), "etc/sim-%s.cfg", kind);
-	like = simrun_read(config, NULL);
-	assert_non_null(like);
-	path = simrun_path("printer.cfg");
-	f = simrun_create(path);
-	fprintf(f, "%s[stepd]\nstartup_gcode:\nrequire_homing: true\n%s", like, more);
-	fclose(f);
-	free(like);
+	snprintf(sections, sizeof(sections), "[stepd]\nstartup_gcode:\nrequire_homing: true\n%s",
+		 more);
+	path = simconfig_behind(config, sections);
 	s = open_scene(path, NULL);
 	s->b.m->hooks.save_config = true;
 	for (size_t i = 0; i < s->b.mc->tmc_count; i++)

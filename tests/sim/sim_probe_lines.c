@@ -9,6 +9,7 @@
  * How: the machine in this process (tests/simlib/scene.h); at each step the model's probe gets what the pin says.
  */
 #include "tests/simlib/probescene.h"
+#include "tests/simlib/simconfig.h"
 
 #include <stdio.h>
 
@@ -43,16 +44,11 @@ static void stepped(void *ctx, int motor, int dir, uint64_t clock)
 
 static struct scene *open_lines(const char *lines)
 {
-	const char *path = simrun_path("printer.cfg");
-	char *like = simrun_read("etc/sim-cartesian.cfg", NULL);
-	FILE *f = simrun_create(path);
+	char all[2000];
 	struct scene *s;
 
-	assert_non_null(like);
-	fprintf(f, "%s%s%s", like, sections, lines);
-	fclose(f);
-	free(like);
-	s = scene_open(path, NULL);
+	snprintf(all, sizeof(all), "%s%s", sections, lines);
+	s = scene_open(simconfig_behind("etc/sim-cartesian.cfg", all), NULL);
 	assert_non_null(s);
 	assert_int_equal(sim_pin_number(s->b.mcu[0].sim, "PE5"), DOCK_PIN);
 	s->b.stepped = stepped;
