@@ -5,6 +5,7 @@
  * homing_retract_dist, the second approach at second_homing_speed, and it ends at the switch; without a retract there is
  * one approach; to the minimum and to the maximum, with their defaults and without. With [safe_z_home] and
  * [homing_override], on each kind of machine with a Z carriage, the nozzle is where they say and the position the model's.
+ * Axes of one or two motors and towers home by stall, and their drivers look for one only then.
  * After [idle_timeout] motor_timeout the enable pins let go and the axes are unknown; after heater_timeout the heaters'
  * pins are low; each in its own time, and a command begins both anew.
  * How: the machine in this process (tests/simlib/scene.h).
@@ -156,6 +157,41 @@ static void test_kinds(void **state)
 		}
 }
 
+/* ---- homing by stall ---- */
+
+#define STALL(axis, address, pin) \
+	"[tmc2209 stepper_" axis "]\nuart_pin: PG0\nuart_address: " address "\nrun_current: 0.8\n" \
+	"diag_pin: ^" pin "\ndriver_sgthrs: 100\n[stepper_" axis "]\nhoming_retract_dist: 0\n" \
+	"endstop_pin: tmc2209_stepper_" axis ":virtual_endstop\n"
+
+/* Axes of one or two motors and towers: one approach, until the driver of the axis' own motor says that it stalls. */
+static void test_sensorless(void **state)
+{
+	static const char *const kinds[] = { "cartesian", "corexy", "hybrid_corexy", "delta" };
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+		bool delta = !strcmp(kinds[k], "delta");
+		struct scene *s = open_with(kinds[k],
+					    delta ? STALL("a", "0", "PG4") STALL("b", "1", "PG5")
+							    STALL("c", "2", "PG6")
+						  : STALL("x", "0", "PG4") STALL("y", "1", "PG5"));
+
+		for (int round = 0; round < 2; round++) {
+			run(s, round ? "G28 Y X\nG28 Z\n" : "G28\n");
+			assert_int_equal(s->b.m->homed, 7);
+			assert_true(scene_said(s, "overshoot (mm, accounted for)"));
+			assert_true(scene_agrees(s, 1));
+			run(s, delta ? "G1 X20 Y-30 Z60 F6000\n" : "G1 X120 Y90 Z6 F6000\n");
+			assert_true(scene_agrees(s, 1));
+		}
+		for (size_t i = 0; i < s->b.mc->tmc_count; i++)
+			assert_false(s->b.tmc[i].stall_shown); /* for homing only */
+		assert_true(scene_exact(s));
+		scene_close(s);
+	}
+}
+
 /* ---- idle_timeout ---- */
 
 static bool level(const struct scene *s, const char *pin)
@@ -236,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_speeds),
 		cmocka_unit_test_teardown(test_kinds, teardown),
+		cmocka_unit_test_teardown(test_sensorless, teardown),
 		cmocka_unit_test_teardown(test_idle, teardown),
 	};
 
