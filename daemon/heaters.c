@@ -132,6 +132,7 @@ static const char *fault_text(uint32_t fault)
 		[HEATER_SLOW] =
 			"it does not heat as it should (heater, sensor loose, verify_heater)",
 		[HEATER_HOT] = "it is hotter than max_temp",
+		[HEATER_RISES] = "it gets hotter though it is off",
 		[HEATER_MCU] = "an MCU that it depends on has shut down or is gone",
 	};
 

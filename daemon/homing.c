@@ -151,7 +151,7 @@ static bool name_only(struct machine *m)
 	if (planner_set_position(m->planner, h->home_mm) < 0)
 		return false;
 	gcode_set_position(&m->gcode, GCODE_MASK_ALL, h->home_mm);
-	m->homed |= h->step[h->at].axes;
+	machine_axes_known(m, h->step[h->at].axes);
 	return true;
 }
 
@@ -172,6 +172,7 @@ static void next_step(struct machine *m)
 {
 	struct homing *h = &m->homing;
 	char err[GCODE_ERR_MAX] = "the machine has no room for it; try again";
+	const char *why;
 
 	for (;; h->at++) {
 		const struct kinematics_homing *step = &h->step[h->at];
@@ -203,8 +204,9 @@ static void next_step(struct machine *m)
 			h->rail = &m->mc->rails[r];
 	h->pass = h->glitches = 0;
 	homing_choose_motors(m);
-	if (!homing_choose_trsyncs(m)) {
-		homing_fail(m, "its motors and endstops are on more MCUs than can be watched");
+	why = homing_choose_trsyncs(m);
+	if (why) {
+		homing_fail(m, why);
 		return;
 	}
 	approach(m);
@@ -366,7 +368,7 @@ static void found(struct machine *m)
 	if (h->step[h->at].axes & 1u << AXIS_Z)
 		z_thermal_homed(m);
 	machine_resume_motion(m, at_mm);
-	m->homed |= h->step[h->at].axes;
+	machine_axes_known(m, h->step[h->at].axes);
 	if (!homing_even(m, put_away))
 		put_away(m, NULL);
 }

@@ -83,7 +83,17 @@ static double timeout_s(const struct machine *m, const struct ctl_homing *w)
 	return fmin(fmax(s, TIMEOUT_SEVERAL_S), TIMEOUT_ONE_S);
 }
 
-bool homing_choose_trsyncs(struct machine *m)
+/* Times of one MCU are not known to another whose clock is not. */
+static const char *clocks_lost(const struct machine *m, const struct ctl_homing *w)
+{
+	for (int i = 0; i < w->count; i++)
+		if (m->react.detect.clock[w->trsync[i].mcu].lost)
+			return "a clock of its MCUs can't be followed (see FAULTS): expected it to be "
+			       "steady again, or motors and switch on one MCU";
+	return NULL;
+}
+
+const char *homing_choose_trsyncs(struct machine *m)
 {
 	struct homing *h = &m->homing;
 	struct ctl_homing *w = &h->watch;
@@ -109,7 +119,7 @@ bool homing_choose_trsyncs(struct machine *m)
 			if (at < w->count)
 				continue;
 			if (at == ENGINE_TRSYNCS)
-				return false;
+				return "motors and switch are on more MCUs than can be watched";
 			w->trsync[at].mcu = mcu;
 			w->trsync[at].oid = m->trsync_oid[mcu][k];
 			w->trsync[at].group = (uint8_t)k;
@@ -119,7 +129,7 @@ bool homing_choose_trsyncs(struct machine *m)
 	}
 	if (several)
 		w->timeout_s = timeout_s(m, w);
-	return true;
+	return several ? clocks_lost(m, w) : NULL;
 }
 
 static bool clock_at(const struct machine *m, int mcu, double at_s, uint32_t *clock)

@@ -24,6 +24,7 @@ void homing_line_approach(struct machine *m)
 	struct homing_line *line = &h->line;
 	const double *from_mm = planner_position(m->planner);
 	double length = 0;
+	const char *why;
 
 	memcpy(h->home_mm, line->to_mm, sizeof(h->home_mm));
 	memset(h->back, 0, sizeof(h->back));
@@ -35,8 +36,9 @@ void homing_line_approach(struct machine *m)
 	h->endstop[0] = (struct homing_endstop){ .input = line->input };
 	h->endstops = 1;
 	homing_choose_others(m);
-	if (!homing_choose_trsyncs(m))
-		homing_fail(m, "motors and switch are on more MCUs than can be watched");
+	why = homing_choose_trsyncs(m);
+	if (why)
+		homing_fail(m, why);
 	else
 		homing_approach(m, line->velocity_mm_s);
 }

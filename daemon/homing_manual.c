@@ -36,6 +36,7 @@ void homing_manual_approach(struct machine *m)
 	struct homing *h = &m->homing;
 	const struct machine_motor *motor = &m->motor[h->manual.stepper->motor];
 	const struct machine_input *input = m->endstop;
+	const char *why;
 
 	while (!pin_same(input->pin, &motor->cfg->endstop_pin))
 		input++;
@@ -46,8 +47,9 @@ void homing_manual_approach(struct machine *m)
 	memset(h->home_mm, 0, sizeof(h->home_mm));
 	memset(h->back, 0, sizeof(h->back));
 	h->back[AXIS_E] = h->manual.by_mm < 0 ? 1 : -1;
-	if (!homing_choose_trsyncs(m))
-		homing_fail(m, "its motor and endstop are on more MCUs than can be watched");
+	why = homing_choose_trsyncs(m);
+	if (why)
+		homing_fail(m, why);
 	else
 		homing_approach(m, h->manual.velocity_mm_s);
 }

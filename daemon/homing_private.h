@@ -30,8 +30,8 @@ enum homing_reason {
 void homing_choose_motors(struct machine *m);
 /* The first switch takes all that turn and have none of their own. */
 void homing_choose_others(struct machine *m);
-/* One trsync for each MCU of each switch in h->endstop[], its own first. False if there are too many. */
-bool homing_choose_trsyncs(struct machine *m);
+/* One trsync for each MCU of each switch in h->endstop[], its own first. NULL, or why that can't be. */
+const char *homing_choose_trsyncs(struct machine *m);
 /* How long after now that begins. */
 double homing_arm_lead_s(const struct machine *m);
 /* Watch them all, soon. False: no room. */

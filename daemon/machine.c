@@ -253,6 +253,12 @@ void machine_stop(struct machine *m, const char *reason, uint32_t doubt)
 	readback_start(m, homed);
 }
 
+void machine_axes_known(struct machine *m, uint32_t axes)
+{
+	m->homed |= axes;
+	m->uncertain &= ~axes;
+}
+
 void machine_pause(struct machine *m)
 {
 	static const char line[] = "PAUSE";

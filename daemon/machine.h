@@ -219,6 +219,7 @@ struct machine {
 	enum machine_state state;
 	char reason[MACHINE_TEXT_MAX]; /* of FAULT, SHUTDOWN, FAILED */
 	uint32_t homed;                /* axis mask */
+	uint32_t uncertain;            /* likewise: steps may be lost since they were homed */
 	bool motors_on;
 	uint32_t enabled; /* motors that are on; manual ones know it themselves */
 	bool restart_wanted, restart_firmware;
@@ -292,6 +293,8 @@ void machine_say_reason(struct machine *m);
 /* All motion that has not been handed out is dropped, for that reason; heaters stay as they are. doubt: mask of axes whose
  * position is not known any more; the others' is read back. */
 void machine_stop(struct machine *m, const char *reason, uint32_t doubt);
+/* Where these axes (mask) are is known from now on. */
+void machine_axes_known(struct machine *m, uint32_t axes);
 /* Whoever prints is to wait: motion comes to rest on its path, see sidetrack.h, or where that can't be, at the end of what is
  * planned. */
 void machine_pause(struct machine *m);

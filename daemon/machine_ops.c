@@ -123,7 +123,7 @@ static int op_set_position(void *ctx, uint32_t mask, const double position_mm[MO
 	if (rc == 0)
 		rc = planned(m, planner_set_position(m->planner, to_mm), err);
 	if (rc == 0)
-		m->homed |= mask & GCODE_MASK_XYZ;
+		machine_axes_known(m, mask & GCODE_MASK_XYZ);
 	return rc;
 }
 

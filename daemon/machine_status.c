@@ -27,6 +27,9 @@ static void put_motion(struct machine *m, struct textbuf *t)
 		    st->position_mm[AXIS_Y], st->position_mm[AXIS_Z], st->position_mm[AXIS_E]);
 	textbuf_put(t, "speed: %.2f mm/s, line %u, homed: %s%s%s\n", st->speed_mm_s, st->move_line,
 		    m->homed & 1 ? "X" : "", m->homed & 2 ? "Y" : "", m->homed & 4 ? "Z" : "");
+	if (m->uncertain)
+		textbuf_put(t, "uncertain: %s%s%s; home them\n", m->uncertain & 1 ? "X" : "",
+			    m->uncertain & 2 ? "Y" : "", m->uncertain & 4 ? "Z" : "");
 	if (homing_overshoot_text(m, m->homed, overshoot, sizeof(overshoot)))
 		textbuf_put(t, "homing: overshoot%s mm\n", overshoot);
 	textbuf_put(t, "feed: %g %%, hold: %s%s\n", m->gcode.speed_factor * 100,

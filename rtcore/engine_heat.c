@@ -74,6 +74,13 @@ static void feed(struct engine *e, struct engine_heat_heater *h, double at_s)
 		h->h.filament_mm_s = (double)(steps - h->filament_steps) * h->cfg.mm_per_step / dt_s;
 		h->filament_steps = steps;
 	}
+	h->h.beside_degc = 0;
+	for (int k = 0; k < HEAT_HEATERS; k++) {
+		const struct engine_heat_heater *o = &e->heat.heater[k];
+
+		if (o->present && o != h && !o->h.p.cooling)
+			h->h.beside_degc = fmax(h->h.beside_degc, o->h.degc);
+	}
 }
 
 static void set_fan(struct engine *e, const struct engine_heat_heater *h, bool on, int64_t now_ns)

@@ -8,6 +8,10 @@
 #define TUNE_MARGIN_DEGC 0.5
 /* A pause in the temperatures counts as no more than this. */
 #define STEP_S_MAX 1.0
+/* Without power it may get so much hotter in this time, and so much from one sample to the next. */
+#define RISE_DEGC 20.0
+#define RISE_S 60.0
+#define RISE_STEP_DEGC 5.0
 
 static void rest(struct heater *h)
 {
@@ -121,6 +125,18 @@ static bool follows(struct heater *h, double dt_s)
 	return h->verify.error_degc_s < h->p.error_degc_s_max;
 }
 
+/* Without power a heater gets hotter by what it has stored, by a few degrees, or by what is beside it, slowly. A step from one
+ * sample to the next is the sensor's. Returns: false: neither. */
+static bool cools(struct heater *h, double before_degc)
+{
+	if (h->power > 0 || h->degc <= fmax(h->off.degc, h->beside_degc) ||
+	    h->at_s - h->off.s > RISE_S || h->degc - before_degc > RISE_STEP_DEGC) {
+		h->off.degc = h->degc;
+		h->off.s = h->at_s;
+	}
+	return h->degc - h->off.degc < RISE_DEGC;
+}
+
 /* ---- tuning ---- */
 
 static void tune_end(struct heater *h)
@@ -212,6 +228,7 @@ static void smooth(struct heater *h, double at_s, double degc)
 enum heater_fault heater_sample(struct heater *h, double at_s, double degc)
 {
 	double dt_s = h->at_s < 0 ? 0 : within(at_s - h->at_s, 0, STEP_S_MAX);
+	double before_degc = h->at_s < 0 ? -INFINITY : h->degc;
 
 	smooth(h, at_s, degc);
 	if (h->p.control == HEATER_MPC && h->p.model.capacity_j_k > 0)
@@ -219,6 +236,8 @@ enum heater_fault heater_sample(struct heater *h, double at_s, double degc)
 				     h->filament_mm_s);
 	if (h->target_degc > 0 && h->p.verify && !follows(h, dt_s))
 		return HEATER_SLOW;
+	if (h->p.verify && !cools(h, before_degc))
+		return HEATER_RISES;
 	if (heater_calibrating(h)) {
 		calibrate(h);
 		return HEATER_OK;

@@ -25,6 +25,7 @@ enum heater_fault {
 	HEATER_SENSOR_SILENT, /* nothing comes from it */
 	HEATER_SLOW,          /* the temperature does not follow the power */
 	HEATER_HOT,           /* above max_temp */
+	HEATER_RISES,         /* it heats without power: its switch is stuck */
 	HEATER_MCU,           /* the MCU of heater or sensor is shut down or gone */
 	HEATER_FAULTS,
 };
@@ -53,6 +54,7 @@ struct heater {
 	double power;
 	double integral;           /* power */
 	double fan, filament_mm_s; /* that act on it, as the caller says */
+	double beside_degc;        /* likewise: the hottest of the others, which may warm it */
 	struct heater_model_state model;
 	struct heater_model_calibration calibration;
 	bool heating;   /* watermark: on */
@@ -61,6 +63,9 @@ struct heater {
 		bool approaching, reached;
 		double error_degc_s, goal_degc, goal_s;
 	} verify;
+	struct {
+		double degc, s; /* the lowest of late without power, and when */
+	} off;
 	struct {
 		bool on, done;
 		uint32_t switches;

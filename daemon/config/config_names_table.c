@@ -217,7 +217,7 @@ const struct config_kind config_kinds[] = {
 	{ "mcp4018+", "scl_pin sda_pin wiper scale " I2C },
 
 	/* outputs and lights */
-	{ "output_pin+", PWM_OUT "static_value " },
+	{ "output_pin+", PWM_OUT "static_value power_relay " },
 	{ "pwm_tool+",
 	  "pin value shutdown_value cycle_time hardware_pwm scale maximum_mcu_duration " },
 	{ "pwm_cycle_time+", "pin value shutdown_value cycle_time scale " },

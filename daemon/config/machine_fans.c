@@ -104,6 +104,26 @@ static void stepper_list(struct machine_load *l, struct config_section *s,
 
 /* ---- kinds of fans ---- */
 
+/* The floor of the fault policy: a hotend's fan runs above 50 °C. */
+static void hotend_check(struct machine_load *l, struct config_section *s,
+			 const struct machine_auto_fan *f)
+{
+	bool hotend = false;
+
+	for (size_t i = 0; i < l->mc->heater_count; i++)
+		hotend |= f->heaters & 1u << i && l->mc->heaters[i].extruder >= 0;
+	if (!hotend)
+		return;
+	if (f->heater_degc > 50)
+		value_error(l, s, "heater_temp", "expected at most 50: it cools a hotend");
+	if (!(f->speed > 0))
+		value_error(l, s, "fan_speed", "expected more than 0: it cools a hotend");
+	if (f->speed < f->fan.off_below)
+		value_error(l, s, "off_below", "expected at most fan_speed: it cools a hotend");
+	if (!(f->fan.shutdown_speed > 0))
+		value_error(l, s, "shutdown_speed", "expected more than 0: it cools a hotend");
+}
+
 static void heater_fan(struct machine_load *l, struct config_section *s, struct machine_auto_fan *f)
 {
 	static const struct field fields[] = {
@@ -116,6 +136,7 @@ static void heater_fan(struct machine_load *l, struct config_section *s, struct 
 	fan_load(l, s, 1, &f->fan);
 	fields_load(l, s, fields, COUNT(fields), f);
 	heater_list(l, s, "extruder", f);
+	hotend_check(l, s, f);
 }
 
 static void controller_fan(struct machine_load *l, struct config_section *s,

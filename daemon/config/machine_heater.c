@@ -123,13 +123,13 @@ static void verify_load(struct machine_load *l, struct machine_heater *h)
 	char name[MACHINE_NAME_MAX + 16];
 	bool bed = !strcmp(h->name, "heater_bed");
 	const struct field fields[] = {
-		{ "max_error", FIELD_DOUBLE, FIELD_ABOVE, AT(param.error_degc_s_max), .hi = 1e5,
+		/* The floor of the fault policy: no window is longer than 120 s, of 10 °C beyond the hysteresis. */
+		{ "max_error", FIELD_DOUBLE, FIELD_ABOVE, AT(param.error_degc_s_max), .hi = 1200,
 		  .fallback = 120, .unit = "°C s" },
-		/* The floor of the fault policy: no window is longer than 120 s. */
 		{ "check_gain_time", FIELD_DOUBLE, FIELD_ABOVE, AT(param.gain_time_s), .hi = 120,
 		  .fallback = bed ? 60 : 20, .unit = "s" },
-		{ "hysteresis", FIELD_DOUBLE, 0, AT(param.hysteresis_degc), .hi = 100,
-		  .fallback = 5, .unit = "°C" },
+		{ "hysteresis", FIELD_DOUBLE, 0, AT(param.hysteresis_degc), .hi = 30, .fallback = 5,
+		  .unit = "°C" },
 		{ "heating_gain", FIELD_DOUBLE, FIELD_ABOVE, AT(param.gain_degc), .hi = 100,
 		  .fallback = 2, .unit = "°C" },
 	};

@@ -33,6 +33,7 @@ struct machine_output_pin {
 	struct pin pin;
 	bool pwm, hardware_pwm;
 	bool fixed;  /* no command changes it */
+	bool relay;  /* it has to go off in a shutdown */
 	bool cycles; /* commands may change the cycle time, too */
 	double cycle_time_s, scale;
 	double value, shutdown_value;

@@ -93,6 +93,7 @@ static void output_pin(struct machine_load *l, struct config_section *s, const c
 	};
 	const struct field level[] = {
 		{ "pwm", FIELD_BOOL, 0, PIN(pwm), .fallback = 0 },
+		{ "power_relay", FIELD_BOOL, 0, PIN(relay), .fallback = 0 },
 	};
 
 	if (outputs_full(l, s, mc->output_pin_count, MACHINE_OUTPUT_PIN_MAX))
@@ -108,6 +109,14 @@ static void output_pin(struct machine_load *l, struct config_section *s, const c
 	if (!p->pwm)
 		p->scale = 1;
 	mc->output_pin_count += values_load(l, s, p, kind == OUTPUT_PIN);
+	if (p->relay && p->pwm)
+		value_error(l, s, "pwm", "expected false: it is a power_relay");
+	if (p->relay && p->shutdown_value > 0)
+		value_error(l, s, p->fixed ? "static_value" : "shutdown_value",
+			    "expected 0: a power_relay is off after a shutdown");
+	if (p->relay && pin_of_host(l, &p->pin))
+		value_error(l, s, "pin",
+			    "expected a pin of an MCU: a power_relay goes off by itself");
 }
 
 /* ---- [servo NAME] ---- */

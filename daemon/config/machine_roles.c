@@ -18,6 +18,7 @@ static void needs(const struct needs *n, const struct pin *pin, const char *sect
 {
 	const struct machine_multi_pin *multi = machine_config_multi(n->l->mc, pin);
 	const struct machine_mcu *mcu;
+	struct config_section *s;
 	char name[MACHINE_NAME_MAX + 8];
 
 	for (size_t i = 0; multi && i < multi->count; i++)
@@ -28,7 +29,9 @@ static void needs(const struct needs *n, const struct pin *pin, const char *sect
 	if (mcu->role <= n->least)
 		return;
 	snprintf(name, sizeof(name), "mcu %s", mcu->name);
-	config_report(n->l->c, CONFIG_ERROR, place_of(config_section(n->l->c, name), "role"),
+	s = config_section(n->l->c, name);
+	config_report(n->l->c, CONFIG_ERROR,
+		      place_of(s, s && config_option(s, "role") ? "role" : "is_non_critical"),
 		      "[%s] role: %s: %s of [%s] is on it: expected %s%s", name,
 		      role_names[mcu->role], what, section, role_names[FAULT_ROLE_MOTION],
 		      n->least == FAULT_ROLE_HEATER ? " or heater" : "");

@@ -139,8 +139,9 @@ static void look_at_clock(struct machine *m, size_t i)
 	}
 	if (m->now_ns - m->react.detect.clock[i].since_ns < CLOCK_WINDOW_NS)
 		return;
-	if (m->react.detect.clock[i].samples >= CLOCK_SAMPLES_MIN &&
-	    m->react.detect.clock[i].least_us > bound_us) {
+	if (m->react.detect.clock[i].samples >= CLOCK_SAMPLES_MIN)
+		m->react.detect.clock[i].lost = m->react.detect.clock[i].least_us > bound_us;
+	if (m->react.detect.clock[i].samples >= CLOCK_SAMPLES_MIN && m->react.detect.clock[i].lost) {
 		snprintf(detail, sizeof(detail), "at least %.0f us off its estimate for %d s",
 			 m->react.detect.clock[i].least_us, (int)(CLOCK_WINDOW_NS / 1000000000));
 		react_bounded(m, FAULT_CLASS_CLOCK, m->mc->mcu[i].name, detail,

@@ -29,6 +29,7 @@ struct detect {
 		double least_us, last_us; /* error of this window's best sample; of the last one */
 		int64_t since_ns;
 		unsigned samples;
+		bool lost; /* by the last whole window: it is not followed */
 	} clock[ENGINE_MCUS];
 };
 

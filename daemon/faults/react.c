@@ -94,6 +94,8 @@ static uint32_t axes_of(const struct machine *m, const struct fault_report *r)
 
 static void act(struct machine *m, const struct fault_report *r, const struct fault_decision *d)
 {
+	if (d->doubt && fault_classes[r->class].scope == FAULT_SCOPE_DRIVER)
+		m->uncertain |= axes_of(m, r) & m->homed;
 	if (d->reaction >= FAULT_DISABLE)
 		make_safe(m, r);
 	if (d->reaction == FAULT_SHUTDOWN)
@@ -193,6 +195,7 @@ void react_heater(struct machine *m, const struct ev_heater *ev)
 		[HEATER_SLOW] = { FAULT_CLASS_HEATING,
 				  "it does not heat as it should, see verify_heater" },
 		[HEATER_HOT] = { FAULT_CLASS_RUNAWAY, "above max_temp" },
+		[HEATER_RISES] = { FAULT_CLASS_RUNAWAY, "heats without power, its switch is stuck" },
 	};
 	char detail[100];
 
@@ -340,6 +343,12 @@ static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT
 	if (fault_classes[l->class].scope == FAULT_SCOPE_DRIVER &&
 	    tmc_fault_there(m, l->component, text, sizeof(text))) {
 		snprintf(why, FAULT_TEXT_MAX, "%s: %s", l->component, text);
+		return true;
+	}
+	if (fault_classes[l->class].flags & FAULT_DOUBTS && m->state == MACHINE_READY &&
+	    fault_classes[l->class].scope == FAULT_SCOPE_DRIVER && m->uncertain) {
+		snprintf(why, FAULT_TEXT_MAX, "%s: where it is, is uncertain: home it first",
+			 l->component);
 		return true;
 	}
 	if (fault_classes[l->class].scope == FAULT_SCOPE_MCU && attach_role(m, (size_t)mcu))

@@ -101,6 +101,11 @@ static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, voi
 		return gcode_later(g);
 	if (!gcode_param_limit(g, l, "VELOCITY", 0, true, &velocity_mm_s, &found))
 		return GCODE_ERROR;
+	if (p->m->uncertain & p->m->homed)
+		return gcode_fail(
+			g, "the print can't go on: steps of %s%s%s may be lost; expected G28 first",
+			p->m->uncertain & 1 ? "X" : "", p->m->uncertain & 2 ? "Y" : "",
+			p->m->uncertain & 4 ? "Z" : "");
 	if (p->m->sidetrack.state)
 		return go_back(p, found ? velocity_mm_s : p->cfg->recover_velocity_mm_s);
 	r = gcode_state_restore(g, state_name,

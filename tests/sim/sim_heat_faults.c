@@ -157,15 +157,20 @@ static void heater_breaks(void **state)
 	assert_int_equal(s->errors, 2);
 	heated_finish(s);
 
-	/* On for good: found at max_temp. */
-	s = heated_open(NULL);
-	heated_act(s, HOTEND, "heater on");
-	scene_pass(s, 150);
-	assert_true(scene_said(s, "above max_temp"));
-	assert_false(scene_run(s, "M104 S200\n"));
-	assert_int_equal(s->b.m->state, MACHINE_SHUTDOWN);
-	assert_int_equal(scene_violations(s), 0);
-	scene_close(s);
+	/* On for good: found as it rises without power, or at max_temp. */
+	for (int i = 0; i < 2; i++) {
+		s = heated_open(NULL);
+		if (i)
+			batch_lines(&s->b, "M104 S275\n");
+		scene_pass(s, i ? 100 : 10);
+		heated_act(s, HOTEND, "heater on");
+		scene_pass(s, 30);
+		assert_true(scene_said(s, i ? "above max_temp" : "heats without power"));
+		assert_false(scene_run(s, "M104 S200\n"));
+		assert_int_equal(s->b.m->state, MACHINE_SHUTDOWN);
+		assert_int_equal(scene_violations(s), 0);
+		scene_close(s);
+	}
 }
 
 static void open_from_the_start(void **state)

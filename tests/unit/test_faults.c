@@ -4,8 +4,7 @@
  * Shown: each class has the reaction of the table and no rule weakens it further than it may; latched until
  * cleared, and not cleared while the cause is there; told once, not at each sample; a bad contact ends in a
  * pause; two components at once are taken one level up; three recoveries an hour; more faults than there is
- * room for; random reports leave the latched ones true. And the configuration: every reaction of every class
- * that is below its floor is refused with file and line, every other one is taken.
+ * room for; random reports leave the latched ones true. And the configuration (its floor: test_fault_floors).
  * How: fault_raise() with times of its own; configuration texts through config_check(). Repeat: STEPD_SEED.
  */
 #include <setjmp.h>
@@ -382,49 +381,6 @@ static int check(const char *more, char *text, size_t cap)
 	return rc;
 }
 
-static const char *component_of(const struct fault_class *c)
-{
-	switch (c->scope) {
-	case FAULT_SCOPE_HEATER:
-		return "chamber";
-	case FAULT_SCOPE_MCU:
-		return "mcu";
-	default:
-		return "stepper_x";
-	}
-}
-
-static void test_floor(void **state)
-{
-	char more[400], text[8000], place[100];
-	unsigned refused = 0, taken = 0, line = 1;
-
-	(void)state;
-	for (const char *p = base; *p; p++)
-		line += *p == '\n';
-	snprintf(place, sizeof(place), "%s:%u:", file, line + 1);
-	for (unsigned i = 0; i < FAULT_CLASSES; i++) {
-		const struct fault_class *c = &fault_classes[i];
-
-		for (unsigned r = 0; r < FAULT_REACTIONS; r++) {
-			bool below = r < (unsigned)c->weakest;
-
-			snprintf(more, sizeof(more), "[fault %s %s]\nreaction: %s\n", c->name,
-				 component_of(c), fault_reaction_name((enum fault_reaction)r));
-			assert_int_equal(check(more, text, sizeof(text)), below);
-			if (below) {
-				assert_non_null(strstr(text, place));
-				assert_non_null(
-					strstr(text, "no option takes this fault less seriously"));
-			}
-			refused += below;
-			taken += !below;
-		}
-	}
-	print_message("%u reactions below the floor refused, %u others taken\n", refused, taken);
-	assert_true(refused > 30 && taken > 30);
-}
-
 static void test_config(void **state)
 {
 	static const struct {
@@ -492,12 +448,12 @@ static void test_heater_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),      cmocka_unit_test(test_long_texts),
-		cmocka_unit_test(test_roles),      cmocka_unit_test(test_latch),
-		cmocka_unit_test(test_glitches),   cmocka_unit_test(test_two_at_once),
-		cmocka_unit_test(test_recoveries), cmocka_unit_test(test_crowd),
-		cmocka_unit_test(test_random),     cmocka_unit_test(test_floor),
-		cmocka_unit_test(test_config),     cmocka_unit_test(test_heater_options),
+		cmocka_unit_test(test_table),          cmocka_unit_test(test_long_texts),
+		cmocka_unit_test(test_roles),          cmocka_unit_test(test_latch),
+		cmocka_unit_test(test_glitches),       cmocka_unit_test(test_two_at_once),
+		cmocka_unit_test(test_recoveries),     cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_random),         cmocka_unit_test(test_config),
+		cmocka_unit_test(test_heater_options),
 	};
 	int fd = mkstemp(file), rc;
 

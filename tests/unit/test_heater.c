@@ -5,7 +5,7 @@
  * bed, and a fan moves it by less than 3 K; model-predictive control finds the body's figures by itself, and with
  * them a fan or filament moves it by less than 1 K; the power stays within 0 and max_power; two-point control swings
  * around its target by no more than max_delta and the lag; a dead heater, one that comes loose and one that
- * stops half way are found, in less than 120 s, and a slow but healthy one is not; a fault stays until it is
+ * stops half way are found, in less than 120 s, and a slow but healthy one is not; one that heats without power is found; a fault stays until it is
  * cleared; what cools turns the other way. How: the body has a sensor that lags; times are 0.2 s apart.
  * Repeat: STEPD_SEED=n tests/run build/tests/unit/test_heater; the seed of the noise is printed.
  */
@@ -287,6 +287,40 @@ static void watch(void **state)
 	}
 }
 
+/* Its switch is stuck: found while it is off, and while it regulates; what is warmed from beside, or has stored heat, is fine. */
+static void stuck_on(void **state)
+{
+	struct heater_param p = param(HEATER_PID);
+
+	(void)state;
+	p.ki = 0.01;
+	for (int i = 0; i < 4;
+	     i++) { /* off, at 205 °C, beside something hotter, just switched off */
+		struct body b = i == 2 ? bed() : hotend();
+		struct heater h;
+		enum heater_fault fault = HEATER_OK;
+		double from_s;
+
+		heater_init(&h, &p);
+		if (i % 2)
+			heater_set_target(&h, 205);
+		for (int k = 0; k < 1500 && (i == 1 || i == 3) && h.degc < (i == 3 ? 150 : 300); k++)
+			turn(&h, &b);
+		if (i == 3)
+			heater_set_target(&h, 0);
+		h.beside_degc = i == 2 ? 110 : 0;
+		from_s = b.at_s;
+		for (int k = 0; k < 1500 && fault == HEATER_OK; k++) {
+			pass(&b, i < 2 ? 1 : i == 2 && b.degc < 90 ? 0.5 : 0);
+			fault = heater_sample(&h, b.at_s, b.sensor_degc);
+		}
+		print_message("%d: %u after %.1f s, at %.1f °C\n", i, fault, b.at_s - from_s,
+			      b.sensor_degc);
+		assert_int_equal(fault, i < 2 ? HEATER_RISES : HEATER_OK);
+		assert_true(i >= 2 || b.at_s - from_s < 25);
+	}
+}
+
 /* A big bed that gains just a little more than it must. */
 static void slow_is_fine(void **state)
 {
@@ -333,9 +367,10 @@ static void cooling(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pid_holds),    cmocka_unit_test(mpc_holds),
-		cmocka_unit_test(watermark),    cmocka_unit_test(watch),
-		cmocka_unit_test(slow_is_fine), cmocka_unit_test(cooling),
+		cmocka_unit_test(pid_holds), cmocka_unit_test(mpc_holds),
+		cmocka_unit_test(watermark), cmocka_unit_test(watch),
+		cmocka_unit_test(stuck_on),  cmocka_unit_test(slow_is_fine),
+		cmocka_unit_test(cooling),
 	};
 
 	rng = simrun_seed(1) * 2 + 1;
