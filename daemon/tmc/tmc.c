@@ -126,8 +126,7 @@ static void found(struct tmc_driver *d, uint32_t bit, enum fault_class_id class,
 		       bit == FOUND_RESET ? FAULT_STOP_MOTION : FAULT_CONTINUE);
 }
 
-/* Its MCU takes commands. */
-static bool reachable(const struct tmc_driver *d)
+bool tmc_reachable(const struct tmc_driver *d)
 {
 	uint32_t flags = d->m->status.mcu[d->cfg->bus.mcu].flags;
 
@@ -145,7 +144,7 @@ static void not_there(struct tmc_driver *d, enum bus_result result)
 	d->words.written = 0;
 	if (d->m->tmc.dump == d)
 		tmc_end_commands(d->m);
-	if (!reachable(d)) /* that is a fault of its own */
+	if (!tmc_reachable(d)) /* that is a fault of its own */
 		return;
 	snprintf(text, sizeof(text), "it %s on %s:%s; expected a driver with power there",
 		 bus_result_text(result), d->m->mc->mcu[bus->mcu].name,
@@ -286,7 +285,7 @@ static void idle_poll_current(struct tmc_driver *d)
 static void driver_poll(struct tmc_driver *d)
 {
 	idle_poll_current(d);
-	if (d->open || !reachable(d))
+	if (d->open || !tmc_reachable(d))
 		return;
 	if (!d->up && !d->lost && !d->must_look) {
 		d->must_look = true; /* forget the reset at power-on, then write */

@@ -66,6 +66,8 @@ void tmc_poll(struct machine *m);
 /* Drivers whose stall is a switch of these rails (mask of indices) show it at their pin, all others don't: for homing. It
  * is so once nothing is pending. */
 void tmc_stall(struct machine *m, uint32_t rails);
+/* Its MCU takes commands. */
+bool tmc_reachable(const struct tmc_driver *d);
 /* Something is to be written to a driver that is there: no motion before. */
 bool tmc_pending(const struct machine *m);
 /* The driver of that motor, NULL: it has none that is known. */

@@ -56,7 +56,8 @@ static void end(struct tmc_driver *d, enum bus_result result, uint32_t value)
 static void again(struct tmc_driver *d, enum bus_result result)
 {
 	d->counted = -1;
-	if (++d->tries < TRIES && result != BUS_GONE)
+	/* An answer may be lost on the way from an MCU that is there. */
+	if (++d->tries < TRIES && (result != BUS_GONE || tmc_reachable(d)))
 		start(d);
 	else
 		end(d, result, 0);

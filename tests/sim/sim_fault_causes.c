@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sim_fault_causes.c - things break in mid-print, of each class what really would: how soon it is found, at rest, off.
+ *
+ * Shown: each cause is made in the printer's model (sensor, heater, fan, driver, filament, switch), on its wires (damaged,
+ * delayed, cut), in its firmware (reset, shut down) or in the memory of the rt core; it is found as its class within a limit,
+ * the reaction is the class' own, axes and heater's pin are at rest and off within limits, and what survives does. The
+ * table is printed; docs/FAULTS.md has its rows. Besides: a relay is off after a thermal runaway, homing across MCUs is
+ * refused while a clock is lost, a crowded line is no lost clock, what a glitch does to the power.
+ * How: tests/simlib/printjob.h. Repeat: no seed but the machine's own.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mcu.h"
+#include "tests/simlib/printjob.h"
+#include "tests/simlib/simrun.h"
+
+static const char sections[] =
+	"[stepd]\nrequire_homing: True\n"
+	"[fan]\npin: PE0\ntachometer_pin: ^PF8\n"
+	"[heater_fan nose]\npin: PE1\ntachometer_pin: PF9\n"
+	"[tmc2209 stepper_x]\nuart_pin: PE2\nrun_current: 0.8\n"
+	"[filament_switch_sensor spool]\nswitch_pin: PE3\n"
+	"[filament_motion_sensor flow]\nswitch_pin: PE4\nextruder: extruder\ndetection_length: 7\n"
+	"[output_pin relay]\npin: PE5\nvalue: 1\npower_relay: True\n"
+	"[mcu tool]\nserial: /run/x\nrole: optional\n[output_pin lamp]\npin: tool:PA1\n";
+
+/* ---- causes ---- */
+
+static void sensor_opens(struct scene *s)
+{
+	printjob_act(s, HOTEND, "sensor open");
+}
+
+static void sensor_shorts(struct scene *s)
+{
+	printjob_act(s, HOTEND, "sensor short");
+}
+
+static void sensor_glitches(struct scene *s)
+{
+	for (int i = 0; i < 200 && s->b.m->heaters.status.sensor[HOTEND].glitches == 0; i++) {
+		printjob_act(s, HOTEND, "sensor glitch");
+		scene_pass(s, 0.005);
+	}
+}
+
+static void heater_dies(struct scene *s)
+{
+	printjob_act(s, HOTEND, "heater dead");
+}
+
+static void heater_sticks(struct scene *s)
+{
+	printjob_act(s, HOTEND, "heater on");
+}
+
+static void fan_sticks(struct scene *s, const char *name)
+{
+	s->b.printer.now_s = printjob_now_s(s);
+	printer_rotor_stick(&s->b.printer, &s->b.printer.rotors[batch_parts_rotor(&s->b, name)],
+			    true);
+}
+
+static void part_fan_sticks(struct scene *s)
+{
+	fan_sticks(s, "fan");
+}
+
+static void hotend_fan_sticks(struct scene *s)
+{
+	fan_sticks(s, "nose");
+}
+
+static void driver_hot(struct scene *s)
+{
+	chip_tmc_action(&s->b.tmc[0], "hot", true);
+}
+
+static void driver_shorted(struct scene *s)
+{
+	chip_tmc_action(&s->b.tmc[0], "short", true);
+}
+
+static void driver_silent(struct scene *s)
+{
+	chip_tmc_action(&s->b.tmc[0], "silent", true);
+}
+
+static void filament_out(struct scene *s)
+{
+	s->b.printer.inputs[0].on = false;
+}
+
+static void filament_jams(struct scene *s)
+{
+	printer_input_block(&s->b.printer, &s->b.printer.inputs[1], true);
+}
+
+static void switch_torn_off(struct scene *s)
+{
+	scene_endstop(s, 0)->trigger_mm = -1e6;
+	batch_lines(&s->b, "PAUSE\nG28 X\n");
+}
+
+static void damage(struct scene *s, int mcu, const struct vwire_faults *f)
+{
+	struct vwire *wire[] = { &s->b.mcu[mcu].to, &s->b.mcu[mcu].from };
+
+	for (int i = 0; i < 2; i++)
+		wire[i]->cfg.faults = *f;
+}
+
+static void line_noisy(struct scene *s)
+{
+	damage(s, 0, &(struct vwire_faults){ .lose_ppm = 1000, .flip_ppm = 1000 });
+}
+
+static void line_cut(struct scene *s)
+{
+	damage(s, 0, &(struct vwire_faults){ .lose_ppm = 1000000 });
+}
+
+static void optional_cut(struct scene *s)
+{
+	damage(s, 1, &(struct vwire_faults){ .lose_ppm = 1000000 });
+}
+
+/* Bytes come, but so late that steps would be. */
+static void line_delays(struct scene *s)
+{
+	s->b.mcu[0].to.cfg.latency_ns = 150 * 1000 * 1000;
+}
+
+static void mcu_resets(struct scene *s)
+{
+	sim_reset(s->b.mcu[0].sim);
+	printjob_pins.on[HOTEND] = printjob_pins.on[BED] = false; /* no edges are told of that */
+	printjob_pins.changed_s[HOTEND] = printjob_now_s(s);
+}
+
+static void mcu_shuts_down(struct scene *s)
+{
+	sim_fail(s->b.mcu[0].sim, MCU_REASON_ADC_RANGE);
+}
+
+static void clock_breaks(struct scene *s)
+{
+	scene_clock_rate(s, 1, 0);
+}
+
+static void bit_flips(struct scene *s)
+{
+	s->b.m->engine->stepper[0].gen.last_clock |= UINT64_C(1) << 45;
+}
+
+/* ---- what comes of it ---- */
+
+static const struct cause {
+	const char *name;
+	enum fault_class_id class;
+	void (*happens)(struct scene *s);
+	double found_s, rest_s, off_s; /* at most; 0: it goes on */
+} causes[] = {
+	{ "one sample of the hotend's sensor can't be", FAULT_CLASS_GLITCH, sensor_glitches, 1, 0,
+	  0 },
+	{ "the hotend's sensor opens", FAULT_CLASS_SENSOR, sensor_opens, 1, 1, 1 },
+	{ "the hotend's sensor is shorted", FAULT_CLASS_SENSOR, sensor_shorts, 1, 1, 1 },
+	{ "the hotend's heater breaks", FAULT_CLASS_HEATING, heater_dies, 60, 60, 60 },
+	{ "the hotend's switch is stuck", FAULT_CLASS_RUNAWAY, heater_sticks, 60, 60, 60 },
+	{ "the part fan sticks", FAULT_CLASS_PART_FAN, part_fan_sticks, 2, 0, 0 },
+	{ "the hotend's fan sticks", FAULT_CLASS_HOTEND_FAN, hotend_fan_sticks, 2, 2, 2 },
+	{ "driver X is hot", FAULT_CLASS_DRIVER_WARNING, driver_hot, 2, 0, 0 },
+	{ "driver X is shorted", FAULT_CLASS_DRIVER_ERROR, driver_shorted, 2, 2, 0 },
+	{ "driver X does not answer", FAULT_CLASS_DRIVER_ERROR, driver_silent, 3, 3, 0 },
+	{ "the filament is at its end", FAULT_CLASS_FILAMENT, filament_out, 0.1, 0.5, 0 },
+	{ "the filament is stuck", FAULT_CLASS_FILAMENT, filament_jams, 10, 10, 0 },
+	{ "the switch of X is torn off, G28 X in a pause", FAULT_CLASS_ENDSTOP, switch_torn_off, 30,
+	  30, 0 },
+	{ "the line damages a byte in 500", FAULT_CLASS_LINK_ERRORS, line_noisy, 20, 0, 0 },
+	{ "the line is cut", FAULT_CLASS_LINK_LOST, line_cut, 1.5, 0.2, 3 },
+	{ "the line of an optional MCU is cut", FAULT_CLASS_LINK_LOST, optional_cut, 1.5, 0, 0 },
+	{ "the MCU resets", FAULT_CLASS_MCU_RESTART, mcu_resets, 1, 0.1, 0.1 },
+	{ "frames are 150 ms late", FAULT_CLASS_MCU_LATE, line_delays, 1, 0.5, 0.5 },
+	{ "the MCU's own check fails", FAULT_CLASS_MCU_SHUTDOWN, mcu_shuts_down, 0.1, 0.1, 0.1 },
+	{ "an MCU's crystal breaks", FAULT_CLASS_CLOCK, clock_breaks, 20, 20, 0 },
+	{ "a bit of a stepper's state flips", FAULT_CLASS_INVARIANT, bit_flips, 0.1, 0.5, 0 },
+};
+
+static bool documented(const char *row)
+{
+	size_t len;
+	char *page = simrun_read("docs/FAULTS.md", &len);
+	bool found = page && strstr(page, row);
+
+	free(page);
+	return found;
+}
+
+static const char *below_s(double s, char text[16])
+{
+	text[0] = '\0';
+	if (s > 0)
+		snprintf(text, 16, "< %g s", s);
+	return text;
+}
+
+static double seconds(const struct scene *s)
+{
+	return (double)s->b.now_ns * 1e-9;
+}
+
+struct seen {
+	double found_s, rest_s, off_s; /* after the cause */
+};
+
+/* A crystal that nobody can follow. */
+static void drift(struct scene *s, double for_s)
+{
+	scene_clock_rate(s, 1, 4000 * for_s);
+}
+
+static struct seen watch(struct scene *s, const struct cause *c)
+{
+	double from_s = seconds(s), pins_s = printjob_now_s(s), until_s = c->found_s + 5,
+	       at_mm[3] = { 0 };
+	struct seen seen = { NAN, 0, NAN };
+	unsigned long had = s->b.m->react.faults.count[c->class];
+
+	c->happens(s);
+	while (seconds(s) < from_s + until_s) {
+		double now_s = seconds(s) - from_s;
+
+		for (int i = 0; i < 3; i++) {
+			if (scene_truth_mm(s, i) != at_mm[i])
+				seen.rest_s = now_s;
+			at_mm[i] = scene_truth_mm(s, i);
+		}
+		if (isnan(seen.found_s) && s->b.m->react.faults.count[c->class] > had)
+			seen.found_s = now_s;
+		if (c->happens == clock_breaks && isnan(seen.found_s))
+			drift(s, now_s);
+		scene_pass(s, 0.005);
+	}
+	if (!printjob_pins.on[HOTEND])
+		seen.off_s = fmax(0, printjob_pins.changed_s[HOTEND] - pins_s);
+	return seen;
+}
+
+static struct scene *begin(void)
+{
+	struct scene *s = printjob_open(sections);
+
+	s->b.printer.inputs[0].on = true;
+	printjob_begin(s, "M106 S255\n");
+	scene_pass(s, 3);
+	return s;
+}
+
+static bool relay(const struct scene *s)
+{
+	struct sim *sim = s->b.mcu[0].sim;
+
+	return sim_pin_level(sim, (uint16_t)sim_pin_number(sim, "PE5"));
+}
+
+static bool one(const struct cause *c)
+{
+	const struct fault_class *k = &fault_classes[c->class];
+	struct scene *s = begin();
+	const struct machine *m = s->b.m;
+	struct seen seen = watch(s, c);
+	char row[300], found[16], rest[16], off[16];
+	const char *state = m->state == MACHINE_READY   ? "ready"
+			    : m->state == MACHINE_FAULT ? "stopped"
+							: "shut down";
+
+	print_message("%s: found after %.3f s, at rest after %.3f s, off after %.3f s\n", c->name,
+		      seen.found_s, seen.rest_s, seen.off_s);
+	if (!(seen.found_s <= c->found_s))
+		print_message("%s", s->said);
+	assert_true(seen.found_s <= c->found_s);
+	assert_true(c->rest_s > 0 ? seen.rest_s <= c->rest_s : seen.rest_s > c->found_s);
+	assert_true(c->off_s > 0 ? seen.off_s <= c->off_s
+				 : m->heaters.status.heater[HOTEND].target_degc == 205);
+	if (c->class == FAULT_CLASS_RUNAWAY)
+		assert_false(relay(s));
+	else
+		assert_true(relay(s) || sim_shutdown_reason(s->b.mcu[0].sim) ||
+			    c->class == FAULT_CLASS_MCU_RESTART);
+	snprintf(row, sizeof(row), "| %s | %s | %s | %s | %s | %s | %s |", c->name, k->name,
+		 below_s(c->found_s, found), state, below_s(c->rest_s, rest),
+		 below_s(c->off_s, off), m->homed == 7 ? "yes" : "no");
+	print_message("%s\n", row);
+	damage(s, 0, &(struct vwire_faults){ 0 });
+	printjob_ends_well(s);
+	return documented(row);
+}
+
+static void table(void **state)
+{
+	unsigned absent = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		absent += !one(&causes[i]);
+	if (absent)
+		fail_msg("docs/FAULTS.md lacks %u of these rows", absent);
+}
+
+/* ---- clocks ---- */
+
+/* A line that is in use by others: what is sent waits for long, now and then or all the time, there, back or both. */
+static void crowded(void **state)
+{
+	static const struct {
+		int64_t there_ns, back_ns, at_most_ns;
+	} wait[] = {
+		{ 0, 0, 3000000 },       { 3000000, 0, 0 },
+		{ 0, 3000000, 0 },       { 2000000, 2000000, 5000000 },
+		{ 1000000, 0, 8000000 }, { 0, 0, 0 },
+	};
+	struct scene *s = begin();
+	struct batch_mcu *u = &s->b.mcu[1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wait) / sizeof(wait[0]); i++) {
+		struct vwire_faults f = { .delay_ppm = wait[i].at_most_ns ? 100000 : 0,
+					  .delay_ns_max = wait[i].at_most_ns };
+
+		if (s->b.m->print->stats.state != PRINT_PRINTING)
+			batch_lines(&s->b, "SDCARD_PRINT_FILE FILENAME=print.gcode\n");
+		u->to.cfg.latency_ns = wait[i].there_ns;
+		u->from.cfg.latency_ns = wait[i].back_ns;
+		damage(s, 1, &f);
+		for (int k = 0; k < 45; k++) {
+			scene_pass(s, 1);
+			assert_int_equal(s->b.m->react.faults.count[FAULT_CLASS_CLOCK], 0);
+		}
+		print_message("waits %zu: round trip %.0f us, error %.0f us\n", i,
+			      s->b.m->status.mcu[1].round_trip_us,
+			      s->b.m->status.mcu[1].clock_error_us);
+	}
+	assert_false(s->b.m->hold);
+	printjob_ends_well(s);
+}
+
+/* Motor and switch on two MCUs, and the clock of one is lost: no homing until it is steady. */
+static void no_homing(void **state)
+{
+	struct scene *s = printjob_open("[mcu tool]\nserial: /run/x\n"
+					"[stepper_x]\nendstop_pin: tool:PA3\n");
+
+	(void)state;
+	assert_true(scene_run(s, "G28\nG1 X50 F6000\n"));
+	for (int i = 0; i < 600 && s->b.m->react.faults.count[FAULT_CLASS_CLOCK] == 0; i++) {
+		drift(s, 0.1 * i);
+		scene_pass(s, 0.1);
+	}
+	assert_true(s->b.m->hold);
+	machine_hold(s->b.m, false);
+	scene_hush(s);
+	scene_run(s, "G28 X\n");
+	assert_true(scene_said(s, "a clock of its MCUs can't be followed"));
+	assert_false(s->b.m->homed & 1);
+	assert_int_equal(s->errors, 1);
+	assert_true(scene_run(s, "G28 Y\n")); /* all on one */
+	assert_int_equal(s->errors, 1);
+	scene_pass(s, 40);
+	machine_hold(s->b.m, false);
+	scene_hush(s);
+	assert_true(scene_run(s, "G28 X\n"));
+	assert_int_equal(s->errors, 0);
+	assert_int_equal(s->b.m->homed, 7);
+	scene_close(s);
+}
+
+/* ---- what a glitch does not do ---- */
+
+static void glitch_power(void **state)
+{
+	struct scene *s = begin();
+	const struct heater *h = &s->b.m->engine->heat.heater[HOTEND].h;
+	const struct engine_heat_sensor *sensor = &s->b.m->engine->heat.sensor[HOTEND];
+	unsigned seen = 0;
+
+	(void)state;
+	for (int i = 0; i < 4000 && seen < 20; i++) {
+		double power = h->power;
+		uint32_t glitches = sensor->glitches;
+
+		if (i % 10 == 0)
+			printjob_act(s, HOTEND, "sensor glitch");
+		batch_turn(&s->b, false);
+		if (sensor->glitches == glitches)
+			continue;
+		seen++;
+		assert_true(h->power <= power);
+	}
+	print_message("%u glitches\n", seen);
+	assert_true(seen >= 5);
+	scene_close(s);
+}
+
+/* Steps may be lost: the axis is uncertain, and the print goes on only once it has been homed. */
+static void uncertain(void **state)
+{
+	static const char drill[] = "INJECT_FAULT CLASS=stall COMPONENT=stepper_x";
+	struct scene *s = printjob_start("[stepd]\ninject_faults: True\n");
+
+	(void)state;
+	gcode_exec_now(&s->b.m->gcode, drill, sizeof(drill) - 1, 0);
+	scene_pass(s, 1);
+	assert_int_equal(s->b.m->uncertain, 1);
+	scene_hush(s);
+	assert_true(scene_run(s, "STATUS\nG91\nG1 Z5 F600\nG90\n"));
+	assert_true(scene_said(s, "uncertain: X"));
+	assert_int_equal(s->errors, 0);
+	assert_true(scene_run(s, "RESUME\nCLEAR_FAULT\n"));
+	assert_true(scene_said(s, "steps of X may be lost; expected G28 first"));
+	assert_true(scene_said(s, "stepper_x: where it is, is uncertain: home it first"));
+	assert_int_equal(s->errors, 2);
+	assert_true(scene_run(s, "G28 X\n"));
+	batch_lines(&s->b, "RESUME\n");
+	printjob_completes(s);
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(table),     cmocka_unit_test(crowded),
+		cmocka_unit_test(no_homing), cmocka_unit_test(glitch_power),
+		cmocka_unit_test(uncertain),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
