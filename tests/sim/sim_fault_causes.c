@@ -31,6 +31,8 @@ static const char sections[] =
 	"[filament_switch_sensor spool]\nswitch_pin: PE3\n"
 	"[filament_motion_sensor flow]\nswitch_pin: PE4\nextruder: extruder\ndetection_length: 7\n"
 	"[output_pin relay]\npin: PE5\nvalue: 1\npower_relay: True\n"
+	"[temperature_sensor case]\nsensor_type: Generic 3950\nsensor_pin: PF5\n"
+	"min_temp: 0\nmax_temp: 100\n"
 	"[mcu tool]\nserial: /run/x\nrole: optional\n[output_pin lamp]\npin: tool:PA1\n";
 
 /* ---- causes ---- */
@@ -50,6 +52,16 @@ static void sensor_glitches(struct scene *s)
 	for (int i = 0; i < 200 && s->b.m->heaters.status.sensor[HOTEND].glitches == 0; i++) {
 		printjob_act(s, HOTEND, "sensor glitch");
 		scene_pass(s, 0.005);
+	}
+}
+
+static void thermometer_opens(struct scene *s)
+{
+	for (size_t i = 0; i < s->b.mc->sensor_count; i++) {
+		if (strcmp(s->b.mc->sensors[i].name, "case") != 0)
+			continue;
+		s->b.printer.now_s = printjob_now_s(s);
+		thermal_action(&s->b.printer.bodies[s->b.body_of[i]].thermal, "sensor open");
 	}
 }
 
@@ -157,6 +169,11 @@ static void clock_breaks(struct scene *s)
 	scene_clock_rate(s, 1, 0);
 }
 
+static void planner_stands(struct scene *s)
+{
+	(void)s; /* watch() */
+}
+
 static void bit_flips(struct scene *s)
 {
 	s->b.m->engine->stepper[0].gen.last_clock |= UINT64_C(1) << 45;
@@ -174,6 +191,7 @@ static const struct cause {
 	  0 },
 	{ "the hotend's sensor opens", FAULT_CLASS_SENSOR, sensor_opens, 1, 1, 1 },
 	{ "the hotend's sensor is shorted", FAULT_CLASS_SENSOR, sensor_shorts, 1, 1, 1 },
+	{ "a thermometer opens", FAULT_CLASS_THERMOMETER, thermometer_opens, 2, 0, 0 },
 	{ "the hotend's heater breaks", FAULT_CLASS_HEATING, heater_dies, 60, 60, 60 },
 	{ "the hotend's switch is stuck", FAULT_CLASS_RUNAWAY, heater_sticks, 60, 60, 60 },
 	{ "the part fan sticks", FAULT_CLASS_PART_FAN, part_fan_sticks, 2, 0, 0 },
@@ -187,11 +205,12 @@ static const struct cause {
 	  30, 0 },
 	{ "the line damages a byte in 500", FAULT_CLASS_LINK_ERRORS, line_noisy, 20, 0, 0 },
 	{ "the line is cut", FAULT_CLASS_LINK_LOST, line_cut, 1.5, 0.2, 3 },
-	{ "the line of an optional MCU is cut", FAULT_CLASS_LINK_LOST, optional_cut, 1.5, 0, 0 },
+	{ "the line of an optional MCU is cut", FAULT_CLASS_LINK_LOST, optional_cut, 2, 0, 0 },
 	{ "the MCU resets", FAULT_CLASS_MCU_RESTART, mcu_resets, 1, 0.1, 0.1 },
 	{ "frames are 150 ms late", FAULT_CLASS_MCU_LATE, line_delays, 1, 0.5, 0.5 },
 	{ "the MCU's own check fails", FAULT_CLASS_MCU_SHUTDOWN, mcu_shuts_down, 0.1, 0.1, 0.1 },
 	{ "an MCU's crystal breaks", FAULT_CLASS_CLOCK, clock_breaks, 20, 20, 0 },
+	{ "the planner stands still for 3 s", FAULT_CLASS_STARVED, planner_stands, 4, 0, 0 },
 	{ "a bit of a stepper's state flips", FAULT_CLASS_INVARIANT, bit_flips, 0.1, 0.5, 0 },
 };
 
@@ -248,7 +267,10 @@ static struct seen watch(struct scene *s, const struct cause *c)
 			seen.found_s = now_s;
 		if (c->happens == clock_breaks && isnan(seen.found_s))
 			drift(s, now_s);
-		scene_pass(s, 0.005);
+		if (c->happens == planner_stands && now_s < 3)
+			scene_planner_busy(s, 0.005);
+		else
+			scene_pass(s, 0.005);
 	}
 	if (!printjob_pins.on[HOTEND])
 		seen.off_s = fmax(0, printjob_pins.changed_s[HOTEND] - pins_s);
