@@ -67,7 +67,7 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 	}
 	react_engine(m, f, label);
 	machine_enter_fault(m, MACHINE_FAULT);
-	if (f->fault != FAULT_MCU_RESET) /* it has forgotten its counters */
+	if (f->fault != FAULT_MCU_RESET || f->mcu > 0) /* the first one's clock was machine time */
 		readback_start(m, homed);
 }
 

@@ -76,6 +76,11 @@ static void poll_sessions(struct machine *m)
 			resumed(m, i);
 		if (s->state != SESSION_FAILED)
 			continue;
+		if (i > 0) { /* the first one's clock is machine time */
+			r->resuming &= ~(1u << i);
+			attach_anew(m, i);
+			continue;
+		}
 		machine_say(m, REPLY_ERROR, "%s", s->error);
 		r->resuming = 0;
 		return;
@@ -96,13 +101,27 @@ void readback_revive(struct machine *m)
 	if (m->state != MACHINE_FAULT || !r->on || r->resuming)
 		return;
 	for (size_t i = 0; i < m->mcus; i++) {
-		if (!is_away(m, i))
+		if (!is_away(m, i) || m->attach[i].state)
 			continue;
 		r->resuming |= 1u << i;
 		session_resume(&m->session[i], m->now_ns);
 	}
 	if (r->unread && !r->resuming && m->now_ns > r->give_up_ns)
 		ask_from(m, m->now_ns); /* those that did not answer may now */
+}
+
+void readback_anew(struct machine *m, size_t mcu)
+{
+	struct readback *r = &m->readback;
+
+	for (size_t i = 0; i < m->motors; i++) {
+		if (m->motor[i].mcu != mcu)
+			continue;
+		r->zero_steps[i] = m->status.stepper_at_steps[i];
+		r->homed &= ~m->motor[i].axes;
+	}
+	if (r->resuming == 0)
+		ask_from(m, m->now_ns + SETTLE_NS);
 }
 
 /* ---- counters ---- */
@@ -120,7 +139,7 @@ void readback_poll(struct machine *m)
 	for (size_t i = 0; i < m->motors; i++) {
 		struct msg_stepper_get_position ask = { .oid = m->motor[i].oid };
 
-		if (r->unread & 1u << i)
+		if (r->unread & 1u << i && !is_away(m, m->motor[i].mcu))
 			session_send(&m->session[m->motor[i].mcu], MSG_ID_stepper_get_position,
 				     &ask);
 	}
@@ -164,6 +183,8 @@ bool readback_done(const struct machine *m, char *why, unsigned size)
 	if (may && r->resuming)
 		snprintf(why, size, "mcu '%s' is being brought back: try again",
 			 m->mc->mcu[__builtin_ctz(r->resuming)].name);
+	else if (may && mcu >= 0 && attach_missing(m, (size_t)mcu, why, size))
+		return false;
 	else if (may && mcu >= 0)
 		snprintf(why, size, "mcu '%s' is not as it was: try again, or RESTART",
 			 m->mc->mcu[mcu].name);

@@ -31,6 +31,8 @@ struct readback {
 /* Motion has just been stopped; homed: mask of the axes that were known and are not in doubt. */
 void readback_start(struct machine *m, uint32_t homed);
 void readback_poll(struct machine *m);
+/* That MCU has started anew: its motors are where they were believed to be, which nobody knows. */
+void readback_anew(struct machine *m, size_t mcu);
 /* The user wants it to go on: bring back MCUs that have shut down. As often as it is wanted. */
 void readback_revive(struct machine *m);
 /* A message of an MCU; returns true if it was for this. */

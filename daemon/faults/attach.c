@@ -44,6 +44,13 @@ void attach_lost(struct machine *m, size_t mcu)
 		m->mc->mcu[mcu].name, FAULT_RECOVERIES);
 }
 
+void attach_anew(struct machine *m, size_t mcu)
+{
+	m->attach[mcu].since_ns = m->now_ns;
+	m->attach[mcu].told = false;
+	begin(m, mcu, 0);
+}
+
 void attach_absent(struct machine *m, size_t mcu, const char *why)
 {
 	m->attach[mcu].since_ns = m->now_ns;
@@ -61,6 +68,8 @@ static void attached(struct machine *m, size_t mcu)
 	tachometers_attached(m, (int)mcu);
 	leds_attached(m, (int)mcu);
 	buttons_attached(m->print, (int)mcu);
+	if (!attach_role(m, mcu))
+		readback_anew(m, mcu);
 	machine_say(m, REPLY_INFO, "mcu '%s': attached again after %.1f s; its outputs are restored",
 		    m->mc->mcu[mcu].name, (double)(m->now_ns - a->since_ns) * 1e-9);
 }

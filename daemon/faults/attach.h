@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* attach.h - MCUs on which no motion depends ([mcu NAME] role): lost, and brought up again while all else goes on.
  *
+ * So is, when CLEAR_FAULT asks for it, one with motors that has forgotten all it was told (but for the first, whose clock is
+ * machine time): its axes are not known afterwards.
  * An MCU that is lost, reset, shut down or absent at the start is tried again now and then: its line is opened, if it
  * was closed, then identified, configured and its clock followed as at the start (session.h). Outputs get the values of
  * before, heaters stay off. So FAULT_RECOVERIES times an hour by itself, else by CLEAR_FAULT.
@@ -35,6 +37,8 @@ struct attach {
 bool attach_role(const struct machine *m, size_t mcu);
 /* It has just been lost. */
 void attach_lost(struct machine *m, size_t mcu);
+/* One that stopped the machine has been reset: try it until it is there. */
+void attach_anew(struct machine *m, size_t mcu);
 /* It did not come up at the start, and the machine can do without. why: in words. */
 void attach_absent(struct machine *m, size_t mcu, const char *why);
 void attach_poll(struct machine *m);

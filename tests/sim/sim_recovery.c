@@ -5,7 +5,8 @@
  * and with motors that stay on), the line is dead for a while. Nothing goes on by itself; CLEAR_FAULT clears what the
  * MCU says of it, reads the counters, and the machine is ready: the axes are where the printer really is, known unless a
  * motor was without current; heaters can be heated, fans run as before; RECOVER_JOB goes on with the print, which ends
- * where it should with no step wrong. An MCU that was reset has forgotten its counters: RESTART, as it says.
+ * where it should with no step wrong. An MCU that was reset has forgotten its counters: the first one needs RESTART, as it says, a
+ * second one is brought up from the beginning, and what it moves is homed.
  * How: tests/simlib/printjob.h; threads stand still because the test does not call them. Repeat: no seed but the machine's.
  */
 #include <setjmp.h>
@@ -163,6 +164,54 @@ static void forgotten(void **state)
 	scene_close(s);
 }
 
+/* One of two MCUs with motors starts anew: CLEAR_FAULT brings it up from the beginning, what it moved is to be homed, all else
+ * is as it was. Its line may be gone for a while. */
+static void anew(void **state)
+{
+	char sections[2 * SIMRUN_PATH_MAX], journal[SIMRUN_PATH_MAX];
+
+	(void)state;
+	for (int gone = 0; gone < 2; gone++) {
+		struct scene *s;
+
+		snprintf(journal, sizeof(journal), "%s", simrun_path("journal"));
+		snprintf(sections, sizeof(sections),
+			 "journal: %s\n[stepd]\nrequire_homing: True\n[mcu zboard]\nserial: /run/z\n"
+			 "[stepper_z]\nstep_pin: zboard:PC0\ndir_pin: zboard:PC1\n"
+			 "enable_pin: !zboard:PC2\nendstop_pin: ^zboard:PC3\n"
+			 "[extruder]\nstep_pin: zboard:PD0\ndir_pin: zboard:PD1\n"
+			 "enable_pin: !zboard:PD2\n",
+			 journal);
+		s = printjob_start(sections);
+		sim_reset(s->b.mcu[1].sim);
+		if (gone)
+			s->b.mcu[1].from.cfg.faults.lose_ppm = 1000000;
+		scene_pass(s, 3);
+		assert_int_equal(s->b.m->state, MACHINE_FAULT);
+		assert_int_equal(scene_violations(s),
+				 0); /* its clock is another one from here on: places count */
+		now(s, "CLEAR_FAULT");
+		scene_pass(s, 10);
+		s->b.mcu[1].from.cfg.faults.lose_ppm = 0;
+		clear_until_ready(s);
+		assert_int_equal(s->b.m->homed, 3);
+		assert_true(s->b.m->heaters.status.heater[HOTEND].target_degc == 205);
+		assert_true(s->b.m->heaters.status.heater[BED].target_degc == 60);
+		scene_hush(s);
+		scene_run(s, "G91\nG1 Z5 F600\nG90\n");
+		assert_int_equal(s->errors, 1);
+		s->errors = 0;
+		assert_true(scene_run(s, "G28 Z\n"));
+		assert_true(scene_agrees(s, 1));
+		batch_lines(&s->b, "RECOVER_JOB GO=1\n");
+		scene_pass(s, 5);
+		printjob_completes(s);
+		assert_int_equal(s->errors, 0);
+		assert_true(scene_agrees(s, 1));
+		scene_close(s);
+	}
+}
+
 /* The story of docs/FAULTS.md against what other hosts have their firmware do: the sensor opens, and the MCU's own check of the
  * range shuts all of it down. Both heaters are off at once; after CLEAR_FAULT the axes are known, the head is moved to
  * where it can be repaired, the hotend can't be heated before; then both are heated and the print ends where it should. */
@@ -209,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stops),
 		cmocka_unit_test(forgotten),
+		cmocka_unit_test(anew),
 		cmocka_unit_test(stock),
 	};
 
