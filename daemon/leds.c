@@ -9,7 +9,7 @@
 #include "daemon/machine.h"
 
 static const double BIT_MAX_S = 4e-6, RESET_S = 50e-6; /* data sheet of the WS2812 */
-static const double ANSWER_S = 0.5;
+static const double ANSWER_S = 0.5, AGAIN_S = 1;
 enum {
 	TRIES = 8,
 	UPDATE_BYTES = 40,  /* in one message */
@@ -168,6 +168,21 @@ static void dotstar_send(struct machine *m, const struct machine_led *cfg, struc
 	c->dirty = false;
 }
 
+/* Once more: soon at first, then now and then, as long as it takes. */
+static void not_sent(struct machine *m, const struct machine_led *cfg, struct led_chain *c)
+{
+	c->sent = false;
+	c->dirty = true;
+	if (c->tries < TRIES && ++c->tries < TRIES)
+		return;
+	if (c->again_ns == 0)
+		machine_say(
+			m, REPLY_INFO,
+			"[neopixel %s]: the MCU is too busy to send it; it is tried again each second",
+			cfg->name);
+	c->again_ns = m->now_ns + (int64_t)(AGAIN_S * 1e9);
+}
+
 static void chain_poll(struct machine *m, size_t i)
 {
 	const struct machine_led *cfg = &m->mc->leds[i];
@@ -176,10 +191,10 @@ static void chain_poll(struct machine *m, size_t i)
 	if (cfg->kind == MACHINE_LED_PWM || m->session[cfg->pin[0].mcu].state != SESSION_READY)
 		return;
 	if (c->sent && m->now_ns > c->sent_ns + (int64_t)(ANSWER_S * 1e9)) {
-		c->sent = c->mcu_known = false; /* no answer: once more */
-		c->dirty = ++c->tries < TRIES;
+		c->mcu_known = false; /* no answer */
+		not_sent(m, cfg, c);
 	}
-	if (!c->dirty || c->sent)
+	if (!c->dirty || c->sent || m->now_ns < c->again_ns)
 		return;
 	if (cfg->kind == MACHINE_LED_NEOPIXEL)
 		neopixel_send(m, cfg, c);
@@ -197,6 +212,7 @@ void leds_attached(struct machine *m, int mcu)
 		c->mcu_known = c->sent = false;
 		c->dirty = true;
 		c->tries = 0;
+		c->again_ns = 0;
 		c->bit = 0;
 	}
 }
@@ -210,14 +226,13 @@ void leds_result(struct machine *m, int mcu, const struct msg_neopixel_result *m
 		if (cfg->kind != MACHINE_LED_NEOPIXEL || cfg->pin[0].mcu != mcu ||
 		    c->oid[0] != msg->oid || !c->sent)
 			continue;
+		if (!msg->success) {
+			not_sent(m, cfg, c);
+			continue;
+		}
 		c->sent = false;
-		if (msg->success)
-			c->tries = 0;
-		else if (++c->tries < TRIES)
-			c->dirty = true;
-		else
-			machine_say(m, REPLY_INFO, "[neopixel %s]: the MCU is too busy to send it",
-				    cfg->name);
+		c->tries = 0;
+		c->again_ns = 0;
 	}
 }
 
@@ -230,6 +245,7 @@ static void show(struct machine *m, size_t chain, const float color[][MACHINE_LE
 	memcpy(c->shown, color, m->mc->leds[chain].lights * sizeof(c->shown[0]));
 	c->dirty = true;
 	c->tries = 0;
+	c->again_ns = 0;
 	c->bit = 0;
 }
 

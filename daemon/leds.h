@@ -36,7 +36,8 @@ struct led_chain {
 	bool sent;                                         /* the MCU's word about it is missing */
 	int tries;                                         /* of sending the same */
 	int64_t sent_ns;
-	size_t bit; /* dotstar: of the frame under way, the next */
+	int64_t again_ns; /* not before this time */
+	size_t bit;       /* dotstar: of the frame under way, the next */
 };
 
 /* A change in step with the motion. */

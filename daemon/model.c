@@ -217,34 +217,59 @@ static void put_inputs(const struct machine_config *mc)
 		const struct machine_filament *s = &cfg->filament[i];
 
 		printf("input pin=%s mcu=%d invert=%d on=1", s->pin.name, s->pin.mcu, s->pin.invert);
+		put_name("name", s->name);
 		if (s->motion) /* four edges a detection_length, as in `stepd batch` */
 			printf(" stepper=%s edge=%.17g", mc->extruders[s->extruder].name,
 			       s->detection_length_mm / 4);
 		printf("\n");
 	}
-	for (size_t i = 0; i < cfg->button_count; i++)
-		if (!(cfg->button[i].range_ohm[1] > 0))
-			printf("input pin=%s mcu=%d invert=%d\n", cfg->button[i].pin.name,
-			       cfg->button[i].pin.mcu, cfg->button[i].pin.invert);
+	for (size_t i = 0; i < cfg->button_count; i++) {
+		const struct machine_button *s = &cfg->button[i];
+		double ohm = (s->range_ohm[0] + s->range_ohm[1]) / 2;
+
+		printf("input pin=%s mcu=%d invert=%d", s->pin.name, s->pin.mcu, s->pin.invert);
+		if (s->range_ohm[1] > 0)
+			printf(" share=%.9g", ohm / (ohm + s->pullup_ohm));
+		put_name("name", s->name);
+		printf("\n");
+	}
+}
+
+static void put_lights(const struct machine_config *mc)
+{
+	for (size_t i = 0; i < mc->led_count; i++) {
+		const struct machine_led *l = &mc->leds[i];
+
+		if (l->kind == MACHINE_LED_PWM)
+			continue;
+		printf("light pin=%s mcu=%d lights=%zu", l->pin[0].name, l->pin[0].mcu, l->lights);
+		if (l->kind == MACHINE_LED_DOTSTAR)
+			printf(" clock=%s", l->pin[1].name);
+		put_name("name", l->name);
+		printf("\n");
+	}
 }
 
 static void put_fan(const struct machine_config *mc, const struct machine_fan *fan,
-		    const struct pin *drive)
+		    const struct pin *drive, const char *name)
 {
 	const struct pin *pin = real_pin(mc, drive), *tacho = &fan->tachometer_pin;
 
-	if (tacho->set)
-		printf("fan pin=%s mcu=%d invert=%d tacho=%s tacho_mcu=%d ppr=%d\n", pin->name,
-		       pin->mcu, pin->invert, tacho->name, tacho->mcu, fan->tachometer_ppr);
+	if (!tacho->set)
+		return;
+	printf("fan pin=%s mcu=%d invert=%d tacho=%s tacho_mcu=%d ppr=%d", pin->name, pin->mcu,
+	       pin->invert, tacho->name, tacho->mcu, fan->tachometer_ppr);
+	put_name("name", name);
+	printf("\n");
 }
 
 static void put_fans(const struct machine_config *mc)
 {
-	put_fan(mc, &mc->fan, &mc->fan.pin);
+	put_fan(mc, &mc->fan, &mc->fan.pin, "fan");
 	for (size_t i = 0; i < mc->auto_fan_count; i++)
-		put_fan(mc, &mc->auto_fans[i].fan, &mc->auto_fans[i].fan.pin);
+		put_fan(mc, &mc->auto_fans[i].fan, &mc->auto_fans[i].fan.pin, mc->auto_fans[i].name);
 	for (size_t i = 0; i < mc->heater_count; i++)
-		put_fan(mc, &mc->heaters[i].fan, &mc->heaters[i].pin);
+		put_fan(mc, &mc->heaters[i].fan, &mc->heaters[i].pin, mc->heaters[i].name);
 }
 
 static void put_model(const struct machine_config *mc)
@@ -280,6 +305,7 @@ static void put_model(const struct machine_config *mc)
 	put_converters(mc);
 	put_inputs(mc);
 	put_fans(mc);
+	put_lights(mc);
 }
 
 int model_main(int argc, char **argv)

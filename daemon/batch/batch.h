@@ -33,6 +33,7 @@
 #include "mcu/boards/sim/chip_temperature.h"
 #include "mcu/boards/sim/chip_tmc.h"
 #include "mcu/boards/sim/printer.h"
+#include "mcu/boards/sim/printer_events.h"
 #include "mcu/boards/sim/sim.h"
 #include "mcu/boards/sim/trace.h"
 
@@ -104,17 +105,6 @@ struct batch_sync_error {
 	uint64_t bins[1001]; /* of 0.1 us, the last one holds the rest */
 };
 
-/* One line of --events. */
-struct batch_event {
-	int64_t at_ns; /* since the machine was ready */
-	int body;      /* of the printer, or */
-	int input;     /* one of its inputs; or */
-	int rotor;     /* one of its fans; or */
-	int driver;    /* one of the configuration's; or */
-	int chip;      /* of the printer; -1: not that */
-	char action[24];
-};
-
 /* What one heater or sensor did, for the summary and the picture. */
 struct batch_heat {
 	double min_degc, max_degc;
@@ -129,7 +119,6 @@ struct batch_heat_sample {
 };
 
 enum {
-	BATCH_EVENTS_MAX = 256,
 	BATCH_HEAT_SAMPLES = 8192,
 	BATCH_STAMPS_MAX = MACHINE_ENDSTOPS + BUTTONS_INPUTS_MAX,
 };
@@ -162,9 +151,8 @@ struct batch {
 	struct checker_result result;
 	struct batch_sync_error sync_error;
 	struct flight_file flight;
-	struct batch_event event[BATCH_EVENTS_MAX]; /* by time */
-	uint32_t events, events_done;
-	int64_t ready_ns;                /* when the machine was ready */
+	struct printer_events events;    /* since the machine was ready, … */
+	int64_t ready_ns;                /* … at this time */
 	int body_of[MACHINE_SENSOR_MAX]; /* of the printer; -1: none */
 	int light_of[MACHINE_LED_MAX];   /* likewise */
 	struct batch_heat heat[MACHINE_SENSOR_MAX];
@@ -213,9 +201,8 @@ void batch_turn(struct batch *b, bool input_waiting);
 /* batch_world.c: the machine around the engine. */
 bool batch_world_start(struct batch *b);
 void batch_world_stop(struct batch *b);
-/* batch_bus.c: what is at the MCUs' buses; and the driver that events call so ("tmc2209_stepper_x"), -1. */
+/* batch_bus.c: what is at the MCUs' buses. */
 bool batch_bus_start(struct batch *b);
-int batch_bus_driver(const struct batch *b, const char *name);
 /* batch_bed.c: bed and probe of the printer, once its motors and endstops are there. */
 bool batch_bed_start(struct batch *b);
 /* Let virtual time pass until until_ns, or until bytes have reached the host, which takes them. */
@@ -247,8 +234,6 @@ void batch_check_finish(struct batch *b);
 
 /* batch_parts.c: fans that turn, lights. After the warm parts. */
 bool batch_parts_build(struct batch *b);
-/* The printer's rotor of that fan, -1: it has no tachometer. */
-int batch_parts_rotor(const struct batch *b, const char *name);
 
 /* batch_heat.c: the warm parts of the printer model, what they did, and its picture. */
 bool batch_heat_build(struct batch *b);
@@ -260,13 +245,13 @@ int batch_world_pin(struct batch *b, const struct pin *pin);
 /* Time since power-on of that MCU now, in its own clock. */
 double batch_world_mcu_s(const struct batch *b, int mcu);
 
-/* batch_events.c: the file of --events. False: b->error. */
+/* batch_events.c: what breaks. Parts get their names, the file of --events is read; false: b->error. */
 bool batch_events_load(struct batch *b);
-/* Whether a file of events means that by this name: blanks are "_" there. */
-bool batch_events_named(const char *own, const char *name);
 /* Those that are due; and when the next is, INT64_MAX: never. */
 void batch_events_run(struct batch *b);
 int64_t batch_events_next_ns(const struct batch *b);
+extern const struct gcode_command batch_events_commands[];
+extern const unsigned batch_events_command_count;
 
 /* batch_report.c: the result as text or JSON on standard output. Returns the exit status. */
 int batch_report(struct batch *b);

@@ -309,11 +309,3 @@ bool batch_bus_start(struct batch *b)
 	driven_motors(b);
 	return add_converters(b) && add_probe(b);
 }
-
-int batch_bus_driver(const struct batch *b, const char *name)
-{
-	for (size_t i = 0; i < b->mc->tmc_count; i++)
-		if (batch_events_named(b->mc->tmc[i].section, name))
-			return (int)i;
-	return -1;
-}

@@ -58,11 +58,3 @@ bool batch_parts_build(struct batch *b)
 			return false;
 	return true;
 }
-
-int batch_parts_rotor(const struct batch *b, const char *name)
-{
-	for (size_t i = 0; i < b->m->tachos.count; i++)
-		if (batch_events_named(b->m->tachos.tacho[i].name, name))
-			return (int)i;
-	return -1;
-}

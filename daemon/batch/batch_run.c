@@ -138,7 +138,7 @@ static bool held_for_good(struct batch *b, bool more)
 {
 	if (!b->m->hold || sidetrack_busy(&b->m->sidetrack) ||
 	    b->m->status.hold != ENGINE_HOLD_REST || (more && machine_accepts(b->m)) ||
-	    b->events_done < b->events)
+	    batch_events_next_ns(b) != INT64_MAX)
 		return false;
 	snprintf(b->error, sizeof(b->error),
 		 "the machine is held; expected RESUME before the lines that wait for motion");
@@ -160,7 +160,8 @@ static void settle_print(struct batch *b)
 {
 	const struct print_stats *stats = &b->m->print->stats;
 
-	while (batch_settle(b) && stats->state == PRINT_PAUSED && b->events_done < b->events) {
+	while (batch_settle(b) && stats->state == PRINT_PAUSED &&
+	       batch_events_next_ns(b) != INT64_MAX) {
 		int64_t next_ns = batch_events_next_ns(b);
 
 		while (b->m->state == MACHINE_READY && b->now_ns < next_ns)

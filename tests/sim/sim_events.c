@@ -33,7 +33,9 @@
 
 static const char sections[] =
 	"[gcode_button fix it]\npin: ^!PG6\npress_gcode:\n  CLEAR_FAULT\n  M140 S60\n  M109 S205\n  RESUME\n"
-	"[temperature_sensor dry box]\nsensor_type: Generic 3950\nsensor_pin: PF4\nmin_temp: 0\nmax_temp: 90\n";
+	"[temperature_sensor dry box]\nsensor_type: Generic 3950\nsensor_pin: PF4\nmin_temp: 0\nmax_temp: 90\n"
+	"[neopixel strip]\npin: PG7\nchain_count: 3\n"
+	"[delayed_gcode light]\ninitial_duration: 30\ngcode: SET_LED LED=strip RED=1\n";
 #define HOLDS \
 	"[fault driver_error stepper_x]\nreaction: hold\n[fault driver_error extruder]\nreaction: hold\n"
 static const char *const converter[] = { "extruder.sensor_type=MAX31855", "extruder.sensor_pin=PD5",
@@ -71,6 +73,19 @@ static const struct row rows[] = {
 	{ AT "extruder sensor short\n" GO_ON, "", "extruder: sensor out of range", PAUSED,
 	  converter },
 	{ AT "extruder sensor glitch\n" GO_ON, "", NULL, COMPLETE, converter },
+	{ AT "extruder chip silent\n" MEND("extruder chip ok") GO_ON, "",
+	  "extruder: sensor out of range", COMPLETE, converter },
+	{ AT "extruder chip garbled\n" MEND("extruder chip ok") GO_ON, "",
+	  "extruder: sensor out of range", COMPLETE, converter },
+	/* heat: how it comes and goes */
+	{ AT "extruder sensor loose\n150 extruder sensor ok\n" GO_ON, "", NULL, COMPLETE, NULL },
+	{ AT "extruder block bare\n180 extruder block ok\n" GO_ON, "", NULL, COMPLETE, NULL },
+	{ AT "extruder cooling on\n160 extruder cooling off\n180 extruder cooling ok\n" GO_ON, "",
+	  NULL, COMPLETE, NULL },
+	{ AT "extruder flow off\n180 extruder flow ok\n" GO_ON, "", NULL, COMPLETE, NULL },
+	{ "10 heater_bed ambient -15\n20 extruder ambient 60\n" AT "heater_bed ambient ok\n" GO_ON,
+	  "", NULL, COMPLETE, NULL },
+	{ "20 chamber ambient 95\n40 chamber ambient ok\n" GO_ON, "", NULL, COMPLETE, NULL },
 	/* heaters */
 	{ "128 extruder heater dead\n180 extruder heater ok\n185 fix_it on\n185.3 fix_it off\n280 go_on on\n"
 	  "280.3 go_on off\n",
@@ -84,10 +99,20 @@ static const struct row rows[] = {
 	{ AT "exhaust sensor open\n" GO_ON, "", "the fan runs at full speed", COMPLETE, NULL },
 	{ AT "enclosure chip silent\n150 enclosure chip ok\n" GO_ON, "",
 	  "enclosure: this temperature sensor counts as broken: BME280", COMPLETE, NULL },
+	{ AT "cellar chip silent\n150 cellar chip ok\n" GO_ON,
+	  "[temperature_sensor cellar]\nsensor_type: DS18B20\nserial_no: 28-0316a2798eff\n"
+	  "sensor_pin: PG8\n",
+	  "cellar: this temperature sensor counts as broken: DS18B20", COMPLETE, NULL },
 	{ AT "enclosure chip garbled\n" GO_ON, "", NULL, COMPLETE, NULL },
 	/* fans */
 	{ AT "hotend fan stuck\n" MEND("hotend fan ok") GO_ON, "",
 	  "hotend fan below its least speed", COMPLETE, NULL },
+	{ AT "hotend tacho dead\n" MEND("hotend tacho ok") GO_ON, "",
+	  "hotend fan below its least speed", COMPLETE, NULL },
+	/* lights */
+	{ "1 strip busy\n100 strip ok\n" GO_ON, "",
+	  "[neopixel strip]: the MCU is too busy to send it; it is tried again each second",
+	  COMPLETE, NULL },
 	/* filament and buttons */
 	{ AT "runout off\n" MEND("runout on") GO_ON, "", "filament sensor runout: runout", COMPLETE,
 	  NULL },
@@ -183,6 +208,29 @@ static void each(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* At once, by the G-code that runs. */
+static void on_command(void **state)
+{
+	static const struct row row = { .events = "", .more = "" };
+	struct scene *s = open_with(&row);
+
+	(void)state;
+	assert_true(scene_run(
+		s,
+		"M104 S60\nG4 P3000\nBREAK_PART PART=extruder ACTION=\"sensor open\"\nG4 P2000\n"));
+	assert_true(scene_said(s, "extruder: sensor out of range"));
+	scene_hush(s);
+	assert_true(scene_run(s, "BREAK_PART PART=extruder ACTION=\"sensor ok\"\n"));
+	scene_pass(s, 3);
+	assert_true(scene_run(s, "CLEAR_FAULT\nM109 S60\n"));
+	assert_int_equal(s->errors, 0);
+	scene_run(s, "BREAK_PART PART=nose ACTION=\"sensor ok\"\n");
+	assert_true(scene_said(s, "component 'nose': expected a heater"));
+	scene_run(s, "BREAK_PART PART=dry_box ACTION=burns\n");
+	assert_true(scene_said(s, "action 'burns': expected sensor ok, sensor open"));
+	scene_close(s);
+}
+
 /* ---- wrong lines ---- */
 
 static void refused(const char *text, const char *says)
@@ -220,16 +268,20 @@ static void wrong_lines(void **state)
 	refused("5 dry sensor open\n", "component 'dry': expected a heater");
 	refused("5 tmc2209_stepper_q hot\n",
 		"component 'tmc2209_stepper_q': expected a heater, temperature or filament sensor, button, "
-		"fan with a tachometer or driver (tmc2209_stepper_x)");
+		"fan with a tachometer, driver (tmc2209_stepper_x) or chain of lights");
 	refused("5 extruder\n", "what.events:1: action '': expected sensor ok, sensor open");
 	refused("5 extruder explode\n", "action 'explode': expected sensor ok, sensor open");
 	refused("5 extruder sensor open now\n", "action 'sensor open now': expected");
 	refused("5 enclosure chip hot\n",
 		"action 'chip hot': expected chip silent, chip garbled or chip ok");
+	refused("5 extruder ambient warm\n", "action 'ambient warm': expected sensor ok");
+	refused("5 extruder ambient 101\n", "ambient ok or ambient and a number up to 100");
+	refused("5 strip dark\n", "action 'dark': expected busy or ok");
 	refused("5 runout stuck\n", "action 'stuck': expected on or off");
 	refused("5 go_on pressed\n", "action 'pressed': expected on or off");
 	refused("5 encoder off\n", "action 'off': expected filament stuck or filament ok");
-	refused("5 hotend fan burns\n", "action 'fan burns': expected fan stuck or fan ok");
+	refused("5 hotend fan burns\n",
+		"action 'fan burns': expected fan stuck, fan ok, tacho dead or tacho ok");
 	refused("5 tmc5160_extruder warm\n",
 		"action 'warm': expected ok, hot, overheated, short, open, reset or silent");
 	for (int i = 0; i < 257; i++)
@@ -245,6 +297,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each),
+		cmocka_unit_test(on_command),
 		cmocka_unit_test(wrong_lines),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

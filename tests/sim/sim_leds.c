@@ -159,6 +159,33 @@ static void in_step(void **state)
 	pinwatch_finish(s);
 }
 
+/* An MCU that finds no time: it is said once, and the lights are right as soon as it does. */
+static void busy(void **state)
+{
+	struct scene *s = open_leds();
+	struct printer_light *l = &s->b.printer.lights[s->b.light_of[STRIP]];
+	uint32_t frames = l->frames;
+	const char *said;
+
+	(void)state;
+	l->busy = true;
+	assert_true(scene_run(s, "SET_LED LED=strip RED=0.4\nG1 X30 F3000\n"));
+	scene_pass(s, 5);
+	said = strstr(
+		s->said,
+		"[neopixel strip]: the MCU is too busy to send it; it is tried again each second");
+	assert_non_null(said);
+	assert_null(strstr(said + 1, "[neopixel"));
+	assert_int_equal(l->frames, frames);
+	l->busy = false;
+	scene_pass(s, 1.1);
+	BYTES(s, STRIP, 0, 102, 0, 0, 102, 0, 0, 102, 0);
+	frames = l->frames;
+	scene_pass(s, 3);
+	assert_int_equal(l->frames, frames);
+	pinwatch_finish(s);
+}
+
 static void refused(void **state)
 {
 	static const struct {
@@ -209,9 +236,10 @@ static void wrong_sections(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(initial),    cmocka_unit_test(colours),
-		cmocka_unit_test(long_chain), cmocka_unit_test(in_step),
-		cmocka_unit_test(refused),    cmocka_unit_test(wrong_sections),
+		cmocka_unit_test(initial),        cmocka_unit_test(colours),
+		cmocka_unit_test(long_chain),     cmocka_unit_test(in_step),
+		cmocka_unit_test(busy),           cmocka_unit_test(refused),
+		cmocka_unit_test(wrong_sections),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "daemon/batch/batch.h"
 #include "daemon/extruders.h"
 #include "daemon/fans.h"
 #include "daemon/faults/react.h"
@@ -190,6 +191,7 @@ static void commands(void **state)
 	gcode_add_table(&g, outputs_commands, outputs_command_count, NULL);
 	gcode_add_table(&g, tmc_commands, tmc_command_count, NULL);
 	gcode_add_table(&g, leds_commands, leds_command_count, NULL);
+	gcode_add_table(&g, batch_events_commands, batch_events_command_count, NULL);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
 	gcode_add_table(&g, extruders_commands, extruders_command_count, NULL);
 	gcode_add_table(&g, extruders_tools, MACHINE_EXTRUDER_MAX, NULL);

@@ -38,7 +38,7 @@ static struct thermal_body *body_of(const struct chip_temperature *t)
 static double couple_degc(const struct thermal_body *b)
 {
 	if (b->sensor_fault == THERMAL_SHORT)
-		return b->ambient_degc;
+		return thermal_ambient_degc(b);
 	return thermal_reading(b) * SPAN_DEGC + THERMAL_FROM_DEGC;
 }
 
@@ -57,7 +57,7 @@ static void latch(struct chip_temperature *t)
 		t->word = (steps(fmax(0, couple_degc(b)), 0.25, 12) << 3 | (open ? 0x4 : 0)) << 16;
 	else
 		t->word = steps(couple_degc(b), 0.25, 14) << 18 |
-			  steps(b->ambient_degc, 0.0625, 12) << 4 |
+			  steps(thermal_ambient_degc(b), 0.0625, 12) << 4 |
 			  (open                               ? 0x10001
 			   : b->sensor_fault == THERMAL_SHORT ? 0x10002
 							      : 0);
@@ -108,19 +108,30 @@ static void select_chip(struct printer_chip *c, bool on)
 		latch(t);
 }
 
+/* Of a byte that comes garbled: bits that are wrong. */
+static uint8_t noise(struct chip_temperature *t)
+{
+	return (uint8_t)(t->garbled ? lround(printer_noise(t->printer) * 127.5 + 127.5) : 0);
+}
+
 static uint8_t next(struct printer_chip *c)
 {
 	struct chip_temperature *t = c->model;
 
+	if (t->silent)
+		return 0xff; /* nobody pulls the line down */
 	if (!has_registers(t))
-		return (uint8_t)(t->count < 4 ? t->word >> (24 - 8 * t->count) : 0);
-	return t->count && !(t->address & 0x80) ? t->reg[(t->address + t->count - 1) & 0xf] : 0;
+		return (uint8_t)(t->count < 4 ? t->word >> (24 - 8 * t->count) : 0) ^ noise(t);
+	return (t->count && !(t->address & 0x80) ? t->reg[(t->address + t->count - 1) & 0xf] : 0) ^
+	       noise(t);
 }
 
 static void put(struct printer_chip *c, uint8_t byte)
 {
 	struct chip_temperature *t = c->model;
 
+	if (t->silent)
+		return;
 	if (t->count == 0)
 		t->address = byte;
 	else if (has_registers(t) && t->address & 0x80)
@@ -133,6 +144,15 @@ static void put(struct printer_chip *c, uint8_t byte)
 		t->count++;
 }
 
+static bool action(struct printer_chip *c, const char *action, bool do_it)
+{
+	struct chip_temperature *t = c->model;
+
+	return printer_chip_break(action, do_it, &t->silent, &t->garbled);
+}
+
 const struct printer_chip_ops chip_temperature_spi = { .select = select_chip,
 						       .next = next,
-						       .put = put };
+						       .put = put,
+						       .action = action,
+						       .actions = PRINTER_CHIP_BREAKS };

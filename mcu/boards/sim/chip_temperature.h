@@ -19,6 +19,7 @@ struct chip_temperature {
 	/* index in printer.bodies. Its reading is, of a MAX31865, that of a divider with the reference resistor; else
 	 * chip_temperature_share(). */
 	int body;
+	bool silent, garbled;
 	/* state */
 	uint8_t reg[16], count, address;
 	uint32_t word;

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* main.c - mcu-sim: one simulated MCU with its printer, in real time, on a pty or a CAN interface. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
-#include <math.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "breaker.h"
 #include "can_port.h"
+#include "options.h"
 #include "printer.h"
 #include "printer_file.h"
 #include "printer_models.h"
@@ -32,26 +31,12 @@ enum {
 	RX_FRAMES = 512,
 };
 
-struct options {
-	const char *pty, *can, *pins, *printer, *trace, *sync_line;
-	uint8_t uuid[WIRE_CAN_UUID];
-	bool has_uuid;
-	uint32_t canbus_hz;
-	uint32_t freq_hz;
-	uint16_t move_count;
-	uint8_t mcu;
-	double ppm;
-	double reset_after_s; /* 0: never */
-	uint64_t seed, start_clock;
-	bool rt;
-	bool is_socket; /* pty is its path */
-};
-
 struct app {
 	struct options opt;
 	struct sim *sim;
 	struct printer printer;
 	struct printer_models models;
+	struct breaker breaker;
 	struct pty pty;      /* one of these two */
 	struct can_port can; /* opt.can */
 	struct trace *trace;
@@ -70,185 +55,6 @@ static void on_signal(int sig)
 		mute_requested = !mute_requested;
 	else
 		stop_requested = 1;
-}
-
-static const char usage_text[] =
-	"usage: mcu-sim [options]\n"
-	"  --pty PATH         symbolic link to make to the pty (default: print its path only)\n"
-	"  --socket PATH      make a socket there instead of a pty: no worker of the kernel's in between\n"
-	"  --can INTERFACE    be a node of that CAN bus instead, with\n"
-	"  --uuid HEX         12 hexadecimal digits, and\n"
-	"  --bitrate N        of the bus, as the dictionary says it (default 1000000)\n"
-	"  --freq HZ          nominal clock, 100000..2000000000 (default 50000000)\n"
-	"  --ppm X            the crystal's error (default 0)\n"
-	"  --moves N          move slots, 1..1024 (default 1024)\n"
-	"  --pins A,B,…       more pin names; PA0..PG15 and gpio0..gpio29 exist always\n"
-	"  --printer FILE     what is connected; the format is described in printer_file.h\n"
-	"  --mcu N            which mcu= of that file this is (default 0)\n"
-	"  --trace FILE       write every edge: clock, pin, level\n"
-	"  --sync-line P=FILE pin P drives a line of gpio-sim, whose pull is FILE; SIGUSR1 cuts the wire and mends it\n"
-	"  --seed N           of the sensors' noise (default 1)\n"
-	"  --start-clock N    64-bit clock at power-on (default 0)\n"
-	"  --reset-after S    fault: spontaneous reset after S seconds\n"
-	"  --rt               ask for SCHED_FIFO\n";
-
-static int bad_option(const char *name, const char *value)
-{
-	fprintf(stderr, "mcu-sim: --%s %s: not a valid value\n", name, value);
-	return -EINVAL;
-}
-
-static int parse_u64(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *to)
-{
-	char *end;
-
-	errno = 0;
-	*to = strtoull(text, &end, 0);
-	if (end == text || *end || errno || *to < min || *to > max || strchr(text, '-'))
-		return bad_option(name, text);
-	return 0;
-}
-
-static int parse_double(const char *name, const char *text, double min, double max, double *to)
-{
-	char *end;
-
-	*to = strtod(text, &end);
-	if (end == text || *end || !(*to >= min && *to <= max))
-		return bad_option(name, text);
-	return 0;
-}
-
-static int parse_uuid(const char *name, const char *text, uint8_t uuid[WIRE_CAN_UUID])
-{
-	uint64_t v;
-	char *end;
-
-	v = strtoull(text, &end, 16);
-	if (strlen(text) != 2 * WIRE_CAN_UUID ||
-	    strspn(text, "0123456789abcdefABCDEF") != strlen(text))
-		return bad_option(name, text);
-	for (int i = WIRE_CAN_UUID - 1; i >= 0; i--, v >>= 8)
-		uuid[i] = (uint8_t)v;
-	return 0;
-}
-
-static const struct option long_options[] = {
-	{ "pty", 1, NULL, 'y' },
-	{ "freq", 1, NULL, 'f' },
-	{ "socket", 1, NULL, 'k' },
-	{ "ppm", 1, NULL, 'd' },
-	{ "moves", 1, NULL, 'm' },
-	{ "pins", 1, NULL, 'n' },
-	{ "printer", 1, NULL, 'p' },
-	{ "mcu", 1, NULL, 'u' },
-	{ "trace", 1, NULL, 't' },
-	{ "seed", 1, NULL, 's' },
-	{ "start-clock", 1, NULL, 'c' },
-	{ "reset-after", 1, NULL, 'r' },
-	{ "rt", 0, NULL, 'R' },
-	{ "sync-line", 1, NULL, 'l' },
-	{ "can", 1, NULL, 'C' },
-	{ "uuid", 1, NULL, 'U' },
-	{ "bitrate", 1, NULL, 'b' },
-	{ "help", 0, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
-};
-
-static int parse_option(struct options *o, int c, const char *name)
-{
-	uint64_t v;
-	int err = 0;
-
-	switch (c) {
-	case 'y':
-	case 'k':
-		o->pty = optarg;
-		o->is_socket = c == 'k';
-		break;
-	case 'C':
-		o->can = optarg;
-		break;
-	case 'U':
-		err = parse_uuid(name, optarg, o->uuid);
-		o->has_uuid = true;
-		break;
-	case 'b':
-		err = parse_u64(name, optarg, 10000, 1000000, &v);
-		o->canbus_hz = (uint32_t)v;
-		break;
-	case 'n':
-		o->pins = optarg;
-		break;
-	case 'p':
-		o->printer = optarg;
-		break;
-	case 't':
-		o->trace = optarg;
-		break;
-	case 'l':
-		o->sync_line = optarg;
-		break;
-	case 'R':
-		o->rt = true;
-		break;
-	case 'd':
-		err = parse_double(name, optarg, -100000, 100000, &o->ppm);
-		break;
-	case 'r':
-		err = parse_double(name, optarg, 0, 1e9, &o->reset_after_s);
-		break;
-	case 's':
-		err = parse_u64(name, optarg, 0, UINT64_MAX, &o->seed);
-		break;
-	case 'c':
-		err = parse_u64(name, optarg, 0, UINT64_MAX / 2, &o->start_clock);
-		break;
-	case 'f':
-		err = parse_u64(name, optarg, 100000, 2000000000, &v);
-		o->freq_hz = (uint32_t)v;
-		break;
-	case 'm':
-		err = parse_u64(name, optarg, 1, 1024, &v);
-		o->move_count = (uint16_t)v;
-		break;
-	case 'u':
-		err = parse_u64(name, optarg, 0, PRINTER_MCUS_MAX - 1, &v);
-		o->mcu = (uint8_t)v;
-		break;
-	default:
-		err = -EINVAL;
-	}
-	return err;
-}
-
-/* Returns 0, 1 to exit with success, or -errno after a message. */
-static int parse_options(struct options *o, int argc, char **argv)
-{
-	int c, index = 0;
-
-	*o = (struct options){
-		.freq_hz = 50000000, .move_count = 1024, .seed = 1, .canbus_hz = 1000000
-	};
-	while ((c = getopt_long(argc, argv, "h", long_options, &index)) != -1) {
-		if (c == 'h') {
-			fputs(usage_text, stdout);
-			return 1;
-		}
-		if (parse_option(o, c, c == '?' ? "" : long_options[index].name)) {
-			fputs(usage_text, stderr);
-			return -EINVAL;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "mcu-sim: unexpected argument \"%s\"\n", argv[optind]);
-		return -EINVAL;
-	}
-	if ((o->can != NULL) != o->has_uuid || (o->can && o->pty)) {
-		fputs("mcu-sim: expected --can and --uuid together, without --pty\n", stderr);
-		return -EINVAL;
-	}
-	return 0;
 }
 
 /* When that clock is, or was. */
@@ -336,7 +142,7 @@ static int make_machine(struct app *a)
 		.canbus_hz = a->opt.can ? a->opt.canbus_hz : 0,
 	};
 	char err[256];
-	int err_sync;
+	int err_open;
 
 	memcpy(cfg.can_uuid, a->opt.uuid, sizeof(cfg.can_uuid));
 	printer_init(&a->printer, PRINTER_CARTESIAN, a->opt.seed);
@@ -352,6 +158,9 @@ static int make_machine(struct app *a)
 		fprintf(stderr, "mcu-sim: %s\n", err);
 		return -EINVAL;
 	}
+	err_open = breaker_open(&a->breaker, &a->models.events, a->opt.events, a->opt.commands);
+	if (err_open)
+		return err_open;
 	if (a->opt.trace) {
 		a->trace = trace_open(a->opt.trace, a->sim);
 		if (!a->trace) {
@@ -359,9 +168,9 @@ static int make_machine(struct app *a)
 			return -errno;
 		}
 	}
-	err_sync = open_sync_line(a);
-	if (err_sync)
-		return err_sync;
+	err_open = open_sync_line(a);
+	if (err_open)
+		return err_open;
 	if (a->trace || a->sync_pin >= 0)
 		sim_set_hooks(a->sim, &(struct sim_hooks){ .ctx = a,
 							   .edge = on_edge,
@@ -417,14 +226,23 @@ static int catch_up(struct app *a)
 	return 0;
 }
 
+/* The printer's time is the clock's. */
+static void break_parts(struct app *a)
+{
+	a->printer.now_s = (double)(sim_clock(a->sim) - a->opt.start_clock) / a->opt.freq_hz;
+	breaker_run(&a->breaker, a->sim, ns_at(a, sim_clock(a->sim)));
+}
+
 /* How long there is nothing to do, unless the host sends something. */
 static struct timespec idle_time(const struct app *a)
 {
 	uint64_t next = sim_next_clock(a->sim);
 	uint64_t now = sim_clock(a->sim);
 	double wait_ns = next > now ? (double)(next - now) / a->ticks_per_ns : 0;
-	int64_t ns = WAKE_MAX_NS;
+	int64_t ns = WAKE_MAX_NS, event_ns = breaker_next_ns(&a->breaker);
 
+	if (event_ns != INT64_MAX && (double)(event_ns - ns_at(a, now)) < wait_ns)
+		wait_ns = (double)(event_ns - ns_at(a, now));
 	if (a->can.held)
 		wait_ns = 0;
 	if (wait_ns < WAKE_MAX_NS)
@@ -434,8 +252,9 @@ static struct timespec idle_time(const struct app *a)
 
 static int loop(struct app *a, const sigset_t *wait_mask)
 {
-	struct pollfd fds[2] = { { .fd = -1, .events = POLLIN },
-				 { .fd = a->pty.watch_fd, .events = POLLIN } };
+	struct pollfd fds[3] = { { .fd = -1, .events = POLLIN },
+				 { .fd = a->pty.watch_fd, .events = POLLIN },
+				 { .fd = a->breaker.fifo_fd, .events = POLLIN } };
 	int64_t reset_ns = a->opt.reset_after_s > 0
 				   ? a->start_ns + (int64_t)(a->opt.reset_after_s * 1e9)
 				   : INT64_MAX;
@@ -446,6 +265,7 @@ static int loop(struct app *a, const sigset_t *wait_mask)
 		int64_t now;
 
 		err = catch_up(a);
+		break_parts(a);
 		now = now_ns();
 		if (a->sync_pin >= 0)
 			sync_line_mute(&a->sync_line, mute_requested);
@@ -459,7 +279,7 @@ static int loop(struct app *a, const sigset_t *wait_mask)
 		}
 		fds[0].fd = a->opt.can ? a->can.fd : a->pty.connected ? a->pty.master_fd : -1;
 		wait = idle_time(a);
-		ppoll(fds, 2, &wait, wait_mask);
+		ppoll(fds, 3, &wait, wait_mask);
 	}
 	return err;
 }
@@ -519,11 +339,13 @@ static int open_port(struct app *a)
 
 int main(int argc, char **argv)
 {
-	static struct app app = { .sync_line = { .fd = -1 }, .sync_pin = -1 };
+	static struct app app = { .sync_line = { .fd = -1 },
+				  .sync_pin = -1,
+				  .breaker = { .fifo_fd = -1 } };
 	sigset_t wait_mask;
 	int err, close_err;
 
-	err = parse_options(&app.opt, argc, argv);
+	err = options_parse(&app.opt, argc, argv);
 	if (err)
 		return err < 0 ? 2 : 0;
 	catch_signals(&wait_mask);
@@ -552,6 +374,7 @@ int main(int argc, char **argv)
 	close_err = trace_close(app.trace);
 	if (close_err)
 		fprintf(stderr, "mcu-sim: %s: %s\n", app.opt.trace, strerror(-close_err));
+	breaker_close(&app.breaker);
 	sim_free(app.sim);
 	pty_close(&app.pty);
 	can_port_close(&app.can);

@@ -290,6 +290,14 @@ int printer_file_keys(struct printer_file *f, const struct printer_file_key *key
 	return 0;
 }
 
+int printer_file_line(struct printer_file *f, const struct printer_file_key *keys, size_t count,
+		      const double *mcu)
+{
+	if (printer_file_keys(f, keys, count))
+		return -EINVAL;
+	return !printer_file_absent(f, *mcu);
+}
+
 /* ---- warm parts ---- */
 
 struct warm {
@@ -347,6 +355,9 @@ static int add_warm(struct printer_file *f, const struct warm *w)
 	index = printer_add_body(f->printer, &b);
 	if (index >= 0)
 		f->body = &f->printer->bodies[index];
+	if (index >= 0 && w->name &&
+	    !printer_events_name(&f->models->events, PART_BODY, index, w->name))
+		index = -ENOSPC;
 	return printer_file_result(f, index);
 }
 
@@ -432,7 +443,7 @@ static int read_line(struct printer_file *f, char *line)
 			f,
 			"\"%s\": expected kinematics, start, bed, stepper, endstop, probe, "
 			"sensor, warm, reading, driver, converter, climate, thermometer, "
-			"input or fan",
+			"input, fan or light",
 			kind);
 	if (printer_file_absent(f, part.mcu))
 		return 0;
@@ -457,6 +468,7 @@ int printer_file_load(struct printer *p, struct printer_models *models, struct s
 	FILE *file = fopen(path, "re");
 	int result = 0;
 
+	models->events.printer = p;
 	if (!file) {
 		result = -errno;
 		snprintf(err, err_size, "%s: %s", path, strerror(errno));

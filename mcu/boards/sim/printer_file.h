@@ -22,8 +22,11 @@
  *   converter chip=31855 body=NAME cs=PC0 …   SPI likewise; sensor=none in the warm part. See chip_temperature.h
  *   climate type=BME280 body=NAME address=118 [mcu=0 i2c=NAME scl= sda=]     I2C; see chip_climate.h
  *   thermometer serial=28-0316a2798eff body=NAME pin=PC0 [mcu=0]             on one wire; see chip_ds18b20.h
- *   input pin=PC0 [mcu=0 invert=0 on=0 stepper=NAME edge=0]   a switch, or filament that a motor moves: mm an edge
- *   fan pin=PC0 tacho=PC1 [mcu=0 tacho_mcu=0 invert=0 rpm=6000 lag=0.4 ppr=2]         see printer_parts.h
+ *   input pin=PC0 [name= mcu=0 invert=0 on=0 stepper=NAME edge=0 share=0]
+ *         a switch; or filament that a motor moves: mm an edge; or a switch at an analog input, which reads this share of full scale then
+ *   fan pin=PC0 tacho=PC1 [name= mcu=0 tacho_mcu=0 invert=0 rpm=6000 lag=0.4 ppr=2]   see printer_parts.h
+ *   light pin=PC0 [name= mcu=0 clock=PC1 lights=1]                                     a chain, likewise
+ * What has a name can be broken: models->events (printer_events.h).
  * Pin names go through sim_pins_add(), so the sims must not be started yet.
  * Threads: any, before the sims run.
  */

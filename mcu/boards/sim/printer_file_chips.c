@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* printer_file_chips.c - lines of a printer file for stepper drivers, converters, inputs and fans. */
+/* printer_file_chips.c - lines of a printer file for chips at buses: stepper drivers, sensors. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +39,14 @@ static void link_keys(struct link *l, struct printer_file_key *to)
 	};
 
 	memcpy(to, keys, sizeof(keys));
+}
+
+/* As printer_file_line(), of a line whose last keys are a link's own. */
+static int link_line(struct printer_file *f, struct link *l, struct printer_file_key *keys,
+		     size_t count)
+{
+	link_keys(l, keys);
+	return printer_file_line(f, keys, count, &l->mcu);
 }
 
 static bool bus_pin(struct printer_file *f, const struct link *l, const char *key, const char *name,
@@ -159,7 +167,7 @@ static int add_chained(struct printer_file *f, const struct driver_line *d, stru
 		return 0;
 	}
 	if (m->chains == PRINTER_CHIPS_MAX)
-		return printer_file_complain(f, "too many parts of this kind");
+		return printer_file_result(f, -ENOSPC);
 	m->chain[i].length = d->chain > 0 ? (unsigned)d->chain : 1;
 	if (place >= m->chain[i].length)
 		return printer_file_complain(f, "position=%g: expected at most chain=%u",
@@ -192,13 +200,11 @@ static int driver_line(struct printer_file *f)
 		{ "position", NULL, &d.position, CHIP_TMC_CHAIN, false },
 	};
 	struct chip_tmc *tmc = &m->tmc[m->tmcs];
-	int motor = -1;
+	int motor = -1, result;
 
-	link_keys(&d.link, keys);
-	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
-		return -EINVAL;
-	if (printer_file_absent(f, d.link.mcu))
-		return 0;
+	result = link_line(f, &d.link, keys, sizeof(keys) / sizeof(*keys));
+	if (result <= 0)
+		return result;
 	if (!is_driver((int)d.chip))
 		return printer_file_complain(
 			f, "chip=%g: expected 2130, 2208, 2209, 2240, 2660 or 5160", d.chip);
@@ -206,12 +212,13 @@ static int driver_line(struct printer_file *f)
 		return printer_file_complain(f, "name=%s: expected a name of its own",
 					     d.link.name ? d.link.name : "");
 	if (m->tmcs == PRINTER_CHIPS_MAX)
-		return printer_file_complain(f, "too many parts of this kind");
+		return printer_file_result(f, -ENOSPC);
 	for (int i = 0; d.stepper && i < f->printer->stepper_count; i++)
 		if (!strcmp(f->printer->steppers[i].name, d.stepper))
 			motor = i;
 	snprintf(m->tmc_name[m->tmcs], PRINTER_CHIP_NAME, "%s", d.link.name);
 	m->tmcs++;
+	printer_events_name_driver(&m->events, tmc, d.link.name);
 	chip_tmc_start(tmc, (int)d.chip, (uint8_t)d.link.address);
 	if (motor >= 0) {
 		f->printer->steppers[motor].driver_edges = &tmc->both_edges;
@@ -221,7 +228,7 @@ static int driver_line(struct printer_file *f)
 	return d.link.tx ? add_chip(f, &d.link, &chip_tmc_uart, tmc) : add_chained(f, &d, tmc);
 }
 
-/* ---- converters, inputs, fans ---- */
+/* ---- sensors ---- */
 
 /* Index of the warm part of that name, or -EINVAL. */
 static int find_body(struct printer_file *f, const char *name)
@@ -238,6 +245,21 @@ static bool is_converter(int chip)
 	return chip == 6675 || chip == 31855 || chip == 31856 || chip == 31865;
 }
 
+/* The warm part that the next chip of a kind reads, of which there are count so far. Returns its index or -EINVAL. */
+static int body_for(struct printer_file *f, const char *name, unsigned count)
+{
+	return count == PRINTER_CHIPS_MAX ? printer_file_result(f, -ENOSPC) : find_body(f, name);
+}
+
+/* A sensor's chip has the name of its warm part. */
+static int named(struct printer_file *f, const char *body_name, int result)
+{
+	if (result == 0 && !printer_events_name(&f->models->events, PART_CHIP,
+						f->printer->chip_count - 1, body_name))
+		return printer_file_result(f, -ENOSPC);
+	return result;
+}
+
 static int converter_line(struct printer_file *f)
 {
 	struct link l = { .kind = PRINTER_SPI };
@@ -249,24 +271,19 @@ static int converter_line(struct printer_file *f)
 		{ "chip", NULL, &chip, 99999, false },
 	};
 	struct chip_temperature *t = &m->converter[m->converters];
-	int body;
+	int result = link_line(f, &l, keys, LINK_KEYS + 2), body;
 
-	link_keys(&l, keys);
-	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
-		return -EINVAL;
-	if (printer_file_absent(f, l.mcu))
-		return 0;
+	if (result <= 0)
+		return result;
 	if (!is_converter((int)chip))
 		return printer_file_complain(f, "chip=%g: expected 6675, 31855, 31856 or 31865",
 					     chip);
-	if (m->converters == PRINTER_CHIPS_MAX)
-		return printer_file_complain(f, "too many parts of this kind");
-	body = find_body(f, body_name);
+	body = body_for(f, body_name, m->converters);
 	if (body < 0)
 		return body;
 	*t = (struct chip_temperature){ .type = (int)chip, .printer = f->printer, .body = body };
 	m->converters++;
-	return add_chip(f, &l, &chip_temperature_spi, t);
+	return named(f, body_name, add_chip(f, &l, &chip_temperature_spi, t));
 }
 
 static int climate_line(struct printer_file *f)
@@ -279,19 +296,14 @@ static int climate_line(struct printer_file *f)
 		{ "type", &type, NULL, 0, false },
 	};
 	unsigned i = m->climates;
-	int body;
+	int result = link_line(f, &l, keys, LINK_KEYS + 2), body;
 
-	link_keys(&l, keys);
-	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
-		return -EINVAL;
-	if (printer_file_absent(f, l.mcu))
-		return 0;
-	if (!type || strlen(type) >= sizeof(m->climate_type[i]))
+	if (result <= 0)
+		return result;
+	if (!type || strlen(type) >= sizeof(m->climate_type[0]))
 		return printer_file_complain(f, "type=%s: expected a sensor_type on I2C",
 					     type ? type : "");
-	if (i == PRINTER_CHIPS_MAX)
-		return printer_file_complain(f, "too many parts of this kind");
-	body = find_body(f, body_name);
+	body = body_for(f, body_name, i);
 	if (body < 0)
 		return body;
 	snprintf(m->climate_type[i], sizeof(m->climate_type[i]), "%s", type);
@@ -299,7 +311,7 @@ static int climate_line(struct printer_file *f)
 					       .printer = f->printer,
 					       .body = body };
 	m->climates++;
-	return add_chip(f, &l, &chip_climate_i2c, &m->climate[i]);
+	return named(f, body_name, add_chip(f, &l, &chip_climate_i2c, &m->climate[i]));
 }
 
 static int thermometer_line(struct printer_file *f)
@@ -316,19 +328,16 @@ static int thermometer_line(struct printer_file *f)
 	struct printer_bus b = { .kind = PRINTER_ONEWIRE, .number = -1 };
 	unsigned i = m->thermometers;
 	struct printer_chip c = { .ops = &chip_ds18b20_onewire, .cs_pin = PRINTER_NO_PIN };
+	int result = printer_file_line(f, keys, sizeof(keys) / sizeof(*keys), &mcu);
 	int number, body, bus;
 
-	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
-		return -EINVAL;
-	if (printer_file_absent(f, mcu))
-		return 0;
-	if (!serial || strlen(serial) != sizeof(m->serial[i]) - 1)
+	if (result <= 0)
+		return result;
+	if (!serial || strlen(serial) != sizeof(m->serial[0]) - 1)
 		return printer_file_complain(f, "serial=%s: expected one as 28-0316a2798eff",
 					     serial ? serial : "");
-	if (i == PRINTER_CHIPS_MAX)
-		return printer_file_complain(f, "too many parts of this kind");
 	number = printer_file_pin(f, mcu, "pin", pin);
-	body = number < 0 ? number : find_body(f, body_name);
+	body = number < 0 ? number : body_for(f, body_name, i);
 	if (body < 0)
 		return body;
 	b.mcu = (uint8_t)mcu;
@@ -342,75 +351,7 @@ static int thermometer_line(struct printer_file *f)
 	m->thermometers++;
 	c.model = &m->thermometer[i];
 	c.bus = (uint8_t)bus;
-	return printer_file_result(f, printer_add_chip(f->printer, &c));
-}
-
-static int input_line(struct printer_file *f)
-{
-	struct printer_input in = { .stepper = -1 };
-	const char *pin = NULL, *stepper = NULL;
-	double mcu = 0, invert = 0, on = 0;
-	const struct printer_file_key keys[] = {
-		{ "pin", &pin, NULL, 0, false },
-		{ "stepper", &stepper, NULL, 0, false },
-		{ "mcu", NULL, &mcu, PRINTER_MCUS_MAX - 1, false },
-		{ "invert", NULL, &invert, 1, false },
-		{ "on", NULL, &on, 1, false },
-		{ "edge", NULL, &in.edge_mm, 1e3, false },
-	};
-	int number, index;
-
-	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
-		return -EINVAL;
-	if (printer_file_absent(f, mcu))
-		return 0;
-	number = printer_file_pin(f, mcu, "pin", pin);
-	if (number < 0)
-		return -EINVAL;
-	for (int i = 0; stepper && i < f->printer->stepper_count; i++)
-		if (!strcmp(f->printer->steppers[i].name, stepper))
-			in.stepper = (int8_t)i;
-	in.mcu = (uint8_t)mcu;
-	in.pin = (uint8_t)number;
-	in.invert = invert != 0;
-	index = printer_add_input(f->printer, &in);
-	if (index >= 0)
-		f->printer->inputs[index].on = on != 0;
-	return printer_file_result(f, index);
-}
-
-static int fan_line(struct printer_file *f)
-{
-	struct printer_rotor r = { .rpm = 6000, .lag_s = 0.4 };
-	const char *pin = NULL, *tacho = NULL;
-	double mcu = 0, tacho_mcu = 0, invert = 0, ppr = 2;
-	const struct printer_file_key keys[] = {
-		{ "pin", &pin, NULL, 0, false },
-		{ "tacho", &tacho, NULL, 0, false },
-		{ "mcu", NULL, &mcu, PRINTER_MCUS_MAX - 1, false },
-		{ "tacho_mcu", NULL, &tacho_mcu, PRINTER_MCUS_MAX - 1, false },
-		{ "invert", NULL, &invert, 1, false },
-		{ "rpm", NULL, &r.rpm, 1e5, false },
-		{ "lag", NULL, &r.lag_s, 100, false },
-		{ "ppr", NULL, &ppr, 100, false },
-	};
-	int number, tacho_number;
-
-	if (printer_file_keys(f, keys, sizeof(keys) / sizeof(*keys)))
-		return -EINVAL;
-	if (printer_file_absent(f, mcu) || printer_file_absent(f, tacho_mcu))
-		return 0;
-	number = printer_file_pin(f, mcu, "pin", pin);
-	tacho_number = number < 0 ? number : printer_file_pin(f, tacho_mcu, "tacho", tacho);
-	if (tacho_number < 0)
-		return -EINVAL;
-	r.mcu = (uint8_t)mcu;
-	r.pin = (uint8_t)number;
-	r.tacho_mcu = (uint8_t)tacho_mcu;
-	r.tacho_pin = (uint8_t)tacho_number;
-	r.invert = invert != 0;
-	r.ppr = (int)ppr;
-	return printer_file_result(f, printer_add_rotor(f->printer, &r));
+	return named(f, body_name, printer_file_result(f, printer_add_chip(f->printer, &c)));
 }
 
 /* ---- the reader ---- */
@@ -418,9 +359,10 @@ static int fan_line(struct printer_file *f)
 static const struct {
 	const char *kind;
 	int (*read)(struct printer_file *f);
-} kinds[] = { { "driver", driver_line },   { "converter", converter_line },
-	      { "climate", climate_line }, { "thermometer", thermometer_line },
-	      { "input", input_line },     { "fan", fan_line } };
+} kinds[] = { { "driver", driver_line },       { "converter", converter_line },
+	      { "climate", climate_line },     { "thermometer", thermometer_line },
+	      { "input", printer_file_input }, { "fan", printer_file_fan },
+	      { "light", printer_file_light } };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
 bool printer_file_has(const char *kind)

@@ -40,6 +40,9 @@ int printer_file_complain(struct printer_file *f, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The rest of the line, all key=value. 0 or -EINVAL, likewise. */
 int printer_file_keys(struct printer_file *f, const struct printer_file_key *keys, size_t count);
+/* The same, of a line that says with *mcu whose part it is. 1: go on; 0: nobody's that is there; -EINVAL. */
+int printer_file_line(struct printer_file *f, const struct printer_file_key *keys, size_t count,
+		      const double *mcu);
 int printer_file_number(struct printer_file *f, double *to, const char *key, const char *text,
 			double max);
 bool printer_file_absent(const struct printer_file *f, double mcu);
@@ -47,6 +50,11 @@ bool printer_file_absent(const struct printer_file *f, double mcu);
 int printer_file_pin(struct printer_file *f, double mcu, const char *key, const char *name);
 /* What printer_add_…() returned, as 0 or a message. */
 int printer_file_result(struct printer_file *f, int result);
+
+/* printer_file_parts.c: the rest of a line of that kind. */
+int printer_file_input(struct printer_file *f);
+int printer_file_fan(struct printer_file *f);
+int printer_file_light(struct printer_file *f);
 
 /* printer_file_chips.c: kinds of lines that are there, and what is only known at the end. */
 bool printer_file_has(const char *kind);

@@ -10,6 +10,7 @@
 #include "chip_ds18b20.h"
 #include "chip_temperature.h"
 #include "chip_tmc.h"
+#include "printer_events.h"
 
 struct printer_models {
 	struct chip_tmc tmc[PRINTER_CHIPS_MAX];
@@ -22,6 +23,7 @@ struct printer_models {
 	char climate_type[PRINTER_CHIPS_MAX][16];
 	struct chip_ds18b20 thermometer[PRINTER_CHIPS_MAX];
 	char serial[PRINTER_CHIPS_MAX][16];
+	struct printer_events events; /* of parts that have names */
 	unsigned tmcs, chains, converters, climates, thermometers;
 };
 

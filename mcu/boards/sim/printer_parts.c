@@ -43,6 +43,24 @@ void printer_rotor_stick(struct printer *p, struct printer_rotor *r, bool stuck)
 	r->stuck = stuck;
 }
 
+const char printer_rotor_actions[] = "fan stuck, fan ok, tacho dead or tacho ok";
+
+bool printer_rotor_action(struct printer *p, struct printer_rotor *r, const char *action, bool do_it)
+{
+	bool stuck = !strcmp(action, "fan stuck"), dead = !strcmp(action, "tacho dead");
+
+	if (stuck || !strcmp(action, "fan ok")) {
+		if (do_it)
+			printer_rotor_stick(p, r, stuck);
+		return true;
+	}
+	if (!dead && strcmp(action, "tacho ok") != 0)
+		return false;
+	if (do_it)
+		r->tacho_dead = dead;
+	return true;
+}
+
 void printer_rotors_drive(struct printer *p, uint8_t mcu, uint8_t pin, double share)
 {
 	for (int i = 0; i < p->rotor_count; i++) {
@@ -58,6 +76,8 @@ void printer_rotors_drive(struct printer *p, uint8_t mcu, uint8_t pin, double sh
 int printer_rotor_read(struct printer *p, struct printer_rotor *r)
 {
 	turn(r, p->now_s);
+	if (r->tacho_dead)
+		return 1; /* pulled up */
 	return (int64_t)floor(r->turns * 2 * r->ppr) & 1;
 }
 
@@ -75,6 +95,27 @@ int printer_add_light(struct printer *p, const struct printer_light *l)
 		return -EBUSY;
 	p->lights[p->light_count] = *l;
 	return p->light_count++;
+}
+
+const char printer_light_actions[] = "busy or ok";
+
+bool printer_light_action(struct printer_light *l, const char *action, bool do_it)
+{
+	bool busy = !strcmp(action, "busy");
+
+	if (!busy && strcmp(action, "ok") != 0)
+		return false;
+	if (do_it)
+		l->busy = busy;
+	return true;
+}
+
+bool printer_light_busy(const struct printer *p, uint8_t mcu, uint16_t pin)
+{
+	for (int i = 0; i < p->light_count; i++)
+		if (p->lights[i].mcu == mcu && p->lights[i].pin == pin)
+			return p->lights[i].busy;
+	return false;
 }
 
 static void take_bit(struct printer_light *l, bool bit)

@@ -21,7 +21,7 @@ struct printer_rotor {
 	double rpm, lag_s; /* at full power; how long its speed takes */
 	int ppr;           /* pulses a turn */
 	/* state */
-	bool stuck;
+	bool stuck, tacho_dead;
 	double drive, hz, turns, at_s;
 };
 
@@ -31,6 +31,7 @@ struct printer_light {
 	bool clocked;
 	uint32_t frame_bits; /* APA102: of a frame's lights; what follows them means nothing */
 	/* state */
+	bool busy;      /* its MCU never finds the time to send a whole frame */
 	bool data, lit; /* lit: within a frame */
 	double edge_s;
 	uint8_t shift;
@@ -45,6 +46,14 @@ int printer_add_light(struct printer *p, const struct printer_light *l);
 
 /* Something holds the fan, or no longer. At printer.now_s, as all that follows. */
 void printer_rotor_stick(struct printer *p, struct printer_rotor *r, bool stuck);
+
+/* Break or mend one in the words of printer_events.h; do_it false: only say whether there is that action. */
+bool printer_rotor_action(struct printer *p, struct printer_rotor *r, const char *action,
+			  bool do_it);
+bool printer_light_action(struct printer_light *l, const char *action, bool do_it);
+extern const char printer_rotor_actions[], printer_light_actions[];
+/* Whether the lights at that pin are busy so. */
+bool printer_light_busy(const struct printer *p, uint8_t mcu, uint16_t pin);
 
 /* printer.c: their pins get their roles; false: one has another. */
 bool printer_claim_rotor(struct printer *p, const struct printer_rotor *r, unsigned index);

@@ -204,6 +204,11 @@ bool sim_stepper_position(const struct sim *s, uint8_t oid, int32_t *pos_steps)
 	return mcu_stepper_position(&s->mcu, oid, pos_steps);
 }
 
+bool sim_configured(const struct sim *s)
+{
+	return s->mcu.is_config;
+}
+
 const char *sim_shutdown_reason(const struct sim *s)
 {
 	return s->mcu.is_shutdown ? mcu_reason_text((enum mcu_reason)s->mcu.reason) : NULL;

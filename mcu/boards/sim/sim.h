@@ -131,6 +131,8 @@ void sim_set_hooks(struct sim *s, const struct sim_hooks *hooks);
 /* What the checker asks: the level of an output, a stepper's count (false: no such stepper), state. */
 bool sim_pin_level(const struct sim *s, uint16_t pin);
 bool sim_stepper_position(const struct sim *s, uint8_t oid, int32_t *pos_steps);
+/* A host has configured it since it was started. */
+bool sim_configured(const struct sim *s);
 /* NULL while running, otherwise the reason of the shutdown. */
 const char *sim_shutdown_reason(const struct sim *s);
 uint32_t sim_freq_hz(const struct sim *s);

@@ -31,7 +31,8 @@ bool board_neopixel_send(struct board *b, uint16_t pin, const uint8_t *data, uin
 	uint64_t at = from + reset_min_ticks + 1;
 	double tick_s = 1.0 / s->cfg.freq_hz;
 
-	if (bit_max_ticks < BIT_S / tick_s)
+	if (bit_max_ticks < BIT_S / tick_s ||
+	    (s->printer && printer_light_busy(s->printer, s->mcu_index, pin)))
 		return false;
 	for (uint32_t i = 0; i < len * 8u; i++) {
 		bool one = data[i / 8] >> (7 - i % 8) & 1;

@@ -33,6 +33,11 @@ struct thermal_body {
 	double duty, fan; /* 0..1 now */
 	double energy_j;  /* given so far */
 	uint32_t sensor_fault, heater_fault;
+	bool loose;   /* the sensor in its hole: it lags ten times as long */
+	bool bare;    /* the block: it loses two and a half times as much to its surroundings */
+	bool clogged; /* no filament passes, whatever the motor does */
+	int draught;  /* 1: as if the fan were full on, -1: none of it arrives */
+	double moved_degc; /* the surroundings, from ambient_degc */
 	double stuck_degc, glitch_end_s;
 };
 
@@ -42,11 +47,15 @@ void thermal_start(struct thermal_body *b);
 /* Let time pass to at_s; filament_mm: pushed through meanwhile. Times before at_s do nothing. */
 void thermal_advance(struct thermal_body *b, double at_s, double filament_mm);
 
+/* What is around it, as it is now. */
+double thermal_ambient_degc(const struct thermal_body *b);
+
 /* What the sensor reads now, 0..1. */
 double thermal_reading(const struct thermal_body *b);
 
 /* Break or mend it: "sensor open", "sensor short", "sensor stuck", "sensor glitch" (one sample),
- * "sensor ok", "heater dead", "heater on", "heater ok". False: there is no such action. */
+ * "sensor loose", "sensor ok", "heater dead", "heater on", "heater ok", "block bare", "block ok", "cooling on", "cooling off",
+ * "cooling ok", "flow off", "flow ok", "ambient 5", "ambient ok". False: there is no such action. */
 bool thermal_action(struct thermal_body *b, const char *action);
 
 /* The actions' names, for messages. */
