@@ -176,12 +176,36 @@ static enum gcode_result set_fan_speed(struct gcode *g, const struct gcode_line 
 	return gcode_no_such(g, "FAN", p, "a [fan_generic …]");
 }
 
+/* MIN_SPEED and MAX_SPEED, in which a fan's own max_power is not. False: error replied. */
+static bool limits_of(struct gcode *g, const struct gcode_line *l, double max_power,
+		      struct heat_limits *limits)
+{
+	double min, max;
+
+	if (!gcode_param_number(g, l, "MIN_SPEED", limits->min_power / max_power, &min) ||
+	    !gcode_param_number(g, l, "MAX_SPEED", limits->max_power / max_power, &max))
+		return false;
+	if (!(max > 0 && max <= 1)) {
+		gcode_fail(g, "MAX_SPEED=%g: expected more than 0, up to 1", max);
+		return false;
+	}
+	if (!(min >= 0 && min <= max)) {
+		gcode_fail(g, "MIN_SPEED=%g: expected 0 to MAX_SPEED, %g", min, max);
+		return false;
+	}
+	limits->min_power = min * max_power;
+	limits->max_power = max * max_power;
+	return true;
+}
+
 static enum gcode_result set_fan_target(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct machine *m = ctx;
 	const struct gcode_param *p = gcode_param_find(l, "TEMPERATURE_FAN");
+	struct ctl_rec rec = { .kind = CTL_HEATER_LIMITS };
 	char err[GCODE_ERR_MAX] = "";
 	double degc;
+	int rc;
 
 	for (size_t i = 0; i < m->mc->heater_count; i++) {
 		const struct machine_heater *h = &m->mc->heaters[i];
@@ -192,7 +216,15 @@ static enum gcode_result set_fan_target(struct gcode *g, const struct gcode_line
 			return GCODE_ERROR;
 		if (degc < 0)
 			return gcode_fail(g, "TARGET=%g: expected 0 or a temperature", degc);
-		return gcode_finish(g, heaters_target(m, (int)i, degc, err), err);
+		rec.limits = m->heaters.limits[i];
+		if (!limits_of(g, l, h->fan.max_power, &rec.limits))
+			return GCODE_ERROR;
+		rc = heaters_target(m, (int)i, degc, err);
+		if (rc == 0 && !machine_control(m, &rec))
+			rc = -EAGAIN;
+		if (rc == 0)
+			m->heaters.limits[i] = rec.limits;
+		return gcode_finish(g, rc, err);
 	}
 	return gcode_no_such(g, "TEMPERATURE_FAN", p, "a [temperature_fan …]");
 }
@@ -201,8 +233,8 @@ const struct gcode_command fans_commands[] = {
 	{ "SET_FAN_SPEED", GCODE_EXTENDED, 0, set_fan_speed, "FAN=<name> [SPEED=<0..1>]",
 	  "speed of a fan_generic, in step with motion" },
 	{ "SET_TEMPERATURE_FAN_TARGET", GCODE_EXTENDED, 0, set_fan_target,
-	  "TEMPERATURE_FAN=<name> [TARGET=<degrees>]",
-	  "target of a temperature fan; 0: off, without TARGET as configured" },
+	  "TEMPERATURE_FAN=<name> [TARGET=<degrees>] [MIN_SPEED=<0..1>] [MAX_SPEED=<0..1>]",
+	  "target of a temperature fan, and its speeds; 0: off, without TARGET as configured" },
 };
 const unsigned fans_command_count = sizeof(fans_commands) / sizeof(*fans_commands);
 

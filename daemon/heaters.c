@@ -74,6 +74,9 @@ static bool configure_heater(struct machine *m, size_t i)
 			rec.heater.stepper = (int8_t)k;
 			rec.heater.mm_per_step = m->motor[k].cfg->step_distance_mm;
 		}
+	m->heaters.limits[i] = (struct heat_limits){ .heater = (uint8_t)i,
+						     .max_power = cfg->param.max_power,
+						     .min_power = cfg->param.min_power };
 	m->heaters.modelled[i] = cfg->param.model.capacity_j_k > 0;
 	return machine_control(m, &rec);
 }

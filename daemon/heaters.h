@@ -32,6 +32,7 @@ struct heaters {
 	double cleared_s[HEAT_HEATERS]; /* the fault in a status from before that is cleared */
 	int output[HEAT_HEATERS];       /* index in machine.output[] */
 	bool modelled[HEAT_HEATERS];    /* MPC: its model is known */
+	struct heat_limits limits[HEAT_HEATERS];
 	struct heaters_wait wait;
 	int64_t report_ns; /* next report */
 	int64_t auto_ns;   /* M155: between two reports, 0: none */

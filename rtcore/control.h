@@ -50,6 +50,7 @@ enum ctl_kind {
 	CTL_SENSOR_VALUE,     /* .target: sensor number in .heater, its temperature; of a fed one */
 	CTL_HEATER,           /* .heater: a heater and its control */
 	CTL_HEATER_TARGET,    /* .target */
+	CTL_HEATER_LIMITS,    /* .limits: how much and how little power it gets from now on */
 	CTL_HEATER_TUNE,      /* .target: swing around that, then report */
 	CTL_HEATER_CALIBRATE, /* .target: find its model around that, then report */
 	CTL_HEATER_CLEAR,     /* .target: number alone; its fault is no longer latched */
@@ -159,6 +160,7 @@ struct ctl_rec {
 		struct heat_sensor_config sensor;
 		struct heat_heater_config heater;
 		struct heat_target target;
+		struct heat_limits limits;
 	};
 };
 

@@ -153,6 +153,7 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 	case CTL_SENSOR_VALUE:
 	case CTL_HEATER:
 	case CTL_HEATER_TARGET:
+	case CTL_HEATER_LIMITS:
 	case CTL_HEATER_TUNE:
 	case CTL_HEATER_CALIBRATE:
 	case CTL_HEATER_CLEAR:

@@ -297,6 +297,11 @@ void engine_heat_control(struct engine *e, const struct ctl_rec *rec, int64_t no
 
 		if (t->sensor[i].present && t->sensor[i].cfg.fed)
 			take(e, i, e->now_s, rec->target.degc, now_ns);
+	} else if (rec->kind == CTL_HEATER_LIMITS) {
+		struct engine_heat_heater *h = &t->heater[rec->limits.heater % HEAT_HEATERS];
+
+		if (h->present)
+			heater_set_limits(&h->h, rec->limits.max_power, rec->limits.min_power);
 	} else if (rec->kind != CTL_SENSOR && rec->kind != CTL_HEATER) {
 		target(e, rec, now_ns);
 	}

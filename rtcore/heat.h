@@ -77,6 +77,12 @@ struct heat_target {
 	double degc; /* 0: off */
 };
 
+/* Of CTL_HEATER_LIMITS: as heater_param has them. */
+struct heat_limits {
+	uint8_t heater;
+	double max_power, min_power;
+};
+
 enum heat_sensor_state {
 	HEAT_SENSOR_UNKNOWN, /* nothing has come yet */
 	HEAT_SENSOR_GOOD,

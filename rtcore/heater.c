@@ -76,6 +76,13 @@ static double pid(struct heater *h, double error_degc, double slope_degc_s, doub
 	return h->p.kp * error_degc + h->integral - h->p.kd * slope_degc_s;
 }
 
+void heater_set_limits(struct heater *h, double max_power, double min_power)
+{
+	h->p.max_power = max_power;
+	h->p.min_power = min_power;
+	h->integral = within(h->integral, 0, max_power);
+}
+
 static double control(struct heater *h, double dt_s)
 {
 	double sign = h->p.cooling ? -1 : 1;

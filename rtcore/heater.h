@@ -82,6 +82,9 @@ void heater_init(struct heater *h, const struct heater_param *p);
 /* A new target, 0: off. Ends tuning. Returns: false while a fault is latched; nothing changes then. */
 bool heater_set_target(struct heater *h, double degc);
 
+/* As max_power and min_power of struct heater_param, from the next sample on; min <= max. */
+void heater_set_limits(struct heater *h, double max_power, double min_power);
+
 /* A temperature. h->power is what to give from now on. Returns: HEATER_OK, or what it shows to be wrong:
  * the caller is to heater_fail() it. */
 enum heater_fault heater_sample(struct heater *h, double at_s, double degc);

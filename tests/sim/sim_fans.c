@@ -4,7 +4,8 @@
  * Shown: a part fan starts with its kick and goes on with the duty asked for, in step with the motion; a change
  * within the kick waits for its end, off does not; max_power and off_below; a pin that enables it; hardware PWM; a fan follows its
  * heater, on with it and off below heater_temp; the controller's runs while motors are on and some time after;
- * a temperature fan holds its target and runs at full speed when its sensor breaks.
+ * a temperature fan holds its target, by watermark and PID, within its speeds, and runs at full speed when its sensor breaks; cycle
+ * times; speeds at a shutdown; wrong sections are errors with file and line.
  * How: tests/simlib/pinwatch.h, duty measured between edges. Repeat: no seed but the machine's own, 1.
  */
 #include <limits.h>
@@ -18,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "mcu.h"
 #include "tests/simlib/pinwatch.h"
 #include "tests/simlib/simrun.h"
 
@@ -226,13 +228,137 @@ static void by_temperature(void **state)
 	pinwatch_finish(s);
 }
 
+/* It gets colder around the case, slowly: how little a fan turns that is not off in the end. */
+static double slowest(struct scene *s, int pin)
+{
+	double least = 1;
+
+	for (double degc = 50; degc > 40; degc -= 0.05) {
+		double share = pinwatch.duty[pin] / 32768.0;
+
+		body(s, "case")->thermal.body_degc = body(s, "case")->thermal.ambient_degc = degc;
+		scene_pass(s, 1);
+		if (share > 0 && share < least)
+			least = share;
+	}
+	assert_int_equal(pinwatch.duty[pin], 0);
+	return least;
+}
+
+/* By PID, between its speeds, which the command changes. */
+static void by_pid(void **state)
+{
+	struct scene *s = pinwatch_open(
+		"etc/sim-heated.cfg",
+		"[temperature_fan case]\npin: PE5\nsensor_type: Generic 3950\nsensor_pin: PF5\n"
+		"min_temp: 0\nmax_temp: 80\ncontrol: pid\npid_kp: 5\npid_ki: 0.5\npid_kd: 1\n"
+		"target_temp: 45\nmin_speed: 0.2\nmax_speed: 0.9\nmax_power: 0.8\n"
+		"hardware_pwm: true\nkick_start_time: 0\n"
+		"[stepd_sim_heater case]\nambient_degc: 20\ncapacity_j_k: 50\nloss_w_k: 0.3\n");
+	int pin = pinwatch_pin("PE5");
+	double full = 32768;
+
+	(void)state;
+	scene_pass(s, 2);
+	assert_int_equal(pinwatch.duty[pin], 0); /* colder than its target: off */
+	body(s, "case")->thermal.body_degc = body(s, "case")->thermal.ambient_degc = 70;
+	scene_pass(s, 30);
+	pinwatch_near(pinwatch.duty[pin] / full, 0.9 * 0.8, 1e-4);
+	assert_true(scene_run(s, "SET_TEMPERATURE_FAN_TARGET TEMPERATURE_FAN=case MAX_SPEED=0.6\n"));
+	scene_pass(s, 2);
+	pinwatch_near(pinwatch.duty[pin] / full, 0.6 * 0.8, 1e-4);
+	pinwatch_near(slowest(s, pin), 0.2 * 0.8, 1e-4);
+	assert_true(scene_run(s, "SET_TEMPERATURE_FAN_TARGET TEMPERATURE_FAN=case MIN_SPEED=0.3\n"));
+	pinwatch_near(slowest(s, pin), 0.3 * 0.8, 1e-4);
+	assert_int_equal(s->errors, 0);
+	scene_run(s, "SET_TEMPERATURE_FAN_TARGET TEMPERATURE_FAN=case MIN_SPEED=0.7\n"
+		     "SET_TEMPERATURE_FAN_TARGET TEMPERATURE_FAN=case MAX_SPEED=0\n");
+	assert_true(scene_said(s, "MIN_SPEED=0.7: expected 0 to MAX_SPEED, 0.6") &&
+		    scene_said(s, "MAX_SPEED=0: expected more than 0, up to 1"));
+	s->errors = 0;
+	pinwatch_finish(s);
+}
+
+/* Which heaters, which motors, how fast; cycles; what is left at a shutdown. */
+static void options(void **state)
+{
+	struct scene *s = pinwatch_open(
+		"etc/sim-heated.cfg",
+		"[fan]\nshutdown_speed: 0.6\nhardware_pwm: true\ncycle_time: 0.001\nkick_start_time: 0\n"
+		"[fan_generic slow]\npin: PE4\ncycle_time: 0.05\nkick_start_time: 0\nshutdown_speed: 1\n"
+		"[heater_fan both]\npin: PE1\nheater: extruder, heater_bed\nheater_temp: 35\n"
+		"fan_speed: 0.5\nshutdown_speed: 0\nkick_start_time: 0\n"
+		"[controller_fan y]\npin: PE2\nstepper: stepper_y\nheater: heater_bed\n"
+		"idle_timeout: 0\nfan_speed: 0.8\nkick_start_time: 0\n");
+
+	(void)state;
+	assert_true(scene_run(s, "SET_FAN_SPEED FAN=slow SPEED=0.4\nM106 S51\n"));
+	pinwatch_near(pinwatch_share("PE4", 2), 0.4, 0.02);
+	pinwatch_near(pinwatch.period_s[pinwatch_pin("PE4")], 0.05, 1e-6);
+	pinwatch_near(pinwatch.pulse_s[pinwatch_pin("PE4")], 0.02, 1e-6);
+	pinwatch_near(pinwatch.duty[pinwatch_pin("PE0")] / 32768.0, 0.2, 1e-4);
+	pinwatch_near(pinwatch_share("PE1", 1), 0, 1e-9);
+	pinwatch_near(pinwatch_share("PE2", 1), 0, 1e-9);
+	assert_true(scene_run(s, "M140 S40\n"));
+	scene_pass(s, 0.5);
+	pinwatch_near(pinwatch_share("PE1", 1), 0.5, 0.02);
+	pinwatch_near(pinwatch_share("PE2", 1), 0.8, 0.02);
+	assert_true(scene_run(s, "M140 S0\n")); /* not warm yet: at once */
+	scene_pass(s, 0.5);
+	pinwatch_near(pinwatch_share("PE1", 1), 0, 1e-9);
+	pinwatch_near(pinwatch_share("PE2", 1), 0, 1e-9);
+	assert_true(scene_run(s, "G1 Y10 F3000\nM400\n"));
+	scene_pass(s, 0.2);
+	pinwatch_near(pinwatch_share("PE2", 2), 0.8, 0.02);
+	assert_int_equal(s->errors, 0);
+	sim_fail(s->b.mcu[0].sim, MCU_REASON_TIMER_IN_PAST);
+	scene_pass(s, 0.5);
+	assert_non_null(sim_shutdown_reason(s->b.mcu[0].sim));
+	pinwatch_near(pinwatch.duty[pinwatch_pin("PE0")] / 32768.0, 0.6, 1e-4);
+	assert_true(pinwatch.level[pinwatch_pin("PE4")] == 1 &&
+		    pinwatch.level[pinwatch_pin("PE1")] == 0);
+	scene_close(s);
+}
+
+static void wrong_sections(void **state)
+{
+	static const struct {
+		unsigned line;
+		const char *text, *says;
+	} cases[] = {
+		{ 2, "[fan_generic a]\npin: ^PE1\n", "[fan_generic a] pin" },
+		{ 3, "[fan_generic a]\npin: PE1\nmax_power: 1.5\n", "max_power: value '1.5'" },
+		{ 3, "[fan_generic a]\npin: PE1\nshutdown_speed: 0.5\n",
+		  "expected 0 or 1, or hardware_pwm" },
+		{ 3, "[fan_generic a]\npin: PE1\noff_below: 2\n", "off_below: value '2'" },
+		{ 3, "[fan_generic a]\npin: PE1\nkick_start_time: -1\n",
+		  "kick_start_time: value '-1'" },
+		{ 3, "[fan_generic a]\npin: PE1\ntachometer_pin: PE0\n", "PE0" },
+		{ 3, "[heater_fan a]\npin: PE1\nheater: oven\n", "'oven'" },
+		{ 3, "[controller_fan a]\npin: PE1\nstepper: stepper_q\n", "'stepper_q'" },
+		{ 7,
+		  "[temperature_fan a]\npin: PE1\nsensor_type: Generic 3950\nsensor_pin: PF5\n"
+		  "min_temp: 0\nmax_temp: 80\ncontrol: magic\n",
+		  "control: value 'magic'" },
+		{ 9,
+		  "[temperature_fan a]\npin: PE1\nsensor_type: Generic 3950\nsensor_pin: PF5\n"
+		  "min_temp: 0\nmax_temp: 80\ncontrol: watermark\nmax_speed: 0.5\nmin_speed: 0.6\n",
+		  "expected at most max_speed" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		pinwatch_wrong("etc/sim-heated.cfg", cases[i].text, cases[i].line, cases[i].says);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kick),           cmocka_unit_test(enabled),
 		cmocka_unit_test(in_step),        cmocka_unit_test(generic),
 		cmocka_unit_test(follows_heater), cmocka_unit_test(follows_motors),
-		cmocka_unit_test(by_temperature),
+		cmocka_unit_test(by_temperature), cmocka_unit_test(by_pid),
+		cmocka_unit_test(options),        cmocka_unit_test(wrong_sections),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

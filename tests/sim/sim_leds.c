@@ -215,22 +215,23 @@ static void refused(void **state)
 static void wrong_sections(void **state)
 {
 	static const struct {
+		unsigned line;
 		const char *text, *says;
 	} cases[] = {
-		{ "[neopixel a]\npin: PE1\ncolor_order: RGX\n",
+		{ 3, "[neopixel a]\npin: PE1\ncolor_order: RGX\n",
 		  "expected letters of RGBW such as GRB" },
-		{ "[neopixel a]\npin: PE1\ncolor_order: RGR\n",
+		{ 3, "[neopixel a]\npin: PE1\ncolor_order: RGR\n",
 		  "expected letters of RGBW such as GRB" },
-		{ "[neopixel a]\npin: PE1\nchain_count: 3\ncolor_order: RGB,RGB\n",
+		{ 4, "[neopixel a]\npin: PE1\nchain_count: 3\ncolor_order: RGB,RGB\n",
 		  "once, or 3 times with commas between" },
-		{ "[neopixel a]\npin: PE1\nchain_count: 200\n", "expected fewer than 500 bytes" },
-		{ "[led a]\ninitial_red: 1\n", "expected a pin for one colour at least" },
-		{ "[dotstar a]\ndata_pin: PE1\n", "clock_pin: missing" },
+		{ 3, "[neopixel a]\npin: PE1\nchain_count: 200\n", "expected fewer than 500 bytes" },
+		{ 1, "[led a]\ninitial_red: 1\n", "expected a pin for one colour at least" },
+		{ 1, "[dotstar a]\ndata_pin: PE1\n", "clock_pin: missing" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		pinwatch_refused("etc/sim-cartesian.cfg", cases[i].text, cases[i].says);
+		pinwatch_wrong("etc/sim-cartesian.cfg", cases[i].text, cases[i].line, cases[i].says);
 }
 
 int main(void)

@@ -5,7 +5,8 @@
  * shutdown_value when the host is silent, alone or, with other firmware, with all the others; a servo's pulses have the width that its angle or WIDTH says, in step with
  * the motion; a PWM's cycle time changes, and what isn't one with that keeps its own; static outputs have their level
  * before the machine is ready; the pins of a [multi_pin] do the same at the same clock, inverted where they are, and one of a
- * heater heats; wrong values and names are refused and change nothing. How: tests/simlib/pinwatch.h, duty and pulses
+ * heater heats; pins by their aliases, of any MCU, and one pin of several sections; wrong values and names are refused and change nothing,
+ * wrong sections are errors with file and line. How: tests/simlib/pinwatch.h, duty and pulses
  * measured between edges. Repeat: no seed but the machine's own, 1.
  */
 #include <math.h>
@@ -235,32 +236,106 @@ static void heater(void **state)
 	pinwatch_finish(s);
 }
 
+/* Hardware PWM that the host does not speak to for too long; a servo's first width; PWM's values at a shutdown. */
+static void silence(void **state)
+{
+	struct scene *s = pinwatch_open(
+		"etc/sim-heated.cfg",
+		"[pwm_tool laser]\npin: PE12\nhardware_pwm: true\nvalue: 0.5\nshutdown_value: 0.1\n"
+		"maximum_mcu_duration: 3\ncycle_time: 0.002\n"
+		"[output_pin glow]\npin: !PE13\npwm: true\nhardware_pwm: true\nvalue: 0.2\nshutdown_value: 0.7\n"
+		"[output_pin lamp]\npin: PE14\npwm: true\ncycle_time: 0.02\nvalue: 0.3\nshutdown_value: 1\n"
+		"[servo arm]\npin: PE10\ninitial_pulse_width: 0.00175\n");
+	int laser = pinwatch_pin("PE12"), glow = pinwatch_pin("PE13"), lamp = pinwatch_pin("PE14");
+
+	(void)state;
+	scene_pass(s, 30); /* kept alive */
+	assert_null(sim_shutdown_reason(s->b.mcu[0].sim));
+	assert_int_equal(pinwatch.duty[laser], 32768 / 2);
+	assert_int_equal(pinwatch.duty[glow], lround(32768 * 0.8));
+	pinwatch_near(pinwatch.period_s[lamp], 0.02, 1e-6);
+	pinwatch_near(pinwatch.pulse_s[lamp], 0.006, 1e-6);
+	pinwatch_near(pinwatch.pulse_s[pinwatch_pin("PE10")], 0.00175, 1e-6);
+	for (int i = 0; i < 400; i++) /* the host is silent */
+		batch_world_run(&s->b, s->b.now_ns + 10 * 1000 * 1000);
+	assert_non_null(sim_shutdown_reason(s->b.mcu[0].sim));
+	assert_int_equal(pinwatch.duty[laser], lround(32768 * 0.1));
+	assert_int_equal(pinwatch.duty[glow], lround(32768 * 0.3));
+	assert_int_equal(pinwatch.level[lamp], 1);
+	scene_close(s);
+}
+
+/* Names of pins, of several sections and of several MCUs; a pin of several. */
+static void names(void **state)
+{
+	struct scene *s = pinwatch_open(
+		"etc/sim-heated.cfg",
+		"[board_pins]\naliases: LAMP=PE6, FAN2=PE8\naliases_exp1:\n  EXP1_1=PE7, EXP1_2=<5V>,\n"
+		"  EXP1_3=<GND>, EXP1_4=FAN2\n"
+		"[board_pins head]\nmcu: mcu, head\naliases: TIP=PE9\n"
+		"[mcu head]\nserial: /dev/head\n"
+		"[output_pin lamp]\npin: !LAMP\n[output_pin one]\npin: EXP1_1\nvalue: 1\n"
+		"[fan_generic two]\npin: EXP1_4\nkick_start_time: 0\n"
+		"[output_pin tip]\npin: TIP\nvalue: 1\n[output_pin far]\npin: head:TIP\nvalue: 1\n"
+		"[duplicate_pin_override]\npins: PE10\n"
+		"[static_digital_output a]\npins: PE10\n[output_pin shared]\npin: PE10\nvalue: 1\n");
+
+	(void)state;
+	scene_pass(s, 0.3);
+	assert_int_equal(pinwatch.level[pinwatch_pin("PE6")], 1);
+	assert_int_equal(pinwatch.level[pinwatch_pin("PE7")], 1);
+	assert_int_equal(pinwatch.level[pinwatch_pin("PE9")], 1);
+	assert_int_equal(pinwatch.level[pinwatch_pin("PE10")], 1);
+	assert_true(
+		sim_pin_level(s->b.mcu[1].sim, (uint16_t)sim_pin_number(s->b.mcu[1].sim, "PE9")));
+	assert_true(scene_run(s, "SET_PIN PIN=lamp VALUE=1\nSET_PIN PIN=one VALUE=0\n"
+				 "SET_FAN_SPEED FAN=two SPEED=1\nSET_PIN PIN=shared VALUE=0\n"
+				 "SET_PIN PIN=far VALUE=0\n"));
+	assert_int_equal(pinwatch.level[pinwatch_pin("PE6")], 0);
+	assert_int_equal(pinwatch.level[pinwatch_pin("PE7")], 0);
+	assert_int_equal(pinwatch.level[pinwatch_pin("PE8")], 1);
+	assert_int_equal(pinwatch.level[pinwatch_pin("PE9")], 1);
+	assert_int_equal(pinwatch.level[pinwatch_pin("PE10")], 0);
+	assert_false(
+		sim_pin_level(s->b.mcu[1].sim, (uint16_t)sim_pin_number(s->b.mcu[1].sim, "PE9")));
+	pinwatch_finish(s);
+}
+
 static void wrong_sections(void **state)
 {
 	static const struct {
+		unsigned line;
 		const char *text, *says;
 	} cases[] = {
-		{ "[servo a]\npin: PE1\nminimum_pulse_width: 0.003\n",
+		{ 1, "[servo a]\npin: PE1\nminimum_pulse_width: 0.003\n",
 		  "expected more than minimum_pulse_width" },
-		{ "[servo a]\npin: PE1\ninitial_angle: 200\n", "initial_angle: value '200'" },
-		{ "[pwm_tool a]\npin: PE1\nshutdown_value: 0.5\n",
+		{ 3, "[servo a]\npin: PE1\ninitial_angle: 200\n", "initial_angle: value '200'" },
+		{ 3, "[pwm_tool a]\npin: PE1\nshutdown_value: 0.5\n",
 		  "expected 0 or 1, or hardware_pwm" },
-		{ "[output_pin a]\npin: multi_pin:b\n",
+		{ 4, "[output_pin a]\npin: PE1\npwm: true\nvalue: 1.5\n", "value: value '1.5'" },
+		{ 3, "[output_pin a]\npin: PE1\nmaximum_mcu_duration: 9\n",
+		  "maximum_mcu_duration: value '9'" },
+		{ 3, "[pwm_cycle_time a]\npin: PE1\ncycle_time: 0\n", "cycle_time: value '0'" },
+		{ 3, "[output_pin a]\npin: PE1\ncolour: red\n", "colour: unknown option" },
+		{ 2, "[output_pin a]\npin: multi_pin:b\n",
 		  "expected multi_pin:NAME of a section [multi_pin NAME]" },
-		{ "[multi_pin b]\npins: PE1,PE2\n[output_pin a]\npin: multi_pin:b\n[output_pin c]\n"
+		{ 6,
+		  "[multi_pin b]\npins: PE1,PE2\n[output_pin a]\npin: multi_pin:b\n[output_pin c]\n"
 		  "pin: multi_pin:b\n",
 		  "expected a [multi_pin] of its own" },
-		{ "[multi_pin b]\npins: PE1,PE2\n[output_pin c]\npin: PE2\n",
+		{ 4, "[multi_pin b]\npins: PE1,PE2\n[output_pin c]\npin: PE2\n",
 		  "expected a pin of its own" },
-		{ "[multi_pin b]\npins: PE1\n[stepper_x]\nendstop_pin: multi_pin:b\n",
+		{ 4, "[multi_pin b]\npins: PE1\n[stepper_x]\nendstop_pin: multi_pin:b\n",
 		  "expected a single pin here" },
-		{ "[multi_pin b]\npins:\n", "expected 1 to 8 pins" },
-		{ "[static_digital_output b]\npins: PE1, ^PE2\n", "expected a pin" },
+		{ 2, "[multi_pin b]\npins:\n", "expected 1 to 8 pins" },
+		{ 2, "[static_digital_output b]\npins: PE1, ^PE2\n", "expected a pin" },
+		{ 4, "[board_pins]\naliases: A=<GND>\n[output_pin b]\npin: A\n", "<GND>" },
+		{ 4, "[output_pin a]\npin: PE1\n[output_pin b]\npin: PE1\n", "PE1" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		pinwatch_refused("etc/sim-cartesian.cfg", cases[i].text, cases[i].says);
+		pinwatch_wrong("etc/sim-cartesian.cfg", cases[i].text, cases[i].line, cases[i].says);
 }
 
 int main(void)
@@ -270,6 +345,7 @@ int main(void)
 		cmocka_unit_test(silence_alone),  cmocka_unit_test(servos),
 		cmocka_unit_test(tools),          cmocka_unit_test(cycles),
 		cmocka_unit_test(levels),         cmocka_unit_test(heater),
+		cmocka_unit_test(silence),        cmocka_unit_test(names),
 		cmocka_unit_test(wrong_sections),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +45,9 @@ static void on_edge(void *ctx, uint16_t pin, uint8_t level, uint64_t clock)
 
 static void on_pwm(void *ctx, uint16_t pin, uint16_t value, uint64_t clock)
 {
-	(void)ctx, (void)clock;
+	(void)ctx;
+	if (pinwatch.duty[pin] != value)
+		pinwatch.duty_s[pin] = clock_s(clock);
 	pinwatch.duty[pin] = value;
 }
 
@@ -75,9 +78,10 @@ double pinwatch_share(const char *name, double seconds)
 	return (pinwatch_on_s(n) - on) / (pinwatch_now_s() - at_s);
 }
 
-void pinwatch_refused(const char *config, const char *sections, const char *says)
+/* What is said of it; its line of file and place begins with that. */
+static void refused(const char *config, const char *sections, const char *place, const char *says)
 {
-	const char *path = simconfig_behind(config, sections);
+	const char *path = simconfig_behind(config, sections), *at;
 	struct simrun_args a = { 0 };
 	struct simrun r;
 
@@ -85,8 +89,24 @@ void pinwatch_refused(const char *config, const char *sections, const char *says
 	simrun_add(&a, "%s", path);
 	simrun_add(&a, "%s", path); /* never read */
 	simrun(&r, &a, 30);
-	if (r.status == 0 || !strstr(r.err, says))
-		fail_msg("%s: %d, %s", sections, r.status, r.err);
+	at = place ? strstr(r.err, place) : r.err;
+	if (r.status == 0 || !at || !strstr(at, says) ||
+	    (place && strcspn(at, "\n") < (size_t)(strstr(at, says) - at)))
+		fail_msg("%s: %d, %s; expected %s%s", sections, r.status, r.err, place ? place : "",
+			 says);
+}
+
+void pinwatch_refused(const char *config, const char *sections, const char *says)
+{
+	refused(config, sections, NULL, says);
+}
+
+void pinwatch_wrong(const char *config, const char *sections, unsigned line, const char *says)
+{
+	char place[64];
+
+	snprintf(place, sizeof(place), "behind.cfg:%u: ", line + 1); /* simconfig_behind() */
+	refused(config, sections, place, says);
 }
 
 struct scene *pinwatch_open(const char *config, const char *sections)
@@ -100,6 +120,7 @@ struct scene *pinwatch_open(const char *config, const char *sections)
 	for (int i = 0; i < PINWATCH_PINS; i++) {
 		pinwatch.first_on_s[i] = -1;
 		pinwatch.level[i] = sim_pin_level(pinwatch.s->b.mcu[0].sim, (uint16_t)i);
+		pinwatch.duty[i] = sim_pin_duty(pinwatch.s->b.mcu[0].sim, (uint16_t)i);
 		pinwatch.since_s[i] = pinwatch_now_s();
 	}
 	hooks = pinwatch.s->b.mcu[0].hooks;

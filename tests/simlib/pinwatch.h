@@ -21,6 +21,7 @@ extern struct pinwatch {
 	double pulse_s[PINWATCH_PINS], period_s[PINWATCH_PINS]; /* the last complete ones */
 	double rise_s[PINWATCH_PINS];
 	uint16_t duty[PINWATCH_PINS];
+	double duty_s[PINWATCH_PINS]; /* when that changed */
 } pinwatch;
 
 /* The machine of a file with these sections behind it, its pins watched. */
@@ -30,6 +31,9 @@ void pinwatch_finish(struct scene *s);
 
 /* A machine with these sections is refused, and what is said has that text in it. */
 void pinwatch_refused(const char *config, const char *sections, const char *says);
+
+/* The same, of a line of the sections (1 is the first): the text begins with the file's name and that line. */
+void pinwatch_wrong(const char *config, const char *sections, unsigned line, const char *says);
 
 double pinwatch_now_s(void);
 int pinwatch_pin(const char *name);

@@ -355,6 +355,13 @@ static void cooling(void **state)
 	heater_sample(&h, 90, 60);
 	heater_sample(&h, 91, 60);
 	assert_true(h.power == 1);
+	heater_set_limits(&h, 0.7, 0.3);
+	heater_sample(&h, 91.5, 60);
+	assert_true(h.power == 0.7);
+	heater_sample(&h, 91.8, 41);
+	heater_set_limits(&h, 1, 0.2);
+	heater_sample(&h, 91.9, 60);
+	assert_true(h.power == 1);
 	heater_set_target(&h, 0);
 	assert_true(h.power == 0);
 	heater_set_target(&h, 40);

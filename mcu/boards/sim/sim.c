@@ -194,6 +194,11 @@ void sim_set_hooks(struct sim *s, const struct sim_hooks *hooks)
 	s->hooks = *hooks;
 }
 
+uint16_t sim_pin_duty(const struct sim *s, uint16_t pin)
+{
+	return pin < s->pin_count ? s->pins[pin].duty : 0;
+}
+
 bool sim_pin_level(const struct sim *s, uint16_t pin)
 {
 	return pin < s->pin_count && s->levels[pin];

@@ -130,6 +130,7 @@ void sim_set_hooks(struct sim *s, const struct sim_hooks *hooks);
 
 /* What the checker asks: the level of an output, a stepper's count (false: no such stepper), state. */
 bool sim_pin_level(const struct sim *s, uint16_t pin);
+uint16_t sim_pin_duty(const struct sim *s, uint16_t pin); /* 0..pwm_max */
 bool sim_stepper_position(const struct sim *s, uint8_t oid, int32_t *pos_steps);
 /* A host has configured it since it was started. */
 bool sim_configured(const struct sim *s);
