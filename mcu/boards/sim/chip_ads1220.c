@@ -85,7 +85,7 @@ static uint8_t next(struct printer_chip *chip)
 		return 0xff;
 	if (c->count && (c->command & 0xf0) == READ)
 		return c->reg[((c->command >> 2) + c->count - 1) & 3];
-	return c->count < 3 ? (uint8_t)((uint32_t)c->word >> (16 - 8 * c->count)) : 0;
+	return (uint8_t)(c->count < 3 ? (uint32_t)c->word >> (16 - 8 * c->count) : 0);
 }
 
 static void obey(struct chip_ads1220 *c, uint8_t command)

@@ -117,13 +117,15 @@ static uint8_t noise(struct chip_temperature *t)
 static uint8_t next(struct printer_chip *c)
 {
 	struct chip_temperature *t = c->model;
+	uint32_t byte = 0;
 
 	if (t->silent)
 		return 0xff; /* nobody pulls the line down */
-	if (!has_registers(t))
-		return (uint8_t)(t->count < 4 ? t->word >> (24 - 8 * t->count) : 0) ^ noise(t);
-	return (t->count && !(t->address & 0x80) ? t->reg[(t->address + t->count - 1) & 0xf] : 0) ^
-	       noise(t);
+	if (!has_registers(t) && t->count < 4)
+		byte = t->word >> (24 - 8 * t->count);
+	else if (has_registers(t) && t->count && !(t->address & 0x80))
+		byte = t->reg[(t->address + t->count - 1) & 0xf];
+	return (uint8_t)(byte ^ noise(t));
 }
 
 static void put(struct printer_chip *c, uint8_t byte)
