@@ -10,6 +10,7 @@
 
 #include "daemon/config/config_util.h"
 #include "daemon/config/machine_load.h"
+#include "daemon/gcode/gcode_fill.h"
 #include "daemon/gcode/literal.h"
 
 #define AT(type, member) offsetof(struct type, member)
@@ -19,24 +20,37 @@ static const double TIME_MAX_S = 1e7;
 
 /* ---- lines of G-code ---- */
 
-/* A number of lines, as written; a note where they are a template. */
-void lines_load(struct machine_load *l, struct config_section *s, const char *option,
-		struct gcode_lines *out)
+/* A note where lines are a template. */
+static void template_note(struct machine_load *l, struct config_section *s, const char *option,
+			  struct gcode_lines *out)
 {
 	struct config_option *o = config_option(s, option);
 	char place[400];
 
-	if (!o)
-		return;
-	o->used = true;
-	out->text = config_strdup(o->value);
-	if (!strchr(o->value, '{'))
-		return;
 	snprintf(place, sizeof(place), "%.380s:%d", l->c->files[o->place.file], o->place.line);
 	out->template = config_strdup(place);
 	config_report(l->c, CONFIG_NOTE, o->place,
 		      "[%s] %s: templates ({…}) can't be run yet: an error when it is called",
 		      s->name, option);
+}
+
+/* A number of lines, as written. */
+static void text_load(struct config_section *s, const char *option, struct gcode_lines *out)
+{
+	struct config_option *o = config_option(s, option);
+
+	if (!o)
+		return;
+	o->used = true;
+	out->text = config_strdup(o->value);
+}
+
+void lines_load(struct machine_load *l, struct config_section *s, const char *option,
+		struct gcode_lines *out)
+{
+	text_load(s, option, out);
+	if (out->text && strchr(out->text, '{'))
+		template_note(l, s, option, out);
 }
 
 void lines_free(struct gcode_lines *lines)
@@ -141,11 +155,14 @@ static void macro_load(struct machine_load *l, struct config_section *s)
 	}
 	fields_load(l, s, fields, COUNT(fields), &m);
 	rename_load(l, s, &m);
-	lines_load(l, s, "gcode", &m.lines);
+	text_load(s, "gcode", &m.lines);
 	if (!m.lines.text)
 		config_report(l->c, CONFIG_ERROR, s->place, "[%s] gcode: missing: expected lines",
 			      s->name);
 	variables_load(l, s, &m);
+	m.fills = m.lines.text && strchr(m.lines.text, '{') && gcode_fill_possible(&m);
+	if (m.lines.text && strchr(m.lines.text, '{') && !m.fills)
+		template_note(l, s, "gcode", &m.lines);
 	if (too_many(l, s, all->count, MACHINE_MACRO_MAX))
 		return;
 	all->macro = realloc(all->macro, (all->count + 1) * sizeof(m));
@@ -217,6 +234,8 @@ static void filament_load(struct machine_load *l, struct config_section *s, bool
 		  .lo = PIN_ALLOW_INVERT | PIN_ALLOW_PULL, .hi = PIN_ALONE },
 		{ "pause_on_runout", FIELD_BOOL, 0, AT(machine_filament, pause_on_runout),
 		  .fallback = 1 },
+		{ "pause_delay", FIELD_DOUBLE, 0, AT(machine_filament, pause_delay_s), .hi = 1000,
+		  .fallback = 0.5, .unit = "s" },
 		{ "event_delay", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_filament, event_delay_s),
 		  .hi = 1e6, .fallback = 3, .unit = "s" },
 	};

@@ -33,6 +33,7 @@ struct machine_filament {
 	int extruder;               /* whose filament; index in machine_config.extruders[] */
 	bool pause_on_runout;
 	struct gcode_lines runout, insert;
+	double pause_delay_s; /* from the pause to the lines of a runout */
 	double event_delay_s; /* least time between two events */
 	double debounce_s;
 };

@@ -23,7 +23,7 @@ void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *versio
 	g->speed_factor = 1;
 	g->extrude_factor = 1;
 	g->unit_mm = 1;
-	g->progress = -1;
+	g->progress = g->minutes_left = -1;
 	g->arcs.tolerance_mm = GCODE_ARC_TOLERANCE_MM;
 	gcode_add_table(g, gcode_motion_commands, gcode_motion_count, NULL);
 	gcode_add_table(g, gcode_arc_commands, gcode_arc_count, NULL);

@@ -87,6 +87,7 @@ struct gcode {
 	char busy_text[GCODE_BUSY_TEXT_MAX]; /* what we wait for */
 	char message[128];                   /* M117 */
 	double progress;                     /* M73, percent; -1: not said */
+	double minutes_left;                 /* M73; -1: not said */
 	enum gcode_respond respond_type;     /* of M118 and RESPOND */
 	const char *respond_prefix;          /* instead of its own; NULL: none */
 	struct gcode_table tables[GCODE_TABLES];

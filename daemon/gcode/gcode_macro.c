@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/gcode/gcode_fill.h"
 #include "daemon/gcode/gcode_script.h"
 #include "daemon/gcode/literal.h"
 
@@ -76,6 +77,41 @@ static bool is_vital(const struct gcode_macro *m)
 	return false;
 }
 
+/* The call behind the command's name, without a comment. */
+static const char *raw_of(const struct gcode *g, const struct gcode_line *l, size_t *len)
+{
+	const char *raw = l->text + l->text_len, *end = g->text + g->text_len;
+	char quote = '\0';
+
+	if (gcode_takes_text(l->code)) {
+		*len = l->text_len;
+		return l->text;
+	}
+	while (raw < end && (*raw == ' ' || *raw == '\t'))
+		raw++;
+	*len = 0;
+	for (const char *p = raw; p < end && (quote || *p != ';') && *p != '\r' && *p != '\n'; p++) {
+		if (quote ? *p == quote : *p == '"' || *p == '\'')
+			quote = quote ? '\0' : *p;
+		if (*p != ' ' && *p != '\t')
+			*len = (size_t)(p + 1 - raw);
+	}
+	return raw;
+}
+
+static enum gcode_result call_filled(struct gcode *g, const struct gcode_line *l,
+				     const struct gcode_macro *m)
+{
+	char err[GCODE_ERR_MAX];
+	size_t raw_len;
+	const char *raw = raw_of(g, l, &raw_len);
+	char *text = gcode_fill(m, l, raw, raw_len, err, sizeof(err));
+
+	if (!text)
+		return gcode_fail(g, "%s: %s", m->section, err);
+	return gcode_script_call_owned(g, m->section, text, m);
+}
+
 static enum gcode_result call(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct gcode_macros *macros = ctx;
@@ -94,6 +130,8 @@ static enum gcode_result call(struct gcode *g, const struct gcode_line *l, void 
 		gcode_reply(g, REPLY_INFO, "%s itself runs instead", m->replaced->name);
 		return m->replaced->run(g, l, m->replaced_ctx);
 	}
+	if (m->fills)
+		return call_filled(g, l, m);
 	return gcode_lines_call(g, m->section, &m->lines, m);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* gcode_macro.h - commands made of lines of G-code, and other names for those they replace.
  *
- * A macro's lines are plain so far: one with template syntax ("{") is a command that says so when called.
- * Variables are kept for templates to come.
+ * A macro's lines are plain but for what gcode_fill.h fills in: one with more of a template is a command that says so when
+ * called.
  * Owner:   the caller; names and texts belong to the configuration, values of variables to this.
  * Threads: PLAN only.
  */
@@ -38,6 +38,7 @@ struct gcode_macro {
 	uint32_t code; /* of name, and of rename */
 	uint32_t rename_code;
 	struct gcode_lines lines;
+	bool fills; /* there is something to be filled in */
 	struct gcode_variable *variable;
 	size_t variables;
 	/* of the command it replaces */

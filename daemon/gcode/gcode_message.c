@@ -6,14 +6,16 @@
 
 static enum gcode_result progress(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
-	double percent = gcode_value(l, 'P', g->progress), minutes = gcode_value(l, 'R', 0);
+	double percent = gcode_value(l, 'P', g->progress);
+	double minutes = gcode_value(l, 'R', g->minutes_left);
 
 	(void)ctx;
 	if (gcode_has(l, 'P') && !(percent >= 0 && percent <= 100))
 		return gcode_fail(g, "P=%g: expected 0 to 100 %%", percent);
-	if (!(minutes >= 0))
+	if (gcode_has(l, 'R') && !(minutes >= 0))
 		return gcode_fail(g, "R=%g: expected minutes, 0 or more", minutes);
 	g->progress = percent;
+	g->minutes_left = minutes;
 	return GCODE_OK;
 }
 

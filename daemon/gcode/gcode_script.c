@@ -20,19 +20,41 @@ static void push(struct gcode_script *s, const struct gcode_frame *f)
 	s->frame[s->depth++].line = 1;
 }
 
-enum gcode_result gcode_script_call(struct gcode *g, const char *name, const char *text,
-				    const void *macro)
+/* Whether there is room for it, and it is not under way; else an error is given. */
+static bool may_call(struct gcode *g, const char *name, const void *macro)
 {
 	struct gcode_script *s = &g->script;
 
 	for (uint32_t i = 0; macro && i < s->depth; i++) {
-		if (s->frame[i].macro == macro)
-			return gcode_fail(g, "%s: expected not to be called by itself", name);
+		if (s->frame[i].macro != macro)
+			continue;
+		gcode_fail(g, "%s: expected not to be called by itself", name);
+		return false;
 	}
-	if (s->depth == GCODE_DEPTH_MAX)
-		return gcode_fail(g, "%s: expected at most %d macros that call each other", name,
-				  GCODE_DEPTH_MAX);
-	push(s, &(struct gcode_frame){ .name = name, .at = text, .macro = macro });
+	if (s->depth < GCODE_DEPTH_MAX)
+		return true;
+	gcode_fail(g, "%s: expected at most %d macros that call each other", name, GCODE_DEPTH_MAX);
+	return false;
+}
+
+enum gcode_result gcode_script_call(struct gcode *g, const char *name, const char *text,
+				    const void *macro)
+{
+	if (!may_call(g, name, macro))
+		return GCODE_ERROR;
+	push(&g->script, &(struct gcode_frame){ .name = name, .at = text, .macro = macro });
+	return GCODE_OK;
+}
+
+enum gcode_result gcode_script_call_owned(struct gcode *g, const char *name, char *text,
+					  const void *macro)
+{
+	if (!may_call(g, name, macro)) {
+		free(text);
+		return GCODE_ERROR;
+	}
+	push(&g->script,
+	     &(struct gcode_frame){ .name = name, .at = text, .owned = text, .macro = macro });
 	return GCODE_OK;
 }
 

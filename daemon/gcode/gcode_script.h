@@ -17,6 +17,10 @@
 enum gcode_result gcode_script_call(struct gcode *g, const char *name, const char *text,
 				    const void *macro);
 
+/* The same with lines that are freed at their end, also if there is an error. */
+enum gcode_result gcode_script_call_owned(struct gcode *g, const char *name, char *text,
+					  const void *macro);
+
 /* Run first (may be NULL), then text, as soon as nothing else runs. False: too many wait; an error is given. */
 bool gcode_script_queue(struct gcode *g, const char *name, const char *first, const char *text);
 /* The same with a copy of one line. */

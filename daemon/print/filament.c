@@ -16,7 +16,7 @@ static const int64_t START_NS = 2000000000;
 void filament_init(struct print *p)
 {
 	for (size_t i = 0; i < p->cfg->filament_count; i++)
-		p->filament[i].quiet_ns = PRINT_NS_NEVER;
+		p->filament[i].quiet_ns = p->filament[i].due_ns = PRINT_NS_NEVER;
 }
 
 void filament_start(struct print *p)
@@ -25,6 +25,7 @@ void filament_start(struct print *p)
 		struct filament *f = &p->filament[i];
 
 		f->quiet_ns = p->now_ns + START_NS;
+		f->due_ns = PRINT_NS_NEVER;
 		f->e_mm = p->m->status.position_mm[AXIS_E];
 		f->runout_mm = p->cfg->filament[i].detection_length_mm;
 		f->present = f->handled = p->cfg->filament[i].motion;
@@ -57,10 +58,12 @@ static void runout(struct print *p, const struct machine_filament *cfg, struct f
 		return;
 	tell(p, cfg, f, "runout");
 	f->acting = true;
-	if (cfg->pause_on_runout &&
-	    react(p->m, FAULT_CLASS_FILAMENT, cfg->name, NULL) >= FAULT_PAUSE)
+	f->due_ns = p->now_ns;
+	if (!cfg->pause_on_runout)
+		return;
+	if (react(p->m, FAULT_CLASS_FILAMENT, cfg->name, NULL) >= FAULT_PAUSE)
 		pause_send(p); /* at once; the rest of it in its turn */
-	gcode_lines_queue(p->g, cfg->section, NULL, &cfg->runout);
+	f->due_ns += (int64_t)(cfg->pause_delay_s * 1e9);
 }
 
 static void insert(struct print *p, const struct machine_filament *cfg, struct filament *f)
@@ -118,7 +121,12 @@ void filament_poll(struct print *p)
 		const struct machine_filament *cfg = &p->cfg->filament[i];
 		struct filament *f = &p->filament[i];
 
-		if (f->acting && !gcode_script_pending(p->g) && !gcode_busy(p->g)) {
+		if (p->now_ns >= f->due_ns) {
+			f->due_ns = PRINT_NS_NEVER;
+			gcode_lines_queue(p->g, cfg->section, NULL, &cfg->runout);
+		}
+		if (f->acting && f->due_ns == PRINT_NS_NEVER && !gcode_script_pending(p->g) &&
+		    !gcode_busy(p->g)) {
 			f->acting = false;
 			f->quiet_ns = p->now_ns + (int64_t)(cfg->event_delay_s * 1e9);
 		}

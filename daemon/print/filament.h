@@ -25,6 +25,7 @@ struct filament {
 	bool pending; /* the motion sensor's input has changed */
 	struct button_edge edge;
 	int64_t quiet_ns; /* no event before */
+	int64_t due_ns;   /* runout_gcode runs then; PRINT_NS_NEVER: it doesn't */
 	double at_mm;     /* of the extruder, … */
 	double e_mm;      /* … by the machine's E then */
 	double runout_mm; /* motion sensor: the runout, unless its input changes */

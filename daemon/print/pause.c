@@ -61,6 +61,7 @@ static enum gcode_result pause(struct gcode *g, const struct gcode_line *l, void
 		return GCODE_ERROR;
 	pause_send(p);
 	p->pause.on = true;
+	p->pause.homed = p->m->homed;
 	return GCODE_OK;
 }
 
@@ -84,6 +85,21 @@ static enum gcode_result go_back(struct print *p, double velocity_mm_s)
 	return gcode_finish(p->g, sidetrack_return(p->m, velocity_mm_s, err), err);
 }
 
+/* Whether the place can be found again, also if it is called as it was: what was known then still is. */
+static bool knows_way(struct print *p)
+{
+	uint32_t lost = p->pause.homed & ~p->m->homed & GCODE_MASK_XYZ;
+	char axis = lost & 1 ? 'X' : lost & 2 ? 'Y' : 'Z';
+
+	if (!lost || !p->m->mc->stepd.require_homing)
+		return true;
+	gcode_fail(p->g,
+		   "axis %c has no known position any more; expected G28 %c before, the print stays "
+		   "paused",
+		   axis, axis);
+	return false;
+}
+
 static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct print *p = ctx;
@@ -99,7 +115,7 @@ static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, voi
 	}
 	if (g->out_of_band)
 		return gcode_later(g);
-	if (!gcode_param_limit(g, l, "VELOCITY", 0, true, &velocity_mm_s, &found))
+	if (!gcode_param_limit(g, l, "VELOCITY", 0, true, &velocity_mm_s, &found) || !knows_way(p))
 		return GCODE_ERROR;
 	if (p->m->uncertain & p->m->homed)
 		return gcode_fail(

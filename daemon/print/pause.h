@@ -8,6 +8,7 @@
 #define DAEMON_PRINT_PAUSE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct print;
 
@@ -15,6 +16,7 @@ struct pause {
 	bool on;
 	bool sent;       /* whoever prints has been told to wait: */
 	bool sd_stopped; /* the file here, else the host */
+	uint32_t homed;  /* axes that were known then */
 };
 
 /* Whoever prints is to wait: a file of ours at once, a host by "action:paused". */

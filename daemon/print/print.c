@@ -236,6 +236,8 @@ void print_heaters_off(struct print *p)
 void print_fault(struct print *p)
 {
 	gcode_script_forget(p->g);
+	for (size_t i = 0; i < p->cfg->filament_count; i++)
+		p->filament[i].due_ns = PRINT_NS_NEVER;
 	if (sdcard_printing(&p->sd) || p->pause.sd_stopped)
 		sdcard_fail(p, "the machine has stopped");
 	pause_clear(p);
@@ -272,6 +274,9 @@ int64_t print_next_ns(const struct print *p)
 		if (p->timer[i].due_ns < next_ns)
 			next_ns = p->timer[i].due_ns;
 	}
+	for (size_t i = 0; i < p->cfg->filament_count; i++)
+		if (p->filament[i].due_ns < next_ns)
+			next_ns = p->filament[i].due_ns;
 	return next_ns;
 }
 
@@ -305,6 +310,8 @@ void print_status(struct print *p, struct textbuf *t)
 		    (unsigned long long)p->sd.position, (unsigned long long)p->sd.size,
 		    print_stats_total_s(s, p->now_ns), print_stats_print_s(s, p->now_ns),
 		    s->filament_mm);
+	if (p->g->minutes_left >= 0)
+		textbuf_put(t, ", %g min left", p->g->minutes_left);
 	if (s->layers >= 0)
 		textbuf_put(t, ", layer %d/%d", s->layer, s->layers);
 	textbuf_put(t, "%s%s\n", *s->message ? ": " : "", s->message);

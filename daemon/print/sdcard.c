@@ -173,6 +173,7 @@ static bool feed_line(struct print *p)
 		sd->leaving = NULL;
 		return false;
 	}
+	print_stats_poll(p); /* before the next line has another factor (M221) */
 	journal_line_taken(p);
 	sdreader_done(sd->reader);
 	sd->position = sdreader_offset(sd->reader);

@@ -53,7 +53,7 @@ static void take_file(struct print *p, struct sdcard_open *w)
 	sd->position = 0;
 	journal_restart(p);
 	print_stats_select(&p->stats, sd->name);
-	p->g->progress = -1;
+	p->g->progress = p->g->minutes_left = -1;
 	gcode_numbering_init(&sd->numbering, GCODE_ACK_NONE);
 	gcode_reply(p->g, REPLY_RAW, "File opened:%s Size:%llu", sd->name,
 		    (unsigned long long)sd->size);
@@ -135,15 +135,13 @@ static enum gcode_result list(struct gcode *g, const struct gcode_line *l, void 
 	return start_job(ctx, (struct sdcard_open){ .list = true });
 }
 
-/* Forget the file that is there, open another one. */
+/* Open it; the one that was there has been forgotten. */
 static enum gcode_result open_file(struct print *p, const char *name, size_t len, bool and_print)
 {
 	struct sdcard_open w = { .print = and_print };
 	struct gcode *g = p->g;
 	char quoted[GCODE_ECHO_MAX + 8];
 
-	if (is_busy(g, &p->sd))
-		return GCODE_ERROR;
 	if (len && *name == '/') {
 		name++;
 		len--;
@@ -163,8 +161,9 @@ static enum gcode_result select_file(struct gcode *g, const struct gcode_line *l
 {
 	struct print *p = ctx;
 
-	if (!is_busy(g, &p->sd))
-		sdcard_unload(p);
+	if (is_busy(g, &p->sd))
+		return GCODE_ERROR;
+	sdcard_unload(p);
 	return open_file(p, l->text, l->text_len, false);
 }
 

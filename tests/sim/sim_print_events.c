@@ -3,7 +3,7 @@
  *
  * Shown: filament sensors pause a print; buttons, timers and idle_timeout run their lines; heaters of a print
  * that is paused or has failed. Macros, also those that replace commands, run in their place and answer like one
- * line.
+ * line; what they are called with and their variables are filled in, and what isn't given or is no number is refused.
  * How: the machine in this process (tests/simlib/printing.h) with a folder of files of its own.
  * An argument names the cases to run. STEPD_ECHO=1 shows the replies.
  */
@@ -278,7 +278,7 @@ static void macros(void **state)
 		"[gcode_macro LOOP]\ngcode:\n  M118 in\n  LOOP2\n"
 		"[gcode_macro LOOP2]\ngcode:\n  LOOP\n  M118 never\n"
 		"[gcode_macro WRONG]\ngcode:\n  G1 X1\n  G1 X9000\n  M118 never\n"
-		"[gcode_macro TEMPLATED]\ngcode: G1 X{params.X}\n");
+		"[gcode_macro TEMPLATED]\ngcode: G1 X{params.X + 1}\n");
 
 	(void)state;
 	scene_run(s, "G28\nM117 hello\nTWICE");
@@ -309,6 +309,90 @@ static void macros(void **state)
 	assert_false(scene_said(s, "never"));
 	assert_int_equal(s->errors, 3);
 	printing_ends_exact(s);
+}
+
+/* What a macro is called with, and its variables. */
+static void parameters(void **state)
+{
+	static const struct {
+		const char *line, *says;
+	} good[] = {
+		{ "MOVE X=12.5", "echo: to 12.5 at 3000 in mm" },
+		{ "move x=7 Speed=1200 unit='an inch'", "echo: to 7 at 1200 in an inch" },
+		{ "NUMBERS A=3.7 B=2", "echo: 3 2 4.5" },
+		{ "NUMBERS A=-3.7 B=.50", "echo: -3 0.5 4.5" },
+		{ "SAY a=1  b=\"x y\" ; a comment", "echo: <a=1  b=\"x y\">" },
+		{ "SAY", "echo: <>" },
+		{ "M600 X5.25 Y-3 Z", "echo: M600 5.25 -3 <>" },
+		{ "M117 Layer {2}", "echo: shown Layer {2}" },
+		{ "SIZES", "echo: 10 small" },
+		{ "SET_GCODE_VARIABLE MACRO=SIZES VARIABLE=size VALUE=12.5\n"
+		  "SET_GCODE_VARIABLE MACRO=SIZES VARIABLE=word VALUE=\"'big one'\"\nSIZES",
+		  "echo: 12.5 big one" },
+		{ "OUTER T=210", "echo: to 210 at 60 in mm" },
+	};
+	static const struct {
+		const char *line, *says;
+	} bad[] = {
+		{ "MOVE", "[gcode_macro MOVE]: expected X= in the call" },
+		{ "NUMBERS A=red B=2", "[gcode_macro NUMBERS]: A=red: expected a number" },
+		{ "NUMBERS A=1", "[gcode_macro NUMBERS]: expected B= in the call" },
+		{ "M600 X5", "[gcode_macro M600]: expected Y= in the call" },
+		{ "MOVE X=9000", "[gcode_macro MOVE] line 2 \"G1 X9000 F3000\"" },
+	};
+	struct scene *s = printing_open(
+		"[gcode_macro MOVE]\ngcode:\n"
+		"  M118 to {params.X} at { params.SPEED | default(3000) } in {params.unit|default(\"mm\")}\n"
+		"  G1 X{params.X} F{params.SPEED|default(3000)}\n"
+		"[gcode_macro NUMBERS]\ngcode: M118 {params.A|int} {params.B|float} {params.C|default('4.50')|float}\n"
+		"[gcode_macro SAY]\ngcode: M118 <{rawparams}>\n"
+		"[gcode_macro M600]\ngcode: M118 M600 {params.X} {params.Y} <{params.Z}>\n"
+		"[gcode_macro M117]\nrename_existing: M117.1\ngcode: M118 shown {rawparams}\n"
+		"[gcode_macro SIZES]\nvariable_size: 10\nvariable_word: 'small'\n"
+		"gcode: M118 {size} {word}\n"
+		"[gcode_macro OUTER]\ngcode: MOVE X={params.T} SPEED=60\n");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		scene_hush(s);
+		scene_run(s, good[i].line);
+		if (s->errors || !scene_said(s, good[i].says))
+			fail_msg("%s: %s, expected %s", good[i].line, s->said, good[i].says);
+	}
+	assert_true(fabs(scene_truth_mm(s, AXIS_X) - 210) < 0.02);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		scene_hush(s);
+		s->errors = 0;
+		scene_run(s, bad[i].line);
+		if (s->errors != 1 || !scene_said(s, bad[i].says))
+			fail_msg("%s: %s, expected %s", bad[i].line, s->said, bad[i].says);
+	}
+	assert_true(fabs(scene_truth_mm(s, AXIS_X) - 210) < 0.02);
+	printing_ends_exact(s);
+}
+
+/* What is more than that stays a template. */
+static void no_parameters(void **state)
+{
+	static const char *const lines[] = {
+		"{params.X + 1}", "{params}",  "{params.X|upper}",
+		"{% if x %}",     "{unknown}", "{params.X|default([1])}",
+		"{params.X",      "{# c #}",   "{params.X|default('a\\n')}"
+	};
+	char sections[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		struct scene *s;
+
+		snprintf(sections, sizeof(sections), "[gcode_macro TAKE]\ngcode: M118 %s\n",
+			 lines[i]);
+		s = printing_open(sections);
+		scene_run(s, "TAKE X=1");
+		if (s->errors != 1 || !scene_said(s, "templates ({…}) can't be run yet"))
+			fail_msg("%s: %s", lines[i], s->said);
+		scene_close(s);
+	}
 }
 
 /* A template can't be run: what matters happens all the same. */
@@ -384,6 +468,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(idle),        cmocka_unit_test(heat),
 		cmocka_unit_test(macros),      cmocka_unit_test(too_deep),
 		cmocka_unit_test(templates),   cmocka_unit_test(long_list),
+		cmocka_unit_test(parameters),  cmocka_unit_test(no_parameters),
 	};
 
 	if (argc > 1)
