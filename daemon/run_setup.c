@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/run_private.h"
+#include "daemon/sensors/sensor_host.h"
 #include "daemon/serial.h"
 #include "flight_engine.h"
 
@@ -69,21 +70,6 @@ static bool record_on(void *ctx)
 	struct run *r = ctx;
 
 	return r->flight.open && flight_file_go_on(&r->flight);
-}
-
-/* Milli-degrees in a file of the kernel's. */
-static bool host_degc(void *ctx, const char *path, double *degc)
-{
-	FILE *f = fopen(path, "re");
-	long milli;
-	bool ok = f && fscanf(f, "%ld", &milli) == 1;
-
-	(void)ctx;
-	if (ok)
-		*degc = (double)milli / 1000;
-	if (f)
-		fclose(f);
-	return ok;
 }
 
 static void rt_status(void *ctx, char *buf, size_t cap)
@@ -414,7 +400,7 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		.halted = halted,
 		.keep_record = keep_record,
 		.record_on = record_on,
-		.host_degc = host_degc,
+		.host_degc = sensor_host_degc,
 		.save_config = true,
 		.threads = true,
 		.address = address,

@@ -87,6 +87,14 @@ bool sensor_steinhart(struct sensor_curve *c, const double degc[3], const double
 	return true;
 }
 
+void sensor_shift(struct sensor_curve *c, double x, double degc)
+{
+	double by = x - sensor_ratio(c, degc);
+
+	for (uint32_t i = 0; i < c->count; i++)
+		c->x[i] += by;
+}
+
 bool sensor_beta(struct sensor_curve *c, double degc, double ohm, double beta)
 {
 	if (!(ohm > 0) || !(degc > -SENSOR_KELVIN) || !(beta > 0))

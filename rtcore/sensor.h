@@ -38,6 +38,9 @@ double sensor_degc(const struct sensor_curve *c, double ratio);
 /* The reading, 0..1, at that temperature: the inverse, to 1e-12 of full scale. */
 double sensor_ratio(const struct sensor_curve *c, double degc);
 
+/* The same line of two points, shifted in x so that it goes through (x, degc). */
+void sensor_shift(struct sensor_curve *c, double x, double degc);
+
 /* c[] from three points, or from one and beta: 1/T = 1/T0 + ln(R/R0)/beta.
  * Returns: false if no curve that falls with rising temperature goes through them. */
 bool sensor_steinhart(struct sensor_curve *c, const double degc[3], const double ohm[3]);

@@ -210,13 +210,38 @@ bool sensor_mcu_load(struct machine_load *l, struct config_section *s, struct pi
 	return false;
 }
 
+/* How many points of an MCU's own sensor are given, 0 to 2; -1: not both values of one, or the second alone. */
+static int chip_points(struct machine_load *l, struct config_section *s)
+{
+	static const char *const names[2][2] = { { "sensor_temperature1", "sensor_adc1" },
+						 { "sensor_temperature2", "sensor_adc2" } };
+	bool given[2];
+
+	for (int i = 0; i < 2; i++) {
+		bool degc = config_option(s, names[i][0]) != NULL;
+
+		given[i] = config_option(s, names[i][1]) != NULL;
+		if (degc == given[i])
+			continue;
+		value_error(l, s, names[i][degc ? 0 : 1], "expected %s with it",
+			    names[i][degc ? 1 : 0]);
+		return -1;
+	}
+	if (given[1] && !given[0]) {
+		value_error(l, s, "sensor_adc2",
+			    "expected sensor_temperature1 and sensor_adc1 with it");
+		return -1;
+	}
+	return given[0] + given[1];
+}
+
 /* The MCU's own sensor: of the main one, or of sensor_mcu. One or two points may be given. */
 static bool chip_load(struct machine_load *l, struct config_section *s, struct machine_sensor *out)
 {
 	struct {
 		double degc[2], adc[2];
 	} t;
-	static const struct field points[] = {
+	static const struct field fields[] = {
 		{ "sensor_temperature1", FIELD_DOUBLE, 0, 0, .lo = -SENSOR_KELVIN, .hi = 500,
 		  .unit = "°C" },
 		{ "sensor_temperature2", FIELD_DOUBLE, 0, 8, .lo = -SENSOR_KELVIN, .hi = 500,
@@ -224,25 +249,22 @@ static bool chip_load(struct machine_load *l, struct config_section *s, struct m
 		{ "sensor_adc1", FIELD_DOUBLE, 0, 16, .hi = 1 },
 		{ "sensor_adc2", FIELD_DOUBLE, 0, 24, .hi = 1 },
 	};
-	bool given = config_option(s, "sensor_temperature1") &&
-		     config_option(s, "sensor_temperature2");
+	int points = chip_points(l, s);
+	bool falls;
 
-	fields_load(l, s, points, COUNT(points), t.degc);
+	fields_load(l, s, fields, COUNT(fields), t.degc);
 	out->source = MACHINE_SENSOR_CHIP;
-	if (!sensor_mcu_load(l, s, &out->pin))
+	if (!sensor_mcu_load(l, s, &out->pin) || points < 0)
 		return false;
 	out->pin.set = true;
 	snprintf(out->pin.name, sizeof(out->pin.name), "ADC_TEMPERATURE");
-	if (given) {
-		bool falls = t.adc[1] < t.adc[0];
-
-		out->curve = (struct sensor_curve){ .kind = SENSOR_RATIO, .count = 2 };
-		out->curve.x[falls] = t.adc[0];
-		out->curve.x[!falls] = t.adc[1];
-		out->curve.degc[falls] = t.degc[0];
-		out->curve.degc[!falls] = t.degc[1];
+	out->curve = (struct sensor_curve){ .kind = SENSOR_RATIO, .count = (uint32_t)points };
+	falls = points == 2 && t.adc[1] < t.adc[0];
+	for (int i = 0; i < points; i++) {
+		out->curve.x[i ^ falls] = t.adc[i];
+		out->curve.degc[i ^ falls] = t.degc[i];
 	}
-	if (!given || (t.adc[0] != t.adc[1] && t.degc[0] != t.degc[1]))
+	if (points < 2 || (t.adc[0] != t.adc[1] && t.degc[0] != t.degc[1]))
 		return true;
 	value_error(l, s, "sensor_adc2", "expected two points that differ");
 	return false;

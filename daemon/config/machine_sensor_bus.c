@@ -78,6 +78,11 @@ static enum sensor_chip chip_named(const char *type)
 	return SENSOR_CHIP_NONE;
 }
 
+/* Of a heater by a DS18B20: three readings that fail are 3 s at best, and by then it has to be off. */
+static const char too_slow[] =
+	"expected a sensor that is read more often than a DS18B20, once a second: a heater has to be "
+	"off 3 s after its sensor has failed, and three readings have to fail before that is known";
+
 void sensor_report_s(struct machine_sensor *out, double report_s)
 {
 	out->report_s = out->guards ? fmin(report_s, GUARD_REPORT_S) : report_s;
@@ -138,8 +143,7 @@ static bool ds18b20_load(struct machine_load *l, struct config_section *s,
 
 	out->source = MACHINE_SENSOR_DS18B20;
 	if (out->guards)
-		value_error(l, s, "sensor_type",
-			    "expected a sensor that can be read more often, as a heater goes by it");
+		value_error(l, s, "sensor_type", too_slow);
 	fields_load(l, s, fields, COUNT(fields), &t);
 	fields_load(l, s, &pin, 1, out);
 	out->report_s = t.report_s;
@@ -211,6 +215,8 @@ static void take_members(struct machine_load *l, struct machine_sensor *out)
 			continue;
 		}
 		out->members |= 1u << i;
+		if (out->guards && l->mc->sensors[i].source == MACHINE_SENSOR_DS18B20)
+			value_error(l, s, "sensor_list", too_slow);
 		if (out->guards) {
 			l->mc->sensors[i].guards = true;
 			sensor_report_s(&l->mc->sensors[i], l->mc->sensors[i].report_s);

@@ -34,6 +34,7 @@ static bool chip_curve(struct machine *m, const struct session *s, const struct 
 		       struct sensor_curve *curve)
 {
 	const char *chip = dictionary_text(&s->dict, "MCU");
+	struct sensor_curve known;
 	uint32_t pin;
 
 	if (!dictionary_enum(&s->dict, "pin", cfg->pin.name, &pin)) {
@@ -41,14 +42,18 @@ static bool chip_curve(struct machine *m, const struct session *s, const struct 
 			    s->name, cfg->pin.name);
 		return false;
 	}
-	if (curve->count == 0 && !sensor_types_chip(chip ? chip : "", curve)) {
-		machine_say(m, REPLY_INFO,
-			    "sensor %s: the curve of chip '%s' is not known; expected "
-			    "sensor_temperature1, sensor_adc1, …2; left out",
-			    cfg->name, chip ? chip : "?");
-		return false;
+	if (curve->count == 2 || sensor_types_chip(chip ? chip : "", &known)) {
+		if (curve->count == 1) /* as steep as they are, through this one */
+			sensor_shift(&known, curve->x[0], curve->degc[0]);
+		if (curve->count < 2)
+			*curve = known;
+		return true;
 	}
-	return true;
+	machine_say(m, REPLY_INFO,
+		    "sensor %s: the curve of chip '%s' is not known; expected "
+		    "sensor_temperature1, sensor_adc1, …2; left out",
+		    cfg->name, chip ? chip : "?");
+	return false;
 }
 
 /* A converter that the MCU reads by itself. */

@@ -108,7 +108,14 @@ static void wrong(void **state)
 		  "ds18_report_time: value '0.5': expected a number of at least 1" },
 		{ "[heater_generic a]\nheater_pin: PG4\nsensor_type: DS18B20\nsensor_pin: PF6\n"
 		  "serial_no: 28-0316a2798eff\nmin_temp: 0\nmax_temp: 60\ncontrol: watermark\n",
-		  "expected a sensor that can be read more often" },
+		  "expected a sensor that is read more often than a DS18B20, once a second: a "
+		  "heater has to be off 3 s after" },
+		{ "[temperature_sensor a]\nsensor_type: DS18B20\nsensor_pin: PF6\n"
+		  "serial_no: 28-0316a2798eff\n"
+		  "[heater_generic b]\nheater_pin: PG4\nsensor_type: temperature_combined\n"
+		  "sensor_list: temperature_sensor a\ncombination_method: max\n"
+		  "maximum_deviation: 9\nmin_temp: 0\nmax_temp: 60\ncontrol: watermark\n",
+		  "sensor_list: value 'temperature_sensor a': expected a sensor that is read more often" },
 		{ "[temperature_sensor a]\nsensor_type: DS18B20\nserial_no: 28-0316a2798eff\n"
 		  "sensor_mcu: nose\n",
 		  "sensor_mcu: value 'nose': expected the name of an [mcu" },
