@@ -41,14 +41,19 @@ static void fail(struct engine *e, int i, enum heater_fault fault, int64_t now_n
 	e->heat.changed = true;
 }
 
+/* Calibration begins with a heater that is off and cools down. */
+static bool in_use(const struct heater *h)
+{
+	return h->target_degc > 0 || heater_calibrating(h);
+}
+
 /* Heaters that depend on a sensor; one that is off is not to blame, unless it is hot. */
 static void fail_all(struct engine *e, int sensor, enum heater_fault fault, int64_t now_ns)
 {
 	for (int i = 0; i < HEAT_HEATERS; i++) {
 		struct engine_heat_heater *h = &e->heat.heater[i];
 
-		if (h->present && h->cfg.sensor == sensor &&
-		    (h->h.target_degc > 0 || fault == HEATER_HOT))
+		if (h->present && h->cfg.sensor == sensor && (in_use(&h->h) || fault == HEATER_HOT))
 			fail(e, i, fault, now_ns);
 	}
 }
@@ -407,7 +412,7 @@ static void service_heater(struct engine *e, int i, int64_t now_ns)
 		heater_set_target(&h->h, 0);
 		return;
 	}
-	if (h->h.target_degc > 0 && !mcu_usable(&e->mcu[e->output[h->cfg.output].mcu]))
+	if (in_use(&h->h) && !mcu_usable(&e->mcu[e->output[h->cfg.output].mcu]))
 		fail(e, i, HEATER_MCU, now_ns);
 	else if (h->owed)
 		drive(e, h, now_ns);
