@@ -218,10 +218,12 @@ static void stall_endstops(struct machine_load *l)
 			for (size_t k = 0; k < mc->tmc_count; k++) {
 				struct machine_endstop *e = &mc->rails[r].endstop[i];
 
-				snprintf(chip, sizeof(chip), "%.16s_%.40s",
-					 mc->tmc[k].chip ? mc->tmc[k].chip->name : "",
-					 mc->tmc[k].name);
-				if (mc->tmc[k].motor && !strcmp(e->pin.chip, chip))
+				if (!mc->tmc[k].motor)
+					continue;
+				/* "tmc2226 stepper_x": tmc2226_stepper_x */
+				snprintf(chip, sizeof(chip), "%s", mc->tmc[k].section);
+				chip[strcspn(chip, " ")] = '_';
+				if (!strcmp(e->pin.chip, chip))
 					stall_endstop(l, e, config_section(l->c, mc->rails[r].name),
 						      k);
 			}
