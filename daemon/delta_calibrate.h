@@ -1,29 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* delta_calibrate.h - DELTA_CALIBRATE: the geometry of a delta with which a flat bed is flat.
+/* delta_calibrate.h - DELTA_CALIBRATE, DELTA_ANALYZE: the geometry of a delta by a flat bed and a printed object.
  *
- * Where the carriages were when the bed was touched is known whatever the geometry; radius, endstops and two of the
- * towers' angles are fitted (Gauss-Newton, damped) so that the nozzle was at one height each time.
- * Threads: PLAN. Units: mm, degrees.
+ * Measurements are kept as steps below the switches (delta_fit.h), here and in the configuration, so that they hold
+ * whatever geometry is found.
+ * Owner: struct machine. Threads: PLAN. Units: mm.
  */
 #ifndef DAEMON_DELTA_CALIBRATE_H
 #define DAEMON_DELTA_CALIBRATE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
+#include "daemon/config/machine_level.h"
 #include "daemon/gcode/gcode_command.h"
 
-/* What of a delta is fitted. */
-struct delta_geometry {
-	double radius_mm, endstop_mm[3], angle_deg[3], arm_mm[3];
+struct machine;
+
+enum delta_entry_kind {
+	DELTA_CENTER_DISTS,
+	DELTA_CENTER_WIDTHS,
+	DELTA_OUTER_DISTS,
+	DELTA_OUTER_WIDTHS,
+	DELTA_ENTRIES
 };
 
-enum { DELTA_PLACES_MAX = 32 };
+struct delta_calibrate {
+	struct machine_delta_data data;
+	/* Of a printed object, as they come in. */
+	double entry_mm[DELTA_ENTRIES][6], scale;
+	unsigned entered;        /* bit mask */
+	double manual_height_mm; /* of MANUAL_HEIGHT, until the machine rests */
+};
 
-/* travel_mm[i][k]: how far below its switch carriage k was when the nozzle was at height_mm[i]. Changes *d but for
- * angle_deg[2] and the arms. Returns what is left, the root of the mean square in mm; NAN: no geometry fits. */
-double delta_fit(struct delta_geometry *d, size_t count, const double travel_mm[][3],
-		 const double *height_mm);
+void delta_calibrate_init(struct machine *m);
 
 extern const struct gcode_command delta_calibrate_commands[];
 extern const unsigned delta_calibrate_command_count;

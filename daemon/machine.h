@@ -20,6 +20,7 @@
 #include "daemon/checker/checker.h"
 #include "daemon/config/config_save.h"
 #include "daemon/config/machine_config.h"
+#include "daemon/delta_calibrate.h"
 #include "daemon/dual.h"
 #include "daemon/endstop_phase.h"
 #include "daemon/fans.h"
@@ -210,6 +211,7 @@ struct machine {
 	struct mesh_calibration mesh_calibration;
 	struct levelling levelling;
 	struct twist twist;
+	struct delta_calibrate delta;
 	struct manual_probe manual_probe;
 	struct bed_screws bed_screws;
 	struct z_thermal z_thermal;

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/delta_calibrate.h"
 #include "daemon/homing_private.h"
 #include "daemon/machine.h"
 #include "daemon/save.h"
@@ -36,6 +35,7 @@ void probe_init(struct machine *m)
 			p->touch.output = (int)i;
 	probe_attach(&m->gcode, m);
 	twist_init(m);
+	delta_calibrate_init(m);
 }
 
 void probe_attach(struct gcode *g, struct machine *m)

@@ -41,7 +41,7 @@ static bool has_beam(const struct machine_config *mc)
 
 static bool has_towers(const struct machine_config *mc)
 {
-	return mc->kinematics == &kinematics_delta;
+	return mc->kinematics == &kinematics_delta || mc->kinematics == &kinematics_rotary_delta;
 }
 
 #define NOZZLE has_nozzle, "motors that move a nozzle"
@@ -64,7 +64,7 @@ static const struct {
 	{ "z_tilt", Z_MOTORS },
 	{ "quad_gantry_level", Z_MOTORS },
 	{ "axis_twist_compensation", has_beam, "a carriage along Y" },
-	{ "delta_calibrate", has_towers, "delta" },
+	{ "delta_calibrate", has_towers, "delta or rotary_delta" },
 };
 
 void bed_kinds_check(struct machine_load *l)

@@ -335,6 +335,7 @@ static void load_sections(struct machine_load *l)
 	bed_kinds_check(l);
 	probes_load(l);
 	phases_load(l);
+	delta_load(l);
 	levels_load(l);
 	twist_load(l);
 	mesh_load(l);

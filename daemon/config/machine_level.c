@@ -238,25 +238,8 @@ static void tilt_load(struct machine_load *l)
 					      t->points.at_mm);
 }
 
-static void delta_load(struct machine_load *l)
-{
-	static const struct field fields[] = {
-		{ "radius", FIELD_DOUBLE, FIELD_REQUIRED | FIELD_ABOVE,
-		  AT(machine_delta_calibrate, radius_mm), .hi = 10000, .unit = "mm" },
-		{ "speed", FIELD_DOUBLE, FIELD_ABOVE, AT(machine_delta_calibrate, speed_mm_s),
-		  .hi = 10000, .fallback = 50, .unit = "mm/s" },
-		{ "horizontal_move_z", FIELD_DOUBLE, 0, AT(machine_delta_calibrate, travel_z_mm),
-		  .lo = -1000, .hi = 1000, .fallback = 5, .unit = "mm" },
-	};
-	struct config_section *s = section_use(l, "delta_calibrate");
-
-	if (s)
-		fields_load(l, s, fields, COUNT(fields), &l->mc->delta_calibrate);
-}
-
 void levels_load(struct machine_load *l)
 {
-	delta_load(l);
 	z_tilt_load(l);
 	gantry_load(l);
 	screws_load(l);

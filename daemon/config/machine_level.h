@@ -58,9 +58,26 @@ struct machine_z_thermal {
 	double coeff_mm_k, smooth_s, off_above_mm, most_mm;
 };
 
-/* [delta_calibrate]; radius 0: not there, or no delta */
+enum { MACHINE_DELTA_HEIGHTS = 64, MACHINE_DELTA_DISTANCES = 32 };
+
+/* What was measured: the joints were so many steps below their switches with the nozzle so high, or at two places so far
+ * from each other. */
+struct machine_delta_data {
+	size_t heights,
+		manuals; /* of the heights, the last ones are those that somebody has measured */
+	struct machine_delta_height {
+		double z_mm, below_steps[3];
+	} height[MACHINE_DELTA_HEIGHTS];
+	size_t distances;
+	struct machine_delta_distance {
+		double mm, below_steps[2][3];
+	} distance[MACHINE_DELTA_DISTANCES];
+};
+
+/* [delta_calibrate]; radius 0: not there */
 struct machine_delta_calibrate {
 	double radius_mm, speed_mm_s, travel_z_mm;
+	struct machine_delta_data data;
 };
 
 /* [bed_tilt] */

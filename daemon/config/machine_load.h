@@ -103,6 +103,8 @@ void load_cell_load(struct machine_load *l, struct config_section *s, struct mac
 
 /* machine_level.c: [z_tilt], [quad_gantry_level], [screws_tilt_adjust], [bed_tilt]. After the kinematics. */
 void levels_load(struct machine_load *l);
+/* machine_delta.c: [delta_calibrate] */
+void delta_load(struct machine_load *l);
 /* machine_bed_kinds.c: an error for each section for probing and levelling that this kind of machine can't have. After the kinematics. */
 void bed_kinds_check(struct machine_load *l);
 

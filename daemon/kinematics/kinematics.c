@@ -159,6 +159,16 @@ static double dot(const double a[3], const double b[3])
 }
 
 /* In the frame of the three centres: along the first side, across it, and off their plane. */
+void kinematics_rod_end(const struct kin *k, double joint, double at_mm[MACHINE_AXES])
+{
+	double out = k->x + k->arm * cos(joint);
+	bool turns = k->kind == KIN_ELBOW;
+
+	at_mm[AXIS_X] = turns ? out * k->cos_a : k->x;
+	at_mm[AXIS_Y] = turns ? out * k->sin_a : k->y;
+	at_mm[AXIS_Z] = turns ? k->z + k->arm * sin(joint) : joint;
+}
+
 bool kinematics_trilaterate(const double centre[3][3], const double distance[3], double xyz_mm[3])
 {
 	double ex[3], ey[3], ez[3], to[3], d, i, j, x, y, z2, z;

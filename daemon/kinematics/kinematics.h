@@ -72,6 +72,8 @@ bool kinematics_linear(const struct machine_config *mc);
 void kinematics_solve(size_t count, const double weight[][MACHINE_AXES], const double *joint,
 		      double xyz_mm[MACHINE_AXES]);
 
+/* Where the rod hangs (ROD, ELBOW) with the joint there. */
+void kinematics_rod_end(const struct kin *k, double joint, double at_mm[MACHINE_AXES]);
 /* The point at these distances from three centres: the lower one of two. False: there is none. */
 bool kinematics_trilaterate(const double centre[3][3], const double distance[3],
 			    double xyz_mm[MACHINE_AXES]);

@@ -60,9 +60,7 @@ static bool forward(const struct machine_config *mc, const double *joint, double
 	for (int i = 0; i < 3; i++) {
 		const struct kin *k = &mc->steppers[mc->rails[i].stepper[0]].joint;
 
-		centre[i][0] = k->x;
-		centre[i][1] = k->y;
-		centre[i][2] = joint[mc->rails[i].stepper[0]];
+		kinematics_rod_end(k, joint[mc->rails[i].stepper[0]], centre[i]);
 		rod[i] = k->rod;
 	}
 	return kinematics_trilaterate(centre, rod, xyz_mm);

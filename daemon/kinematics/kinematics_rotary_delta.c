@@ -13,16 +13,6 @@ enum { PARTS = 16 };
 
 static const double angle_deg[3] = { 30, 150, 270 };
 
-/* Where the elbow is with the arm at that angle. */
-static void elbow(const struct kin *k, double angle, double at_mm[3])
-{
-	double out = k->x + k->arm * cos(angle);
-
-	at_mm[0] = out * k->cos_a;
-	at_mm[1] = out * k->sin_a;
-	at_mm[2] = k->z + k->arm * sin(angle);
-}
-
 static bool forward(const struct machine_config *mc, const double *joint, double xyz_mm[3])
 {
 	double centre[3][3], rod[3];
@@ -30,7 +20,7 @@ static bool forward(const struct machine_config *mc, const double *joint, double
 	for (int i = 0; i < 3; i++) {
 		const struct kin *k = &mc->steppers[mc->rails[i].stepper[0]].joint;
 
-		elbow(k, joint[mc->rails[i].stepper[0]], centre[i]);
+		kinematics_rod_end(k, joint[mc->rails[i].stepper[0]], centre[i]);
 		rod[i] = k->rod;
 	}
 	return kinematics_trilaterate(centre, rod, xyz_mm);

@@ -302,7 +302,7 @@ static const struct {
 	{ "AXIS_TWIST_COMPENSATION_CALIBRATE",
 	  "[axis_twist_compensation]\ncalibrate_start_x: 0\ncalibrate_end_x: 9\ncalibrate_y: 0\n",
 	  BEAMS },
-	{ "DELTA_CALIBRATE", "[delta_calibrate]\nradius: 50\n", TOWERS },
+	{ "DELTA_CALIBRATE, DELTA_ANALYZE", "[delta_calibrate]\nradius: 50\n", TOWERS },
 };
 
 static bool fits(const struct bed_kind *k, enum need need)
@@ -310,7 +310,7 @@ static bool fits(const struct bed_kind *k, enum need need)
 	return need == NOZZLE     ? strcmp(k->name, "none") != 0
 	       : need == Z_MOTORS ? k->z_motors
 	       : need == BEAMS    ? k->beams
-				  : !strcmp(k->name, "delta");
+				  : strstr(k->name, "delta") && strcmp(k->name, "deltesian") != 0;
 }
 
 /* The words of a check of that machine with these lines. */

@@ -4,8 +4,7 @@
  * Shown: Z_TILT_ADJUST with two and three motors and QUAD_GANTRY_LEVEL with four, also on two MCUs and with a noisy
  * probe, move each motor so that the model's plane is level within a microstep or two and the noise;
  * motors of one axis on several MCUs stay together in homing and probing; wrong motor places, too many retries and too much to adjust are said; SCREWS_TILT_CALCULATE names the turns that
- * would level the model's bed; BED_TILT_CALIBRATE finds its plane and Z follows it; with what DELTA_CALIBRATE finds
- * of a delta that is not as its configuration says, a flat bed is flat.
+ * would level the model's bed; BED_TILT_CALIBRATE finds its plane and Z follows it.
  * How: the machine in this process (tests/simlib/scene.h); STEPD_ECHO=1 shows the replies.
  */
 #include <setjmp.h>
@@ -339,92 +338,6 @@ static void test_bed_tilt(void **state)
 	scene_close(s);
 }
 
-/* ---- delta ---- */
-
-/* A delta that is not as the configuration says: radius and angles here, the endstops by their triggers. */
-static void true_delta(void *ctx, const double axis_mm[PRINTER_AXES], double xyz_mm[3])
-{
-	static const double angle_deg[3] = { 210.25, 329.8, 90 }, rod[3] = { 300, 300, 300.2 };
-	double centre[3][3];
-
-	(void)ctx;
-	for (int k = 0; k < 3; k++) {
-		centre[k][0] = 140.6 * cos(angle_deg[k] * M_PI / 180);
-		centre[k][1] = 140.6 * sin(angle_deg[k] * M_PI / 180);
-		centre[k][2] = axis_mm[k];
-	}
-	if (!kinematics_trilaterate((const double(*)[3])centre, rod, xyz_mm))
-		xyz_mm[0] = xyz_mm[1] = xyz_mm[2] = NAN;
-}
-
-static struct scene *open_delta(const char *path)
-{
-	struct scene *s = scene_open(path, NULL);
-	static const double off_mm[3] = { 0.35, -0.25, 0.1 },
-			    endstop_mm[3] = { 250, 250.15, 249.9 }, rod[3] = { 300, 300, 300.2 };
-
-	assert_non_null(s);
-	s->b.printer.nozzle = true_delta;
-	for (int k = 0; k < 3; k++)
-		scene_endstop(s, k)->trigger_mm = endstop_mm[k] + off_mm[k] +
-						  sqrt(rod[k] * rod[k] - 140.6 * 140.6);
-	s->b.m->hooks.save_config = true;
-	return s;
-}
-
-/* How much the heights differ that the probe finds. */
-static double delta_range_mm(struct scene *s)
-{
-	static const char *const places[] = { "X0 Y0", "X60 Y40", "X-70 Y30", "X10 Y-75",
-					      "X-40 Y-50" };
-	double least = INFINITY, most = -INFINITY;
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		char line[60];
-
-		snprintf(line, sizeof(line), "G1 %s Z7 F6000\nPROBE\n", places[i]);
-		run(s, line);
-		least = fmin(least, s->b.m->probe.run.at_mm[AXIS_Z]);
-		most = fmax(most, s->b.m->probe.run.at_mm[AXIS_Z]);
-	}
-	return most - least;
-}
-
-static void test_delta(void **state)
-{
-	const char *path = simrun_path("delta.cfg");
-	char *like = simrun_read("etc/sim-delta.cfg", NULL);
-	FILE *f = simrun_create(path);
-	struct scene *s;
-	double before_mm;
-
-	(void)state;
-	assert_non_null(like);
-	fprintf(f,
-		"%s[stepd]\nstartup_gcode:\nrequire_homing: true\n[probe]\npin: ^PE3\nz_offset: 1.5\n"
-		"[delta_calibrate]\nradius: 90\nspeed: 150\n",
-		like);
-	fclose(f);
-	free(like);
-	s = open_delta(path);
-	run(s, "G28\n");
-	before_mm = delta_range_mm(s);
-	assert_true(before_mm > 0.2);
-	run(s, "DELTA_CALIBRATE\nSAVE_CONFIG\n");
-	assert_true(s->b.m->restart_wanted);
-	assert_true(scene_exact(s));
-	scene_close(s);
-	s = open_delta(path);
-	run(s, "G28\n");
-	print_message("heights differ by %.3f mm before, %.4f mm after\n", before_mm,
-		      delta_range_mm(s));
-	/* Steps of 12.5 um. */
-	assert_true(delta_range_mm(s) <= 0.04);
-	assert_true(fabs(s->b.m->probe.run.at_mm[AXIS_Z] - 1.5) < 0.03);
-	assert_true(scene_exact(s));
-	scene_close(s);
-}
-
 static int teardown(void **state)
 {
 	(void)state;
@@ -443,7 +356,6 @@ int main(void)
 		cmocka_unit_test_teardown(test_screws, teardown),
 		cmocka_unit_test_teardown(test_bed_screws, teardown),
 		cmocka_unit_test_teardown(test_bed_tilt, teardown),
-		cmocka_unit_test_teardown(test_delta, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
