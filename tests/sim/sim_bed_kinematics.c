@@ -15,12 +15,6 @@
 
 static char what[80];
 
-/* With a sanitizer the last one alone. */
-static int first_layout(void)
-{
-	return simrun_sanitized() ? BED_LAYOUTS - 1 : 0;
-}
-
 static struct scene *open_kind(size_t kind, enum bed_layout layout, const char *lines)
 {
 	static const char *const names[] = { "one MCU", "probe on another MCU", "three MCUs" };
@@ -84,7 +78,7 @@ static void test_probe(void **state)
 {
 	(void)state;
 	for (size_t k = 0; k < bed_kind_count; k++)
-		for (int l = first_layout(); l < BED_LAYOUTS; l++)
+		for (int l = bed_first_layout(); l < BED_LAYOUTS; l++)
 			probe(k, (enum bed_layout)l);
 }
 
@@ -192,7 +186,7 @@ static void test_mesh(void **state)
 {
 	(void)state;
 	for (size_t k = 0; k < bed_kind_count; k++)
-		for (int l = first_layout(); l < BED_LAYOUTS; l++)
+		for (int l = bed_first_layout(); l < BED_LAYOUTS; l++)
 			mesh(k, (enum bed_layout)l);
 }
 

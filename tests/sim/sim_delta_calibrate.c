@@ -15,7 +15,7 @@
 #include "tests/oracle/refmotion.h"
 #include "tests/simlib/probescene.h"
 
-enum { MACHINES = 4, PILLARS = 6 };
+enum { MACHINES = 2, PILLARS = 6 };
 
 static uint64_t rng;
 
@@ -212,7 +212,7 @@ static void flat(bool rotary, bool manual)
 static void test_flat_bed(void **state)
 {
 	(void)state;
-	for (int i = 0; i < MACHINES; i++) {
+	for (unsigned i = 0; i < MACHINES * simrun_size(); i++) {
 		flat(false, i & 1);
 		flat(true, i & 1);
 	}
@@ -295,11 +295,11 @@ static void extended(bool rotary, double scale, double grain_mm, double limit_mm
 static void test_printed_object(void **state)
 {
 	(void)state;
-	for (int i = 0; i < MACHINES; i++) {
+	for (unsigned i = 0; i < MACHINES * simrun_size(); i++) {
 		bool fine = i & 1;
 
-		extended(false, i < 2 ? 1 : 0.9, fine ? 1e-4 : 0.01, fine ? 0.03 : 0.12);
-		extended(true, i < 2 ? 1 : 0.9, fine ? 1e-4 : 0.01, fine ? 0.03 : 0.12);
+		extended(false, fine ? 0.9 : 1, fine ? 1e-4 : 0.01, fine ? 0.06 : 0.12);
+		extended(true, fine ? 0.9 : 1, fine ? 1e-4 : 0.01, fine ? 0.06 : 0.12);
 	}
 }
 

@@ -83,6 +83,11 @@ struct scene *bed_open(const struct bed_kind *k, enum bed_layout layout, const c
 	return s;
 }
 
+int bed_first_layout(void)
+{
+	return simrun_sanitized() ? BED_LAYOUTS - 1 : 0;
+}
+
 void bed_wander(struct scene *s)
 {
 	for (size_t i = 0; i < s->b.mc->mcu_count; i++)

@@ -30,6 +30,8 @@ enum bed_layout { BED_ONE_MCU, BED_PROBE_APART, BED_THREE_MCUS, BED_LAYOUTS };
 
 /* The machine, homed, with a probe of z_offset 1.5 and these further lines. The clocks of further MCUs drift. */
 struct scene *bed_open(const struct bed_kind *k, enum bed_layout layout, const char *lines);
+/* Of the layouts the first one to test: with a sanitizer the last one alone. */
+int bed_first_layout(void);
 /* Their clocks run by another little from now on. */
 void bed_wander(struct scene *s);
 
