@@ -77,9 +77,11 @@ static void heater_sticks(struct scene *s)
 
 static void fan_sticks(struct scene *s, const char *name)
 {
-	s->b.printer.now_s = printjob_now_s(s);
-	printer_rotor_stick(&s->b.printer, &s->b.printer.rotors[batch_parts_rotor(&s->b, name)],
-			    true);
+	char text[48], err[120];
+
+	snprintf(text, sizeof(text), "%s fan stuck", name);
+	if (!printer_events_do(&s->b.events, text, err, sizeof(err)))
+		fail_msg("%s", err);
 }
 
 static void part_fan_sticks(struct scene *s)

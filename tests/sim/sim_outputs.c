@@ -237,7 +237,7 @@ static void heater(void **state)
 }
 
 /* Hardware PWM that the host does not speak to for too long; a servo's first width; PWM's values at a shutdown. */
-static void silence(void **state)
+static void silence_pwm(void **state)
 {
 	struct scene *s = pinwatch_open(
 		"etc/sim-heated.cfg",
@@ -245,7 +245,8 @@ static void silence(void **state)
 		"maximum_mcu_duration: 3\ncycle_time: 0.002\n"
 		"[output_pin glow]\npin: !PE13\npwm: true\nhardware_pwm: true\nvalue: 0.2\nshutdown_value: 0.7\n"
 		"[output_pin lamp]\npin: PE14\npwm: true\ncycle_time: 0.02\nvalue: 0.3\nshutdown_value: 1\n"
-		"[servo arm]\npin: PE10\ninitial_pulse_width: 0.00175\n");
+		"[servo arm]\npin: PE10\ninitial_pulse_width: 0.00175\n"
+		"[stepd_sim]\nextensions: False\n");
 	int laser = pinwatch_pin("PE12"), glow = pinwatch_pin("PE13"), lamp = pinwatch_pin("PE14");
 
 	(void)state;
@@ -345,7 +346,7 @@ int main(void)
 		cmocka_unit_test(silence_alone),  cmocka_unit_test(servos),
 		cmocka_unit_test(tools),          cmocka_unit_test(cycles),
 		cmocka_unit_test(levels),         cmocka_unit_test(heater),
-		cmocka_unit_test(silence),        cmocka_unit_test(names),
+		cmocka_unit_test(silence_pwm),    cmocka_unit_test(names),
 		cmocka_unit_test(wrong_sections),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
