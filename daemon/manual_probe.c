@@ -214,6 +214,8 @@ static enum gcode_result give_up(struct gcode *g, const struct gcode_line *l, vo
 	(void)l;
 	if (load_cell_accept(m, false, &result))
 		return result;
+	if (!m->manual_probe.active && eddy_drift_abort(m))
+		return GCODE_OK;
 	if (!is_active(g, m))
 		return GCODE_ERROR;
 	if (m->manual_probe.guided)

@@ -40,23 +40,34 @@ void probe_init(struct machine *m)
 
 void probe_attach(struct gcode *g, struct machine *m)
 {
-	gcode_add_table(g, probe_commands, probe_command_count, m);
-	gcode_add_table(g, switches_commands, switches_command_count, m);
-	gcode_add_table(g, bltouch_commands, bltouch_command_count, m);
-	gcode_add_table(g, effector_commands, effector_command_count, m);
-	gcode_add_table(g, save_commands, save_command_count, m);
-	gcode_add_table(g, manual_probe_commands, manual_probe_command_count, m);
-	gcode_add_table(g, mesh_calibrate_commands, mesh_calibrate_command_count, m);
-	gcode_add_table(g, z_thermal_commands, z_thermal_command_count, m);
-	gcode_add_table(g, endstop_phase_commands, endstop_phase_command_count, m);
-	gcode_add_table(g, bed_screws_commands, bed_screws_command_count, m);
-	gcode_add_table(g, levelling_commands, levelling_command_count, m);
-	gcode_add_table(g, twist_commands, twist_command_count, m);
-	gcode_add_table(g, delta_calibrate_commands, delta_calibrate_command_count, m);
+	static const struct gcode_group all[] = {
+		{ probe_commands, &probe_command_count },
+		{ switches_commands, &switches_command_count },
+		{ bltouch_commands, &bltouch_command_count },
+		{ effector_commands, &effector_command_count },
+		{ save_commands, &save_command_count },
+		{ manual_probe_commands, &manual_probe_command_count },
+		{ mesh_calibrate_commands, &mesh_calibrate_command_count },
+		{ z_thermal_commands, &z_thermal_command_count },
+		{ endstop_phase_commands, &endstop_phase_command_count },
+		{ bed_screws_commands, &bed_screws_command_count },
+		{ levelling_commands, &levelling_command_count },
+		{ twist_commands, &twist_command_count },
+		{ delta_calibrate_commands, &delta_calibrate_command_count },
+	};
+	static const struct gcode_group eddy[] = {
+		{ eddy_commands, &eddy_command_count },
+		{ eddy_drift_commands, &eddy_drift_command_count },
+	};
+	static const struct gcode_group cell[] = {
+		{ load_cell_commands, &load_cell_command_count },
+	};
+
+	gcode_add_groups(g, all, sizeof(all) / sizeof(*all), m);
 	if (!m || m->mc->probe.kind == MACHINE_PROBE_EDDY)
-		gcode_add_table(g, eddy_commands, eddy_command_count, m);
+		gcode_add_groups(g, eddy, sizeof(eddy) / sizeof(*eddy), m);
 	if (!m || m->mc->probe.kind == MACHINE_PROBE_LOAD_CELL)
-		gcode_add_table(g, load_cell_commands, load_cell_command_count, m);
+		gcode_add_groups(g, cell, sizeof(cell) / sizeof(*cell), m);
 }
 
 void probe_ready(struct machine *m)

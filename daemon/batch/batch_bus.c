@@ -213,6 +213,11 @@ static bool add_eddy(struct batch *b)
 				    .reach_mm = 2.4,
 				    .give = 0.1,
 				    .drift_per_k = 6e-6,
+				    .drift_per_k2 = 2e-8,
+				    .drift_near = 0.5,
+				    .body = p->eddy.drift.sensor < 0
+						    ? -1
+						    : b->body_of[p->eddy.drift.sensor],
 				    .degc = 25,
 				    .noise_mm = b->mc->sim_bed.probe_noise_mm,
 				    .drive = 15,

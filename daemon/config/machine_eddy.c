@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* machine_eddy.c - [probe_eddy_current NAME]: see machine_load.h. */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +62,73 @@ static void calibrate_load(struct machine_load *l, struct config_section *s, str
 	config_report(l->c, CONFIG_ERROR, o->place, "[%s] calibrate: %s", s->name, wrong);
 }
 
+/* "height:linear:square, …": NULL, or what was expected. */
+static const char *drift_parse(char *text, struct machine_drift *d)
+{
+	char *part;
+
+	while ((part = strsep(&text, ",\n"))) {
+		double row[3], *to = row;
+		char *number;
+
+		part = config_trim(part);
+		if (!*part)
+			continue;
+		while ((number = strsep(&part, ":")))
+			if (to == row + 3 || !number_parse(config_trim(number), to++))
+				return "expected height:linear:square with commas between";
+		if (to != row + 3)
+			return "expected height:linear:square with commas between";
+		if (d->count == MACHINE_DRIFT_POINTS)
+			return "expected at most 16 heights";
+		if (d->count && !(row[0] > d->height_mm[d->count - 1]))
+			return "expected ascending heights";
+		if (!(fabs(row[1]) < 0.01 && fabs(row[2]) < 0.001))
+			return "expected less than 0.01 per K, and 0.001 per K^2";
+		d->height_mm[d->count] = row[0];
+		d->linear[d->count] = row[1];
+		d->square[d->count++] = row[2];
+	}
+	return d->count ? NULL : "expected height:linear:square with commas between";
+}
+
+static void drift_load(struct machine_load *l, const char *own, struct machine_drift *d)
+{
+	static const struct field fields[] = {
+		{ "calibration_temp", FIELD_DOUBLE, 0, offsetof(struct machine_drift, table_degc),
+		  .lo = -50, .hi = 300, .fallback = NAN, .unit = "degC" },
+		{ "drift_calibration_min_temp", FIELD_DOUBLE, 0,
+		  offsetof(struct machine_drift, ref_degc), .lo = -50, .hi = 300, .unit = "degC" },
+	};
+	struct config_section *s;
+	struct config_option *o;
+	char name[128], *copy;
+	const char *wrong;
+
+	d->sensor = -1;
+	snprintf(name, sizeof(name), "temperature_probe %.100s", own);
+	s = section_use(l, name);
+	if (!s)
+		return;
+	fields_load(l, s, fields, COUNT(fields), d);
+	d->sensor = sensor_load(l, s, own, false);
+	if (d->sensor >= 0)
+		l->mc->sensors[d->sensor].alone = true;
+	o = config_option(s, "drift_calibration");
+	if (!o)
+		return;
+	o->used = true;
+	copy = config_strdup(o->value);
+	wrong = drift_parse(copy, d);
+	free(copy);
+	if (!wrong && isnan(d->table_degc))
+		wrong = "expected calibration_temp, too";
+	if (!wrong)
+		return;
+	d->count = 0;
+	config_report(l->c, CONFIG_ERROR, o->place, "[%s] drift_calibration: %s", s->name, wrong);
+}
+
 void eddy_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
 {
 	int type;
@@ -72,6 +141,7 @@ void eddy_load(struct machine_load *l, struct config_section *s, struct machine_
 		  .fallback = CLOCK_HZ, .unit = "Hz" },
 		{ "reg_drive_current", FIELD_INT, 0, AT(eddy.drive), .hi = 31, .fallback = 16 },
 	};
+	const char *own = section_own_name(s->name, "probe_eddy_current");
 	struct machine_eddy *e = &p->eddy;
 	size_t errors = l->c->errors;
 
@@ -79,6 +149,7 @@ void eddy_load(struct machine_load *l, struct config_section *s, struct machine_
 	fields_load(l, s, kind, 1, &type);
 	fields_load(l, s, fields, COUNT(fields), p);
 	calibrate_load(l, s, e);
+	drift_load(l, own ? own : "", &e->drift);
 	if (!bus_i2c_load(l, s, LDC1612_ADDRESS, I2C_HZ, &e->bus) || l->c->errors != errors)
 		return;
 	if (e->intb.set && e->intb.mcu != e->bus.mcu) {

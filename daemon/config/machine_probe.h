@@ -26,7 +26,18 @@ enum machine_probe_kind {
 enum machine_samples { MACHINE_SAMPLES_AVERAGE, MACHINE_SAMPLES_MEDIAN };
 enum machine_bltouch_output { MACHINE_BLTOUCH_AS_IS, MACHINE_BLTOUCH_5V, MACHINE_BLTOUCH_OD };
 
-enum { MACHINE_SAMPLES_MAX = 100, MACHINE_EDDY_POINTS = 256 };
+enum { MACHINE_SAMPLES_MAX = 100, MACHINE_EDDY_POINTS = 256, MACHINE_DRIFT_POINTS = 16 };
+
+/* [temperature_probe NAME]: how the coil's frequency follows its temperature. With t K above ref_degc it is 1 + t * linear + t * t * square
+ * times that at ref_degc, at each of some heights. */
+struct machine_drift {
+	int sensor;        /* -1: there is no such section */
+	double table_degc; /* of the coil when the table was found; NAN: not known */
+	double ref_degc;
+	size_t count;                           /* 0: not calibrated */
+	double height_mm[MACHINE_DRIFT_POINTS]; /* ascending */
+	double linear[MACHINE_DRIFT_POINTS], square[MACHINE_DRIFT_POINTS];
+};
 
 /* [probe_eddy_current NAME] */
 struct machine_eddy {
@@ -37,6 +48,7 @@ struct machine_eddy {
 	/* calibrate: heights of the nozzle over the bed, ascending, and the frequencies there */
 	size_t count;
 	double height_mm[MACHINE_EDDY_POINTS], hz[MACHINE_EDDY_POINTS];
+	struct machine_drift drift;
 };
 
 enum machine_load_chip { MACHINE_HX711, MACHINE_HX717, MACHINE_ADS1220 };

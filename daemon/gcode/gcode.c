@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/gcode/gcode.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,17 @@
 
 void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *version)
 {
+	static const struct gcode_group groups[] = {
+		{ gcode_motion_commands, &gcode_motion_count },
+		{ gcode_arc_commands, &gcode_arc_count },
+		{ gcode_retract_commands, &gcode_retract_count },
+		{ gcode_machine_commands, &gcode_machine_count },
+		{ gcode_message_commands, &gcode_message_count },
+		{ gcode_ext_commands, &gcode_ext_count },
+		{ gcode_restore_commands, &gcode_restore_count },
+		{ gcode_skew_commands, &gcode_skew_count },
+	};
+
 	memset(g, 0, sizeof(*g));
 	g->ops = ops;
 	g->version = version ? version : "unknown";
@@ -25,14 +37,17 @@ void gcode_init(struct gcode *g, const struct gcode_ops *ops, const char *versio
 	g->unit_mm = 1;
 	g->progress = g->minutes_left = -1;
 	g->arcs.tolerance_mm = GCODE_ARC_TOLERANCE_MM;
-	gcode_add_table(g, gcode_motion_commands, gcode_motion_count, NULL);
-	gcode_add_table(g, gcode_arc_commands, gcode_arc_count, NULL);
-	gcode_add_table(g, gcode_retract_commands, gcode_retract_count, NULL);
-	gcode_add_table(g, gcode_machine_commands, gcode_machine_count, NULL);
-	gcode_add_table(g, gcode_message_commands, gcode_message_count, NULL);
-	gcode_add_table(g, gcode_ext_commands, gcode_ext_count, NULL);
-	gcode_add_table(g, gcode_restore_commands, gcode_restore_count, NULL);
-	gcode_add_table(g, gcode_skew_commands, gcode_skew_count, NULL);
+	gcode_add_groups(g, groups, sizeof(groups) / sizeof(*groups), NULL);
+}
+
+void gcode_add_groups(struct gcode *g, const struct gcode_group *groups, size_t count, void *ctx)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool room = gcode_add_table(g, groups[i].commands, *groups[i].count, ctx);
+
+		assert(room);
+		(void)room;
+	}
 }
 
 bool gcode_add_table(struct gcode *g, const struct gcode_command *commands, unsigned count,

@@ -27,7 +27,7 @@
 enum {
 	GCODE_LINE_MAX = 4096, /* longest line in characters; writes up to PIPE_BUF stay whole */
 	GCODE_ECHO_MAX = 100,  /* characters of a line that an error repeats */
-	GCODE_TABLES = 48,
+	GCODE_TABLES = 64,
 };
 
 enum gcode_result {
@@ -114,6 +114,12 @@ bool gcode_mesh_save(struct gcode *g, const char *name, char *err);
  * counts. Returns false if there is no room. */
 bool gcode_add_table(struct gcode *g, const struct gcode_command *commands, unsigned count,
 		     void *ctx);
+/* Several of them, whose counts stand where they are. Asserts: there is room. */
+struct gcode_group {
+	const struct gcode_command *commands;
+	const unsigned *count;
+};
+void gcode_add_groups(struct gcode *g, const struct gcode_group *groups, size_t count, void *ctx);
 /* The same, before all that are there. */
 bool gcode_add_table_first(struct gcode *g, const struct gcode_command *commands, unsigned count,
 			   void *ctx);

@@ -118,6 +118,7 @@ static void measure_from_now(struct machine *m)
 {
 	struct eddy *e = &m->eddy;
 
+	eddy_warm(m);
 	e->state = EDDY_MEASURE;
 	e->from_s = machine_now_s(m) + CALM_S;
 	e->to_s = e->from_s + MEASURE_S;
@@ -339,6 +340,7 @@ void eddy_poll(struct machine *m)
 
 	if (!e->cfg)
 		return;
+	eddy_drift_poll(m);
 	if (bulk_ask(&e->bulk, m->now_ns))
 		session_send(session_of(m), MSG_ID_query_status_ldc1612, &ask);
 	if (e->state == EDDY_SETUP && e->step == STEP_READ && m->now_ns >= e->deadline_ns)
@@ -385,6 +387,9 @@ bool eddy_setup(struct machine *m, char *err, size_t err_size)
 	e->count = e->cfg->count;
 	memcpy(e->height_mm, e->cfg->height_mm, sizeof(e->height_mm));
 	memcpy(e->hz, e->cfg->hz, sizeof(e->hz));
+	memcpy(e->drift.cold_hz, e->cfg->hz, sizeof(e->hz));
+	e->drift.in_use = e->cfg->drift;
+	e->drift.enabled = true;
 	e->device = bus_add(&m->bus, &e->cfg->bus);
 	e->bulk.mcu = e->cfg->bus.mcu;
 	if (e->device < 0)

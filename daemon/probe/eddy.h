@@ -29,6 +29,21 @@ enum eddy_state {
 	EDDY_PULL,    /* … to find where the nozzle left the bed */
 };
 
+enum { EDDY_TEMPERATURES = 32, EDDY_DRIFT_HEIGHTS = 9 };
+
+/* Of the coil's temperature. */
+struct eddy_drift {
+	bool enabled;
+	struct machine_drift in_use;
+	double cold_hz[MACHINE_EDDY_POINTS]; /* the table as it was found, at in_use.table_degc */
+	/* TEMPERATURE_PROBE_CALIBRATE */
+	bool active, told;
+	double target_degc, step_degc;
+	size_t count; /* of temperatures so far */
+	double degc[EDDY_TEMPERATURES], hz[EDDY_TEMPERATURES][EDDY_DRIFT_HEIGHTS];
+	double first_hz[MACHINE_EDDY_POINTS]; /* at the first */
+};
+
 struct eddy {
 	const struct machine_eddy *cfg; /* NULL: there is none */
 	int device;                     /* of the bus */
@@ -36,6 +51,7 @@ struct eddy {
 	uint8_t drive; /* in use */
 	size_t count;  /* the table in use */
 	double height_mm[MACHINE_EDDY_POINTS], hz[MACHINE_EDDY_POINTS];
+	struct eddy_drift drift;
 	struct bulk bulk;
 	enum eddy_state state;
 	unsigned step; /* of the setup */
@@ -46,9 +62,10 @@ struct eddy {
 	int64_t deadline_ns;
 	double mean_hz; /* found by EDDY_MEASURE */
 	char text[160];
-	/* PROBE_EDDY_CURRENT_CALIBRATE: where the nozzle touches the bed; how many heights are to come */
+	/* A sweep: where the nozzle touches the bed; how many heights are to come; who uses what was found, or says what is wrong with it */
 	double bed_mm, found_hz[MACHINE_EDDY_POINTS];
 	size_t found;
+	void (*swept)(struct machine *m);
 };
 
 /* machine_setup(). */
@@ -95,7 +112,31 @@ void eddy_tap_settle(struct machine *m, eddy_then *then);
 bool eddy_tap_sample(void *ctx, double at_s, uint32_t word);
 void eddy_tap_pulled(struct machine *m);
 
-/* eddy_calibrate.c */
+/* eddy_calibrate.c: the coil over a place where the nozzle touches the bed: the frequencies of EDDY_SWEEP heights, then swept(). The
+ * interpreter goes on behind it. Within swept(), text is what is wrong, if anything is. */
+enum { EDDY_SWEEP = 81 };
+void eddy_sweep(struct machine *m, const double *at_mm, void (*swept)(struct machine *m));
+double eddy_sweep_mm(size_t i);
+/* What was found is the table now, and what SAVE_CONFIG writes. */
+void eddy_use_table(struct machine *m, const double *hz);
+/* Whether the line may be run; own name of the probe expected of that parameter, if it is there. */
+bool eddy_refused(struct gcode *g, const struct machine *m, const struct gcode_line *l,
+		  const char *param);
+
+/* eddy_drift.c */
+/* The table is that of the coil's temperature now. */
+void eddy_warm(struct machine *m);
+/* NULL, or why that is not known, where it has to be. */
+const char *eddy_cold(const struct machine *m);
+/* The table was found at the coil's temperature now. */
+void eddy_drift_at(struct machine *m);
+/* Tell when it is warm enough for the next measurement. */
+void eddy_drift_poll(struct machine *m);
+/* ABORT: whether it was for this. */
+bool eddy_drift_abort(struct machine *m);
+extern const struct gcode_command eddy_drift_commands[];
+extern const unsigned eddy_drift_command_count;
+
 extern const struct gcode_command eddy_commands[];
 extern const unsigned eddy_command_count;
 

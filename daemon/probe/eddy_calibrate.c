@@ -15,16 +15,15 @@
 #define TRAVEL_MM_S 50.0
 /* From one height to the next the frequency rises by so much at least, where there is a bed. */
 #define RISE_MIN_HZ 1.0
-enum { POINTS = 81 };
-_Static_assert((int)POINTS <= (int)MACHINE_EDDY_POINTS, "room for all");
+_Static_assert((int)EDDY_SWEEP <= (int)MACHINE_EDDY_POINTS, "room for all");
 
-static double height_mm(size_t i)
+double eddy_sweep_mm(size_t i)
 {
 	return STEP_MM * (double)(i + 1);
 }
 
-/* Whether the line may run; CHIP, if it is there, has to be this probe's name. */
-static bool refused(struct gcode *g, const struct machine *m, const struct gcode_line *l)
+bool eddy_refused(struct gcode *g, const struct machine *m, const struct gcode_line *l,
+		  const char *param)
 {
 	const char *own = strchr(m->mc->probe.section, ' ');
 	char name[64];
@@ -34,10 +33,10 @@ static bool refused(struct gcode *g, const struct machine *m, const struct gcode
 		gcode_fail(g, "%s", m->reason[0] ? m->reason : "the machine is not ready");
 	else if (m->manual_probe.active)
 		gcode_fail(g, "a manual probe is under way; expected ACCEPT or ABORT first");
-	else if (!gcode_param_name(g, l, "CHIP", own, name, sizeof(name)))
+	else if (!gcode_param_name(g, l, param, own, name, sizeof(name)))
 		return true;
 	else if (strcmp(name, own) != 0)
-		gcode_fail(g, "CHIP=%s: expected %s", name, own);
+		gcode_fail(g, "%s=%s: expected %s", param, name, own);
 	else
 		return false;
 	return true;
@@ -69,7 +68,7 @@ static enum gcode_result drive(struct gcode *g, const struct gcode_line *l, void
 {
 	struct machine *m = ctx;
 
-	if (refused(g, m, l))
+	if (eddy_refused(g, m, l, "CHIP"))
 		return GCODE_ERROR;
 	acts_begin(m);
 	acts_run(m, find_drive);
@@ -100,36 +99,50 @@ static void lift(struct machine *m, const char *error)
 	acts_run(m, end);
 }
 
-/* The table is whole: whether it tells heights apart; then it is used and kept. */
-static void use(struct machine *m)
+/* All heights are there: whether they tell heights apart. */
+static void whole(struct machine *m)
 {
 	struct eddy *e = &m->eddy;
-	char text[POINTS * 32];
-	size_t used = 0;
 
-	for (size_t i = 1; i < POINTS; i++)
-		if (!(e->found_hz[i - 1] - e->found_hz[i] > RISE_MIN_HZ)) {
+	for (size_t i = 1; i < EDDY_SWEEP && !e->text[0]; i++)
+		if (!(e->found_hz[i - 1] - e->found_hz[i] > RISE_MIN_HZ))
 			snprintf(e->text, sizeof(e->text),
 				 "the frequency is %.1f Hz at %.2f mm and %.1f Hz at %.2f mm: expected "
 				 "it to rise as the bed comes near",
-				 e->found_hz[i], height_mm(i), e->found_hz[i - 1], height_mm(i - 1));
-			lift(m, e->text);
-			return;
-		}
-	e->count = POINTS;
-	for (size_t i = 0; i < POINTS; i++) {
-		e->height_mm[i] = height_mm(i);
-		e->hz[i] = e->found_hz[i];
+				 e->found_hz[i], eddy_sweep_mm(i), e->found_hz[i - 1],
+				 eddy_sweep_mm(i - 1));
+	if (!e->text[0])
+		e->swept(m);
+	lift(m, NULL);
+}
+
+void eddy_use_table(struct machine *m, const double *hz)
+{
+	struct eddy *e = &m->eddy;
+	char text[EDDY_SWEEP * 32];
+	size_t used = 0;
+
+	e->count = EDDY_SWEEP;
+	for (size_t i = 0; i < EDDY_SWEEP; i++) {
+		e->height_mm[i] = eddy_sweep_mm(i);
+		e->hz[i] = e->drift.cold_hz[i] = hz[i];
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%.6f:%.3f",
 					 i ? "," : "", e->height_mm[i], e->hz[i]);
 	}
 	save_set(m, true, m->mc->probe.section, "calibrate", "%s", text);
+}
+
+static void use(struct machine *m)
+{
+	struct eddy *e = &m->eddy;
+
+	eddy_use_table(m, e->found_hz);
+	eddy_drift_at(m);
 	machine_say(m, REPLY_INFO,
 		    "[%s] calibrated from %.2f to %.2f mm: %.0f to %.0f Hz; SAVE_CONFIG writes it "
 		    "into the configuration",
-		    m->mc->probe.section, e->height_mm[0], e->height_mm[POINTS - 1], e->hz[0],
-		    e->hz[POINTS - 1]);
-	lift(m, NULL);
+		    m->mc->probe.section, e->height_mm[0], e->height_mm[EDDY_SWEEP - 1], e->hz[0],
+		    e->hz[EDDY_SWEEP - 1]);
 }
 
 static void next(struct machine *m);
@@ -146,7 +159,7 @@ static void measured(struct machine *m, const char *error)
 	if (e->found)
 		next(m);
 	else
-		use(m);
+		whole(m);
 }
 
 static void there(struct machine *m, const char *error)
@@ -162,7 +175,7 @@ static void next(struct machine *m)
 	struct eddy *e = &m->eddy;
 
 	acts_begin(m);
-	acts_move_axis(m, AXIS_Z, e->bed_mm + height_mm(e->found - 1), SPEED_MM_S);
+	acts_move_axis(m, AXIS_Z, e->bed_mm + eddy_sweep_mm(e->found - 1), SPEED_MM_S);
 	acts_run(m, there);
 }
 
@@ -182,23 +195,19 @@ static void over_it(struct machine *m, const char *error)
 		eddy_start(m, started);
 }
 
-/* The nozzle touches the bed: the coil to where it does. */
-static void accepted(struct machine *m, const double *at_mm)
+void eddy_sweep(struct machine *m, const double *at_mm, void (*swept)(struct machine *m))
 {
 	struct eddy *e = &m->eddy;
 	double to_mm[MOVE_AXES];
 	char err[GCODE_ERR_MAX];
 
-	if (!at_mm) {
-		gcode_resume(&m->gcode, NULL);
-		return;
-	}
+	e->swept = swept;
 	memcpy(to_mm, at_mm, sizeof(to_mm));
 	to_mm[AXIS_X] -= m->probe.offset_mm[AXIS_X];
 	to_mm[AXIS_Y] -= m->probe.offset_mm[AXIS_Y];
 	to_mm[AXIS_Z] += LIFT_MM;
 	e->bed_mm = at_mm[AXIS_Z];
-	e->found = POINTS;
+	e->found = EDDY_SWEEP;
 	e->text[0] = 0;
 	if (machine_check_place(m, to_mm, err) < 0) {
 		snprintf(e->text, sizeof(e->text), "the coil can't go where the nozzle is: %.100s",
@@ -212,11 +221,20 @@ static void accepted(struct machine *m, const double *at_mm)
 	acts_run(m, over_it);
 }
 
+/* The nozzle touches the bed: the coil to where it does. */
+static void accepted(struct machine *m, const double *at_mm)
+{
+	if (at_mm)
+		eddy_sweep(m, at_mm, use);
+	else
+		gcode_resume(&m->gcode, NULL);
+}
+
 static enum gcode_result calibrate(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct machine *m = ctx;
 
-	if (refused(g, m, l))
+	if (eddy_refused(g, m, l, "CHIP"))
 		return GCODE_ERROR;
 	if (m->mc->stepd.require_homing && (m->homed & 7) != 7)
 		return gcode_fail(g, "an axis has no known position; expected G28 before");

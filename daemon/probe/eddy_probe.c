@@ -20,6 +20,8 @@ static const char *missing(const struct machine *m)
 	if (m->eddy.count == 0)
 		return "the probe is not calibrated: expected LDC_CALIBRATE_DRIVE_CURRENT and "
 		       "PROBE_EDDY_CURRENT_CALIBRATE first";
+	if (eddy_cold(m))
+		return eddy_cold(m);
 	if (threshold_hz(m) <= 0)
 		return "z_offset is not between the heights that the probe is calibrated for";
 	return NULL;

@@ -22,30 +22,6 @@
 #include "tests/simlib/probescene.h"
 
 /* etc/sim-cartesian.cfg and more, in a file of the test's own. */
-static const char *write_config(const char *more)
-{
-	const char *path = simrun_path("printer.cfg");
-	char *like = simrun_read("etc/sim-cartesian.cfg", NULL);
-	FILE *f = simrun_create(path);
-
-	assert_non_null(like);
-	fprintf(f,
-		"%s[stepd]\nstartup_gcode:\nrequire_homing: true\n"
-		"[stepd_sim]\nbed_shape: 0.6\nbed_slope_x: 0.0007\n%s",
-		like, more);
-	fclose(f);
-	free(like);
-	return path;
-}
-
-static struct scene *open_saving(const char *path)
-{
-	struct scene *s = open_scene(path, NULL);
-
-	s->b.m->hooks.save_config = true;
-	return s;
-}
-
 static double saved_mm(const char *path, const char *option)
 {
 	char *text = simrun_read(path, NULL), find[40], *at;

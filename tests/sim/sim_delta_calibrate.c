@@ -83,7 +83,7 @@ static void make_truth(bool rotary, bool arms)
 	}
 }
 
-static const char *write_config(bool rotary)
+static const char *write_delta(bool rotary)
 {
 	const char *path = simrun_path("delta.cfg");
 	char folder[SIMRUN_ARG_LEN];
@@ -184,7 +184,7 @@ static void touch(struct scene *s)
 
 static void flat(bool rotary, bool manual)
 {
-	const char *path = write_config(rotary);
+	const char *path = write_delta(rotary);
 	struct scene *s;
 	struct off before, after;
 
@@ -268,7 +268,7 @@ static void analyze(struct scene *s, double scale, double grain_mm)
 /* What it comes to: with a caliper of 0.01 mm rounding alone makes some hundredths. */
 static void extended(bool rotary, double scale, double grain_mm, double limit_mm)
 {
-	const char *path = write_config(rotary);
+	const char *path = write_delta(rotary);
 	struct scene *s;
 	struct off before, after;
 
@@ -307,7 +307,7 @@ static void test_printed_object(void **state)
 
 static void test_words(void **state)
 {
-	const char *path = write_config(false);
+	const char *path = write_delta(false);
 	struct scene *s;
 	char line[60];
 	double xyz[3];

@@ -49,7 +49,7 @@ static inline void eddy_table(struct scene *s)
 	e->count = 81;
 	for (size_t i = 0; i < e->count; i++) {
 		e->height_mm[i] = 0.05 * (double)(i + 1);
-		e->hz[i] = chip_ldc1612_hz(&s->b.eddy, e->height_mm[i]);
+		e->hz[i] = e->drift.cold_hz[i] = chip_ldc1612_hz(&s->b.eddy, e->height_mm[i]);
 	}
 }
 
@@ -65,6 +65,32 @@ static inline void eddy_calibrate(struct scene *s)
 		 printer_bed_mm(&s->b.printer, xyz[0], xyz[1]) - xyz[2]);
 	run(s, line);
 	run(s, "ACCEPT\n");
+}
+
+static inline const struct bedmesh_points *points(const struct scene *s)
+{
+	assert_non_null(s->b.m->meshes.mesh.z);
+	return &s->b.m->meshes.points;
+}
+
+/* Each point of the mesh against the bed there. */
+static inline void mesh_agrees(const struct scene *s, double limit_mm)
+{
+	const struct bedmesh_points *p = points(s);
+	double xyz[3], lower_mm, worst = 0;
+
+	printer_nozzle_mm(&s->b.printer, xyz);
+	lower_mm = s->b.m->status.position_mm[AXIS_Z] - xyz[2];
+	for (uint32_t y = 0; y < p->y_count; y++)
+		for (uint32_t x = 0; x < p->x_count; x++) {
+			double at_x = p->min_x + (p->max_x - p->min_x) * x / (p->x_count - 1);
+			double at_y = p->min_y + (p->max_y - p->min_y) * y / (p->y_count - 1);
+			double truth = printer_bed_mm(&s->b.printer, at_x, at_y) + lower_mm;
+
+			worst = fmax(worst, fabs(p->z[(size_t)y * p->x_count + x] - truth));
+		}
+	printf("worst of %u x %u points: %.2f um\n", p->x_count, p->y_count, 1e3 * worst);
+	assert_true(worst <= limit_mm);
 }
 
 #endif

@@ -32,6 +32,32 @@ static inline struct scene *open_scene(const char *config, const char *const *ov
 	return s;
 }
 
+/* A configuration file for SAVE_CONFIG: the cartesian machine over a bed with a shape, and more. */
+static inline const char *write_config(const char *more)
+{
+	const char *path = simrun_path("printer.cfg");
+	char *like = simrun_read("etc/sim-cartesian.cfg", NULL);
+	FILE *f = simrun_create(path);
+
+	assert_non_null(like);
+	fprintf(f,
+		"%s[stepd]\nstartup_gcode:\nrequire_homing: true\n"
+		"[stepd_sim]\nbed_shape: 0.6\nbed_slope_x: 0.0007\n%s",
+		like, more);
+	fclose(f);
+	free(like);
+	return path;
+}
+
+/* As a start of the daemon from that file. */
+static inline struct scene *open_saving(const char *path)
+{
+	struct scene *s = open_scene(path, NULL);
+
+	s->b.m->hooks.save_config = true;
+	return s;
+}
+
 /* The number behind the last such text. */
 static inline double said_number(const struct scene *s, const char *text)
 {

@@ -42,6 +42,7 @@ static void rig_open(struct rig *r, bool intb)
 					 .reach_mm = 2,
 					 .drive = 10,
 					 .degc = 25,
+					 .body = -1,
 					 .intb_pin = intb ? INTB : PRINTER_NO_PIN };
 	chip_ldc1612_start(&r->chip);
 	r->p->printer.start_mm[PRINTER_Z] = 3;

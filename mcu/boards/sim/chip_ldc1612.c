@@ -37,9 +37,13 @@ void chip_ldc1612_start(struct chip_ldc1612 *c)
 
 double chip_ldc1612_hz(const struct chip_ldc1612 *c, double nozzle_mm)
 {
-	double warm = 1 - c->drift_per_k * (c->degc - 25);
+	double near = exp(-(nozzle_mm + c->gap_mm) / c->reach_mm), degc = c->degc, k;
 
-	return c->far_hz * warm * (1 + c->rise * exp(-(nozzle_mm + c->gap_mm) / c->reach_mm));
+	if (c->body >= 0)
+		degc = c->printer->bodies[c->body].thermal.body_degc;
+	k = degc - 25;
+	return c->far_hz * (1 + c->rise * near) *
+	       (1 - (c->drift_per_k * k + c->drift_per_k2 * k * k) * (1 + c->drift_near * near));
 }
 
 static double height_mm(struct chip_ldc1612 *c)

@@ -24,8 +24,11 @@ struct chip_ldc1612 {
 	double far_hz, rise, reach_mm;
 	double give; /* that share, 0..1 */
 	double drift_per_k, degc;
-	double noise_mm;   /* each conversion is off by up to so much of height */
-	uint8_t drive;     /* the drive current that gives the right amplitude */
+	double drift_per_k2; /* and of the square */
+	double drift_near;   /* and more by this share near the bed */
+	int body;        /* the warm part of the printer that it is as warm as; -1: degc is given */
+	double noise_mm; /* each conversion is off by up to so much of height */
+	uint8_t drive;   /* the drive current that gives the right amplitude */
 	uint16_t intb_pin; /* PRINTER_NO_PIN: not connected */
 	bool gone;         /* does not answer */
 	bool silent;       /* converts no more */
