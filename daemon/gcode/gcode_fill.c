@@ -109,6 +109,8 @@ static void put_number(struct fill *f, double value, struct piece *out)
 	if (f->number[n - 1] == '.')
 		n--;
 	*out = (struct piece){ f->number, (size_t)n };
+	if (is(out, "-0"))
+		*out = (struct piece){ "0", 1 };
 }
 
 /* NULL text: the call has none of that name. */
