@@ -157,6 +157,7 @@ static enum gcode_result open_file(struct print *p, const char *name, size_t len
 	return start_job(p, w);
 }
 
+/* M23; M32 prints it, too. */
 static enum gcode_result select_file(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct print *p = ctx;
@@ -164,7 +165,7 @@ static enum gcode_result select_file(struct gcode *g, const struct gcode_line *l
 	if (is_busy(g, &p->sd))
 		return GCODE_ERROR;
 	sdcard_unload(p);
-	return open_file(p, l->text, l->text_len, false);
+	return open_file(p, l->text, l->text_len, l->code == GCODE_CODE('M', 32));
 }
 
 static enum gcode_result print_file(struct gcode *g, const struct gcode_line *l, void *ctx)
@@ -263,6 +264,7 @@ const struct gcode_command sdcard_commands[] = {
 	{ M(25, 0), stop, "...", "wait between two of its lines; nothing is saved" },
 	{ M(26, 0), seek, "S<bytes>", "where to go on in the file" },
 	{ M(27, GCODE_NOW), report, "...", "how far it is" },
+	{ M(32, 0), select_file, "<file>", "select a file and print it" },
 	{ "SDCARD_PRINT_FILE", GCODE_EXTENDED, 0, print_file, "FILENAME=<file>",
 	  "select a file and print it" },
 	{ "SDCARD_RESET_FILE", GCODE_EXTENDED, 0, reset_file, "", "forget the file" },

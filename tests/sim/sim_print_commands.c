@@ -95,6 +95,10 @@ static void card(void **state)
 	assert_int_equal(s->b.m->gcode.moves, 301);
 	says(s, "STATUS", "print: complete, p.gcode");
 	says(s, "SDCARD_RESET_FILE\nSTATUS", "print: standby,");
+	printing_file("short.gcode", "G1 X7 F6000\n");
+	says(s, "M32 short.gcode", "Done printing file");
+	assert_true(fabs(scene_truth_mm(s, AXIS_X) - 7) < 0.02);
+	refused(s, "M32 none.gcode", "none.gcode: No such file");
 	assert_int_equal(s->errors, 0);
 	printing_ends_exact(s);
 }
