@@ -10,6 +10,7 @@
 
 static const double BIT_MAX_S = 4e-6, RESET_S = 50e-6; /* data sheet of the WS2812 */
 static const double ANSWER_S = 0.5, AGAIN_S = 1;
+static const char BUSY[] = "the MCU is too busy to send it";
 enum {
 	TRIES = 8,
 	UPDATE_BYTES = 40,  /* in one message */
@@ -28,6 +29,12 @@ bool leds_setup(struct machine *m, char *err, size_t err_size)
 			for (int n = 0; n < MACHINE_LED_COLORS; n++)
 				c->staged[k][n] = c->shown[k][n] = (float)cfg->initial[n];
 		c->dirty = cfg->kind != MACHINE_LED_PWM;
+		c->device = machine_led_chip(cfg) ? bus_add(&m->bus, &cfg->bus) : 0;
+		if (c->device < 0) {
+			snprintf(err, err_size, "[%s]: more than %d devices on buses",
+				 cfg->bus.section, BUS_DEVICES_MAX);
+			return false;
+		}
 		for (int n = 0; n < MACHINE_LED_COLORS; n++) {
 			c->output[n] = -1;
 			if (cfg->kind != MACHINE_LED_PWM || !cfg->pin[n].set)
@@ -82,7 +89,8 @@ bool leds_configure(struct machine *m, struct session *s)
 	for (size_t i = 0; i < m->mc->led_count; i++) {
 		const struct machine_led *cfg = &m->mc->leds[i];
 
-		if (cfg->kind == MACHINE_LED_PWM || cfg->pin[0].mcu != s->mcu)
+		if ((cfg->kind != MACHINE_LED_NEOPIXEL && cfg->kind != MACHINE_LED_DOTSTAR) ||
+		    cfg->pin[0].mcu != s->mcu)
 			continue;
 		session_for(s, "%s '%s'",
 			    cfg->kind == MACHINE_LED_NEOPIXEL ? "neopixel" : "dotstar", cfg->name);
@@ -169,18 +177,60 @@ static void dotstar_send(struct machine *m, const struct machine_led *cfg, struc
 }
 
 /* Once more: soon at first, then now and then, as long as it takes. */
-static void not_sent(struct machine *m, const struct machine_led *cfg, struct led_chain *c)
+static void not_sent(struct machine *m, const struct machine_led *cfg, struct led_chain *c,
+		     const char *section, const char *why)
 {
 	c->sent = false;
 	c->dirty = true;
 	if (c->tries < TRIES && ++c->tries < TRIES)
 		return;
 	if (c->again_ns == 0)
-		machine_say(
-			m, REPLY_INFO,
-			"[neopixel %s]: the MCU is too busy to send it; it is tried again each second",
-			cfg->name);
+		machine_say(m, REPLY_INFO, "[%s%s]: %s; it is tried again each second", section,
+			    machine_led_chip(cfg) ? "" : cfg->name, why);
 	c->again_ns = m->now_ns + (int64_t)(AGAIN_S * 1e9);
+}
+
+/* ---- chips on I2C ---- */
+
+static void chip_answered(void *ctx, uint32_t tag, enum bus_result result, const uint8_t *data,
+			  size_t len)
+{
+	struct machine *m = ctx;
+	const struct machine_led *cfg = &m->mc->leds[tag];
+	struct led_chain *c = &m->leds.chain[tag];
+
+	(void)data, (void)len;
+	c->sent = false;
+	if (result != BUS_OK) {
+		not_sent(m, cfg, c, cfg->bus.section, bus_result_text(result));
+		return;
+	}
+	c->tries = 0;
+	c->again_ns = 0;
+}
+
+/* All of its registers each time, so that one that has lost its supply is right again. Registers: data sheets of
+ * the PCA9533 and PCA9632. */
+static void chip_send(struct machine *m, size_t i)
+{
+	enum { ALL = 0x80, AWAKE = 0, TOTEM_POLE = 0x04, GROUP_FULL = 0xff, EACH_PWM = 0xaa };
+	enum { SELECTOR = 5, ON = 1 }; /* of the PCA9533; two bits a light */
+	const struct machine_led *cfg = &m->mc->leds[i];
+	struct led_chain *c = &m->leds.chain[i];
+	uint8_t all[] = { ALL, AWAKE, TOTEM_POLE, 0, 0, 0, 0, GROUP_FULL, 0, EACH_PWM };
+	uint8_t some[] = { SELECTOR, 0 };
+	bool pwm = cfg->kind == MACHINE_LED_PCA9632;
+
+	for (size_t k = 0; k < cfg->bytes; k++)
+		all[3 + k] = byte_of(c->shown[0][cfg->color[k]]);
+	for (int n = 0; n < MACHINE_LED_COLORS; n++)
+		if (c->shown[0][n] > 0)
+			some[1] |= (uint8_t)(ON << 2 * n);
+	if (!bus_ask(&m->bus, c->device, pwm ? all : some, pwm ? sizeof(all) : sizeof(some), 0,
+		     chip_answered, m, (uint32_t)i))
+		return;
+	c->dirty = false;
+	c->sent = true;
 }
 
 static void chain_poll(struct machine *m, size_t i)
@@ -188,11 +238,11 @@ static void chain_poll(struct machine *m, size_t i)
 	const struct machine_led *cfg = &m->mc->leds[i];
 	struct led_chain *c = &m->leds.chain[i];
 
-	if (cfg->kind == MACHINE_LED_PWM || m->session[cfg->pin[0].mcu].state != SESSION_READY)
+	if (cfg->kind == MACHINE_LED_PWM || m->session[machine_led_mcu(cfg)].state != SESSION_READY)
 		return;
-	if (c->sent && m->now_ns > c->sent_ns + (int64_t)(ANSWER_S * 1e9)) {
+	if (c->sent && !machine_led_chip(cfg) && m->now_ns > c->sent_ns + (int64_t)(ANSWER_S * 1e9)) {
 		c->mcu_known = false; /* no answer */
-		not_sent(m, cfg, c);
+		not_sent(m, cfg, c, "neopixel ", BUSY);
 	}
 	if (!c->dirty || c->sent || m->now_ns < c->again_ns)
 		return;
@@ -200,6 +250,8 @@ static void chain_poll(struct machine *m, size_t i)
 		neopixel_send(m, cfg, c);
 	else if (cfg->kind == MACHINE_LED_DOTSTAR)
 		dotstar_send(m, cfg, c);
+	else
+		chip_send(m, i);
 }
 
 void leds_attached(struct machine *m, int mcu)
@@ -207,9 +259,12 @@ void leds_attached(struct machine *m, int mcu)
 	for (size_t i = 0; i < m->mc->led_count; i++) {
 		struct led_chain *c = &m->leds.chain[i];
 
-		if (m->mc->leds[i].kind == MACHINE_LED_PWM || m->mc->leds[i].pin[0].mcu != mcu)
+		if (m->mc->leds[i].kind == MACHINE_LED_PWM ||
+		    machine_led_mcu(&m->mc->leds[i]) != mcu)
 			continue;
-		c->mcu_known = c->sent = false;
+		c->mcu_known = false;
+		c->sent = c->sent &&
+			  machine_led_chip(&m->mc->leds[i]); /* the bus has its answer yet */
 		c->dirty = true;
 		c->tries = 0;
 		c->again_ns = 0;
@@ -227,7 +282,7 @@ void leds_result(struct machine *m, int mcu, const struct msg_neopixel_result *m
 		    c->oid[0] != msg->oid || !c->sent)
 			continue;
 		if (!msg->success) {
-			not_sent(m, cfg, c);
+			not_sent(m, cfg, c, "neopixel ", BUSY);
 			continue;
 		}
 		c->sent = false;
@@ -401,7 +456,7 @@ static enum gcode_result set_led(struct gcode *g, const struct gcode_line *l, vo
 	for (size_t i = 0; i < m->mc->led_count; i++)
 		if (gcode_param_is(p, m->mc->leds[i].name))
 			return set_one(g, l, m, i);
-	return gcode_no_such(g, "LED", p, "a [led …], [neopixel …] or [dotstar …]");
+	return gcode_no_such(g, "LED", p, "a [led …], [neopixel …], [dotstar …] or [pca…]");
 }
 
 const struct gcode_command leds_commands[] = {

@@ -28,6 +28,7 @@ enum {
 struct led_chain {
 	int output[MACHINE_LED_COLORS];                    /* of a [led]; -1: none */
 	uint8_t oid[2];                                    /* neopixel; or data, clock */
+	int device;                                        /* of a chip, in machine.bus */
 	float staged[LEDS_LIGHTS_MAX][MACHINE_LED_COLORS]; /* as commanded last */
 	float shown[LEDS_LIGHTS_MAX][MACHINE_LED_COLORS];  /* as it is to be now */
 	uint8_t at_mcu[MACHINE_LED_BYTES];                 /* neopixel: what is there, … */

@@ -240,7 +240,7 @@ static void put_lights(const struct machine_config *mc)
 	for (size_t i = 0; i < mc->led_count; i++) {
 		const struct machine_led *l = &mc->leds[i];
 
-		if (l->kind == MACHINE_LED_PWM)
+		if (l->kind == MACHINE_LED_PWM || machine_led_chip(l))
 			continue;
 		printf("light pin=%s mcu=%d lights=%zu", l->pin[0].name, l->pin[0].mcu, l->lights);
 		if (l->kind == MACHINE_LED_DOTSTAR)

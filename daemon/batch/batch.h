@@ -30,6 +30,7 @@
 #include "mcu/boards/sim/chip_hx71x.h"
 #include "mcu/boards/sim/chip_ldc1612.h"
 #include "mcu/boards/sim/chip_ds18b20.h"
+#include "mcu/boards/sim/chip_pca.h"
 #include "mcu/boards/sim/chip_temperature.h"
 #include "mcu/boards/sim/chip_tmc.h"
 #include "mcu/boards/sim/printer.h"
@@ -134,6 +135,7 @@ struct batch {
 	struct chip_temperature converter[MACHINE_SENSOR_MAX]; /* of MACHINE_SENSOR_SPI */
 	struct chip_climate climate[MACHINE_SENSOR_MAX];       /* of MACHINE_SENSOR_I2C */
 	struct chip_ds18b20 thermometer[MACHINE_SENSOR_MAX];   /* of MACHINE_SENSOR_DS18B20 */
+	struct chip_pca pca[MACHINE_LED_MAX];                  /* of MACHINE_LED_PCA… */
 	int chip_of[MACHINE_SENSOR_MAX];                       /* of the printer; -1: none */
 	struct chip_ldc1612 eddy;                              /* the probe's */
 	struct chip_load_cell load_cell;                       /* likewise, with one of these: */

@@ -284,6 +284,24 @@ static bool add_load_cell(struct batch *b)
 				 &p->data_ready, &b->ads1220.data_ready_pin);
 }
 
+/* Lights behind chips. */
+static bool add_lights(struct batch *b)
+{
+	for (size_t i = 0; i < b->mc->led_count; i++) {
+		const struct machine_led *led = &b->mc->leds[i];
+
+		b->pca[i].type = led->kind == MACHINE_LED_PCA9533 ? 9533 : 9632;
+		if (machine_led_chip(led) &&
+		    !add_chip(b, &led->bus, led->name, &chip_pca_i2c, &b->pca[i])) {
+			snprintf(b->error, sizeof(b->error),
+				 "[%s] cannot be connected to the simulated printer",
+				 led->bus.section);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool add_probe(struct batch *b)
 {
 	if (add_eddy(b) && add_load_cell(b) && add_effector(b))
@@ -312,5 +330,5 @@ bool batch_bus_start(struct batch *b)
 	}
 	stall_endstops(b);
 	driven_motors(b);
-	return add_converters(b) && add_probe(b);
+	return add_converters(b) && add_lights(b) && add_probe(b);
 }

@@ -76,7 +76,7 @@ static bool name_others(struct batch *b)
 		ok &= printer_events_name(e, PART_INPUT, (int)(cfg->filament_count + i),
 					  cfg->button[i].name);
 	for (size_t i = 0; i < b->mc->led_count; i++)
-		if (b->mc->leds[i].kind != MACHINE_LED_PWM)
+		if (b->light_of[i] >= 0)
 			ok &= printer_events_name(e, PART_LIGHT, b->light_of[i],
 						  b->mc->leds[i].name);
 	return ok;

@@ -53,8 +53,12 @@ bool batch_parts_build(struct batch *b)
 	for (size_t i = 0; i < b->m->tachos.count; i++)
 		if (!add_rotor(b, &b->m->tachos.tacho[i]))
 			return false;
-	for (size_t i = 0; i < b->mc->led_count; i++)
-		if (b->mc->leds[i].kind != MACHINE_LED_PWM && !add_light(b, i))
+	for (size_t i = 0; i < b->mc->led_count; i++) {
+		const struct machine_led *led = &b->mc->leds[i];
+
+		b->light_of[i] = -1;
+		if (led->kind != MACHINE_LED_PWM && !machine_led_chip(led) && !add_light(b, i))
 			return false;
+	}
 	return true;
 }

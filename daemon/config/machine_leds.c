@@ -21,6 +21,7 @@
 	}
 
 static const char colors[] = "RGBW";
+enum { PCA_ADDRESS = 0x62 }; /* of both chips, their data sheets */
 
 /* Which colour each letter is, after each other. Returns how many, 0: it is no such list. */
 static size_t order_parse(const char *text, uint8_t order[MACHINE_LED_COLORS])
@@ -40,10 +41,11 @@ static size_t order_parse(const char *text, uint8_t order[MACHINE_LED_COLORS])
 }
 
 /* color_order: one for all lights, or one for each. */
-static void chain_load(struct machine_load *l, struct config_section *s, struct machine_led *led)
+static void chain_load(struct machine_load *l, struct config_section *s, struct machine_led *led,
+		       const char *otherwise)
 {
 	struct config_option *o = config_option(s, "color_order");
-	char *copy = config_strdup(o ? o->value : "GRB"), *rest = copy, *part;
+	char *copy = config_strdup(o ? o->value : otherwise), *rest = copy, *part;
 	uint8_t order[MACHINE_LED_COLORS];
 	size_t lights = 0, n = 0;
 
@@ -73,6 +75,32 @@ static void chain_load(struct machine_load *l, struct config_section *s, struct 
 	free(copy);
 }
 
+static const struct field initial[] = {
+	INITIAL("initial_red", 0),
+	INITIAL("initial_green", 1),
+	INITIAL("initial_blue", 2),
+	INITIAL("initial_white", 3),
+};
+
+/* One light at a chip on I2C. */
+static void chip_load(struct machine_load *l, struct config_section *s, const char *own,
+		      enum machine_led_kind kind)
+{
+	struct machine_led *led = &l->mc->leds[l->mc->led_count];
+	bool set;
+
+	if (outputs_full(l, s, l->mc->led_count, MACHINE_LED_MAX))
+		return;
+	snprintf(led->name, sizeof(led->name), "%s", own);
+	led->kind = kind;
+	led->lights = 1;
+	set = bus_i2c_load(l, s, PCA_ADDRESS, 100000, &led->bus);
+	fields_load(l, s, initial, COUNT(initial), led);
+	if (kind == MACHINE_LED_PCA9632)
+		chain_load(l, s, led, "RGBW");
+	l->mc->led_count += set;
+}
+
 static void led_load(struct machine_load *l, struct config_section *s, const char *own,
 		     enum machine_led_kind kind)
 {
@@ -92,12 +120,6 @@ static void led_load(struct machine_load *l, struct config_section *s, const cha
 		{ "data_pin", FIELD_PIN, FIELD_REQUIRED, LED(pin), .lo = 0, .hi = PIN_ALONE },
 		{ "clock_pin", FIELD_PIN, FIELD_REQUIRED, LED(pin) + sizeof(struct pin), .lo = 0,
 		  .hi = PIN_ALONE },
-	};
-	static const struct field initial[] = {
-		INITIAL("initial_red", 0),
-		INITIAL("initial_green", 1),
-		INITIAL("initial_blue", 2),
-		INITIAL("initial_white", 3),
 	};
 	struct machine_led *led = &l->mc->leds[l->mc->led_count];
 	double lights = 1;
@@ -131,20 +153,21 @@ static void led_load(struct machine_load *l, struct config_section *s, const cha
 	led->lights = (size_t)lights;
 	fields_load(l, s, initial, COUNT(initial), led);
 	if (kind == MACHINE_LED_NEOPIXEL)
-		chain_load(l, s, led);
+		chain_load(l, s, led, "GRB");
 	l->mc->led_count += set;
 }
 
 void leds_load(struct machine_load *l)
 {
-	static const char *const kinds[] = { "led", "neopixel", "dotstar" };
+	static const char *const kinds[] = { "led", "neopixel", "dotstar", "pca9533", "pca9632" };
 
 	for (size_t i = 0; i < l->c->section_count; i++) {
 		struct config_section *s = l->c->sections[i];
 		const char *own;
 
-		for (int k = 0; k < 3; k++)
+		for (unsigned k = 0; k < COUNT(kinds); k++)
 			if ((own = section_own_name(s->name, kinds[k])))
-				led_load(l, section_use(l, s->name), own, (enum machine_led_kind)k);
+				(k < MACHINE_LED_PCA9533 ? led_load : chip_load)(
+					l, section_use(l, s->name), own, (enum machine_led_kind)k);
 	}
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/config/machine_bus.h"
 #include "daemon/pins.h"
 
 enum {
@@ -66,19 +67,33 @@ enum machine_led_kind {
 	MACHINE_LED_PWM,      /* [led NAME]: one light, an output for each colour */
 	MACHINE_LED_NEOPIXEL, /* [neopixel NAME]: WS2812 on one pin */
 	MACHINE_LED_DOTSTAR,  /* [dotstar NAME]: APA102 on two */
+	MACHINE_LED_PCA9533, /* [pca9533 NAME]: one light, four outputs of a chip on I2C that are on or off */
+	MACHINE_LED_PCA9632, /* [pca9632 NAME]: the same with a PWM each */
 };
 
 struct machine_led {
 	char name[MACHINE_OUTPUT_NAME_MAX];
 	enum machine_led_kind kind;
-	struct pin pin[MACHINE_LED_COLORS]; /* of PWM one a colour; else data, then clock */
+	struct pin pin[MACHINE_LED_COLORS]; /* of PWM one a colour; of chains data, then clock */
+	struct machine_bus bus;             /* of chips */
 	bool hardware_pwm;
 	double cycle_time_s;
 	size_t lights; /* in the chain */
 	double initial[MACHINE_LED_COLORS];
-	size_t bytes;                      /* of neopixels: */
+	size_t bytes;                      /* of neopixels and the PCA9632: */
 	uint16_t light[MACHINE_LED_BYTES]; /* whose each byte is, */
 	uint8_t color[MACHINE_LED_BYTES];  /* and which colour */
 };
+
+static inline bool machine_led_chip(const struct machine_led *led)
+{
+	return led->kind >= MACHINE_LED_PCA9533;
+}
+
+/* Of what is no PWM. */
+static inline int machine_led_mcu(const struct machine_led *led)
+{
+	return machine_led_chip(led) ? led->bus.mcu : led->pin[0].mcu;
+}
 
 #endif

@@ -3,7 +3,7 @@
  *
  * Shown: chains of WS2812 (any order of colours, RGBW, mixed) and APA102 show their initial colours and then what
  * SET_LED says: all or one by INDEX, staged by TRANSMIT=0, in step with motion or at once; a chain of 160 lights, more
- * than a message has room for, is right to the last byte; a [led] has the duty of its colours; changes in a print leave
+ * than a message has room for, is right to the last byte; what was not sent is tried again; chips on I2C (PCA9533, PCA9632); a [led] has the duty of its colours; changes in a print leave
  * every step exact; wrong values are refused and change nothing; firmware without the commands says so at the start.
  * How: the models decode pulses by their width and bits by the clock (mcu/boards/sim/printer_parts.c). Repeat: no seed
  * but the machine's own, 1.
@@ -186,6 +186,62 @@ static void busy(void **state)
 	pinwatch_finish(s);
 }
 
+static void outputs_are(const struct chip_pca *c, double a, double b, double d, double e)
+{
+	const double expected[] = { a, b, d, e };
+
+	for (unsigned i = 0; i < CHIP_PCA_OUTPUTS; i++)
+		pinwatch_near(chip_pca_output(c, i), expected[i], 1e-9);
+}
+
+/* Chips on I2C: on a bus of the MCU's and on pins. */
+static void chips(void **state)
+{
+	struct scene *s = pinwatch_open(
+		"etc/sim-cartesian.cfg",
+		"[pca9632 panel]\ni2c_bus: i2c1\ncolor_order: GRBW\ninitial_red: 1\ninitial_white: 0.2\n"
+		"[pca9533 sign]\ni2c_software_scl_pin: PE1\ni2c_software_sda_pin: PE2\ni2c_address: 99\n"
+		"initial_blue: 0.3\n");
+	struct chip_pca *panel = &s->b.pca[0], *sign = &s->b.pca[1];
+	unsigned writes;
+	double from_s;
+
+	(void)state;
+	scene_pass(s, 1);
+	outputs_are(panel, 0, 1, 0, 0.2);
+	outputs_are(sign, 0, 0, 1, 0);
+	assert_true(scene_run(
+		s, "SET_LED LED=panel RED=0.4 BLUE=0.6\nSET_LED LED=sign WHITE=1 RED=0.1\n"));
+	scene_pass(s, 0.2);
+	outputs_are(panel, 0, 0.4, 0.6, 0);
+	outputs_are(sign, 1, 0, 0, 1);
+	assert_true(scene_run(s, "SET_LED LED=panel GREEN=1 TRANSMIT=0\n"));
+	scene_pass(s, 0.2);
+	outputs_are(panel, 0, 0.4, 0.6, 0);
+	/* in step */
+	batch_lines(&s->b, "G1 X20 F1200\nSET_LED LED=panel GREEN=1\nG1 X40\nM400\n");
+	from_s = pinwatch_now_s();
+	while (chip_pca_output(panel, 0) == 0 && pinwatch_now_s() < from_s + 10)
+		scene_pass(s, 0.002);
+	pinwatch_near(pinwatch_now_s() - from_s, 1.06, 0.06);
+	assert_true(scene_run(s, "M400\n"));
+	assert_int_equal(s->errors, 0);
+	/* one that is gone, and comes back */
+	panel->silent = true;
+	assert_true(scene_run(s, "SET_LED LED=panel WHITE=1\n"));
+	scene_pass(s, 4);
+	assert_true(scene_said(s, "[pca9632 panel]: ") &&
+		    scene_said(s, "; it is tried again each second"));
+	panel->silent = false;
+	memset(panel->reg, 0, sizeof(panel->reg));
+	scene_pass(s, 1.2);
+	outputs_are(panel, 0, 0, 0, 1);
+	writes = panel->writes;
+	scene_pass(s, 3);
+	assert_int_equal(panel->writes, writes);
+	pinwatch_finish(s);
+}
+
 static void refused(void **state)
 {
 	static const struct {
@@ -226,6 +282,9 @@ static void wrong_sections(void **state)
 		  "once, or 3 times with commas between" },
 		{ 3, "[neopixel a]\npin: PE1\nchain_count: 200\n", "expected fewer than 500 bytes" },
 		{ 1, "[led a]\ninitial_red: 1\n", "expected a pin for one colour at least" },
+		{ 2, "[pca9632 a]\ncolor_order: RGX\n", "expected letters of RGBW such as GRB" },
+		{ 2, "[pca9533 a]\ni2c_address: 128\n", "i2c_address: value '128'" },
+		{ 2, "[pca9533 a]\ni2c_mcu: tool\n", "expected the name of a configured MCU" },
 		{ 1, "[dotstar a]\ndata_pin: PE1\n", "clock_pin: missing" },
 	};
 
@@ -237,10 +296,10 @@ static void wrong_sections(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(initial),        cmocka_unit_test(colours),
-		cmocka_unit_test(long_chain),     cmocka_unit_test(in_step),
-		cmocka_unit_test(busy),           cmocka_unit_test(refused),
-		cmocka_unit_test(wrong_sections),
+		cmocka_unit_test(initial),    cmocka_unit_test(colours),
+		cmocka_unit_test(long_chain), cmocka_unit_test(in_step),
+		cmocka_unit_test(busy),       cmocka_unit_test(chips),
+		cmocka_unit_test(refused),    cmocka_unit_test(wrong_sections),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
