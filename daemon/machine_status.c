@@ -18,6 +18,9 @@ static const char *const hold_names[] = {
 	[ENGINE_HOLD_REST] = "at rest, RESUME to go on",
 };
 
+static const char *const lead_names[] = { "", ", slowed down: steps come late",
+					  ", held: steps come late" };
+
 static void put_motion(struct machine *m, struct textbuf *t)
 {
 	const struct engine_status *st = &m->status;
@@ -32,17 +35,18 @@ static void put_motion(struct machine *m, struct textbuf *t)
 			    m->uncertain & 2 ? "Y" : "", m->uncertain & 4 ? "Z" : "");
 	if (homing_overshoot_text(m, m->homed, overshoot, sizeof(overshoot)))
 		textbuf_put(t, "homing: overshoot%s mm\n", overshoot);
-	textbuf_put(t, "feed: %g %%, hold: %s%s\n", m->gcode.speed_factor * 100,
-		    hold_names[st->hold % 3], st->stalled ? ", waits for moves" : "");
+	textbuf_put(t, "feed: %g %%, hold: %s%s%s\n", m->gcode.speed_factor * 100,
+		    hold_names[st->hold % 3], st->stalled ? ", waits for moves" : "",
+		    lead_names[st->lead_level % 3]);
 	textbuf_put(t, "queue: lead %.3f s, %u moves in look-ahead, %llu planned\n",
 		    machine_lead_s(m), planner_queued(m->planner),
 		    (unsigned long long)m->moves_planned);
 	textbuf_put(
 		t,
-		"steps: %llu in %llu runs, smallest lead %.1f ms, late %llu, underruns %llu, waited for moves %llu times\n",
+		"steps: %llu in %llu runs, smallest lead %.1f ms, late %llu, underruns %llu, waited for moves %llu times, slowed down %llu times\n",
 		(unsigned long long)st->steps, (unsigned long long)st->runs, st->lead_min_s * 1e3,
 		(unsigned long long)st->late, (unsigned long long)st->underruns,
-		(unsigned long long)st->stalls);
+		(unsigned long long)st->stalls, (unsigned long long)st->slowed);
 }
 
 static void put_mcu(struct machine *m, struct textbuf *t, size_t i)

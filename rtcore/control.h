@@ -173,7 +173,7 @@ enum ev_kind {
 	EV_SYNC_LINE, /* .sync_line: the MCU's clock estimate goes by it from now on, or no longer */
 	EV_HEATER,    /* .heater */
 	EV_LINK_LOST, /* .line: the same as FAULT_LINK_LOST before it was ready */
-	EV_HOLD,      /* .hold: motion is held for want of what follows, or goes on */
+	EV_HOLD,      /* .hold: motion is slowed down or held by the rt core itself, or goes on */
 	EV_LINE,      /* .line: something happened to it that does not end it */
 };
 
@@ -229,9 +229,15 @@ struct ev_sync_line {
 	bool used;
 };
 
+enum ev_hold_why { EV_HOLD_MOVES, EV_HOLD_LEAD };
+
 struct ev_hold {
-	bool on;
-	double at_s; /* machine time up to which motion was given out */
+	uint8_t why;   /* enum ev_hold_why: what follows is not known, steps would come late */
+	uint8_t level; /* 0: it goes on, 1: motion is slowed down, 2: held */
+	uint8_t mcu;   /* whose link it is; UINT8_MAX: this side, or none */
+	bool lossy;    /* which loses frames */
+	double at_s;   /* machine time up to which motion was given out */
+	double lead_s; /* EV_HOLD_LEAD: as low as this */
 };
 
 struct ev_line {

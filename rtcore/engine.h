@@ -99,15 +99,18 @@ struct engine_status {
 	uint32_t move_id, move_line;
 	uint64_t cycles, runs, steps;
 	uint64_t late, underruns, events_lost;
+	uint64_t slowed;   /* how often motion was slowed down or held because the lead was low */
 	uint64_t stalls;   /* how often motion was held because what follows was not known */
 	double lead_min_s; /* smallest lead of a run over its first step since the start */
 	uint32_t fault;    /* enum engine_fault, latched */
 	uint32_t mcus;
-	double feed;      /* feed rate asked for, 1: as commanded */
-	uint32_t hold;    /* enum engine_feed_hold */
-	uint32_t moving;  /* 1: motion, or a change of shapers, has not been made to its end */
-	uint32_t side;    /* 1: a plan stands aside, see CTL_SIDE */
-	uint32_t stalled; /* 1: motion is held for that reason */
+	double feed;         /* feed rate asked for, 1: as commanded */
+	uint32_t hold;       /* enum engine_feed_hold */
+	uint32_t moving;     /* 1: motion, or a change of shapers, has not been made to its end */
+	uint32_t side;       /* 1: a plan stands aside, see CTL_SIDE */
+	uint32_t stalled;    /* 1: motion is held because what follows is not known */
+	uint32_t lead_level; /* 1: it is slowed down, 2: held, because the lead is low */
+	uint32_t reserved;
 	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
 	 * MCU's own counter, in motion up to a horizon ahead of it. Below it the joint's position
 	 * that this makes, in steps, with the axes as they are named at the end of the queue. Both as they were when a
@@ -121,8 +124,15 @@ struct engine_status {
 _Static_assert(sizeof(struct engine_status) <= 8 * SNAPSHOT_WORDS, "status fits its snapshot");
 _Static_assert(sizeof(struct engine_status) % 8 == 0, "whole words");
 
+/* The first step in a frame of a link. */
+struct engine_frame {
+	uint64_t ticket; /* one more than the frame's; 0: none */
+	int64_t due_ns;
+};
+
 struct engine_mcu {
 	struct link link;
+	struct engine_frame frame[LINK_SLOTS];
 	struct clocksync sync;
 	struct clockmap map, map_before; /* from map_from_s on; until then */
 	double map_from_s;
@@ -219,6 +229,13 @@ struct engine {
 	double rest_until_s; /* the next move starts no earlier: after a stop, a change of shapers */
 	struct warp warp;    /* what was taken from the plan ring and is not in trapq yet */
 	struct warp side;    /* the same of the plan that stands aside */
+	struct {
+		double made_s;    /* steps up to here have been handed out */
+		double least_s;   /* what it was found to be, when it was low last */
+		int64_t since_ns; /* and when, or when the level was lowered */
+		int level;        /* 0: as it should be, 1: motion is slowed down, 2: held */
+		uint8_t mcu;      /* whose link; UINT8_MAX: it was this side */
+	} lead;
 	struct {
 		uint32_t seen;  /* of the records in the plan ring so many were looked at: */
 		int32_t rests;  /* so many moves of these end at rest */

@@ -40,6 +40,7 @@ static bool send_run(struct engine *e, struct engine_stepper *s, const struct st
 					    .count = run->count,
 					    .add = run->add,
 					    .shift = run->shift };
+	uint64_t ticket;
 	size_t len;
 
 	if (run->rebase) {
@@ -58,10 +59,17 @@ static bool send_run(struct engine *e, struct engine_stepper *s, const struct st
 		s->dir = (int8_t)run->dir;
 	}
 	if (run->shift > 0)
-		return engine_send(e, s->mcu, MSG_ID_queue_step_frac, &frac, due_ns);
-	len = wire_encode_queue_step(buf, wire_dict_wire_id(&m->dict, MSG_ID_queue_step), &step);
+		len = wire_encode(buf, sizeof(buf),
+				  wire_dict_wire_id(&m->dict, MSG_ID_queue_step_frac),
+				  &msg_table[MSG_ID_queue_step_frac], &frac);
+	else
+		len = wire_encode_queue_step(buf, wire_dict_wire_id(&m->dict, MSG_ID_queue_step),
+					     &step);
 	m->commands++;
-	return link_push(&m->link, buf, len, due_ns, NULL);
+	if (!link_push(&m->link, buf, len, due_ns, &ticket))
+		return false;
+	engine_lead_sent(m, ticket, due_ns);
+	return true;
 }
 
 /* The least time that a command needs to be there before it is due. */
@@ -117,7 +125,8 @@ static bool make_run(struct engine *e, int i, double due_s, double limit_s)
 
 	if (s->has_pending)
 		return true;
-	if (link_lossy(&m->link)) /* leave more time for repeats, at the price of shorter runs */
+	if (link_lossy(&m->link) ||
+	    engine_lead_is_own(e)) /* leave more time for repeats, at the price of shorter runs */
 		due_s = engine_later_s(due_s, e->now_s + LOSSY_SHARE * e->cfg.horizon_s);
 	engine_break(e, i);
 	if (stepgen_frontier_s(&s->gen) < m->map_from_s) /* no run reaches into the new map */
@@ -224,6 +233,7 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 	trapq_rest(&e->trapq, limit_s);
 	engine_manual_rest(e, limit_s);
 	e->blocked = !make_runs(e, due_s, limit_s, now_ns);
+	engine_lead_made(e, due_s);
 	done_s = engine_earlier_s(frontier_s(e), e->now_s - KEEP_S);
 	trapq_retire(&e->trapq, done_s - SHAPER_SPAN_S_MAX);
 	engine_manual_retire(e, done_s - SHAPER_SPAN_S_MAX);

@@ -208,29 +208,6 @@ static void take_weights(struct engine *e, const struct plan_weights *w)
 	engine_tell_restart(e, w->stepper);
 }
 
-/* Motion of what was taken, up to then. True: that is all of it, and there is time for more. */
-static bool extend_motion(struct engine *e, double until_s)
-{
-	while (trapq_room(&e->trapq) > 0) {
-		enum warp_result next = warp_next(&e->warp, until_s);
-		const struct move *part = &e->warp.part;
-		uint64_t phase = e->trapq.head;
-		enum trapq_result rc;
-
-		e->moving |= e->warp.paused; /* time goes on */
-		if (next != WARP_PART)
-			return next == WARP_DONE;
-		rc = trapq_append(&e->trapq, part, e->warp.part_s);
-		if (rc != TRAPQ_OK) {
-			trapq_fault(e, rc, e->warp.part_s);
-			return false;
-		}
-		engine_tell_move(e, part, e->warp.part_s);
-		engine_tell_phases(e, -1, &e->trapq, phase);
-	}
-	return false;
-}
-
 /* Hold, feed rate or the babystep have changed: motion that no step was handed out for is made anew, but for what
  * ends by keep_s. */
 static void change_motion(struct engine *e, double keep_s)
@@ -254,6 +231,41 @@ static void change_motion(struct engine *e, double keep_s)
 		if (from_s < INFINITY)
 			engine_tell_cut(e, i, from_s);
 	}
+}
+
+/* Before motion follows that makes what was given out last final: has it to be held? */
+static bool hold_in_time(struct engine *e)
+{
+	if (!engine_supply_low(e, e->warp.at_s))
+		return false;
+	change_motion(e, e->warp.part_s);
+	return true;
+}
+
+/* Motion of what was taken, up to then. True: that is all of it, and there is time for more. */
+static bool extend_motion(struct engine *e, double until_s)
+{
+	while (trapq_room(&e->trapq) > 0) {
+		const struct move *part = &e->warp.part;
+		uint64_t phase = e->trapq.head;
+		enum trapq_result rc;
+		enum warp_result next;
+
+		if (e->warp.moving && e->warp.given && e->warp.at_s < until_s)
+			hold_in_time(e);
+		next = warp_next(&e->warp, until_s);
+		e->moving |= e->warp.paused; /* time goes on */
+		if (next != WARP_PART)
+			return next == WARP_DONE;
+		rc = trapq_append(&e->trapq, part, e->warp.part_s);
+		if (rc != TRAPQ_OK) {
+			trapq_fault(e, rc, e->warp.part_s);
+			return false;
+		}
+		engine_tell_move(e, part, e->warp.part_s);
+		engine_tell_phases(e, -1, &e->trapq, phase);
+	}
+	return false;
 }
 
 static bool take_record(struct engine *e, const struct plan_rec *rec)
@@ -358,10 +370,8 @@ static void take_records(struct engine *e, double until_s, int64_t now_ns)
 
 		if (!e->held && !extend_motion(e, until_s))
 			return;
-		if (engine_supply_low(e, e->warp.at_s)) {
-			change_motion(e, e->warp.part_s);
+		if (hold_in_time(e))
 			continue;
-		}
 		rec = ring_peek(ring);
 		if (!rec && take_nudge(e))
 			continue;
@@ -382,6 +392,7 @@ void engine_take_plan(struct engine *e, int64_t now_ns)
 	if (!e->motion_ready || (e->moving && !e->held && !engine_motion_due(e, now_ns)))
 		return;
 	if (!e->held) {
+		engine_lead_watch(e, now_ns);
 		engine_supply_go_on(e);
 		change_motion(e, e->warp.until_s);
 	}

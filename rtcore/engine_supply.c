@@ -5,8 +5,8 @@
  * A hold goes down along the path with the acceleration a of each move: v^2 falls by 2 a d over a distance d of it,
  * and never lies above what was planned. So motion that has the speed v can come to rest before the known path ends
  * if v^2 is at most the sum of 2 a d over what is left of it, and surely if that path itself ends at rest. This is
- * looked at where motion can be held still: before a move makes the one before it final, and at the end of what is
- * final after this cycle. So there is always time, however late the cycle comes.
+ * looked at where motion can be held still: before a part of a move makes the one before it final, and at the end of
+ * what is final after this cycle. So there is always time, however late the cycle comes.
  * The sums are whole numbers, and each record is looked at once. */
 #include "engine_private.h"
 
@@ -68,7 +68,11 @@ static bool supply_has(struct engine *e, int64_t stop, int64_t dur_ns)
 
 static void supply_hold(struct engine *e, bool on)
 {
-	struct ev_rec ev = { .kind = EV_HOLD, .hold = { .on = on, .at_s = e->warp.at_s } };
+	struct ev_rec ev = { .kind = EV_HOLD,
+			     .hold = { .why = EV_HOLD_MOVES,
+				       .level = on ? 2 : 0,
+				       .mcu = UINT8_MAX,
+				       .at_s = e->warp.at_s } };
 
 	engine_tell_param(e, PLAN_PARAM_STALL_HOLD, !on, on);
 	warp_set_hold(&e->warp, WARP_HOLD_STARVED, on);
@@ -82,14 +86,20 @@ void engine_supply_end(struct engine *e)
 		supply_hold(e, false);
 }
 
+/* The move under way, or the last one, ends at rest. In a hold, others may, too. */
+static bool supply_rests(const struct warp *w)
+{
+	return w->planned.end_mm_s <= 0;
+}
+
 void engine_supply_go_on(struct engine *e)
 {
 	const struct warp *w = &e->warp;
 
 	if (!(w->hold & WARP_HOLD_STARVED))
 		return;
-	if ((w->moving ? w->planned.end_mm_s : w->v_mm_s) <= 0 ||
-	    supply_has(e, 0, SUPPLY_GO_ON_NS) || ring_used(e->cfg.plan) == e->cfg.plan->capacity)
+	if (supply_rests(w) || supply_has(e, 0, SUPPLY_GO_ON_NS) ||
+	    ring_used(e->cfg.plan) == e->cfg.plan->capacity)
 		supply_hold(e, false);
 }
 
@@ -99,7 +109,7 @@ static bool supply_enough(struct engine *e, double at_s)
 	const struct warp *w = &e->warp;
 	double v_mm_s = w->v_mm_s, left_mm = 0;
 
-	if ((w->moving ? w->planned.end_mm_s : v_mm_s) <= 0)
+	if (supply_rests(w))
 		return true;
 	if (w->moving)
 		left_mm = w->planned.length_mm - w->s_mm;

@@ -36,14 +36,14 @@ struct warp_phase {
 void warp_init(struct warp *w)
 {
 	memset(w, 0, sizeof(*w));
-	w->feed = w->factor = w->rate = 1.0;
+	w->feed = w->factor = w->rate = w->stretch = 1.0;
 	w->on = true;
 }
 
 void warp_drop(struct warp *w, double at_s)
 {
 	w->at_s = at_s;
-	w->v_mm_s = 0.0;
+	w->v_mm_s = w->planned.end_mm_s = 0.0;
 	w->until_s = at_s;
 	w->nudge.mm = w->nudge.to_mm = w->nudge.asked_mm; /* whoever goes on knows where it is */
 	w->moving = w->dwelling = w->given = w->paused = false;
@@ -60,6 +60,11 @@ void warp_set_feed(struct warp *w, double feed, uint32_t epoch)
 void warp_set_hold(struct warp *w, enum warp_hold why, bool hold)
 {
 	w->hold = hold ? w->hold | why : w->hold & ~(unsigned)why;
+}
+
+void warp_set_stretch(struct warp *w, double rate)
+{
+	w->stretch = rate;
 }
 
 void warp_set_nudge(struct warp *w, double nudge_mm)
@@ -160,8 +165,8 @@ static double warp_factor(const struct warp *w)
 	if (w->hold)
 		return 0.0;
 	if (w->planned.feed_factor > 0.0 && (int32_t)(w->epoch - w->planned.feed_epoch) > 0)
-		return w->feed / w->planned.feed_factor;
-	return 1.0;
+		return w->feed / w->planned.feed_factor * w->stretch;
+	return w->stretch;
 }
 
 /* The rate for the move under way has changed (or it is new): its speeds, and what rate of them. */

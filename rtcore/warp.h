@@ -33,6 +33,7 @@
 enum warp_hold {
 	WARP_HOLD_ASKED = 1,   /* the user, a fault */
 	WARP_HOLD_STARVED = 2, /* what follows is not known */
+	WARP_HOLD_LATE = 4,    /* steps would come late */
 };
 
 enum warp_result {
@@ -52,9 +53,10 @@ struct warp {
 	double part_s;    /* ... from then ... */
 	double part_mm;   /* ... and there on */
 	double dwell_end_s;
-	double feed;   /* asked for: feed rate, 1: as commanded */
-	double rate;   /* kept, or gone to: 0 .. 1 of warp.move's speeds */
-	double factor; /* asked for the move under way: feed / its feed_factor */
+	double feed;    /* asked for: feed rate, 1: as commanded */
+	double rate;    /* kept, or gone to: 0 .. 1 of warp.move's speeds */
+	double factor;  /* asked for the move under way: feed / its feed_factor, stretched */
+	double stretch; /* all motion by this, 0 .. 1 */
 	struct {
 		double asked_mm;        /* Z is to be this much higher than at first, in all */
 		double mm;              /* it is, at at_s; */
@@ -82,6 +84,7 @@ void warp_drop(struct warp *w, double at_s);
 
 /* From at_s on. The feed rate is kept within WARP_FEED_MIN .. MAX. */
 void warp_set_feed(struct warp *w, double feed, uint32_t epoch);
+void warp_set_stretch(struct warp *w, double rate);
 void warp_set_nudge(struct warp *w, double nudge_mm);
 void warp_set_hold(struct warp *w, enum warp_hold why, bool hold);
 

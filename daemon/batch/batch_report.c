@@ -246,6 +246,7 @@ static void print_json(const struct batch *b, bool ok)
 	add_u64(root, "late", st->late);
 	add_u64(root, "underruns", st->underruns);
 	add_u64(root, "stalls", st->stalls);
+	add_u64(root, "slowed", st->slowed);
 	json_object_object_add(root, "lead_min_s", json_object_new_double(st->lead_min_s));
 	add_links(b, root);
 	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY));

@@ -264,26 +264,72 @@ void react_engine(struct machine *m, const struct ev_fault *f, const char *label
 	record(m, r.class, d.reaction > FAULT_STOP_MOTION ? d.reaction : FAULT_STOP_MOTION);
 }
 
+/* What is told of it: whose fault it is, and what the rt core does. */
+static struct fault_report hold_report(const struct machine *m, const struct ev_hold *ev,
+				       char detail[80])
+{
+	struct fault_report r = { .now_s = seconds(m) };
+
+	r.component = ev->mcu < m->mcus ? m->mc->mcu[ev->mcu].name : "motion";
+	if (ev->why == EV_HOLD_MOVES) {
+		r.class = FAULT_CLASS_STARVED;
+		return r;
+	}
+	r.class = ev->lossy ? FAULT_CLASS_LINK_ERRORS : FAULT_CLASS_RT_LATE;
+	snprintf(detail, 80, "lead %.1f ms, motion is %s until it is back", ev->lead_s * 1e3,
+		 ev->level > 1 ? "held" : "slowed down");
+	r.detail = detail;
+	return r;
+}
+
+/* What was held by itself goes on by itself; the rt thread that is late only so often. */
+static void hold_told(struct machine *m, const struct fault_report *r,
+		      const struct fault_decision *d)
+{
+	bool on = r->class != FAULT_CLASS_RT_LATE || fault_recover(&m->react.faults, r->now_s);
+
+	if (d->reaction > FAULT_HOLD || !on)
+		machine_say(m, REPLY_ERROR, "%s", d->text);
+	else if (r->now_s - m->react.hold_told_s >= FAULT_TELL_S)
+		machine_say(m, REPLY_INFO, "%s", d->text);
+	m->react.hold_told_s = r->now_s;
+	if (d->reaction > FAULT_HOLD)
+		act(m, r, d);
+	else if (!on)
+		machine_hold(m, true);
+}
+
+/* Whichever it was of. */
+static void hold_over(struct machine *m, unsigned why)
+{
+	fault_over(&m->react.faults,
+		   why == EV_HOLD_MOVES ? FAULT_CLASS_STARVED : FAULT_CLASS_RT_LATE, "motion");
+	for (size_t i = 0; why == EV_HOLD_LEAD && i < m->mcus; i++) {
+		fault_over(&m->react.faults, FAULT_CLASS_RT_LATE, m->mc->mcu[i].name);
+		fault_over(&m->react.faults, FAULT_CLASS_LINK_ERRORS, m->mc->mcu[i].name);
+	}
+}
+
 void react_hold(struct machine *m, const struct ev_hold *ev)
 {
-	struct fault_report r = { .class = FAULT_CLASS_STARVED,
-				  .component = "motion",
-				  .now_s = seconds(m) };
+	char detail[80];
+	struct fault_report r = hold_report(m, ev, detail);
 	struct fault_decision d;
 
-	if (!ev->on) {
-		fault_over(&m->react.faults, r.class, r.component);
+	if (ev->level == 0 && !m->hold)
+		hold_over(m, ev->why);
+	if (ev->level < m->react.hold_level[ev->why]) {
+		m->react.hold_level[ev->why] = ev->level;
+		return;
+	}
+	m->react.hold_level[ev->why] = ev->level;
+	if (ev->level == 1) {
+		react_noted(m, r.class, r.component, r.detail);
 		return;
 	}
 	fault_raise(&m->react.faults, &r, &d);
 	record(m, r.class, d.reaction);
-	if (d.reaction > FAULT_HOLD) {
-		machine_say(m, REPLY_ERROR, "%s", d.text);
-		act(m, &r, &d);
-	} else if (r.now_s - m->react.hold_told_s >= FAULT_TELL_S) {
-		m->react.hold_told_s = r.now_s;
-		machine_say(m, REPLY_INFO, "%s", d.text);
-	}
+	hold_told(m, &r, &d);
 }
 
 bool react_heater_latched(const struct machine *m, int heater, char why[FAULT_TEXT_MAX])

@@ -23,6 +23,7 @@ struct react {
 	struct detect detect;
 	struct plan_notes owed; /* for the flight record: the ring had no room */
 	double hold_told_s;     /* when such a hold was told last */
+	uint8_t hold_level[2];  /* by enum ev_hold_why: how far the rt core went by itself */
 };
 
 /* Rules and commands. After all other commands. */
@@ -46,7 +47,7 @@ enum fault_reaction react_at_least(struct machine *m, enum fault_class_id class,
 /* What has been dealt with where it was found: it counts, and is in the record. */
 void react_noted(struct machine *m, enum fault_class_id class, const char *component,
 		 const char *detail);
-/* The rt core holds motion by itself, or goes on. */
+/* The rt core slows motion down or holds it by itself, or goes on. */
 void react_hold(struct machine *m, const struct ev_hold *ev);
 /* The user goes on after a hold or a pause: faults that had that reaction and don't stay are over. */
 void react_resumed(struct machine *m, enum fault_reaction reaction);

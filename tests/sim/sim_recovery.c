@@ -101,7 +101,7 @@ static void one(const struct stop *c)
 	c->happens(s);
 	scene_pass(s, 3);
 	assert_int_equal(s->b.m->state, MACHINE_FAULT);
-	assert_int_equal(s->b.m->react.faults.count[c->class], 1);
+	assert_true(s->b.m->react.faults.count[c->class] >= 1); /* the lead may have told it before */
 	assert_true(scene_said(s, "until CLEAR_FAULT"));
 	scene_pass(s, 5); /* not by itself */
 	assert_int_equal(s->b.m->state, MACHINE_FAULT);

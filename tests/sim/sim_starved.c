@@ -27,60 +27,13 @@
 #include "tests/simlib/scene.h"
 #include "tests/simlib/simconfig.h"
 #include "tests/simlib/simrun.h"
+#include "tests/simlib/stepwatch.h"
 
 #define DEMO "etc/demo/demo.gcode"
-#define WINDOW_S 0.010
 
-enum { DEMO_LINES = 2500, MOTORS = 8, MOTOR_E = 3 };
+enum { DEMO_LINES = 2500 };
 
-/* What one motor did. */
-struct motor {
-	long count, up, down;
-	long at_window[2]; /* counters where the two windows before began */
-	int64_t window;
-	double most; /* |second difference|, steps */
-};
-
-static struct motor motors[MOTORS];
-
-static struct pins {
-	struct batch *b;
-	struct motor motor[MOTORS];
-} pins;
-
-static void to_window(struct motor *m, int64_t window)
-{
-	for (; m->window < window; m->window++) {
-		m->most = fmax(m->most,
-			       fabs((double)(m->count - 2 * m->at_window[1] + m->at_window[0])));
-		m->at_window[0] = m->at_window[1];
-		m->at_window[1] = m->count;
-		if (m->count == m->at_window[0] && m->at_window[0] == m->at_window[1])
-			m->window = window - 1; /* it rests */
-	}
-}
-
-static void on_step(void *ctx, int motor, int dir, uint64_t clock)
-{
-	struct pins *p = ctx;
-	double now_s = (double)clock / p->b->mcu[0].nominal_hz;
-	struct motor *m;
-
-	assert_true(motor < MOTORS);
-	m = &p->motor[motor];
-	to_window(m, (int64_t)(now_s / WINDOW_S));
-	m->count += dir > 0 ? 1 : -1;
-	m->up += dir > 0;
-	m->down += dir <= 0;
-}
-
-static void watch_pins(struct scene *s)
-{
-	memset(&pins, 0, sizeof(pins));
-	pins.b = &s->b;
-	s->b.stepped = on_step;
-	s->b.stepped_ctx = &pins;
-}
+static struct stepwatch undisturbed, watch;
 
 struct print {
 	const char *config;
@@ -105,7 +58,7 @@ static void print_with(const struct print *p, const char *path, int stalls, uint
 	assert_true(batch_settle(&s->b));
 	if (p->first)
 		assert_true(scene_run(s, p->first));
-	watch_pins(s);
+	stepwatch_start(&watch, s);
 	assert_true(scene_file_open(&file, path, DEMO_LINES));
 	if (stalls)
 		next_ns = s->b.now_ns + (int64_t)(random_uniform(&seed, 0.05, 1) * 1e9);
@@ -122,8 +75,7 @@ static void print_with(const struct print *p, const char *path, int stalls, uint
 	}
 	scene_file_close(&file);
 	assert_true(batch_settle(&s->b));
-	for (int i = 0; i < MOTORS; i++)
-		to_window(&pins.motor[i], pins.motor[i].window + 3);
+	stepwatch_end(&watch);
 	printf("%s: %d stalls of the planner, %llu of motion, %.0f s\n", p->config, done,
 	       (unsigned long long)st->stalls, st->now_s);
 	assert_int_equal(s->errors, 0);
@@ -136,26 +88,6 @@ static void print_with(const struct print *p, const char *path, int stalls, uint
 	assert_int_equal(s->b.m->react.faults.latched_count, 0);
 	assert_true(scene_exact(s));
 	scene_close(s);
-}
-
-/* As the undisturbed one: but for steps that come and go within the reversal filter, all are the same. */
-static void compare(const struct print *p, double tolerance)
-{
-	for (int i = 0; i < MOTORS; i++) {
-		const struct motor *a = &motors[i], *b = &pins.motor[i];
-		long advance;
-
-		printf("  motor %d: %ld up, %ld down; at most %.0f steps/s^2, undisturbed %.0f\n",
-		       i, b->up, b->down, b->most / (WINDOW_S * WINDOW_S),
-		       a->most / (WINDOW_S * WINDOW_S));
-		/* A hold makes pressure advance take filament back, and give it again. */
-		advance = p->advance && i == MOTOR_E ? b->up - a->up : 0;
-		if (a->count != b->count || advance < 0 ||
-		    labs(b->up - a->up - advance) > 2 + a->up / 2000)
-			fail_msg("%s: motor %d: %ld up, %ld down; expected %ld, %ld", p->config, i,
-				 b->up, b->down, a->up, a->down);
-		assert_true(b->most <= a->most * tolerance + 2);
-	}
 }
 
 #define SHAPERS \
@@ -204,10 +136,10 @@ static void stalls(void **state)
 			fclose(f);
 		}
 		print_with(p, path, 0, seed);
-		memcpy(motors, pins.motor, sizeof(motors));
+		undisturbed = watch;
 		for (unsigned n = 0; n < simrun_size(); n++) {
 			print_with(p, path, 40, seed + n);
-			compare(p, 1.25);
+			stepwatch_same(p->config, &undisturbed, &watch, p->advance);
 		}
 	}
 }

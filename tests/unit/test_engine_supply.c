@@ -87,11 +87,10 @@ static void rig_watched(double horizon_s, double accel_max)
 /* At its end: every step was made, and the speed never jumped. */
 static void ends_exact(double limit_s)
 {
-	if (!rig_sync(r, 1, limit_s))
-		fail_msg("not over: %u records left, %d looked at, rests %d, hold %u, feed %g",
-			 ring_used(&r->plan), (int)r->e.supply.seen, r->e.supply.rests,
-			 r->e.warp.hold, r->e.warp.feed);
+	bool over = rig_sync(r, 1, limit_s);
+
 	rig_no_fault(r);
+	assert_true(over);
 	take_part();
 	assert_true(path.end_mm_s < 1e-6);
 	rig_check(r, true);
@@ -104,7 +103,7 @@ static int told(bool on)
 	int n = 0;
 
 	for (int i = rig_find(r, EV_HOLD, 0); i >= 0; i = rig_find(r, EV_HOLD, i + 1))
-		n += r->seen[i].hold.on == on;
+		n += r->seen[i].hold.why == EV_HOLD_MOVES && (r->seen[i].hold.level > 0) == on;
 	return n;
 }
 
@@ -307,7 +306,7 @@ static void random_deliveries(void **state)
 		over(state);
 	}
 	print_message("%llu stalls\n", (unsigned long long)stalls);
-	assert_true(stalls > 24);
+	assert_true(stalls > 8);
 }
 
 int main(void)
