@@ -151,6 +151,7 @@ rp2040_CROSS = arm-none-eabi-
 rp2040_SHARED = cortexm
 # Jump tables would need functions of libgcc's for each.
 rp2040_FLAGS = $(cm_FLAGS) -mcpu=cortex-m0plus -fno-jump-tables -DMCU_FREQ_HZ=12000000
+rp2040_SMALL = -fno-move-loop-invariants
 rp2040_LDFLAGS = $(cm_LDFLAGS) -Tmcu/boards/rp2040/rp2040.ld
 rp2040_DICT = name=rp2040 freq=12000000 adc_max=4095 pwm_max=32768 pins=gpio0:0:30
 rp2040_LINKS = uart usb
