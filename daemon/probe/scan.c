@@ -65,7 +65,8 @@ static double distance_mm(const struct machine *m, size_t i, const double at_mm[
 	return hypot(by[0], by[1]);
 }
 
-/* Of a sample with the nozzle there: the place that it is nearest to, going on in their order. */
+/* Of a sample with the nozzle there: the place that it is nearest to, going on in their order, but not past one that it
+ * has not been at yet: around a faulty region the way leads over later places. */
 static void assign(struct machine *m, const double at_mm[3], double height_mm)
 {
 	struct scan *s = &m->scan;
@@ -75,7 +76,7 @@ static void assign(struct machine *m, const double at_mm[3], double height_mm)
 	while (s->at + 1 < m->points.count) {
 		double ahead = distance_mm(m, s->at + 1, at_mm, next);
 
-		if (ahead >= d)
+		if (ahead >= d || s->place[s->at].n == 0)
 			break;
 		d = ahead;
 		memcpy(by, next, sizeof(by));

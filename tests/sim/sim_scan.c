@@ -3,7 +3,8 @@
  *
  * Shown: BED_MESH_CALIBRATE METHOD=scan and rapid_scan find the model's bed within a microstep and the stated noise, on
  * cartesian and CoreXY, at different speeds, with the chip or Z's motor on a second MCU whose clock drifts, with input
- * shapers, also where blocks of samples are lost; flying takes a fraction of the time; what goes wrong (too high, the chip
+ * shapers, also where blocks of samples are lost, in an adaptive area and around faulty regions; levelling commands take these
+ * methods, too; flying takes a fraction of the time; what goes wrong (too high, the chip
  * fails on the way, a probe that can't) gets its own reply and the machine goes on.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies; the noise's seed is STEPD_SEED.
  */
@@ -125,6 +126,135 @@ static void test_two_mcus(void **state)
 	}
 }
 
+/* Fewer points around the objects; a point that can't be probed is the mean of those around its region. */
+static void test_adaptive_and_faulty(void **state)
+{
+	static const char *const o[] = { NO_START,
+					 EDDY,
+					 BED,
+					 MESH,
+					 "bed_mesh.probe_count=6",
+					 "bed_mesh.adaptive_margin=5",
+					 "bed_mesh.faulty_region_1_min=70,60",
+					 "bed_mesh.faulty_region_1_max=90,80",
+					 NULL };
+	static const char *const lines[] = { "BED_MESH_CALIBRATE METHOD=scan\n",
+					     "BED_MESH_CALIBRATE METHOD=rapid_scan\n" };
+	struct scene *s = ready("etc/sim-cartesian.cfg", o);
+	const struct printer *p = &s->b.printer;
+
+	(void)state;
+	run(s, "EXCLUDE_OBJECT_DEFINE NAME=a POLYGON=[[100,95],[200,95],[150,150]]\n");
+	for (int i = 0; i < 2; i++) {
+		char adaptive[80];
+		double mean;
+
+		run(s, lines[i]);
+		assert_int_equal(s->b.m->points.count, 39); /* one of 36 is four others */
+		mean = (printer_bed_mm(p, 70, 70) + printer_bed_mm(p, 90, 70) +
+			printer_bed_mm(p, 80, 60) + printer_bed_mm(p, 80, 80)) /
+			       4 +
+		       scene_lower_mm(s);
+		assert_true(fabs(points(s)->z[6 + 1] - mean) <= MICROSTEP_Z_MM);
+		snprintf(adaptive, sizeof(adaptive), "%.*s ADAPTIVE=1\n",
+			 (int)strcspn(lines[i], "\n"), lines[i]);
+		run(s, adaptive);
+		assert_true(points(s)->min_x == 95 && points(s)->max_x == 205);
+		assert_true(points(s)->min_y == 90 && points(s)->max_y == 155);
+		assert_int_equal(points(s)->x_count, 3);
+		mesh_agrees(s, MICROSTEP_Z_MM);
+	}
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+/* ---- levelling ---- */
+
+#define LEVELS \
+	"[probe_eddy_current coil]\nsensor_type: ldc1612\nz_offset: 1\nx_offset: 20\ny_offset: -7\n" \
+	"[stepper_z1]\nstep_pin: PF0\ndir_pin: PF1\nrotation_distance: 8\nmicrosteps: 16\n" \
+	"step_pulse_duration: 0.0000005\n" \
+	"[z_tilt]\nz_positions:\n  -20, 150\n  320, 150\npoints:\n  30, 150\n  250, 150\n" \
+	"speed: 100\nhorizontal_move_z: 2\nretries: 4\nretry_tolerance: 0.01\n" \
+	"[screws_tilt_adjust]\nscrew1: 30, 40\nscrew2: 250, 40\nscrew3: 250, 260\nspeed: 100\n" \
+	"horizontal_move_z: 2\n" \
+	"[bed_tilt]\npoints:\n  30, 40\n  250, 40\n  140, 260\nspeed: 100\nhorizontal_move_z: 2\n"
+
+/* Places of the command agree with the model: the nozzle at z_offset over the bed under the coil. */
+static void places_agree(const struct scene *s, const char *what)
+{
+	const struct probe_points *p = &s->b.m->points;
+
+	for (size_t i = 0; i < p->count; i++) {
+		double off = p->z_mm[i] - s->b.m->probe.offset_mm[AXIS_Z] - scene_lower_mm(s) -
+			     printer_bed_mm(&s->b.printer, p->at_mm[i][0] + s->b.eddy.x_mm,
+					    p->at_mm[i][1] + s->b.eddy.y_mm);
+
+		if (!(fabs(off) <= MICROSTEP_Z_MM))
+			fail_msg("%s: place %zu is off by %.5f mm", what, i, off);
+	}
+}
+
+static struct scene *open_levels(void)
+{
+	const char *path = simrun_path("levels.cfg");
+	char *like = simrun_read("etc/sim-cartesian.cfg", NULL);
+	FILE *f = simrun_create(path);
+	struct scene *s;
+
+	assert_non_null(like);
+	fprintf(f,
+		"%s[stepd]\nstartup_gcode:\nrequire_homing: true\n[stepd_sim]\nbed_slope_x: 0.002\n"
+		"bed_slope_y: -0.001\n%s",
+		like, LEVELS);
+	fclose(f);
+	free(like);
+	s = ready(path, NULL);
+	return s;
+}
+
+static void test_levelling(void **state)
+{
+	static const char *const methods[] = { "scan", "rapid_scan", "automatic" };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct scene *s = open_levels();
+		struct printer *p = &s->b.printer;
+		char line[80];
+		double tilt_mm;
+
+		snprintf(line, sizeof(line), "SCREWS_TILT_CALCULATE METHOD=%s\n", methods[i]);
+		run(s, line);
+		places_agree(s, line);
+		/* 220 mm to the right 0.44 mm higher: 0.88 turns of M3. */
+		assert_true(scene_said(s, "adjust CCW 00:53"));
+		snprintf(line, sizeof(line), "BED_TILT_CALIBRATE METHOD=%s\n", methods[i]);
+		run(s, line);
+		places_agree(s, line);
+		assert_true(fabs(s->b.m->levelling.tilt.x - 0.002) < 2e-5);
+		/* The motors of Z each hold a side. */
+		for (uint8_t k = 0; k < p->stepper_count; k++)
+			if (!strncmp(p->steppers[k].name, "stepper_z", 9)) {
+				bool right = p->steppers[k].name[9] == '1';
+
+				p->bed.corner[right] = (struct printer_corner){
+					k, right ? 320 : -20, 150, right ? -0.3 : 0
+				};
+			}
+		p->bed.corners = 2;
+		snprintf(line, sizeof(line), "Z_TILT_ADJUST METHOD=%s\n", methods[i]);
+		run(s, line);
+		tilt_mm = printer_height_mm(p, 270, 150) - printer_bed_mm(p, 270, 150) -
+			  printer_height_mm(p, 50, 150) + printer_bed_mm(p, 50, 150);
+		printf("Z_TILT_ADJUST METHOD=%s: tilted by %.2f um\n", methods[i], 1e3 * tilt_mm);
+		assert_true(fabs(tilt_mm) <= 0.01 + 2 * MICROSTEP_Z_MM);
+		assert_true(scene_exact(s));
+		scene_close(s);
+	}
+	simrun_cleanup();
+}
+
 /* A line that loses bytes loses blocks of samples: the others keep their numbers, hence their times. */
 static void test_lossy_line(void **state)
 {
@@ -221,9 +351,14 @@ static void test_emergency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_methods),   cmocka_unit_test(test_flights),
-		cmocka_unit_test(test_two_mcus),  cmocka_unit_test(test_lossy_line),
-		cmocka_unit_test(test_failures),  cmocka_unit_test(test_another_probe),
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_flights),
+		cmocka_unit_test(test_two_mcus),
+		cmocka_unit_test(test_lossy_line),
+		cmocka_unit_test(test_adaptive_and_faulty),
+		cmocka_unit_test(test_levelling),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_another_probe),
 		cmocka_unit_test(test_emergency),
 	};
 
