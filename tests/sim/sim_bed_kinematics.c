@@ -2,7 +2,7 @@
 /* sim_bed_kinematics.c - which command for the bed works with which kinematics, against the model's truth.
  *
  * Shown: PROBE, PROBE_ACCURACY, QUERY_PROBE, PROBE_CALIBRATE, BED_MESH_CALIBRATE (lagrange, bicubic, adaptive, faulty
- * regions), and the levelling commands find on every kind of machine that they are for what the model has, within a
+ * regions, by hand, scanned) find on every kind of machine that they are for what the model has, within a
  * microstep: on one MCU, with the probe on another one than the motors, and with motors on a third one, whose clocks
  * drift apart and wander.
  * How: tests/simlib/bedscene.h; the machine in this process. STEPD_ECHO=1 shows the replies.
@@ -190,6 +190,29 @@ static void test_mesh(void **state)
 			mesh(k, (enum bed_layout)l);
 }
 
+/* ---- scanned ---- */
+
+static void scan(size_t kind, enum bed_layout layout)
+{
+	struct scene *s = open_kind(kind, layout, mesh_lines(&bed_kinds[kind], BED_EDDY));
+
+	run(s, "BED_MESH_CALIBRATE METHOD=scan HORIZONTAL_MOVE_Z=2\n");
+	bed_points_agree(s, what);
+	bed_wander(s);
+	run(s, "BED_MESH_CALIBRATE METHOD=rapid_scan HORIZONTAL_MOVE_Z=2\n");
+	bed_points_agree(s, what);
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+static void test_scan(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < bed_kind_count; k++)
+		for (int l = bed_first_layout(); l < BED_LAYOUTS; l++)
+			scan(k, (enum bed_layout)l);
+}
+
 /* ---- the surface that moves follow ---- */
 
 #define BOUND_MM 0.001 /* of docs/GCODE.md */
@@ -355,6 +378,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_mesh),
+		cmocka_unit_test(test_scan),
 		cmocka_unit_test(test_follows_the_mesh),
 	};
 	int failed;

@@ -25,10 +25,13 @@ struct bed_kind {
 extern const struct bed_kind bed_kinds[];
 extern const size_t bed_kind_count;
 
+#define BED_EDDY "[probe_eddy_current coil]\n"
+
 /* Where the probe and some of the motors are. */
 enum bed_layout { BED_ONE_MCU, BED_PROBE_APART, BED_THREE_MCUS, BED_LAYOUTS };
 
-/* The machine, homed, with a probe of z_offset 1.5 and these further lines. The clocks of further MCUs drift. */
+/* The machine, homed, with a probe of z_offset 1.5 (an eddy-current one, calibrated, if the lines hold BED_EDDY) and these
+ * further lines. The clocks of further MCUs drift. */
 struct scene *bed_open(const struct bed_kind *k, enum bed_layout layout, const char *lines);
 /* Of the layouts the first one to test: with a sanitizer the last one alone. */
 int bed_first_layout(void);
