@@ -87,7 +87,10 @@ bool batch_events_load(struct batch *b)
 	b->events.printer = &b->printer;
 	b->events.mcu_s = mcu_s;
 	b->events.ctx = b;
-	gcode_add_table(&b->m->gcode, batch_events_commands, batch_events_command_count, b);
+	if (!gcode_add_table(&b->m->gcode, batch_events_commands, batch_events_command_count, b)) {
+		snprintf(b->error, sizeof(b->error), "no room for BREAK_PART");
+		return false;
+	}
 	if (!name_chips(b) || !name_others(b)) {
 		snprintf(b->error, sizeof(b->error), "over %d parts of the printer have names",
 			 PRINTER_PARTS_MAX);

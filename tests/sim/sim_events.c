@@ -6,7 +6,7 @@
  * converter on SPI at the hotend switches it off and pauses. Each wrong line is an error with file, line, value and
  * expectation. Names with blanks.
  * How: etc/sim-printer.cfg with a button that mends, tests/data/whole-print.gcode; the file is read by the program's own code.
- * STEPD_ECHO=1 shows the replies.
+ * STEPD_ECHO=1 shows the replies, STEPD_SEED=n repeats a run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -137,6 +137,8 @@ static const struct row rows[] = {
 	  "it does not answer on mcu:PC6", COMPLETE, NULL },
 };
 
+static unsigned long seed;
+
 static const char *write_events(const char *text)
 {
 	const char *path = simrun_path("what.events");
@@ -151,7 +153,7 @@ static struct scene *open_with(const struct row *row)
 {
 	static char card[PATH_MAX + 32], variables[PATH_MAX + 32];
 	const char *overrides[8] = { card, variables, "virtual_sdcard.journal=none" };
-	struct batch_options opt = { .seed = 1, .events = write_events(row->events) };
+	struct batch_options opt = { .seed = seed, .events = write_events(row->events) };
 	char both[2048];
 
 	snprintf(card, sizeof(card), "virtual_sdcard.path=tests/data");
@@ -300,7 +302,10 @@ int main(void)
 		cmocka_unit_test(on_command),
 		cmocka_unit_test(wrong_lines),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	seed = simrun_seed(1);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	simrun_cleanup();
 	return failed;
