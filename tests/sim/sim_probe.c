@@ -392,6 +392,58 @@ static void test_bltouch(void **state)
 	}
 }
 
+/* What each pulse does to it, as its data sheet has it; the mode of its signal at the start, and stored. */
+static void test_bltouch_states(void **state)
+{
+	static const char *const as_is[] = { NO_START, BED, BLTOUCH, NULL };
+	static const char *const five[] = { NO_START, BED, BLTOUCH, "bltouch.set_output_mode=5V",
+					    NULL };
+	struct scene *s = open_scene("etc/sim-cartesian.cfg", as_is);
+	struct printer_probe *p = &s->b.printer.probe;
+
+	(void)state;
+	run(s, "G28\nG1 X150 Y150 Z8 F6000\n");
+	assert_int_equal(p->signal, PRINTER_SIGNAL_OD); /* nobody has touched it */
+	run(s, "BLTOUCH_DEBUG COMMAND=self_test\n");
+	assert_int_equal(p->state, PRINTER_PIN_TEST);
+	assert_int_equal(p->tests, 1);
+	run(s, "BLTOUCH_DEBUG COMMAND=pin_up\n");
+	assert_int_equal(p->state, PRINTER_PIN_UP);
+	run(s, "BLTOUCH_DEBUG COMMAND=pin_down\nQUERY_PROBE\n");
+	assert_int_equal(p->state, PRINTER_PIN_DOWN);
+	assert_true(scene_said(s, "probe: open"));
+	run(s, "BLTOUCH_DEBUG COMMAND=pin_up\nBLTOUCH_DEBUG COMMAND=touch_mode\nQUERY_PROBE\n");
+	assert_true(p->touch_mode && scene_said(s, "probe: TRIGGERED"));
+	run(s, "BLTOUCH_DEBUG COMMAND=reset\n");
+	assert_false(p->touch_mode);
+	run(s, "BLTOUCH_DEBUG COMMAND=set_5V_output_mode\n");
+	assert_int_equal(p->signal, PRINTER_SIGNAL_5V);
+	assert_int_equal(p->stored, PRINTER_SIGNAL_OD);
+	run(s, "BLTOUCH_DEBUG COMMAND=set_OD_output_mode\nBLTOUCH_STORE MODE=5V\n");
+	assert_int_equal(p->signal, PRINTER_SIGNAL_5V);
+	assert_int_equal(p->stored, PRINTER_SIGNAL_5V);
+	run(s, "BLTOUCH_STORE MODE=OD\n");
+	assert_int_equal(p->stored, PRINTER_SIGNAL_OD);
+	/* An alarm, and only reset ends it. */
+	p->jammed = true;
+	run(s, "BLTOUCH_DEBUG COMMAND=pin_down\nQUERY_PROBE\n");
+	assert_int_equal(p->state, PRINTER_PIN_ALARM);
+	assert_true(scene_said(s, "probe: TRIGGERED"));
+	p->jammed = false;
+	run(s, "BLTOUCH_DEBUG COMMAND=pin_up\n");
+	assert_int_equal(p->state, PRINTER_PIN_ALARM);
+	run(s, "BLTOUCH_DEBUG COMMAND=reset\nPROBE\n");
+	assert_int_equal(p->state, PRINTER_PIN_UP);
+	scene_close(s);
+	s = open_scene("etc/sim-cartesian.cfg", five);
+	scene_pass(s, 2);
+	assert_int_equal(s->b.printer.probe.signal, PRINTER_SIGNAL_5V);
+	assert_int_equal(s->b.printer.probe.stored, PRINTER_SIGNAL_OD);
+	run(s, "G28\nG1 X150 Y150 Z8 F6000\nPROBE\n");
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 static void test_bltouch_failures(void **state)
 {
 	static const char *const o[] = { NO_START, BED, BLTOUCH, NULL };
@@ -553,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_emergency),
 		cmocka_unit_test(test_mcu_lost),
 		cmocka_unit_test(test_bltouch),
+		cmocka_unit_test(test_bltouch_states),
 		cmocka_unit_test(test_bltouch_failures),
 		cmocka_unit_test(test_effector),
 		cmocka_unit_test(test_effector_homes),

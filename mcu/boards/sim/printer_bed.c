@@ -8,6 +8,7 @@
 /* Pulses of a BLTouch's control pin, from its data sheet: each stands for the widths around it. */
 static const double PULSE_NEAR_S = 50e-6;
 static const double DOWN_S = 650e-6, TOUCH_S = 1162e-6, UP_S = 1475e-6, TEST_S = 1780e-6,
+		    STORE_S = 1884e-6, SIGNAL_5V_S = 1988e-6, SIGNAL_OD_S = 2091e-6,
 		    RESET_S = 2190e-6;
 /* A switch that was pushed in without touch mode says so for this long. */
 static const double SIGNAL_S = 10e-3;
@@ -207,6 +208,18 @@ static void deploy(struct printer *p)
 	pr->state = pr->jammed || clear_mm(p) <= 0 ? PRINTER_PIN_ALARM : PRINTER_PIN_DOWN;
 }
 
+/* A mode of the signal; behind STORE it is kept. */
+static void signal_mode(struct printer_probe *pr, double s)
+{
+	bool is_5v = is_pulse(s, SIGNAL_5V_S), is_od = is_pulse(s, SIGNAL_OD_S);
+
+	if (is_5v || is_od)
+		pr->signal = is_5v ? PRINTER_SIGNAL_5V : PRINTER_SIGNAL_OD;
+	if ((is_5v || is_od) && pr->storing)
+		pr->stored = pr->signal;
+	pr->storing = is_pulse(s, STORE_S);
+}
+
 static void pulse(struct printer *p, double s)
 {
 	struct printer_probe *pr = &p->probe;
@@ -220,12 +233,15 @@ static void pulse(struct printer *p, double s)
 	else if (pr->state == PRINTER_PIN_ALARM)
 		return;
 	pr->touch_mode = is_pulse(s, TOUCH_S);
+	signal_mode(pr, s);
 	if (is_pulse(s, DOWN_S))
 		deploy(p);
 	else if (is_pulse(s, UP_S))
 		pr->state = pr->jammed ? PRINTER_PIN_ALARM : PRINTER_PIN_UP;
-	else if (is_pulse(s, TEST_S))
+	else if (is_pulse(s, TEST_S)) {
 		pr->state = PRINTER_PIN_TEST;
+		pr->tests++;
+	}
 	if (!is_pulse(s, TOUCH_S))
 		pr->pressed = false;
 }

@@ -44,6 +44,9 @@ enum printer_pin {
 	PRINTER_PIN_ALARM, /* blinks, signal on, until it is reset */
 };
 
+/* How a BLTouch drives its signal: V3 can do either, and keeps what it is told to store. */
+enum printer_signal { PRINTER_SIGNAL_OD, PRINTER_SIGNAL_5V };
+
 struct printer_probe {
 	bool present;
 	uint8_t mcu, pin;
@@ -61,6 +64,9 @@ struct printer_probe {
 	bool pressed;
 	double off_mm; /* of this approach */
 	enum printer_pin state;
+	enum printer_signal signal, stored; /* now; after power has come */
+	bool storing;                       /* the last pulse was STORE: the next one says what */
+	unsigned tests;                     /* self tests so far */
 	bool touch_mode; /* the pin stays out when it touches; the signal says that it is in */
 	double high_s,
 		triggered_s; /* since when the control pin is high; when the pin was pushed in */
