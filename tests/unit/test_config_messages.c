@@ -13,6 +13,9 @@ struct message {
 
 #define PHASE "[tmc2209 stepper_x]\nuart_pin: PK7\nrun_current: 0.5\n[endstop_phase stepper_x]\n"
 #define EDDY "[probe_eddy_current c]\nz_offset: 1\n"
+#define DRIFT \
+	"[temperature_probe c]\nsensor_type: Generic 3950\nsensor_pin: PF7\nmin_temp: 0\nmax_temp: 99\n"
+#define EFFECTOR "[smart_effector]\nz_offset: 0\npin: PK1\n"
 #define LOAD_CELL "[load_cell_probe]\nz_offset: 0\nsensor_type: hx711\n"
 #define ADS1220 "[load_cell_probe]\nz_offset: 0\nsensor_type: ads1220\n"
 #define SPI_SENSOR "[temperature_sensor c]\nsensor_type: MAX31865\n"
@@ -223,6 +226,20 @@ static const struct message messages[] = {
 	{ EDDY "sensor_type: ldc1612\ncalibrate: 1:3000000\n",
 	  "+4: [probe_eddy_current c] calibrate: expected at least two pairs height:frequency", 0,
 	  0 },
+	{ EDDY "sensor_type: ldc1612\n" DRIFT "drift_calibration: 1:2e-6\n",
+	  "+9: [temperature_probe c] drift_calibration: expected height:linear:square with commas",
+	  0, 0 },
+	{ EDDY "sensor_type: ldc1612\n" DRIFT "drift_calibration: 1:2e-6:0,1:2e-6:0\n",
+	  "+9: [temperature_probe c] drift_calibration: expected ascending heights", 0, 0 },
+	{ EDDY "sensor_type: ldc1612\n" DRIFT "drift_calibration: 1:2:0\n",
+	  "+9: [temperature_probe c] drift_calibration: expected less than 0.01 per K", 0, 0 },
+	{ EDDY "sensor_type: ldc1612\n" DRIFT "drift_calibration: 1:2e-6:0\n",
+	  "+9: [temperature_probe c] drift_calibration: expected calibration_temp, too", 0, 0 },
+	{ EFFECTOR "recovery_time: 61\n",
+	  "+4: [smart_effector] recovery_time: value '61': expected", 0, 0 },
+	{ EFFECTOR "probe_accel: -1\n", "+4: [smart_effector] probe_accel: value '-1': expected", 0,
+	  0 },
+	{ EFFECTOR "control_pin: PK1\n", "+4: [smart_effector] control_pin: value 'PK1':", 0, 0 },
 	{ EDDY "sensor_type: ldc1612\n" LOAD_CELL,
 	  "+4: [load_cell_probe] expected only one probe, there is a [probe_eddy_current c] too", 0,
 	  0 },
