@@ -376,18 +376,20 @@ static void respond(void **state)
 		{ "[respond]\ndefault_type: command\ndefault_prefix: Q:\n", "M118 x", "Q: x\n" },
 		{ "[respond]\ndefault_prefix: Q:\n", "RESPOND TYPE=command MSG=x", "// x\n" },
 	};
+	struct scene *s;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct scene *s = printing_open(rows[i].sections);
-
+		s = printing_open(rows[i].sections);
 		scene_hush(s);
 		scene_run(s, rows[i].line);
 		assert_string_equal(s->said, rows[i].reply);
 		scene_close(s);
 	}
-	refused(printing_open(""), "RESPOND TYPE=shout MSG=x",
+	s = printing_open("");
+	refused(s, "RESPOND TYPE=shout MSG=x",
 		"TYPE: expected echo, command, error or echo_no_space");
+	scene_close(s);
 	pinwatch_refused(PRINTING_BASE, "[respond]\ndefault_type: shout\n",
 			 "default_type: value 'shout': expected");
 }
