@@ -4,7 +4,7 @@
  * Shown: with the switches on another MCU than all motors, with motors on both, with the switches on a third one,
  * and with everything mixed, on clocks that drift apart by up to 150 ppm and wander in between, the position that is
  * found is the printer model's own within one microstep, of each axis or joint, and what noise the switches have;
- * every step is exact. The same with input shapers. An MCU that falls silent on the way: all motors of all MCUs stand
+ * every step is exact. The same with input shapers. An MCU that falls silent or shuts down on the way: all motors of all MCUs stand
  * within the time-out, at their pins; the reply says so, and G28 works again.
  * How: the pins of etc/sim-KIND.cfg are given to other MCUs by overrides; tests/simlib/scene.h.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_homing_mcus; the seed is printed.
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "tests/oracle/refmotion.h"
+#include "mcu.h"
 #include "tests/simlib/scene_expect.h"
 #include "tests/simlib/simrun.h"
 
@@ -247,8 +248,10 @@ static bool takes_part(const struct scene *s, int mcu)
 	return false;
 }
 
+enum { SILENT, SHUT_DOWN };
+
 /* All motors, on whichever MCU, stop within the time-out at their pins; heard of again, all works. */
-static void silence(const struct kind *k, int mcu)
+static void lose(const struct kind *k, int mcu, int how)
 {
 	static const struct vwire_faults cut = { .lose_ppm = 1000000 };
 	struct scene *s = open_spread(k, &layouts[LAYOUTS - 1], 0, false);
@@ -271,7 +274,10 @@ static void silence(const struct kind *k, int mcu)
 	assert_true(timeout_s >= 0.05 && timeout_s <= 0.08);
 	to = s->b.mcu[mcu].to.cfg.faults;
 	from = s->b.mcu[mcu].from.cfg.faults;
-	s->b.mcu[mcu].to.cfg.faults = s->b.mcu[mcu].from.cfg.faults = cut;
+	if (how == SILENT)
+		s->b.mcu[mcu].to.cfg.faults = s->b.mcu[mcu].from.cfg.faults = cut;
+	else
+		sim_fail(s->b.mcu[mcu].sim, MCU_REASON_BOARD);
 	cut_s = (double)s->b.now_ns * 1e-9;
 	scene_pass(s, 0.2);
 	assert_true(last.step_s > cut_s - 0.005); /* it was moving */
@@ -280,12 +286,14 @@ static void silence(const struct kind *k, int mcu)
 	s->b.mcu[mcu].to.cfg.faults = to;
 	s->b.mcu[mcu].from.cfg.faults = from;
 	scene_pass(s, 3);
-	assert_true(s->errors > 0 && scene_said(s, "not heard of within the time-out"));
+	assert_true(s->errors > 0);
+	if (!scene_said(s, how == SILENT ? "not heard of within the time-out" : "shut"))
+		fail_msg("%s without MCU %d: %s", k->name, mcu, s->said);
 	assert_false(gcode_busy(&s->b.m->gcode));
 	/* What was to be sent meanwhile may be too late: a fault, that leaves nothing but positions to be read back. */
-	for (int i = 0; i < 3 && s->b.m->state == MACHINE_FAULT; i++) {
+	for (int i = 0; i < 5 && s->b.m->state == MACHINE_FAULT; i++) {
 		gcode_exec_now(&s->b.m->gcode, "CLEAR_FAULT", 11, 0);
-		scene_pass(s, 1);
+		scene_pass(s, 2);
 	}
 	if (s->b.m->state != MACHINE_READY)
 		fail_msg("%s without MCU %d: %s", k->name, mcu, s->said);
@@ -294,15 +302,27 @@ static void silence(const struct kind *k, int mcu)
 	scene_close(s);
 }
 
-static void test_silence(void **state)
+static void lose_each(int how)
 {
 	static const size_t which[] = { 0, 1, 7, 8, 10 };
 
-	(void)state;
+	silences = 0;
 	for (size_t i = 0; i < sizeof(which) / sizeof(*which); i++)
 		for (int mcu = 0; mcu < MCUS; mcu++)
-			silence(&kinds[which[i]], mcu);
+			lose(&kinds[which[i]], mcu, how);
 	assert_int_equal(silences, 12); /* the others have no part in it */
+}
+
+static void test_silence(void **state)
+{
+	(void)state;
+	lose_each(SILENT);
+}
+
+static void test_shutdown(void **state)
+{
+	(void)state;
+	lose_each(SHUT_DOWN);
 }
 
 /* The switch's MCU is silent for hardly longer than the time-out, and no fault comes of that. Where the motor has stopped is
@@ -371,7 +391,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_two_mcus),       cmocka_unit_test(test_three_mcus),
 		cmocka_unit_test(test_noisy_switches), cmocka_unit_test(test_shaped),
 		cmocka_unit_test(test_short_silence),  cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_shutdown),       cmocka_unit_test(test_timeout),
 	};
 
 	rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
