@@ -236,7 +236,8 @@ static void start(struct machine *m)
 		next_step(m);
 }
 
-/* The last homing has ended without an MCU's word of where its steppers stood: first of all that is asked for. */
+/* An MCU may have been taken over with what it had counted before, or the last homing has ended without its word of where
+ * its steppers stood: first of all that is asked for. */
 static void recount(struct machine *m)
 {
 	struct homing *h = &m->homing;
@@ -249,7 +250,10 @@ static void recount(struct machine *m)
 	for (size_t i = 0; i < m->motors; i++)
 		if (!m->motor[i].manual && m->motor[i].axes & GCODE_MASK_XYZ)
 			h->motors |= 1u << i;
-	machine_control(m, &(struct ctl_rec){ .kind = CTL_ABORT });
+	if (!h->motors) {
+		start(m);
+		return;
+	}
 	homing_read_begin(m);
 }
 
@@ -383,7 +387,6 @@ void homing_counters_read(struct machine *m)
 		return;
 	}
 	if (h->recounting) {
-		machine_resume_motion(m, NULL);
 		start(m);
 		return;
 	}

@@ -95,7 +95,7 @@ struct homing {
 	uint32_t sync; /* the sync that is waited for */
 	bool hit;
 	uint8_t reason;
-	bool recount; /* an MCU has stopped by itself: its steppers' counters are not known … */
+	bool recount;    /* MCUs may have counted other steps than the engine … */
 	bool recounting; /* … and are being asked for */
 	const char *failure; /* it ends with that once the counters are known; NULL: it has not failed */
 	struct ctl_homing watch;

@@ -67,6 +67,31 @@ static double trigger_of(const struct homing *h, size_t motor)
 	return 0;
 }
 
+/* Of motors at rest, whose counters may be other than the engine has them: it goes on from where they are. */
+static void take_recount(struct machine *m)
+{
+	struct homing *h = &m->homing;
+	struct ctl_rec rec = { .kind = CTL_RESYNC };
+	uint32_t other = 0;
+
+	for (size_t i = 0; i < m->motors; i++) {
+		int64_t count = m->motor[i].cfg->dir_pin.invert ? -h->count[i] : h->count[i];
+
+		if (h->motors & 1u << i && count != m->status.stepper_count[i])
+			other |= 1u << i;
+	}
+	if (!other)
+		return;
+	machine_control(m, &(struct ctl_rec){ .kind = CTL_ABORT });
+	for (size_t i = 0; i < m->motors; i++) {
+		rec.resync.stepper = (uint8_t)i;
+		rec.resync.count = h->count[i];
+		if (other & 1u << i)
+			machine_control(m, &rec);
+	}
+	machine_resume_motion(m, NULL);
+}
+
 /* All counters are back: the engine goes on from them. */
 static void take_counters(struct machine *m)
 {
@@ -152,7 +177,10 @@ bool homing_read_message(struct machine *m, const struct ev_message *msg)
 	else if (!endstop_read(m, msg->mcu, id, &any))
 		return false;
 	if (all_read(&m->homing)) {
-		take_counters(m);
+		if (m->homing.recounting)
+			take_recount(m);
+		else
+			take_counters(m);
 		homing_counters_read(m);
 	}
 	return true;

@@ -369,7 +369,8 @@ static void force(const char *kinematics, bool round)
 					 kinematics, cfg->name, s->b.m->motor[k].cfg->name, steps,
 					 expected);
 		}
-		assert_true(scene_believed_mm(s, AXIS_X) == believed_mm);
+		/* But for the last bit: the end of a move is its phases' sum. */
+		assert_true(fabs(scene_believed_mm(s, AXIS_X) - believed_mm) < 1e-13);
 		path(s, round);
 		snprintf(line, sizeof(line),
 			 "FORCE_MOVE STEPPER=\"%s\" DISTANCE=%.6f VELOCITY=%.3f\n", cfg->name, -by,
