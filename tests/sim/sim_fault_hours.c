@@ -2,7 +2,8 @@
 /* sim_fault_hours.c - hours of printing with random faults of all classes at once, and somebody who repairs.
  *
  * Shown: whatever comes - sensors that open, short, stick or glitch, heaters that die or stay on, lines that lose bytes or are
- * cut, MCUs that shut down (as stock firmware does) or reset, and each class of the table injected - the checker finds no
+ * cut, MCUs that shut down (as stock firmware does) or reset, fans, drivers, filament, switches, a clock, the planner, a bit of memory,
+ * and each class of the table injected - the checker finds no
  * step that was wrong; no heater is on without control: with no target, with a sensor that has failed, after a
  * shutdown, with nobody to hear of, beyond the time the reaction may take; and no axis is taken to be known
  * where it is not: at rest the printer is where the machine believes. Prints that were paused go on, and machines that
@@ -21,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "tests/simlib/causes.h"
 #include "tests/simlib/printjob.h"
 #include "tests/simlib/random.h"
 #include "tests/simlib/simrun.h"
@@ -37,7 +39,7 @@ static struct {
 	unsigned long lives, faults, pauses, resumed, completed, stopped, shut_down, cleared;
 	unsigned long recovered, known; /* on without a restart after a stop; with all axes known */
 	unsigned long of_class[FAULT_CLASSES];
-	double uncontrolled_s[2]; /* a pin that is on and should not be, since */
+	double uncontrolled_s[2]; /* a pin that is on and should not be, since; < 0: never looked at */
 	double worst_s;
 	double open_s; /* the line was cut then; 0: it is whole */
 } camp;
@@ -73,7 +75,7 @@ static void check_heaters(const struct scene *s)
 		bool bad = !may_be_on(s, i) &&
 			   (printjob_pins.on[i] || at_s - printjob_pins.changed_s[i] < STEP_S);
 
-		if (may_be_on(s, i) || camp.uncontrolled_s[i] < 0)
+		if (!bad || camp.uncontrolled_s[i] < 0)
 			camp.uncontrolled_s[i] = at_s;
 		if (!bad)
 			continue;
@@ -107,6 +109,20 @@ static void pass(struct scene *s, double for_s)
 	}
 }
 
+/* Lines of the user's, one after the other as they are taken; for a minute each at most. */
+static void say(struct scene *s, const char *text)
+{
+	struct machine *m = s->b.m;
+
+	for (; *text; text += strcspn(text, "\n") + 1)
+		for (int i = 0; i < 600 && m->state == MACHINE_READY; i++) {
+			if (machine_takes_line(m) &&
+			    gcode_exec(&m->gcode, text, strcspn(text, "\n"), 0) != GCODE_AGAIN)
+				break;
+			pass(s, STEP_S);
+		}
+}
+
 /* ---- what happens ---- */
 
 static void set_line(struct scene *s, uint32_t ppm)
@@ -136,11 +152,37 @@ static void inject(struct scene *s)
 	gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0);
 }
 
+/* One of the others: fans, driver, filament, switch, an optional MCU, its clock, the planner, the rt core's memory. */
+static void breaks(struct scene *s)
+{
+	const struct cause *c;
+	enum fault_scope scope;
+
+	do {
+		c = &causes[below(CAUSES)];
+		scope = fault_classes[c->class].scope;
+	} while (c->class == FAULT_CLASS_LINK_ERRORS || c->class == FAULT_CLASS_MCU_RESTART ||
+		 c->class == FAULT_CLASS_MCU_LATE || c->class == FAULT_CLASS_MCU_SHUTDOWN ||
+		 (c->class == FAULT_CLASS_LINK_LOST && c->off_s > 0) || scope == FAULT_SCOPE_HEATER);
+	if (causes_stops_planner(c)) {
+		scene_planner_busy(s, uniform(0.1, 3));
+		/* nobody could say "off" meanwhile */
+		camp.uncontrolled_s[0] = camp.uncontrolled_s[1] = printjob_now_s(s);
+		return;
+	}
+	c->happens(s);
+	say(s, causes_lines(c));
+	for (double at_s = 0; causes_drifts(c) && at_s < 15; at_s += STEP_S) {
+		causes_drift(s, at_s);
+		pass(s, STEP_S);
+	}
+}
+
 static void happens(struct scene *s)
 {
 	static const char *const action[] = { "sensor open",   "sensor short", "sensor stuck",
 					      "sensor glitch", "heater dead",  "heater on" };
-	unsigned what = below(20);
+	unsigned what = below(27);
 
 	camp.faults++;
 	if (what < 8) {
@@ -160,6 +202,8 @@ static void happens(struct scene *s)
 		}
 		if (below(2)) /* plugged in again */
 			set_line(s, 0);
+	} else if (what > 19) {
+		breaks(s);
 	} else if (what == 18) {
 		sim_fail(s->b.mcu[0].sim, 1);
 	} else {
@@ -173,10 +217,8 @@ static void happens(struct scene *s)
 
 static void repair(struct scene *s)
 {
-	for (int i = 0; i < 2; i++) {
-		printjob_act(s, i, "sensor ok");
-		printjob_act(s, i, "heater ok");
-	}
+	causes_repair(s);
+	causes_damage(s, 1, &(struct vwire_faults){ 0 });
 	pass(s, 3);
 }
 
@@ -197,7 +239,7 @@ static bool recovers(struct scene *s)
 	camp.known += m->homed == 7;
 	pass(s, 1);
 	check_position(s);
-	batch_lines(&s->b, "M140 S60\nM104 S205\nG28\n");
+	say(s, "M140 S60\nM104 S205\nG28\n");
 	pass(s, uniform(20, 40));
 	return m->state == MACHINE_READY;
 }
@@ -216,22 +258,22 @@ static bool goes_on(struct scene *s)
 	if (m->hold)
 		machine_hold(m, false);
 	pass(s, 3);
-	batch_lines(&s->b, "CLEAR_FAULT\n");
+	say(s, "CLEAR_FAULT\n");
 	camp.cleared++;
 	if (!m->print->pause.on)
 		return m->state == MACHINE_READY;
 	camp.pauses++;
-	batch_lines(&s->b, "G91\nG1 Z5 F600\nG1 X3 F3000\nG90\n");
-	if (below(4) == 0)
-		batch_lines(&s->b, "G28\n");
+	say(s, "G91\nG1 Z5 F600\nG1 X3 F3000\nG90\n");
+	if (below(4) == 0 || m->uncertain || m->homed != 7)
+		say(s, "G28\n");
 	pass(s, uniform(1, 30));
 	check_position(s);
-	batch_lines(&s->b, "M140 S60\nM104 S205\n");
+	say(s, "M140 S60\nM104 S205\n");
 	for (int i = 0;
 	     i < 3000 && m->state == MACHINE_READY && m->heaters.status.sensor[HOTEND].degc < 200;
 	     i++)
 		pass(s, STEP_S);
-	batch_lines(&s->b, "RESUME\n");
+	say(s, "RESUME\n");
 	pass(s, 15);
 	camp.resumed += m->state == MACHINE_READY && !m->print->pause.on;
 	return m->state == MACHINE_READY;
@@ -241,13 +283,18 @@ static void one_life(uint64_t seed)
 {
 	struct scene *s;
 	double from_s;
+	char sections[2000];
 
 	camp.random = seed;
 	camp.uncontrolled_s[0] = camp.uncontrolled_s[1] = -1;
 	camp.open_s = 0;
 	camp.lives++;
-	s = printjob_open("[stepd]\ninject_faults: True\n[idle_timeout]\ntimeout: 1000000\n");
-	printjob_begin(s, "");
+	snprintf(sections, sizeof(sections),
+		 "%s[stepd]\ninject_faults: True\n[idle_timeout]\ntimeout: 1000000\n",
+		 causes_sections);
+	s = printjob_open(sections);
+	s->b.printer.inputs[0].on = true;
+	printjob_begin(s, "M106 S255\n");
 	from_s = printjob_now_s(s);
 	while (printjob_now_s(s) - from_s < LIFE_S && s->b.m->state == MACHINE_READY) {
 		pass(s, uniform(1, 60));
@@ -255,8 +302,9 @@ static void one_life(uint64_t seed)
 		if (s->b.m->print->stats.state == PRINT_COMPLETE ||
 		    s->b.m->print->stats.state == PRINT_ERROR) {
 			camp.completed += s->b.m->print->stats.state == PRINT_COMPLETE;
-			batch_lines(&s->b,
-				    "M140 S60\nM104 S205\nSDCARD_PRINT_FILE FILENAME=print.gcode\n");
+			if (s->b.m->homed != 7 || s->b.m->uncertain)
+				say(s, "G28\n");
+			say(s, "M140 S60\nM104 S205\nSDCARD_PRINT_FILE FILENAME=print.gcode\n");
 		}
 		happens(s);
 		pass(s, uniform(1, 40));
