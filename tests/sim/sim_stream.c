@@ -247,6 +247,7 @@ static void going_on(void **state)
 		}
 		for (int k = 0; k < 3000 && (host.sent < LINES || !machine_idle(host.s->b.m)); k++)
 			pass(0.1);
+		pass(1); /* the state that is told is as old as its last telling */
 		assert_int_equal(host.sent, LINES);
 		assert_true(on_path());
 		assert_true(fabs(host.s->b.m->status.position_mm[AXIS_E] - LINES * LINE_E_MM) <
