@@ -94,7 +94,9 @@ static uint32_t axes_of(const struct machine *m, const struct fault_report *r)
 
 static void act(struct machine *m, const struct fault_report *r, const struct fault_decision *d)
 {
-	if (d->doubt && fault_classes[r->class].scope == FAULT_SCOPE_DRIVER)
+	/* a stop finds out which are */
+	if ((d->doubt || (d->unhome && d->reaction < FAULT_STOP_MOTION)) &&
+	    fault_classes[r->class].scope == FAULT_SCOPE_DRIVER)
 		m->uncertain |= axes_of(m, r) & m->homed;
 	if (d->reaction >= FAULT_DISABLE)
 		make_safe(m, r);

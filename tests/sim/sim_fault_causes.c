@@ -236,6 +236,30 @@ static void glitch_power(void **state)
 	scene_close(s);
 }
 
+/* A driver's error that only holds, as configured: the axis is uncertain all the same. */
+static void driver_holds(void **state)
+{
+	static const char drill[] = "INJECT_FAULT CLASS=driver_error COMPONENT=stepper_y";
+	struct scene *s = printjob_start("[stepd]\ninject_faults: True\n"
+					 "[fault driver_error stepper_y]\nreaction: hold\n");
+
+	(void)state;
+	gcode_exec_now(&s->b.m->gcode, drill, sizeof(drill) - 1, 0);
+	scene_pass(s, 1);
+	assert_true(s->b.m->hold);
+	assert_int_equal(s->b.m->uncertain, 2);
+	machine_hold(s->b.m, false);
+	assert_true(scene_run(s, "PAUSE\nCLEAR_FAULT\n"));
+	scene_hush(s);
+	assert_true(scene_run(s, "RESUME\n"));
+	assert_true(scene_said(s, "steps of Y may be lost; expected G28 first"));
+	assert_true(scene_run(s, "G28 Y\n"));
+	batch_lines(&s->b, "RESUME\n");
+	printjob_completes(s);
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 /* Steps may be lost: the axis is uncertain, and the print goes on only once it has been homed. */
 static void uncertain(void **state)
 {
@@ -266,7 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table),     cmocka_unit_test(crowded),
 		cmocka_unit_test(no_homing), cmocka_unit_test(glitch_power),
-		cmocka_unit_test(uncertain),
+		cmocka_unit_test(uncertain), cmocka_unit_test(driver_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
