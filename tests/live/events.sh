@@ -35,8 +35,6 @@ said 'enclosure is back'
 
 echo 'up on' >"$dir/break"
 said 'echo: up'
-echo 'runout off' >"$dir/break"
-await 5 grep -q 'mcu-sim: runout off' "$dir/mcu.log" || fail "not told"
 
 echo 'strip busy' >"$dir/break"
 await 5 grep -q 'mcu-sim: strip busy' "$dir/mcu.log" || fail "not told"
@@ -51,6 +49,10 @@ printf 'M106 S255\nG4 P1500\nM118 turns\n' >"$dir/gcode"
 said 'echo: turns'
 echo 'fan tacho dead' >"$dir/break"
 said 'fan below its least speed'
+
+# From here on lines of the FIFO wait.
+echo 'runout off' >"$dir/break"
+said 'runout: filament is out or stuck'
 
 printf 'nose sensor open\nextruder burns\n' >"$dir/break"
 await 5 grep -q "component 'nose': expected a heater" "$dir/mcu.log" || fail "nothing about a wrong component"
