@@ -14,6 +14,12 @@ said() { # TEXT
 	await 15 grep -q -- "$1" "$dir/replies" || fail "no '$1'"
 }
 
+out() {
+	echo 'QUERY_FILAMENT_SENSOR SENSOR=runout' >"$dir/now"
+	sleep 0.2
+	grep -q 'filament not detected' "$dir/replies"
+}
+
 # The machine of the other test, with what that hasn't.
 printf '%s\n' "[include $PWD/etc/sim-printer.cfg]" '[neopixel strip]' 'pin: PG7' 'chain_count: 3' \
 	'[gcode_button up]' 'pin: PF6' 'analog_range: 900, 1100' 'press_gcode: M118 up' >"$dir/config"
@@ -50,9 +56,9 @@ said 'echo: turns'
 echo 'fan tacho dead' >"$dir/break"
 said 'fan below its least speed'
 
-# From here on lines of the FIFO wait.
 echo 'runout off' >"$dir/break"
-said 'runout: filament is out or stuck'
+await 5 grep -q 'mcu-sim: runout off' "$dir/mcu.log" || fail "not told"
+await 10 out || fail "there is filament"
 
 printf 'nose sensor open\nextruder burns\n' >"$dir/break"
 await 5 grep -q "component 'nose': expected a heater" "$dir/mcu.log" || fail "nothing about a wrong component"

@@ -288,7 +288,6 @@ static void options(void **state)
 		"[fan_generic slow]\npin: PE4\ncycle_time: 0.05\nkick_start_time: 0\nshutdown_speed: 1\n"
 		"[heater_fan both]\npin: PE1\nheater: extruder, heater_bed\nheater_temp: 35\n"
 		"fan_speed: 0.5\nkick_start_time: 0\n"
-		"[heater_fan bed]\npin: PE5\nheater: heater_bed\nshutdown_speed: 0\n"
 		"[controller_fan y]\npin: PE2\nstepper: stepper_y\nheater: heater_bed\n"
 		"idle_timeout: 0\nfan_speed: 0.8\nkick_start_time: 0\n");
 
@@ -316,9 +315,9 @@ static void options(void **state)
 	scene_pass(s, 0.5);
 	assert_non_null(sim_shutdown_reason(s->b.mcu[0].sim));
 	pinwatch_near(pinwatch.duty[pinwatch_pin("PE0")] / 32768.0, 0.6, 1e-4);
-	assert_true(pinwatch.level[pinwatch_pin("PE4")] == 1);
-	assert_true(pinwatch.level[pinwatch_pin("PE1")] == 1); /* a hotend's: it can't be told not to */
-	assert_true(pinwatch.level[pinwatch_pin("PE5")] == 0);
+	assert_true(pinwatch.level[pinwatch_pin("PE4")] == 1 &&
+		    pinwatch.level[pinwatch_pin("PE1")] == 1 &&
+		    pinwatch.level[pinwatch_pin("PE2")] == 0);
 	scene_close(s);
 }
 
@@ -336,6 +335,7 @@ static void wrong_sections(void **state)
 		{ 3, "[fan_generic a]\npin: PE1\nkick_start_time: -1\n",
 		  "kick_start_time: value '-1'" },
 		{ 3, "[fan_generic a]\npin: PE1\ntachometer_pin: PE0\n", "PE0" },
+		{ 3, "[heater_fan a]\npin: PE1\nshutdown_speed: 0\n", "expected more than 0" },
 		{ 3, "[heater_fan a]\npin: PE1\nheater: oven\n", "'oven'" },
 		{ 3, "[controller_fan a]\npin: PE1\nstepper: stepper_q\n", "'stepper_q'" },
 		{ 7,
