@@ -30,6 +30,7 @@ printf '%s\n' '# by time' '3 enclosure chip silent' '6 enclosure chip ok' >"$dir
 mcu_pid=$!
 await 5 test -e "$dir/pty" || fail "no pty"
 : >"$dir/replies"
+: >"$dir/stepd.log"
 "$build/stepd" -c "$dir/config" -o mcu.serial="$dir/pty" -o virtual_sdcard.path="$dir" -o virtual_sdcard.journal=none \
 	-o save_variables.filename="$dir/variables.cfg" -o stepd.gcode_fifo="$dir/gcode" -o stepd.out_of_band_fifo="$dir/now" \
 	-o stepd.reply_file="$dir/replies" -o stepd.rt_priority=0 -o stepd.gcode_ack=none -o stepd.flight_file="$memory/flight" >"$dir/stepd.log" 2>&1 &
