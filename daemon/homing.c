@@ -93,6 +93,7 @@ static void approach_now(struct machine *m, const char *error)
 		homing_fail(m, error);
 		return;
 	}
+	h->lowered = h->with_probe;
 	/* Called this far away that the endstop comes before the end of the move. */
 	place(m, 2 * r->homing_retract_mm, from_mm);
 	for (int axis = 0; axis < MACHINE_AXES && h->pass == 0; axis++)
@@ -203,6 +204,7 @@ static void next_step(struct machine *m)
 		if (h->step[h->at].rails & 1u << r)
 			h->rail = &m->mc->rails[r];
 	h->pass = h->glitches = 0;
+	h->lowered = false;
 	homing_choose_motors(m);
 	why = homing_choose_trsyncs(m);
 	if (why) {
@@ -337,6 +339,7 @@ static void measured(struct machine *m, const char *error)
 		return;
 	}
 	gcode_set_position(&m->gcode, GCODE_MASK_ALL, at_mm);
+	m->homing.lowered = false;
 	probe_raise(m, retract);
 }
 
@@ -349,8 +352,10 @@ static void put_away(struct machine *m, const char *error)
 	m->homing.state = HOMING_RAISE;
 	if (m->probe.sensor)
 		m->probe.sensor->settle(m, measured);
-	else
+	else {
+		m->homing.lowered = false;
 		probe_raise(m, retract);
+	}
 }
 
 static void found(struct machine *m)

@@ -89,7 +89,9 @@ struct homing {
 	const struct machine_rail *rail; /* the first one of it: how fast, how far back */
 	int pass;                        /* 0 first approach, 1 second */
 	double approach_mm_s;            /* its speed */
-	bool with_probe;                 /* its switch is the probe's */
+	bool with_probe;                 /* its switch is the probe's, … */
+	bool lowered;   /* … which has been made ready and not been put away yet */
+	char text[160]; /* of an error, while it is */
 	/* Who hears of the end; NULL: the interpreter goes on. */
 	void (*then)(struct machine *m, const char *error);
 	uint32_t sync; /* the sync that is waited for */

@@ -42,10 +42,25 @@ static void say_overshoot(struct machine *m)
 		machine_say(m, REPLY_INFO, "overshoot (mm, accounted for)%s", text);
 }
 
+/* The first error counts. */
+static void put_away(struct machine *m, const char *error)
+{
+	(void)error;
+	homing_finish(m, m->homing.text);
+}
+
 void homing_finish(struct machine *m, const char *error)
 {
 	struct homing *h = &m->homing;
 
+	if (error && h->lowered &&
+	    m->state == MACHINE_READY) { /* not left there for the next move to break */
+		h->lowered = false;
+		h->state = HOMING_RAISE;
+		snprintf(h->text, sizeof(h->text), "%s", error);
+		probe_raise(m, put_away);
+		return;
+	}
 	h->state = HOMING_IDLE;
 	tmc_stall(m, 0);
 	if (!error && !h->line.input && !h->manual.stepper)

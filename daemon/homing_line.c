@@ -14,6 +14,7 @@ void homing_start_line(struct machine *m, const struct homing_line *how)
 	h->line = *how;
 	h->manual = (struct homing_manual){ .stepper = NULL };
 	h->watch.count = 0;
+	h->lowered = false;
 	h->motors = 0;
 	h->state = HOMING_BEGIN;
 }

@@ -26,6 +26,7 @@ int homing_start_manual(struct machine *m, const struct homing_manual *how, char
 	h->line.input = NULL;
 	h->then = NULL;
 	h->watch.count = 0;
+	h->lowered = false;
 	h->motors = 0;
 	h->state = HOMING_SETTLE;
 	return -EINPROGRESS;

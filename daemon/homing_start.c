@@ -48,6 +48,7 @@ int homing_start(struct machine *m, uint32_t mask,
 	for (size_t i = 0; i < h->steps; i++)
 		h->overshot &= ~h->step[i].axes;
 	h->at = 0;
+	h->lowered = false;
 	h->then = then;
 	h->manual = (struct homing_manual){ .stepper = NULL };
 	h->line.input = NULL;
