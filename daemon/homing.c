@@ -2,7 +2,6 @@
 #include "daemon/homing.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/homing_private.h"
@@ -261,40 +260,6 @@ static void recount(struct machine *m)
 
 /* ---- after the stop ---- */
 
-/* Where the counters will be after the retract: the second approach has to move them on. */
-static void expect_retract(struct machine *m, const double to_mm[MOVE_AXES])
-{
-	struct homing *h = &m->homing;
-	const double *at_mm = planner_position(m->planner);
-
-	for (size_t i = 0; i < m->motors; i++) {
-		int64_t steps = llround(machine_motor_steps(m, i, to_mm) -
-					machine_motor_steps(m, i, at_mm));
-
-		h->count_first[i] = h->count[i];
-		h->count_before[i] = h->count[i] +
-				     (m->motor[i].cfg->dir_pin.invert ? -steps : steps);
-	}
-}
-
-/* Whether each switch let its motors move before it was closed (again). */
-static bool all_moved(const struct machine *m)
-{
-	const struct homing *h = &m->homing;
-
-	for (size_t k = 0; k < h->endstops; k++) {
-		bool moved = h->pass == 0;
-
-		for (size_t i = 0; i < m->motors; i++)
-			if (h->endstop[k].motors & 1u << i &&
-			    llabs(h->count[i] - h->count_before[i]) > 1)
-				moved = true;
-		if (!moved)
-			return false;
-	}
-	return true;
-}
-
 /* Whether no second approach follows. */
 static bool is_last(const struct homing *h)
 {
@@ -317,7 +282,7 @@ static void retract(struct machine *m, const char *error)
 		return;
 	}
 	place(m, retract_mm, at_mm);
-	expect_retract(m, at_mm);
+	homing_expect_retract(m, at_mm);
 	h->state = HOMING_RETRACT;
 	if (!move_to(m, at_mm, h->rail->homing_retract_speed_mm_s))
 		homing_fail(m, "the machine has no room for the move; try again");
@@ -405,7 +370,7 @@ void homing_counters_read(struct machine *m)
 	}
 	if (homing_glitched(m))
 		return;
-	if (!all_moved(m)) {
+	if (!homing_all_moved(m)) {
 		homing_endstop_fail(m, "the endstop is still triggered after the retract");
 		return;
 	}

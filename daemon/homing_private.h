@@ -59,7 +59,11 @@ bool homing_read_message(struct machine *m, const struct ev_message *msg);
 /* homing_end.c: the axes of the step, "XY", in a buffer of MACHINE_AXES + 1. */
 const char *homing_axes(const struct machine *m, char *axes);
 
-/* homing_glitch.c: whether the switch that has triggered is to be asked once more whether it is closed, later. */
+/* homing_switch.c: where the counters will be after the retract to there: the second approach has to move them on. */
+void homing_expect_retract(struct machine *m, const double to_mm[MOVE_AXES]);
+/* Whether each switch let its motors move before it was closed (again). */
+bool homing_all_moved(const struct machine *m);
+/* Whether the switch that has triggered is to be asked once more whether it is closed, later. */
 bool homing_doubts(const struct machine *m, const struct homing_endstop *e);
 /* After the counters have been read: it is open indeed. The approach goes on from there, or has failed. */
 bool homing_glitched(struct machine *m);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Switches that have triggered without being closed: noise on their wires. Shorter than the samples the MCU leaves it out. */
+/* What a switch may do wrong: it stays closed, or has triggered without being closed, by noise on its wire. Shorter than the
+ * samples the MCU leaves it out. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,6 +11,40 @@
 
 /* An approach goes on so often. */
 enum { GLITCHES_MAX = 3 };
+
+/* Where the counters will be after the retract: the second approach has to move them on. */
+void homing_expect_retract(struct machine *m, const double to_mm[MOVE_AXES])
+{
+	struct homing *h = &m->homing;
+	const double *at_mm = planner_position(m->planner);
+
+	for (size_t i = 0; i < m->motors; i++) {
+		int64_t steps = llround(machine_motor_steps(m, i, to_mm) -
+					machine_motor_steps(m, i, at_mm));
+
+		h->count_first[i] = h->count[i];
+		h->count_before[i] = h->count[i] +
+				     (m->motor[i].cfg->dir_pin.invert ? -steps : steps);
+	}
+}
+
+/* Whether each switch let its motors move before it was closed (again). */
+bool homing_all_moved(const struct machine *m)
+{
+	const struct homing *h = &m->homing;
+
+	for (size_t k = 0; k < h->endstops; k++) {
+		bool moved = h->pass == 0;
+
+		for (size_t i = 0; i < m->motors; i++)
+			if (h->endstop[k].motors & 1u << i &&
+			    llabs(h->count[i] - h->count_before[i]) > 1)
+				moved = true;
+		if (!moved)
+			return false;
+	}
+	return true;
+}
 
 /* Whether a switch that triggered is closed as long as its axis stands there: a probe's pin goes in, a driver's stall
  * ends with the motion. */
