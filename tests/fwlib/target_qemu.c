@@ -43,7 +43,9 @@ enum {
 	SERIAL_DATA = 0x40011004, /* USART1 */
 	ADC_CHANNEL = 0x40012034,
 	ADC_RESULT = 0x4001204c,
-	BYTE_TICKS = 8400, /* as at 100 kbaud */
+	BYTE_TICKS = 8400,    /* as at 100 kbaud */
+	LONG_TICKS = 168000,  /* 2 ms: this machine is busy */
+	LONG_WAITS_MAX = 500, /* of 2 ms each; a reset may have swallowed what is waited for */
 	SILENCE_MS_MAX = 60000,
 	FD_SERIAL = 3,
 	FD_TRACE,
@@ -62,8 +64,9 @@ struct target_qemu {
 	uint32_t period[TIMERS], compare[TIMERS][4];
 	char line[256]; /* of the trace, as far as it has come */
 	size_t line_len;
-	size_t bytes_out;     /* that the chip has not taken */
-	uint64_t taken_clock; /* of the last one */
+	size_t bytes_out;        /* that the chip has not taken */
+	uint64_t taken_clock;    /* of the last one */
+	unsigned int long_waits; /* since then */
 };
 
 bool target_has_qemu(void)
@@ -152,6 +155,7 @@ static void on_line(struct target_qemu *q, const char *line)
 	else if (addr == SERIAL_DATA && q->bytes_out) {
 		q->bytes_out--;
 		q->taken_clock = q->clock;
+		q->long_waits = 0;
 	}
 }
 
@@ -232,13 +236,20 @@ static void read_trace(struct target_qemu *q)
  * the trace, too. */
 static void wait_for_serial(struct target_qemu *q)
 {
-	static const struct timespec moment = { .tv_nsec = 50000 };
+	static const struct timespec moment = { .tv_nsec = 50000 }, longer = { .tv_nsec = 2000000 };
+	uint64_t waited = q->clock - q->taken_clock;
 	char buf[4096];
 
 	while (recv(q->serial, buf, sizeof(buf), MSG_DONTWAIT) > 0)
 		;
-	if (q->bytes_out && q->clock - q->taken_clock > BYTE_TICKS)
+	if (!q->bytes_out || waited <= BYTE_TICKS)
+		return;
+	if (waited > LONG_TICKS && q->long_waits < LONG_WAITS_MAX) {
+		q->long_waits++;
+		nanosleep(&longer, NULL);
+	} else {
 		nanosleep(&moment, NULL);
+	}
 }
 
 static void qemu_run(struct target *t, uint64_t ticks)
