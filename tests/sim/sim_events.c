@@ -29,10 +29,13 @@
 #define AT "140 "
 #define GO_ON "270 go_on on\n270.3 go_on off\n"
 #define MEND(what) "160 " what "\n165 fix_it on\n165.3 fix_it off\n"
+/* Of a driver that may have lost steps: RESUME is refused until the axes have been homed. */
+#define HOME(what) MEND(what) "200 home_it on\n200.3 home_it off\n"
 #define LAST_S 360.0
 
 static const char sections[] =
 	"[gcode_button fix it]\npin: ^!PG6\npress_gcode:\n  CLEAR_FAULT\n  M140 S60\n  M109 S205\n  RESUME\n"
+	"[gcode_button home it]\npin: ^!PG9\npress_gcode:\n  G28 X Y\n  RESUME\n"
 	"[temperature_sensor dry box]\nsensor_type: Generic 3950\nsensor_pin: PF4\nmin_temp: 0\nmax_temp: 90\n"
 	"[neopixel strip]\npin: PG7\nchain_count: 3\n"
 	"[delayed_gcode light]\ninitial_duration: 30\ngcode: SET_LED LED=strip RED=1\n";
@@ -129,9 +132,9 @@ static const struct row rows[] = {
 	{ AT "tmc2209_stepper_y short\n", "", "tmc2209: short to ground, phase A", STOPPED, NULL },
 	{ AT "tmc5160_extruder reset\n", "", "tmc5160: it has been reset", STOPPED, NULL },
 	{ AT "tmc2209_stepper_z silent\n", "", "it does not answer on mcu:PA4", STOPPED, NULL },
-	{ AT "tmc2209_stepper_x overheated\n" MEND("tmc2209_stepper_x ok") GO_ON, HOLDS,
+	{ AT "tmc2209_stepper_x overheated\n" HOME("tmc2209_stepper_x ok") GO_ON, HOLDS,
 	  "tmc2209: overtemperature", COMPLETE, NULL },
-	{ AT "tmc2209_stepper_x short\n" MEND("tmc2209_stepper_x ok") GO_ON, HOLDS,
+	{ AT "tmc2209_stepper_x short\n" HOME("tmc2209_stepper_x ok") GO_ON, HOLDS,
 	  "tmc2209: short to ground", COMPLETE, NULL },
 	{ AT "tmc5160_extruder silent\n" MEND("tmc5160_extruder ok") GO_ON, HOLDS,
 	  "it does not answer on mcu:PC6", COMPLETE, NULL },
