@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The daemon prints on the image for the atmega644p, in simavr, under the virtual clock: a small file, and the first
-# layers of the demo.
+# The daemon prints on the image for the atmega644p, in simavr, under the virtual clock: a small file, the first
+# layers of the demo, and of the Benchy where ../shared has it.
 # Shown: each step is an edge of the chip's pin, the machine ends exactly where it should, nothing is
 # late or lost, and steps differ from their exact time by no more than the tolerance and what the chip
-# may be late. Skipped without simavr or an image. About 30 s of processor time.
+# may be late. Skipped without simavr or an image. About 10 s of processor time.
 #
 #   STEPD_BUILD=build tests/live/avr.sh
 set -uo pipefail
@@ -56,3 +56,11 @@ print_virtually tests/data/small.gcode
 head -n 1400 etc/demo/demo.gcode >"$dir/demo.gcode"
 print_virtually "$dir/demo.gcode"
 at_most 30 "$(number print_time_s)" || fail "only $(number print_time_s) s of print"
+sliced=../shared/gcode/benchy_fast.gcode.gz
+if [ -e $sliced ]; then
+	gzip -dc $sliced | head -n 2400 >"$dir/benchy.gcode"
+	print_virtually "$dir/benchy.gcode"
+	at_most 30 "$(number print_time_s)" || fail "only $(number print_time_s) s of print"
+else
+	echo "skipped: there is no $sliced"
+fi
