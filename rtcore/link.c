@@ -335,10 +335,12 @@ size_t link_transmit(struct link *link, int64_t now_ns, uint8_t *buf, size_t cap
 		return 0;
 	link_recover(link, now_ns);
 	check_timers(link, now_ns);
-	if (link->resending) {
+	while (link->resending && at == 0) {
 		at = resend_frames(link, now_ns, buf, cap);
 		if (link->resending)
 			return at;
+		if (at == 0) /* it was acknowledged before it could be repeated */
+			link_recover(link, now_ns);
 	}
 	while (cap - at >= WIRE_FRAME_MAX && may_send(link) && send_at_ns(link) <= now_ns &&
 	       !too_late(link, now_ns))
