@@ -114,8 +114,8 @@ home() {
 	echo 'QUERY_BUTTON BUTTON=green' >"$dir/now"
 	await 5 grep -qE "green: PRESSED, at [0-9.]+ s by the kernel's stamp" "$dir/replies" || fail "when it was pressed is not known"
 	[ "$before" -le 1 ] || fail "a button is pressed that was let go"
-	printf 'G1 X10 Z2\nM400\nGET_POSITION\nM118 moved\n' >"$dir/gcode"
-	await 20 grep -q moved "$dir/replies" || fail "no end of the moves"
+	printf 'G1 X10 Z2\nM400\nGET_POSITION\nM118 all moved\n' >"$dir/gcode"
+	await 20 grep -q "all moved" "$dir/replies" || fail "no end of the moves"
 	clean || return
 	stop
 	# The motor's own count of its switch: 500 down to it, 200 up from there; what it believes, and what was on its lines.
