@@ -79,7 +79,7 @@ void probe_ready(struct machine *m)
 int probe_check(const struct machine *m, char *err)
 {
 	const struct probe_sensor *sensor = m->probe.sensor;
-	const char *missing = "there is no probe; expected a [probe] or [bltouch]";
+	const char *missing = "there is no probe; expected the section of one, as [probe]";
 
 	if (m->probe.script.then) {
 		snprintf(err, GCODE_ERR_MAX, "the probe is being activated or deactivated");

@@ -146,6 +146,8 @@ static enum gcode_result open_file(struct print *p, const char *name, size_t len
 		name++;
 		len--;
 	}
+	if (!len)
+		return gcode_fail(g, "expected the name of a file behind it");
 	if (len >= sizeof(w.name))
 		return gcode_fail(g, "expected a file name of at most %zu bytes",
 				  sizeof(w.name) - 1);

@@ -301,7 +301,7 @@ static void test_no_probe(void **state)
 
 	(void)state;
 	run(s, "G28\n");
-	refused(s, "PROBE\n", "there is no probe; expected a [probe] or [bltouch]");
+	refused(s, "PROBE\n", "there is no probe; expected the section of one, as [probe]");
 	scene_close(s);
 }
 
