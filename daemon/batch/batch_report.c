@@ -162,6 +162,12 @@ static double target_of(const struct batch *b, size_t sensor)
 	return 0;
 }
 
+/* Whether the sensor has said anything. */
+static bool has_read(const struct batch *b, size_t sensor)
+{
+	return b->heat[sensor].min_degc <= b->heat[sensor].max_degc;
+}
+
 static void add_temperatures(const struct batch *b, struct json_object *root)
 {
 	struct json_object *list = json_object_new_object();
@@ -170,9 +176,13 @@ static void add_temperatures(const struct batch *b, struct json_object *root)
 		const struct heat_sensor_status *s = &b->m->heaters.status.sensor[i];
 		struct json_object *o = json_object_new_object();
 
-		json_object_object_add(o, "min", json_object_new_double(b->heat[i].min_degc));
-		json_object_object_add(o, "max", json_object_new_double(b->heat[i].max_degc));
-		json_object_object_add(o, "last", json_object_new_double(s->degc));
+		if (has_read(b, i)) {
+			json_object_object_add(o, "min",
+					       json_object_new_double(b->heat[i].min_degc));
+			json_object_object_add(o, "max",
+					       json_object_new_double(b->heat[i].max_degc));
+			json_object_object_add(o, "last", json_object_new_double(s->degc));
+		}
 		json_object_object_add(o, "target", json_object_new_double(target_of(b, i)));
 		json_object_object_add(o, "overshoot", json_object_new_double(b->heat[i].over_degc));
 		add_u64(o, "glitches", s->glitches);
@@ -285,10 +295,13 @@ static void print_text(const struct batch *b)
 		       sqrt(b->sync_error.sum2_us2 / (double)b->sync_error.samples),
 		       sync_percentile_us(&b->sync_error, 0.99), b->sync_error.max_us);
 	for (size_t i = 0; i < b->mc->sensor_count; i++)
-		printf("%s: %.1f to %.1f °C, last %.1f, target %.1f, overshoot %.2f, %u glitches\n",
-		       b->mc->sensors[i].name, b->heat[i].min_degc, b->heat[i].max_degc,
-		       b->m->heaters.status.sensor[i].degc, target_of(b, i), b->heat[i].over_degc,
-		       b->m->heaters.status.sensor[i].glitches);
+		if (!has_read(b, i))
+			printf("%s: no reading\n", b->mc->sensors[i].name);
+		else
+			printf("%s: %.1f to %.1f °C, last %.1f, target %.1f, overshoot %.2f, %u glitches\n",
+			       b->mc->sensors[i].name, b->heat[i].min_degc, b->heat[i].max_degc,
+			       b->m->heaters.status.sensor[i].degc, target_of(b, i),
+			       b->heat[i].over_degc, b->m->heaters.status.sensor[i].glitches);
 	for (size_t i = 0; i < b->m->tachos.count; i++) {
 		const struct tachometer *t = &b->m->tachos.tacho[i];
 

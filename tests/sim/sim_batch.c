@@ -244,6 +244,23 @@ static void test_errors_are_named(void **state)
 	fails(1, "trace", "--trace", "/nosuch/folder/trace", SMALL);
 }
 
+/* A print that is over before a thermometer has said anything is reported without a temperature. */
+static void test_no_reading(void **state)
+{
+	struct simrun_args a = { 0 };
+	struct simrun r;
+
+	(void)state;
+	simrun_add(&a, "-c");
+	simrun_add(&a, "etc/sim-heated.cfg");
+	simrun_add(&a, "nosuch.gcode");
+	simrun(&r, &a, CPU_S);
+	assert_int_equal(r.status, 1);
+	assert_non_null(simrun_value(&r, "temperatures_degc.extruder.target"));
+	assert_null(simrun_value(&r, "temperatures_degc.extruder.min"));
+	assert_null(simrun_value(&r, "temperatures_degc.extruder.last"));
+}
+
 /* ---- printers as users have them ---- */
 
 static void foreign(const char *config, const char *option)
@@ -278,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_outputs_in_step),
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_errors_are_named),
+		cmocka_unit_test(test_no_reading),
 		cmocka_unit_test(test_printers_of_users),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
