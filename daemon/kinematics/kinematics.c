@@ -158,7 +158,6 @@ static double dot(const double a[3], const double b[3])
 	return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
-/* In the frame of the three centres: along the first side, across it, and off their plane. */
 void kinematics_rod_end(const struct kin *k, double joint, double at_mm[MACHINE_AXES])
 {
 	double out = k->x + k->arm * cos(joint);
@@ -169,6 +168,7 @@ void kinematics_rod_end(const struct kin *k, double joint, double at_mm[MACHINE_
 	at_mm[AXIS_Z] = turns ? k->z + k->arm * sin(joint) : joint;
 }
 
+/* In the frame of the three centres: along the first side, across it, and off their plane. */
 bool kinematics_trilaterate(const double centre[3][3], const double distance[3], double xyz_mm[3])
 {
 	double ex[3], ey[3], ez[3], to[3], d, i, j, x, y, z2, z;
