@@ -94,14 +94,7 @@ void homing_abort(struct machine *m, const char *reason)
 
 const char *homing_axes(const struct machine *m, char *axes)
 {
-	const struct kinematics_homing *step = &m->homing.step[m->homing.at];
-	int n = 0;
-
-	for (int axis = 0; axis < MACHINE_AXES; axis++)
-		if (step->axes & 1u << axis)
-			axes[n++] = "XYZ"[axis];
-	axes[n] = 0;
-	return axes;
+	return machine_axes_text(m->homing.step[m->homing.at].axes, axes);
 }
 
 void homing_fail(struct machine *m, const char *what)

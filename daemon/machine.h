@@ -297,6 +297,8 @@ void machine_say_reason(struct machine *m);
 void machine_stop(struct machine *m, const char *reason, uint32_t doubt);
 /* Where these axes (mask) are is known from now on. */
 void machine_axes_known(struct machine *m, uint32_t axes);
+/* "XZ": the axes of the mask. Pure. Returns: text. */
+const char *machine_axes_text(uint32_t axes, char text[MACHINE_AXES + 1]);
 /* Whoever prints is to wait: motion comes to rest on its path, see sidetrack.h, or where that can't be, at the end of what is
  * planned. */
 void machine_pause(struct machine *m);

@@ -21,18 +21,28 @@ static const char *const hold_names[] = {
 static const char *const lead_names[] = { "", ", slowed down: steps come late",
 					  ", held: steps come late" };
 
+const char *machine_axes_text(uint32_t axes, char text[MACHINE_AXES + 1])
+{
+	int n = 0;
+
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		if (axes & 1u << axis)
+			text[n++] = "XYZ"[axis];
+	text[n] = '\0';
+	return text;
+}
+
 static void put_motion(struct machine *m, struct textbuf *t)
 {
 	const struct engine_status *st = &m->status;
-	char overshoot[80];
+	char overshoot[80], axes[MACHINE_AXES + 1];
 
 	textbuf_put(t, "position: X:%.4f Y:%.4f Z:%.4f E:%.4f\n", st->position_mm[AXIS_X],
 		    st->position_mm[AXIS_Y], st->position_mm[AXIS_Z], st->position_mm[AXIS_E]);
-	textbuf_put(t, "speed: %.2f mm/s, line %u, homed: %s%s%s\n", st->speed_mm_s, st->move_line,
-		    m->homed & 1 ? "X" : "", m->homed & 2 ? "Y" : "", m->homed & 4 ? "Z" : "");
+	textbuf_put(t, "speed: %.2f mm/s, line %u, homed: %s\n", st->speed_mm_s, st->move_line,
+		    machine_axes_text(m->homed, axes));
 	if (m->uncertain)
-		textbuf_put(t, "uncertain: %s%s%s; home them\n", m->uncertain & 1 ? "X" : "",
-			    m->uncertain & 2 ? "Y" : "", m->uncertain & 4 ? "Z" : "");
+		textbuf_put(t, "uncertain: %s; home them\n", machine_axes_text(m->uncertain, axes));
 	if (homing_overshoot_text(m, m->homed, overshoot, sizeof(overshoot)))
 		textbuf_put(t, "homing: overshoot%s mm\n", overshoot);
 	textbuf_put(t, "feed: %g %%, hold: %s%s%s\n", m->gcode.speed_factor * 100,

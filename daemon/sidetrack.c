@@ -127,11 +127,12 @@ static int missing(const struct machine *m, char *err)
 {
 	const struct sidetrack *t = &m->sidetrack;
 	uint32_t unhomed = t->homed & ~m->homed;
+	char axes[MACHINE_AXES + 1];
 
 	if (unhomed) {
 		snprintf(err, GCODE_ERR_MAX,
-			 "the print can't go on: %s%s%s not homed; expected G28 first",
-			 unhomed & 1 ? "X" : "", unhomed & 2 ? "Y" : "", unhomed & 4 ? "Z" : "");
+			 "the print can't go on: %s not homed; expected G28 first",
+			 machine_axes_text(unhomed, axes));
 		return -EINVAL;
 	}
 	if (m->extruder != t->extruder) {

@@ -104,6 +104,7 @@ static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, voi
 {
 	struct print *p = ctx;
 	double velocity_mm_s;
+	char axes[MACHINE_AXES + 1];
 	bool found;
 	enum gcode_result r;
 
@@ -119,9 +120,8 @@ static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, voi
 		return GCODE_ERROR;
 	if (p->m->uncertain & p->m->homed)
 		return gcode_fail(
-			g, "the print can't go on: steps of %s%s%s may be lost; expected G28 first",
-			p->m->uncertain & 1 ? "X" : "", p->m->uncertain & 2 ? "Y" : "",
-			p->m->uncertain & 4 ? "Z" : "");
+			g, "the print can't go on: steps of %s may be lost; expected G28 first",
+			machine_axes_text(p->m->uncertain & p->m->homed, axes));
 	if (p->m->sidetrack.state)
 		return go_back(p, found ? velocity_mm_s : p->cfg->recover_velocity_mm_s);
 	r = gcode_state_restore(g, state_name,
