@@ -121,33 +121,31 @@ static void look_at_links(struct machine *m)
 static void look_at_clock(struct machine *m, size_t i)
 {
 	const struct engine_mcu_status *st = &m->status.mcu[i];
-	double error_us = st->clock_error_us;
+	struct detect_clock *c = &m->react.detect.clock[i];
 	double bound_us = fmax(CLOCK_ERROR_US_MAX, st->round_trip_us);
 	char detail[80];
 
-	if (!(st->flags & ENGINE_MCU_CLOCK) || m->react.detect.clock[i].since_ns == 0 ||
-	    st->flags & ENGINE_MCU_LOST) {
-		m->react.detect.clock[i].since_ns = m->now_ns;
-		m->react.detect.clock[i].samples = 0;
-		m->react.detect.clock[i].least_us = INFINITY;
+	if (!(st->flags & ENGINE_MCU_CLOCK) || c->since_ns == 0 || st->flags & ENGINE_MCU_LOST) {
+		c->since_ns = m->now_ns;
+		c->samples = 0;
+		c->least_us = INFINITY;
 	}
-	if (error_us != m->react.detect.clock[i].last_us) {
-		m->react.detect.clock[i].last_us = error_us;
-		m->react.detect.clock[i].samples++;
-		m->react.detect.clock[i].least_us = fmin(m->react.detect.clock[i].least_us,
-							 error_us);
+	if (st->clock_error_us != c->last_us) {
+		c->last_us = st->clock_error_us;
+		c->samples++;
+		c->least_us = fmin(c->least_us, c->last_us);
 	}
-	if (m->now_ns - m->react.detect.clock[i].since_ns < CLOCK_WINDOW_NS)
+	if (m->now_ns - c->since_ns < CLOCK_WINDOW_NS)
 		return;
-	if (m->react.detect.clock[i].samples >= CLOCK_SAMPLES_MIN)
-		m->react.detect.clock[i].lost = m->react.detect.clock[i].least_us > bound_us;
-	if (m->react.detect.clock[i].samples >= CLOCK_SAMPLES_MIN && m->react.detect.clock[i].lost) {
-		snprintf(detail, sizeof(detail), "at least %.0f us off its estimate for %d s",
-			 m->react.detect.clock[i].least_us, (int)(CLOCK_WINDOW_NS / 1000000000));
-		react_bounded(m, FAULT_CLASS_CLOCK, m->mc->mcu[i].name, detail,
-			      m->react.detect.clock[i].least_us / bound_us);
-	}
-	m->react.detect.clock[i].since_ns = 0;
+	c->since_ns = 0;
+	if (c->samples < CLOCK_SAMPLES_MIN)
+		return;
+	c->lost = c->least_us > bound_us;
+	if (!c->lost)
+		return;
+	snprintf(detail, sizeof(detail), "at least %.0f us off its estimate for %d s", c->least_us,
+		 (int)(CLOCK_WINDOW_NS / 1000000000));
+	react_bounded(m, FAULT_CLASS_CLOCK, m->mc->mcu[i].name, detail, c->least_us / bound_us);
 }
 
 void detect_poll(struct machine *m)

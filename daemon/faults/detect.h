@@ -25,7 +25,7 @@ struct detect {
 		uint64_t told; /* frames sent again, damaged, by then */
 		int64_t since_ns;
 	} link[ENGINE_MCUS]; /* of this window */
-	struct {
+	struct detect_clock {
 		double least_us, last_us; /* error of this window's best sample; of the last one */
 		int64_t since_ns;
 		unsigned samples;
