@@ -315,15 +315,15 @@ static void put_away(struct machine *m, const char *error)
 		return;
 	}
 	m->homing.state = HOMING_RAISE;
-	if (m->probe.sensor)
+	if (m->probe.sensor) {
 		m->probe.sensor->settle(m, measured);
-	else {
-		m->homing.lowered = false;
-		probe_raise(m, retract);
+		return;
 	}
+	m->homing.lowered = false;
+	probe_raise(m, retract);
 }
 
-static void found(struct machine *m)
+void homing_phases_read(struct machine *m)
 {
 	struct homing *h = &m->homing;
 	const char *error = NULL;
@@ -350,6 +350,7 @@ static void found(struct machine *m)
 void homing_counters_read(struct machine *m)
 {
 	struct homing *h = &m->homing;
+	const char *early;
 
 	/* Motors that stopped with their switches have made fewer steps than they got, also if others did not. */
 	if (h->failure) {
@@ -374,20 +375,16 @@ void homing_counters_read(struct machine *m)
 		homing_endstop_fail(m, "the endstop is still triggered after the retract");
 		return;
 	}
-	if (homing_too_early(m)) {
-		homing_endstop_fail(m, homing_too_early(m));
+	early = homing_too_early(m);
+	if (early) {
+		homing_endstop_fail(m, early);
 		return;
 	}
 	homing_say_pressed(m);
 	memset(h->shift_steps, 0, sizeof(h->shift_steps));
 	h->state = HOMING_PHASE;
 	if (!is_last(h) || !endstop_phase_ask(m))
-		found(m);
-}
-
-void homing_phases_read(struct machine *m)
-{
-	found(m);
+		homing_phases_read(m);
 }
 
 static void stopped(struct machine *m, const struct ev_homing_stop *stop)
@@ -396,9 +393,8 @@ static void stopped(struct machine *m, const struct ev_homing_stop *stop)
 
 	h->hit = stop->reason == HOMING_REASON_HIT;
 	h->reason = stop->reason;
-	if (stop->reason ==
-	    HOMING_REASON_SILENCE) { /* who knows when it says where its steppers are */
-		h->recount = true;
+	if (stop->reason == HOMING_REASON_SILENCE) {
+		h->recount = true; /* who knows when it says where its steppers are */
 		homing_fail(m,
 			    "an MCU was not heard of within the time-out; everything has stopped");
 		return;

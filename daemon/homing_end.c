@@ -53,8 +53,8 @@ void homing_finish(struct machine *m, const char *error)
 {
 	struct homing *h = &m->homing;
 
-	if (error && h->lowered &&
-	    m->state == MACHINE_READY) { /* not left there for the next move to break */
+	/* Not left there for the next move to break. */
+	if (error && h->lowered && m->state == MACHINE_READY) {
 		h->lowered = false;
 		h->state = HOMING_RAISE;
 		snprintf(h->text, sizeof(h->text), "%s", error);

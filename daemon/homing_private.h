@@ -41,7 +41,7 @@ void homing_approach(struct machine *m, double speed_mm_s);
 /* homing.c: all has been read back, and the engine goes on from it. */
 void homing_counters_read(struct machine *m);
 
-/* homing.c: drivers have said their phases. */
+/* homing.c: drivers have said their phases, or have none to say: the axes are where the switches say. */
 void homing_phases_read(struct machine *m);
 
 /* homing_end.c: the interpreter goes on, with an error if that is not NULL. */
