@@ -134,16 +134,6 @@ static void find_param(struct fill *f, const struct piece *name, struct piece *o
 		put_number(f, l->value[letter - 'A'], out);
 }
 
-static const struct gcode_variable *find_variable(const struct gcode_macro *m,
-						  const struct piece *name)
-{
-	for (size_t i = 0; i < m->variables; i++)
-		if (strlen(m->variable[i].name) == name->len &&
-		    strncasecmp(m->variable[i].name, name->text, name->len) == 0)
-			return &m->variable[i];
-	return NULL;
-}
-
 /* What the name stands for. False: for nothing that can be filled in. */
 static bool take_source(struct fill *f, struct piece *name, struct piece *out)
 {
@@ -163,7 +153,7 @@ static bool take_source(struct fill *f, struct piece *name, struct piece *out)
 			find_param(f, name, out);
 		return true;
 	}
-	v = find_variable(f->m, name);
+	v = gcode_macro_variable(f->m, name->text, name->len);
 	if (v)
 		*out = (struct piece){ v->value, strlen(v->value) };
 	return v && (unquoted(out) || !f->call);

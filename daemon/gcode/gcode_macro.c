@@ -228,10 +228,21 @@ static struct gcode_macro *find_macro(struct gcode_macros *macros, const char *n
 	return NULL;
 }
 
+struct gcode_variable *gcode_macro_variable(const struct gcode_macro *m, const char *name,
+					    size_t len)
+{
+	for (size_t i = 0; i < m->variables; i++)
+		if (strlen(m->variable[i].name) == len &&
+		    strncasecmp(m->variable[i].name, name, len) == 0)
+			return &m->variable[i];
+	return NULL;
+}
+
 static enum gcode_result set_variable(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	const struct gcode_param *value = gcode_param_find(l, "VALUE");
-	char macro[GCODE_LABEL_MAX], name[GCODE_LABEL_MAX], quoted[GCODE_ECHO_MAX + 8];
+	char macro[GCODE_LABEL_MAX], name[GCODE_LABEL_MAX], quoted[GCODE_ECHO_MAX + 8], *copy;
+	struct gcode_variable *v;
 	struct gcode_macro *m;
 	size_t at;
 
@@ -247,20 +258,16 @@ static enum gcode_result set_variable(struct gcode *g, const struct gcode_line *
 			"VALUE=%s: expected a number, a string in quotes, True, False, "
 			"None, or a list of these",
 			gcode_quote(quoted, sizeof(quoted), value->value, value->value_len));
-	for (size_t i = 0; i < m->variables; i++) {
-		char *copy;
-
-		if (strcasecmp(m->variable[i].name, name) != 0)
-			continue;
-		copy = strndup(value->value, value->value_len);
-		if (!copy)
-			return gcode_fail(g, "out of memory");
-		free(m->variable[i].value);
-		m->variable[i].value = copy;
-		return GCODE_OK;
-	}
-	return gcode_fail(g, "VARIABLE=%s: expected a variable_… of [gcode_macro %s]", name,
-			  m->name);
+	v = gcode_macro_variable(m, name, strlen(name));
+	if (!v)
+		return gcode_fail(g, "VARIABLE=%s: expected a variable_… of [gcode_macro %s]", name,
+				  m->name);
+	copy = strndup(value->value, value->value_len);
+	if (!copy)
+		return gcode_fail(g, "out of memory");
+	free(v->value);
+	v->value = copy;
+	return GCODE_OK;
 }
 
 const struct gcode_command gcode_macro_commands[] = {

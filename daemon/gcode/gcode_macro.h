@@ -63,6 +63,10 @@ bool gcode_lines_queue(struct gcode *g, const char *section, const char *first,
 bool gcode_lines_inner(struct gcode *g, const char *name, const struct gcode_lines *lines,
 		       void (*then)(void *ctx, bool failed), void *ctx);
 
+/* Its variable of that name (len bytes, in any case); NULL: it has none. */
+struct gcode_variable *gcode_macro_variable(const struct gcode_macro *m, const char *name,
+					    size_t len);
+
 /* The code of a command's name, 0 if none can have it. */
 uint32_t gcode_macro_code(const char *name);
 
