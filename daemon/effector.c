@@ -24,8 +24,21 @@ static uint16_t byte_bits(unsigned byte)
 			  lower << 1 | (~lower & 1));
 }
 
-static void send(struct machine *m, const uint8_t *bytes, size_t count,
-		 void (*then)(struct machine *m, const char *error))
+static void say(struct machine *m)
+{
+	machine_say(m, REPLY_INFO, "smart effector: accel %g mm/s^2%s, recovery time %g s",
+		    m->probe.accel_mm_s2, m->probe.accel_mm_s2 > 0 ? "" : " (as other moves)",
+		    m->probe.recovery_s);
+}
+
+static void sent(struct machine *m, const char *error)
+{
+	if (!error)
+		say(m);
+	gcode_resume(&m->gcode, error);
+}
+
+static enum gcode_result send(struct machine *m, const uint8_t *bytes, size_t count)
 {
 	int level = -1, run = 0;
 
@@ -46,7 +59,8 @@ static void send(struct machine *m, const uint8_t *bytes, size_t count,
 	acts_dwell(m, run * BIT_S);
 	acts_output(m, m->probe.touch.output, 0);
 	acts_dwell(m, BYTE_BITS * BIT_S);
-	acts_run(m, then);
+	acts_run(m, sent);
+	return gcode_finish(&m->gcode, -EINPROGRESS, NULL);
 }
 
 static bool refused(struct gcode *g, const struct machine *m)
@@ -65,20 +79,6 @@ static bool has_control(struct gcode *g, const struct machine *m)
 	if (m->probe.touch.output < 0)
 		gcode_fail(g, "[smart_effector] has no control_pin; expected one to program it");
 	return m->probe.touch.output >= 0;
-}
-
-static void say(struct machine *m)
-{
-	machine_say(m, REPLY_INFO, "smart effector: accel %g mm/s^2%s, recovery time %g s",
-		    m->probe.accel_mm_s2, m->probe.accel_mm_s2 > 0 ? "" : " (as other moves)",
-		    m->probe.recovery_s);
-}
-
-static void sent(struct machine *m, const char *error)
-{
-	if (!error)
-		say(m);
-	gcode_resume(&m->gcode, error);
 }
 
 static enum gcode_result set(struct gcode *g, const struct gcode_line *l, void *ctx)
@@ -108,8 +108,7 @@ static enum gcode_result set(struct gcode *g, const struct gcode_line *l, void *
 	}
 	bytes[1] = (uint8_t)sensitivity;
 	bytes[2] = (uint8_t)(255 - bytes[1]);
-	send(m, bytes, sizeof(bytes), sent);
-	return gcode_finish(g, -EINPROGRESS, NULL);
+	return send(m, bytes, sizeof(bytes));
 }
 
 static enum gcode_result reset(struct gcode *g, const struct gcode_line *l, void *ctx)
@@ -120,8 +119,7 @@ static enum gcode_result reset(struct gcode *g, const struct gcode_line *l, void
 	(void)l;
 	if (refused(g, m) || !has_control(g, m))
 		return GCODE_ERROR;
-	send(m, bytes, sizeof(bytes), sent);
-	return gcode_finish(g, -EINPROGRESS, NULL);
+	return send(m, bytes, sizeof(bytes));
 }
 
 const struct gcode_command effector_commands[] = {

@@ -177,16 +177,19 @@ static void dotstar_send(struct machine *m, const struct machine_led *cfg, struc
 }
 
 /* Once more: soon at first, then now and then, as long as it takes. */
-static void not_sent(struct machine *m, const struct machine_led *cfg, struct led_chain *c,
-		     const char *section, const char *why)
+static void not_sent(struct machine *m, size_t i, const char *why)
 {
+	const struct machine_led *cfg = &m->mc->leds[i];
+	struct led_chain *c = &m->leds.chain[i];
+	bool chip = machine_led_chip(cfg);
+
 	c->sent = false;
 	c->dirty = true;
 	if (c->tries < TRIES && ++c->tries < TRIES)
 		return;
 	if (c->again_ns == 0)
-		machine_say(m, REPLY_INFO, "[%s%s]: %s; it is tried again each second", section,
-			    machine_led_chip(cfg) ? "" : cfg->name, why);
+		machine_say(m, REPLY_INFO, "[%s%s]: %s; it is tried again each second",
+			    chip ? cfg->bus.section : "neopixel ", chip ? "" : cfg->name, why);
 	c->again_ns = m->now_ns + (int64_t)(AGAIN_S * 1e9);
 }
 
@@ -196,13 +199,12 @@ static void chip_answered(void *ctx, uint32_t tag, enum bus_result result, const
 			  size_t len)
 {
 	struct machine *m = ctx;
-	const struct machine_led *cfg = &m->mc->leds[tag];
 	struct led_chain *c = &m->leds.chain[tag];
 
 	(void)data, (void)len;
 	c->sent = false;
 	if (result != BUS_OK) {
-		not_sent(m, cfg, c, cfg->bus.section, bus_result_text(result));
+		not_sent(m, tag, bus_result_text(result));
 		return;
 	}
 	c->tries = 0;
@@ -242,7 +244,7 @@ static void chain_poll(struct machine *m, size_t i)
 		return;
 	if (c->sent && !machine_led_chip(cfg) && m->now_ns > c->sent_ns + (int64_t)(ANSWER_S * 1e9)) {
 		c->mcu_known = false; /* no answer */
-		not_sent(m, cfg, c, "neopixel ", BUSY);
+		not_sent(m, i, BUSY);
 	}
 	if (!c->dirty || c->sent || m->now_ns < c->again_ns)
 		return;
@@ -282,7 +284,7 @@ void leds_result(struct machine *m, int mcu, const struct msg_neopixel_result *m
 		    c->oid[0] != msg->oid || !c->sent)
 			continue;
 		if (!msg->success) {
-			not_sent(m, cfg, c, "neopixel ", BUSY);
+			not_sent(m, i, BUSY);
 			continue;
 		}
 		c->sent = false;

@@ -81,14 +81,15 @@ static size_t step_bytes(const struct machine_load_cell *cfg, unsigned step, uin
 }
 
 /* What it says of its registers is what was written. */
-static bool agrees(struct load_cell *c, const uint8_t *data, size_t len)
+static bool agrees(const struct load_cell *c, const uint8_t *data, size_t len, char *wrong,
+		   size_t size)
 {
 	uint8_t bytes[REGISTERS + 1];
 	size_t n = step_bytes(c->cfg, STEP_WRITE, bytes);
 
 	if (len == n && !memcmp(data + 1, bytes + 1, REGISTERS))
 		return true;
-	snprintf(c->text, sizeof(c->text),
+	snprintf(wrong, size,
 		 "expected an ADS1220 at cs_pin: its registers are %02x %02x %02x %02x, not "
 		 "%02x %02x %02x %02x",
 		 len > 1 ? data[1] : 0, len > 2 ? data[2] : 0, len > 3 ? data[3] : 0,
@@ -109,8 +110,7 @@ static void stepped(void *ctx, uint32_t tag, enum bus_result result, const uint8
 	if (result != BUS_OK) {
 		snprintf(wrong, sizeof(wrong), "the ADS1220: %s", bus_result_text(result));
 		load_cell_started(m, wrong);
-	} else if ((tag & 3) == STEP_READ && !agrees(c, data, len)) {
-		memcpy(wrong, c->text, sizeof(wrong));
+	} else if ((tag & 3) == STEP_READ && !agrees(c, data, len, wrong, sizeof(wrong))) {
 		load_cell_started(m, wrong);
 	} else if ((tag & 3) == STEP_START) {
 		look(m);
