@@ -2,9 +2,10 @@
 /* stream.h - the lines of a host that sends a print itself, and where they wait while a fault has paused it.
  *
  * Whose line is whose is told by numbers: a host that sends a print as N12 …*87 gets its numbered lines kept (and answered,
- * or it would say nothing else), up to STREAM_KEPT bytes; lines without a number are the user's and run. Of a print without
- * numbers nobody can tell, so all lines of its source wait where they are, and commands come out of band, where all are
- * taken meanwhile. If there is no other way for them, lines without numbers do not wait.
+ * or it would say nothing else), some 20 KiB of them: three quarters of STREAM_KEPT, less a longest line. Lines without a
+ * number are the user's and run. Of a print without numbers nobody can tell, so all lines of its source wait where they are,
+ * and commands come out of band, where all are taken meanwhile. If there is no other way for them, lines without numbers
+ * do not wait.
  * Owner: struct machine. Threads: PLAN.
  */
 #ifndef DAEMON_STREAM_H
@@ -43,6 +44,7 @@ void stream_poll(struct machine *m, bool waiting);
 
 /* Whether a host's print is under way whose lines can be told from others. */
 bool stream_prints(const struct machine *m);
+/* Its lines wait from now on; if they do already, nothing happens. */
 void stream_pause(struct machine *m);
 /* After RESUME: what was kept comes first. */
 void stream_go_on(struct machine *m);
