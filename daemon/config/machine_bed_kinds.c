@@ -54,6 +54,7 @@ static const struct {
 } rules[] = {
 	{ "probe", NOZZLE },
 	{ "bltouch", NOZZLE },
+	{ "smart_effector", NOZZLE },
 	{ "probe_eddy_current", NOZZLE },
 	{ "load_cell_probe", NOZZLE },
 	{ "bed_mesh", NOZZLE },

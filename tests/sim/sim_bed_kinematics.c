@@ -306,6 +306,7 @@ static const struct {
 	enum need need;
 } sections[] = {
 	{ "PROBE, PROBE_ACCURACY, PROBE_CALIBRATE", "[probe]\npin: ^PE3\nz_offset: 1\n", NOZZLE },
+	{ "SET_SMART_EFFECTOR", "[smart_effector]\npin: ^PE3\nz_offset: 1\n", NOZZLE },
 	{ "BED_MESH_CALIBRATE", "[bed_mesh]\nmesh_min: 1, 1\nmesh_max: 9, 9\n", NOZZLE },
 	{ "SCREWS_TILT_CALCULATE",
 	  "[screws_tilt_adjust]\nscrew1: 0, 0\nscrew2: 9, 0\nscrew3: 0, 9\n", NOZZLE },
