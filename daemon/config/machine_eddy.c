@@ -14,32 +14,42 @@
 enum { LDC1612_ADDRESS = 42 };
 static const double I2C_HZ = 400e3, CLOCK_HZ = 12e6;
 
+/* The next row of "a:b, a:b, …". Returns 1, 0: none is left, -1: it is not so many numbers. */
+static int row_next(char **text, int columns, double *row)
+{
+	char *part, *number;
+	int n = 0;
+
+	do {
+		part = strsep(text, ",\n");
+		if (!part)
+			return 0;
+		part = config_trim(part);
+	} while (!*part);
+	while ((number = strsep(&part, ":")))
+		if (n == columns || !number_parse(config_trim(number), &row[n++]))
+			return -1;
+	return n == columns ? 1 : -1;
+}
+
 /* "height:frequency, …", as PROBE_EDDY_CURRENT_CALIBRATE has it saved: NULL, or what was expected. */
 static const char *table_load(char *text, struct machine_eddy *e)
 {
-	char *part;
+	double row[2];
+	int more;
 
-	while ((part = strsep(&text, ",\n"))) {
-		char *colon = strchr(part, ':');
-		double height_mm, hz;
-
-		part = config_trim(part);
-		if (!*part)
-			continue;
-		if (colon)
-			*colon = 0;
-		if (!colon || !number_parse(config_trim(part), &height_mm) ||
-		    !number_parse(config_trim(colon + 1), &hz))
+	while ((more = row_next(&text, 2, row))) {
+		if (more < 0)
 			return "expected pairs height:frequency with commas between";
 		if (e->count == MACHINE_EDDY_POINTS)
 			return "expected at most 256 pairs";
 		if (e->count &&
-		    !(height_mm > e->height_mm[e->count - 1] && hz < e->hz[e->count - 1]))
+		    !(row[0] > e->height_mm[e->count - 1] && row[1] < e->hz[e->count - 1]))
 			return "expected ascending heights with descending frequencies";
-		if (!(hz > 0))
+		if (!(row[1] > 0))
 			return "expected frequencies above 0";
-		e->height_mm[e->count] = height_mm;
-		e->hz[e->count++] = hz;
+		e->height_mm[e->count] = row[0];
+		e->hz[e->count++] = row[1];
 	}
 	return e->count >= 2 ? NULL : "expected at least two pairs height:frequency";
 }
@@ -65,19 +75,11 @@ static void calibrate_load(struct machine_load *l, struct config_section *s, str
 /* "height:linear:square, …": NULL, or what was expected. */
 static const char *drift_parse(char *text, struct machine_drift *d)
 {
-	char *part;
+	double row[3];
+	int more;
 
-	while ((part = strsep(&text, ",\n"))) {
-		double row[3], *to = row;
-		char *number;
-
-		part = config_trim(part);
-		if (!*part)
-			continue;
-		while ((number = strsep(&part, ":")))
-			if (to == row + 3 || !number_parse(config_trim(number), to++))
-				return "expected height:linear:square with commas between";
-		if (to != row + 3)
+	while ((more = row_next(&text, 3, row))) {
+		if (more < 0)
 			return "expected height:linear:square with commas between";
 		if (d->count == MACHINE_DRIFT_POINTS)
 			return "expected at most 16 heights";

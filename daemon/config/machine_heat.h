@@ -62,8 +62,8 @@ struct machine_sensor {
 	uint32_t members;          /* mask of indices in sensors[] */
 	double deviation_degc;
 	double min_degc, max_degc;
-	struct sensor_curve
-		curve; /* of MACHINE_SENSOR_CHIP: count 0 if it follows from the chip, 1: but for a shift */
+	/* Of MACHINE_SENSOR_CHIP: count 0 if it follows from the chip, 1: but for a shift. */
+	struct sensor_curve curve;
 	char gcode_id[MACHINE_GCODE_ID_MAX]; /* in M105; "": not there */
 	bool guards;                         /* a heater depends on it */
 	bool alone;                          /* [temperature_sensor] */

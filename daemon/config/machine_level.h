@@ -63,8 +63,7 @@ enum { MACHINE_DELTA_HEIGHTS = 64, MACHINE_DELTA_DISTANCES = 32 };
 /* What was measured: the joints were so many steps below their switches with the nozzle so high, or at two places so far
  * from each other. */
 struct machine_delta_data {
-	size_t heights,
-		manuals; /* of the heights, the last ones are those that somebody has measured */
+	size_t heights, manuals; /* the last ones of the heights somebody has measured */
 	struct machine_delta_height {
 		double z_mm, below_steps[3];
 	} height[MACHINE_DELTA_HEIGHTS];

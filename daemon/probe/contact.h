@@ -15,8 +15,8 @@ enum { CONTACT_SAMPLES = 1024 };
 
 struct contact {
 	size_t count;
-	double z_mm[CONTACT_SAMPLES],
-		value[CONTACT_SAMPLES]; /* the nozzle's place, and what the sensor said */
+	/* Where the nozzle was, and what the sensor said. */
+	double z_mm[CONTACT_SAMPLES], value[CONTACT_SAMPLES];
 };
 
 enum contact_result {
