@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SENSOR_POINTS = 40 };
+enum { SENSOR_POINTS = 56 };
 
 #define SENSOR_KELVIN 273.15
 

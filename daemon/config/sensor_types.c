@@ -45,7 +45,7 @@ static double platinum_ohm(double degc)
 	return 1 + A * degc + B * degc * degc + low;
 }
 
-static const double PLATINUM_FROM_DEGC = -60, PLATINUM_STEP_DEGC = 20;
+static const double PLATINUM_FROM_DEGC = -200, PLATINUM_STEP_DEGC = 20;
 
 static void platinum(struct sensor_curve *out, double zero_ohm)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_sensor_chip.c - temperatures from the words of converters on SPI.
  *
- * Shown: words of the data sheets' tables, at both ends, around 0 and between; platinum on a MAX31865 against IEC 60751; the
+ * Shown: words of the data sheets' tables, at both ends, around 0 and between, and all others step by step; platinum on a
+ * MAX31865 against IEC 60751, -200 to 850 °C; the
  * inverse over each chip's whole range, one step at a time; what a chip calls broken is no temperature; bounds for the
  * MCU's check let all through that is within the range and nothing that is a step beyond it; what is written at the start.
  * How: tables typed in here. Repeat: no seed.
@@ -76,8 +77,15 @@ static void platinum_curve(double nominal_ohm, double reference_ohm, struct sens
 static void platinum(void **state)
 {
 	/* IEC 60751, PT100 */
-	static const double table[][2] = { { -50, 80.31 },  { 0, 100.00 },   { 100, 138.51 },
-					   { 200, 175.86 }, { 300, 212.05 }, { 500, 280.98 } };
+	static const double table[][2] = {
+		{ -200, 18.52 }, { -180, 27.10 }, { -160, 35.54 }, { -140, 43.88 }, { -120, 52.11 },
+		{ -100, 60.26 }, { -80, 68.33 },  { -60, 76.33 },  { -50, 80.31 },  { -40, 84.27 },
+		{ -20, 92.16 },  { 0, 100.00 },   { 20, 107.79 },  { 40, 115.54 },  { 60, 123.24 },
+		{ 80, 130.90 },  { 100, 138.51 }, { 150, 157.33 }, { 200, 175.86 }, { 250, 194.10 },
+		{ 300, 212.05 }, { 350, 229.72 }, { 400, 247.09 }, { 450, 264.18 }, { 500, 280.98 },
+		{ 550, 297.49 }, { 600, 313.71 }, { 650, 329.64 }, { 700, 345.28 }, { 750, 360.64 },
+		{ 800, 375.70 }, { 850, 390.48 }
+	};
 
 	(void)state;
 	for (int k = 1; k <= 10; k += 9) {
@@ -124,6 +132,33 @@ static void whole_range(void **state)
 				fail_msg("%s: %g is %x and %x", sensor_chip_name(all[i].chip), degc,
 					 word, back);
 		}
+}
+
+/* From the coldest word to the hottest: each is one step of the data sheet warmer, 0 is 0. */
+static void each_step(void **state)
+{
+	static const struct {
+		enum sensor_chip chip;
+		int32_t first, last; /* in steps, as the converter's range is */
+		int shift;
+		uint32_t mask;
+		double step_degc;
+	} all[] = {
+		{ SENSOR_CHIP_MAX6675, 0, 4095, 3, 0x7ff8, 0.25 },
+		{ SENSOR_CHIP_MAX31855, -1080, 7200, 18, 0xfffc0000, 0.25 },
+		{ SENSOR_CHIP_MAX31856, -26880, 230400, 5, 0xffffe0, 0.0078125 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		double degc = all[i].first * all[i].step_degc;
+
+		for (int32_t n = all[i].first; n <= all[i].last; n++) {
+			expect(all[i].chip, (uint32_t)n << all[i].shift & all[i].mask, degc);
+			degc += all[i].step_degc;
+		}
+		print_message("%s: to %g °C\n", sensor_chip_name(all[i].chip), degc);
+	}
 }
 
 static void broken(void **state)
@@ -196,8 +231,10 @@ static void setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tables), cmocka_unit_test(platinum), cmocka_unit_test(whole_range),
-		cmocka_unit_test(broken), cmocka_unit_test(bounds),   cmocka_unit_test(setup),
+		cmocka_unit_test(tables),      cmocka_unit_test(platinum),
+		cmocka_unit_test(whole_range), cmocka_unit_test(each_step),
+		cmocka_unit_test(broken),      cmocka_unit_test(bounds),
+		cmocka_unit_test(setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
