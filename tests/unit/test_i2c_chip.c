@@ -103,6 +103,55 @@ static void sht3x(void **state)
 	assert_int_equal(ANSWER(&c, 0xbe, 0xef, 0x92, 0xbe, 0xef, 0x93), I2C_CHIP_BROKEN);
 }
 
+struct word {
+	uint16_t word;
+	uint8_t crc;
+	double degc;
+};
+
+/* Its whole range, worked out apart with the data sheet's formula: -46.85 + 175.72 S / 2^16; the lowest two bits are no
+ * part of S. */
+static void htu21d_range(void **state)
+{
+	static const struct word table[] = { { 0x0000, 0x00, -46.850 }, { 0x09f8, 0xf8, -40.007 },
+					     { 0x1fd4, 0x37, -25.003 }, { 0x35ac, 0x44, -10.009 },
+					     { 0x4440, 0x37, -0.003 },  { 0x68ac, 0xe3, 24.997 },
+					     { 0x8d18, 0x99, 49.998 },  { 0xb184, 0xdb, 74.998 },
+					     { 0xd5f0, 0x31, 99.998 },  { 0xfa5c, 0xf5, 124.998 },
+					     { 0xfffc, 0x7e, 128.859 } };
+	struct i2c_chip c;
+
+	(void)state;
+	i2c_chip_init(&c, I2C_CHIP_HTU21D);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		assert_int_equal(ANSWER(&c, (uint8_t)(table[i].word >> 8), (uint8_t)table[i].word,
+					table[i].crc),
+				 I2C_CHIP_MORE);
+		near(c.degc, table[i].degc, 0.0006);
+		assert_int_equal(ANSWER(&c, 0x4e, 0x85, 0x6b), I2C_CHIP_READING);
+	}
+}
+
+/* The same: -45 + 175 S / (2^16 - 1). */
+static void sht3x_range(void **state)
+{
+	static const struct word table[] = { { 0x0000, 0x81, -45.000 }, { 0x0750, 0x51, -40.001 },
+					     { 0x1d41, 0xa3, -25.002 }, { 0x41d4, 0x3c, 0.000 },
+					     { 0x6666, 0x93, 25.000 },  { 0x8af8, 0x77, 50.000 },
+					     { 0xaf8a, 0x46, 74.999 },  { 0xd41d, 0xc9, 100.002 },
+					     { 0xf8ae, 0x4d, 124.998 }, { 0xffff, 0xac, 130.000 } };
+	struct i2c_chip c;
+
+	(void)state;
+	i2c_chip_init(&c, I2C_CHIP_SHT3X);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		assert_int_equal(ANSWER(&c, (uint8_t)(table[i].word >> 8), (uint8_t)table[i].word,
+					table[i].crc, 0xbe, 0xef, 0x92),
+				 I2C_CHIP_READING);
+		near(c.degc, table[i].degc, 0.0006);
+	}
+}
+
 static void aht(void **state)
 {
 	struct i2c_chip c;
@@ -203,7 +252,7 @@ static void bme280(void **state)
 				 (int32_t)ref_uniform(&rng, 280, 350),
 				 (int32_t)ref_uniform(&rng, -30, 60),
 				 30 };
-		int32_t raw_t = (int32_t)ref_uniform(&rng, 400000, 600000), raw_h;
+		int32_t raw_t = (int32_t)ref_uniform(&rng, 313200, 710200), raw_h; /* -40 to 85 °C */
 		uint8_t cal[BOSCH_CALIBRATION_LEN] = { 0 }, v[BOSCH_VALUES_LEN],
 			hum[BOSCH_HUMIDITY_LEN];
 		int32_t fine_t, a, b;
@@ -307,9 +356,12 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(htu21d), cmocka_unit_test(lm75),         cmocka_unit_test(sht3x),
-		cmocka_unit_test(aht),    cmocka_unit_test(bmp280),       cmocka_unit_test(bme280),
-		cmocka_unit_test(bmp180), cmocka_unit_test(not_measured), cmocka_unit_test(names),
+		cmocka_unit_test(htu21d),      cmocka_unit_test(htu21d_range),
+		cmocka_unit_test(sht3x_range), cmocka_unit_test(lm75),
+		cmocka_unit_test(sht3x),       cmocka_unit_test(aht),
+		cmocka_unit_test(bmp280),      cmocka_unit_test(bme280),
+		cmocka_unit_test(bmp180),      cmocka_unit_test(not_measured),
+		cmocka_unit_test(names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
