@@ -38,7 +38,8 @@ static const char *const sections =
 	"[servo arm]\npin: PE11\n"
 	"[led case]\nred_pin: PE12\nhardware_pwm: true\n"
 	"[output_pin pair]\npin: multi_pin:both\n[multi_pin both]\npins: PE13, !PE14\n"
-	"[neopixel strip]\npin: PE15\nchain_count: 4\n";
+	"[neopixel strip]\npin: PE15\nchain_count: 4\n"
+	"[dotstar stars]\ndata_pin: PF8\nclock_pin: PF9\nchain_count: 4\n";
 
 /* Times of X's steps, by how far it has gone. */
 static struct {
@@ -164,6 +165,8 @@ static void lights(void **state)
 {
 	struct scene *s = open_machine("");
 	const struct printer_light *l = &s->b.printer.lights[0];
+	const struct printer_light *stars = &s->b.printer.lights[1];
+	int data = pinwatch_pin("PF8"), clock = pinwatch_pin("PF9");
 	double due_s;
 
 	(void)state;
@@ -172,6 +175,15 @@ static void lights(void **state)
 	assert_int_equal(l->byte[1], 255);
 	print_message("lights: %.1f ms\n", (l->edge_s - due_s) * 1e3);
 	assert_true(l->edge_s > due_s && l->edge_s < due_s + 0.02);
+	/* of clocked ones the first bit that is set, behind 32 that are not, and the end of the last */
+	pinwatch.first_on_s[data] = -1;
+	due_s = move(s, 80, 0, "SET_LED LED=stars RED=1");
+	scene_pass(s, 0.5);
+	assert_memory_equal(stars->byte, ((uint8_t[]){ 0xff, 0, 0, 255 }), 4);
+	print_message("clocked lights: from %.1f to %.1f ms\n",
+		      (pinwatch.first_on_s[data] - due_s) * 1e3,
+		      (pinwatch.since_s[clock] - due_s) * 1e3);
+	assert_true(pinwatch.first_on_s[data] > due_s && pinwatch.since_s[clock] < due_s + 0.1);
 	pinwatch_finish(s);
 }
 

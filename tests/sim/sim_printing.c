@@ -2,8 +2,8 @@
 /* sim_printing.c - a print from its file, on the whole machine: pause, resume, cancel, a disk that stalls.
  *
  * Shown: a file of the virtual SD card prints with every step exact; PAUSE in the middle of it, a jog and RESUME
- * bring the tool back to the very position; CANCEL_PRINT ends it; a disk that stalls
- * lets what has been read be printed to its end, at rest on the path, and the rest after it; a refused line ends
+ * bring the tool back to the very position; CANCEL_PRINT ends it; a disk that stalls while enough is read ahead costs no time at
+ * all; one that stalls longer lets what has been read be printed to its end, at rest on the path, and the rest after it; a refused line ends
  * the print.
  * How: the machine in this process (tests/simlib/printing.h) with a folder of files of its own; the stalled disk is
  * a pipe, read in turn and by a thread.
@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -296,6 +297,65 @@ static void stalled_thread(void **state)
 	printing_ends_exact(s);
 }
 
+/* The thread has read all that there is. */
+static void read_ahead(struct scene *s)
+{
+	int left = 1;
+
+	for (int i = 0; i < 20000 && left > 0; i++) {
+		assert_int_equal(ioctl(stalling[0], FIONREAD, &left), 0);
+		nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
+		batch_turn(&s->b, false);
+	}
+	assert_int_equal(left, 0);
+}
+
+/* The seconds that a print takes whose disk has given so much of it, and the rest stall_s later. */
+static double print_s(size_t len, size_t first, double stall_s)
+{
+	struct scene *s = printing_open("");
+	int64_t from_ns;
+	double all_s;
+
+	assert_int_equal(pipe2(stalling, 0), 0);
+	printing_of(s)->sd.open = open_pipe;
+	printing_of(s)->threads = true;
+	assert_int_equal(write(stalling[1], text, first), (ssize_t)first);
+	batch_lines(&s->b, "SDCARD_PRINT_FILE FILENAME=pipe");
+	from_ns = s->b.now_ns;
+	read_ahead(s);
+	for (double t = 0; t < stall_s; t += 0.05) {
+		scene_pass(s, 0.05);
+		assert_false(machine_rests(s->b.m));
+	}
+	assert_int_equal(write(stalling[1], text + first, len - first), (ssize_t)(len - first));
+	read_ahead(s);
+	close(stalling[1]);
+	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	for (int i = 0; i < 100000 &&
+			!(printing_of(s)->stats.state == PRINT_COMPLETE && machine_rests(s->b.m));
+	     i++)
+		scene_pass(s, 0.01);
+	assert_int_equal(printing_of(s)->stats.state, PRINT_COMPLETE);
+	all_s = (double)(s->b.now_ns - from_ns) * 1e-9;
+	assert_int_equal(s->errors, 0);
+	printing_ends_exact(s);
+	return all_s;
+}
+
+/* A disk that stalls while there is enough: nobody sees it. */
+static void unseen_stall(void **state)
+{
+	size_t len = printing_make(text, sizeof(text), 300), half = len / 2;
+	double without_s = print_s(len, len, 0), stall_s = without_s / 3;
+	double with_s = print_s(len, half, stall_s);
+
+	(void)state;
+	print_message("%.2f s, with a stall of %.2f s %.2f s\n", without_s, stall_s, with_s);
+	assert_true(stall_s > 2);
+	assert_true(fabs(with_s - without_s) < 0.03);
+}
+
 /* Fed in dribbles, so that it stops again and again on its path. */
 static void dribbling_disk(void **state)
 {
@@ -329,7 +389,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(hold_and_pause), cmocka_unit_test(cancelled),
 		cmocka_unit_test(refused),        cmocka_unit_test(from_the_middle),
 		cmocka_unit_test(stalled_disk),   cmocka_unit_test(dribbling_disk),
-		cmocka_unit_test(stalled_thread),
+		cmocka_unit_test(stalled_thread), cmocka_unit_test(unseen_stall),
 	};
 
 	if (argc > 1)
