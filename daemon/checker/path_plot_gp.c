@@ -165,9 +165,10 @@ static void put_error(FILE *f, const struct plot *p, const struct checker_result
 		"set ylabel 'steps in each 0.1 µs, log scale'\nset tmargin 4.5\n",
 		-range, range);
 	fputs("set tics out nomirror\nset border 3 lc rgb '#606060'\nset grid lc rgb '#e8e8e8'\n"
-	      "set logscale y\nset yrange [0.7:*]\nset format y '%.0f'\nunset key\n"
-	      "set style fill solid 1.0 border\n",
+	      "set logscale y\nset format y '%.0f'\nunset key\nset style fill solid 1.0 border\n",
 	      f);
+	/* gnuplot finds no range where there is no step */
+	fprintf(f, "set yrange [0.7:%s]\n", e->steps ? "*" : "10");
 	for (int side = -1; side <= 1; side += 2) {
 		fprintf(f,
 			"set arrow from first %.3f,graph 0 to first %.3f,graph 1 nohead front "

@@ -16,6 +16,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/simlib/nasty.h"
 #include "tests/simlib/simconfig.h"
@@ -261,6 +262,29 @@ static void test_no_reading(void **state)
 	assert_null(simrun_value(&r, "temperatures_degc.extruder.last"));
 }
 
+/* It only heats: pictures all the same, of no step. */
+static void test_no_step(void **state)
+{
+	const char *gcode = write_gcode("heats.gcode", "M104 S50\nG4 P3000\n");
+	const char *plot = simrun_path("heats");
+	char png[SIMRUN_PATH_MAX + 20];
+	struct simrun_args a = { 0 };
+	struct simrun r;
+
+	(void)state;
+	simrun_add(&a, "-c");
+	simrun_add(&a, "etc/sim-heated.cfg");
+	simrun_add(&a, "--plot");
+	simrun_add(&a, "%s", plot);
+	simrun_add(&a, "%s", gcode);
+	simrun(&r, &a, CPU_S);
+	assert_int_equal(r.status, 0);
+	if (strstr(r.err, "gnuplot failed"))
+		fail_msg("%s", r.err);
+	snprintf(png, sizeof(png), "%s-error.png", plot);
+	assert_int_equal(access(png, R_OK), 0);
+}
+
 /* ---- printers as users have them ---- */
 
 static void foreign(const char *config, const char *option)
@@ -296,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_errors_are_named),
 		cmocka_unit_test(test_no_reading),
+		cmocka_unit_test(test_no_step),
 		cmocka_unit_test(test_printers_of_users),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
