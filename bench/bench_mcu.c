@@ -4,8 +4,8 @@
  * The lowest interval at which 1 and 3 steppers make 60,000 steps each without a shutdown: the usual
  * sequence of commands, a pulse of 32 ticks, by bisection; then the same with get_uptime every 10 ms, and
  * with a step at each edge. Cycles are counted, not seconds: any machine has the same result.
- * Exit status 1 if one of the first line is over its limit. QEMU counts instructions: 8 ns each, which is what the lowest
- * interval is given in there.
+ * Exit status 1 if one of the first line is over its limit; `bench_mcu limits` runs at these two only. QEMU counts
+ * instructions: 8 ns each, which is what the lowest interval is given in there.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +185,16 @@ static bool bench_avr(const struct chip *chip)
 	return slow;
 }
 
+/* Returns: it is too slow for a limit. */
+static bool check_limits(const struct chip *chip)
+{
+	bool one = run(chip, &variants[0], 1, LIMIT_1), three = run(chip, &variants[0], 3, LIMIT_3);
+
+	printf("%s, %u steps each: 1 stepper at %u ticks %s, 3 at %u %s\n", chip->name, chip->steps,
+	       LIMIT_1, one ? "ok" : "TOO FAST", LIMIT_3, three ? "ok" : "TOO FAST");
+	return !one || !three;
+}
+
 /* A tick of its clock is 12 ns in QEMU, an instruction 8. */
 static void bench_arm(const struct chip *chip)
 {
@@ -198,9 +208,10 @@ static void bench_arm(const struct chip *chip)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const char *build = getenv("STEPD_BUILD");
+	struct chip atmega = { "atmega644p", NULL, STEPS };
 	char avr[512], arm[512];
 	bool slow;
 
@@ -210,7 +221,10 @@ int main(void)
 		printf("skipped: no libsimavr\n");
 		return 77;
 	}
-	slow = bench_avr(&(struct chip){ "atmega644p", avr, STEPS });
+	atmega.image = avr;
+	if (argc > 1 && !strcmp(argv[1], "limits"))
+		return check_limits(&atmega);
+	slow = bench_avr(&atmega);
 	if (target_has_qemu() && !access(arm, R_OK))
 		bench_arm(&(struct chip){ NULL, arm, STEPS_ARM });
 	return slow;
