@@ -3,7 +3,7 @@
  *
  * Shown: a configuration that needs the group is refused before anything moves, by a message that names the MCU, the
  * command, what needs it and what follows; one that doesn't need it prints, every step exact; `make firmware` with a group
- * that there isn't, or without one that another is made of.
+ * that there isn't, or without one that another is made of. MCUs whose firmware is of different versions are told.
  * How: `stepd batch` with [stepd_sim] without, behind etc/sim-heated.cfg.
  */
 #include <setjmp.h>
@@ -76,6 +76,27 @@ static void not_needed(void **state)
 	pinwatch_finish(s);
 }
 
+/* Two MCUs, one of them with other firmware: told once both are ready, and it prints. With the same it isn't. */
+static void versions(void **state)
+{
+	static const char *const tools[] = { "", "[stepd_sim tool]\nextensions: False\n" };
+	char sections[512];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct scene *s;
+
+		snprintf(sections, sizeof(sections), "[mcu tool]\nserial: /run/x\n%s", tools[i]);
+		s = pinwatch_open(BASE, sections);
+		assert_int_equal(
+			scene_said(s, "the MCUs' firmware is of different versions: 'mcu' stepd-sim, "
+				      "'tool' other-sim, each is used as its own dictionary says"),
+			i);
+		assert_true(scene_run(s, "G1 X30 Y20 F6000\n"));
+		pinwatch_finish(s);
+	}
+}
+
 /* What `make firmware` says of groups before it builds anything. */
 static void made(void **state)
 {
@@ -115,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused),
 		cmocka_unit_test(not_needed),
+		cmocka_unit_test(versions),
 		cmocka_unit_test(made),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,9 @@ static const struct message messages[] = {
 static const char *const reasons[] = {
 	"Timer too close",
 	"Missed scheduling of next digital out event",
+	"Scheduled digital out event will exceed max_duration",
 	"Missed scheduling of next pwm event",
+	"Scheduled pwm event will exceed max_duration",
 	"ADC out of range",
 	"Stepper too far in past",
 	"Rescheduled timer in the past",

@@ -109,7 +109,7 @@ int sim_dict_build(struct sim *s)
 	struct mcu_dict_pins pins[ALWAYS_COUNT + SIM_PINS_MAX];
 	struct mcu_dict_info info = {
 		.mcu_name = s->cfg.name ? s->cfg.name : "sim",
-		.version = "stepd-sim",
+		.version = s->cfg.no_extensions ? "other-sim" : "stepd-sim",
 		.build_versions = "gcc: " __VERSION__,
 		.freq_hz = s->cfg.freq_hz,
 		.adc_max = s->cfg.adc_max,
