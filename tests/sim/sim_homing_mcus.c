@@ -5,7 +5,8 @@
  * and with everything mixed, on clocks that drift apart by up to 150 ppm and wander in between, the position that is
  * found is the printer model's own within one microstep, of each axis or joint, and what noise the switches have;
  * every step is exact. The same with input shapers. An MCU that falls silent or shuts down on the way: all motors of all MCUs stand
- * within the time-out, at their pins; the reply says so, and G28 works again.
+ * within the time-out, at their pins; the reply says so, and G28 works again. The rt thread alone passes on from MCU to
+ * MCU who is still there and who has triggered: with the planner away for seconds an approach goes on, and ends at the switch.
  * How: the pins of etc/sim-KIND.cfg are given to other MCUs by overrides; tests/simlib/scene.h.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_homing_mcus; the seed is printed.
  */
@@ -23,6 +24,7 @@
 #define NOISE_MM 0.04
 #define WANDER_PPM 5.0
 #define ON_THE_WIRE_S 0.002 /* what was said last before it fell silent */
+#define RELAY_S 0.01        /* from one MCU through the host to another: a fifth of a time-out */
 
 enum { MCUS = 3, OVERRIDE_LEN = 96 };
 
@@ -359,6 +361,53 @@ static void test_short_silence(void **state)
 	scene_close(s);
 }
 
+/* No turn of the planner from the middle of the approach on: longer than many time-outs until the switch closes, and from there
+ * each motor stops after what a message to the host and one to its MCU take. */
+static void relayed(const struct kind *k, const struct layout *l, int axis)
+{
+	struct scene *s = open_spread(k, l, 0, false);
+	const struct homing *h = &s->b.m->homing;
+	struct last last = { .s = s };
+	double away_s, stopped_mm;
+	char line[16];
+
+	run(s, "G28\nG1 X150 Y150 Z20 F6000\n");
+	snprintf(line, sizeof(line), "G28 %c\n", "XYZ"[axis]);
+	batch_lines(&s->b, line);
+	for (int i = 0; i < 100 && !(h->state == HOMING_PROBE && h->path.sights > 1); i++)
+		scene_pass(s, 0.02);
+	assert_int_equal(h->state, HOMING_PROBE);
+	assert_true(h->watch.count >= 2);
+	s->b.stepped = stepped;
+	s->b.stepped_ctx = &last;
+	away_s = (double)s->b.now_ns * 1e-9;
+	scene_planner_busy(s, 6);
+	assert_int_equal(h->pass, 0);
+	assert_true(last.step_s - away_s > 10 * h->watch.timeout_s);
+	assert_true(last.step_s - away_s < 5.5);
+	stopped_mm = fabs(scene_truth_mm(s, axis) - scene_endstop(s, axis)->trigger_mm);
+	print_message("%s, %s: axis %d goes on for %.2f s, and %.4f mm beyond the switch\n",
+		      k->name, l->name, axis, last.step_s - away_s, stopped_mm);
+	assert_true(stopped_mm <= s->b.mc->rails[axis].homing_speed_mm_s * RELAY_S);
+	s->b.stepped = NULL;
+	scene_pass(s, 10);
+	assert_int_equal(s->errors, 0);
+	assert_int_equal(s->b.m->homed, 7);
+	agrees(s, k, l, 0);
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
+static void test_relayed_by_the_rt_thread(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < 5; k++)
+		for (size_t l = 0; l < LAYOUTS; l++)
+			for (int axis = 0; axis < MACHINE_AXES; axis++)
+				if (layouts[l].motor[axis] != layouts[l].endstop[axis])
+					relayed(&kinds[k], &layouts[l], axis);
+}
+
 /* The time-out follows from the round trips that are measured; homing on slow lines is as right as on fast ones. */
 static void test_timeout(void **state)
 {
@@ -388,10 +437,15 @@ static void test_timeout(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_two_mcus),       cmocka_unit_test(test_three_mcus),
-		cmocka_unit_test(test_noisy_switches), cmocka_unit_test(test_shaped),
-		cmocka_unit_test(test_short_silence),  cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_shutdown),       cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_two_mcus),
+		cmocka_unit_test(test_three_mcus),
+		cmocka_unit_test(test_noisy_switches),
+		cmocka_unit_test(test_shaped),
+		cmocka_unit_test(test_short_silence),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_shutdown),
+		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_relayed_by_the_rt_thread),
 	};
 
 	rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
