@@ -4,7 +4,8 @@
  * Shown: PROBE, PROBE_ACCURACY, QUERY_PROBE, PROBE_CALIBRATE, BED_MESH_CALIBRATE (lagrange, bicubic, adaptive, faulty
  * regions, by hand, scanned) find on every kind of machine that they are for what the model has, within a
  * microstep and the probe's noise: on one MCU, with the probe on another one than the motors, and with motors on a third one, whose clocks
- * drift apart and wander.
+ * drift apart and wander. Moves follow the mesh within the bound, and no step goes backwards for it: each motor turns as often as the
+ * surface and the geometry have it.
  * How: tests/simlib/bedscene.h; the machine in this process. STEPD_ECHO=1 shows the replies.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_bed_kinematics; an argument names the tests to run.
  */
@@ -228,6 +229,8 @@ struct watch {
 	bool on;
 	double height_mm, worst_mm, lower_mm; /* scene_lower_mm() at rest */
 	uint64_t steps;
+	int dir[MACHINE_STEPPER_MAX], turns[MACHINE_STEPPER_MAX]; /* of each motor in this move */
+	int turned, turns_max;                                    /* of all motors in all moves */
 };
 
 static void watch_step(void *ctx, int motor, int dir, uint64_t clock)
@@ -235,9 +238,10 @@ static void watch_step(void *ctx, int motor, int dir, uint64_t clock)
 	struct watch *w = ctx;
 	double xyz[MOVE_AXES] = { 0 }, at[MOVE_AXES] = { 0 };
 
-	(void)motor;
-	(void)dir;
 	(void)clock;
+	dir = dir > 0 ? 1 : -1;
+	w->turns[motor] += w->dir[motor] == -dir;
+	w->dir[motor] = dir;
 	if (!w->on)
 		return;
 	printer_nozzle_mm(&w->s->b.printer, xyz);
@@ -248,10 +252,62 @@ static void watch_step(void *ctx, int motor, int dir, uint64_t clock)
 	w->steps++;
 }
 
-/* In all directions, at heights below, within and above the fade. */
+/* How often the motor would turn on that line over the surface, if it were not cut into pieces. */
+static int turns_of(struct scene *s, size_t motor, const double from[3], const double to[3])
+{
+	double extreme = 0;
+	int way = 0, turns = 0;
+
+	for (int i = 0; i <= 20000; i++) {
+		double at[MOVE_AXES] = { 0 }, steps;
+
+		for (int axis = 0; axis < 3; axis++)
+			at[axis] = from[axis] + (to[axis] - from[axis]) * i / 20000;
+		bedmesh_forward(&s->b.m->meshes.link, at);
+		steps = machine_motor_steps(s->b.m, motor, at);
+		if (i == 0)
+			extreme = steps;
+		if ((steps - extreme) * way > 0 || (way == 0 && fabs(steps - extreme) > 1e-6))
+			way = steps > extreme ? 1 : -1;
+		else if ((steps - extreme) * way > -1e-6)
+			continue;
+		else {
+			way = -way;
+			turns++;
+		}
+		extreme = steps;
+	}
+	return turns;
+}
+
+/* A straight move, in which no motor turns more often than the surface and the geometry have it. */
+static void straight(struct watch *w, const double from[3], const double to[3])
+{
+	char line[100];
+
+	memset(w->dir, 0, sizeof(w->dir));
+	memset(w->turns, 0, sizeof(w->turns));
+	snprintf(line, sizeof(line), "G1 X%.6f Y%.6f Z%.6f F2400\n", to[0], to[1], to[2]);
+	run(w->s, line);
+	for (size_t i = 0; i < w->s->b.m->motors; i++) {
+		int expected = turns_of(w->s, i, from, to);
+
+		w->turned += w->turns[i];
+		w->turns_max += expected;
+		if (w->turns[i] > expected)
+			fail_msg("%s: motor %zu turns %d times on the way, expected %d", what, i,
+				 w->turns[i], expected);
+	}
+}
+
+/* In all directions, at heights below, within and above the fade, and rising through it. */
 static void follow(size_t kind)
 {
-	static const double way[][2] = { { 0.7, 0.1 }, { -0.3, 0.6 }, { -0.6, -0.4 }, { 0.5, -0.5 } };
+	/* At 45 degrees one of two motors may rest; the last one rises. */
+	static const double way[][2] = { { 0.7, 0.1 },  { -0.3, 0.6 }, { -0.6, -0.4 },
+					 { 0.5, -0.5 }, { 0.1, -0.1 }, { -0.6, 0.3 } };
+	enum { WAYS = sizeof(way) / sizeof(*way) };
+	static const double height_mm[] = { 0.3, 4, 12 };
 	const struct bed_kind *k = &bed_kinds[kind];
 	char motors[600] = "fade_start: 1\nfade_end: 10\nalgorithm: bicubic\n";
 	struct watch w = { 0 };
@@ -268,22 +324,29 @@ static void follow(size_t kind)
 	limit_mm = BOUND_MM + bed_microstep_mm(w.s) + 3 * TOLERANCE_S * 40;
 	w.s->b.stepped = watch_step;
 	w.s->b.stepped_ctx = &w;
-	for (int i = 0; i < 12; i++) {
-		char line[80];
+	for (int h = 0; h < 3; h++) {
+		double at[3] = { k->middle_mm + 3, k->middle_mm - 5, height_mm[h] };
 
-		w.height_mm = i < 4 ? 0.3 : i < 8 ? 4 : 12;
-		if (i % 4 == 0) {
-			w.on = false;
-			go(w.s, k->middle_mm + 3, k->middle_mm - 5, w.height_mm);
+		w.on = false;
+		go(w.s, at[0], at[1], at[2]);
+		w.height_mm = height_mm[h];
+		for (int i = 0; i < WAYS; i++) {
+			double to[3] = { k->middle_mm + way[i][0] * 60,
+					 k->middle_mm + way[i][1] * 60, height_mm[h] };
+
+			w.on = i < WAYS - 1;
+			if (!w.on)
+				to[2] += 9;
+			w.lower_mm = scene_lower_mm(w.s);
+			straight(&w, at, to);
+			memcpy(at, to, sizeof(at));
 		}
-		w.lower_mm = scene_lower_mm(w.s);
-		w.on = true;
-		snprintf(line, sizeof(line), "G1 X%g Y%g F2400\n",
-			 k->middle_mm + way[i % 4][0] * 60, k->middle_mm + way[i % 4][1] * 60);
-		run(w.s, line);
 	}
-	printf("%s: off the mesh by %.2f um at most at %llu steps, expected %.2f\n", what,
-	       1e3 * w.worst_mm, (unsigned long long)w.steps, 1e3 * limit_mm);
+	printf("%s: off the mesh by %.2f um at most at %llu steps, expected %.2f; %d turns of motors, of "
+	       "%d\n",
+	       what, 1e3 * w.worst_mm, (unsigned long long)w.steps, 1e3 * limit_mm, w.turned,
+	       w.turns_max);
+	assert_true(w.turned > 0 || w.turns_max == 0);
 	assert_true(w.steps > 20000);
 	assert_true(w.worst_mm <= limit_mm);
 	assert_true(scene_exact(w.s));
