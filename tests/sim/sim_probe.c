@@ -5,7 +5,8 @@
  * kind of machine, with probe, motors and switches on up to three MCUs whose clocks drift; Z homes with
  * the probe to its z_offset; samples, tolerance and retries do what they say; a BLTouch goes through its
  * pulses; a smart effector is programmed over its control pin, rests before each probing move and goes with its own acceleration; what goes wrong (triggered before, never triggers, sticks, jams, samples too far apart) gets
- * its own reply and the machine goes on, its position known; an MCU that falls silent stops by itself.
+ * its own reply and the machine goes on, its position known; an MCU that falls silent stops by itself, and
+ * once it is heard of again the machine homes and probes as before.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies; the noise's
  * seed is STEPD_SEED.
  */
@@ -329,7 +330,7 @@ static void test_emergency(void **state)
 static void test_mcu_lost(void **state)
 {
 	static const char *const o[] = { NO_START, PROBE, BED, SECOND, Z_ON_SECOND, NULL };
-	static const struct vwire_faults cut = { .lose_ppm = 1000000 };
+	static const struct vwire_faults cut = { .lose_ppm = 1000000 }, none = { 0 };
 	struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
 	double cut_mm, stopped_mm;
 
@@ -349,6 +350,16 @@ static void test_mcu_lost(void **state)
 	assert_true(s->errors > 0);
 	if (!scene_said(s, "not heard of within the time-out"))
 		fail_msg("heard: %s", s->said);
+	/* It is there again. */
+	s->b.mcu[1].to.cfg.faults = s->b.mcu[1].from.cfg.faults = none;
+	scene_pass(s, 3);
+	for (int i = 0; i < 5 && s->b.m->state == MACHINE_FAULT; i++) {
+		gcode_exec_now(&s->b.m->gcode, "CLEAR_FAULT", 11, 0);
+		scene_pass(s, 2);
+	}
+	assert_int_equal(s->b.m->state, MACHINE_READY);
+	run(s, "G28\n");
+	still_works(s);
 	scene_close(s);
 }
 
