@@ -5,7 +5,7 @@
  * rectangular and round beds, with faulty regions and a reference, by hand, on several MCUs; the adaptive area is
  * that of the objects; profiles are saved and read back alike; what can't be probed is said before anything moves,
  * and a probe that fails in the middle leaves a machine that works. A print over a bed with 0.6 mm of
- * shape, probed first, keeps the nozzle within 5 um of its height over the bed at every step of X and Y, with
+ * shape, probed first, keeps the nozzle within 5 um of its height over the bed at every step, with
  * no violation.
  * How: the machine in this process (tests/simlib/scene.h); STEPD_ECHO=1 shows the replies. The print is the first part
  * of the shared Benchy, or the project's own where there is none; STEPD_TEST_SIZE makes it
@@ -118,6 +118,7 @@ static void test_parameters(void **state)
 {
 	static const char *const o[] = { NO_START, PROBE, BED, MESH, NULL };
 	struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
+	double at_mm[MACHINE_AXES];
 
 	(void)state;
 	refused(s, "BED_MESH_CALIBRATE\n", "no known position");
@@ -129,6 +130,8 @@ static void test_parameters(void **state)
 	assert_string_equal(s->b.m->meshes.name, "small");
 	mesh_agrees(s, MICROSTEP_Z_MM, 0);
 	/* Nothing moves for what can't be. */
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		at_mm[axis] = scene_truth_mm(s, axis);
 	refused(s, "BED_MESH_CALIBRATE MESH_MAX=400,200\n",
 		"place 3 at 400.00, 20.00: X=380.0000 mm");
 	refused(s, "BED_MESH_CALIBRATE PROBE_COUNT=9\n", "expected bicubic");
@@ -136,8 +139,13 @@ static void test_parameters(void **state)
 		"PROBE_COUNT=2: expected one or two numbers");
 	refused(s, "BED_MESH_CALIBRATE ALGORITHM=spline\n", "expected lagrange, bicubic or direct");
 	refused(s, "BED_MESH_CALIBRATE MESH_MIN=290,20\n", "expected more than MESH_MIN");
-	/* Still the old one. */
+	/* Still the old one; nothing has moved, and the next one is right. */
 	assert_string_equal(s->b.m->meshes.name, "small");
+	for (int axis = 0; axis < MACHINE_AXES; axis++)
+		assert_true(scene_truth_mm(s, axis) == at_mm[axis]);
+	run(s, "BED_MESH_CALIBRATE\n");
+	assert_true(points(s)->max_x == 280);
+	mesh_agrees(s, MICROSTEP_Z_MM, 0);
 	assert_true(scene_exact(s));
 	scene_close(s);
 }
@@ -164,6 +172,9 @@ static void test_round(void **state)
 	/* Outside of the circle the row goes on as it ends. */
 	assert_true(p->z[0] == p->z[1] && p->z[1] == p->z[2] && p->z[2] == p->z[3]);
 	assert_true(p->z[7] == p->z[8] && p->z[8] != p->z[9]);
+	refused(s, "BED_MESH_CALIBRATE MESH_RADIUS=200\n", "place 1 at 0.00, -200.00: ");
+	run(s, "BED_MESH_CALIBRATE\n");
+	mesh_agrees(s, 0.02, 90);
 	assert_true(scene_exact(s));
 	scene_close(s);
 }
@@ -373,7 +384,9 @@ struct watch {
 	double fade_start, fade_end, target;
 	bool on;
 	double worst_below_mm, worst_mm;
-	uint64_t checked, below;
+	uint64_t checked, below, of_z;
+	double layer_mm, z_worst_mm; /* of Z's steps since X or Y stepped at that height */
+	uint64_t z_steps;
 	double worst_at[3];
 };
 
@@ -403,10 +416,25 @@ static void watch_step(void *ctx, int motor, int dir, uint64_t clock)
 
 	(void)dir;
 	(void)clock;
-	if (!w->on || motor > 1)
+	if (!w->on || motor > 2)
 		return;
 	printer_nozzle_mm(&w->s->b.printer, xyz);
 	off = fabs(off_mm(w, xyz, &height));
+	if (motor == 2) {
+		w->z_worst_mm = fmax(off, w->z_worst_mm);
+		w->z_steps++;
+		return;
+	}
+	/* Steps of Z between two heights are on the way from one to the other; those at one height count. */
+	if (height == w->layer_mm && w->z_steps) {
+		w->worst_mm = fmax(w->z_worst_mm, w->worst_mm);
+		if (height < w->fade_start || !(w->fade_end > w->fade_start))
+			w->worst_below_mm = fmax(w->z_worst_mm, w->worst_below_mm);
+		w->of_z += w->z_steps;
+	}
+	w->layer_mm = height;
+	w->z_worst_mm = 0;
+	w->z_steps = 0;
 	w->checked++;
 	if (height < w->fade_start || !(w->fade_end > w->fade_start)) {
 		w->below++;
@@ -488,12 +516,12 @@ static void print_over_mesh(const char *config, double fade_end, uint32_t lines)
 		batch_turn(&s->b, true);
 	scene_file_close(&file);
 	assert_true(batch_settle(&s->b));
-	printf("%s fade to %g: %llu steps of X and Y, %llu below fade start; off by %.2f um at most "
+	printf("%s fade to %g: %llu steps of X and Y, %llu of Z at one height, %llu below fade start; off by %.2f um at most "
 	       "there (at %.2f %.2f %.3f), %.2f um anywhere\n",
-	       config, fade_end, (unsigned long long)w.checked, (unsigned long long)w.below,
-	       w.worst_below_mm * 1e3, w.worst_at[0], w.worst_at[1], w.worst_at[2],
-	       w.worst_mm * 1e3);
-	assert_true(w.below > 100000);
+	       config, fade_end, (unsigned long long)w.checked, (unsigned long long)w.of_z,
+	       (unsigned long long)w.below, w.worst_below_mm * 1e3, w.worst_at[0], w.worst_at[1],
+	       w.worst_at[2], w.worst_mm * 1e3);
+	assert_true(w.below > 100000 && w.of_z > 10000);
 	assert_true(w.worst_below_mm <= 0.005);
 	assert_true(w.worst_mm <= 0.005);
 	assert_true(scene_exact(s));
