@@ -3,7 +3,8 @@
  *
  * Shown: of machines whose towers, arms, angles and switches are off at random, DELTA_CALIBRATE finds what makes a flat
  * bed flat, with the probe and by hand; DELTA_ANALYZE CALIBRATE=extended, with a printed object measured to a hundredth
- * of a millimetre, finds arms and angles: after SAVE_CONFIG the nozzle is where it is told to be, all over the bed.
+ * of a millimetre, finds arms and angles: after SAVE_CONFIG the nozzle is where it is told to be, all over the bed. On one
+ * MCU, and with a tower and the probe on others.
  * Measurements are kept in the configuration and used again, manual heights count, and what is wrong or missing is said.
  * How: tests/simlib/scene.h; the model's nozzle hangs on the true geometry. STEPD_ECHO=1 shows the replies.
  * Repeat: STEPD_SEED=n tests/run build/tests/sim/sim_delta_calibrate; the seed is printed.
@@ -83,7 +84,14 @@ static void make_truth(bool rotary, bool arms)
 	}
 }
 
-static const char *write_delta(bool rotary)
+/* The second tower, and the probe, on MCUs of their own, whose clocks drift apart. */
+static const char three_mcus[] =
+	"[mcu second]\nserial: /run/stepd/second\n[mcu third]\nserial: /run/stepd/third\n"
+	"[stepd_sim second]\nclock_ppm: 60\n[stepd_sim third]\nclock_ppm: -45\n"
+	"[stepper_b]\nstep_pin: second:PB0\ndir_pin: second:PB1\nenable_pin: !second:PB2\n"
+	"[probe]\npin: ^third:PE3\n";
+
+static const char *write_delta(bool rotary, bool spread)
 {
 	const char *path = simrun_path("delta.cfg");
 	char folder[SIMRUN_ARG_LEN];
@@ -100,6 +108,8 @@ static const char *write_delta(bool rotary)
 		"[probe]\npin: ^PE3\nz_offset: 1.5\nx_offset: 6\ny_offset: -4\n"
 		"[delta_calibrate]\nradius: 90\nspeed: 100\nhorizontal_move_z: 7\n",
 		like);
+	if (spread)
+		fputs(three_mcus, f);
 	for (char tower = 'a'; tower <= 'c'; tower++)
 		fprintf(f, "[stepper_%c]\nmicrosteps: 64\nstep_pulse_duration: 0.0000001\n", tower);
 	fclose(f);
@@ -184,7 +194,7 @@ static void touch(struct scene *s)
 
 static void flat(bool rotary, bool manual)
 {
-	const char *path = write_delta(rotary);
+	const char *path = write_delta(rotary, !manual);
 	struct scene *s;
 	struct off before, after;
 
@@ -268,7 +278,7 @@ static void analyze(struct scene *s, double scale, double grain_mm)
 /* What it comes to: with a caliper of 0.01 mm rounding alone makes some hundredths. */
 static void extended(bool rotary, double scale, double grain_mm, double limit_mm)
 {
-	const char *path = write_delta(rotary);
+	const char *path = write_delta(rotary, scale < 1);
 	struct scene *s;
 	struct off before, after;
 
@@ -307,7 +317,7 @@ static void test_printed_object(void **state)
 
 static void test_words(void **state)
 {
-	const char *path = write_delta(false);
+	const char *path = write_delta(false, false);
 	struct scene *s;
 	char line[60];
 	double xyz[3];

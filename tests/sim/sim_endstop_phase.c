@@ -2,7 +2,7 @@
 /* sim_endstop_phase.c - switches whose noise the phase of a stepper driver takes out, on the whole machine.
  *
  * Shown: with [endstop_phase] the found position is the model's within one microstep though the switch closes up to twelve
- * microsteps too early or late, with the dir pin either way, and on the towers of a delta; without it is off by what the
+ * microsteps too early or late, with the dir pin either way, with the switch on another MCU, and on the towers of a delta; without it is off by what the
  * noise is. A trigger at a phase too far off is an error, the axis is unknown, and homing works again. The phase is found by
  * ENDSTOP_PHASE_CALIBRATE, in use from the next homing on, and kept by SAVE_CONFIG without a restart. With
  * endstop_align_zero position 0 is at a full step of the motor.
@@ -76,11 +76,15 @@ static void rounds(struct scene *s, double *least, double *most)
 
 static void test_corrected(void **state)
 {
-	static const char *const more[] = { "", "[stepper_z]\ndir_pin: !PC1\n" };
+	static const char *const more[] = {
+		"", "[stepper_z]\ndir_pin: !PC1\n",
+		"[mcu second]\nserial: /run/stepd/second\n[stepd_sim second]\nclock_ppm: 60\n"
+		"[stepper_z]\nendstop_pin: second:PC3\n"
+	};
 	double least, most;
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(more) / sizeof(*more); i++) {
 		char text[400];
 		struct scene *s;
 		int phase;
