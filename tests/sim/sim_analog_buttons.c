@@ -145,8 +145,6 @@ int main(void)
 		cmocka_unit_test(slow),
 		cmocka_unit_test(wrong),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

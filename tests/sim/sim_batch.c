@@ -323,8 +323,6 @@ int main(void)
 		cmocka_unit_test(test_no_step),
 		cmocka_unit_test(test_printers_of_users),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

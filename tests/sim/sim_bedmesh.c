@@ -213,13 +213,6 @@ static void test_configuration(void **state)
 	}
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	simrun_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,5 +221,5 @@ int main(void)
 		cmocka_unit_test(test_configuration),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -301,24 +301,17 @@ static void test_homing_override(void **state)
 	scene_close(s);
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	simrun_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_probe_calibrate, teardown),
-		cmocka_unit_test_teardown(test_given_up, teardown),
-		cmocka_unit_test_teardown(test_z_endstop, teardown),
-		cmocka_unit_test_teardown(test_offsets_applied, teardown),
-		cmocka_unit_test_teardown(test_manual_places, teardown),
-		cmocka_unit_test_teardown(test_safe_z_home, teardown),
-		cmocka_unit_test_teardown(test_homing_override, teardown),
-		cmocka_unit_test_teardown(test_twist, teardown),
+		cmocka_unit_test_teardown(test_probe_calibrate, simrun_teardown),
+		cmocka_unit_test_teardown(test_given_up, simrun_teardown),
+		cmocka_unit_test_teardown(test_z_endstop, simrun_teardown),
+		cmocka_unit_test_teardown(test_offsets_applied, simrun_teardown),
+		cmocka_unit_test_teardown(test_manual_places, simrun_teardown),
+		cmocka_unit_test_teardown(test_safe_z_home, simrun_teardown),
+		cmocka_unit_test_teardown(test_homing_override, simrun_teardown),
+		cmocka_unit_test_teardown(test_twist, simrun_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,10 +215,7 @@ int main(void)
 		cmocka_unit_test(test_two_lossy),   cmocka_unit_test(test_share),
 		cmocka_unit_test(test_homing),      cmocka_unit_test(test_too_slow),
 	};
-	int failed;
 
 	seed = simrun_seed(1);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

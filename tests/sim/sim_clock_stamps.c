@@ -225,10 +225,7 @@ int main(void)
 		cmocka_unit_test(test_four_ways),
 		cmocka_unit_test(test_fall_back),
 	};
-	int failed;
 
 	rng = simrun_seed(1) * 2 + 1;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

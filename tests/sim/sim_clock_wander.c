@@ -116,10 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hour),
 	};
-	int failed;
 
 	rng = simrun_seed(1) * 2 + 1;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

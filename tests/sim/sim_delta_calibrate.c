@@ -361,12 +361,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_printed_object),
 		cmocka_unit_test(test_words),
 	};
-	int failed;
 
 	rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -255,8 +255,6 @@ int main(void)
 		cmocka_unit_test(segment_moved_unnoticed),
 		cmocka_unit_test(nothing_broken),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

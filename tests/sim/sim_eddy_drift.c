@@ -193,8 +193,6 @@ int main(void)
 		cmocka_unit_test(test_drift),
 		cmocka_unit_test(test_failures),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

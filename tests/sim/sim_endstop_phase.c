@@ -238,21 +238,14 @@ static void test_towers(void **state)
 	scene_close(s);
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	simrun_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_corrected, teardown),
-		cmocka_unit_test_teardown(test_too_far, teardown),
-		cmocka_unit_test_teardown(test_calibrated, teardown),
-		cmocka_unit_test_teardown(test_zero_at_a_full_step, teardown),
-		cmocka_unit_test_teardown(test_towers, teardown),
+		cmocka_unit_test_teardown(test_corrected, simrun_teardown),
+		cmocka_unit_test_teardown(test_too_far, simrun_teardown),
+		cmocka_unit_test_teardown(test_calibrated, simrun_teardown),
+		cmocka_unit_test_teardown(test_zero_at_a_full_step, simrun_teardown),
+		cmocka_unit_test_teardown(test_towers, simrun_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

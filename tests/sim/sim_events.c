@@ -305,11 +305,7 @@ int main(void)
 		cmocka_unit_test(on_command),
 		cmocka_unit_test(wrong_lines),
 	};
-	int failed;
 
 	seed = simrun_seed(1);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -389,10 +389,7 @@ int main(void)
 		cmocka_unit_test(test_random),  cmocka_unit_test(test_homing),
 		cmocka_unit_test(test_delay),
 	};
-	int failed;
 
 	seed = simrun_seed(1);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -336,10 +336,7 @@ int main(void)
 		cmocka_unit_test(test_changes),     cmocka_unit_test(test_several),
 		cmocka_unit_test(test_switched_on), cmocka_unit_test(test_narrowed),
 	};
-	int failed;
 
 	seed = simrun_seed(1);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -362,8 +362,6 @@ int main(void)
 		cmocka_unit_test(by_temperature), cmocka_unit_test(by_pid),
 		cmocka_unit_test(options),        cmocka_unit_test(wrong_sections),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -139,8 +139,6 @@ int main(void)
 		cmocka_unit_test(versions),
 		cmocka_unit_test(made),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -324,8 +324,6 @@ int main(void)
 		cmocka_unit_test(changed_in_mid_move), cmocka_unit_test(half_a_minute),
 		cmocka_unit_test(outputs_and_targets),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -389,13 +389,6 @@ static void test_states(void **state)
 	end_exact(s);
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	simrun_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,5 +399,5 @@ int main(void)
 		cmocka_unit_test(test_states),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -260,8 +260,6 @@ int main(void)
 		cmocka_unit_test(without_heaters), cmocka_unit_test(events_file),
 		cmocka_unit_test(sliced),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -171,8 +171,6 @@ int main(void)
 		cmocka_unit_test(calibrate),
 		cmocka_unit_test(model_predictive),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

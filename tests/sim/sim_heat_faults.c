@@ -416,8 +416,6 @@ int main(void)
 		cmocka_unit_test(loose_contact),
 		cmocka_unit_test(sensor_of_lost_mcu),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

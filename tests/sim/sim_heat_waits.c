@@ -234,8 +234,6 @@ int main(void)
 		cmocka_unit_test(own_breaks),     cmocka_unit_test(max_power),
 		cmocka_unit_test(smoothed),       cmocka_unit_test(two_extruders),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -260,20 +260,13 @@ static void test_idle(void **state)
 	}
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	simrun_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_speeds),
-		cmocka_unit_test_teardown(test_kinds, teardown),
-		cmocka_unit_test_teardown(test_sensorless, teardown),
-		cmocka_unit_test_teardown(test_idle, teardown),
+		cmocka_unit_test_teardown(test_kinds, simrun_teardown),
+		cmocka_unit_test_teardown(test_sensorless, simrun_teardown),
+		cmocka_unit_test_teardown(test_idle, simrun_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

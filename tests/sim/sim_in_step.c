@@ -195,8 +195,6 @@ int main(void)
 		cmocka_unit_test(at_one_clock),
 		cmocka_unit_test(lights),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -517,12 +517,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_advance),
 		cmocka_unit_test(test_reach),
 	};
-	int failed;
 
 	seed = simrun_seed(1);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -301,8 +301,6 @@ int main(void)
 		cmocka_unit_test(busy),       cmocka_unit_test(chips),
 		cmocka_unit_test(refused),    cmocka_unit_test(wrong_sections),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -338,24 +338,17 @@ static void test_bed_tilt(void **state)
 	scene_close(s);
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	simrun_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_two_motors, teardown),
-		cmocka_unit_test_teardown(test_three_motors, teardown),
-		cmocka_unit_test_teardown(test_wrong_places, teardown),
-		cmocka_unit_test_teardown(test_refusals, teardown),
-		cmocka_unit_test_teardown(test_gantry, teardown),
-		cmocka_unit_test_teardown(test_screws, teardown),
-		cmocka_unit_test_teardown(test_bed_screws, teardown),
-		cmocka_unit_test_teardown(test_bed_tilt, teardown),
+		cmocka_unit_test_teardown(test_two_motors, simrun_teardown),
+		cmocka_unit_test_teardown(test_three_motors, simrun_teardown),
+		cmocka_unit_test_teardown(test_wrong_places, simrun_teardown),
+		cmocka_unit_test_teardown(test_refusals, simrun_teardown),
+		cmocka_unit_test_teardown(test_gantry, simrun_teardown),
+		cmocka_unit_test_teardown(test_screws, simrun_teardown),
+		cmocka_unit_test_teardown(test_bed_screws, simrun_teardown),
+		cmocka_unit_test_teardown(test_bed_tilt, simrun_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

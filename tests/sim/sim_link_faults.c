@@ -118,10 +118,7 @@ int main(void)
 		cmocka_unit_test(test_one_in_500),          cmocka_unit_test(test_one_in_200),
 		cmocka_unit_test(test_two_mcus_one_in_200),
 	};
-	int failed;
 
 	seed = simrun_seed(1);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

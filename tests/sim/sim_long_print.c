@@ -138,8 +138,6 @@ static void long_print(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(long_print) };
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -349,8 +349,6 @@ int main(void)
 		cmocka_unit_test(silence_pwm),    cmocka_unit_test(names),
 		cmocka_unit_test(wrong_sections),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -145,10 +145,7 @@ int main(void)
 		cmocka_unit_test(test_two_mcus_corexy_16),
 		cmocka_unit_test(test_two_mcus_corexy_128),
 	};
-	int failed;
 
 	seed = simrun_seed(1);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

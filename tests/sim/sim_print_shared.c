@@ -129,14 +129,11 @@ int main(void)
 		cmocka_unit_test(test_corexy_16),
 		cmocka_unit_test(test_corexy_128),
 	};
-	int failed;
 
 	if (getenv("STEPD_EMULATED")) {
 		printf("skipped: whole files take too long under emulation\n");
 		return 77;
 	}
 	find_files();
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

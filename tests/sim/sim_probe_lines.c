@@ -296,22 +296,15 @@ static void test_bltouch_goes_in(void **state)
 	scene_close(s);
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	simrun_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_fetched, teardown),
-		cmocka_unit_test_teardown(test_stays_out, teardown),
-		cmocka_unit_test_teardown(test_in_lines, teardown),
-		cmocka_unit_test_teardown(test_wrong_lines, teardown),
-		cmocka_unit_test_teardown(test_not_brought, teardown),
-		cmocka_unit_test_teardown(test_emergency, teardown),
+		cmocka_unit_test_teardown(test_fetched, simrun_teardown),
+		cmocka_unit_test_teardown(test_stays_out, simrun_teardown),
+		cmocka_unit_test_teardown(test_in_lines, simrun_teardown),
+		cmocka_unit_test_teardown(test_wrong_lines, simrun_teardown),
+		cmocka_unit_test_teardown(test_not_brought, simrun_teardown),
+		cmocka_unit_test_teardown(test_emergency, simrun_teardown),
 		cmocka_unit_test(test_bltouch_goes_in),
 	};
 

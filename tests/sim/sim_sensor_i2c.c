@@ -380,8 +380,6 @@ int main(void)
 		cmocka_unit_test(wrong),       cmocka_unit_test(combined_heater),
 		cmocka_unit_test(events_file),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -185,10 +185,7 @@ int main(void)
 		cmocka_unit_test(test_tight),
 		cmocka_unit_test(test_refused),
 	};
-	int failed;
 
 	seed = simrun_seed(1);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

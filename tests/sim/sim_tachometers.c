@@ -206,8 +206,6 @@ int main(void)
 		cmocka_unit_test(hotend_fan_sticks),
 		cmocka_unit_test(in_batch),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

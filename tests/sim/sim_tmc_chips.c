@@ -280,11 +280,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(stalls),
 		cmocka_unit_test(no_stall),
 	};
-	int failed;
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -240,8 +240,6 @@ int main(void)
 		cmocka_unit_test(runout),       cmocka_unit_test(driver_resets),
 		cmocka_unit_test(step_by_step),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	simrun_cleanup();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

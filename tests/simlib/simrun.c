@@ -128,6 +128,13 @@ void simrun_cleanup(void)
 	folder[0] = 0;
 }
 
+int simrun_teardown(void **state)
+{
+	(void)state;
+	simrun_cleanup();
+	return 0;
+}
+
 /* ---- running ---- */
 
 static char *new_arg(struct simrun_args *a)

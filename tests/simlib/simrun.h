@@ -59,6 +59,8 @@ long simrun_head(const char *from, const char *path, long lines_max);
 char *simrun_read(const char *path, size_t *len);
 /* Drop the last run's results and the folder. */
 void simrun_cleanup(void);
+/* The same as cmocka's teardown of a test or of all. Returns 0. */
+int simrun_teardown(void **state);
 
 /* $STEPD_SEED, or def; says on standard output which. */
 unsigned long simrun_seed(unsigned long def);

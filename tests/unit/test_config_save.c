@@ -387,23 +387,16 @@ static void test_backup(void **state)
 	}
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	simrun_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_block, teardown),
-		cmocka_unit_test_teardown(test_text_behind, teardown),
-		cmocka_unit_test_teardown(test_included, teardown),
-		cmocka_unit_test_teardown(test_mode_and_link, teardown),
-		cmocka_unit_test_teardown(test_killed, teardown),
-		cmocka_unit_test_teardown(test_failing, teardown),
-		cmocka_unit_test_teardown(test_backup, teardown),
+		cmocka_unit_test_teardown(test_block, simrun_teardown),
+		cmocka_unit_test_teardown(test_text_behind, simrun_teardown),
+		cmocka_unit_test_teardown(test_included, simrun_teardown),
+		cmocka_unit_test_teardown(test_mode_and_link, simrun_teardown),
+		cmocka_unit_test_teardown(test_killed, simrun_teardown),
+		cmocka_unit_test_teardown(test_failing, simrun_teardown),
+		cmocka_unit_test_teardown(test_backup, simrun_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,13 +186,6 @@ static void nothing_unused(void **state)
 	free(out);
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	simrun_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,5 +194,5 @@ int main(void)
 		cmocka_unit_test(nothing_unused),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -357,13 +357,6 @@ static void literals(void **state)
 	assert_true(literal_check(deep + 80, 40, &at));
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	simrun_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,5 +370,5 @@ int main(void)
 		cmocka_unit_test(literals),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }
