@@ -18,39 +18,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/simlib/scene_expect.h"
-#include "tests/simlib/simrun.h"
-
-#define MICROSTEP_Z_MM 0.0025
-
-static const char *write_config(const char *more)
-{
-	const char *path = simrun_path("printer.cfg");
-	char *like = simrun_read("etc/sim-cartesian.cfg", NULL);
-	FILE *f = simrun_create(path);
-
-	assert_non_null(like);
-	fprintf(f,
-		"%s[stepd]\nstartup_gcode:\nrequire_homing: true\n[mcu second]\nserial: /run/x\n"
-		"[stepd_sim second]\nclock_ppm: 55\n"
-		"[probe]\npin: ^PE3\nz_offset: 1.5\nx_offset: 10\ny_offset: -5\n%s",
-		like, more);
-	fclose(f);
-	free(like);
-	return path;
-}
+#include "tests/simlib/probescene.h"
 
 #define Z_MOTOR(name, port) \
 	"[stepper_" name "]\nstep_pin: " port "0\ndir_pin: " port "1\nrotation_distance: 8\n" \
 	"microsteps: 16\nstep_pulse_duration: 0.0000005\n"
 
-static struct scene *open_scene(const char *more)
+static struct scene *open_with(const char *more)
 {
-	struct scene *s = scene_open(write_config(more), NULL);
+	const char *path = simconfig_copy(
+		"etc/sim-cartesian.cfg",
+		"[stepd]\nstartup_gcode:\nrequire_homing: true\n[mcu second]\nserial: /run/x\n"
+		"[stepd_sim second]\nclock_ppm: 55\n"
+		"[probe]\npin: ^PE3\nz_offset: 1.5\nx_offset: 10\ny_offset: -5\n%s",
+		more);
 
-	assert_non_null(s);
-	s->b.printer.rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
-	return s;
+	return open_scene(path, NULL);
 }
 
 /* The motors of Z hold the plane there, askew by so much. */
@@ -113,7 +96,7 @@ static int64_t apart_steps(const struct scene *s, const char *a, const char *b)
 static void test_two_motors(void **state)
 {
 	static const double at[][3] = { { -20, 150, 0 }, { 320, 150, -1.3 } };
-	struct scene *s = open_scene(TILT2 "[stepd_sim]\nbed_slope_x: 0.001\n");
+	struct scene *s = open_with(TILT2 "[stepd_sim]\nbed_slope_x: 0.001\n");
 
 	(void)state;
 	corners(s, 2, at);
@@ -138,8 +121,8 @@ static void test_three_motors(void **state)
 
 	(void)state;
 	for (int noisy = 0; noisy < 2; noisy++) {
-		struct scene *s = open_scene(noisy ? TILT3 "[stepd_sim]\nprobe_noise: 0.002\n"
-						   : TILT3);
+		struct scene *s = open_with(noisy ? TILT3 "[stepd_sim]\nprobe_noise: 0.002\n"
+						  : TILT3);
 
 		corners(s, 3, at);
 		run(s, "G28\nZ_TILT_ADJUST\n");
@@ -153,7 +136,7 @@ static void test_wrong_places(void **state)
 {
 	/* The motors are not where the section says: left and right are swapped. */
 	static const double at[][3] = { { 320, 0, 0.7 }, { 150, 330, -0.9 }, { -20, 0, 0.2 } };
-	struct scene *s = open_scene(TILT3);
+	struct scene *s = open_with(TILT3);
 
 	(void)state;
 	corners(s, 3, at);
@@ -166,7 +149,7 @@ static void test_wrong_places(void **state)
 static void test_refusals(void **state)
 {
 	static const double at[][3] = { { -20, 150, 0 }, { 320, 150, -1.3 } };
-	struct scene *s = open_scene(TILT2);
+	struct scene *s = open_with(TILT2);
 
 	(void)state;
 	corners(s, 2, at);
@@ -198,7 +181,7 @@ static void test_gantry(void **state)
 	static const double at[][3] = {
 		{ -50, -30, 0.9 }, { -50, 340, 0.1 }, { 350, 340, -1.1 }, { 350, -30, -0.3 }
 	};
-	struct scene *s = open_scene(GANTRY);
+	struct scene *s = open_with(GANTRY);
 
 	(void)state;
 	corners(s, 4, at);
@@ -206,7 +189,7 @@ static void test_gantry(void **state)
 	assert_true(tilt_mm(s, 30, 270) <= 0.0075 + 2 * MICROSTEP_Z_MM);
 	assert_true(scene_exact(s));
 	scene_close(s);
-	s = open_scene(GANTRY "max_adjust: 0.4\n");
+	s = open_with(GANTRY "max_adjust: 0.4\n");
 	corners(s, 4, at);
 	refused(s, "G28\nQUAD_GANTRY_LEVEL\n", "more than max_adjust 0.4 mm");
 	run(s, "G1 X20 Y20 Z20 F6000\n");
@@ -222,8 +205,8 @@ static void test_gantry(void **state)
 
 static void test_screws(void **state)
 {
-	struct scene *s = open_scene(SCREWS "screw_thread: CW-M3\n[stepd_sim]\nbed_slope_x: 0.002\n"
-					    "bed_slope_y: -0.001\n");
+	struct scene *s = open_with(SCREWS "screw_thread: CW-M3\n[stepd_sim]\nbed_slope_x: 0.002\n"
+					   "bed_slope_y: -0.001\n");
 
 	(void)state;
 	/* 230 mm to the right the bed is 0.46 mm higher: 0.92 turns of M3, 55.2 minutes, down; behind 0.22 mm
@@ -261,7 +244,7 @@ static void waits_at(const struct scene *s, double x, double y, double z)
 
 static void test_bed_screws(void **state)
 {
-	struct scene *s = open_scene(BED_SCREWS);
+	struct scene *s = open_with(BED_SCREWS);
 
 	(void)state;
 	refused(s, "BED_SCREWS_ADJUST\n", "no known position");
@@ -308,7 +291,7 @@ static void test_bed_tilt(void **state)
 		"[bed_tilt]\npoints:\n  30, 40\n  260, 40\n  150, 260\nspeed: 200\n"
 		"[stepd_sim]\nbed_slope_x: 0.002\nbed_slope_y: -0.001\n"
 		"bed_height: 0.3\n";
-	struct scene *s = open_scene(more);
+	struct scene *s = open_with(more);
 	double xyz[3];
 
 	(void)state;

@@ -25,30 +25,9 @@
 
 #include <zlib.h>
 
-#include "tests/simlib/scene_expect.h"
-#include "tests/simlib/simrun.h"
+#include "tests/simlib/probescene.h"
 
-#define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
-#define PROBE "probe.pin=^PE3", "probe.z_offset=1.5", "probe.x_offset=20", "probe.y_offset=-7"
-#define BED \
-	"stepd_sim.bed_shape=0.6", "stepd_sim.bed_slope_x=0.0007", "stepd_sim.bed_slope_y=-0.0004"
 #define MESH "bed_mesh.mesh_min=30,20", "bed_mesh.mesh_max=280,270", "bed_mesh.speed=200"
-#define MICROSTEP_Z_MM 0.0025
-
-static struct scene *open_scene(const char *config, const char *const *overrides)
-{
-	struct scene *s = scene_open(config, overrides);
-
-	assert_non_null(s);
-	s->b.printer.rng = simrun_seed(1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
-	return s;
-}
-
-static const struct bedmesh_points *points(const struct scene *s)
-{
-	assert_non_null(s->b.m->meshes.mesh.z);
-	return &s->b.m->meshes.points;
-}
 
 static void point_at(const struct bedmesh_points *p, uint32_t x, uint32_t y, double at[2])
 {
@@ -75,11 +54,6 @@ static void mesh_agrees(const struct scene *s, double limit_mm, double radius_mm
 					 at[1], z, truth);
 		}
 }
-
-#define SECOND "mcu second.serial=/run/stepd/sim-second", "stepd_sim second.clock_ppm=60"
-#define Z_ON_SECOND \
-	"stepper_z.step_pin=second:PC0", "stepper_z.dir_pin=second:PC1", \
-		"stepper_z.enable_pin=!second:PC2"
 
 static void test_rectangle(void **state)
 {
@@ -323,28 +297,12 @@ static void test_fails_in_the_middle(void **state)
 
 /* ---- profiles ---- */
 
-static const char *write_config(void)
-{
-	const char *path = simrun_path("printer.cfg");
-	char *like = simrun_read("etc/sim-cartesian.cfg", NULL);
-	FILE *f = simrun_create(path);
-
-	assert_non_null(like);
-	fprintf(f,
-		"%s[stepd]\nstartup_gcode:\nrequire_homing: true\n"
-		"[stepd_sim]\nbed_shape: 0.6\nbed_slope_x: 0.0007\n"
-		"[probe]\npin: ^PE3\nz_offset: 1.5\n"
-		"[bed_mesh]\nspeed: 200\nmesh_min: 30, 20\nmesh_max: 280, 270\nprobe_count: 7, 5\n"
-		"algorithm: bicubic\n",
-		like);
-	fclose(f);
-	free(like);
-	return path;
-}
-
 static void test_saved(void **state)
 {
-	const char *path = write_config();
+	const char *path = write_config(
+		"[probe]\npin: ^PE3\nz_offset: 1.5\n"
+		"[bed_mesh]\nspeed: 200\nmesh_min: 30, 20\nmesh_max: 280, 270\nprobe_count: 7, 5\n"
+		"algorithm: bicubic\n");
 	struct scene *s = open_scene(path, NULL);
 	double kept[35];
 	char *text;

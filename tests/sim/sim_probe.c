@@ -23,7 +23,6 @@
 
 #include "tests/simlib/probescene.h"
 
-#define PROBE "probe.pin=^PE3", "probe.z_offset=1.5", "probe.x_offset=20", "probe.y_offset=-7"
 static double trigger_mm(const struct scene *s)
 {
 	double xyz[3];

@@ -67,12 +67,6 @@ static inline void eddy_calibrate(struct scene *s)
 	run(s, "ACCEPT\n");
 }
 
-static inline const struct bedmesh_points *points(const struct scene *s)
-{
-	assert_non_null(s->b.m->meshes.mesh.z);
-	return &s->b.m->meshes.points;
-}
-
 /* Each point of the mesh against the bed there. */
 static inline void mesh_agrees(const struct scene *s, double limit_mm)
 {

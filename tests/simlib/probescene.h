@@ -7,6 +7,7 @@
 #define TESTS_SIMLIB_PROBESCENE_H
 
 #include "tests/simlib/scene_expect.h"
+#include "tests/simlib/simconfig.h"
 #include "tests/simlib/simrun.h"
 
 #include <math.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
+#define PROBE "probe.pin=^PE3", "probe.z_offset=1.5", "probe.x_offset=20", "probe.y_offset=-7"
 #define BED \
 	"stepd_sim.bed_shape=0.6", "stepd_sim.bed_slope_x=0.0007", "stepd_sim.bed_slope_y=-0.0004"
 #define SECOND "mcu second.serial=/run/stepd/sim-second", "stepd_sim second.clock_ppm=60"
@@ -35,18 +37,10 @@ static inline struct scene *open_scene(const char *config, const char *const *ov
 /* A configuration file for SAVE_CONFIG: the cartesian machine over a bed with a shape, and more. */
 static inline const char *write_config(const char *more)
 {
-	const char *path = simrun_path("printer.cfg");
-	char *like = simrun_read("etc/sim-cartesian.cfg", NULL);
-	FILE *f = simrun_create(path);
-
-	assert_non_null(like);
-	fprintf(f,
-		"%s[stepd]\nstartup_gcode:\nrequire_homing: true\n"
-		"[stepd_sim]\nbed_shape: 0.6\nbed_slope_x: 0.0007\n%s",
-		like, more);
-	fclose(f);
-	free(like);
-	return path;
+	return simconfig_copy("etc/sim-cartesian.cfg",
+			      "[stepd]\nstartup_gcode:\nrequire_homing: true\n"
+			      "[stepd_sim]\nbed_shape: 0.6\nbed_slope_x: 0.0007\n%s",
+			      more);
 }
 
 /* As a start of the daemon from that file. */
@@ -89,6 +83,13 @@ static inline void touch_down(struct scene *s, double within_mm)
 		run(s, line);
 	}
 	assert_true(fabs(over_bed_mm(s)) <= within_mm);
+}
+
+/* Of the mesh that holds. */
+static inline const struct bedmesh_points *points(const struct scene *s)
+{
+	assert_non_null(s->b.m->meshes.mesh.z);
+	return &s->b.m->meshes.points;
 }
 
 #endif

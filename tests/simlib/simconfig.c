@@ -2,6 +2,8 @@
 #include "tests/simlib/simconfig.h"
 
 #include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Y and Z with all their pins on a second MCU. */
@@ -64,6 +66,26 @@ const char *simconfig_behind(const char *config, const char *sections)
 	FILE *f = simrun_create(path);
 
 	fprintf(f, "[include %s]\n%s", realpath(config, full), sections);
+	fclose(f);
+	return path;
+}
+
+const char *simconfig_copy(const char *config, const char *fmt, ...)
+{
+	const char *path = simrun_path("printer.cfg");
+	char *text = simrun_read(config, NULL);
+	FILE *f = simrun_create(path);
+	va_list args;
+
+	if (!text) {
+		fprintf(stderr, "%s can't be read\n", config);
+		exit(1);
+	}
+	fputs(text, f);
+	free(text);
+	va_start(args, fmt);
+	vfprintf(f, fmt, args);
+	va_end(args);
 	fclose(f);
 	return path;
 }

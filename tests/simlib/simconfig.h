@@ -23,7 +23,10 @@ void simconfig_args(const struct simconfig *c, struct simrun_args *a);
 /* "corexy, 16 microsteps, 50 MHz". Static buffer. */
 const char *simconfig_text(const struct simconfig *c);
 
-/* A file with these sections behind that configuration. */
+/* A file with these sections behind that configuration, which it includes. */
 const char *simconfig_behind(const char *config, const char *sections);
+/* A file for SAVE_CONFIG: the configuration's own text, and sections, as by printf. */
+const char *simconfig_copy(const char *config, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif
