@@ -21,18 +21,14 @@
 #include "tests/simlib/eddyscene.h"
 
 /* Places all over the bed, at different speeds. */
-static void probe_places(struct scene *s, double limit_mm)
+static void eddy_places(struct scene *s, double limit_mm)
 {
-	static const char *const places[] = { "G1 X30 Y40 Z5 F6000", "G1 X250 Y30 Z3",
-					      "G1 X141.5 Y155.3 Z8", "G1 X20.2 Y260.9 Z4.321" };
-	static const char *const probes[] = { "PROBE", "PROBE PROBE_SPEED=10" };
+	static const char *const probes[] = { "PROBE\n", "PROBE PROBE_SPEED=10\n" };
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		char line[120];
-
-		snprintf(line, sizeof(line), "%s\n%s\n", places[i], probes[i % 2]);
-		run(s, line);
-		eddy_agrees(s, said_number(s, "Result is z="), limit_mm, line);
+	for (int i = 0; i < PROBE_PLACES; i++) {
+		run(s, probe_place[i]);
+		run(s, probes[i % 2]);
+		eddy_agrees(s, said_number(s, "Result is z="), limit_mm, probe_place[i]);
 	}
 }
 
@@ -49,7 +45,7 @@ static void test_calibration(void **state)
 	refused(s, "LDC_CALIBRATE_DRIVE_CURRENT CHIP=other\n", "CHIP=other: expected coil");
 	eddy_calibrate(s);
 	assert_true(scene_said(s, "calibrated from 0.05 to 4.05 mm"));
-	probe_places(s, 0);
+	eddy_places(s, 0);
 	run(s, "G1 Z5\nPROBE_ACCURACY SAMPLES=5\n");
 	assert_true(said_number(s, "range ") <= MICROSTEP_Z_MM);
 	assert_true(scene_exact(s));
@@ -65,7 +61,7 @@ static void on_all(const char *const *o, double limit_mm)
 
 		eddy_table(s);
 		run(s, "G28\n");
-		probe_places(s, limit_mm);
+		eddy_places(s, limit_mm);
 		assert_true(scene_exact(s));
 		scene_close(s);
 	}
@@ -240,7 +236,7 @@ static void test_drift(void **state)
 	assert_true(fabs(off_mm) > 2 * MICROSTEP_Z_MM);
 	run(s, "G1 Z5\n");
 	eddy_calibrate(s);
-	probe_places(s, 0);
+	eddy_places(s, 0);
 	assert_true(scene_exact(s));
 	scene_close(s);
 }

@@ -35,7 +35,7 @@ static void coil_at(struct scene *s, double degc)
 	scene_pass(s, 6);
 }
 
-static double probe_off_mm(struct scene *s)
+static double coil_off_mm(struct scene *s)
 {
 	run(s, "G1 X141.5 Y155.3 Z5 F6000\nPROBE\n");
 	return eddy_off_mm(s, said_number(s, "Result is z="));
@@ -46,7 +46,7 @@ static void right_at(struct scene *s, double degc)
 	double off;
 
 	coil_at(s, degc);
-	off = probe_off_mm(s);
+	off = coil_off_mm(s);
 	if (!(fabs(off) <= MICROSTEP_Z_MM))
 		fail_msg("%g degC: off by %.5f mm", degc, off);
 }
@@ -114,7 +114,7 @@ static void test_drift(void **state)
 	run(s, "ACCEPT\n");
 	right_at(s, 30);
 	coil_at(s, 62);
-	assert_true(fabs(probe_off_mm(s)) > 4 * MICROSTEP_Z_MM);
+	assert_true(fabs(coil_off_mm(s)) > 4 * MICROSTEP_Z_MM);
 	calibrate_drift(s, 28, 8, 60);
 	for (double degc = 25; degc < 70; degc += 11)
 		right_at(s, degc);
@@ -125,7 +125,7 @@ static void test_drift(void **state)
 	run(s, "G28\n");
 	right_at(s, 57);
 	run(s, "TEMPERATURE_PROBE_ENABLE ENABLE=0\n");
-	assert_true(fabs(probe_off_mm(s)) > 4 * MICROSTEP_Z_MM);
+	assert_true(fabs(coil_off_mm(s)) > 4 * MICROSTEP_Z_MM);
 	run(s, "TEMPERATURE_PROBE_ENABLE ENABLE=1\n");
 	right_at(s, 35);
 	/* While it moves. */

@@ -19,15 +19,11 @@
 
 #include "tests/simlib/eddyscene.h"
 
-/* The bed under the nozzle, which now is there, in the machine's coordinates. */
+/* What was found is off the bed under the nozzle, which is over it now. */
 static double off_mm(struct scene *s)
 {
-	double xyz[3];
-
-	printer_nozzle_mm(&s->b.printer, xyz);
-	assert_true(xyz[2] > printer_bed_mm(&s->b.printer, xyz[0], xyz[1]));
-	return said_number(s, "Result is z=") - printer_bed_mm(&s->b.printer, xyz[0], xyz[1]) -
-	       (s->b.m->status.position_mm[AXIS_Z] - xyz[2]);
+	assert_true(over_bed_mm(s) > 0);
+	return found_off_mm(s, said_number(s, "Result is z="), (const double[3]){ 0 });
 }
 
 static void tap_places(struct scene *s, double limit_mm)

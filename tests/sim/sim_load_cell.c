@@ -31,24 +31,12 @@
 #define CALIBRATED \
 	"load_cell_probe.counts_per_gram=210", "load_cell_probe.reference_tare_counts=-31000"
 
-static double nozzle_over_bed_mm(const struct scene *s)
-{
-	double xyz[3];
-
-	printer_nozzle_mm(&s->b.printer, xyz);
-	return xyz[2] - printer_bed_mm(&s->b.printer, xyz[0], xyz[1]);
-}
-
 static double off_mm(const struct scene *s, double found_mm)
 {
-	double xyz[3], lower_mm;
-
-	printer_nozzle_mm(&s->b.printer, xyz);
-	lower_mm = s->b.m->status.position_mm[AXIS_Z] - xyz[2];
-	return found_mm - printer_bed_mm(&s->b.printer, xyz[0], xyz[1]) - lower_mm;
+	return found_off_mm(s, found_mm, (const double[3]){ 0 });
 }
 
-static void probe_places(struct scene *s, double limit_mm)
+static void press_places(struct scene *s, double limit_mm)
 {
 	static const char *const places[] = { "G1 X30 Y40 Z3 F6000", "G1 X250 Y30 Z2",
 					      "G1 X141.5 Y155.3 Z2.5", "G1 X20.2 Y260.9 Z2.321" };
@@ -65,7 +53,7 @@ static void probe_places(struct scene *s, double limit_mm)
 			fail_msg("%s: off by %.5f mm", line, off);
 		/* 75 g, and what three samples and a turn of the link cost at 3 mm/s. */
 		assert_true(s->b.load_cell.most_grams < 75 + 2500 * 3 * 0.06);
-		assert_true(nozzle_over_bed_mm(s) > 0);
+		assert_true(over_bed_mm(s) > 0);
 		run(s, "G1 Z5 F600\n");
 	}
 }
@@ -75,7 +63,7 @@ static void on(const char *config, const char *const *o, double limit_mm)
 	struct scene *s = open_scene(config, o);
 
 	run(s, "G28\n");
-	probe_places(s, limit_mm);
+	press_places(s, limit_mm);
 	assert_true(scene_exact(s));
 	scene_close(s);
 }
@@ -148,7 +136,7 @@ static void test_ads1220_by_hand(void **state)
 	run(s, "LOAD_CELL_DIAGNOSTIC\n");
 	assert_true(fabs(said_number(s, "samples in 6.06 s, ") - 660) < 2);
 	assert_false(s->b.ads1220.runs);
-	probe_places(s, 0);
+	press_places(s, 0);
 	assert_true(scene_exact(s));
 	scene_close(s);
 }
@@ -161,7 +149,7 @@ static void test_turned_round(void **state)
 	(void)state;
 	s->b.load_cell.counts_per_gram *= -1;
 	run(s, "G28\n");
-	probe_places(s, 0);
+	press_places(s, 0);
 	assert_true(scene_exact(s));
 	scene_close(s);
 }
@@ -209,8 +197,7 @@ static void test_z_homes_with_it(void **state)
 
 	(void)state;
 	run(s, "G28 X Y\nG1 X100 Y120 F6000\nG28 Z\n");
-	assert_true(fabs(s->b.m->status.position_mm[AXIS_Z] - nozzle_over_bed_mm(s)) <=
-		    MICROSTEP_Z_MM);
+	assert_true(fabs(s->b.m->status.position_mm[AXIS_Z] - over_bed_mm(s)) <= MICROSTEP_Z_MM);
 	run(s, "G1 Z2 F600\nPROBE\n");
 	assert_true(fabs(said_number(s, "Result is z=")) <= 2 * MICROSTEP_Z_MM);
 	assert_true(scene_exact(s));
@@ -249,7 +236,7 @@ static void test_calibration(void **state)
 	assert_true(scene_said(s, "load cell tare value: "));
 	run(s, "LOAD_CELL_DIAGNOSTIC\n");
 	assert_true(fabs(said_number(s, "samples in 10 s, ") - 320) < 1);
-	probe_places(s, 0);
+	press_places(s, 0);
 	run(s, "LOAD_CELL_CALIBRATE\nABORT\n");
 	refused(s, "ABORT\n", "no manual probe is under way");
 	run(s, "QUERY_PROBE\n");

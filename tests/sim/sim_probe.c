@@ -3,10 +3,9 @@
  *
  * Shown: what PROBE finds is the model's own height within a microstep and the probe's stated noise, on every
  * kind of machine, with probe, motors and switches on up to three MCUs whose clocks drift; Z homes with
- * the probe to its z_offset; samples, tolerance and retries do what they say; a BLTouch goes through its
- * pulses; a smart effector is programmed over its control pin, rests before each probing move and goes with its own acceleration; what goes wrong (triggered before, never triggers, sticks, jams, samples too far apart) gets
- * its own reply and the machine goes on, its position known; an MCU that falls silent stops by itself, and
- * once it is heard of again the machine homes and probes as before.
+ * the probe to its z_offset; samples, tolerance and retries do what they say; what goes wrong (triggered before,
+ * never triggers, sticks, samples too far apart) gets its own reply and the machine goes on, its position known; an
+ * MCU that falls silent stops by itself, and once it is heard of again the machine homes and probes as before.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies; the noise's
  * seed is STEPD_SEED.
  */
@@ -17,46 +16,12 @@
 
 #include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/simlib/probescene.h"
 
-static double trigger_mm(const struct scene *s)
-{
-	double xyz[3];
-
-	printer_nozzle_mm(&s->b.printer, xyz);
-	return printer_trigger_mm(&s->b.printer, xyz[0], xyz[1]);
-}
-
-/* What PROBE found is off the model's truth by so much. */
-static double probe_off_mm(struct scene *s)
-{
-	run(s, "PROBE\n");
-	return said_number(s, "Result is z=") - trigger_mm(s) - scene_lower_mm(s);
-}
-
-/* Places all over the bed, at different speeds. */
-static void probe_places(struct scene *s, double limit_mm)
-{
-	static const char *const places[] = { "G1 X30 Y40 Z5 F6000", "G1 X250 Y30 Z3",
-					      "G1 X141.5 Y155.3 Z8", "G1 X20.2 Y260.9 Z4.321" };
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		char line[120];
-		double off;
-
-		snprintf(line, sizeof(line), "%s\n", places[i]);
-		run(s, line);
-		off = probe_off_mm(s);
-		if (!(fabs(off) <= limit_mm))
-			fail_msg("%s: off by %.5f mm, expected %.5f", line, off, limit_mm);
-	}
-}
-
 #define THIRD "mcu third.serial=/run/stepd/sim-third", "stepd_sim third.clock_ppm=-45"
+
 static void on_all(const char *const *overrides, double limit_mm)
 {
 	static const char *const kinds[] = { "etc/sim-cartesian.cfg", "etc/sim-corexy.cfg",
@@ -362,244 +327,6 @@ static void test_mcu_lost(void **state)
 	scene_close(s);
 }
 
-/* ---- BLTouch ---- */
-
-#define BLTOUCH \
-	"bltouch.sensor_pin=^PE3", "bltouch.control_pin=PE4", "bltouch.z_offset=2.2", \
-		"bltouch.x_offset=-30", "bltouch.y_offset=12"
-
-static void test_bltouch(void **state)
-{
-	static const char *const modes[][3] = {
-		{ "bltouch.probe_with_touch_mode=false", "bltouch.stow_on_each_sample=true" },
-		{ "bltouch.probe_with_touch_mode=true", "bltouch.stow_on_each_sample=true" },
-		{ "bltouch.probe_with_touch_mode=true", "bltouch.stow_on_each_sample=false" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		const char *const o[] = {
-			NO_START,    BED,
-			BLTOUCH,     "stepper_z.endstop_pin=probe:z_virtual_endstop",
-			modes[i][0], modes[i][1],
-			NULL
-		};
-		struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
-		struct printer_probe *p = &s->b.printer.probe;
-		uint32_t deployments;
-
-		run(s, "G28 X Y\nG1 X150 Y150 F6000\nG28 Z\n");
-		assert_int_equal(p->deployments, 2); /* two approaches */
-		assert_int_equal(p->state, PRINTER_PIN_UP);
-		deployments = p->deployments;
-		run(s, "G1 X60 Y60 Z10\nPROBE SAMPLES=3\n");
-		assert_int_equal(p->deployments - deployments, i == 2 ? 1 : 3);
-		assert_int_equal(p->state, PRINTER_PIN_UP);
-		run(s, "G1 Z6\n");
-		assert_true(fabs(probe_off_mm(s)) <= MICROSTEP_Z_MM);
-		assert_true(scene_exact(s));
-		scene_close(s);
-	}
-}
-
-/* What each pulse does to it, as its data sheet has it; the mode of its signal at the start, and stored. */
-static void test_bltouch_states(void **state)
-{
-	static const char *const as_is[] = { NO_START, BED, BLTOUCH, NULL };
-	static const char *const five[] = { NO_START, BED, BLTOUCH, "bltouch.set_output_mode=5V",
-					    NULL };
-	struct scene *s = open_scene("etc/sim-cartesian.cfg", as_is);
-	struct printer_probe *p = &s->b.printer.probe;
-
-	(void)state;
-	run(s, "G28\nG1 X150 Y150 Z8 F6000\n");
-	assert_int_equal(p->signal, PRINTER_SIGNAL_OD); /* nobody has touched it */
-	run(s, "BLTOUCH_DEBUG COMMAND=self_test\n");
-	assert_int_equal(p->state, PRINTER_PIN_TEST);
-	assert_int_equal(p->tests, 1);
-	run(s, "BLTOUCH_DEBUG COMMAND=pin_up\n");
-	assert_int_equal(p->state, PRINTER_PIN_UP);
-	run(s, "BLTOUCH_DEBUG COMMAND=pin_down\nQUERY_PROBE\n");
-	assert_int_equal(p->state, PRINTER_PIN_DOWN);
-	assert_true(scene_said(s, "probe: open"));
-	run(s, "BLTOUCH_DEBUG COMMAND=pin_up\nBLTOUCH_DEBUG COMMAND=touch_mode\nQUERY_PROBE\n");
-	assert_true(p->touch_mode && scene_said(s, "probe: TRIGGERED"));
-	run(s, "BLTOUCH_DEBUG COMMAND=reset\n");
-	assert_false(p->touch_mode);
-	run(s, "BLTOUCH_DEBUG COMMAND=set_5V_output_mode\n");
-	assert_int_equal(p->signal, PRINTER_SIGNAL_5V);
-	assert_int_equal(p->stored, PRINTER_SIGNAL_OD);
-	run(s, "BLTOUCH_DEBUG COMMAND=set_OD_output_mode\nBLTOUCH_STORE MODE=5V\n");
-	assert_int_equal(p->signal, PRINTER_SIGNAL_5V);
-	assert_int_equal(p->stored, PRINTER_SIGNAL_5V);
-	run(s, "BLTOUCH_STORE MODE=OD\n");
-	assert_int_equal(p->stored, PRINTER_SIGNAL_OD);
-	/* An alarm, and only reset ends it. */
-	p->jammed = true;
-	run(s, "BLTOUCH_DEBUG COMMAND=pin_down\nQUERY_PROBE\n");
-	assert_int_equal(p->state, PRINTER_PIN_ALARM);
-	assert_true(scene_said(s, "probe: TRIGGERED"));
-	p->jammed = false;
-	run(s, "BLTOUCH_DEBUG COMMAND=pin_up\n");
-	assert_int_equal(p->state, PRINTER_PIN_ALARM);
-	run(s, "BLTOUCH_DEBUG COMMAND=reset\nPROBE\n");
-	assert_int_equal(p->state, PRINTER_PIN_UP);
-	scene_close(s);
-	s = open_scene("etc/sim-cartesian.cfg", five);
-	scene_pass(s, 2);
-	assert_int_equal(s->b.printer.probe.signal, PRINTER_SIGNAL_5V);
-	assert_int_equal(s->b.printer.probe.stored, PRINTER_SIGNAL_OD);
-	run(s, "G28\nG1 X150 Y150 Z8 F6000\nPROBE\n");
-	assert_true(scene_exact(s));
-	scene_close(s);
-}
-
-static void test_bltouch_failures(void **state)
-{
-	static const char *const o[] = { NO_START, BED, BLTOUCH, NULL };
-	struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
-	struct printer_probe *p = &s->b.printer.probe;
-
-	(void)state;
-	run(s, "G28\nG1 X150 Y150 Z8 F6000\n");
-	/* The wire to its switch is off. */
-	p->stuck_open = true;
-	refused(s, "PROBE\n", "sensor_pin does not see it");
-	p->stuck_open = false;
-	p->jammed = true;
-	refused(s, "PROBE\n", "the BLTouch's pin does not come out");
-	p->jammed = false;
-	run(s, "PROBE\nG1 Z8\n"); /* resets it by itself */
-	assert_int_equal(p->state, PRINTER_PIN_UP);
-	run(s, "BLTOUCH_DEBUG COMMAND=pin_down\n");
-	assert_int_equal(p->state, PRINTER_PIN_DOWN);
-	run(s, "BLTOUCH_DEBUG COMMAND=self_test\n");
-	assert_int_equal(p->state, PRINTER_PIN_TEST);
-	run(s, "BLTOUCH_DEBUG COMMAND=reset\nBLTOUCH_STORE MODE=5V\n");
-	assert_int_equal(p->state, PRINTER_PIN_UP);
-	refused(s, "BLTOUCH_DEBUG COMMAND=pin_sideways\n",
-		"COMMAND=pin_sideways: expected pin_down");
-	/* Too near to the bed: the pin can't come out; higher up it can. */
-	run(s, "G1 Z1\n");
-	refused(s, "PROBE\n", "the BLTouch's pin does not come out");
-	run(s, "G1 Z8\nPROBE\n");
-	assert_int_equal(s->b.m->homed, 7);
-	assert_true(scene_exact(s));
-	scene_close(s);
-}
-
-/* ---- smart effector ---- */
-
-#define EFFECTOR \
-	"smart_effector.pin=^PE3", "smart_effector.z_offset=0.1", "smart_effector.control_pin=PE4"
-
-/* When Z begins to go down after the line was given, and how fast it is so long after that. */
-static double starts_s(struct scene *s, double after_s, double *speed_mm_s)
-{
-	double from_mm, last_mm, first_s;
-	int64_t from_ns;
-
-	scene_pass(s, 1);
-	from_mm = scene_truth_mm(s, AXIS_Z);
-	scene_hush(s);
-	from_ns = s->b.now_ns;
-	batch_lines(&s->b, "PROBE\n");
-	for (int i = 0; i < 1000 && scene_truth_mm(s, AXIS_Z) == from_mm; i++)
-		scene_pass(s, 0.005);
-	first_s = (double)(s->b.now_ns - from_ns) * 1e-9;
-	scene_pass(s, after_s);
-	last_mm = scene_truth_mm(s, AXIS_Z);
-	from_ns = s->b.now_ns;
-	scene_pass(s, 0.05);
-	*speed_mm_s = (last_mm - scene_truth_mm(s, AXIS_Z)) /
-		      ((double)(s->b.now_ns - from_ns) * 1e-9);
-	scene_pass(s, 5);
-	assert_false(gcode_busy(&s->b.m->gcode));
-	assert_int_equal(s->errors, 0);
-	return first_s;
-}
-
-static void test_effector(void **state)
-{
-	static const char *const o[] = { NO_START,
-					 BED,
-					 EFFECTOR,
-					 "smart_effector.probe_accel=20",
-					 "smart_effector.recovery_time=0.7",
-					 NULL };
-	struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
-	struct chip_effector *c = &s->b.effector;
-	double slow_mm_s, fast_mm_s, late_s, soon_s;
-
-	(void)state;
-	run(s, "G28\n");
-	probe_places(s, MICROSTEP_Z_MM);
-	/* Every value comes through, bit by bit; and only what is asked for. */
-	for (int i = 0; i <= 255; i += 51) {
-		char line[60];
-
-		snprintf(line, sizeof(line), "SET_SMART_EFFECTOR SENSITIVITY=%d\n", i);
-		run(s, line);
-		assert_int_equal(c->sensitivity, i);
-	}
-	run(s, "SET_SMART_EFFECTOR SENSITIVITY=90 ACCEL=20\n");
-	assert_int_equal(c->sensitivity, 90);
-	run(s, "RESET_SMART_EFFECTOR\n");
-	assert_int_equal(c->sensitivity, CHIP_EFFECTOR_FACTORY);
-	assert_int_equal(c->programmed, 8);
-	assert_int_equal(c->lost, 0);
-	/* 5 mm/s take 0.25 s at 20 mm/s^2: after 0.1 s it is at 2 to 3. */
-	run(s, "G1 X60 Y70 Z10 F6000\n");
-	late_s = starts_s(s, 0.1, &slow_mm_s);
-	run(s, "G1 Z10 F6000\nSET_SMART_EFFECTOR ACCEL=0 RECOVERY_TIME=0\n");
-	assert_true(scene_said(s, "accel 0 mm/s^2 (as other moves), recovery time 0 s"));
-	soon_s = starts_s(s, 0.1, &fast_mm_s);
-	assert_true(late_s - soon_s >= 0.7 && late_s - soon_s < 0.77);
-	assert_true(slow_mm_s > 1.5 && slow_mm_s < 3.5 && fabs(fast_mm_s - 5) < 0.1);
-	assert_int_equal(c->programmed, 8);
-	refused(s, "SET_SMART_EFFECTOR SENSITIVITY=256\n",
-		"SENSITIVITY=256: expected a whole number from 0 to 255");
-	refused(s, "SET_SMART_EFFECTOR ACCEL=-1\n", "ACCEL=-1: expected 0 to 1000000");
-	refused(s, "SET_SMART_EFFECTOR RECOVERY_TIME=61\n", "RECOVERY_TIME=61: expected 0 to 60");
-	assert_true(scene_exact(s));
-	scene_close(s);
-}
-
-/* Without the pin it probes all the same, Z homes with it, on a delta, too. */
-static void test_effector_homes(void **state)
-{
-	static const char *const o[] = { NO_START,
-					 BED,
-					 "smart_effector.pin=^PE3",
-					 "smart_effector.z_offset=0.1",
-					 "smart_effector.probe_accel=50",
-					 "stepper_z.endstop_pin=probe:z_virtual_endstop",
-					 NULL };
-	static const char *const delta[] = { NO_START, EFFECTOR, "stepd_sim.bed_shape=0.6", NULL };
-	static const char *const none[] = { NO_START, BED, NULL };
-	struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
-
-	(void)state;
-	run(s, "G28 X Y\nG1 X100 Y120 F6000\nG28 Z\nG1 Z3\n");
-	assert_true(fabs(probe_off_mm(s)) <= 2 * MICROSTEP_Z_MM);
-	refused(s, "SET_SMART_EFFECTOR SENSITIVITY=5\n", "[smart_effector] has no control_pin");
-	refused(s, "RESET_SMART_EFFECTOR\n", "[smart_effector] has no control_pin");
-	run(s, "QUERY_PROBE\n");
-	assert_true(scene_exact(s));
-	scene_close(s);
-	s = open_scene("etc/sim-delta.cfg", delta);
-	run(s, "G28\nG1 X40 Y20 Z9 F3000\n");
-	assert_true(fabs(probe_off_mm(s)) <= 0.02);
-	run(s, "SET_SMART_EFFECTOR SENSITIVITY=17\n");
-	assert_int_equal(s->b.effector.sensitivity, 17);
-	assert_true(scene_exact(s));
-	scene_close(s);
-	s = open_scene("etc/sim-cartesian.cfg", none);
-	refused(s, "RESET_SMART_EFFECTOR\n",
-		"there is no smart effector; expected a [smart_effector]");
-	scene_close(s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -614,11 +341,6 @@ int main(void)
 		cmocka_unit_test(test_no_probe),
 		cmocka_unit_test(test_emergency),
 		cmocka_unit_test(test_mcu_lost),
-		cmocka_unit_test(test_bltouch),
-		cmocka_unit_test(test_bltouch_states),
-		cmocka_unit_test(test_bltouch_failures),
-		cmocka_unit_test(test_effector),
-		cmocka_unit_test(test_effector_homes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

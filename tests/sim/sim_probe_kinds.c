@@ -67,21 +67,11 @@ static struct scene *open_kind(const struct kind *k)
 	return s;
 }
 
-/* A height that was found, off the truth: the nozzle z_offset over the bed under the probe. */
-static double off_mm(const struct scene *s, const struct kind *k, double found_mm)
-{
-	const double *offset = s->b.m->mc->probe.offset_mm;
-	double xyz[3];
-
-	printer_nozzle_mm(&s->b.printer, xyz);
-	return found_mm - k->offset_mm -
-	       printer_bed_mm(&s->b.printer, xyz[0] + offset[0], xyz[1] + offset[1]) -
-	       (s->b.m->status.position_mm[AXIS_Z] - xyz[2]);
-}
-
 static void near(const struct scene *s, const struct kind *k, const char *text)
 {
-	double off = off_mm(s, k, said_number(s, text));
+	const double *xy_mm = s->b.m->mc->probe.offset_mm;
+	const double offset_mm[] = { xy_mm[0], xy_mm[1], k->offset_mm };
+	double off = found_off_mm(s, said_number(s, text), offset_mm);
 
 	if (!(fabs(off) <= NOISE_MM + MICROSTEP_Z_MM))
 		fail_msg("%s, %s: off by %.5f mm", k->name, text, off);

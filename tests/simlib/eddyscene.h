@@ -23,11 +23,10 @@ static inline double bed_mm(const struct scene *s)
 /* What PROBE has found is off the truth by so much: the nozzle at z_offset over the bed under the coil. */
 static inline double eddy_off_mm(const struct scene *s, double found_mm)
 {
-	double xyz[3], lower_mm;
+	const double offset_mm[] = { s->b.eddy.x_mm, s->b.eddy.y_mm,
+				     s->b.m->probe.offset_mm[AXIS_Z] };
 
-	printer_nozzle_mm(&s->b.printer, xyz);
-	lower_mm = s->b.m->status.position_mm[AXIS_Z] - xyz[2];
-	return found_mm - (bed_mm(s) + s->b.m->probe.offset_mm[AXIS_Z]) - lower_mm;
+	return found_off_mm(s, found_mm, offset_mm);
 }
 
 /* … within a microstep and limit_mm. */

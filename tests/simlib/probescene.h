@@ -85,6 +85,52 @@ static inline void touch_down(struct scene *s, double within_mm)
 	assert_true(fabs(over_bed_mm(s)) <= within_mm);
 }
 
+/* A height that was found is off the truth by so much: the nozzle at offset_mm[2] over the bed at offset_mm[0, 1] from it. */
+static inline double found_off_mm(const struct scene *s, double found_mm, const double offset_mm[3])
+{
+	double xyz[3];
+
+	printer_nozzle_mm(&s->b.printer, xyz);
+	return found_mm - offset_mm[2] -
+	       printer_bed_mm(&s->b.printer, xyz[0] + offset_mm[0], xyz[1] + offset_mm[1]) -
+	       (s->b.m->status.position_mm[AXIS_Z] - xyz[2]);
+}
+
+/* How high the nozzle is when the probe triggers there, in truth. */
+static inline double trigger_mm(const struct scene *s)
+{
+	double xyz[3];
+
+	printer_nozzle_mm(&s->b.printer, xyz);
+	return printer_trigger_mm(&s->b.printer, xyz[0], xyz[1]);
+}
+
+/* What PROBE found is off the model's truth by so much. */
+static inline double probe_off_mm(struct scene *s)
+{
+	run(s, "PROBE\n");
+	return said_number(s, "Result is z=") - trigger_mm(s) - scene_lower_mm(s);
+}
+
+/* Places all over the bed, to be reached at different speeds. */
+enum { PROBE_PLACES = 4 };
+static const char *const probe_place[PROBE_PLACES] = { "G1 X30 Y40 Z5 F6000\n", "G1 X250 Y30 Z3\n",
+						       "G1 X141.5 Y155.3 Z8\n",
+						       "G1 X20.2 Y260.9 Z4.321\n" };
+
+/* At each of them PROBE finds the truth within limit_mm. */
+static inline void probe_places(struct scene *s, double limit_mm)
+{
+	for (int i = 0; i < PROBE_PLACES; i++) {
+		double off;
+
+		run(s, probe_place[i]);
+		off = probe_off_mm(s);
+		if (!(fabs(off) <= limit_mm))
+			fail_msg("%s: off by %.5f mm, expected %.5f", probe_place[i], off, limit_mm);
+	}
+}
+
 /* Of the mesh that holds. */
 static inline const struct bedmesh_points *points(const struct scene *s)
 {
