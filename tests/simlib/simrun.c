@@ -110,6 +110,15 @@ static void forget_last_run(void)
 	memset(&last_run, 0, sizeof(last_run));
 }
 
+bool simrun_holds(const char *path, const char *text)
+{
+	char *file = simrun_read(path, NULL);
+	bool found = file && strstr(file, text);
+
+	free(file);
+	return found;
+}
+
 void simrun_cleanup(void)
 {
 	char path[SIMRUN_PATH_MAX + 260];

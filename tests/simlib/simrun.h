@@ -57,6 +57,8 @@ FILE *simrun_create(const char *path);
 long simrun_head(const char *from, const char *path, long lines_max);
 /* Whole file, zero-terminated, to be freed; *len may be NULL. NULL if it can't be read. */
 char *simrun_read(const char *path, size_t *len);
+/* Whether the file can be read and has this text. */
+bool simrun_holds(const char *path, const char *text);
 /* Drop the last run's results and the folder. */
 void simrun_cleanup(void);
 /* The same as cmocka's teardown of a test or of all. Returns 0. */
