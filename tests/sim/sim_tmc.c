@@ -18,10 +18,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "mcu.h"
 #include "tests/simlib/drivers.h"
+#include "tests/simlib/simrun.h"
 
 static void expect(const struct scene *s, int driver, uint8_t address, uint32_t value)
 {
@@ -365,13 +365,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(absent),
 		cmocka_unit_test(mcu_shutdown_alone),
 	};
-	int result;
 
-	if (!drivers_begin())
-		return 1;
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	result = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(drivers_file);
-	return result;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

@@ -16,9 +16,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tests/simlib/drivers.h"
+#include "tests/simlib/simrun.h"
 
 /* ---- steps at both edges ---- */
 
@@ -36,7 +36,7 @@ static void count_edge(void *ctx, uint16_t pin, uint8_t level, uint64_t clock)
 /* Edges of a motor's step pin for each step that it makes; the motor turns as its driver's registers say. */
 static double edges_a_step(int motor, bool dedge, const char *const *overrides)
 {
-	struct scene *s = scene_open(drivers_file, overrides);
+	struct scene *s = scene_open(drivers_file(), overrides);
 	struct sim_hooks hooks;
 	uint64_t steps;
 	double edges;
@@ -161,12 +161,11 @@ static void reset_in_a_move(void **state)
 	}
 }
 
-/* First it falls silent, which holds; it comes back as if it had never been told anything. */
-static void reset_in_silence(void **state)
+/* X, which holds. */
+static struct scene *silent_in_a_move(void)
 {
 	struct scene *s = drivers_open(true);
 
-	(void)state;
 	scene_run(s, "G28\n");
 	batch_lines(&s->b, moving(X));
 	chip_tmc_action(&s->b.tmc[X], "silent", true);
@@ -174,6 +173,15 @@ static void reset_in_silence(void **state)
 	assert_true(scene_said(s, "it does not answer on mcu:PC0"));
 	assert_true(s->b.m->hold);
 	assert_int_equal(s->b.m->state, MACHINE_READY);
+	return s;
+}
+
+/* First it falls silent, which holds; it comes back as if it had never been told anything. */
+static void reset_in_silence(void **state)
+{
+	struct scene *s = silent_in_a_move();
+
+	(void)state;
 	chip_tmc_action(&s->b.tmc[X], "reset", true);
 	chip_tmc_action(&s->b.tmc[X], "ok", true);
 	scene_pass(s, 3);
@@ -185,14 +193,9 @@ static void reset_in_silence(void **state)
 /* One that only was silent has lost nothing: the hold ends, and the move goes on to its end. */
 static void silence_alone(void **state)
 {
-	struct scene *s = drivers_open(true);
+	struct scene *s = silent_in_a_move();
 
 	(void)state;
-	scene_run(s, "G28\n");
-	batch_lines(&s->b, moving(X));
-	chip_tmc_action(&s->b.tmc[X], "silent", true);
-	scene_pass(s, 3);
-	assert_true(s->b.m->hold);
 	chip_tmc_action(&s->b.tmc[X], "ok", true);
 	scene_pass(s, 3);
 	scene_run(s, "CLEAR_FAULT\n");
@@ -211,13 +214,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(reset_in_a_move), cmocka_unit_test(reset_in_silence),
 		cmocka_unit_test(silence_alone),
 	};
-	int result;
 
-	if (!drivers_begin())
-		return 1;
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	result = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(drivers_file);
-	return result;
+	return cmocka_run_group_tests(tests, NULL, simrun_teardown);
 }

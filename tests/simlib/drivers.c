@@ -9,7 +9,8 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "tests/simlib/simrun.h"
 
 static const char config[] =
 	"[mcu]\nserial: /dev/null\n"
@@ -52,20 +53,14 @@ static const char config[] =
 	"run_current: 0.3\nsense_resistor: 0.150\n"
 	"[tmc2240 manual_stepper d]\ncs_pin: PC7\nrun_current: 1.0\nhold_current: 0.5\n";
 
-char drivers_file[] = "/tmp/stepd-sim-tmc-XXXXXX";
-
-bool drivers_begin(void)
+const char *drivers_file(void)
 {
-	int fd = mkstemp(drivers_file);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	return simrun_path("drivers.cfg");
 }
 
 struct scene *drivers_open_file(const char *const *overrides)
 {
-	struct scene *s = scene_open(drivers_file, overrides);
+	struct scene *s = scene_open(drivers_file(), overrides);
 
 	assert_non_null(s);
 	s->echo = getenv("STEPD_ECHO") != NULL;
@@ -78,9 +73,8 @@ struct scene *drivers_open(bool hold)
 	static const char *const drivers[] = { "stepper_x",        "stepper_z",
 					       "extruder",         "manual_stepper b",
 					       "manual_stepper c", "manual_stepper d" };
-	FILE *f = fopen(drivers_file, "w");
+	FILE *f = simrun_create(drivers_file());
 
-	assert_non_null(f);
 	fputs(config, f);
 	for (size_t i = 0; hold && i < sizeof(drivers) / sizeof(*drivers); i++)
 		fprintf(f, "[fault driver_error %s]\nreaction: hold\n", drivers[i]);

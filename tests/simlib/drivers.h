@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* drivers.h - a machine with stepper drivers of each kind, at shared and chosen serial lines, SPI and a chain.
  *
- * One file a program, from drivers_begin() until it is unlinked.
+ * Its file is in the folder of simrun.h, until simrun_teardown(). Threads: one. Errors: the test fails.
  */
 #ifndef TESTS_SIMLIB_DRIVERS_H
 #define TESTS_SIMLIB_DRIVERS_H
@@ -14,10 +14,8 @@
  * steppers a (tmc2660), b and c (tmc2130), d (tmc2240). */
 enum { X, Y, E, Z, A, B, C, D };
 
-extern char drivers_file[];
-
-/* Have the file. */
-bool drivers_begin(void);
+/* Path of the file. */
+const char *drivers_file(void);
 /* Write it and start the machine. hold: a driver's error holds it, where that may be, and it can go on once the error is
  * cleared. */
 struct scene *drivers_open(bool hold);
