@@ -24,6 +24,20 @@
 #define UART "uart_pin: PC0\n"
 #define SPI "cs_pin: PC4\nspi_bus: spi2\n"
 
+/* Those that go by several names. */
+#define TMC2208(name) \
+	{ \
+		name, "tmc2208", UART "sense_resistor: 0.11\n", NULL, \
+			"CURRENT=0.65 HOLDCURRENT=0.3", { 0x10, 0x10 }, \
+			{ 0x00081409, 0x00081409 }, 0x6c, "IOIN" \
+	}
+#define TMC2209(name) \
+	{ \
+		name, "tmc2209", UART "sense_resistor: 0.11\n", \
+			"diag_pin: ^PB0\ndriver_sgthrs: 77\n", "CURRENT=0.98 HOLDCURRENT=0.5", \
+			{ 0x10, 0x10 }, { 0x00081108, 0x00081108 }, 0x6c, "IOIN" \
+	}
+
 static const struct kind {
 	const char *chip, *model, *wires, *stall;
 	const char *current; /* of SET_TMC_CURRENT, and what it makes of two registers */
@@ -32,42 +46,10 @@ static const struct kind {
 	uint8_t chopconf;
 	const char *dump;
 } kinds[] = {
-	{ "tmc2208",
-	  "tmc2208",
-	  UART "sense_resistor: 0.11\n",
-	  NULL,
-	  "CURRENT=0.65 HOLDCURRENT=0.3",
-	  { 0x10, 0x10 },
-	  { 0x00081409, 0x00081409 },
-	  0x6c,
-	  "IOIN" },
-	{ "tmc2225",
-	  "tmc2208",
-	  UART "sense_resistor: 0.11\n",
-	  NULL,
-	  "CURRENT=0.65 HOLDCURRENT=0.3",
-	  { 0x10, 0x10 },
-	  { 0x00081409, 0x00081409 },
-	  0x6c,
-	  "IOIN" },
-	{ "tmc2209",
-	  "tmc2209",
-	  UART "sense_resistor: 0.11\n",
-	  "diag_pin: ^PB0\ndriver_sgthrs: 77\n",
-	  "CURRENT=0.98 HOLDCURRENT=0.5",
-	  { 0x10, 0x10 },
-	  { 0x00081108, 0x00081108 },
-	  0x6c,
-	  "IOIN" },
-	{ "tmc2226",
-	  "tmc2209",
-	  UART "sense_resistor: 0.11\n",
-	  "diag_pin: ^PB0\ndriver_sgthrs: 77\n",
-	  "CURRENT=0.98 HOLDCURRENT=0.5",
-	  { 0x10, 0x10 },
-	  { 0x00081108, 0x00081108 },
-	  0x6c,
-	  "IOIN" },
+	TMC2208("tmc2208"),
+	TMC2208("tmc2225"),
+	TMC2209("tmc2209"),
+	TMC2209("tmc2226"),
 	{ "tmc2130",
 	  "tmc2130",
 	  SPI "sense_resistor: 0.11\n",
