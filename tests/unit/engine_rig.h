@@ -541,4 +541,36 @@ static RIG_UNUSED void rig_check(struct rig *r, bool whole)
 	}
 }
 
+/* ---- the one under test ---- */
+
+static struct rig *r;
+
+/* Teardown of each case. */
+static int rig_over(void **state)
+{
+	(void)state;
+	if (r)
+		rig_free(r);
+	r = NULL;
+	return 0;
+}
+
+static RIG_UNUSED void zigzag(int moves, double mm_s)
+{
+	for (int i = 0; i < moves; i++)
+		rig_go(r, i % 2 ? -13.7 : 21.3, i % 3 ? 8.1 : -9.9, i % 2 ? 0.5 : -0.5, 0.31, mm_s);
+}
+
+/* A long way in X at speed, in pieces. */
+static RIG_UNUSED void straight(int pieces, double mm_s)
+{
+	double by_mm[MOVE_AXES] = { mm_s * 0.05 };
+	double first_mm[MOVE_AXES] = { mm_s * mm_s / 1000 };
+
+	assert_true(rig_move(r, first_mm, 0, mm_s, mm_s, 1000));
+	for (int i = 0; i < pieces; i++)
+		assert_true(rig_move(r, by_mm, mm_s, mm_s, mm_s, 1000));
+	assert_true(rig_move(r, first_mm, mm_s, mm_s, 0, 1000));
+}
+
 #endif

@@ -5,39 +5,9 @@
  * stall, an underrun, a lost, closed or reset MCU stop the motion as a fault, with nothing late on
  * the wire (the firmware would shut down) and only exact steps made; what PLAN_RESUME lets through;
  * an emergency stop is final; a full event ring loses messages, not events; counters; steps on a second
- * MCU go by the clock map that holds when they are due; a hold and a feed rate act within a horizon and
- * some ms, lose no step, and hold back what follows: dwells, syncs, moves.
+ * MCU go by the clock map that holds when they are due.
  * How: tests/unit/engine_rig.h. */
 #include "engine_rig.h"
-
-static struct rig *r;
-
-static int over(void **state)
-{
-	(void)state;
-	if (r)
-		rig_free(r);
-	r = NULL;
-	return 0;
-}
-
-static void zigzag(int moves, double mm_s)
-{
-	for (int i = 0; i < moves; i++)
-		rig_go(r, i % 2 ? -13.7 : 21.3, i % 3 ? 8.1 : -9.9, i % 2 ? 0.5 : -0.5, 0.31, mm_s);
-}
-
-/* A long way in X at speed, in pieces. */
-static void straight(int pieces, double mm_s)
-{
-	double by_mm[MOVE_AXES] = { mm_s * 0.05 };
-	double first_mm[MOVE_AXES] = { mm_s * mm_s / 1000 };
-
-	assert_true(rig_move(r, first_mm, 0, mm_s, mm_s, 1000));
-	for (int i = 0; i < pieces; i++)
-		assert_true(rig_move(r, by_mm, mm_s, mm_s, mm_s, 1000));
-	assert_true(rig_move(r, first_mm, mm_s, mm_s, 0, 1000));
-}
 
 static void prints_exactly(void **state)
 {
@@ -77,7 +47,7 @@ static void few_slots(uint16_t slots, double mm_s)
 	assert_true(most > slots / 2); /* it did matter */
 	rig_no_fault(r);
 	rig_check(r, true);
-	over(NULL);
+	rig_over(NULL);
 }
 
 static void prints_with_few_slots(void **state)
@@ -147,7 +117,7 @@ static void long_stall(const struct rig_cfg *cfg, int64_t after_ns, int64_t stal
 	rig_run(r, 1000 * RIG_MS);
 	assert_int_equal(r->step_count[0], steps);
 	assert_null(sim_shutdown_reason(r->mcu[0].sim));
-	over(NULL);
+	rig_over(NULL);
 }
 
 static void long_stall_is_contained(void **state)
@@ -460,125 +430,9 @@ static void steps_keep_to_their_map(void **state)
 	rig_check(r, true);
 }
 
-static void feed(double rate)
-{
-	rig_control(r, &(struct ctl_rec){ .kind = CTL_FEED_RATE, .feed_rate = { rate, 1 } });
-}
-
-static void hold(bool on)
-{
-	rig_control(r, &(struct ctl_rec){ .kind = on ? CTL_HOLD : CTL_UNHOLD });
-}
-
-/* At random instants, in moves of all lengths, over dwells and syncs. */
-static void holds_lose_nothing(void **state)
-{
-	uint64_t rng = ref_seed("engine_holds");
-	struct plan_rec dwell = { .kind = PLAN_DWELL, .dwell_s = 0.05 };
-	struct engine_status st;
-
-	(void)state;
-	r = rig_new(&(struct rig_cfg){ .mcus = 2, .y_on_second = true, .second_ppm = 60 });
-	for (int i = 0; i < 8; i++) {
-		zigzag(5, 80);
-		straight(20, 100);
-		assert_true(ring_push(&r->plan, &dwell));
-	}
-	assert_true(ring_push(&r->plan, &(struct plan_rec){ .kind = PLAN_SYNC, .sync_id = 3 }));
-	for (int i = 0; i < 200; i++) {
-		rig_run(r, (int64_t)ref_uniform(&rng, 0.1e6, 250e6));
-		if (ref_random(&rng) % 2)
-			hold(!r->e.warp.hold);
-		else
-			feed(ref_uniform(&rng, 0.1, 1.5));
-	}
-	hold(false);
-	feed(1);
-	for (int i = 0; i < 300 && rig_find(r, EV_SYNC, 0) < 0; i++)
-		rig_run(r, 1000 * RIG_MS);
-	assert_true(rig_find(r, EV_SYNC, 0) >= 0);
-	rig_no_fault(r);
-	rig_check(r, true);
-	assert_true(engine_status_read(&r->e, &st));
-	assert_int_equal(st.late + st.underruns, 0);
-	assert_int_equal(st.hold, ENGINE_HOLD_NONE);
-	for (int i = 0; i < RIG_STEPPERS; i++)
-		assert_true(fabs(st.stepper_at_steps[i] - RIG_STEPS_MM * r->pos_mm[i]) <=
-			    0.5 + 1e-6);
-}
-
-/* In the middle of a long move, with both horizons; what was held goes on only when told. */
-static void hold_in_time(double horizon_s)
-{
-	double by_mm[MOVE_AXES] = { 280 }, v = 100, accel = 1000, hold_s, rest_s;
-	struct engine_status st;
-	size_t at;
-
-	r = rig_new(&(struct rig_cfg){
-		.mcus = 1, .horizon_s = horizon_s, .low_water_s = horizon_s / 2 });
-	assert_true(rig_move(r, by_mm, 0, v, 0, accel));
-	rig_run(r, 1400 * RIG_MS);
-	hold(true);
-	hold_s = clocksync_machine_s(&r->e.mcu[0].sync, r->now_ns);
-	at = r->step_count[0];
-	rig_run(r, 2000 * RIG_MS);
-	assert_true(engine_status_read(&r->e, &st));
-	assert_int_equal(st.hold, ENGINE_HOLD_REST);
-	rest_s = clockmap_time_s(&r->e.mcu[0].map, r->steps[0][r->step_count[0] - 1].clock);
-	assert_true(rest_s > hold_s && rest_s < hold_s + horizon_s + 0.01 + v / accel);
-	assert_true((double)(r->step_count[0] - at) / RIG_STEPS_MM <
-		    v * (horizon_s + 0.01) + v * v / accel / 2);
-	assert_int_equal(rig_find(r, EV_SYNC, 0), -1);
-	at = r->step_count[0];
-	feed(0.5);
-	rig_run(r, 5000 * RIG_MS);
-	assert_int_equal(r->step_count[0], at);
-	hold(false);
-	assert_true(rig_sync(r, 4, 10));
-	rig_no_fault(r);
-	rig_check(r, true);
-	assert_int_equal(r->step_count[0], 280 * (int)RIG_STEPS_MM);
-}
-
-static void hold_acts_in_time(void **state)
-{
-	(void)state;
-	hold_in_time(0.1);
-	over(state);
-	hold_in_time(0.02);
-}
-
-/* A stop while held: the hold stays, the rest of the move is gone. */
-static void abort_in_hold(void **state)
-{
-	double by_mm[MOVE_AXES] = { 280 };
-	size_t at;
-
-	(void)state;
-	r = rig_new(&(struct rig_cfg){ .mcus = 1 });
-	assert_true(rig_move(r, by_mm, 0, 100, 0, 1000));
-	rig_run(r, 1000 * RIG_MS);
-	hold(true);
-	rig_run(r, 1000 * RIG_MS);
-	at = r->step_count[0];
-	rig_control(r, &(struct ctl_rec){ .kind = CTL_ABORT });
-	rig_plan(r, PLAN_RESUME);
-	rig_run(r, 500 * RIG_MS);
-	for (int i = 0; i < MOVE_AXES; i++)
-		r->pos_mm[i] = r->e.trapq.end_mm[i];
-	rig_go(r, -10, 5, 0, 0, 50);
-	rig_run(r, 1000 * RIG_MS);
-	assert_int_equal(r->step_count[0], at);
-	hold(false);
-	assert_true(rig_sync(r, 4, 5));
-	rig_no_fault(r);
-	rig_check(r, true);
-	assert_true(fabs((double)(r->step_count[0] - at) - 10 * RIG_STEPS_MM) <= 1);
-}
-
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_teardown(name, over)
+#define CASE(name) cmocka_unit_test_teardown(name, rig_over)
 	const struct CMUnitTest tests[] = {
 		CASE(prints_exactly),
 		CASE(prints_with_few_slots),
@@ -598,9 +452,6 @@ int main(void)
 		CASE(shutdown_unheard),
 		CASE(primary_resets_during_setup),
 		CASE(steps_keep_to_their_map),
-		CASE(holds_lose_nothing),
-		CASE(hold_acts_in_time),
-		CASE(abort_in_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

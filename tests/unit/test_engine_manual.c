@@ -11,7 +11,6 @@
 
 enum { MANUAL = 3, PLACES = 256 };
 
-static struct rig *r;
 static struct {
 	double start_s, end_s;
 	bool manual;
@@ -55,15 +54,6 @@ static void begin(void)
 	r->e.cfg.observer.move = on_move;
 	r->e.cfg.observer.manual_move = on_manual;
 	places = 0;
-}
-
-static int over(void **state)
-{
-	(void)state;
-	if (r)
-		rig_free(r);
-	r = NULL;
-	return 0;
 }
 
 /* Returns how long it takes. */
@@ -162,7 +152,7 @@ static void void_after_an_abort(void **state)
 	assert_in_range(r->step_count[MANUAL] - before, 3 * RIG_STEPS_MM - 1, 3 * RIG_STEPS_MM + 1);
 }
 
-#define CASE(name) cmocka_unit_test_teardown(name, over)
+#define CASE(name) cmocka_unit_test_teardown(name, rig_over)
 
 int main(void)
 {

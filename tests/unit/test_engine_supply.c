@@ -8,8 +8,6 @@
  * How: tests/unit/engine_rig.h. Repeat with STEPD_SEED=<printed seed>. */
 #include "engine_rig.h"
 
-static struct rig *r;
-
 /* What the engine places, as parts that must join. */
 static struct {
 	struct engine_observer next;
@@ -19,15 +17,6 @@ static struct {
 	double end_s, end_mm_s; /* of what stays */
 	double accel_max;
 } path;
-
-static int over(void **state)
-{
-	(void)state;
-	if (r)
-		rig_free(r);
-	r = NULL;
-	return 0;
-}
 
 static double dur_s(const struct move *m)
 {
@@ -137,7 +126,7 @@ static void comes_to_rest(double horizon_s)
 	ends_exact(10);
 	assert_int_equal(told(false), 1);
 	assert_int_equal(r->e.status.stalls, 1);
-	over(NULL);
+	rig_over(NULL);
 }
 
 static void rests_on_the_path(void **state)
@@ -303,7 +292,7 @@ static void random_deliveries(void **state)
 	for (int i = 0; i < 24; i++) {
 		deliver(ref_random(&rng), i % 3 == 0 ? 0.02 : 0.1, i & 1, i & 2);
 		stalls += r->e.status.stalls;
-		over(state);
+		rig_over(state);
 	}
 	print_message("%llu stalls\n", (unsigned long long)stalls);
 	assert_true(stalls > 8);
@@ -311,7 +300,7 @@ static void random_deliveries(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_teardown(name, over)
+#define CASE(name) cmocka_unit_test_teardown(name, rig_over)
 	const struct CMUnitTest tests[] = {
 		CASE(rests_on_the_path), CASE(goes_on_when_fed), CASE(rest_is_no_stall),
 		CASE(held_by_both),      CASE(stop_ends_it),     CASE(random_deliveries),
