@@ -10,7 +10,7 @@
 
 #define MCU_FREQ_HZ 72000000
 #include "mcu/boards/stm32f1/chip_config.h"
-#include "tests/chipfake/stm32_board.h"
+#include "tests/chipfake/stm32_cases.h"
 
 #include "mcu/boards/stm32f1/stm32f1.c"
 

@@ -12,7 +12,7 @@
 #define MCU_FREQ_HZ 84000000
 #define HSE_MHZ 8
 #include "mcu/boards/stm32f4/chip_config.h"
-#include "tests/chipfake/stm32_board.h"
+#include "tests/chipfake/stm32_cases.h"
 
 #include "mcu/boards/stm32f4/stm32f4.c"
 
