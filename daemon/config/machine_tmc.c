@@ -104,9 +104,15 @@ static void speeds_load(struct machine_load *l, struct config_section *s, struct
 	fields_load(l, s, fields, COUNT(fields), t);
 }
 
+/* Its stall has one pin of its own: DIAG, or SG_TST of a TMC2660. */
+static bool one_pin(const struct tmc_chip *c)
+{
+	return !strcmp(c->name, "tmc2209") || c->short_words;
+}
+
 static void diag_load(struct machine_load *l, struct config_section *s, struct machine_tmc *t)
 {
-	const bool one = !strcmp(t->chip->name, "tmc2209");
+	const bool one = one_pin(t->chip);
 	const struct field fields[] = {
 		{ one ? "diag_pin" : "diag0_pin", FIELD_PIN, 0, AT(diag[0]),
 		  .lo = PIN_ALLOW_INVERT | PIN_ALLOW_PULL, .hi = PIN_SHARED_ENDSTOP },
@@ -114,7 +120,7 @@ static void diag_load(struct machine_load *l, struct config_section *s, struct m
 		  .hi = PIN_SHARED_ENDSTOP },
 	};
 
-	if (strcmp(t->chip->name, "tmc2208") != 0 && !t->chip->short_words)
+	if (strcmp(t->chip->name, "tmc2208") != 0)
 		fields_load(l, s, fields, one ? 1 : 2, t);
 }
 
@@ -200,8 +206,7 @@ static void stall_endstop(struct machine_load *l, struct machine_endstop *e,
 	if (!t->diag[0].set && !t->diag[1].set) {
 		value_error(l, s, "endstop_pin",
 			    "expected a %s in [%s], and a driver that has one, for its stall",
-			    strcmp(t->chip->name, "tmc2209") ? "diag0_pin or diag1_pin" : "diag_pin",
-			    t->section);
+			    one_pin(t->chip) ? "diag_pin" : "diag0_pin or diag1_pin", t->section);
 		return;
 	}
 	e->pin = t->diag[t->stall_at_diag1];

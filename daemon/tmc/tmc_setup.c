@@ -83,6 +83,7 @@ void tmc_setup_stall(const struct machine_tmc *t, struct tmc_words *w)
 
 	tmc_words_set(c, w, "en_spreadcycle", 0);
 	tmc_words_set(c, w, "en_pwm_mode", four);
+	tmc_words_set(c, w, "chm", 0);
 	tmc_words_set(c, w, "tpwmthrs", 0);
 	tmc_words_set(c, w, "tcoolthrs", 0xfffff);
 	tmc_words_set(c, w, "thigh", 0);

@@ -80,7 +80,7 @@ static const struct kind {
 	{ "tmc2660",
 	  "tmc2660",
 	  SPI "sense_resistor: 0.1\n",
-	  NULL,
+	  "diag_pin: PB0\ndriver_sgt: 10\ndriver_chm: 1\n", /* no stallGuard with that */
 	  "CURRENT=1.1",
 	  { 6, 6 },
 	  { 0x1d, 0x1d },
@@ -217,15 +217,18 @@ static void stalls(void **state)
 	for (int i = 0; i < KINDS; i++) {
 		const struct kind *k = &kinds[i];
 		struct scene *s;
+		uint32_t chopconf;
 
 		if (!k->stall)
 			continue;
 		s = open_kind(k, true);
+		chopconf = reg(s, k->chopconf);
 		scene_push_mm(s, AXIS_X, 70);
 		scene_run(s, "G28 X\nG4 P1\n");
 		if (s->errors)
 			fail_msg("%s: %s", k->chip, s->said);
 		assert_int_equal(s->b.m->homed & 1, 1);
+		assert_int_equal(reg(s, k->chopconf), chopconf);
 		scene_run(s, "G1 X50 F6000\n");
 		assert_true(fabs(scene_off_microsteps(s, 0)) < 1.5);
 		assert_true(scene_exact(s));

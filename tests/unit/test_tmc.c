@@ -292,6 +292,9 @@ static void test_config_bad(void **state)
 		RAILS("tmc2209_stepper_x:virtual_endstop") "[tmc2209 stepper_x]\nuart_pin: PB0\nrun_current: 1\n",
 		"expected a diag_pin in [tmc2209 stepper_x]");
 	refused("16",
+		RAILS("tmc2660_stepper_x:virtual_endstop") "[tmc2660 stepper_x]\ncs_pin: PB0\nrun_current: 1\nsense_resistor: 0.1\n",
+		"expected a diag_pin in [tmc2660 stepper_x]");
+	refused("16",
 		RAILS("!tmc2209_stepper_x:virtual_endstop") "[tmc2209 stepper_x]\nuart_pin: PB0\nrun_current: 1\ndiag_pin: PB1\n",
 		"expected tmc2209_stepper_x:virtual_endstop as it is");
 	refused("16", UART "[output_pin o]\npin: PB0\n",

@@ -284,6 +284,8 @@ static void take_short(struct chip_tmc *c, const uint8_t *p)
 	c->pieces++;
 	c->reg[tag < 4 ? 0 : tag] = v & 0x1ffff;
 	c->both_edges = c->reg[0] >> 8 & 1; /* DRVCTRL */
+	c->stall_shown = c->reg[4] & 0xf &&
+			 !(c->reg[4] >> 14 & 1); /* CHOPCONF: on, in spreadCycle */
 }
 
 /* Each chip has its own piece of what went through. */
