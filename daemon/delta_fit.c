@@ -2,7 +2,6 @@
 #include "daemon/delta_fit.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "daemon/kinematics/kinematics.h"
 

@@ -3,8 +3,6 @@
  * keeps that by itself. What it says after a fast move is not to be believed for a moment. */
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/machine.h"

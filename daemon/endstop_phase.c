@@ -3,8 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <strings.h>
 
 #include "daemon/homing_private.h"
 #include "daemon/machine.h"

@@ -2,7 +2,6 @@
 /* What a switch may do wrong: it stays closed, or has triggered without being closed, by noise on its wire. Shorter than the
  * samples the MCU leaves it out. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/homing.h"

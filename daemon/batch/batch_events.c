@@ -2,7 +2,6 @@
 /* What breaks in the simulated printer: by the file of --events, and by BREAK_PART in the G-code. docs/DIAGNOSE.md has the components and
  * actions, which have their names in the configuration. */
 #include <stdio.h>
-#include <string.h>
 
 #include "daemon/batch/batch.h"
 #include "daemon/config/machine_print.h"

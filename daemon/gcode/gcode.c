@@ -11,6 +11,8 @@
 #include "daemon/gcode/gcode_path.h"
 #include "daemon/gcode/gcode_script.h"
 
+_Static_assert(GCODE_BUSY_TEXT_MAX >= GCODE_ECHO_MAX + 8, "room for a line that is quoted");
+
 #define FEED_DEFAULT_MM_S 25.0
 #define MOVE_LETTERS \
 	(GCODE_BIT('X') | GCODE_BIT('Y') | GCODE_BIT('Z') | GCODE_BIT('E') | GCODE_BIT('F'))

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A tap: the nozzle comes down until it touches the bed. From there on the coil hardly comes nearer to it: the MCU stops when the frequency
  * no longer rises. Then the nozzle is drawn back slowly, and where it left the bed is where height and way begin to agree. */
-#include <math.h>
-
 #include "daemon/homing_private.h"
 #include "daemon/machine.h"
 
