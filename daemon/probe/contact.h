@@ -28,8 +28,8 @@ enum contact_result {
 
 /* A sample of that time, if it is known where the nozzle was then and there is room. */
 void contact_add(struct contact *c, const struct machine *m, double at_s, double value);
-/* Pure. least: of the sensor's, twice as much as the first sample has to differ from the level. *z_mm is changed in any case
- * but CONTACT_FEW. */
+/* Pure. least: of the sensor's, twice as much as the first sample has to differ from the level. *z_mm means something
+ * with CONTACT_FOUND only. */
 enum contact_result contact_find(const struct contact *c, double least, double *z_mm);
 
 #endif

@@ -88,7 +88,9 @@ void eddy_tap_pulled(struct machine *m)
 		c->value[i] -= c->z_mm[i];
 	result = contact_find(c, 2 * DEEP_MM, &z_mm);
 	/* A nozzle that touches is called z_offset high. */
-	m->probe.over_mm = planner_position(m->planner)[AXIS_Z] - z_mm + m->probe.offset_mm[AXIS_Z];
+	if (result == CONTACT_FOUND)
+		m->probe.over_mm = planner_position(m->planner)[AXIS_Z] - z_mm +
+				   m->probe.offset_mm[AXIS_Z];
 	eddy_done(m, result == CONTACT_FOUND  ? NULL
 		     : result == CONTACT_FEW  ? "too few samples on the way back from the bed"
 		     : result == CONTACT_NONE ? "the coil followed the nozzle all the way back: it "
