@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sim_bltouch.c - a BLTouch on the whole machine.
  *
- * Shown: it goes through its pulses in each of its modes, once a sample or once a command, and Z homes with it; each
+ * Shown: it goes through its pulses in each of its modes, once a sample or once a command, and Z homes with it, its signal on the motors' MCU or on another one; each
  * BLTOUCH_DEBUG and BLTOUCH_STORE does to it what its data sheet has; what goes wrong (jammed, its wire off, no room for the
  * pin) gets its own reply and the machine goes on.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies.
@@ -22,19 +22,22 @@
 
 static void test_probes(void **state)
 {
-	static const char *const modes[][3] = {
+	static const char *const modes[][5] = {
 		{ "bltouch.probe_with_touch_mode=false", "bltouch.stow_on_each_sample=true" },
 		{ "bltouch.probe_with_touch_mode=true", "bltouch.stow_on_each_sample=true" },
 		{ "bltouch.probe_with_touch_mode=true", "bltouch.stow_on_each_sample=false" },
+		{ "bltouch.probe_with_touch_mode=true", "bltouch.stow_on_each_sample=true", SECOND,
+		  "bltouch.sensor_pin=^second:PE3" },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		const char *const o[] = {
 			NO_START,    BED,
 			BLTOUCH,     "stepper_z.endstop_pin=probe:z_virtual_endstop",
 			modes[i][0], modes[i][1],
-			NULL
+			modes[i][2], modes[i][3],
+			modes[i][4], NULL
 		};
 		struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
 		struct printer_probe *p = &s->b.printer.probe;
