@@ -401,8 +401,8 @@ static void relayed(const struct kind *k, const struct layout *l, int axis)
 static void test_relayed_by_the_rt_thread(void **state)
 {
 	(void)state;
-	for (size_t k = 0; k < 5; k++)
-		for (size_t l = 0; l < LAYOUTS; l++)
+	for (size_t k = 0; k < (simrun_sanitized() ? 2 : 5); k++)
+		for (size_t l = simrun_sanitized() ? LAYOUTS - 1 : 0; l < LAYOUTS; l++)
 			for (int axis = 0; axis < MACHINE_AXES; axis++)
 				if (layouts[l].motor[axis] != layouts[l].endstop[axis])
 					relayed(&kinds[k], &layouts[l], axis);
