@@ -3,7 +3,7 @@
  *
  * Shown: with the switches on another MCU than all motors, with motors on both, with the switches on a third one,
  * and with everything mixed, on clocks that drift apart by up to 150 ppm and wander in between, the position that is
- * found is the printer model's own within one microstep, of each axis or joint, and what noise the switches have;
+ * found is the printer model's own within one microstep, of each axis or joint, and what noise the switches have; how far towers went on is told as it is;
  * every step is exact. The same with input shapers. An MCU that falls silent or shuts down on the way: all motors of all MCUs stand
  * within the time-out, at their pins; the reply says so, and G28 works again. The rt thread alone passes on from MCU to
  * MCU who is still there and who has triggered: with the planner away for seconds an approach goes on, and ends at the switch.
@@ -24,6 +24,7 @@
 #define NOISE_MM 0.04
 #define WANDER_PPM 5.0
 #define ON_THE_WIRE_S 0.002 /* what was said last before it fell silent */
+#define OVERSHOOT_MM 0.02   /* steps of three towers */
 #define RELAY_S 0.01        /* from one MCU through the host to another: a fifth of a time-out */
 
 enum { MCUS = 3, OVERRIDE_LEN = 96 };
@@ -167,6 +168,29 @@ static void wander(struct scene *s)
 		scene_clock_rate(s, i, drift_ppm[i] + ref_uniform(&rng, -WANDER_PPM, WANDER_PPM));
 }
 
+static bool towers(const struct kind *k)
+{
+	return !strcmp(k->name, "delta") || !strcmp(k->name, "rotary_delta");
+}
+
+/* Of towers, which home together: how far the nozzle really is from where it would be with all at their switches is what is told.
+ * sim_homing has the same of axes. */
+static void overshoot_agrees(struct scene *s, const struct kind *k, const struct layout *l)
+{
+	const struct homing *h = &s->b.m->homing;
+	double xyz[3];
+
+	assert_true(scene_said(s, "overshoot (mm, accounted for)"));
+	printer_nozzle_mm(&s->b.printer, xyz);
+	for (int axis = 0; axis < MACHINE_AXES; axis++) {
+		double truth_mm = fabs(xyz[axis] - h->home_mm[axis]);
+
+		if (!(fabs(truth_mm - h->overshoot_mm[axis]) <= OVERSHOOT_MM))
+			fail_msg("%s, %s: axis %d overshoots by %.4f mm, told %.4f", k->name,
+				 l->name, axis, truth_mm, h->overshoot_mm[axis]);
+	}
+}
+
 static void home(const struct kind *k, const struct layout *l, double noise_mm, bool shaped)
 {
 	struct scene *s = open_spread(k, l, noise_mm, shaped);
@@ -178,6 +202,8 @@ static void home(const struct kind *k, const struct layout *l, double noise_mm, 
 		run(s, round == 1 ? "G28 Z\nG28 X Y\n" : "G28\n");
 		assert_int_equal(s->b.m->homed, 7);
 		agrees(s, k, l, noise_mm);
+		if (noise_mm == 0 && towers(k))
+			overshoot_agrees(s, k, l);
 		snprintf(way, sizeof(way),
 			 "G1 X%.3f Y%.3f Z50 F6000\nG1 X%.3f Y%.3f Z30\nG1 X%.3f Y%.3f Z20.5\n",
 			 60 + x_mm, 20 + y_mm, k->joints ? -30 - x_mm : 120 - x_mm, 35 + y_mm,
