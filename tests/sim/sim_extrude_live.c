@@ -79,7 +79,7 @@ static int motor_of(const struct scene *s, const char *name)
 
 static void out_of_band(struct scene *s, const char *line)
 {
-	gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0);
+	scene_now(s, line);
 }
 
 /* ---- when it acts ---- */

@@ -234,7 +234,7 @@ static void driver_holds(void **state)
 					 "[fault driver_error stepper_y]\nreaction: hold\n");
 
 	(void)state;
-	gcode_exec_now(&s->b.m->gcode, drill, sizeof(drill) - 1, 0);
+	scene_now(s, drill);
 	scene_pass(s, 1);
 	assert_true(s->b.m->hold);
 	assert_int_equal(s->b.m->uncertain, 2);
@@ -257,7 +257,7 @@ static void uncertain(void **state)
 	struct scene *s = printjob_start("[stepd]\ninject_faults: True\n");
 
 	(void)state;
-	gcode_exec_now(&s->b.m->gcode, drill, sizeof(drill) - 1, 0);
+	scene_now(s, drill);
 	scene_pass(s, 1);
 	assert_int_equal(s->b.m->uncertain, 1);
 	scene_hush(s);

@@ -149,7 +149,7 @@ static void inject(struct scene *s)
 
 	snprintf(line, sizeof(line), "INJECT_FAULT CLASS=%s COMPONENT=%s", c->name,
 		 component[c->scope]);
-	gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0);
+	scene_now(s, line);
 }
 
 /* One of the others: fans, driver, filament, switch, an optional MCU, its clock, the planner, the rt core's memory. */

@@ -193,11 +193,6 @@ static void configured(void **state)
 
 /* ---- a stop, and on without a restart ---- */
 
-static void now(struct scene *s, const char *line)
-{
-	gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0);
-}
-
 /* Positions are read back from the MCU; heaters stay hot; RECOVER_JOB goes on with the line that was under way. */
 static void stop_and_on(void **state)
 {
@@ -222,19 +217,19 @@ static void stop_and_on(void **state)
 		struct scene *s = printjob_start(sections);
 
 		if (aside) {
-			now(s, "INJECT_FAULT CLASS=filament COMPONENT=it");
+			scene_now(s, "INJECT_FAULT CLASS=filament COMPONENT=it");
 			scene_pass(s, 1);
 			batch_lines(&s->b, "G91\nG1 X30 F3000\n");
 			scene_pass(s, 0.2);
 		}
-		now(s, line);
+		scene_now(s, line);
 		assert_int_equal(s->b.m->state, MACHINE_FAULT);
 		s->errors = 0;
-		now(s, "CLEAR_FAULT");
+		scene_now(s, "CLEAR_FAULT");
 		assert_true(scene_said(s, "being read back: try again"));
 		scene_pass(s, 1);
 		s->errors = 0;
-		now(s, "CLEAR_FAULT");
+		scene_now(s, "CLEAR_FAULT");
 		assert_true(scene_said(s, "ready again; positions read back"));
 		assert_int_equal(s->b.m->state, MACHINE_READY);
 		assert_int_equal(s->b.m->homed, fault[i / 2].homed);
@@ -262,7 +257,7 @@ static void released(void **state)
 	struct scene *s = printjob_start("[stepd]\ninject_faults: True\n");
 
 	(void)state;
-	now(s, "INJECT_FAULT CLASS=filament COMPONENT=it");
+	scene_now(s, "INJECT_FAULT CLASS=filament COMPONENT=it");
 	for (int i = 0; i < 10000 && !s->b.m->sidetrack.asked; i++)
 		batch_turn(&s->b, false);
 	assert_true(s->b.m->sidetrack.asked);
@@ -360,7 +355,7 @@ static void drills(void **state)
 			 fan      ? "nose"
 			 : heater ? "extruder"
 				  : "it");
-		assert_int_equal(gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
+		assert_int_equal(scene_now(s, line), GCODE_OK);
 		if (c->reaction >= FAULT_HOLD)
 			rest_s = printjob_rests_after_s(s);
 		scene_pass(s, 1);

@@ -132,7 +132,7 @@ static void emergency_stop(void **state)
 	assert_non_null(s);
 	batch_lines(&s->b, "G1 X5 F3000\nG1 X200 F1200\n");
 	scene_pass(s, 2);
-	gcode_exec_now(&s->b.m->gcode, "M112", 4, 1);
+	scene_now(s, "M112");
 	scene_pass(s, 0.5);
 	assert_true(scene_said(s, "emergency stop"));
 	assert_true(scene_said(s, flight));

@@ -80,14 +80,14 @@ static void waits_end(void **state)
 	batch_lines(&s->b, "M140 S60\nTEMPERATURE_WAIT SENSOR=heater_bed MINIMUM=59\n");
 	scene_pass(s, 5);
 	assert_true(gcode_busy(&s->b.m->gcode));
-	gcode_exec_now(&s->b.m->gcode, "STATUS", 6, 0);
+	scene_now(s, "STATUS");
 	assert_true(scene_said(s, "heater heater_bed"));
-	gcode_exec_now(&s->b.m->gcode, "HOLD", 4, 0);
+	scene_now(s, "HOLD");
 	scene_pass(s, 1);
 	assert_int_equal(s->b.m->status.hold, ENGINE_HOLD_REST);
-	gcode_exec_now(&s->b.m->gcode, "RESUME", 6, 0);
+	scene_now(s, "RESUME");
 	assert_true(gcode_busy(&s->b.m->gcode));
-	gcode_exec_now(&s->b.m->gcode, "M108", 4, 0);
+	scene_now(s, "M108");
 	assert_false(gcode_busy(&s->b.m->gcode));
 	assert_true(scene_said(s, "ended by M108"));
 	assert_true(heated_status(s, BED)->target_degc == 60); /* it goes on heating */
@@ -105,7 +105,7 @@ static void waits_end(void **state)
 	batch_lines(&s->b, "M109 S200\n");
 	scene_pass(s, 2);
 	assert_true(heated.edges[HOTEND] > 0);
-	gcode_exec_now(&s->b.m->gcode, "M112", 4, 0);
+	scene_now(s, "M112");
 	scene_pass(s, 0.5);
 	assert_false(gcode_busy(&s->b.m->gcode));
 	assert_true(!heated.on[HOTEND] && !heated.on[BED]);

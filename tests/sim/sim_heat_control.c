@@ -82,7 +82,7 @@ static void calibrate(void **state)
 	batch_lines(&s->b, "PID_CALIBRATE HEATER=heater_bed TARGET=60\n");
 	scene_pass(s, 5);
 	assert_true(heated_status(s, BED)->tuning && heated.on[BED]);
-	gcode_exec_now(&s->b.m->gcode, "M108", 4, 0);
+	scene_now(s, "M108");
 	scene_pass(s, 1);
 	assert_true(!heated_status(s, BED)->tuning && !heated.on[BED]);
 	heated_finish(s);

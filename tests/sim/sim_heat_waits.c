@@ -55,7 +55,7 @@ static struct scene *in_wait(const struct wait *w)
 
 static void now(struct scene *s, const char *line)
 {
-	assert_int_equal(gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
+	assert_int_equal(scene_now(s, line), GCODE_OK);
 }
 
 static void blocks_nothing(void **state)

@@ -34,7 +34,7 @@ enum { DEMO_LINES = 6000 };
 /* Out of band, as from '!', '~' and the second FIFO. */
 static void now(struct scene *s, const char *line)
 {
-	assert_int_equal(gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
+	assert_int_equal(scene_now(s, line), GCODE_OK);
 }
 
 /* The same, and the machine time at which the rt core hears of it. */
@@ -280,9 +280,9 @@ static void test_babystep(void **state)
 	scene_pass(s, 1);
 	assert_true(fabs(scene_truth_mm(s, AXIS_Z) - 3.1) < 0.0013);
 	assert_int_equal(s->errors, 0);
-	gcode_exec_now(&s->b.m->gcode, "M290 Z-2", 8, 0);
+	scene_now(s, "M290 Z-2");
 	assert_true(scene_said(s, "expected at most 1 mm"));
-	gcode_exec_now(&s->b.m->gcode, "SET_GCODE_OFFSET X=1 MOVE=1", 27, 0);
+	scene_now(s, "SET_GCODE_OFFSET X=1 MOVE=1");
 	assert_true(scene_said(s, "expected Z or Z_ADJUST with MOVE=1"));
 	assert_int_equal(s->errors, 2);
 	s->errors = 0;

@@ -62,7 +62,7 @@ static void watch_engine(struct engine *e)
 
 static void now(struct scene *s, const char *line)
 {
-	assert_int_equal(gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
+	assert_int_equal(scene_now(s, line), GCODE_OK);
 }
 
 static double last_step_s(const struct scene *s)

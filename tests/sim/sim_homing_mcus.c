@@ -320,7 +320,7 @@ static void lose(const struct kind *k, int mcu, int how)
 	assert_false(gcode_busy(&s->b.m->gcode));
 	/* What was to be sent meanwhile may be too late: a fault, that leaves nothing but positions to be read back. */
 	for (int i = 0; i < 5 && s->b.m->state == MACHINE_FAULT; i++) {
-		gcode_exec_now(&s->b.m->gcode, "CLEAR_FAULT", 11, 0);
+		scene_now(s, "CLEAR_FAULT");
 		scene_pass(s, 2);
 	}
 	if (s->b.m->state != MACHINE_READY)

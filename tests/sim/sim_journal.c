@@ -168,8 +168,7 @@ static void cuts(void **state)
 			note_place(s);
 		}
 		if (i == 300)
-			gcode_exec_now(&s->b.m->gcode,
-				       "INJECT_FAULT CLASS=filament COMPONENT=runout", 44, 0);
+			scene_now(s, "INJECT_FAULT CLASS=filament COMPONENT=runout");
 		if (i == 350)
 			batch_lines(&s->b, "G91\nG1 X30 F3000\nG90\n");
 		if (i == 400)
@@ -227,8 +226,7 @@ static void recovers(void **state)
 		cut_s = random_uniform(&random, 1, 30);
 		scene_pass(s, cut_s);
 		if (faulty) { /* a fault that stops it is known as well */
-			gcode_exec_now(&s->b.m->gcode,
-				       "INJECT_FAULT CLASS=driver_error COMPONENT=stepper_x", 51, 0);
+			scene_now(s, "INJECT_FAULT CLASS=driver_error COMPONENT=stepper_x");
 			scene_pass(s, 1);
 			assert_int_equal(s->b.m->state, MACHINE_FAULT);
 		}

@@ -167,11 +167,6 @@ static void prints_are_the_same(void **state)
 
 /* ---- what is told, and its end ---- */
 
-static void now(struct scene *s, const char *line)
-{
-	gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0);
-}
-
 /* Three times an hour it goes on by itself. */
 static void told(void **state)
 {
@@ -191,14 +186,14 @@ static void told(void **state)
 		scene_pass(s, 0.2);
 		assert_int_equal(s->b.m->engine->status.lead_level, 2);
 		scene_hush(s);
-		now(s, "STATUS");
+		scene_now(s, "STATUS");
 		assert_true(scene_said(s, "held: steps come late"));
 		scene_pass(s, 3);
 		assert_int_equal(s->b.m->engine->status.lead_level, 0);
 		assert_int_equal(s->b.m->hold, i == 3);
 		assert_int_equal(s->b.m->react.faults.latched_count, i == 3);
 		if (i == 3)
-			now(s, "RESUME");
+			scene_now(s, "RESUME");
 		assert_true(batch_settle(&s->b));
 		assert_true(fabs(scene_believed_mm(s, 0) - 250) < 1e-9);
 		scene_pass(s, 10);

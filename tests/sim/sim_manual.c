@@ -147,14 +147,14 @@ static void test_hold(void **state)
 	batch_lines(&s->b, "MANUAL_STEPPER STEPPER=lift MOVE=30 SPEED=10 SYNC=0\nG1 X90 F1200\n"
 			   "MANUAL_STEPPER STEPPER=selector MOVE=5\nG1 X20\n");
 	scene_pass(s, 1);
-	gcode_exec_now(&s->b.m->gcode, "HOLD", 4, 0);
+	scene_now(s, "HOLD");
 	scene_pass(s, 5);
 	assert_turned(s, "lift", 30);
 	at_mm = scene_truth_mm(s, AXIS_X);
 	scene_pass(s, 5);
 	assert_true(at_mm > 25 && at_mm < 80 && scene_truth_mm(s, AXIS_X) == at_mm);
 	assert_turned(s, "selector", 0);
-	gcode_exec_now(&s->b.m->gcode, "RESUME", 6, 0);
+	scene_now(s, "RESUME");
 	assert_true(batch_settle(&s->b));
 	assert_turned(s, "selector", 5);
 	assert_true(scene_agrees(s, MICROSTEPS));

@@ -281,7 +281,7 @@ static void test_emergency(void **state)
 	batch_lines(&s->b, "PROBE\n");
 	scene_pass(s, 1);
 	assert_int_equal(s->b.m->homing.state, HOMING_PROBE);
-	gcode_exec_now(&s->b.m->gcode, "M112", 4, 1);
+	scene_now(s, "M112");
 	assert_false(gcode_busy(&s->b.m->gcode));
 	assert_true(scene_said(s, "emergency stop"));
 	assert_int_equal(s->b.m->homing.state, HOMING_IDLE);
@@ -318,7 +318,7 @@ static void test_mcu_lost(void **state)
 	s->b.mcu[1].to.cfg.faults = s->b.mcu[1].from.cfg.faults = none;
 	scene_pass(s, 3);
 	for (int i = 0; i < 5 && s->b.m->state == MACHINE_FAULT; i++) {
-		gcode_exec_now(&s->b.m->gcode, "CLEAR_FAULT", 11, 0);
+		scene_now(s, "CLEAR_FAULT");
 		scene_pass(s, 2);
 	}
 	assert_int_equal(s->b.m->state, MACHINE_READY);

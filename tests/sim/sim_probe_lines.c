@@ -258,7 +258,7 @@ static void test_emergency(void **state)
 		scene_pass(s, 1);
 		assert_true(gcode_busy(&s->b.m->gcode));
 		assert_non_null(s->b.m->probe.script.then);
-		gcode_exec_now(&s->b.m->gcode, "M112", 4, 1);
+		scene_now(s, "M112");
 		assert_true(scene_said(s, "emergency stop"));
 		assert_false(gcode_busy(&s->b.m->gcode));
 		assert_null(s->b.m->probe.script.then);

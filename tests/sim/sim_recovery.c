@@ -22,11 +22,6 @@
 #include "tests/simlib/printjob.h"
 #include "tests/simlib/simrun.h"
 
-static void now(struct scene *s, const char *line)
-{
-	gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0);
-}
-
 /* ---- what stops it ---- */
 
 static void rt_stalls(struct scene *s)
@@ -69,7 +64,7 @@ static void clear_until_ready(struct scene *s)
 {
 	for (int i = 0; i < 40 && s->b.m->state == MACHINE_FAULT; i++) {
 		s->errors = 0;
-		now(s, "CLEAR_FAULT");
+		scene_now(s, "CLEAR_FAULT");
 		scene_pass(s, 0.25);
 	}
 	if (s->b.m->state != MACHINE_READY)
@@ -155,7 +150,7 @@ static void forgotten(void **state)
 	resets(s);
 	scene_pass(s, 1);
 	for (int i = 0; i < 8; i++) {
-		now(s, "CLEAR_FAULT");
+		scene_now(s, "CLEAR_FAULT");
 		scene_pass(s, 0.5);
 	}
 	assert_int_equal(s->b.m->state, MACHINE_FAULT);
@@ -190,7 +185,7 @@ static void anew(void **state)
 		assert_int_equal(s->b.m->state, MACHINE_FAULT);
 		assert_int_equal(scene_violations(s),
 				 0); /* its clock is another one from here on: places count */
-		now(s, "CLEAR_FAULT");
+		scene_now(s, "CLEAR_FAULT");
 		scene_pass(s, 10);
 		s->b.mcu[1].from.cfg.faults.lose_ppm = 0;
 		clear_until_ready(s);

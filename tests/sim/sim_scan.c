@@ -340,7 +340,7 @@ static void test_emergency(void **state)
 	batch_lines(&s->b, "BED_MESH_CALIBRATE METHOD=rapid_scan\n");
 	scene_pass(s, 5);
 	assert_int_equal(s->b.m->scan.state, SCAN_FLIES);
-	gcode_exec_now(&s->b.m->gcode, "M112", 4, 1);
+	scene_now(s, "M112");
 	assert_false(gcode_busy(&s->b.m->gcode));
 	assert_int_equal(s->b.m->scan.state, SCAN_IDLE);
 	assert_false(s->b.m->track.on);

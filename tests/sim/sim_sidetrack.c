@@ -47,7 +47,7 @@ enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static void now(struct scene *s, const char *line)
 {
-	assert_int_equal(gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
+	assert_int_equal(scene_now(s, line), GCODE_OK);
 }
 
 static bool on_polygon(const struct scene *s, double slack_mm)

@@ -232,9 +232,9 @@ static void told(void **state)
 			scene_planner_busy(s, 4);
 		if (x != 151)
 			continue;
-		gcode_exec_now(&s->b.m->gcode, "STATUS", 6, 0);
+		scene_now(s, "STATUS");
 		assert_true(scene_said(s, "hold: no, waits for moves"));
-		gcode_exec_now(&s->b.m->gcode, "FAULTS", 6, 0);
+		scene_now(s, "FAULTS");
 		assert_true(
 			scene_said(s, "planner_stall motion: motion has run out of moves; hold"));
 	}
@@ -243,7 +243,7 @@ static void told(void **state)
 	assert_true(batch_settle(&s->b));
 	assert_true(fabs(scene_believed_mm(s, 0) - 300) < 1e-9);
 	scene_hush(s);
-	gcode_exec_now(&s->b.m->gcode, "FAULTS", 6, 0);
+	scene_now(s, "FAULTS");
 	assert_true(scene_said(s, "no fault is latched"));
 	assert_true(scene_said(s, "planner_stall: 1 since start"));
 	assert_true(scene_exact(s));

@@ -136,7 +136,7 @@ static void pass(double for_s)
 
 static void now(const char *line)
 {
-	gcode_exec_now(&host.s->b.m->gcode, line, strlen(line), 0);
+	scene_now(host.s, line);
 }
 
 /* What the user says: in the same pipe, or out of band. */

@@ -242,7 +242,7 @@ static void supply(void **state)
 	expect(s, E, 0x6c, 1u << 29 | 1u << 28 | 5 << 24 | 1 << 17 | 1 << 15 | 5 << 4 | 3);
 	expect(s, E, 0x01, 0);
 	scene_hush(s);
-	assert_int_equal(gcode_exec_now(&s->b.m->gcode, "CLEAR_FAULT", 11, 0), GCODE_OK);
+	assert_int_equal(scene_now(s, "CLEAR_FAULT"), GCODE_OK);
 	assert_true(scene_said(s, "1 cleared, 0 latched"));
 	scene_close(s);
 }

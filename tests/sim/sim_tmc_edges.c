@@ -128,7 +128,7 @@ static void stopped_by_reset(struct scene *s, int driver)
 	assert_int_equal(s->b.tmc[driver].reg[0x01], 0);
 	assert_true(s->b.tmc[driver].both_edges); /* written anew */
 	scene_hush(s);
-	assert_int_equal(gcode_exec_now(&s->b.m->gcode, "CLEAR_FAULT", 11, 0), GCODE_OK);
+	assert_int_equal(scene_now(s, "CLEAR_FAULT"), GCODE_OK);
 	assert_true(scene_said(s, "1 cleared, 0 latched"));
 	scene_pass(s, 1);
 	assert_int_equal(s->b.m->state, MACHINE_READY);
@@ -199,7 +199,7 @@ static void silence_alone(void **state)
 	chip_tmc_action(&s->b.tmc[X], "ok", true);
 	scene_pass(s, 3);
 	scene_run(s, "CLEAR_FAULT\n");
-	assert_int_equal(gcode_exec_now(&s->b.m->gcode, "RESUME", 6, 0), GCODE_OK);
+	assert_int_equal(scene_now(s, "RESUME"), GCODE_OK);
 	assert_true(batch_settle(&s->b));
 	assert_int_equal(s->b.m->state, MACHINE_READY);
 	assert_true(fabs(scene_truth_mm(s, AXIS_X) - 190) < 0.02);

@@ -65,7 +65,7 @@ struct print *printing_of(struct scene *s)
 
 void printing_now(struct scene *s, const char *line)
 {
-	assert_int_equal(gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0), GCODE_OK);
+	assert_int_equal(scene_now(s, line), GCODE_OK);
 }
 
 size_t printing_make(char *text, size_t cap, unsigned corners)

@@ -71,6 +71,11 @@ bool scene_run(struct scene *s, const char *lines)
 	return batch_settle(&s->b);
 }
 
+enum gcode_result scene_now(struct scene *s, const char *line)
+{
+	return gcode_exec_now(&s->b.m->gcode, line, strlen(line), 0);
+}
+
 void scene_pass(struct scene *s, double seconds)
 {
 	int64_t until_ns = s->b.now_ns + (int64_t)(seconds * 1e9);

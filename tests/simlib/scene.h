@@ -34,6 +34,8 @@ void scene_close(struct scene *s);
 
 /* Run the lines and wait until the machine rests. Returns whether it is ready then. */
 bool scene_run(struct scene *s, const char *lines);
+/* Run one out-of-band line (gcode_exec_now()), whatever is under way. */
+enum gcode_result scene_now(struct scene *s, const char *line);
 /* Let that much time pass. */
 void scene_pass(struct scene *s, double seconds);
 /* The same for the rt core and the world alone: as if the planner were busy. */
