@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* causes.h - what breaks of a machine in mid-print, and somebody who repairs it.
  *
- * For the print of printjob.h with causes_sections added. Units: _s virtual time.
+ * For the print of printjob.h with causes_sections added. Threads: one. Errors: the test fails. Units: _s virtual time.
  */
 #ifndef TESTS_SIMLIB_CAUSES_H
 #define TESTS_SIMLIB_CAUSES_H

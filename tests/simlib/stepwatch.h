@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* stepwatch.h - what the motors did in a print, to be compared with another run of it.
  *
- * One machine at a time; all motors on MCU 0's clock or one that is as fast. Threads: one.
+ * One machine at a time; all motors on MCU 0's clock or one that is as fast. Owner: the caller places struct stepwatch.
+ * Threads: one. Units: steps.
  */
 #ifndef TESTS_SIMLIB_STEPWATCH_H
 #define TESTS_SIMLIB_STEPWATCH_H

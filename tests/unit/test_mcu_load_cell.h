@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_mcu_load_cell.h - what the tests of a load cell's chips share: the cell, its trigger, samples in bulk. */
+/* test_mcu_load_cell.h - what the tests of a load cell's chips share: the cell, its trigger, samples in bulk.
+ *
+ * Owner: the test places struct cell_rig and frees its peer. Threads: one. Errors: the test fails. Units: the cell's in counts and grams;
+ * a clock of 1 MHz.
+ */
 #ifndef TEST_MCU_LOAD_CELL_H
 #define TEST_MCU_LOAD_CELL_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* options.h - what mcu-sim is told on its command line. */
+/* options.h - what mcu-sim is told on its command line.
+ *
+ * Owner: the caller; texts are argv's. Threads: one, before the sim starts. What each option means: mcu-sim --help.
+ */
 #ifndef SIM_OPTIONS_H
 #define SIM_OPTIONS_H
 
@@ -16,9 +19,9 @@ struct options {
 	uint32_t freq_hz;
 	uint16_t move_count;
 	uint8_t mcu;
-	double ppm;
-	double reset_after_s; /* 0: never */
-	uint64_t seed, start_clock;
+	double ppm;                 /* its clock is faster than freq_hz by so much */
+	double reset_after_s;       /* 0: never */
+	uint64_t seed, start_clock; /* ticks */
 	bool rt;
 	bool is_socket; /* pty is its path */
 };

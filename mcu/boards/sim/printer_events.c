@@ -17,41 +17,28 @@ static const char BLANKS[] = " \t";
 
 /* ---- names ---- */
 
-static struct printer_part *add_part(struct printer_events *e, const char *name)
+static bool add_part(struct printer_events *e, struct printer_part part, const char *name)
 {
-	struct printer_part *p = &e->part[e->parts];
-
 	if (e->parts == PRINTER_PARTS_MAX)
-		return NULL;
-	e->parts++;
-	*p = (struct printer_part){ .index = -1 };
-	snprintf(p->name, sizeof(p->name), "%s", name);
-	for (char *c = p->name; (c = strpbrk(c, BLANKS));)
+		return false;
+	snprintf(part.name, sizeof(part.name), "%s", name);
+	for (char *c = part.name; (c = strpbrk(c, BLANKS));)
 		*c = '_';
-	return p;
+	e->part[e->parts++] = part;
+	return true;
 }
 
 bool printer_events_name(struct printer_events *e, enum printer_part_kind kind, int index,
 			 const char *name)
 {
-	struct printer_part *p = add_part(e, name);
-
-	if (!p)
-		return false;
-	p->kind = kind;
-	p->index = index;
-	return true;
+	return add_part(e, (struct printer_part){ .kind = kind, .index = index }, name);
 }
 
 bool printer_events_name_driver(struct printer_events *e, struct chip_tmc *driver, const char *name)
 {
-	struct printer_part *p = add_part(e, name);
+	struct printer_part part = { .kind = PART_DRIVER, .index = -1, .driver = driver };
 
-	if (!p)
-		return false;
-	p->kind = PART_DRIVER;
-	p->driver = driver;
-	return true;
+	return add_part(e, part, name);
 }
 
 /* ---- actions ---- */
