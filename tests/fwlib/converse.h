@@ -56,11 +56,15 @@ extern const int converse_targets[CONVERSE_TARGETS];
 	{ \
 #f " rp2040-usb", f, NULL, NULL, (void *)&converse_targets[CONVERSE_RP2040_USB] \
 	}
-#define CONVERSE_CASE(f) \
-	{ #f " sim", f, NULL, NULL, (void *)&converse_targets[CONVERSE_SIM] }, \
-		{ #f " avr", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR] }, \
+#define CONVERSE_AVR_CASE(f) \
+	{ #f " avr", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR] }, \
 		{ #f " 1284p", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR_1284P] }, \
-		{ #f " 2560", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR_2560] }, \
+	{ \
+#f " 2560", f, NULL, NULL, (void *)&converse_targets[CONVERSE_AVR_2560] \
+	}
+#define CONVERSE_CASE(f) \
+	CONVERSE_AVR_CASE(f), \
+		{ #f " sim", f, NULL, NULL, (void *)&converse_targets[CONVERSE_SIM] }, \
 		{ #f " rp2040", f, NULL, NULL, (void *)&converse_targets[CONVERSE_RP2040] }, \
 	{ \
 #f " arm", f, NULL, NULL, (void *)&converse_targets[CONVERSE_ARM] \

@@ -23,6 +23,7 @@ struct target_ops {
 	uint64_t (*clock)(const struct target *t);
 	uint16_t (*pwm)(const struct target *t, uint16_t pin);
 	void (*free)(struct target *t);
+	void (*hang)(struct target *t); /* NULL: can't be done there */
 };
 
 /* What a test wants to know; any may be NULL. */
@@ -91,6 +92,12 @@ static inline uint64_t target_clock(const struct target *t)
 static inline uint16_t target_pwm(const struct target *t, uint16_t pin)
 {
 	return t->ops->pwm(t, pin);
+}
+
+/* The firmware's program goes astray, into an endless loop; ops->hang is there. */
+static inline void target_hang(struct target *t)
+{
+	t->ops->hang(t);
 }
 
 static inline void target_free(struct target *t)

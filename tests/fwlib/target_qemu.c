@@ -328,8 +328,8 @@ static void exec_qemu(const char *elf, const int fds[FDS])
 
 struct target *target_qemu_new(const char *elf, const struct target_hooks *hooks)
 {
-	static const struct target_ops ops = { qemu_send, qemu_run, qemu_clock, qemu_pwm,
-					       qemu_free };
+	static const struct target_ops ops = { qemu_send, qemu_run,  qemu_clock,
+					       qemu_pwm,  qemu_free, NULL };
 	struct target_qemu *q = calloc(1, sizeof(*q));
 	int serial[2], trace[2], debug[2];
 

@@ -254,8 +254,8 @@ static void exec_runner(const char *image, bool usb, int in, int out)
 
 struct target *target_rp2040_new(const char *image, bool usb, const struct target_hooks *hooks)
 {
-	static const struct target_ops ops = { rp2040_send, rp2040_run, rp2040_clock, rp2040_pwm,
-					       rp2040_free };
+	static const struct target_ops ops = { rp2040_send, rp2040_run,  rp2040_clock,
+					       rp2040_pwm,  rp2040_free, NULL };
 	struct target_rp2040 *r = calloc(1, sizeof(*r));
 	int to[2], from[2];
 

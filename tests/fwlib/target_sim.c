@@ -65,8 +65,8 @@ static void sim_target_free(struct target *t)
 
 struct target *target_sim_new(const struct target_hooks *hooks)
 {
-	static const struct target_ops ops = { sim_target_send, sim_target_run, sim_target_clock,
-					       sim_target_pwm, sim_target_free };
+	static const struct target_ops ops = { sim_target_send, sim_target_run,  sim_target_clock,
+					       sim_target_pwm,  sim_target_free, NULL };
 	struct target_sim *s = calloc(1, sizeof(*s));
 	struct sim_cfg cfg = { .freq_hz = 16000000, .adc_max = 1023, .pwm_max = 255 };
 

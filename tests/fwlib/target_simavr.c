@@ -329,6 +329,16 @@ static uint16_t simavr_pwm(const struct target *t, uint16_t pin)
 	return 0;
 }
 
+/* An endless loop (rjmp to itself) where no image reaches, and the chip is there. */
+static void simavr_hang(struct target *t)
+{
+	avr_t *avr = of(t)->avr;
+
+	avr->pc = avr->flashend - 1;
+	avr->flash[avr->pc] = 0xff;
+	avr->flash[avr->pc + 1] = 0xcf;
+}
+
 static void simavr_free(struct target *t)
 {
 	avr_terminate(of(t)->avr);
@@ -382,8 +392,8 @@ static void log_error(avr_t *avr, const int level, const char *format, va_list a
 
 struct target *target_simavr_new(const char *chip, const char *elf, const struct target_hooks *hooks)
 {
-	static const struct target_ops ops = { simavr_send, simavr_run, simavr_clock, simavr_pwm,
-					       simavr_free };
+	static const struct target_ops ops = { simavr_send, simavr_run,  simavr_clock,
+					       simavr_pwm,  simavr_free, simavr_hang };
 	struct target_simavr *s = calloc(1, sizeof(*s));
 	elf_firmware_t image;
 

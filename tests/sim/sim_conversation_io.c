@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sim_conversation_io.c - the same conversation with each firmware, as sim_conversation.c says.
  *
- * Shown: pwm, silence by shutdown and by an output alone, adc, buttons, shutdown and recovery, reset, wrong and damaged input.
+ * Shown: pwm, silence by shutdown and by an output alone, adc, buttons, shutdown and recovery, reset, watchdog, wrong and damaged input.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,6 +239,30 @@ static void test_reset(void **state)
 	close_talk(k);
 }
 
+/* A program that goes astray while a heater is on ends in a reset after half a second. */
+static void test_watchdog(void **state)
+{
+	struct talk *k = open_configured(state);
+
+	TALK(k, queue_digital_out, HEATER, talk_clock(k, 0.02), 1);
+	talk_wait(k, 0.2);
+	talk_expect_running(k);
+	assert_int_equal(k->edge_count, 1);
+	talk_clear(k);
+	target_hang(k->t);
+	talk_wait(k, 0.4);
+	assert_int_equal(k->answer_count, 0);
+	talk_wait(k, 0.2);
+	talk_start(k);
+	assert_int_equal(talk_count(k, MSG_ID_starting), 1);
+	TALK(k, get_uptime);
+	assert_in_range(AWAIT(k, uptime, 0)->clock, 0, k->t->freq_hz / 2);
+	TALK(k, get_config);
+	assert_false(AWAIT(k, config, 0)->is_config);
+	talk_expect_running(k);
+	close_talk(k);
+}
+
 /* Whatever is wrong has a reason, and the firmware goes on talking. */
 static void test_wrong_input(void **state)
 {
@@ -333,12 +357,19 @@ static void test_spi(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CONVERSE_CASE(test_pwm),         CONVERSE_CASE(test_silence),
-		CONVERSE_CASE(test_fail_safe),   CONVERSE_CASE(test_adc),
-		CONVERSE_CASE(test_shutdown),    CONVERSE_CASE(test_reset),
-		CONVERSE_CASE(test_wrong_input), CONVERSE_CASE(test_damage),
-		CONVERSE_CASE(test_buttons),     CONVERSE_CASE(test_spi),
-		CONVERSE_USB_CASE(test_reset),   CONVERSE_USB_CASE(test_wrong_input),
+		CONVERSE_CASE(test_pwm),
+		CONVERSE_CASE(test_silence),
+		CONVERSE_CASE(test_fail_safe),
+		CONVERSE_CASE(test_adc),
+		CONVERSE_CASE(test_shutdown),
+		CONVERSE_CASE(test_reset),
+		CONVERSE_CASE(test_wrong_input),
+		CONVERSE_CASE(test_damage),
+		CONVERSE_CASE(test_buttons),
+		CONVERSE_CASE(test_spi),
+		CONVERSE_AVR_CASE(test_watchdog),
+		CONVERSE_USB_CASE(test_reset),
+		CONVERSE_USB_CASE(test_wrong_input),
 		CONVERSE_USB_CASE(test_damage),
 	};
 

@@ -162,7 +162,7 @@ static inline void rig_free(struct target *t)
 	free(r);
 }
 
-static const struct target_ops ops = { rig_send, rig_run, rig_clock, rig_pwm, rig_free };
+static const struct target_ops ops = { rig_send, rig_run, rig_clock, rig_pwm, rig_free, NULL };
 
 static inline struct rig *rig_new(int64_t thread_late_ns, int64_t late_max_ns)
 {
