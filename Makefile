@@ -113,8 +113,8 @@ $(warning pkg-config does not find all of: $(PKGS). `make packages` installs wha
 endif
 endif
 
-# The hot files of the motion core are worth -O3.
-$(BUILD)/obj/rtcore/%.o: OPT := $(if $(SAN),$(OPT),-O3)
+# The hot files of the motion core are worth -O3, and so is what their bench compares them with.
+$(BUILD)/obj/rtcore/%.o $(BUILD)/obj/bench/bench_motion.o: OPT := $(if $(SAN),$(OPT),-O3)
 
 # Objects depend on the flags they were built with, archives on the list of their members.
 $(BUILD)/flags: FORCE
@@ -242,7 +242,7 @@ guest:
 ## fuzz: each fuzzer for FUZZ_S seconds (60); `make check` gives them 5
 fuzz:
 	@BUILD=$(BUILD) FUZZ_S=$(FUZZ_S) tests/check fuzz
-## lint: dependency rules, headers, thread roles, format, shellcheck
+## lint: dependency rules, headers, clang's warnings and thread roles, format, shellcheck
 lint:
 	@BUILD=$(BUILD) tests/check lint
 ## tidy: clang-tidy on all sources (slow)

@@ -290,9 +290,8 @@ static struct result pass(const struct moves *mv, const struct subject *subject,
 
 /* One closed-form time for each step of the joint, added up: nothing can be cheaper that looks at
  * every step. Returns the CPU time. */
-__attribute__((optimize("O3"))) static double bare(const struct moves *mv,
-						   const double weight[MOVE_AXES], int64_t *steps,
-						   double *sum)
+static double bare(const struct moves *mv, const double weight[MOVE_AXES], int64_t *steps,
+		   double *sum)
 {
 	double t0 = cpu_s();
 

@@ -129,8 +129,8 @@ static const char *fault_text(uint32_t fault)
 {
 	static const char *const texts[HEATER_FAULTS] = {
 		[HEATER_OK] = "ok",
-		[HEATER_SENSOR_RANGE] = "its sensor reads out of range (open, shorted, or not what "
-					"sensor_type says)",
+		[HEATER_SENSOR_RANGE] = ("its sensor reads out of range (open, shorted, or not what "
+					 "sensor_type says)"),
 		[HEATER_SENSOR_SILENT] = "nothing comes from its sensor",
 		[HEATER_SLOW] =
 			"it does not heat as it should (heater, sensor loose, verify_heater)",

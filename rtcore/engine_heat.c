@@ -212,7 +212,7 @@ bool engine_heat_state(struct engine *e, int mcu, const struct msg_analog_in_sta
 			return true;
 		next_s = engine_time_s(em, clocksync_extend(&em->sync, m->next_clock, rx_ns));
 		for (uint32_t k = 0; k < count; k++) {
-			uint32_t sum = m->values.data[2 * k] | m->values.data[2 * k + 1] << 8;
+			uint32_t sum = msg_bytes_le16(m->values, k);
 
 			take(e, i, next_s - (count - k) * HEAT_PERIOD_S,
 			     sensor_degc(&s->cfg.curve, sum / engine_sensor_full_sum(s)), rx_ns);

@@ -58,6 +58,12 @@ struct msg_bytes {
 	uint8_t len;
 };
 
+/* Number i of those of 16 bits, low byte first, that a byte string holds; the caller knows there are so many. */
+static inline uint16_t msg_bytes_le16(struct msg_bytes b, uint32_t i)
+{
+	return (uint16_t)(b.data[2 * i] | b.data[2 * i + 1] << 8);
+}
+
 typedef uint8_t msg_ctype_c;
 typedef uint16_t msg_ctype_hu;
 typedef uint32_t msg_ctype_u;

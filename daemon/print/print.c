@@ -141,8 +141,7 @@ bool print_hear(struct print *p, const struct ev_message *msg)
 	if (id == MSG_ID_analog_in_state)
 		return any.analog_in_state.values.len == 2 &&
 		       buttons_analog_state(p, msg, any.analog_in_state.oid,
-					    any.analog_in_state.values.data[0] |
-						    any.analog_in_state.values.data[1] << 8);
+					    msg_bytes_le16(any.analog_in_state.values, 0));
 	if (id == MSG_ID_buttons_edge)
 		buttons_edge(p, msg, &any.buttons_edge);
 	else

@@ -95,7 +95,7 @@ static void send(struct host *h, uint8_t what)
 	if (what & 1)
 		link_push(&h->link, buf, 0, 0, NULL);
 	for (unsigned int i = 0; i < (what >> 2); i++) {
-		struct msg_queue_step m = { .oid = what, .interval = h->sum, .count = i };
+		struct msg_queue_step m = { .oid = what, .interval = h->sum, .count = (uint16_t)i };
 		size_t len = wire_encode_queue_step(buf, MSG_ID_queue_step, &m);
 
 		link_push(&h->link, buf, len, h->now_ns + what * 1000000, NULL);

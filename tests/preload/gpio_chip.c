@@ -72,7 +72,7 @@ static struct chip {
 	struct axis axis[AXES_MAX];
 	int axes;
 	/* What a file descriptor of this process is. */
-	enum { OTHER, CHIP, LINE } kind[FDS_MAX];
+	enum fd_kind { OTHER, CHIP, LINE } kind[FDS_MAX];
 	int line_of[FDS_MAX];
 	FILE *trace;
 } chip = { .lock = PTHREAD_MUTEX_INITIALIZER, .lines = 32 };
@@ -272,7 +272,7 @@ static int fail(int error)
 	return -1;
 }
 
-static int remember(int fd, int kind, int line)
+static int remember(int fd, enum fd_kind kind, int line)
 {
 	if (fd < 0 || fd >= FDS_MAX)
 		return fail(EMFILE);

@@ -78,8 +78,8 @@ static void test_corrected(void **state)
 {
 	static const char *const more[] = {
 		"", "[stepper_z]\ndir_pin: !PC1\n",
-		"[mcu second]\nserial: /run/stepd/second\n[stepd_sim second]\nclock_ppm: 60\n"
-		"[stepper_z]\nendstop_pin: second:PC3\n"
+		("[mcu second]\nserial: /run/stepd/second\n[stepd_sim second]\nclock_ppm: 60\n"
+		 "[stepper_z]\nendstop_pin: second:PC3\n")
 	};
 	double least, most;
 

@@ -158,7 +158,7 @@ static void test_nothing_else(void **state)
 static double said_at_s(const struct scene *s, const char *text)
 {
 	const char *at = strstr(s->said, text);
-	double at_s;
+	double at_s = 0.0;
 
 	if (!at || sscanf(at + strlen(text), "%lf", &at_s) != 1)
 		fail_msg("nothing of '%s' in:\n%s", text, s->said);

@@ -106,7 +106,7 @@ static void test_block(void **state)
 				     "#*# \t0.3, 0.4\n#*# x_count = 2\n#*#\n"));
 	reads(path, "probe", "z_offset", "1.25");
 	reads(path, "probe", "x_offset", "3");
-	reads(path, "bed_mesh default", "points", "\n0.1, 0.2\n0.3, 0.4" + 1);
+	reads(path, "bed_mesh default", "points", "0.1, 0.2\n0.3, 0.4");
 	/* Once more: what is not replaced stays, in its place. */
 	config_save_set(&s, "probe", "z_offset", "1.3", true);
 	config_save_set(&s, "probe", "x_offset", "4", true);
