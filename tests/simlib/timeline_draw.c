@@ -1,48 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Random plans: the machine, then its moves and what changes between them. See timeline_draw.h. */
+/* Random plans: moves and what changes between them. The machine is drawn in timeline_machine.c. See timeline_draw.h. */
 #include "tests/simlib/timeline_draw.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/kinematics/kinematics.h"
-#include "daemon/machine.h"
-#include "tests/oracle/refmotion.h"
+#include "tests/simlib/timeline_private.h"
 
-enum { KINDS = 13, SCALES = 2, TRIES = 20 };
-
-#define RATE_MAX 150e3  /* steps/s of a motor that is a sum */
-#define HALF_S_MAX 0.05 /* of smooth times */
-/* Where long double is just double, the reference can't tell 1e-9 s after 100 days. */
-#define DAYS_MAX (LDBL_MANT_DIG > DBL_MANT_DIG ? 100 : 5)
-#define DAY_S 86400.0
-
-static const char *const kinds[KINDS] = {
-	"cartesian", "corexy",    "corexz", "hybrid_corexy", "hybrid_corexz", "generic_cartesian",
-	"delta",     "deltesian", "polar",  "rotary_delta",  "winch",         "dual_carriage",
-	"none",
-};
-
-enum { COREXY = 1, DUAL = 11 };
-
-static struct machine_config *machine[KINDS][SCALES]; /* 16 and 128 microsteps */
-
-/* The plan being drawn, and where it has come to. */
-struct draw {
-	struct timeline_plan *p;
-	const struct machine_config *mc;
-	uint64_t *rng;
-	double at_mm[MOVE_AXES], dir[MOVE_AXES], speed_mm_s;
-	int extruder, kind;
-	double length_mm, velocity_mm_s; /* of this plan's moves, about */
-	double span_s;                   /* of the longest shapers so far */
-	bool linear, moved;
-	uint32_t first_extruder;
-	uint32_t rested_n; /* records up to the last rest … */
-	double rested_mm[MOVE_AXES];
-};
+enum { TRIES = 20 };
 
 const char *timeline_theme_name(enum timeline_theme theme)
 {
@@ -52,154 +19,6 @@ const char *timeline_theme_name(enum timeline_theme theme)
 	};
 
 	return names[theme];
-}
-
-bool timeline_draw_open(void)
-{
-	for (int k = 0; k < KINDS; k++) {
-		for (int s = 0; s < SCALES; s++) {
-			char path[64];
-			const char *paths[1] = { path };
-
-			snprintf(path, sizeof(path), "etc/sim-%s.cfg", kinds[k]);
-			machine[k][s] = machine_config_load(paths, 1, NULL, 0, stdout);
-			if (!machine[k][s])
-				return false;
-			for (size_t i = 0; s && i < machine[k][s]->stepper_count; i++)
-				machine[k][s]->steppers[i].step_distance_mm /= 8;
-		}
-	}
-	return true;
-}
-
-void timeline_draw_close(void)
-{
-	for (int k = 0; k < KINDS; k++)
-		for (int s = 0; s < SCALES; s++)
-			machine_config_free(machine[k][s]);
-}
-
-static bool chance(struct draw *d, unsigned one_in)
-{
-	return ref_random(d->rng) % one_in == 0;
-}
-
-/* ---- the machine ---- */
-
-static void draw_motor(struct draw *d, const struct machine_stepper *cfg)
-{
-	struct timeline_stepper *s = &d->p->stepper[d->p->steppers++];
-
-	memset(s, 0, sizeof(*s));
-	s->mcu = (uint32_t)(ref_random(d->rng) % d->p->mcus);
-	s->min_interval_s = 2 * cfg->step_pulse_s;
-	s->kin = cfg->joint;
-	s->steps_per_unit = 1 / cfg->step_distance_mm;
-	machine_checker_joint(cfg, &s->joint);
-	for (size_t r = 0; r < d->mc->rail_count && cfg->joint.kind == KIN_LINEAR; r++)
-		if (d->mc->rails[r].axis >= 0)
-			s->steps_per_mm[d->mc->rails[r].axis] += cfg->carriage[r] /
-								 cfg->step_distance_mm;
-}
-
-static struct extrude_param draw_param(struct draw *d)
-{
-	struct extrude_param x = { .source = (int)(ref_random(d->rng) % 5) - 1 };
-
-	x.source = x.source > 1 ? 0 : x.source;
-	if (!chance(d, 3)) {
-		x.advance_s = chance(d, 2) ? 0.04 : ref_uniform(d->rng, 0.0, 0.1);
-		x.half_s = chance(d, 2) ? 0.02 : ref_uniform(d->rng, 0.005, HALF_S_MAX);
-	}
-	return x;
-}
-
-static void draw_extruder(struct draw *d)
-{
-	static const double steps[] = { 400.0, -709.0, 3200.0 };
-	struct timeline_stepper *s = &d->p->stepper[d->p->steppers++];
-
-	*s = (struct timeline_stepper){ .mcu = (uint32_t)(ref_random(d->rng) % d->p->mcus),
-					.min_interval_s = 1e-6,
-					.extruder = true };
-	s->steps_per_mm[AXIS_E] = steps[ref_random(d->rng) % 3];
-	s->param = draw_param(d);
-}
-
-static void draw_shaper(struct draw *d, struct plan_shaper *s)
-{
-	struct shaper_set set;
-
-	do {
-		*s = (struct plan_shaper){ .delay_s = HALF_S_MAX };
-		if (chance(d, 8)) /* the delay alone */
-			s->delay_s += ref_uniform(d->rng, 0.0, 0.05);
-		else if (chance(d, 8))
-			continue; /* none */
-		for (int i = 0; s->delay_s == HALF_S_MAX && i < SHAPER_AXES; i++)
-			if (i < 2 || chance(d, 4))
-				s->axis[i] = (struct plan_shaper_axis){
-					.type = (uint32_t)(ref_random(d->rng) % SHAPER_TYPES),
-					.freq_hz = ref_uniform(d->rng, 20.0, 90.0),
-					.damping_ratio = ref_uniform(d->rng, 0.0, 0.2)
-				};
-	} while (!shaper_set_make(s, &set));
-	d->span_s = fmax(d->span_s, set.span_s);
-}
-
-static bool draw_reached(const struct draw *d, const double from_mm[MOVE_AXES],
-			 const double to_mm[MOVE_AXES])
-{
-	char err[512];
-
-	if (!d->mc->kinematics->reach)
-		return fabs(to_mm[0]) < 150 && fabs(to_mm[1]) < 150 && fabs(to_mm[2]) < 150;
-	return d->mc->kinematics->reach(d->mc, from_mm, to_mm, err, sizeof(err)) == 0;
-}
-
-static void draw_place(struct draw *d, double mm[MOVE_AXES])
-{
-	do {
-		for (int i = 0; i < 3; i++)
-			mm[i] = ref_uniform(d->rng, i == 2 ? 1.0 : -80.0, 80.0);
-	} while (!draw_reached(d, mm, mm));
-}
-
-static void draw_machine(struct draw *d, enum timeline_theme theme)
-{
-	static const double freqs[] = { 16e6, 50e6, 72e6, 180e6 };
-	struct timeline_plan *p = d->p;
-	int extruders = 1 + (int)(ref_random(d->rng) % TIMELINE_EXTRUDERS);
-
-	d->kind = theme == TIMELINE_MESH ? COREXY : (int)(ref_random(d->rng) % KINDS);
-	d->linear = kinematics_linear(machine[d->kind][0]);
-	/* the exact steps of the other kinds take ten times as long: fewer of them */
-	d->mc = machine[d->kind][chance(d, d->linear ? 3 : 16)];
-	d->length_mm = chance(d, 3) || (!d->linear && !chance(d, 8)) ? 0.2 : 3.0;
-	p->mcus = 1 + (uint32_t)(ref_random(d->rng) % TIMELINE_MCUS);
-	if (theme == TIMELINE_CLOCK_JUMPS)
-		p->mcus = 2 + (uint32_t)(ref_random(d->rng) % (TIMELINE_MCUS - 1));
-	for (uint32_t i = 0; i < p->mcus; i++) {
-		p->freq_hz[i] = freqs[ref_random(d->rng) % 4];
-		p->ppm[i] = i ? ref_uniform(d->rng, -100.0, 100.0) : 0.0;
-	}
-	p->renew_s = theme == TIMELINE_CLOCK_JUMPS ? 0.2 : chance(d, 2) ? 1.0 : 0.0;
-	p->jump_s = theme == TIMELINE_CLOCK_JUMPS ? 500e-6 : chance(d, 2) ? 20e-6 : 500e-6;
-	p->fractional = chance(d, 3);
-	p->tolerance_s = p->fractional && chance(d, 2) ? 1e-6 : STEPGEN_TOL_S;
-	p->horizon_s = chance(d, 3) ? 0.02 : chance(d, 2) ? 0.1 : ref_uniform(d->rng, 0.02, 0.2);
-	p->start_s = chance(d, 6) && theme != TIMELINE_IDLE && theme != TIMELINE_SLOW
-			     ? DAY_S * ref_uniform(d->rng, 1.0, DAYS_MAX)
-			     : 1.0;
-	for (size_t i = 0; i < d->mc->stepper_count; i++)
-		draw_motor(d, &d->mc->steppers[i]);
-	d->first_extruder = p->steppers;
-	for (int i = 0; i < extruders; i++)
-		draw_extruder(d);
-	draw_shaper(d, &p->shaper);
-	draw_place(d, d->at_mm);
-	d->at_mm[AXIS_E] = 0.0;
-	memcpy(p->start_mm, d->at_mm, sizeof(p->start_mm));
 }
 
 /* ---- moves ---- */
@@ -394,7 +213,7 @@ static void draw_between(struct draw *d)
 		if (chance(d, 4))
 			draw_shaper(d, &draw_rec(d, PLAN_SHAPER)->shaper);
 	}
-	if (d->linear && d->first_extruder && chance(d, d->kind == DUAL ? 2 : 20))
+	if (d->linear && d->first_extruder && chance(d, draw_dual(d) ? 2 : 20))
 		draw_weights(d);
 	if (d->first_extruder && chance(d, 12) && d->p->n < TIMELINE_RECORDS - 20)
 		draw_forced(d);
@@ -580,7 +399,7 @@ void timeline_draw(enum timeline_theme theme, uint64_t seed, uint64_t number,
 	d.velocity_mm_s = ref_loguniform(rng, 5.0, 300.0);
 	memcpy(d.rested_mm, d.at_mm, sizeof(d.at_mm));
 	snprintf(drawn, sizeof(drawn), "%s, %u steppers, %u MCUs, tolerance %g us, horizon %.0f ms",
-		 kinds[d.kind], p->steppers, p->mcus, 1e6 * p->tolerance_s, 1e3 * p->horizon_s);
+		 draw_kind_name(&d), p->steppers, p->mcus, 1e6 * p->tolerance_s, 1e3 * p->horizon_s);
 	switch (theme) {
 	case TIMELINE_HAND_OVER:
 		theme_hand_over(&d);
