@@ -3,7 +3,8 @@
  *
  * checker.c takes calls in; checker_timeline.c keeps moves and stops, checker_shape.c the shapers;
  * checker_taps.c makes one joint's motion of them, or that of X, Y and Z for a joint that is no sum
- * (checker_curve.c, formulas in checker_joint.c), checker_crossing.c its events (crossings of thresholds);
+ * (checker_curve.c, formulas in checker_joint.c), checker_extrude.c that of an extruder's filament (checker_filament.c),
+ * checker_crossing.c its events (crossings of thresholds);
  * checker_due.c settles which of them count; checker_match.c pairs them with executed
  * steps; checker_stats.c keeps the figures and the list of violations.
  * Positions of axes in long double are continuous: no renaming shifts them.
