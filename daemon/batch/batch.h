@@ -200,19 +200,26 @@ bool batch_settle(struct batch *b);
 /* One turn of planner, rt core and the world. */
 void batch_turn(struct batch *b, bool input_waiting);
 
-/* batch_world.c: the machine around the engine. */
+/* batch_world.c: the machine around the engine. False: b->error. */
 bool batch_world_start(struct batch *b);
 void batch_world_stop(struct batch *b);
-/* batch_bus.c: what is at the MCUs' buses. */
-bool batch_bus_start(struct batch *b);
-/* batch_bed.c: bed and probe of the printer, once its motors and endstops are there. */
-bool batch_bed_start(struct batch *b);
 /* Let virtual time pass until until_ns, or until bytes have reached the host, which takes them. */
 void batch_world_run(struct batch *b, int64_t until_ns);
 /* Hand the wires what the engine has to send. */
 void batch_world_transmit(struct batch *b);
 /* Sample the error of the secondary MCUs' clock maps. */
 void batch_world_sync_error(struct batch *b);
+/* Number of the pin in its simulated MCU; < 0: b->error. */
+int batch_world_pin(struct batch *b, const struct pin *pin);
+/* Time since power-on of that MCU now, in its own clock. */
+double batch_world_mcu_s(const struct batch *b, int mcu);
+
+/* batch_printer.c: all parts of the printer, on the pins of MCUs that have not been started. False: b->error. */
+bool batch_printer_build(struct batch *b);
+/* batch_bus.c: what is at the MCUs' buses. */
+bool batch_bus_start(struct batch *b);
+/* batch_bed.c: bed and probe of the printer, once its motors and endstops are there. */
+bool batch_bed_start(struct batch *b);
 
 /* batch_can.c: MCUs on CAN. */
 void batch_can_join(struct batch *b, struct batch_mcu *u);
@@ -242,10 +249,6 @@ bool batch_heat_build(struct batch *b);
 void batch_heat_watch(struct batch *b);
 /* PREFIX-temp.png, if there is a plot and something was warm. */
 void batch_heat_plot(struct batch *b);
-/* Number of the pin in its simulated MCU; < 0: b->error. (batch_world.c) */
-int batch_world_pin(struct batch *b, const struct pin *pin);
-/* Time since power-on of that MCU now, in its own clock. */
-double batch_world_mcu_s(const struct batch *b, int mcu);
 
 /* batch_events.c: what breaks. Parts get their names, the file of --events is read; false: b->error. */
 bool batch_events_load(struct batch *b);

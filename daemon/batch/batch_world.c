@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Simulated MCUs, wires and printer around the engine, moved on in virtual time. */
+/* Simulated MCUs and wires around the engine, moved on in virtual time. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "board.h"
 #include "daemon/batch/batch.h"
-#include "daemon/print/print.h"
-#include "daemon/kinematics/kinematics.h"
 
 enum {
 	WIRE_LATENCY_NS = 100 * 1000, /* each way; a USB serial adapter is about so */
@@ -124,7 +122,7 @@ static void on_can(void *ctx, uint64_t clock)
 	batch_can_fill(u, ns_at(u, clock));
 }
 
-/* ---- the printer model, from the configuration ---- */
+/* ---- start and stop ---- */
 
 int batch_world_pin(struct batch *b, const struct pin *pin)
 {
@@ -136,160 +134,6 @@ int batch_world_pin(struct batch *b, const struct pin *pin)
 			 b->mc->mcu[pin->mcu].name, pin->name);
 	return n;
 }
-
-static bool add_motor(struct batch *b, const struct machine_motor *motor, const double *weight)
-{
-	const struct machine_stepper *cfg = motor->cfg;
-	int step = batch_world_pin(b, &cfg->step_pin), dir = batch_world_pin(b, &cfg->dir_pin);
-	struct printer_stepper s = { .mcu = motor->mcu,
-				     .axis = PRINTER_E,
-				     .steps_per_mm = 1 / cfg->step_distance_mm,
-				     .invert_dir = cfg->dir_pin.invert,
-				     .invert_step = cfg->step_pin.invert };
-
-	if (step < 0 || dir < 0)
-		return false;
-	if (weight)
-		memcpy(s.weight, weight, sizeof(s.weight));
-	s.step_pin = (uint8_t)step;
-	s.dir_pin = (uint8_t)dir;
-	snprintf(s.name, sizeof(s.name), "%.20s", cfg->name);
-	return printer_add_stepper(&b->printer, &s) >= 0;
-}
-
-static void add_stamp(struct batch *b, uint8_t mcu, uint8_t pin)
-{
-	if (b->mc->mcu[mcu].host && b->stamps < BATCH_STAMPS_MAX)
-		b->stamp[b->stamps++] =
-			(struct batch_stamp){ .mcu = mcu, .pin = pin, .at_ns = INT64_MIN };
-}
-
-static bool add_endstop(struct batch *b, const struct kinematics_model_endstop *from)
-{
-	struct printer_endstop e = { .mcu = (uint8_t)from->pin->mcu,
-				     .axis = (enum printer_axis)from->axis,
-				     .trigger_mm = from->trigger_mm,
-				     .at_max = from->at_max,
-				     .invert = from->pin->invert };
-	int pin = batch_world_pin(b, from->pin);
-
-	if (pin < 0)
-		return false;
-	e.pin = (uint8_t)pin;
-	if (printer_add_endstop(&b->printer, &e) < 0)
-		return false;
-	add_stamp(b, e.mcu, e.pin);
-	return true;
-}
-
-/* Levels before anything has moved. */
-static void stamps_start(struct batch *b)
-{
-	for (int i = 0; i < b->stamps; i++)
-		b->stamp[i].level = printer_read(&b->printer, b->stamp[i].mcu, b->stamp[i].pin) > 0;
-}
-
-/* The motor of an extruder, -1: it has none. */
-static int8_t extruder_motor(const struct batch *b, int extruder)
-{
-	for (size_t i = 0; i < b->m->motors; i++)
-		if (b->m->motor[i].cfg == &b->mc->extruders[extruder].stepper)
-			return (int8_t)i;
-	return -1;
-}
-
-/* Buttons and filament sensors. Motion sensors see four edges a detection_length. */
-static bool add_inputs(struct batch *b)
-{
-	const struct machine_print *cfg = b->mc->print;
-	const struct buttons *buttons = &b->m->print->buttons;
-
-	for (size_t i = 0; i < buttons->inputs; i++) {
-		const struct pin *pin = buttons->input[i].pin;
-		struct printer_input in = { .mcu = (uint8_t)pin->mcu,
-					    .invert = pin->invert,
-					    .stepper = -1 };
-		int number = batch_world_pin(b, pin);
-		double ohm = (buttons->input[i].ohm_min + buttons->input[i].ohm_max) / 2;
-
-		if (number < 0)
-			return false;
-		in.pin = (uint8_t)number;
-		if (ohm > 0)
-			in.share = ohm / (ohm + buttons->input[i].pullup_ohm);
-		if (i < cfg->filament_count && cfg->filament[i].motion) {
-			in.stepper = extruder_motor(b, cfg->filament[i].extruder);
-			in.edge_mm = cfg->filament[i].detection_length_mm / 4;
-		}
-		if (printer_add_input(&b->printer, &in) < 0) {
-			snprintf(b->error, sizeof(b->error), "pin '%s' has another use already",
-				 pin->name);
-			return false;
-		}
-		b->printer.inputs[i].on = i < cfg->filament_count;
-		add_stamp(b, in.mcu, in.pin);
-	}
-	return true;
-}
-
-static bool build_printer(struct batch *b)
-{
-	struct machine *m = b->m;
-	double manual[ENGINE_STEPPERS][KINEMATICS_MODEL_AXES] = { { 0 } };
-	struct kinematics_model *model = &b->model;
-	_Static_assert(sizeof(model->start_mm) == sizeof(b->printer.start_mm), "the same axes");
-
-	kinematics_model(b->mc, model);
-	printer_init(&b->printer, PRINTER_CARTESIAN, b->opt.seed);
-	memcpy(b->printer.start_mm, model->start_mm, sizeof(b->printer.start_mm));
-	for (size_t i = 0; i < m->manuals; i++)
-		manual[m->manual[i].motor][model->manual_axis[i]] = 1;
-	for (size_t i = 0; i < m->motors; i++)
-		if (!add_motor(b, &m->motor[i],
-			       i < b->mc->stepper_count ? model->weight[i]
-			       : m->motor[i].manual     ? manual[i]
-							: NULL)) {
-			if (!b->error[0])
-				snprintf(b->error, sizeof(b->error),
-					 "[%s] cannot be connected to the simulated printer",
-					 m->motor[i].cfg->name);
-			return false;
-		}
-	for (size_t i = 0; i < model->endstops; i++)
-		if (!add_endstop(b, &model->endstop[i])) {
-			if (!b->error[0])
-				snprintf(b->error, sizeof(b->error),
-					 "endstop %zu cannot be connected", i);
-			return false;
-		}
-	for (size_t i = 0; i < m->outputs; i++)
-		if (batch_world_pin(b, m->output[i].pin) < 0)
-			return false;
-	for (size_t i = 0; i < b->mc->static_count; i++)
-		if (batch_world_pin(b, &b->mc->statics[i].pin) < 0)
-			return false;
-	for (size_t i = 0; i < m->mcus; i++) {
-		const struct pin *pin = &b->mc->mcu[i].sync_pin;
-
-		b->mcu[i].stamps.sync_pin = pin->set ? batch_world_pin(b, pin) : -1;
-		if (pin->set && b->mcu[i].stamps.sync_pin < 0)
-			return false;
-	}
-	if (batch_bed_start(b)) {
-		if (!batch_heat_build(b) || !add_inputs(b) || !batch_bus_start(b) ||
-		    !batch_parts_build(b))
-			return false;
-		stamps_start(b);
-		return true;
-	}
-	if (!b->error[0])
-		snprintf(b->error, sizeof(b->error),
-			 "[%s] cannot be connected to the simulated printer", b->mc->probe.section);
-	return false;
-}
-
-/* ---- start and stop ---- */
-
 static bool open_trace(struct batch *b, struct batch_mcu *u)
 {
 	char path[400];
@@ -364,7 +208,7 @@ bool batch_world_start(struct batch *b)
 	for (size_t i = 0; i < b->m->mcus; i++)
 		if (!make_mcu(b, (int)i))
 			return false;
-	if (!build_printer(b))
+	if (!batch_printer_build(b))
 		return false;
 	for (size_t i = 0; i < b->m->mcus; i++) {
 		if (sim_start(b->mcu[i].sim) < 0) {
