@@ -6,8 +6,8 @@
  * the wire (the firmware would shut down) and only exact steps made; what PLAN_RESUME lets through;
  * an emergency stop is final; a full event ring loses messages, not events; counters; steps on a second
  * MCU go by the clock map that holds when they are due.
- * How: tests/unit/engine_rig.h. */
-#include "engine_rig.h"
+ * How: tests/riglib/engine_rig.h. */
+#include "engine_case.h"
 
 static void prints_exactly(void **state)
 {

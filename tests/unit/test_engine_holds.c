@@ -2,8 +2,8 @@
 /* test_engine_holds.c - a hold and a feed rate in the rt core, against the real firmware, in virtual time.
  *
  * Shown: they act within a horizon and some ms, lose no step, and hold back what follows: dwells, syncs, moves; a stop in a
- * hold leaves the hold. How: tests/unit/engine_rig.h; seed: STEPD_SEED. */
-#include "engine_rig.h"
+ * hold leaves the hold. How: tests/riglib/engine_rig.h; seed: STEPD_SEED. */
+#include "engine_case.h"
 
 static void feed(double rate)
 {

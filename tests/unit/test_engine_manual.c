@@ -5,9 +5,9 @@
  * after; with the sync flag that waits for their end, to the moment. More moves than its queue holds wait in the
  * plan, and all are made exactly. After an abort they are void, counted as consumed, and the stepper rests.
  * A move for a stepper that is no manual one is passed over.
- * How: tests/unit/engine_rig.h; its last stepper becomes a manual one.
+ * How: tests/riglib/engine_rig.h; its last stepper becomes a manual one.
  */
-#include "engine_rig.h"
+#include "engine_case.h"
 
 enum { MANUAL = 3, PLACES = 256 };
 

@@ -5,8 +5,8 @@
  * before the end of what is known, stays there, and goes on when more comes, all steps exact; it is told and counted;
  * what ends at rest is not held; neither a feed rate, a user's hold, dwells nor a late rt thread change that; a stop
  * ends it. Random deliveries of random moves; never a jump of the speed.
- * How: tests/unit/engine_rig.h. Repeat with STEPD_SEED=<printed seed>. */
-#include "engine_rig.h"
+ * How: tests/riglib/engine_rig.h. Repeat with STEPD_SEED=<printed seed>. */
+#include "engine_case.h"
 
 /* What the engine places, as parts that must join. */
 static struct {

@@ -1,105 +1,17 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
-/* engine_rig.h - the engine with simulated MCUs at the end of its lines, in virtual time, for tests.
- *
- * The engine's rings are in the test's hands; the firmware is the real one on the board sim. Every step
- * that it makes is kept, and compared with the exact motion of the moves that the engine placed.
- * A test may include it once; all functions are static. Units: _ns virtual host time.
- */
-#ifndef TEST_ENGINE_RIG_H
-#define TEST_ENGINE_RIG_H
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The engine, its rings, simulated MCUs and the exact motion beside them. See engine_rig.h. */
+#include "tests/riglib/engine_rig.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "daemon/vwire.h"
-#include "engine.h"
-#include "mcu/boards/sim/sim.h"
-#include "tests/oracle/refmotion.h"
-
-#define RIG_UNUSED __attribute__((unused))
-#define RIG_STEPS_MM 80.0
-#define RIG_TOLERANCE_S 12.5e-6
-#define RIG_MS ((int64_t)1000 * 1000)
-
-enum {
-	RIG_MCUS = 2,
-	RIG_PLAN = 1024,
-	RIG_CONTROL = 1024,
-	RIG_STEPPERS = 4,
-	RIG_EVENTS_MAX = 1024,
-	RIG_MAPS = 1024
-};
-
-struct rig_step {
-	uint64_t clock;
-	int dir;
-};
-
-struct rig;
-
-struct rig_mcu {
-	struct rig *r;
-	int index;
-	double freq_hz, ticks_per_ns;
-	int64_t base_ns; /* since then at this rate, from … */
-	double base_clock;
-	struct sim *sim;
-	struct vwire to, from;
-	bool deaf;                     /* nothing of it reaches the host */
-	struct clockmap map[RIG_MAPS]; /* that the engine told */
-	double map_from_s[RIG_MAPS];
-	int maps;
-};
-
-struct rig_cfg {
-	int mcus;
-	uint16_t move_count;
-	uint16_t receive_window;
-	uint32_t baud;
-	uint32_t events; /* capacity of the event ring, 0: 1024 */
-	double horizon_s, low_water_s;
-	double second_ppm; /* of the second MCU's crystal */
-	bool y_on_second;
-};
-
-struct rig {
-	struct engine e;
-	struct rig_cfg cfg;
-	struct ring plan, control, events;
-	struct plan_rec plan_mem[RIG_PLAN];
-	struct ctl_rec control_mem[RIG_CONTROL];
-	struct ev_rec event_mem[RIG_EVENTS_MAX];
-	struct rig_mcu mcu[RIG_MCUS];
-	int64_t now_ns;
-	struct rig_step *steps[RIG_STEPPERS];
-	size_t step_count[RIG_STEPPERS];
-	struct ref_joint joint[RIG_STEPPERS];
-	struct ev_rec seen[RIG_EVENTS_MAX]; /* events but messages */
-	int seen_count, messages;
-	bool keep_events;         /* leave them in the ring */
-	double pos_mm[MOVE_AXES]; /* end of the last move pushed */
-	uint32_t next_id;
-	int moves_placed, turns;
-	struct move move; /* the last one placed: some of it may still be taken back */
-	double move_s;
-	bool move_waits;
-};
-
-static uint64_t rig_clock(const struct rig_mcu *u, int64_t ns)
+uint64_t rig_clock(const struct rig_mcu *u, int64_t ns)
 {
 	return (uint64_t)(u->base_clock + (double)(ns - u->base_ns) * u->ticks_per_ns);
 }
 
-/* From now on its crystal is off by so much. */
-static void rig_set_ppm(struct rig_mcu *u, int64_t now_ns, double ppm)
+void rig_set_ppm(struct rig_mcu *u, int64_t now_ns, double ppm)
 {
 	u->base_clock += (double)(now_ns - u->base_ns) * u->ticks_per_ns;
 	u->base_ns = now_ns;
@@ -134,7 +46,7 @@ static void rig_take_move(struct rig *r)
 	r->move_waits = false;
 }
 
-static void rig_on_move(void *ctx, const struct move *m, double start_s)
+void rig_on_move(void *ctx, const struct move *m, double start_s)
 {
 	struct rig *r = ctx;
 
@@ -217,8 +129,7 @@ static void rig_world(struct rig *r, int64_t until_ns, bool host_listens)
 	}
 }
 
-/* One turn of the rt thread. */
-static void rig_turn(struct rig *r)
+void rig_turn(struct rig *r)
 {
 	uint8_t buf[1024];
 	int64_t deadline_ns;
@@ -238,7 +149,7 @@ static void rig_turn(struct rig *r)
 	rig_world(r, deadline_ns > r->now_ns ? deadline_ns : r->now_ns + 1000, true);
 }
 
-static RIG_UNUSED void rig_run(struct rig *r, int64_t ns)
+void rig_run(struct rig *r, int64_t ns)
 {
 	int64_t until_ns = r->now_ns + ns;
 	int from = r->turns;
@@ -250,20 +161,19 @@ static RIG_UNUSED void rig_run(struct rig *r, int64_t ns)
 	}
 }
 
-/* The host is not scheduled for so long. */
-static RIG_UNUSED void rig_stall(struct rig *r, int64_t ns)
+void rig_stall(struct rig *r, int64_t ns)
 {
 	rig_world(r, r->now_ns + ns, false);
 }
 
 /* ---- talking to the engine ---- */
 
-static void rig_control(struct rig *r, const struct ctl_rec *rec)
+void rig_control(struct rig *r, const struct ctl_rec *rec)
 {
 	assert_true(ring_push(&r->control, rec));
 }
 
-static void rig_send(struct rig *r, int mcu, enum msg_id id, const void *msg)
+void rig_send(struct rig *r, int mcu, enum msg_id id, const void *msg)
 {
 	struct ctl_rec rec = { .kind = CTL_SEND };
 
@@ -274,8 +184,7 @@ static void rig_send(struct rig *r, int mcu, enum msg_id id, const void *msg)
 	rig_control(r, &rec);
 }
 
-/* The first event of a kind from number from on, or -1. */
-static RIG_UNUSED int rig_find(const struct rig *r, enum ev_kind kind, int from)
+int rig_find(const struct rig *r, enum ev_kind kind, int from)
 {
 	for (int i = from; i < r->seen_count; i++)
 		if (r->seen[i].kind == (uint32_t)kind)
@@ -283,14 +192,14 @@ static RIG_UNUSED int rig_find(const struct rig *r, enum ev_kind kind, int from)
 	return -1;
 }
 
-static RIG_UNUSED const struct ev_fault *rig_fault(const struct rig *r)
+const struct ev_fault *rig_fault(const struct rig *r)
 {
 	int i = rig_find(r, EV_FAULT, 0);
 
 	return i < 0 ? NULL : &r->seen[i].fault;
 }
 
-static RIG_UNUSED void rig_no_fault(const struct rig *r)
+void rig_no_fault(const struct rig *r)
 {
 	const struct ev_fault *f = rig_fault(r);
 
@@ -307,7 +216,7 @@ static int rig_mcu_of(const struct rig *r, int stepper)
 	return stepper == AXIS_Y && r->cfg.y_on_second ? 1 : 0;
 }
 
-static void rig_identify(struct rig *r, int mcu)
+void rig_identify(struct rig *r, int mcu)
 {
 	struct ctl_rec rec = { .kind = CTL_MCU_IDS };
 
@@ -363,7 +272,7 @@ static void rig_bring_up(struct rig *r)
 	rig_no_fault(r);
 }
 
-static struct rig *rig_new(const struct rig_cfg *cfg)
+struct rig *rig_new(const struct rig_cfg *cfg)
 {
 	struct rig *r = aligned_alloc(RING_CACHE_LINE, (sizeof(*r) + 63) / 64 * 64);
 	struct engine_config ec = { .horizon_s = cfg->horizon_s > 0 ? cfg->horizon_s : 0.1,
@@ -420,7 +329,7 @@ static struct rig *rig_new(const struct rig_cfg *cfg)
 	return r;
 }
 
-static void rig_free(struct rig *r)
+void rig_free(struct rig *r)
 {
 	for (int i = 0; i < r->cfg.mcus; i++)
 		sim_free(r->mcu[i].sim);
@@ -433,9 +342,8 @@ static void rig_free(struct rig *r)
 
 /* ---- motion ---- */
 
-/* A straight move by by_mm[] with the given speeds; returns false if the plan ring is full. */
-static bool rig_move(struct rig *r, const double by_mm[MOVE_AXES], double start_mm_s,
-		     double cruise_mm_s, double end_mm_s, double accel)
+bool rig_move(struct rig *r, const double by_mm[MOVE_AXES], double start_mm_s, double cruise_mm_s,
+	      double end_mm_s, double accel)
 {
 	struct plan_rec rec = { .kind = PLAN_MOVE };
 	struct move *m = &rec.move;
@@ -467,8 +375,7 @@ static bool rig_move(struct rig *r, const double by_mm[MOVE_AXES], double start_
 	return true;
 }
 
-/* From rest to rest, in all four axes. */
-static RIG_UNUSED void rig_go(struct rig *r, double x, double y, double z, double e, double mm_s)
+void rig_go(struct rig *r, double x, double y, double z, double e, double mm_s)
 {
 	double by_mm[MOVE_AXES] = { x, y, z, e };
 	double length_mm = sqrt(x * x + y * y + z * z), accel = 1000;
@@ -478,15 +385,14 @@ static RIG_UNUSED void rig_go(struct rig *r, double x, double y, double z, doubl
 	assert_true(rig_move(r, by_mm, 0, mm_s, 0, accel));
 }
 
-static RIG_UNUSED void rig_plan(struct rig *r, enum plan_kind kind)
+void rig_plan(struct rig *r, enum plan_kind kind)
 {
 	struct plan_rec rec = { .kind = (uint32_t)kind };
 
 	assert_true(ring_push(&r->plan, &rec));
 }
 
-/* Until an EV_SYNC behind everything comes, or the time is over. */
-static RIG_UNUSED bool rig_sync(struct rig *r, uint32_t id, double limit_s)
+bool rig_sync(struct rig *r, uint32_t id, double limit_s)
 {
 	struct plan_rec rec = { .kind = PLAN_SYNC, .sync_id = id };
 	int64_t until_ns = r->now_ns + (int64_t)(limit_s * 1e9);
@@ -516,9 +422,7 @@ static double rig_off_s(const struct rig_mcu *u, uint64_t clock, long double t_s
 			(t_s - map->t0_s));
 }
 
-/* The steps that the firmware made are the first ones of the exact motion, each within tolerance.
- * whole: and none is missing. */
-static RIG_UNUSED void rig_check(struct rig *r, bool whole)
+void rig_check(struct rig *r, bool whole)
 {
 	rig_take_move(r);
 	for (int i = 0; i < RIG_STEPPERS; i++) {
@@ -540,37 +444,3 @@ static RIG_UNUSED void rig_check(struct rig *r, bool whole)
 		}
 	}
 }
-
-/* ---- the one under test ---- */
-
-static struct rig *r;
-
-/* Teardown of each case. */
-static int rig_over(void **state)
-{
-	(void)state;
-	if (r)
-		rig_free(r);
-	r = NULL;
-	return 0;
-}
-
-static RIG_UNUSED void zigzag(int moves, double mm_s)
-{
-	for (int i = 0; i < moves; i++)
-		rig_go(r, i % 2 ? -13.7 : 21.3, i % 3 ? 8.1 : -9.9, i % 2 ? 0.5 : -0.5, 0.31, mm_s);
-}
-
-/* A long way in X at speed, in pieces. */
-static RIG_UNUSED void straight(int pieces, double mm_s)
-{
-	double by_mm[MOVE_AXES] = { mm_s * 0.05 };
-	double first_mm[MOVE_AXES] = { mm_s * mm_s / 1000 };
-
-	assert_true(rig_move(r, first_mm, 0, mm_s, mm_s, 1000));
-	for (int i = 0; i < pieces; i++)
-		assert_true(rig_move(r, by_mm, mm_s, mm_s, mm_s, 1000));
-	assert_true(rig_move(r, first_mm, mm_s, mm_s, 0, 1000));
-}
-
-#endif
