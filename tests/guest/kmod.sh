@@ -25,5 +25,5 @@ wire=$(mktemp -u /tmp/stepd-guest.XXXXXX)
 trap 'rm -f "$wire"' EXIT
 tests/guest/boot -t $((180 + ${CYCLES:-100} / 2)) -k slub_debug=FZPU -e "CYCLES=${CYCLES:-100}" -e "FUZZ_CALLS=${FUZZ_CALLS:-20000}" \
 	-e "EDGES=${EDGES:-1000}" -e "SEED=${STEPD_SEED:-20261125}" "$folder" tests/guest/in-kmod "${files[@]}" \
-	"$build/tests/guest/kmod_test" "$build/tests/guest/sync_test" -- -chardev "socket,id=a,path=$wire,server=on,wait=off" \
+	"$build"/tests/guest/{kmod_test,kmod_unload,kmod_fuzz,sync_test} -- -chardev "socket,id=a,path=$wire,server=on,wait=off" \
 	-chardev "socket,id=b,path=$wire" -serial chardev:a -serial chardev:b

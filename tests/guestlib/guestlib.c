@@ -54,10 +54,18 @@ void guest_load(void)
 	close(fd);
 }
 
-/* 0 or an errno. */
 int guest_unload(void)
 {
 	return syscall(SYS_delete_module, MODULE_NAME, O_NONBLOCK) ? errno : 0;
+}
+
+int guest_unload_soon(void)
+{
+	int rc;
+
+	for (int ms = 0; (rc = guest_unload()) == EWOULDBLOCK && ms < GUEST_WAIT_MS; ms++)
+		usleep(1000);
+	return rc;
 }
 
 /* devtmpfs makes the node soon after the module is loaded. */

@@ -38,8 +38,9 @@ uint64_t guest_random(uint64_t *state);
 /* The module, from the file that guest_module_path names. */
 extern const char *guest_module_path;
 void guest_load(void);
-/* Returns 0 or an errno. */
+/* Returns 0 or an errno. _soon: not before the kernel's workers that end the ttys have let go of it. */
 int guest_unload(void);
+int guest_unload_soon(void);
 /* A file descriptor of /dev/stepd-stamp. */
 int guest_open_device(void);
 
