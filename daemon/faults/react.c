@@ -287,12 +287,12 @@ static void hold_told(struct machine *m, const struct fault_report *r,
 		      const struct fault_decision *d)
 {
 	bool on = r->class != FAULT_CLASS_RT_LATE || fault_recover(&m->react.faults, r->now_s);
+	bool serious = d->reaction > FAULT_HOLD || !on;
 
-	if (d->reaction > FAULT_HOLD || !on)
-		machine_say(m, REPLY_ERROR, "%s", d->text);
-	else if (r->now_s - m->react.hold_told_s >= FAULT_TELL_S)
-		machine_say(m, REPLY_INFO, "%s", d->text);
-	m->react.hold_told_s = r->now_s;
+	if (serious || r->now_s - m->react.hold_told_s >= FAULT_TELL_S) {
+		machine_say(m, serious ? REPLY_ERROR : REPLY_INFO, "%s", d->text);
+		m->react.hold_told_s = r->now_s;
+	}
 	if (d->reaction > FAULT_HOLD)
 		act(m, r, d);
 	else if (!on)

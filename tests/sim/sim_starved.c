@@ -256,12 +256,35 @@ static void told(void **state)
 	flight_dump_close(&d);
 }
 
+/* Stalls that come again and again within the time from one word to the next are told, not only the first. */
+static void told_again(void **state)
+{
+	struct scene *s = scene_open("etc/sim-cartesian.cfg", NULL);
+	struct ev_hold ev = { .why = EV_HOLD_MOVES, .mcu = UINT8_MAX };
+	int words = 0;
+
+	(void)state;
+	assert_non_null(s);
+	for (int i = 0; i < 9; i++) { /* 6 s apart: every other one */
+		scene_hush(s);
+		ev.level = 2;
+		react_hold(s->b.m, &ev);
+		words += scene_said(s, "motion has run out of moves");
+		ev.level = 0;
+		react_hold(s->b.m, &ev);
+		scene_pass(s, 6);
+	}
+	assert_int_equal(words, 5);
+	scene_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stalls),
 		cmocka_unit_test(fan_in_step),
 		cmocka_unit_test(told),
+		cmocka_unit_test(told_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
