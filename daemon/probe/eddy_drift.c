@@ -15,6 +15,9 @@
 #define STEP_DEGC 2.0
 #define RANGE_DEGC 5.0
 enum { TEMPERATURES_MIN = 3 };
+/* A measurement may begin so much above the last one, and must end so: the parabola can't do with two that are alike. */
+#define BEGIN_DEGC 1.0
+#define END_DEGC 0.5
 
 static const struct machine_drift *in_use(const struct machine *m)
 {
@@ -174,6 +177,14 @@ static void swept(struct machine *m)
 		snprintf(e->text, sizeof(e->text), "[temperature_probe] says no temperature");
 		return;
 	}
+	if (d->count && !(degc >= d->degc[d->count - 1] + END_DEGC)) {
+		snprintf(e->text, sizeof(e->text),
+			 "the coil has cooled to %.1f degC, and was measured at %.1f: expected %.1f K "
+			 "more; TEMPERATURE_PROBE_NEXT",
+			 degc, d->degc[d->count - 1], END_DEGC);
+		d->told = false;
+		return;
+	}
 	d->degc[d->count] = degc;
 	for (size_t k = 0; k < EDDY_DRIFT_HEIGHTS; k++)
 		d->hz[d->count][k] = e->found_hz[height_index(k)];
@@ -222,18 +233,26 @@ static void accepted(struct machine *m, const double *at_mm)
 
 /* ---- commands ---- */
 
-static bool has_sensor(struct gcode *g, const struct machine *m, double *degc)
+static bool has_sensor(struct gcode *g, const struct machine *m)
+{
+	char name[128];
+
+	if (in_use(m)->sensor >= 0)
+		return true;
+	gcode_fail(g, "there is no [%s]; expected one, of the coil's temperature", section(m, name));
+	return false;
+}
+
+static bool has_degc(struct gcode *g, const struct machine *m, double *degc)
 {
 	char name[128];
 
 	*degc = 0;
-	if (in_use(m)->sensor < 0)
-		gcode_fail(g, "there is no [%s]; expected one, of the coil's temperature",
-			   section(m, name));
-	else if (!coil_degc(m, degc))
-		gcode_fail(g, "[%s] says no temperature", section(m, name));
-	else
+	if (!has_sensor(g, m))
+		return false;
+	if (coil_degc(m, degc))
 		return true;
+	gcode_fail(g, "[%s] says no temperature", section(m, name));
 	return false;
 }
 
@@ -252,7 +271,7 @@ static enum gcode_result calibrate(struct gcode *g, const struct gcode_line *l, 
 	double target, step, degc;
 	enum gcode_result result;
 
-	if (eddy_refused(g, m, l, "PROBE") || !has_sensor(g, m, &degc) ||
+	if (eddy_refused(g, m, l, "PROBE") || !has_degc(g, m, &degc) ||
 	    !gcode_param_number(g, l, "TARGET", 0, &target) ||
 	    !gcode_param_number(g, l, "STEP", STEP_DEGC, &step))
 		return GCODE_ERROR;
@@ -285,12 +304,12 @@ static enum gcode_result next(struct gcode *g, const struct gcode_line *l, void 
 	const struct eddy_drift *d = &m->eddy.drift;
 	double degc;
 
-	if (!under_way(g, m) || eddy_refused(g, m, l, "PROBE") || !has_sensor(g, m, &degc))
+	if (!under_way(g, m) || eddy_refused(g, m, l, "PROBE") || !has_degc(g, m, &degc))
 		return GCODE_ERROR;
-	if (d->count && !(degc >= d->degc[d->count - 1] + 1))
+	if (d->count && !(degc >= d->degc[d->count - 1] + BEGIN_DEGC))
 		return gcode_fail(
-			g, "the coil has %.1f degC, and was measured at %.1f: expected 1 K more",
-			degc, d->degc[d->count - 1]);
+			g, "the coil has %.1f degC, and was measured at %.1f: expected %g K more",
+			degc, d->degc[d->count - 1], BEGIN_DEGC);
 	return measure(g, m);
 }
 
@@ -311,9 +330,10 @@ static enum gcode_result complete(struct gcode *g, const struct gcode_line *l, v
 static enum gcode_result enable(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct machine *m = ctx;
-	double on, degc;
+	double on;
 
-	if (eddy_refused(g, m, l, "PROBE") || !has_sensor(g, m, &degc) ||
+	/* Off is what is asked for when the sensor is broken. */
+	if (eddy_refused(g, m, l, "PROBE") || !has_sensor(g, m) ||
 	    !gcode_param_number(g, l, "ENABLE", 1, &on))
 		return GCODE_ERROR;
 	m->eddy.drift.enabled = on != 0;

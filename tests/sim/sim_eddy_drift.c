@@ -171,6 +171,14 @@ static void test_failures(void **state)
 	refused(s, "TEMPERATURE_PROBE_NEXT\n", "expected 1 K more");
 	refused(s, "TEMPERATURE_PROBE_COMPLETE\n",
 		"1 temperatures over 0.0 K: expected three or more");
+	/* Warm when it begins, cold again when it ends. */
+	coil_at(s, 36);
+	run(s, "TEMPERATURE_PROBE_NEXT\n");
+	touch_down(s, MICROSTEP_Z_MM / 2);
+	coil_at(s, 30);
+	scene_hush(s);
+	refused(s, "ACCEPT\n", "the coil has cooled to 30.");
+	assert_int_equal(s->b.m->eddy.drift.count, 1);
 	run(s, "ABORT\n");
 	refused(s, "ABORT\n", "no manual probe is under way");
 	refused(s, "TEMPERATURE_PROBE_NEXT\n", "no drift calibration is under way");
@@ -182,6 +190,10 @@ static void test_failures(void **state)
 	run(s, "G1 Z5 F600\n");
 	scene_hush(s);
 	refused(s, "PROBE\n", "the coil's temperature is not known");
+	run(s,
+	    "TEMPERATURE_PROBE_ENABLE ENABLE=0\nPROBE\nG1 Z5 F600\nTEMPERATURE_PROBE_ENABLE ENABLE=1\n");
+	refused(s, "PROBE\n", "the coil's temperature is not known");
+	refused(s, "TEMPERATURE_PROBE_CALIBRATE TARGET=60\n", "says no temperature");
 	s->b.printer.bodies[s->b.eddy.body].thermal.sensor_fault = THERMAL_SENSOR_OK;
 	scene_close(s);
 }
