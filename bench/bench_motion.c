@@ -446,19 +446,55 @@ static void find_middle(const struct moves *mv, double middle[2])
 	}
 }
 
-int main(int argc, char **argv)
+/* The rows' joints, in their order. */
+enum { CARTESIAN, COREXY, EXTRUDER, COREXY_MZV, EXTRUDER_PA, DELTA, DELTA_MZV };
+
+/* A shaper in force since before the first move. */
+static void shaper_of(struct shaper *sh, const struct plan_shaper *what)
 {
-	const char *dir = getenv("STEPD_GCODE"), *only = getenv("BENCH_ONLY");
-	int repeats = getenv("BENCH_REPEATS") ? atoi(getenv("BENCH_REPEATS")) : 9;
-	int64_t oracle = getenv("BENCH_ORACLE_STEPS") ? atoll(getenv("BENCH_ORACLE_STEPS")) : 30000;
-	static const double freqs[] = { 16e6, 50e6, 180e6 };
+	struct shaper_set set;
+
+	shaper_init(sh);
+	shaper_set_make(what, &set);
+	shaper_append(sh, &set, 0.0, 0.0);
+	shaper_settle(sh);
+}
+
+static struct subject subject_of(int joint, double steps_per_mm, const double middle[2])
+{
 	static const char *const names[] = { "cartesian",  "corexy", "extruder", "corexymzv",
 					     "extruderpa", "delta",  "deltamzv" };
 	static const struct plan_shaper mzv = { .axis = { { SHAPER_MZV, 0, 50.6, 0.1 },
 							  { SHAPER_MZV, 0, 41.8, 0.1 } } };
 	static const struct extrude_param none, advance = { 0, 0.04, 0.02 };
 	static struct shaper plain, shaped, late;
-	struct shaper_set set;
+	bool e = joint == EXTRUDER || joint == EXTRUDER_PA;
+	struct subject s = { .name = names[joint], .steps_per_unit = steps_per_mm };
+
+	shaper_init(&plain);
+	shaper_of(&shaped, &mzv);
+	shaper_of(&late, &(struct plan_shaper){ .delay_s = 0.02 });
+	s.weight[AXIS_X] = e ? 0.0 : steps_per_mm;
+	s.weight[AXIS_Y] = joint == COREXY || joint == COREXY_MZV ? steps_per_mm : 0.0;
+	s.weight[AXIS_E] = e ? 5.0 * steps_per_mm : 0.0;
+	s.shaper = joint == COREXY_MZV || joint == DELTA_MZV ? &shaped
+		   : joint == EXTRUDER_PA                    ? &late
+							     : &plain;
+	s.param = joint == EXTRUDER_PA ? &advance : joint == EXTRUDER ? &none : NULL;
+	/* A tower 140 mm from the middle of the print, a rod of 300 mm. */
+	if (joint >= DELTA)
+		s.kin = (struct kin){
+			.kind = KIN_ROD, .x = middle[0] - 121.2, .y = middle[1] - 70.0, .rod = 300.0
+		};
+	return s;
+}
+
+int main(int argc, char **argv)
+{
+	const char *dir = getenv("STEPD_GCODE"), *only = getenv("BENCH_ONLY");
+	int repeats = getenv("BENCH_REPEATS") ? atoi(getenv("BENCH_REPEATS")) : 9;
+	int64_t oracle = getenv("BENCH_ORACLE_STEPS") ? atoll(getenv("BENCH_ORACLE_STEPS")) : 30000;
+	static const double freqs[] = { 16e6, 50e6, 180e6 };
 	const char *tolerance = getenv("BENCH_TOLERANCE_US");
 	char path[4096];
 	struct moves mv;
@@ -466,7 +502,6 @@ int main(int argc, char **argv)
 	int r = 0;
 
 	mode.tol_s = tolerance ? 1e-6 * atof(tolerance) : STEPGEN_TOL_S;
-
 	repeats = repeats < 1 ? 1 : repeats > REPEATS_MAX ? REPEATS_MAX : repeats;
 	snprintf(path, sizeof(path), "%s/benchy_fast.gcode.gz", dir ? dir : "../shared/gcode");
 	moves_load(&mv, argc > 1 ? argv[1] : path);
@@ -476,42 +511,19 @@ int main(int argc, char **argv)
 	find_middle(&mv, middle);
 	printf("joint           micr  MHz  ns/step    p90    max  ns/cmd    bare ratio  cmd/1k   B/1k  pcs/1k ns/pce  "
 	       "cmd/1k  integ.   real  over\n");
-	shaper_init(&plain);
-	shaper_init(&shaped);
-	shaper_set_make(&mzv, &set);
-	shaper_append(&shaped, &set, 0.0, 0.0);
-	shaper_settle(&shaped);
-	shaper_init(&late);
-	shaper_set_make(&(struct plan_shaper){ .delay_s = 0.02 }, &set);
-	shaper_append(&late, &set, 0.0, 0.0);
-	shaper_settle(&late);
 	for (int block = 0; block < 10; block++) {
-		int joint = block == 9 ? 6 : block % 6; /* 0 .. 2 once more with fractions */
-		bool e = joint == 2 || joint == 4;
+		/* The first three once more with fractions, before the last. */
+		int joint = block == 9 ? DELTA_MZV : block % DELTA_MZV;
 
 		mode.fractional = block >= 6 && block < 9;
 		for (int micro = 16; micro <= 128; micro *= 8) {
 			for (int f = 0; f < 3; f++) {
-				double s = micro == 16 ? 80.0 : 640.0;
-				struct subject subject = { .name = names[joint],
-							   .steps_per_unit = s };
+				struct subject subject =
+					subject_of(joint, micro == 16 ? 80.0 : 640.0, middle);
 
-				subject.weight[AXIS_X] = e ? 0.0 : s;
-				subject.weight[AXIS_Y] = joint == 1 || joint == 3 ? s : 0.0;
-				subject.weight[AXIS_E] = e ? 5.0 * s : 0.0;
-				subject.shaper = joint == 3 || joint == 6 ? &shaped
-						 : joint == 4             ? &late
-									  : &plain;
-				subject.param = joint == 4 ? &advance : joint == 2 ? &none : NULL;
-				/* A tower 140 mm from the middle of the print, a rod of 300 mm. */
-				if (joint >= 5)
-					subject.kin = (struct kin){ .kind = KIN_ROD,
-								    .x = middle[0] - 121.2,
-								    .y = middle[1] - 70.0,
-								    .rod = 300.0 };
 				if (!only || atoi(only) == r)
 					row(&mv, &subject, micro, freqs[f], repeats,
-					    joint == 4 || joint == 6 ? 0 : oracle);
+					    joint == EXTRUDER_PA || joint == DELTA_MZV ? 0 : oracle);
 				r++;
 			}
 		}

@@ -103,6 +103,31 @@ static void put_move(struct recorder *r)
 	r->move_waits = false;
 }
 
+static void translate_move(const struct flight_rec *rec, const struct flight_move *m,
+			   struct plan_trace_rec *out)
+{
+	if (rec->flags & FLIGHT_MANUAL) {
+		out->kind = PLAN_TRACE_MANUAL;
+		out->manual.stepper = rec->index;
+		out->manual.start_s = m->start_s;
+		flight_move_get(m, rec->id, &out->manual.move);
+	} else {
+		out->kind = PLAN_TRACE_MOVE;
+		out->move.start_s = m->start_s;
+		flight_move_get(m, rec->id, &out->move.move);
+	}
+}
+
+static void translate_map(const struct flight_rec *rec, struct plan_trace_rec *out)
+{
+	out->kind = PLAN_TRACE_MAP;
+	out->map.mcu = rec->index;
+	out->map.from_s = rec->map.from_s;
+	out->map.clock0 = rec->map.clock0;
+	out->map.t0_s = rec->map.t0_s;
+	out->map.freq_hz = rec->map.freq_hz;
+}
+
 /* A record that has all its parts. Kinds that say nothing of the plan: PLAN_TRACE_END. */
 static void translate(struct recorder *r, struct plan_trace_rec *out)
 {
@@ -118,16 +143,7 @@ static void translate(struct recorder *r, struct plan_trace_rec *out)
 	out->kind = PLAN_TRACE_END;
 	switch (rec->kind) {
 	case FLIGHT_MOVE:
-		if (rec->flags & FLIGHT_MANUAL) {
-			out->kind = PLAN_TRACE_MANUAL;
-			out->manual.stepper = rec->index;
-			out->manual.start_s = p.move.start_s;
-			flight_move_get(&p.move, rec->id, &out->manual.move);
-			break;
-		}
-		out->kind = PLAN_TRACE_MOVE;
-		out->move.start_s = p.move.start_s;
-		flight_move_get(&p.move, rec->id, &out->move.move);
+		translate_move(rec, &p.move, out);
 		break;
 	case FLIGHT_CUT:
 		if (rec->index == FLIGHT_CUT_MOVE && r->move_waits)
@@ -139,14 +155,8 @@ static void translate(struct recorder *r, struct plan_trace_rec *out)
 		memcpy(out->position.position_mm, p.position.to_mm, sizeof(p.position.to_mm));
 		break;
 	case FLIGHT_MAP:
-		if (rec->flags & FLIGHT_AGAIN)
-			break;
-		out->kind = PLAN_TRACE_MAP;
-		out->map.mcu = rec->index;
-		out->map.from_s = rec->map.from_s;
-		out->map.clock0 = rec->map.clock0;
-		out->map.t0_s = rec->map.t0_s;
-		out->map.freq_hz = rec->map.freq_hz;
+		if (!(rec->flags & FLIGHT_AGAIN))
+			translate_map(rec, out);
 		break;
 	case FLIGHT_SHAPER:
 		out->kind = PLAN_TRACE_SHAPER;

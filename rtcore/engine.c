@@ -127,41 +127,24 @@ static bool motion_ready(const struct engine *e)
 	return e->mcu[0].ready;
 }
 
-/* Returns false if the record can't be acted on yet: it stays in the ring. */
-static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
+/* Not before the command in front of it has been acknowledged, or at least sent. */
+static bool control_link_reset(struct engine *e, uint32_t mcu)
+{
+	const struct engine_mcu *m;
+
+	if (mcu >= ENGINE_MCUS || !e->mcu[mcu].present)
+		return true;
+	m = &e->mcu[mcu];
+	if (!link_idle(&m->link) && !m->link.lost && !m->closed && !m->apart)
+		return false;
+	link_reset(e, (int)mcu);
+	return true;
+}
+
+/* Where motion is said to be, and how it goes on from now. */
+static void control_motion(struct engine *e, const struct ctl_rec *rec)
 {
 	switch (rec->kind) {
-	case CTL_SEND:
-		return control_send(e, &rec->send);
-	case CTL_MCU_IDS:
-		engine_mcu_set_ids(e, &rec->mcu_ids, now_ns);
-		break;
-	case CTL_MCU_READY:
-		engine_mcu_set_ready(e, &rec->mcu_ready, now_ns);
-		e->motion_ready = motion_ready(e);
-		break;
-	case CTL_STEPPER:
-		engine_add_stepper(e, &rec->stepper);
-		e->motion_ready = motion_ready(e);
-		break;
-	case CTL_OUTPUT:
-		engine_set_output(e, &rec->output);
-		break;
-	case CTL_OUTPUT_SET:
-		return engine_output_now(e, &rec->output_set, now_ns);
-	case CTL_SENSOR:
-	case CTL_SENSOR_VALUE:
-	case CTL_HEATER:
-	case CTL_HEATER_TARGET:
-	case CTL_HEATER_LIMITS:
-	case CTL_HEATER_TUNE:
-	case CTL_HEATER_CALIBRATE:
-	case CTL_HEATER_CLEAR:
-		engine_heat_control(e, rec, now_ns);
-		break;
-	case CTL_RESYNC:
-		engine_resync(e, &rec->resync);
-		break;
 	case CTL_POSITION:
 		engine_tell_position(e, rec->position_mm);
 		trapq_set_position(&e->trapq, rec->position_mm);
@@ -201,6 +184,46 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 	case CTL_EXTRUDE:
 		engine_change_extrude(e, &rec->extrude);
 		break;
+	default:
+		break;
+	}
+}
+
+/* Returns false if the record can't be acted on yet: it stays in the ring. */
+static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
+{
+	switch (rec->kind) {
+	case CTL_SEND:
+		return control_send(e, &rec->send);
+	case CTL_MCU_IDS:
+		engine_mcu_set_ids(e, &rec->mcu_ids, now_ns);
+		break;
+	case CTL_MCU_READY:
+		engine_mcu_set_ready(e, &rec->mcu_ready, now_ns);
+		e->motion_ready = motion_ready(e);
+		break;
+	case CTL_STEPPER:
+		engine_add_stepper(e, &rec->stepper);
+		e->motion_ready = motion_ready(e);
+		break;
+	case CTL_OUTPUT:
+		engine_set_output(e, &rec->output);
+		break;
+	case CTL_OUTPUT_SET:
+		return engine_output_now(e, &rec->output_set, now_ns);
+	case CTL_SENSOR:
+	case CTL_SENSOR_VALUE:
+	case CTL_HEATER:
+	case CTL_HEATER_TARGET:
+	case CTL_HEATER_LIMITS:
+	case CTL_HEATER_TUNE:
+	case CTL_HEATER_CALIBRATE:
+	case CTL_HEATER_CLEAR:
+		engine_heat_control(e, rec, now_ns);
+		break;
+	case CTL_RESYNC:
+		engine_resync(e, &rec->resync);
+		break;
 	case CTL_SYNC_LINE:
 		engine_set_sync_line(e, &rec->sync_line);
 		break;
@@ -208,16 +231,9 @@ static bool control(struct engine *e, const struct ctl_rec *rec, int64_t now_ns)
 		e->publish_next_ns = INT64_MIN;
 		break;
 	case CTL_LINK_RESET:
-		/* The command before it must have been acknowledged or at least sent. */
-		if (rec->mcu < ENGINE_MCUS && e->mcu[rec->mcu].present) {
-			const struct engine_mcu *m = &e->mcu[rec->mcu];
-
-			if (!link_idle(&m->link) && !m->link.lost && !m->closed && !m->apart)
-				return false;
-			link_reset(e, rec->mcu);
-		}
-		break;
+		return control_link_reset(e, rec->mcu);
 	default:
+		control_motion(e, rec);
 		break;
 	}
 	return true;

@@ -50,26 +50,27 @@ static bool parse_number(const char *name, const char *text, uint64_t max, uint6
 	return true;
 }
 
+static const struct option long_options[] = {
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "trace", required_argument, NULL, OPT_TRACE },
+	{ "plot", required_argument, NULL, OPT_PLOT },
+	{ "flight", required_argument, NULL, OPT_FLIGHT },
+	{ "events", required_argument, NULL, OPT_EVENTS },
+	{ "no-mcu", no_argument, NULL, OPT_NO_MCU },
+	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "wire-faults", required_argument, NULL, OPT_FAULTS },
+	{ "quiet", no_argument, NULL, OPT_QUIET },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ 0 },
+};
+
 static bool parse_options(struct batch_options *o, int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "json", no_argument, NULL, OPT_JSON },
-		{ "trace", required_argument, NULL, OPT_TRACE },
-		{ "plot", required_argument, NULL, OPT_PLOT },
-		{ "flight", required_argument, NULL, OPT_FLIGHT },
-		{ "events", required_argument, NULL, OPT_EVENTS },
-		{ "no-mcu", no_argument, NULL, OPT_NO_MCU },
-		{ "seed", required_argument, NULL, OPT_SEED },
-		{ "wire-faults", required_argument, NULL, OPT_FAULTS },
-		{ "quiet", no_argument, NULL, OPT_QUIET },
-		{ "help", no_argument, NULL, OPT_HELP },
-		{ 0 },
-	};
 	uint64_t n;
 	int c;
 
 	o->seed = 1;
-	while ((c = getopt_long(argc, argv, "c:o:", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:o:", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			o->config = optarg;

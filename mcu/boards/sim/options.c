@@ -96,19 +96,44 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+/* Where the text of an option goes that is no number; NULL: it is another one. */
+static const char **text_option(struct options *o, int c)
+{
+	switch (c) {
+	case 'C':
+		return &o->can;
+	case 'n':
+		return &o->pins;
+	case 'p':
+		return &o->printer;
+	case 'e':
+		return &o->events;
+	case 'o':
+		return &o->commands;
+	case 't':
+		return &o->trace;
+	case 'l':
+		return &o->sync_line;
+	default:
+		return NULL;
+	}
+}
+
 static int parse_option(struct options *o, int c, const char *name)
 {
+	const char **text = text_option(o, c);
 	uint64_t v;
 	int err = 0;
 
+	if (text) {
+		*text = optarg;
+		return 0;
+	}
 	switch (c) {
 	case 'y':
 	case 'k':
 		o->pty = optarg;
 		o->is_socket = c == 'k';
-		break;
-	case 'C':
-		o->can = optarg;
 		break;
 	case 'U':
 		err = parse_uuid(name, optarg, o->uuid);
@@ -117,24 +142,6 @@ static int parse_option(struct options *o, int c, const char *name)
 	case 'b':
 		err = parse_u64(name, optarg, 10000, 1000000, &v);
 		o->canbus_hz = (uint32_t)v;
-		break;
-	case 'n':
-		o->pins = optarg;
-		break;
-	case 'p':
-		o->printer = optarg;
-		break;
-	case 'e':
-		o->events = optarg;
-		break;
-	case 'o':
-		o->commands = optarg;
-		break;
-	case 't':
-		o->trace = optarg;
-		break;
-	case 'l':
-		o->sync_line = optarg;
 		break;
 	case 'R':
 		o->rt = true;
