@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -70,6 +71,23 @@ static int socket_open(const char *path, char *err, size_t err_size)
 	return -1;
 }
 
+/* What is wrong with opening path, in words. */
+static int cannot_open(int code, const char *path, char *err, size_t err_size)
+{
+	const char *expected = "";
+
+	if (code == EBUSY || code == EWOULDBLOCK)
+		expected = "; another program has it: expected a device of its own";
+	else if (code == ENOENT)
+		expected =
+			"; expected the path of a device that is plugged in, see ls /dev/serial/by-id";
+	else if (code == EACCES)
+		expected = "; expected a device that this user may open, as a member of its group";
+	snprintf(err, err_size, "cannot open serial device '%s': %s%s", path,
+		 strerror(code == EWOULDBLOCK ? EBUSY : code), expected);
+	return -1;
+}
+
 int serial_open(const char *path, uint32_t baud, char *err, size_t err_size)
 {
 	int fd;
@@ -77,14 +95,17 @@ int serial_open(const char *path, uint32_t baud, char *err, size_t err_size)
 	if (is_socket(path))
 		return socket_open(path, err, err_size);
 	fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0) {
-		snprintf(err, err_size, "cannot open serial device '%s': %s", path, strerror(errno));
-		return -1;
-	}
+	if (fd < 0)
+		return cannot_open(errno, path, err, err_size);
 	if (!isatty(fd)) {
 		snprintf(err, err_size, "'%s' is not a serial device (tty)", path);
 		close(fd);
 		return -1;
+	}
+	/* The kernel lets root open a device that is TIOCEXCL: the lock keeps those out who ask for it, too. */
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+		close(fd);
+		return cannot_open(EWOULDBLOCK, path, err, err_size);
 	}
 	if (ioctl(fd, TIOCEXCL) < 0 || set_raw(fd, baud) < 0) {
 		snprintf(err, err_size, "cannot set up '%s' for %u baud: %s", path, baud,
@@ -100,5 +121,6 @@ void serial_close(int fd)
 {
 	/* Others may open it at once, even while the kernel still lets go of it. */
 	(void)ioctl(fd, TIOCNXCL);
+	(void)flock(fd, LOCK_UN);
 	close(fd);
 }
