@@ -159,10 +159,10 @@ static int make_room(int fd, uint8_t slots[FILE_BYTES])
 		return errno;
 	if (st.st_size == FILE_BYTES)
 		return 0;
-	if (pwrite(fd, slots, FILE_BYTES, 0) != FILE_BYTES || ftruncate(fd, FILE_BYTES) < 0 ||
-	    fsync(fd) < 0)
-		return errno ? errno : ENOSPC;
-	return 0;
+	n = pwrite(fd, slots, FILE_BYTES, 0);
+	if (n != FILE_BYTES)
+		return n < 0 ? errno : ENOSPC; /* a part of it went in */
+	return ftruncate(fd, FILE_BYTES) < 0 || fsync(fd) < 0 ? errno : 0;
 }
 
 struct journal_file *journal_file_open(const char *path, bool threads, struct journal_record *r,

@@ -3,7 +3,7 @@
  *
  * Shown: of two slots the newer whole one counts; every flipped bit and every torn end of one leaves the other; bytes that
  * are sealed but make no sense are no record; the file keeps its size; a missing folder, a folder in its place and
- * a file of another size are told or put right. Repeat: no seed.
+ * a file of another size are told or put right; so is a disk on which only a part of it has room. Repeat: no seed.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -149,12 +150,33 @@ static void file(void **state)
 	rmdir(folder);
 }
 
+/* The limit of a file's size stands for the end of the disk. */
+static void no_room(void **state)
+{
+	struct rlimit was, less;
+	struct journal_record r;
+	char path[] = "/tmp/stepd-journal-XXXXXX";
+	int slot = 0;
+
+	(void)state;
+	close(mkstemp(path));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	less = (struct rlimit){ .rlim_cur = JOURNAL_SLOT_BYTES + 1, .rlim_max = was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &less), 0);
+	errno = EEXIST; /* of something before it */
+	assert_null(journal_file_open(path, false, &r, &slot));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(slot, -ENOSPC);
+	assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(damage),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(file),
+		cmocka_unit_test(no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
