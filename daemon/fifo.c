@@ -68,15 +68,40 @@ static int open_end(struct fifo *f)
 	return fd;
 }
 
-int fifo_open(struct fifo *f, const struct fifo_config *cfg, char *err, size_t err_cap)
+/* Make the FIFO. Returns a descriptor that reads it, or a negative errno with a text in err. */
+static int make(struct fifo *f, char *err, size_t err_cap)
 {
 	struct stat st;
+	int fd, result;
+
+	if (mkfifo(f->path, 0600) < 0)
+		return refuse(err, err_cap, errno, f->path,
+			      errno == ENOENT ? "the directory does not exist" : strerror(errno));
+	fd = open_end(f);
+	result = fd < 0 ? fd : 0;
+	if (!result)
+		result = fstat(fd, &st) < 0 ? -errno : S_ISFIFO(st.st_mode) ? 0 : -EEXIST;
+	if (!result && fchmod(fd, f->cfg.mode) < 0)
+		result = -errno;
+	if (!result) {
+		f->dev = st.st_dev;
+		f->ino = st.st_ino;
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	unlink(f->path);
+	return refuse(err, err_cap, -result, f->path, strerror(-result));
+}
+
+int fifo_open(struct fifo *f, const struct fifo_config *cfg, char *err, size_t err_cap)
+{
 	size_t buffer = cfg->buffer ? cfg->buffer : FIFO_BUFFER;
 	int result;
 
 	memset(f, 0, sizeof(*f));
 	f->cfg = *cfg;
-	f->fd = -1;
+	f->fd = f->next = -1;
 	if (!f->cfg.line_max)
 		f->cfg.line_max = LINE_MAX_DEFAULT;
 	if (snprintf(f->path, sizeof(f->path), "%s", cfg->path) >= (int)sizeof(f->path))
@@ -86,32 +111,16 @@ int fifo_open(struct fifo *f, const struct fifo_config *cfg, char *err, size_t e
 	result = remove_stale(f->path, err, err_cap);
 	if (result)
 		return result;
-	if (mkfifo(f->path, 0600) < 0)
-		return refuse(err, err_cap, errno, f->path,
-			      errno == ENOENT ? "the directory does not exist" : strerror(errno));
-	result = open_end(f);
-	if (result >= 0) {
-		f->fd = result;
-		result = fstat(f->fd, &st) < 0 ? -errno : S_ISFIFO(st.st_mode) ? 0 : -EEXIST;
-	}
-	if (!result && fchmod(f->fd, cfg->mode) < 0)
-		result = -errno;
-	if (!result) {
-		f->dev = st.st_dev;
-		f->ino = st.st_ino;
-		f->storage = malloc(buffer);
-		if (f->storage) {
-			linebuf_init(&f->lines, f->storage, buffer, f->cfg.line_max);
-			return 0;
-		}
-		result = -ENOMEM;
-	}
-	refuse(err, err_cap, -result, f->path, strerror(-result));
+	f->storage = malloc(buffer);
+	if (!f->storage)
+		return refuse(err, err_cap, ENOMEM, f->path, strerror(ENOMEM));
+	linebuf_init(&f->lines, f->storage, buffer, f->cfg.line_max);
+	f->fd = make(f, err, err_cap);
 	if (f->fd >= 0)
-		close(f->fd);
-	f->fd = -1;
-	unlink(f->path);
-	return result;
+		return 0;
+	free(f->storage);
+	f->storage = NULL;
+	return f->fd;
 }
 
 static bool has_room(const struct fifo *f)
@@ -248,11 +257,13 @@ static bool mark_end(struct fifo *f)
 static int renew(struct fifo *f)
 {
 	struct pollfd p = { f->fd, POLLIN, 0 };
-	int fd;
+	int fd = f->next;
 
-	if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLHUP))
+	f->next = -1;
+	if (fd < 0 && (poll(&p, 1, 0) <= 0 || !(p.revents & POLLHUP)))
 		return 0;
-	fd = open_end(f);
+	if (fd < 0)
+		fd = open_end(f);
 	if (fd < 0)
 		return fd;
 	if (dup3(fd, f->fd, O_CLOEXEC) < 0) {
@@ -306,16 +317,56 @@ void fifo_done(struct fifo *f)
 	linebuf_done(&f->lines);
 }
 
-void fifo_close(struct fifo *f)
+/* 0: path is the FIFO that was made; else why not, an errno. */
+static int at_path(const struct fifo *f)
 {
 	struct stat st;
 
+	if (lstat(f->path, &st) < 0)
+		return errno;
+	return S_ISFIFO(st.st_mode) && st.st_dev == f->dev && st.st_ino == f->ino ? 0 : EEXIST;
+}
+
+int fifo_watch(struct fifo *f, char *err, size_t err_cap)
+{
+	int why, fd;
+
+	if (f->next >=
+	    0) /* the end of the old one, even if it has had no writer since it was opened */
+		fifo_read(f);
+	why = at_path(f);
+	if (!why) {
+		f->astray = false;
+		return 0;
+	}
+	fd = why == ENOENT ? make(f, err, err_cap) : -why;
+	if (fd >= 0) {
+		if (f->next >= 0) /* removed again before the old writers have gone */
+			close(f->next);
+		f->next = fd;
+		f->astray = false;
+		fifo_read(f);
+		snprintf(err, err_cap, "%s: this FIFO was removed: made anew", f->path);
+		return 1;
+	}
+	if (f->astray)
+		return 0;
+	f->astray = true;
+	if (why != ENOENT)
+		refuse(err, err_cap, why, f->path,
+		       "expected the FIFO that was made there, found something else: what is written to it doesn't arrive");
+	return fd;
+}
+
+void fifo_close(struct fifo *f)
+{
 	if (f->fd >= 0)
 		close(f->fd);
-	f->fd = -1;
+	if (f->next >= 0)
+		close(f->next);
+	f->fd = f->next = -1;
 	free(f->storage);
 	f->storage = NULL;
-	if (f->path[0] && lstat(f->path, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_dev == f->dev &&
-	    st.st_ino == f->ino)
+	if (f->path[0] && at_path(f) == 0)
 		unlink(f->path);
 }

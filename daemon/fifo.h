@@ -46,7 +46,9 @@ struct fifo {
 	struct fifo_config cfg;
 	char path[FIFO_PATH_MAX];
 	int fd;
-	uint64_t dev, ino;
+	uint64_t dev, ino; /* of what was made at path last */
+	int next; /* made after path was removed: read from when the writers of fd have gone; -1: none */
+	bool astray; /* something else is at path, and that has been said */
 	char *storage;
 	struct linebuf lines;
 	uint8_t scan; /* out-of-band scanner: where in a line it is */
@@ -68,6 +70,11 @@ int fifo_read(struct fifo *f);
 /* The next line, the same until fifo_done(). Lines with flags must not be run: see linebuf.h. */
 bool fifo_next(struct fifo *f, struct linebuf_line *out);
 void fifo_done(struct fifo *f);
+
+/* Look whether path still is this FIFO; make it anew if it was removed. Writers that have the old one open are read to their
+ * end first. Returns 0: nothing has changed; 1: made anew; or a negative errno, once: something else is there. The last two with a
+ * text in err. Cost: a system call or two; call it once a second or so. */
+int fifo_watch(struct fifo *f, char *err, size_t err_cap);
 
 /* Close and remove the FIFO (if it is still the one that was created). */
 void fifo_close(struct fifo *f);

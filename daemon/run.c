@@ -16,6 +16,7 @@
 /* Motion that is planned takes at most a few seconds, but for very slow moves. */
 #define STOP_LIMIT_NS ((int64_t)15 * 1000 * 1000 * 1000)
 /* What the last status said may be this old. */
+#define WATCH_EVERY_NS ((int64_t)1000 * 1000 * 1000)
 #define STOP_SETTLE_NS ((int64_t)200 * 1000 * 1000)
 
 enum {
@@ -101,6 +102,21 @@ static void wait_for_work(struct run *r, bool more)
 		fifo_read(&r->urgent);
 }
 
+/* A FIFO that somebody has removed comes back: else writers would make a file there, and wait for ever. */
+static void watch_fifos(struct run *r)
+{
+	struct fifo *fifo[] = { &r->fifo, &r->urgent };
+	char err[FIFO_PATH_MAX + 128];
+	int64_t now = now_ns();
+
+	if (now - r->watched_ns < WATCH_EVERY_NS)
+		return;
+	r->watched_ns = now;
+	for (int i = 0; i < (r->has_urgent ? 2 : 1); i++)
+		if (fifo_watch(fifo[i], err, sizeof(err)) != 0)
+			reply_put(&r->reply, REPLY_ERROR, err);
+}
+
 static bool signalled(struct run *r)
 {
 	struct signalfd_siginfo info;
@@ -150,6 +166,7 @@ static bool loop(struct run *r)
 		bool input = r->stop_ns == 0;
 
 		wait_for_work(r, more);
+		watch_fifos(r);
 		machine_poll(r->m, now_ns(), input && (r->startup || fifo_next(&r->fifo, &line)));
 		announce(r);
 		run_trace_clocks(r);

@@ -33,6 +33,12 @@ struct run_options {
 	bool reset_mcus; /* FIRMWARE_RESTART asked for it */
 };
 
+/* Errors of G-code lines in the log: what the last one was, and how many of the same came behind it. */
+struct run_log {
+	char reason[REPLY_LINE_MAX];
+	uint64_t repeats;
+};
+
 struct run {
 	struct run_options opt;
 	struct machine_config *mc;
@@ -46,6 +52,8 @@ struct run {
 	struct flight_file flight;
 	struct fifo fifo, urgent;
 	struct reply reply;
+	struct run_log log;
+	int64_t watched_ns; /* when the FIFOs' paths were looked at last */
 	struct gcode_numbering numbering;
 	struct rt_line line[ENGINE_MCUS];
 	struct canbus canbus[ENGINE_MCUS]; /* the interfaces in use */
@@ -84,7 +92,13 @@ void run_host_status(struct run *r, char *buf, size_t cap);
 /* What the clock estimates are now, into opt.clock_trace, if that was asked for. */
 void run_trace_clocks(struct run *r);
 
+/* run_log.c */
+
 /* A line to standard error. */
 void run_log(const char *text);
+/* The same for a reply that is an error: not again for lines that fail for the reason of the one before. ctx: struct run_log. */
+void run_log_error(void *ctx, const char *text);
+/* How many were not said. */
+void run_log_flush(struct run_log *l);
 
 #endif

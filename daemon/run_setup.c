@@ -21,17 +21,6 @@ enum { REOPEN_TRIES = 50, REOPEN_EVERY_MS = 100 };
 
 /* ---- hooks ---- */
 
-void run_log(const char *text)
-{
-	fprintf(stderr, "stepd: %s\n", text);
-}
-
-static void log_error(void *ctx, const char *text)
-{
-	(void)ctx;
-	run_log(text);
-}
-
 static void say(void *ctx, enum reply_kind kind, const char *text)
 {
 	struct run *r = ctx;
@@ -265,7 +254,8 @@ static bool open_front_ends(struct run *r, char *err, size_t err_size)
 	struct reply_config rc = { .path = cfg->reply_fifo ? cfg->reply_fifo : cfg->reply_file,
 				   .mode = cfg->gcode_fifo_mode,
 				   .regular = !cfg->reply_fifo,
-				   .log_error = log_error };
+				   .log_error = run_log_error,
+				   .ctx = &r->log };
 	struct fifo_config fc = { .path = cfg->gcode_fifo,
 				  .mode = cfg->gcode_fifo_mode,
 				  .emergency = emergency,
@@ -484,6 +474,7 @@ void run_stop(struct run *r)
 		fifo_close(&r->urgent);
 	if (r->has_reply)
 		reply_close(&r->reply);
+	run_log_flush(&r->log);
 	run_host_stop(r);
 	for (size_t i = 0; i < ENGINE_MCUS; i++)
 		if (r->line[i].fd >= 0)

@@ -207,6 +207,51 @@ static void closed_in_mid_line(void **state)
 	close(fd);
 }
 
+/* The path is taken away: at rest, while a writer has it open, twice while it has, and with something else in its place. */
+static void removed(void **state)
+{
+	struct stat st;
+	int fd, plain;
+
+	(void)state;
+	assert_int_equal(fifo_watch(&f, err, sizeof(err)), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(fifo_watch(&f, err, sizeof(err)), 1);
+	assert_non_null(strstr(err, "this FIFO was removed: made anew"));
+	assert_int_equal(fifo_watch(&f, err, sizeof(err)), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode) && (st.st_mode & 0777) == 0660);
+	fd = writer();
+	put(fd, "G1 X1\n");
+	expect_line("G1 X1", 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(fifo_watch(&f, err, sizeof(err)), 1);
+	}
+	put(fd, "G1 X2\nG1"); /* into the first of them, whose name is gone */
+	expect_line("G1 X2", 0);
+	close(fd);
+	expect_line("G1", LINEBUF_FRAGMENT);
+	expect_nothing();
+	fd = writer();
+	put(fd, "G1 X3\n");
+	close(fd);
+	expect_line("G1 X3", 0);
+	/* What was written too early has made a file. */
+	assert_int_equal(unlink(path), 0);
+	plain = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(fifo_watch(&f, err, sizeof(err)), -EEXIST);
+	assert_non_null(strstr(err, "expected the FIFO that was made there, found something else"));
+	assert_int_equal(fifo_watch(&f, err, sizeof(err)), 0);
+	close(plain);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(fifo_watch(&f, err, sizeof(err)), 1);
+	fd = writer();
+	put(fd, "G1 X4\n");
+	close(fd);
+	expect_line("G1 X4", 0);
+}
+
 static void out_of_band(void **state)
 {
 	static const char *const stop[] = {
@@ -412,6 +457,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(created_as_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(writers_come_and_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(closed_in_mid_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(out_of_band, setup, teardown),
 		cmocka_unit_test_setup_teardown(signal_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(flooded, setup, teardown),
