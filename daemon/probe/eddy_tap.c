@@ -120,7 +120,7 @@ void eddy_tap_settle(struct machine *m, eddy_then *then)
 
 	m->eddy.after = then;
 	m->eddy.from_s = machine_now_s(m) + CALM_S;
-	track_start(&m->track);
+	track_start(&m->track, 2 * CALM_S + PULL_MM / PULL_MM_S + 1e-9 * WAIT_NS);
 	acts_begin(m);
 	acts_dwell(m, 2 * CALM_S);
 	acts_move_axis(m, AXIS_Z, z_mm + PULL_MM, PULL_MM_S);

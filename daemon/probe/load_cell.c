@@ -64,13 +64,17 @@ void load_cell_stop(struct machine *m)
 }
 
 /* The last one of them comes in a block. */
+static double late_s(const struct load_cell *c)
+{
+	return WAIT_S + 24 / c->cfg->rate_hz;
+}
+
 static void wait_until(struct machine *m, double to_s)
 {
 	struct load_cell *c = &m->load_cell;
-	double wait_s = to_s - machine_now_s(m) + WAIT_S + 24 / c->cfg->rate_hz;
 
 	c->to_s = to_s;
-	c->deadline_ns = m->now_ns + (int64_t)(wait_s * 1e9);
+	c->deadline_ns = m->now_ns + (int64_t)((to_s - machine_now_s(m) + late_s(c)) * 1e9);
 }
 
 static void measure(struct machine *m, double after_s)
@@ -296,12 +300,13 @@ static void settle(struct machine *m, load_cell_then *then)
 {
 	struct load_cell *c = &m->load_cell;
 	double z_mm = planner_position(m->planner)[AXIS_Z];
+	double calm_s = fmax(CALM_S, 3 / c->cfg->rate_hz);
 
 	c->after = then;
 	c->from_s = machine_now_s(m);
-	track_start(&m->track);
+	track_start(&m->track, 1 + calm_s + c->cfg->pullback_mm / c->cfg->pullback_mm_s + late_s(c));
 	acts_begin(m);
-	acts_dwell(m, fmax(CALM_S, 3 / c->cfg->rate_hz));
+	acts_dwell(m, calm_s);
 	acts_move_axis(m, AXIS_Z, z_mm + c->cfg->pullback_mm, c->cfg->pullback_mm_s);
 	acts_run(m, drawn_back);
 }

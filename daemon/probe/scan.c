@@ -12,6 +12,8 @@
 #define CALM_S 0.5
 #define AFTER_S 0.1
 #define REACH_MM 3.0
+/* Samples come later than that only when it has failed. */
+#define KEEP_S 1.5
 #define SILENT_NS ((int64_t)1500 * 1000 * 1000)
 /* Straight on: so far off the line at most. */
 #define STRAIGHT_MM 1e-6
@@ -215,7 +217,7 @@ static void started(struct machine *m, const char *error)
 	}
 	s->state = SCAN_FLIES;
 	s->taken = m->eddy.bulk.count;
-	track_start(&m->track);
+	track_start(&m->track, KEEP_S);
 	fly(m);
 }
 

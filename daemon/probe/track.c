@@ -5,9 +5,10 @@
 
 #include "daemon/machine.h"
 
-void track_start(struct track *t)
+void track_start(struct track *t, double keep_s)
 {
 	t->on = true;
+	t->least_s = keep_s / (TRACK_LOOKS - 2);
 	t->looks = 0;
 }
 
@@ -25,7 +26,7 @@ void track_look(struct track *t, const struct machine *m)
 {
 	struct track_look *l = &t->look[t->looks % TRACK_LOOKS];
 
-	if (!t->on || (t->looks && m->status.now_s <= look_at(t, t->looks - 1)->at_s))
+	if (!t->on || (t->looks && m->status.now_s <= look_at(t, t->looks - 1)->at_s + t->least_s))
 		return;
 	l->at_s = m->status.now_s;
 	memcpy(l->mm, m->status.position_mm, sizeof(l->mm));

@@ -17,14 +17,15 @@ enum { TRACK_LOOKS = 2048 };
 
 struct track {
 	bool on;
+	double least_s; /* between two looks */
 	uint32_t looks; /* all of them; the last TRACK_LOOKS are kept */
 	struct track_look {
 		double at_s, mm[3];
 	} look[TRACK_LOOKS];
 };
 
-/* Start, with nothing in it. */
-void track_start(struct track *t);
+/* Start, with nothing in it; at least the last keep_s are kept, however often it is polled. */
+void track_start(struct track *t, double keep_s);
 void track_stop(struct track *t);
 /* machine_poll(): after the state has been read. */
 void track_look(struct track *t, const struct machine *m);

@@ -164,6 +164,28 @@ static void test_noise(void **state)
 	on("etc/sim-cartesian.cfg", o, 0.004);
 }
 
+/* The way back takes 20 s, of which all is known. */
+static void test_slow(void **state)
+{
+	static const char *const o[] = { NO_START,
+					 "load_cell_probe.z_offset=0",
+					 "load_cell_probe.speed=0.5",
+					 "load_cell_probe.sample_rate=10",
+					 "load_cell_probe.sensor_type=hx711",
+					 "load_cell_probe.dout_pin=PE5",
+					 "load_cell_probe.sclk_pin=PE6",
+					 CALIBRATED,
+					 BED,
+					 NULL };
+	struct scene *s = open_scene("etc/sim-cartesian.cfg", o);
+
+	(void)state;
+	run(s, "G28\nG1 X30 Y40 Z1 F6000\nPROBE\n");
+	assert_true(fabs(off_mm(s, said_number(s, "Result is z="))) <= 2 * MICROSTEP_Z_MM);
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 static void test_two_mcus(void **state)
 {
 	static const char *const z[] = {
@@ -364,11 +386,12 @@ static void test_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_mcu),         cmocka_unit_test(test_turned_round),
-		cmocka_unit_test(test_ads1220),         cmocka_unit_test(test_ads1220_by_hand),
-		cmocka_unit_test(test_noise),           cmocka_unit_test(test_two_mcus),
-		cmocka_unit_test(test_z_homes_with_it), cmocka_unit_test(test_calibration),
-		cmocka_unit_test(test_failures),        cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_one_mcu),     cmocka_unit_test(test_turned_round),
+		cmocka_unit_test(test_ads1220),     cmocka_unit_test(test_ads1220_by_hand),
+		cmocka_unit_test(test_noise),       cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_two_mcus),    cmocka_unit_test(test_z_homes_with_it),
+		cmocka_unit_test(test_calibration), cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
