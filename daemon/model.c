@@ -81,8 +81,8 @@ static void put_probe(const struct machine_config *mc)
 	const struct machine_sim_bed *bed = &mc->sim_bed;
 	const struct machine_probe *p = &mc->probe;
 
-	printf("bed height=%.17g slope_x=%.17g slope_y=%.17g\n", bed->height_mm, bed->slope_x,
-	       bed->slope_y);
+	printf("bed height=%.17g slope_x=%.17g slope_y=%.17g shape=%.17g\n", bed->height_mm,
+	       bed->slope_x, bed->slope_y, bed->shape_mm);
 	if (p->kind == MACHINE_PROBE_NONE || p->kind >= MACHINE_PROBE_SENSORS || p->pin.mcu < 0)
 		return;
 	printf("probe pin=%s mcu=%d x=%.17g y=%.17g z=%.17g hysteresis=%.17g noise=%.17g invert=%d",
@@ -207,6 +207,46 @@ static void put_converters(const struct machine_config *mc)
 	}
 }
 
+static void put_eddy(const struct machine_config *mc)
+{
+	const struct machine_probe *p = &mc->probe;
+
+	if (p->kind != MACHINE_PROBE_EDDY)
+		return;
+	printf("eddy x=%.17g y=%.17g clock=%.17g noise=%.17g", p->offset_mm[0], p->offset_mm[1],
+	       p->eddy.clock_hz, mc->sim_bed.probe_noise_mm);
+	if (p->eddy.intb.set)
+		printf(" intb=%s", p->eddy.intb.name);
+	if (p->eddy.drift.sensor >= 0)
+		put_name("body", mc->sensors[p->eddy.drift.sensor].name);
+	put_name("name", p->section);
+	put_bus(&p->eddy.bus);
+	printf("\n");
+}
+
+static void put_load_cell(const struct machine_config *mc)
+{
+	static const char *const chips[] = {
+		[MACHINE_HX711] = "711", [MACHINE_HX717] = "717", [MACHINE_ADS1220] = "1220"
+	};
+	const struct machine_load_cell *c = &mc->probe.cell;
+
+	if (mc->probe.kind != MACHINE_PROBE_LOAD_CELL)
+		return;
+	printf("load_cell chip=%s rate=%.17g zero=%.17g noise=%.17g", chips[c->chip], c->rate_hz,
+	       c->reference_counts, mc->sim_bed.probe_noise_mm);
+	if (c->counts_per_gram > 0)
+		printf(" counts_per_gram=%.17g", c->counts_per_gram);
+	put_name("name", mc->probe.section);
+	if (c->chip == MACHINE_ADS1220) {
+		printf(" ready=%s", c->data_ready.name);
+		put_bus(&c->bus);
+	} else {
+		printf(" mcu=%d dout=%s sclk=%s", c->mcu, c->dout.name, c->sclk.name);
+	}
+	printf("\n");
+}
+
 /* ---- inputs and fans ---- */
 
 static void put_inputs(const struct machine_config *mc)
@@ -303,6 +343,8 @@ static void put_model(const struct machine_config *mc)
 	for (size_t i = 0; i < mc->sensor_count; i++)
 		put_warm(mc, i);
 	put_converters(mc);
+	put_eddy(mc);
+	put_load_cell(mc);
 	put_inputs(mc);
 	put_fans(mc);
 	put_lights(mc);

@@ -5,14 +5,6 @@
 
 #include "daemon/batch/batch.h"
 
-/* Shares of bed_shape, from the lowest to the highest, and lengths of the waves. */
-static const struct {
-	double share, x_mm, y_mm, phase;
-} waves[] = {
-	{ 0.6, 310, 420, 0.7 },
-	{ 0.4, -230, 170, 2.1 },
-};
-
 static void nozzle(void *ctx, const double axis_mm[PRINTER_AXES], double xyz_mm[3])
 {
 	const struct batch *b = ctx;
@@ -23,19 +15,6 @@ static void nozzle(void *ctx, const double axis_mm[PRINTER_AXES], double xyz_mm[
 			joint[i] += b->model.weight[i][k] * axis_mm[k];
 	if (!b->mc->kinematics->forward(b->mc, joint, xyz_mm))
 		xyz_mm[0] = xyz_mm[1] = xyz_mm[2] = NAN;
-}
-
-static void shape(struct printer_bed *bed, const struct machine_sim_bed *cfg)
-{
-	_Static_assert(sizeof(waves) / sizeof(*waves) <= PRINTER_WAVES, "room for all");
-
-	bed->height_mm = cfg->height_mm;
-	bed->slope_x = cfg->slope_x;
-	bed->slope_y = cfg->slope_y;
-	for (size_t i = 0; cfg->shape_mm > 0 && i < sizeof(waves) / sizeof(*waves); i++)
-		bed->wave[i] = (struct printer_wave){ cfg->shape_mm * waves[i].share / 2,
-						      2 * M_PI / waves[i].x_mm,
-						      2 * M_PI / waves[i].y_mm, waves[i].phase };
 }
 
 bool batch_bed_start(struct batch *b)
@@ -56,7 +35,10 @@ bool batch_bed_start(struct batch *b)
 
 	if (p.servo)
 		p.control_mcu = (uint8_t)probe->control_pin.mcu;
-	shape(&b->printer.bed, cfg);
+	b->printer.bed.height_mm = cfg->height_mm;
+	b->printer.bed.slope_x = cfg->slope_x;
+	b->printer.bed.slope_y = cfg->slope_y;
+	printer_bed_shape(&b->printer.bed, cfg->shape_mm);
 	for (int i = 0; i < b->printer.endstop_count; i++) {
 		b->printer.endstops[i].noise_mm = cfg->endstop_noise_mm;
 		b->printer.endstops[i].hysteresis_mm = cfg->endstop_hysteresis_mm;

@@ -195,7 +195,6 @@ static bool add_chip_with_pin(struct batch *b, const struct machine_bus *cfg, co
 	       (!pin->set || line_of(b, b->printer.chip_count - 1, pin, to));
 }
 
-/* The coil and its chip: numbers like those of coils on the market. */
 static bool add_eddy(struct batch *b)
 {
 	const struct machine_probe *p = &b->mc->probe;
@@ -203,25 +202,14 @@ static bool add_eddy(struct batch *b)
 
 	if (p->kind != MACHINE_PROBE_EDDY)
 		return true;
-	*c = (struct chip_ldc1612){ .printer = &b->printer,
-				    .clock_hz = p->eddy.clock_hz,
-				    .x_mm = p->offset_mm[0],
-				    .y_mm = p->offset_mm[1],
-				    .gap_mm = 2.5,
-				    .far_hz = 3.05e6,
-				    .rise = 0.12,
-				    .reach_mm = 2.4,
-				    .give = 0.1,
-				    .drift_per_k = 6e-6,
-				    .drift_per_k2 = 2e-8,
-				    .drift_near = 0.5,
-				    .body = p->eddy.drift.sensor < 0
-						    ? -1
-						    : b->body_of[p->eddy.drift.sensor],
-				    .degc = 25,
-				    .noise_mm = b->mc->sim_bed.probe_noise_mm,
-				    .drive = 15,
-				    .intb_pin = PRINTER_NO_PIN };
+	*c = chip_ldc1612_usual;
+	c->printer = &b->printer;
+	c->clock_hz = p->eddy.clock_hz;
+	c->x_mm = p->offset_mm[0];
+	c->y_mm = p->offset_mm[1];
+	c->noise_mm = b->mc->sim_bed.probe_noise_mm;
+	if (p->eddy.drift.sensor >= 0)
+		c->body = b->body_of[p->eddy.drift.sensor];
 	chip_ldc1612_start(c);
 	return add_chip_with_pin(b, &p->eddy.bus, p->section, &chip_ldc1612_i2c, c, &p->eddy.intb,
 				 &c->intb_pin);
@@ -262,25 +250,23 @@ static bool add_effector(struct batch *b)
 		       &p->control_pin, &b->effector.control_pin);
 }
 
-/* A stiff hotend on a bed that gives a little. */
 static bool add_load_cell(struct batch *b)
 {
 	const struct machine_load_cell *p = &b->mc->probe.cell;
 
 	if (b->mc->probe.kind != MACHINE_PROBE_LOAD_CELL)
 		return true;
-	b->load_cell = (struct chip_load_cell){
-		.printer = &b->printer,
-		.rate_hz = p->rate_hz,
-		.grams_per_mm = 2500,
-		.counts_per_gram = p->counts_per_gram > 0 ? p->counts_per_gram : 200,
-		.zero_counts = p->reference_counts,
-		.noise_grams = 1 + 2500 * b->mc->sim_bed.probe_noise_mm
-	};
+	b->load_cell = chip_load_cell_usual;
+	b->load_cell.printer = &b->printer;
+	b->load_cell.rate_hz = p->rate_hz;
+	if (p->counts_per_gram > 0)
+		b->load_cell.counts_per_gram = p->counts_per_gram;
+	b->load_cell.zero_counts = p->reference_counts;
+	b->load_cell.noise_grams += b->load_cell.grams_per_mm * b->mc->sim_bed.probe_noise_mm;
 	if (p->chip != MACHINE_ADS1220)
 		return add_hx71x(b);
 	b->ads1220 = (struct chip_ads1220){ .cell = &b->load_cell };
-	return add_chip_with_pin(b, &p->bus, "load_cell_probe", &chip_ads1220_spi, &b->ads1220,
+	return add_chip_with_pin(b, &p->bus, b->mc->probe.section, &chip_ads1220_spi, &b->ads1220,
 				 &p->data_ready, &b->ads1220.data_ready_pin);
 }
 

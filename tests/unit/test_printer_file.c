@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* test_printer_file.c - the printer of mcu-sim as a file describes it.
  *
- * Shown: motors, switches, sensors, warm parts, drivers alone and in chains, converters, inputs and fans are what their lines
- * say; parts of MCUs that are not there are left out; each wrong line is refused with its number and what is expected.
+ * Shown: motors, switches, sensors, warm parts, drivers alone and in chains, converters, inputs, fans and probes that measure
+ * are what their lines say; parts of MCUs that are not there are left out; each wrong line is refused with its number and what is expected.
  * Repeat: no seed.
  */
 #include <errno.h>
@@ -231,6 +231,64 @@ static void test_chips(void **state)
 	free(p);
 }
 
+/* Probes that measure, on a bed with waves. */
+static void test_probes(void **state)
+{
+	static const char text[] =
+		"bed height=0.5 slope_x=0.001 shape=0.6\n"
+		"warm name=coil sensor=none capacity=12 loss=0.1 lag=1\nreading share=0.5\n"
+		"eddy name=probe_eddy_current_coil address=42 x=20 y=-7 clock=40000000 noise=0.01 "
+		"intb=PE5 body=coil\n"
+		"eddy address=42 mcu=1\n"
+		"load_cell chip=717 name=load_cell_probe rate=320 counts_per_gram=-210 zero=-31000 "
+		"noise=0.002 dout=PG0 sclk=PG1\n";
+	static const char spi[] = "load_cell chip=1220 spi=spi1 cs=PE5 ready=PE6 rate=660\n";
+	char err[200] = "";
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct sim *s = sim_new(&(struct sim_cfg){ 0 });
+		struct printer *p = calloc(1, sizeof(*p));
+		char *path = temp_file(i ? spi : text), action[2][60];
+
+		assert_non_null(p);
+		printer_init(p, PRINTER_CARTESIAN, 1);
+		memset(&models, 0, sizeof(models));
+		models.events.printer = p;
+		if (printer_file_load(p, &models, &s, 1, path, err, sizeof(err)))
+			fail_msg("%s", err);
+		unlink(path);
+		if (i) {
+			assert_int_equal(models.ads1220.data_ready_pin, sim_pin_number(s, "PE6"));
+			assert_ptr_equal(models.ads1220.cell, &models.load_cell);
+			assert_int_equal(p->chips[0].cs_pin, sim_pin_number(s, "PE5"));
+			assert_true(models.load_cell.rate_hz == 660);
+		} else {
+			assert_true(fabs(printer_bed_mm(p, 50, 0) - 0.55) <= 0.3);
+			assert_true(fabs(printer_bed_mm(p, 50, 0) - 0.55) > 0.2);
+			assert_int_equal(p->chip_count, 2); /* mcu=1 is not here */
+			assert_int_equal(p->chips[0].address, 42);
+			assert_int_equal(models.eddy.body, 0);
+			assert_int_equal(models.eddy.intb_pin, sim_pin_number(s, "PE5"));
+			assert_true(models.eddy.x_mm == 20 && models.eddy.y_mm == -7);
+			assert_true(models.eddy.clock_hz == 40e6 && models.eddy.noise_mm == 0.01);
+			assert_int_equal(p->buses[p->chips[1].bus].kind, PRINTER_LINES);
+			assert_int_equal(models.hx71x.sclk_pin, sim_pin_number(s, "PG1"));
+			assert_true(models.load_cell.counts_per_gram == -210);
+			assert_true(models.load_cell.zero_counts == -31000);
+			assert_true(fabs(models.load_cell.noise_grams - 6) < 1e-9);
+			strcpy(action[0], "probe_eddy_current_coil open");
+			strcpy(action[1], "load_cell_probe silent");
+			for (int k = 0; k < 2; k++)
+				if (!printer_events_do(&models.events, action[k], err, sizeof(err)))
+					fail_msg("%s", err);
+			assert_true(models.eddy.open && models.load_cell.silent);
+		}
+		sim_free(s);
+		free(p);
+	}
+}
+
 static void test_chip_errors(void **state)
 {
 	static const char *const bad[][2] = {
@@ -272,6 +330,19 @@ static void test_chip_errors(void **state)
 		{ "fan pin=PC0", ":1: tacho= is missing" },
 		{ "fan pin=PC0 tacho=PC1 rpm=-5", ":1: rpm=-5: expected no negative number" },
 		{ "fan pin=PC0 tacho=PC1 colour=1", ":1: unknown key \"colour\"" },
+		{ "eddy address=42 clock=5", ":1: clock=5: expected 1e6 or more" },
+		{ "eddy address=42 body=a", ":1: body=a: expected the name of a warm part" },
+		{ "eddy address=42\neddy address=43", ":2: eddy: expected one at most" },
+		{ "eddy address=42 scl=PC0", ":1: sda= is missing" },
+		{ "load_cell dout=PC0 sclk=PC1", ":1: chip=0: expected 711, 717 or 1220" },
+		{ "load_cell chip=711 dout=PC0", ":1: sclk= is missing" },
+		{ "load_cell chip=711 dout=PC0 sclk=PC0", ":1: a pin is used twice" },
+		{ "load_cell chip=711 dout=PC0 sclk=PC1 rate=0", ":1: rate=0: expected 1 or more" },
+		{ "load_cell chip=1220 ready=PC0", ":1: cs= is missing" },
+		{ "load_cell chip=1220 cs=PC0", ":1: ready= is missing" },
+		{ "load_cell chip=711 dout=PC0 sclk=PC1\nload_cell chip=711 dout=PC2 sclk=PC3",
+		  ":2: load_cell: expected one at most" },
+		{ "bed shape=11", ":1: shape=11: expected a number up to 10" },
 	};
 	char err[200];
 
@@ -297,9 +368,8 @@ static void test_chip_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_file),
-		cmocka_unit_test(test_warm),
-		cmocka_unit_test(test_chips),
+		cmocka_unit_test(test_file),        cmocka_unit_test(test_warm),
+		cmocka_unit_test(test_chips),       cmocka_unit_test(test_probes),
 		cmocka_unit_test(test_chip_errors),
 	};
 

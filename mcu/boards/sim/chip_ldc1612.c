@@ -25,6 +25,22 @@ enum {
 	DRIVE_NEAR = 3, /* steps of current within which the amplitude is right */
 };
 
+const struct chip_ldc1612 chip_ldc1612_usual = {
+	.clock_hz = 12e6,
+	.gap_mm = 2.5,
+	.far_hz = 3.05e6,
+	.rise = 0.12,
+	.reach_mm = 2.4,
+	.give = 0.1,
+	.drift_per_k = 6e-6,
+	.drift_per_k2 = 2e-8,
+	.drift_near = 0.5,
+	.body = -1,
+	.degc = 25,
+	.drive = 15,
+	.intb_pin = PRINTER_NO_PIN,
+};
+
 void chip_ldc1612_start(struct chip_ldc1612 *c)
 {
 	memset(c->reg, 0, sizeof(c->reg));

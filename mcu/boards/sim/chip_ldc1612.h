@@ -42,6 +42,9 @@ struct chip_ldc1612 {
 	bool converting, unread, ready;
 };
 
+/* Numbers like those of coils on the market; what is left is that of one machine. */
+extern const struct chip_ldc1612 chip_ldc1612_usual;
+
 void chip_ldc1612_start(struct chip_ldc1612 *c);
 
 /* The frequency of the coil with the nozzle that high over the bed. */

@@ -6,6 +6,13 @@
 
 #include "printer.h"
 
+const struct chip_load_cell chip_load_cell_usual = {
+	.rate_hz = 80,
+	.grams_per_mm = 2500,
+	.counts_per_gram = 200,
+	.noise_grams = 1,
+};
+
 static double grams(struct chip_load_cell *c)
 {
 	double xyz[3], deep_mm, force;

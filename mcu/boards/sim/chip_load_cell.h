@@ -27,6 +27,9 @@ struct chip_load_cell {
 	bool converting;
 };
 
+/* Of a stiff hotend on a bed that gives a little; what is left is that of one machine. */
+extern const struct chip_load_cell chip_load_cell_usual;
+
 /* Bring the conversions up to now. Returns: whether one has ended; it is in counts. */
 bool chip_load_cell_update(struct chip_load_cell *c);
 /* The chip stops, or begins anew. */

@@ -2,6 +2,7 @@
 #include "printer_bed.h"
 
 #include <math.h>
+#include <stddef.h>
 
 #include "printer.h"
 
@@ -16,6 +17,23 @@ static const double SIGNAL_S = 10e-3;
 static const double PAUSE_S = 50e-3;
 
 /* ---- the surface and what is over it ---- */
+
+void printer_bed_shape(struct printer_bed *b, double shape_mm)
+{
+	/* Shares of the whole, and lengths. */
+	static const struct {
+		double share, x_mm, y_mm, phase;
+	} waves[] = {
+		{ 0.6, 310, 420, 0.7 },
+		{ 0.4, -230, 170, 2.1 },
+	};
+	_Static_assert(sizeof(waves) / sizeof(*waves) <= PRINTER_WAVES, "room for all");
+
+	for (size_t i = 0; i < sizeof(waves) / sizeof(*waves); i++)
+		b->wave[i] = (struct printer_wave){ shape_mm * waves[i].share / 2,
+						    2 * M_PI / waves[i].x_mm,
+						    2 * M_PI / waves[i].y_mm, waves[i].phase };
+}
 
 double printer_bed_mm(const struct printer *p, double x_mm, double y_mm)
 {

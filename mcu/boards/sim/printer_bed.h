@@ -77,6 +77,8 @@ struct printer_probe {
 /* Connect the probe as *pr says, its state left out. Returns 0, -EINVAL or -EBUSY. */
 int printer_add_probe(struct printer *p, const struct printer_probe *pr);
 
+/* Waves on the bed, so high from the lowest to the highest; 0: none. */
+void printer_bed_shape(struct printer_bed *b, double shape_mm);
 /* Height of the surface. */
 double printer_bed_mm(const struct printer *p, double x_mm, double y_mm);
 /* Where the nozzle is over the bed's zero: X, Y, and Z there, by the motors. */

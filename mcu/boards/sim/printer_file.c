@@ -36,7 +36,7 @@ struct part {
 	double of_axis[PRINTER_AXES]; /* start position; weight of a stepper */
 	bool weighted;
 	double mcu, steps_per_mm, trigger, hysteresis, at_max, invert, invert_dir, invert_step;
-	double both_edges, value, noise, height, slope_x, slope_y, control_mcu;
+	double both_edges, value, noise, height, slope_x, slope_y, shape, control_mcu;
 };
 
 static const char axis_letters[] = "xyzeuvwabcdf";
@@ -82,6 +82,7 @@ static int set_value(struct printer_file *f, struct part *part, const char *key,
 		{ "height", &part->height, 1e3 },
 		{ "slope_x", &part->slope_x, 1 },
 		{ "slope_y", &part->slope_y, 1 },
+		{ "shape", &part->shape, 10 },
 		{ "control_mcu", &part->control_mcu, PRINTER_MCUS_MAX - 1 },
 	};
 
@@ -435,6 +436,7 @@ static int read_line(struct printer_file *f, char *line)
 		f->printer->bed.height_mm = part.height;
 		f->printer->bed.slope_x = part.slope_x;
 		f->printer->bed.slope_y = part.slope_y;
+		printer_bed_shape(&f->printer->bed, part.shape);
 		return 0;
 	}
 	if (strcmp(kind, "stepper") && strcmp(kind, "endstop") && strcmp(kind, "sensor") &&
@@ -443,7 +445,7 @@ static int read_line(struct printer_file *f, char *line)
 			f,
 			"\"%s\": expected kinematics, start, bed, stepper, endstop, probe, "
 			"sensor, warm, reading, driver, converter, climate, thermometer, "
-			"input, fan or light",
+			"input, fan, light, eddy or load_cell",
 			kind);
 	if (printer_file_absent(f, part.mcu))
 		return 0;

@@ -8,7 +8,7 @@
  *   stepper axis=x step=PA0 dir=PA1 steps_per_mm=80 [name= mcu=0 invert_dir=0 invert_step=0 both_edges=0]
  *   endstop axis=x pin=PA3 trigger=0 [name= mcu=0 at_max=0 hysteresis=0 noise=0 invert=0 driver=NAME]
  *         it is the stall of a driver above
- *   bed [height=0 slope_x=0 slope_y=0]        mm, mm per mm
+ *   bed [height=0 slope_x=0 slope_y=0 shape=0]                      mm, mm per mm, mm
  *   probe pin=PA5 z=1.5 [x=0 y=0 mcu=0 hysteresis=0 noise=0 invert=0]   from the nozzle; see printer_bed.h
  *         [control=PA6 control_mcu=0]         and it is a BLTouch
  *   sensor pin=PA4 value=2000 [mcu=0 noise=0]
@@ -24,6 +24,10 @@
  *   thermometer serial=28-0316a2798eff body=NAME pin=PC0 [mcu=0]             on one wire; see chip_ds18b20.h
  *   input pin=PC0 [name= mcu=0 invert=0 on=0 stepper=NAME edge=0 share=0]
  *         a switch; or filament that a motor moves: mm an edge; or a switch at an analog input, which reads this share of full scale then
+ *   eddy address=42 [name= mcu=0 i2c=NAME scl= sda= intb=PC0 x=0 y=0 clock=12000000 noise=0 body=NAME]
+ *         the coil of an eddy-current probe, from the nozzle; mm; see chip_ldc1612.h
+ *   load_cell chip=711 dout=PC0 sclk=PC1 [name= mcu=0 rate=80 counts_per_gram=200 zero=0 noise=0]    or 717; see chip_load_cell.h
+ *   load_cell chip=1220 cs=PC0 ready=PC1 …                                                           SPI as above
  *   fan pin=PC0 tacho=PC1 [name= mcu=0 tacho_mcu=0 invert=0 rpm=6000 lag=0.4 ppr=2]   see printer_parts.h
  *   light pin=PC0 [name= mcu=0 clock=PC1 lights=1]                                     a chain, likewise
  * What has a name can be broken: models->events (printer_events.h).

@@ -9,17 +9,9 @@
 #include "printer_models.h"
 #include "sim.h"
 
-/* How a chip is connected. */
-struct link {
-	const char *name, *tx, *rx, *select, *cs, *spi, *sclk, *mosi, *miso, *scl, *sda, *i2c;
-	double mcu, cs_high, mode, address;
-	enum printer_bus_kind kind;
-};
-enum { LINK_KEYS = 16 };
-
-static void link_keys(struct link *l, struct printer_file_key *to)
+static void link_keys(struct printer_file_link *l, struct printer_file_key *to)
 {
-	const struct printer_file_key keys[LINK_KEYS] = {
+	const struct printer_file_key keys[PRINTER_FILE_LINK_KEYS] = {
 		{ "name", &l->name, NULL, 0, false },
 		{ "tx", &l->tx, NULL, 0, false },
 		{ "rx", &l->rx, NULL, 0, false },
@@ -41,16 +33,15 @@ static void link_keys(struct link *l, struct printer_file_key *to)
 	memcpy(to, keys, sizeof(keys));
 }
 
-/* As printer_file_line(), of a line whose last keys are a link's own. */
-static int link_line(struct printer_file *f, struct link *l, struct printer_file_key *keys,
-		     size_t count)
+int printer_file_link(struct printer_file *f, struct printer_file_link *l,
+		      struct printer_file_key *keys, size_t count)
 {
 	link_keys(l, keys);
 	return printer_file_line(f, keys, count, &l->mcu);
 }
 
-static bool bus_pin(struct printer_file *f, const struct link *l, const char *key, const char *name,
-		    uint16_t *to)
+static bool bus_pin(struct printer_file *f, const struct printer_file_link *l, const char *key,
+		    const char *name, uint16_t *to)
 {
 	int pin = printer_file_pin(f, l->mcu, key, name);
 
@@ -59,7 +50,7 @@ static bool bus_pin(struct printer_file *f, const struct link *l, const char *ke
 }
 
 /* Index of the bus, or -EINVAL. */
-static int add_bus(struct printer_file *f, const struct link *l)
+static int add_bus(struct printer_file *f, const struct printer_file_link *l)
 {
 	const char *pins[] = { l->sclk, l->mosi, l->miso }, *keys[] = { "sclk", "mosi", "miso" };
 	const char *own = l->kind == PRINTER_I2C ? l->i2c : l->spi;
@@ -89,7 +80,8 @@ static int add_bus(struct printer_file *f, const struct link *l)
 	return index < 0 ? printer_file_result(f, index) : index;
 }
 
-static bool add_selects(struct printer_file *f, const struct link *l, struct printer_chip *c)
+static bool add_selects(struct printer_file *f, const struct printer_file_link *l,
+			struct printer_chip *c)
 {
 	const char *at = l->select;
 	char name[SIM_PIN_NAME_MAX + 1];
@@ -112,8 +104,8 @@ static bool add_selects(struct printer_file *f, const struct link *l, struct pri
 	return true;
 }
 
-static int add_chip(struct printer_file *f, const struct link *l,
-		    const struct printer_chip_ops *ops, void *model)
+int printer_file_add_chip(struct printer_file *f, const struct printer_file_link *l,
+			  const struct printer_chip_ops *ops, void *model)
 {
 	struct printer_chip c = { .ops = ops,
 				  .model = model,
@@ -135,7 +127,7 @@ static int add_chip(struct printer_file *f, const struct link *l,
 /* ---- drivers ---- */
 
 struct driver_line {
-	struct link link;
+	struct printer_file_link link;
 	const char *stepper;
 	double chip, chain, position;
 };
@@ -176,7 +168,7 @@ static int add_chained(struct printer_file *f, const struct driver_line *d, stru
 	m->chain_cs[i] = (uint16_t)cs;
 	m->chain_mcu[i] = (uint8_t)d->link.mcu;
 	m->chains++;
-	return add_chip(f, &d->link, &chip_tmc_spi, &m->chain[i]);
+	return printer_file_add_chip(f, &d->link, &chip_tmc_spi, &m->chain[i]);
 }
 
 static bool is_driver(int chip)
@@ -193,8 +185,8 @@ static int driver_line(struct printer_file *f)
 {
 	struct driver_line d = { .chip = 0 };
 	struct printer_models *m = f->models;
-	struct printer_file_key keys[LINK_KEYS + 4] = {
-		[LINK_KEYS] = { "stepper", &d.stepper, NULL, 0, false },
+	struct printer_file_key keys[PRINTER_FILE_LINK_KEYS + 4] = {
+		[PRINTER_FILE_LINK_KEYS] = { "stepper", &d.stepper, NULL, 0, false },
 		{ "chip", NULL, &d.chip, 9999, false },
 		{ "chain", NULL, &d.chain, CHIP_TMC_CHAIN, false },
 		{ "position", NULL, &d.position, CHIP_TMC_CHAIN, false },
@@ -202,7 +194,7 @@ static int driver_line(struct printer_file *f)
 	struct chip_tmc *tmc = &m->tmc[m->tmcs];
 	int motor = -1, result;
 
-	result = link_line(f, &d.link, keys, sizeof(keys) / sizeof(*keys));
+	result = printer_file_link(f, &d.link, keys, sizeof(keys) / sizeof(*keys));
 	if (result <= 0)
 		return result;
 	if (!is_driver((int)d.chip))
@@ -225,13 +217,13 @@ static int driver_line(struct printer_file *f)
 		tmc->motor = &f->printer->steppers[motor];
 	}
 	d.link.kind = d.link.tx ? PRINTER_UART : PRINTER_SPI;
-	return d.link.tx ? add_chip(f, &d.link, &chip_tmc_uart, tmc) : add_chained(f, &d, tmc);
+	return d.link.tx ? printer_file_add_chip(f, &d.link, &chip_tmc_uart, tmc)
+			 : add_chained(f, &d, tmc);
 }
 
 /* ---- sensors ---- */
 
-/* Index of the warm part of that name, or -EINVAL. */
-static int find_body(struct printer_file *f, const char *name)
+int printer_file_body(struct printer_file *f, const char *name)
 {
 	for (int i = 0; name && i < f->printer->body_count; i++)
 		if (!strcmp(f->printer->bodies[i].thermal.name, name))
@@ -248,7 +240,8 @@ static bool is_converter(int chip)
 /* The warm part that the next chip of a kind reads, of which there are count so far. Returns its index or -EINVAL. */
 static int body_for(struct printer_file *f, const char *name, unsigned count)
 {
-	return count == PRINTER_CHIPS_MAX ? printer_file_result(f, -ENOSPC) : find_body(f, name);
+	return count == PRINTER_CHIPS_MAX ? printer_file_result(f, -ENOSPC)
+					  : printer_file_body(f, name);
 }
 
 /* A sensor's chip has the name of its warm part. */
@@ -262,16 +255,16 @@ static int named(struct printer_file *f, const char *body_name, int result)
 
 static int converter_line(struct printer_file *f)
 {
-	struct link l = { .kind = PRINTER_SPI };
+	struct printer_file_link l = { .kind = PRINTER_SPI };
 	struct printer_models *m = f->models;
 	const char *body_name = NULL;
 	double chip = 0;
-	struct printer_file_key keys[LINK_KEYS + 2] = {
-		[LINK_KEYS] = { "body", &body_name, NULL, 0, false },
+	struct printer_file_key keys[PRINTER_FILE_LINK_KEYS + 2] = {
+		[PRINTER_FILE_LINK_KEYS] = { "body", &body_name, NULL, 0, false },
 		{ "chip", NULL, &chip, 99999, false },
 	};
 	struct chip_temperature *t = &m->converter[m->converters];
-	int result = link_line(f, &l, keys, LINK_KEYS + 2), body;
+	int result = printer_file_link(f, &l, keys, PRINTER_FILE_LINK_KEYS + 2), body;
 
 	if (result <= 0)
 		return result;
@@ -283,20 +276,20 @@ static int converter_line(struct printer_file *f)
 		return body;
 	*t = (struct chip_temperature){ .type = (int)chip, .printer = f->printer, .body = body };
 	m->converters++;
-	return named(f, body_name, add_chip(f, &l, &chip_temperature_spi, t));
+	return named(f, body_name, printer_file_add_chip(f, &l, &chip_temperature_spi, t));
 }
 
 static int climate_line(struct printer_file *f)
 {
-	struct link l = { .kind = PRINTER_I2C };
+	struct printer_file_link l = { .kind = PRINTER_I2C };
 	struct printer_models *m = f->models;
 	const char *body_name = NULL, *type = NULL;
-	struct printer_file_key keys[LINK_KEYS + 2] = {
-		[LINK_KEYS] = { "body", &body_name, NULL, 0, false },
+	struct printer_file_key keys[PRINTER_FILE_LINK_KEYS + 2] = {
+		[PRINTER_FILE_LINK_KEYS] = { "body", &body_name, NULL, 0, false },
 		{ "type", &type, NULL, 0, false },
 	};
 	unsigned i = m->climates;
-	int result = link_line(f, &l, keys, LINK_KEYS + 2), body;
+	int result = printer_file_link(f, &l, keys, PRINTER_FILE_LINK_KEYS + 2), body;
 
 	if (result <= 0)
 		return result;
@@ -311,7 +304,7 @@ static int climate_line(struct printer_file *f)
 					       .printer = f->printer,
 					       .body = body };
 	m->climates++;
-	return named(f, body_name, add_chip(f, &l, &chip_climate_i2c, &m->climate[i]));
+	return named(f, body_name, printer_file_add_chip(f, &l, &chip_climate_i2c, &m->climate[i]));
 }
 
 static int thermometer_line(struct printer_file *f)
@@ -359,10 +352,15 @@ static int thermometer_line(struct printer_file *f)
 static const struct {
 	const char *kind;
 	int (*read)(struct printer_file *f);
-} kinds[] = { { "driver", driver_line },       { "converter", converter_line },
-	      { "climate", climate_line },     { "thermometer", thermometer_line },
-	      { "input", printer_file_input }, { "fan", printer_file_fan },
-	      { "light", printer_file_light } };
+} kinds[] = { { "driver", driver_line },
+	      { "converter", converter_line },
+	      { "climate", climate_line },
+	      { "thermometer", thermometer_line },
+	      { "input", printer_file_input },
+	      { "fan", printer_file_fan },
+	      { "light", printer_file_light },
+	      { "eddy", printer_file_eddy },
+	      { "load_cell", printer_file_load_cell } };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
 bool printer_file_has(const char *kind)

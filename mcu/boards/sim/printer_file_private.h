@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "printer_bus.h"
+
 struct printer;
 struct printer_body;
 struct printer_models;
@@ -51,15 +53,34 @@ int printer_file_pin(struct printer_file *f, double mcu, const char *key, const 
 /* What printer_add_…() returned, as 0 or a message. */
 int printer_file_result(struct printer_file *f, int result);
 
+/* How a chip is connected. */
+struct printer_file_link {
+	const char *name, *tx, *rx, *select, *cs, *spi, *sclk, *mosi, *miso, *scl, *sda, *i2c;
+	double mcu, cs_high, mode, address;
+	enum printer_bus_kind kind;
+};
+enum { PRINTER_FILE_LINK_KEYS = 16 };
+
 /* printer_file_parts.c: the rest of a line of that kind. */
 int printer_file_input(struct printer_file *f);
 int printer_file_fan(struct printer_file *f);
 int printer_file_light(struct printer_file *f);
+/* printer_file_probes.c: likewise. */
+int printer_file_eddy(struct printer_file *f);
+int printer_file_load_cell(struct printer_file *f);
 
 /* printer_file_chips.c: kinds of lines that are there, and what is only known at the end. */
 bool printer_file_has(const char *kind);
 int printer_file_chip(struct printer_file *f, const char *kind);
 int printer_file_end(struct printer_file *f);
+/* As printer_file_line(), of a line whose first PRINTER_FILE_LINK_KEYS of keys are left to the link. */
+int printer_file_link(struct printer_file *f, struct printer_file_link *l,
+		      struct printer_file_key *keys, size_t count);
+/* Add a chip where the link says, the next of the printer's. 0 or -EINVAL. */
+int printer_file_add_chip(struct printer_file *f, const struct printer_file_link *l,
+			  const struct printer_chip_ops *ops, void *model);
+/* Index of the warm part of that name, or -EINVAL. */
+int printer_file_body(struct printer_file *f, const char *name);
 /* The driver of that name, NULL: none. */
 struct chip_tmc *printer_file_driver(const struct printer_file *f, const char *name);
 

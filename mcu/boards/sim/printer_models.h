@@ -6,8 +6,11 @@
 #ifndef SIM_PRINTER_MODELS_H
 #define SIM_PRINTER_MODELS_H
 
+#include "chip_ads1220.h"
 #include "chip_climate.h"
 #include "chip_ds18b20.h"
+#include "chip_hx71x.h"
+#include "chip_ldc1612.h"
 #include "chip_temperature.h"
 #include "chip_tmc.h"
 #include "printer_events.h"
@@ -23,6 +26,10 @@ struct printer_models {
 	char climate_type[PRINTER_CHIPS_MAX][16];
 	struct chip_ds18b20 thermometer[PRINTER_CHIPS_MAX];
 	char serial[PRINTER_CHIPS_MAX][16];
+	struct chip_ldc1612 eddy;        /* of a probe; no printer: there is none */
+	struct chip_load_cell load_cell; /* likewise, at one of these: */
+	struct chip_hx71x hx71x;
+	struct chip_ads1220 ads1220;
 	struct printer_events events; /* of parts that have names */
 	unsigned tmcs, chains, converters, climates, thermometers;
 };
