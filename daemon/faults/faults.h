@@ -170,7 +170,9 @@ const struct fault_latched *fault_of(const struct faults *f, enum fault_scope sc
 /* Whether the machine may recover by itself now; counts it if so. */
 bool fault_recover(struct faults *f, double now_s);
 
-/* FAULTS: a line for each that is latched, and the counts of the rest. */
+/* FAULTS: a line for each that is latched, and the counts of the rest. All of it fits into FAULTS_TEXT_MAX, however
+ * many there are; with less it is cut. */
+enum { FAULTS_TEXT_MAX = FAULT_LATCHED_MAX * 640 + FAULT_CLASSES * 64 };
 void faults_text(const struct faults *f, double now_s, char *buf, size_t cap);
 
 /* What is done about an MCU of that role, and the weakest that can be configured. */

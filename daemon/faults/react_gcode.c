@@ -5,8 +5,6 @@
 
 #include "daemon/machine.h"
 
-enum { FAULTS_TEXT = 6000 };
-
 static bool fan_still_stands(const struct machine *m, const struct fault_latched *l)
 {
 	const struct tachometer *t = tachometers_find(m, l->component);
@@ -81,7 +79,7 @@ static bool param_class(struct gcode *g, const struct gcode_line *l, enum fault_
 static enum gcode_result list(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	const struct machine *m = ctx;
-	char text[FAULTS_TEXT];
+	char text[FAULTS_TEXT_MAX];
 
 	(void)l;
 	faults_text(&m->react.faults, (double)m->now_ns * 1e-9, text, sizeof(text));

@@ -312,6 +312,37 @@ static void test_crowd(void **state)
 	assert_int_equal(f.latched_count, FAULT_LATCHED_MAX);
 }
 
+/* All that can be latched, of every class, with the longest words and counts: FAULTS says all of it. */
+static void test_longest_text(void **state)
+{
+	static char text[FAULTS_TEXT_MAX];
+	struct faults f;
+	size_t most = 0;
+
+	(void)state;
+	for (unsigned c = 0; c < FAULT_CLASSES; c++) {
+		size_t lines = 0;
+
+		faults_init(&f, NULL, 0);
+		for (int i = 0; i < FAULT_LATCHED_MAX; i++) {
+			struct fault_latched *l = &f.latched[f.latched_count++];
+
+			l->class = (enum fault_class_id)c;
+			l->reaction = FAULT_STOP_MOTION;
+			memset(l->component, 'c', sizeof(l->component) - 1);
+			memset(l->detail, 'd', sizeof(l->detail) - 1);
+			l->count = UINT64_MAX;
+		}
+		memset(f.count, 0xff, sizeof(f.count));
+		faults_text(&f, 1e9, text, sizeof(text));
+		for (const char *p = text; (p = strchr(p, '\n')); p++)
+			lines++;
+		assert_int_equal(lines, FAULT_LATCHED_MAX + FAULT_CLASSES);
+		most = strlen(text) > most ? strlen(text) : most;
+	}
+	printf("at most %zu bytes\n", most);
+}
+
 static void test_random(void **state)
 {
 	static const char *const names[] = { "extruder", "heater_bed", "mcu", "fan", "stepper_x" };
@@ -448,12 +479,12 @@ static void test_heater_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),          cmocka_unit_test(test_long_texts),
-		cmocka_unit_test(test_roles),          cmocka_unit_test(test_latch),
-		cmocka_unit_test(test_glitches),       cmocka_unit_test(test_two_at_once),
-		cmocka_unit_test(test_recoveries),     cmocka_unit_test(test_crowd),
-		cmocka_unit_test(test_random),         cmocka_unit_test(test_config),
-		cmocka_unit_test(test_heater_options),
+		cmocka_unit_test(test_table),        cmocka_unit_test(test_long_texts),
+		cmocka_unit_test(test_roles),        cmocka_unit_test(test_latch),
+		cmocka_unit_test(test_glitches),     cmocka_unit_test(test_two_at_once),
+		cmocka_unit_test(test_recoveries),   cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_longest_text), cmocka_unit_test(test_random),
+		cmocka_unit_test(test_config),       cmocka_unit_test(test_heater_options),
 	};
 	int fd = mkstemp(file), rc;
 
