@@ -49,11 +49,12 @@ static void put_stepper(const struct machine_config *mc, const struct machine_st
 		if (weight[axis] != 0)
 			printf(" %c=%.17g", axis_letter[axis], weight[axis]);
 	printf(" step=%s dir=%s steps_per_mm=%.17g mcu=%d name=%s invert_dir=%d "
-	       "invert_step=%d both_edges=%d\n",
+	       "invert_step=%d both_edges=%d lock=%d\n",
 	       s->step_pin.name, s->dir_pin.name, 1 / s->step_distance_mm, s->step_pin.mcu, s->name,
 	       s->dir_pin.invert, s->step_pin.invert,
 	       /* of a driver that another process has; else its registers say it */
-	       driver && driver->bus.mcu != s->step_pin.mcu && machine_both_edges(s));
+	       driver && driver->bus.mcu != s->step_pin.mcu && machine_both_edges(s),
+	       4 * s->microsteps);
 }
 
 /* A stall is one at the pin of a driver that looks for it. */

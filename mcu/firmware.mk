@@ -8,9 +8,9 @@ comma := ,
 space := $(subst ,, )
 BOARD ?= avr-atmega644p
 # Groups of commands that the image is to have beside what is always there: spi, spi_sw, i2c, i2c_sw, tmcuart,
-# counter, neopixel, thermocouple (needs spi), ldc1612 (needs i2c), hx71x, ads1220 (needs spi), ds18b20 (needs spi).
+# counter, neopixel, thermocouple (needs spi), ldc1612 (needs i2c), hx71x, ads1220 (needs spi), ds18b20 (needs spi), angle (needs spi).
 FW_WITH ?= $($(FW_FAMILY)_WITH)
-FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple ldc1612 hx71x ads1220 ds18b20
+FW_GROUPS = spi spi_sw i2c i2c_sw tmcuart counter neopixel thermocouple ldc1612 hx71x ads1220 ds18b20 angle
 # What a group is nothing without.
 FW_NEEDS_spi_sw = spi
 FW_NEEDS_i2c_sw = i2c
@@ -18,6 +18,7 @@ FW_NEEDS_thermocouple = spi
 FW_NEEDS_ds18b20 = spi
 FW_NEEDS_ldc1612 = i2c
 FW_NEEDS_ads1220 = spi
+FW_NEEDS_angle = spi
 FW_BOARDS_AVR = avr-atmega644p avr-atmega1284p avr-atmega2560
 # stm32f4-netduinoplus2 is QEMU's machine of this name.
 FW_BOARDS_ARM = stm32f4-netduinoplus2 stm32f4-stm32f405 stm32f4-stm32f407 stm32f4-stm32f446 stm32f1-stm32f103 rp2040
@@ -62,7 +63,7 @@ usb_FLAGS = -DMCU_NO_CAN -DCHIP_USB -DCHIP_NAME='"stepd_$(FW_CHIP)"' -DUSB_VENDO
 can_FLAGS = -DCHIP_CAN -DCAN_HZ=$(CAN_HZ) -DSTM32_CAN_RX=$(word 1,$(can_rx))
 # Those whose samples come in bulk, and those of them that are of load cells.
 FW_CELLS = hx71x ads1220
-FW_BULK = ldc1612 $(FW_CELLS)
+FW_BULK = ldc1612 angle $(FW_CELLS)
 FW_ABSENT = $(filter-out $(FW_WITH),$(FW_GROUPS))
 FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c \
 	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,%/mcu_bulk.c) $(if $(filter $(FW_CELLS),$(FW_WITH)),,%/mcu_load_cell.c) $($(LINK)_WITHOUT),$(MCU_SRC) \
@@ -77,7 +78,7 @@ FW_CFLAGS = -std=gnu11 -g $(FW_OPT) -Wall -Wextra -Wshadow -Wmissing-prototypes 
 	$(if $(filter $(FW_BULK),$(FW_WITH))$(filter can,$(LINK)),,-DMCU_NO_BULK) $(if $(filter $(FW_CELLS),$(FW_WITH)),,-DMCU_NO_LOAD_CELL)
 upper = $(subst spi,SPI,$(subst i2c,I2C,$(subst sw,SW,$(subst tmcuart,TMCUART,$(subst \
 	counter,COUNTER,$(subst neopixel,NEOPIXEL,$(subst \
-	thermocouple,THERMOCOUPLE,$(subst ldc1612,LDC1612,$(subst hx71x,HX71X,$(subst ads1220,ADS1220,$(subst ds18b20,DS18B20,$(1))))))))))))
+	thermocouple,THERMOCOUPLE,$(subst ldc1612,LDC1612,$(subst hx71x,HX71X,$(subst ads1220,ADS1220,$(subst ds18b20,DS18B20,$(subst angle,ANGLE,$(1)))))))))))))
 # What names of messages hold that are left out.
 FW_DICT = without=$(subst $(space),$(comma),$(patsubst %_sw,%_set_sw,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,sensor_bulk) \
 	$(if $(filter $(FW_CELLS),$(FW_WITH)),,sos_filter load_cell)) $($(FW_FAMILY)_DICT) \

@@ -67,6 +67,8 @@ static bool name_others(struct batch *b)
 	struct printer_events *e = &b->events;
 	bool ok = true;
 
+	for (int i = 0; i < b->printer.stepper_count; i++)
+		ok &= printer_events_name(e, PART_MOTOR, i, b->printer.steppers[i].name);
 	for (size_t i = 0; i < b->m->tachos.count; i++)
 		ok &= printer_events_name(e, PART_ROTOR, (int)i, b->m->tachos.tacho[i].name);
 	for (size_t i = 0; i < cfg->filament_count; i++)

@@ -14,6 +14,7 @@ static bool add_motor(struct batch *b, const struct machine_motor *motor, const 
 	struct printer_stepper s = { .mcu = motor->mcu,
 				     .axis = PRINTER_E,
 				     .steps_per_mm = 1 / cfg->step_distance_mm,
+				     .lock_steps = 4 * (unsigned)cfg->microsteps,
 				     .invert_dir = cfg->dir_pin.invert,
 				     .invert_step = cfg->step_pin.invert };
 

@@ -92,6 +92,9 @@ static void carry_out_shutdown(struct mcu *m)
 #ifndef MCU_NO_LOAD_CELL
 	mcu_oid_each(m, MCU_OID_LOAD_CELL, mcu_load_cell_stop);
 #endif
+#ifndef MCU_NO_ANGLE
+	mcu_oid_each(m, MCU_OID_ANGLE, mcu_angle_stop);
+#endif
 	mcu_moves_clear(m);
 	mcu_send(m, MSG_ID_shutdown, &msg);
 }
@@ -130,6 +133,9 @@ void mcu_task(struct mcu *m)
 #endif
 #ifndef MCU_NO_DS18B20
 		mcu_oid_each(m, MCU_OID_DS18B20, mcu_ds18b20_task);
+#endif
+#ifndef MCU_NO_ANGLE
+		mcu_oid_each(m, MCU_OID_ANGLE, mcu_angle_task);
 #endif
 	}
 	if (attend(m, MCU_ATTN_BUTTONS)) {

@@ -58,6 +58,7 @@ enum mcu_oid_type {
 	MCU_OID_SOS_FILTER,
 	MCU_OID_LOAD_CELL,
 	MCU_OID_DS18B20,
+	MCU_OID_ANGLE,
 };
 
 struct mcu_oid {
@@ -206,10 +207,10 @@ bool mcu_stepper_position(const struct mcu *m, uint8_t oid, int32_t *pos_steps);
 mcu_object_fn mcu_stepper_stop, mcu_trsync_stop, mcu_endstop_stop, mcu_gpio_out_stop, mcu_pwm_stop,
 	mcu_buttons_stop, mcu_adc_stop, mcu_tmcuart_stop, mcu_spi_stop, mcu_counter_stop,
 	mcu_thermocouple_stop, mcu_ldc1612_stop, mcu_ds18b20_stop, mcu_hx71x_stop, mcu_ads1220_stop,
-	mcu_load_cell_stop;
+	mcu_load_cell_stop, mcu_angle_stop;
 mcu_object_fn mcu_trsync_task, mcu_output_task, mcu_adc_task, mcu_buttons_task, mcu_tmcuart_task,
 	mcu_counter_task, mcu_thermocouple_task, mcu_ldc1612_task, mcu_ds18b20_task, mcu_hx71x_task,
-	mcu_ads1220_task;
+	mcu_ads1220_task, mcu_angle_task;
 void mcu_stats_init(struct mcu *m);
 void mcu_stats_task(struct mcu *m);
 #endif

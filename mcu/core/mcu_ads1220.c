@@ -88,7 +88,8 @@ void mcu_cmd_query_ads1220(struct mcu *m, const struct msg_query_ads1220 *msg)
 	if (!msg->rest_ticks)
 		return;
 	a->rest_ticks = msg->rest_ticks;
-	mcu_bulk_start(m, &a->bulk, &a->timer, a->rest_ticks, a->spi->bus || a->spi->sw);
+	mcu_bulk_start(m, &a->bulk, &a->timer, board_clock(m->board) + a->rest_ticks, a->rest_ticks,
+		       a->spi->bus || a->spi->sw);
 }
 
 void mcu_cmd_query_ads1220_status(struct mcu *m, const struct msg_query_ads1220_status *msg)

@@ -8,20 +8,22 @@
 
 #include "mcu.h"
 
-enum { MCU_BULK_BYTES = 48 }; /* of a message: whole samples of 2, 3, 4 or 6 bytes */
+enum { MCU_BULK_BYTES = 51 }; /* of a message: as many whole samples as fit */
 
 struct mcu_bulk {
 	uint16_t sequence, overflows;
+	uint8_t sample_bytes; /* 0: 4, and the time of each message's last sample is told */
 	uint8_t len;
+	uint32_t clock; /* of the last sample; kept here, as stack is short */
 	uint8_t data[MCU_BULK_BYTES];
 };
 
-/* Start again with message number 0, and with the sensor's timer: every rest_ticks from now on. Too many of
- * them are a shutdown, and so is a bus that is not set up. */
-void mcu_bulk_start(struct mcu *m, struct mcu_bulk *b, struct mcu_timer *timer, uint32_t rest_ticks,
-		    bool has_bus);
-/* A sample of 4 bytes that was ready at that clock. */
-void mcu_bulk_add(struct mcu *m, struct mcu_bulk *b, uint8_t oid, const uint8_t sample[4],
+/* Start again with message number 0, and with the sensor's timer at that clock. Too many rest_ticks, every which it is to
+ * come, are a shutdown, and so is a bus that is not set up. */
+void mcu_bulk_start(struct mcu *m, struct mcu_bulk *b, struct mcu_timer *timer, uint32_t clock,
+		    uint32_t rest_ticks, bool has_bus);
+/* A sample that was ready at that clock. */
+void mcu_bulk_add(struct mcu *m, struct mcu_bulk *b, uint8_t oid, const uint8_t *sample,
 		  uint32_t clock);
 /* Answer a question for the state now. */
 void mcu_bulk_status(struct mcu *m, const struct mcu_bulk *b, uint8_t oid);

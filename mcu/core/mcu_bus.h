@@ -45,6 +45,9 @@ enum mcu_thermocouple_type {
 	MCU_THERMOCOUPLE_MAX31865,
 };
 
+/* The enumeration spi_angle_type. */
+enum mcu_angle_type { MCU_ANGLE_A1333, MCU_ANGLE_AS5047D, MCU_ANGLE_TLE5012B };
+
 struct mcu_i2c_sw {
 	uint16_t scl, sda;
 	uint32_t pulse_ticks;

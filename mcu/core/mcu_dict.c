@@ -104,7 +104,7 @@ static bool left_out(uint32_t id, const struct mcu_dict_info *info)
 	if (!info->digital_only)
 		return false;
 	if (has_word(msg_table[id].name,
-		     "spi,i2c,tmcuart,thermocouple,ds18b20,ldc1612,hx71x,ads1220,sos_filter,load_cell,sensor_bulk"))
+		     "spi,i2c,tmcuart,thermocouple,ds18b20,ldc1612,hx71x,ads1220,angle,sos_filter,load_cell,sensor_bulk"))
 		return true;
 	switch ((enum msg_id)id) {
 	case MSG_ID_config_analog_in:
@@ -169,6 +169,12 @@ static const struct mcu_dict_pins thermocouples[] = {
 	{ "MAX31865", MCU_THERMOCOUPLE_MAX31865, 1 },
 };
 
+static const struct mcu_dict_pins angles[] = {
+	{ "a1333", MCU_ANGLE_A1333, 1 },
+	{ "as5047d", MCU_ANGLE_AS5047D, 1 },
+	{ "tle5012b", MCU_ANGLE_TLE5012B, 1 },
+};
+
 /* Of what this firmware doesn't have. */
 static bool reason_left_out(enum mcu_reason reason, const struct mcu_dict_info *info)
 {
@@ -199,6 +205,10 @@ static void put_enumerations(struct text *t, const struct mcu_dict_info *info)
 	}
 	if (!left_out(MSG_ID_config_thermocouple, info))
 		put_labels(t, "thermocouple_type", thermocouples, 4);
+#ifndef MCU_NO_BULK
+	if (!left_out(MSG_ID_config_spi_angle, info))
+		put_labels(t, "spi_angle_type", angles, 3);
+#endif
 	open_object(t, "static_string_id");
 	for (uint32_t id = 1; id < MCU_REASON_COUNT; id++)
 		if (!reason_left_out((enum mcu_reason)id, info))

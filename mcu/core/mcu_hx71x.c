@@ -124,7 +124,8 @@ void mcu_cmd_query_hx71x(struct mcu *m, const struct msg_query_hx71x *msg)
 	if (!msg->rest_ticks)
 		return;
 	h->rest_ticks = msg->rest_ticks;
-	mcu_bulk_start(m, &h->bulk, &h->timer, h->rest_ticks, true);
+	mcu_bulk_start(m, &h->bulk, &h->timer, board_clock(m->board) + h->rest_ticks, h->rest_ticks,
+		       true);
 }
 
 void mcu_cmd_query_hx71x_status(struct mcu *m, const struct msg_query_hx71x_status *msg)

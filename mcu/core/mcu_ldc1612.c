@@ -198,7 +198,8 @@ void mcu_cmd_query_ldc1612(struct mcu *m, const struct msg_query_ldc1612 *msg)
 		return;
 	l->looks = 0;
 	l->rest_ticks = msg->rest_ticks;
-	mcu_bulk_start(m, &l->bulk, &l->timer, l->rest_ticks, l->i2c->bus || l->i2c->sw);
+	mcu_bulk_start(m, &l->bulk, &l->timer, board_clock(m->board) + l->rest_ticks, l->rest_ticks,
+		       l->i2c->bus || l->i2c->sw);
 }
 
 void mcu_cmd_query_status_ldc1612(struct mcu *m, const struct msg_query_status_ldc1612 *msg)

@@ -80,7 +80,7 @@ struct target *target_sim_new(const struct target_hooks *hooks)
 		.adc_max = (uint16_t)cfg.adc_max,
 		.pwm_max = (uint16_t)cfg.pwm_max,
 		.exact = true,
-		.groups = "spi i2c tmcuart counter neopixel thermocouple ds18b20 ldc1612 hx71x ads1220 sos_filter load_cell sensor_bulk"
+		.groups = "spi i2c tmcuart counter neopixel thermocouple ds18b20 ldc1612 hx71x ads1220 angle sos_filter load_cell sensor_bulk"
 	};
 	s->t.printer = &s->t.own_printer;
 	printer_init(s->t.printer, PRINTER_CARTESIAN, 1);

@@ -38,8 +38,8 @@ static size_t fetch_dictionary(struct talk *k, uint8_t *buf, size_t cap)
 static bool of_absent_group(const struct target *t, int id)
 {
 	static const char *const groups[] = {
-		"spi",     "i2c",   "tmcuart", "counter",    "neopixel",  "thermocouple", "ds18b20",
-		"ldc1612", "hx71x", "ads1220", "sos_filter", "load_cell", "sensor_bulk"
+		"angle",   "spi",     "i2c",   "tmcuart", "counter",    "neopixel",  "thermocouple",
+		"ds18b20", "ldc1612", "hx71x", "ads1220", "sos_filter", "load_cell", "sensor_bulk"
 	};
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)

@@ -273,7 +273,7 @@ static void wrong_lines(void **state)
 	refused("5 dry sensor open\n", "component 'dry': expected a heater");
 	refused("5 tmc2209_stepper_q hot\n",
 		"component 'tmc2209_stepper_q': expected a heater, temperature or filament sensor, button, "
-		"fan with a tachometer, driver (tmc2209_stepper_x) or chain of lights");
+		"fan with a tachometer, driver (tmc2209_stepper_x), motor or chain of lights");
 	refused("5 extruder\n", "what.events:1: action '': expected sensor ok, sensor open");
 	refused("5 extruder explode\n", "action 'explode': expected sensor ok, sensor open");
 	refused("5 extruder sensor open now\n", "action 'sensor open now': expected");

@@ -105,6 +105,7 @@ static void made(void **state)
 		  "FW_WITH=\"thermocouple\": expected also spi, which thermocouple is made of" },
 		{ "i2c_sw tmcuart", "expected also i2c, which i2c_sw is made of" },
 		{ "ads1220", "expected also spi, which ads1220 is made of" },
+		{ "angle", "expected also spi, which angle is made of" },
 		{ "spi modem",
 		  "FW_WITH=\"spi modem\": modem is no group; expected some of: spi spi_sw" },
 		{ "spi thermocouple", NULL },

@@ -140,7 +140,8 @@ int printer_add_stepper(struct printer *p, const struct printer_stepper *s)
 		return -EBUSY;
 	p->steppers[index] = *s;
 	p->steppers[index].step_level = p->steppers[index].dir_level = 0;
-	p->steppers[index].pos_steps = 0;
+	p->steppers[index].pos_steps = p->steppers[index].behind_steps = 0;
+	p->steppers[index].blocked = false;
 	p->steppers[index].edge_count = 0;
 	p->roles[s->mcu][s->step_pin] = role(ROLE_STEP, (unsigned int)index);
 	p->roles[s->mcu][s->dir_pin] = role(ROLE_DIR, (unsigned int)index);
@@ -343,7 +344,10 @@ void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level)
 	if (!(s->driver_edges ? *s->driver_edges : s->both_edges) && level == s->invert_step)
 		return;
 	s->edge_count++;
-	s->pos_steps += s->dir_level != s->invert_dir ? 1 : -1;
+	if (s->blocked)
+		s->behind_steps += s->dir_level != s->invert_dir ? 1 : -1;
+	else
+		s->pos_steps += s->dir_level != s->invert_dir ? 1 : -1;
 	if (p->watched)
 		follow_step(p, r & 0xff);
 }

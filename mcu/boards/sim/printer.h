@@ -47,9 +47,12 @@ struct printer_stepper {
 	bool invert_step;         /* the step is the falling edge */
 	bool both_edges;          /* each edge is a step */
 	const bool *driver_edges; /* of its driver: it is so while that is true; NULL: as both_edges */
+	unsigned lock_steps; /* so far apart are the places where a rotor that was torn off locks in: four full steps; 0: 1 */
 	/* state */
+	bool blocked;         /* the rotor stands, whatever the steps */
+	int64_t behind_steps; /* that it should have made since */
 	uint8_t step_level, dir_level;
-	int64_t pos_steps;   /* in the axis' own direction, since the start */
+	int64_t pos_steps;   /* of the rotor, in the axis' own direction, since the start */
 	uint64_t edge_count; /* steps in either direction */
 };
 
@@ -167,6 +170,11 @@ bool printer_timed(const struct printer *p, uint8_t mcu, uint8_t pin);
 
 /* The filament of an input with a motor stops, or moves again. */
 void printer_input_block(struct printer *p, struct printer_input *in, bool blocked);
+
+/* Something holds the motor ("blocked"), or tears it off its steps for once ("slip": by lock_steps); "ok": it turns again, from
+ * the place that its rotor locks in. do_it false: only say whether there is that action. */
+bool printer_motor_action(struct printer_stepper *s, const char *action, bool do_it);
+extern const char printer_motor_actions[];
 
 /* A pin of an MCU changed its level. Cost: a few ns. */
 void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level);

@@ -57,6 +57,8 @@ static const char *actions_of(const struct printer *p, const struct printer_part
 							  : "filament stuck or filament ok";
 	case PART_DRIVER:
 		return chip_tmc_actions;
+	case PART_MOTOR:
+		return printer_motor_actions;
 	default:
 		return printer_light_actions;
 	}
@@ -114,6 +116,8 @@ static bool act(struct printer_events *e, const struct printer_part *part, const
 		return input_action(p, &p->inputs[part->index], action, do_it);
 	case PART_DRIVER:
 		return chip_tmc_action(part->driver, action, do_it);
+	case PART_MOTOR:
+		return printer_motor_action(&p->steppers[part->index], action, do_it);
 	default:
 		return printer_light_action(&p->lights[part->index], action, do_it);
 	}
@@ -191,7 +195,7 @@ static int find(struct printer_events *e, const char *name, const char *action, 
 		complain(
 			err, err_size, place,
 			"component '%.60s': expected a heater, temperature or filament sensor, button, fan with a "
-			"tachometer, driver (tmc2209_stepper_x) or chain of lights of the configuration",
+			"tachometer, driver (tmc2209_stepper_x), motor or chain of lights of the configuration",
 			name);
 	return -1;
 }

@@ -23,7 +23,15 @@ enum {
 	PRINTER_ACTION_MAX = 24,
 };
 
-enum printer_part_kind { PART_BODY, PART_CHIP, PART_ROTOR, PART_INPUT, PART_DRIVER, PART_LIGHT };
+enum printer_part_kind {
+	PART_BODY,
+	PART_CHIP,
+	PART_ROTOR,
+	PART_INPUT,
+	PART_DRIVER,
+	PART_LIGHT,
+	PART_MOTOR
+};
 
 struct printer_part {
 	char name[PRINTER_PART_NAME]; /* "_" for blanks */

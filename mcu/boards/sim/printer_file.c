@@ -36,7 +36,7 @@ struct part {
 	double of_axis[PRINTER_AXES]; /* start position; weight of a stepper */
 	bool weighted;
 	double mcu, steps_per_mm, trigger, hysteresis, at_max, invert, invert_dir, invert_step;
-	double both_edges, value, noise, height, slope_x, slope_y, shape, control_mcu;
+	double both_edges, lock, value, noise, height, slope_x, slope_y, shape, control_mcu;
 };
 
 static const char axis_letters[] = "xyzeuvwabcdf";
@@ -77,6 +77,7 @@ static int set_value(struct printer_file *f, struct part *part, const char *key,
 		{ "invert_dir", &part->invert_dir, 1 },
 		{ "invert_step", &part->invert_step, 1 },
 		{ "both_edges", &part->both_edges, 1 },
+		{ "lock", &part->lock, 1e6 },
 		{ "value", &part->value, 65535 },
 		{ "noise", &part->noise, 65535 },
 		{ "height", &part->height, 1e3 },
@@ -169,9 +170,10 @@ static int add_stepper(struct printer_file *f, const struct part *part)
 		.invert_dir = part->invert_dir != 0,
 		.invert_step = part->invert_step != 0,
 		.both_edges = part->both_edges != 0,
+		.lock_steps = part->lock > 0 ? (unsigned)part->lock : 0,
 	};
 	int step = printer_file_pin(f, part->mcu, "step", part->step);
-	int dir = step < 0 ? step : printer_file_pin(f, part->mcu, "dir", part->dir);
+	int dir = step < 0 ? step : printer_file_pin(f, part->mcu, "dir", part->dir), index;
 
 	if (dir < 0)
 		return dir;
@@ -185,7 +187,11 @@ static int add_stepper(struct printer_file *f, const struct part *part)
 	memcpy(s.name, part->name, sizeof(s.name));
 	s.step_pin = (uint8_t)step;
 	s.dir_pin = (uint8_t)dir;
-	return printer_file_result(f, printer_add_stepper(f->printer, &s));
+	index = printer_add_stepper(f->printer, &s);
+	if (index >= 0 && *s.name &&
+	    !printer_events_name(&f->models->events, PART_MOTOR, index, s.name))
+		return printer_file_result(f, -ENOSPC);
+	return printer_file_result(f, index);
 }
 
 static int add_endstop(struct printer_file *f, const struct part *part)

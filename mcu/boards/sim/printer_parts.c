@@ -164,3 +164,28 @@ void printer_light_edge(struct printer *p, struct printer_light *l, uint8_t pin,
 	else
 		pixel_edge(l, level, p->now_s);
 }
+
+/* ---- motors ---- */
+
+const char printer_motor_actions[] = "blocked, slip or ok";
+
+bool printer_motor_action(struct printer_stepper *s, const char *action, bool do_it)
+{
+	bool slip = !strcmp(action, "slip"), blocked = !strcmp(action, "blocked");
+	int64_t lock = s->lock_steps ? s->lock_steps : 1;
+
+	if (!slip && !blocked && strcmp(action, "ok") != 0)
+		return false;
+	if (!do_it)
+		return true;
+	if (slip)
+		s->pos_steps -= lock;
+	else if (!blocked)
+		s->pos_steps += s->behind_steps -
+				lock * llround((double)s->behind_steps / (double)lock);
+	if (!slip) {
+		s->blocked = blocked;
+		s->behind_steps = 0;
+	}
+	return true;
+}
