@@ -224,6 +224,7 @@ void machine_end_commands(struct machine *m)
 	probe_script_abort(m, m->reason);
 	eddy_abort(m, m->reason);
 	load_cell_abort(m, m->reason);
+	angles_abort(m);
 	if (m->homing.state != HOMING_IDLE)
 		homing_abort(m, m->reason);
 	if (gcode_busy(&m->gcode))
@@ -374,6 +375,7 @@ void machine_poll(struct machine *m, int64_t now_ns, bool input_waiting)
 		sessions_tick(m);
 	else
 		devices_poll(m);
+	angles_poll(m);
 	sensors_poll(m);
 	heaters_poll(m);
 	react_poll(m);

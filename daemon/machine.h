@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "daemon/acts.h"
+#include "daemon/angle/angle.h"
 #include "daemon/bed_screws.h"
 #include "daemon/bus.h"
 #include "daemon/checker/checker.h"
@@ -188,6 +189,7 @@ struct machine {
 	uint8_t trsync_oid[ENGINE_MCUS][MACHINE_ENDSTOP_MAX];
 	struct bus bus;
 	struct tmc tmc;
+	struct angles angles;
 	struct heaters heaters;
 	struct sensors sensors;
 	struct react react;

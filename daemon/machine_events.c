@@ -94,7 +94,7 @@ static void message_event(struct machine *m, const struct ev_message *msg)
 		return;
 	if (readback_hear(m, msg) || session_message(&m->session[msg->mcu], msg) ||
 	    print_hear(m->print, msg) || bus_hear(&m->bus, msg) || eddy_hear(m, msg) ||
-	    load_cell_hear(m, msg))
+	    load_cell_hear(m, msg) || angles_hear(m, msg))
 		return;
 	/* Responses to nobody's question (stats, late answers) are passed over. */
 	switch (session_decode(&m->session[msg->mcu], msg, &any)) {

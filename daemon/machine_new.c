@@ -177,6 +177,7 @@ struct machine *machine_new(const struct machine_config *mc,
 	levelling_init(m);
 	z_thermal_init(m);
 	endstop_phase_init(m);
+	angles_init(m);
 	m->homing.recount = true;
 	probe_init(m);
 	react_init(m);

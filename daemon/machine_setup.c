@@ -236,7 +236,7 @@ bool machine_setup(struct machine *m, char *err, size_t err_size)
 		return false;
 	if (!sensors_setup(m, err, err_size) || !heaters_setup(m, err, err_size) ||
 	    !fans_setup(m, err, err_size) || !outputs_setup(m, err, err_size) ||
-	    !leds_setup(m, err, err_size))
+	    !leds_setup(m, err, err_size) || !angles_setup(m, err, err_size))
 		return false;
 	copy_outputs(m);
 	tachometers_setup(m);
@@ -512,5 +512,5 @@ bool machine_configure_mcu(void *ctx, struct session *s)
 	return outputs_configure(m, s) && tachometers_configure(m, s) && leds_configure(m, s) &&
 	       configure_sync_line(m, s) && print_configure(m->print, s) &&
 	       bus_configure(&m->bus, s) && sensors_configure(m, s) && eddy_configure(m, s) &&
-	       load_cell_configure(m, s);
+	       load_cell_configure(m, s) && angles_configure(m, s);
 }

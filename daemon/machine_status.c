@@ -95,6 +95,7 @@ void machine_status_text(struct machine *m, char *buf, size_t cap)
 	t.left -= strlen(t.at);
 	t.at += strlen(t.at);
 	tachometers_status(m, &t);
+	angles_status(m, &t);
 	print_status(m->print, &t);
 	if (m->hooks.status)
 		m->hooks.status(m->hooks.ctx, t.at, t.left);

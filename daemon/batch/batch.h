@@ -28,6 +28,7 @@
 #include "mcu/boards/sim/chip_ads1220.h"
 #include "mcu/boards/sim/chip_effector.h"
 #include "mcu/boards/sim/chip_hx71x.h"
+#include "mcu/boards/sim/chip_angle.h"
 #include "mcu/boards/sim/chip_ldc1612.h"
 #include "mcu/boards/sim/chip_ds18b20.h"
 #include "mcu/boards/sim/chip_pca.h"
@@ -142,7 +143,8 @@ struct batch {
 	struct chip_hx71x hx71x;
 	struct chip_ads1220 ads1220;
 	struct chip_effector effector;
-	struct kinematics_model model; /* of it */
+	struct chip_angle angle[MACHINE_ANGLE_MAX]; /* as in the configuration */
+	struct kinematics_model model;              /* of it */
 	struct batch_mcu mcu[ENGINE_MCUS];
 	struct batch_stamp stamp[BATCH_STAMPS_MAX];
 	int stamps;

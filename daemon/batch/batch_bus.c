@@ -288,6 +288,31 @@ static bool add_lights(struct batch *b)
 	return true;
 }
 
+/* Magnets on the motors' shafts; no two stand alike. */
+static bool add_angles(struct batch *b)
+{
+	for (size_t i = 0; i < b->m->angles.count; i++) {
+		const struct machine_angle *a = &b->mc->angle[i];
+		const struct machine_stepper *s = a->motor ? a->motor : b->m->motor[0].cfg;
+		int motor = b->m->angles.sensor[i].motor;
+
+		b->angle[i] = (struct chip_angle){
+			.type = (enum chip_angle_type)a->chip,
+			.printer = &b->printer,
+			.stepper = motor < 0 ? 0 : motor,
+			.steps_per_turn = (double)s->full_steps_per_rotation * s->microsteps,
+			.start_turns = 0.137 + 0.31 * (double)i,
+			.reverse = i & 1
+		};
+		if (b->m->motors && add_chip(b, &a->bus, a->section, &chip_angle_spi, &b->angle[i]))
+			continue;
+		snprintf(b->error, sizeof(b->error),
+			 "[%s] cannot be connected to the simulated printer", a->section);
+		return false;
+	}
+	return true;
+}
+
 static bool add_probe(struct batch *b)
 {
 	if (add_eddy(b) && add_load_cell(b) && add_effector(b))
@@ -316,5 +341,5 @@ bool batch_bus_start(struct batch *b)
 	}
 	stall_endstops(b);
 	driven_motors(b);
-	return add_converters(b) && add_lights(b) && add_probe(b);
+	return add_converters(b) && add_lights(b) && add_probe(b) && add_angles(b);
 }

@@ -302,7 +302,8 @@ static void deliver_edges(struct batch *b)
 static bool in_step(const struct batch *b)
 {
 	return b->m->mcus > 1 && !b->null_active &&
-	       (b->m->homing.state != HOMING_IDLE || b->m->eddy.bulk.on || b->m->load_cell.bulk.on);
+	       (b->m->homing.state != HOMING_IDLE || b->m->eddy.bulk.on ||
+		b->m->load_cell.bulk.on || b->m->angles.count);
 }
 
 /* In order of time, event by event. */

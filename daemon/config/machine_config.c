@@ -326,6 +326,7 @@ static void load_sections(struct machine_load *l)
 	heaters_load(l);
 	manuals_load(l);
 	tmcs_load(l);
+	angles_load(l);
 	shapers_load(l);
 	fans_load(l);
 	sensors_combine(l);

@@ -19,6 +19,7 @@
 #include "daemon/config/machine_heat.h"
 #include "daemon/config/machine_output.h"
 #include "daemon/config/machine_level.h"
+#include "daemon/config/machine_angle.h"
 #include "daemon/config/machine_phase.h"
 #include "daemon/config/machine_probe.h"
 #include "daemon/config/machine_tmc.h"
@@ -269,6 +270,8 @@ struct machine_config {
 	struct machine_phase phase[MACHINE_PHASE_MAX];
 	size_t tmc_count;
 	struct machine_tmc tmc[MACHINE_TMC_MAX];
+	size_t angle_count;
+	struct machine_angle angle[MACHINE_ANGLE_MAX];
 
 	struct machine_shaper shaper[SHAPER_AXES];
 	size_t sensor_count;

@@ -245,6 +245,12 @@ bool outputs_full(struct machine_load *l, const struct config_section *s, size_t
 /* machine_tmc.c: [tmc2209 …] and the like. After all motors. */
 void tmcs_load(struct machine_load *l);
 
+/* The motor of that section, or "NAME" of one; NULL: there is none. */
+const struct machine_stepper *motor_named(const struct machine_config *mc, const char *name);
+
+/* machine_angle.c: [angle NAME]. After all motors. */
+void angles_load(struct machine_load *l);
+
 /* machine_manual.c: [manual_stepper NAME], [force_move]. */
 void manuals_load(struct machine_load *l);
 

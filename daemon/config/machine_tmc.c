@@ -16,7 +16,7 @@ static const char derived[] =
 	" mres intpol vsense irun ihold cs globalscaler current_range tpwmthrs tcoolthrs thigh en_pwm_mode "
 	"en_spreadcycle pdn_disable mstep_reg_select rdsel test_mode dedge ";
 
-static const struct machine_stepper *motor_named(const struct machine_config *mc, const char *name)
+const struct machine_stepper *motor_named(const struct machine_config *mc, const char *name)
 {
 	const char *own = strchr(name, ' ') ? strchr(name, ' ') + 1 : name;
 

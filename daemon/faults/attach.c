@@ -67,6 +67,7 @@ static void attached(struct machine *m, size_t mcu)
 	heaters_attached(m, (int)mcu);
 	tachometers_attached(m, (int)mcu);
 	leds_attached(m, (int)mcu);
+	angles_attached(m, (int)mcu);
 	buttons_attached(m->print, (int)mcu);
 	if (!attach_role(m, mcu))
 		readback_anew(m, mcu);

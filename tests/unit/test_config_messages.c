@@ -15,6 +15,7 @@ struct message {
 #define EDDY "[probe_eddy_current c]\nz_offset: 1\n"
 #define DRIFT \
 	"[temperature_probe c]\nsensor_type: Generic 3950\nsensor_pin: PF7\nmin_temp: 0\nmax_temp: 99\n"
+#define ANGLE "[angle x]\nsensor_type: a1333\ncs_pin: PK1\n"
 #define EFFECTOR "[smart_effector]\nz_offset: 0\npin: PK1\n"
 #define LOAD_CELL "[load_cell_probe]\nz_offset: 0\nsensor_type: hx711\n"
 #define ADS1220 "[load_cell_probe]\nz_offset: 0\nsensor_type: ads1220\n"
@@ -263,6 +264,15 @@ static const struct message messages[] = {
 	  "+6: [load_cell_probe] input_mux: value 'AIN9': expected one of: AIN0_AIN1", 0, 0 },
 	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\ndrift_filter_delay: 2\n",
 	  "+1: note: [load_cell_probe] accepted but not used yet: drift_filter_delay", 0, 0 },
+	{ "[angle x]\ncs_pin: PK1\n", "+1: [angle x] sensor_type: missing: expected one of: a1333",
+	  0, 0 },
+	{ ANGLE "sample_period: 0.1\n",
+	  "+4: [angle x] sample_period: value '0.1': expected a number of at least 0.0002 and at most 0.02 s",
+	  0, 0 },
+	{ ANGLE "stepper: stepper_q\n",
+	  "+4: [angle x] stepper: value 'stepper_q': expected the section of a motor, as stepper_x",
+	  0, 0 },
+	{ "[angle x]\nsensor_type: a1333\n", "+1: [angle x] cs_pin: missing: expected a pin", 0, 0 },
 	{ "[stepper_z]\nendstop_pin: probe:z_virtual_endstop\n",
 	  "+2: [stepper_z] endstop_pin: value 'probe:z_virtual_endstop': unknown MCU 'probe': expected "
 	  "one of: mcu",
