@@ -62,13 +62,12 @@ static void fault_event(struct machine *m, const struct ev_fault *f)
 	    m->mc->mcu[f->mcu].canbus_uuid) { /* its cause is known */
 		line_text(m, f->mcu, f->detail, label, sizeof(label));
 		snprintf(m->reason, sizeof(m->reason),
-			 "%s (mcu '%s', at %.6f s): motion is stopped; RESTART to go on", label,
+			 "%s (mcu '%s', at %.6f s): motion is stopped until CLEAR_FAULT", label,
 			 name, f->at_s);
 	}
 	react_engine(m, f, label);
 	machine_enter_fault(m, MACHINE_FAULT);
-	if (f->fault != FAULT_MCU_RESET || f->mcu > 0) /* the first one's clock was machine time */
-		readback_start(m, homed);
+	readback_start(m, homed);
 }
 
 /* An output that has heard nothing for too long; the rt core tells it again when it can. */

@@ -76,14 +76,8 @@ static void poll_sessions(struct machine *m)
 			resumed(m, i);
 		if (s->state != SESSION_FAILED)
 			continue;
-		if (i > 0) { /* the first one's clock is machine time */
-			r->resuming &= ~(1u << i);
-			attach_anew(m, i);
-			continue;
-		}
-		machine_say(m, REPLY_ERROR, "%s", s->error);
-		r->resuming = 0;
-		return;
+		r->resuming &= ~(1u << i);
+		attach_anew(m, i);
 	}
 }
 
@@ -94,6 +88,14 @@ static bool is_away(const struct machine *m, size_t mcu)
 					m->session[mcu].state != SESSION_READY);
 }
 
+/* Nobody could answer before it is opened again. */
+static bool line_ended(const struct machine *m, size_t mcu)
+{
+	uint32_t line = m->status.mcu[mcu].line;
+
+	return line >= LINE_CLOSED && line <= LINE_STUCK;
+}
+
 void readback_revive(struct machine *m)
 {
 	struct readback *r = &m->readback;
@@ -101,10 +103,14 @@ void readback_revive(struct machine *m)
 	if (m->state != MACHINE_FAULT || !r->on || r->resuming)
 		return;
 	for (size_t i = 0; i < m->mcus; i++) {
-		if (!is_away(m, i) || m->attach[i].state)
+		if (attach_role(m, i) || m->attach[i].state)
 			continue;
-		r->resuming |= 1u << i;
-		session_resume(&m->session[i], m->now_ns);
+		if (line_ended(m, i)) {
+			attach_anew(m, i);
+		} else if (is_away(m, i)) {
+			r->resuming |= 1u << i;
+			session_resume(&m->session[i], m->now_ns);
+		}
 	}
 	if (r->unread && !r->resuming && m->now_ns > r->give_up_ns)
 		ask_from(m, m->now_ns); /* those that did not answer may now */

@@ -367,7 +367,7 @@ static void resume_response(struct session *s, const struct msg_config *m)
 	bool clears = wire_dict_wire_id(&s->dict.ids, MSG_ID_clear_shutdown) != WIRE_ID_NONE;
 
 	if (!m->is_config || m->crc != s->config_crc) {
-		fail(s, "it has forgotten what it was told: RESTART first");
+		fail(s, "it has forgotten what it was told");
 	} else if (!m->is_shutdown) {
 		s->was_configured = true;
 		ready(s, m);
@@ -376,7 +376,7 @@ static void resume_response(struct session *s, const struct msg_config *m)
 		session_send(s, MSG_ID_clear_shutdown, NULL);
 		ask_config(s, SESSION_REVIVE);
 	} else {
-		fail(s, "it stays shut down: FIRMWARE_RESTART first");
+		fail(s, "it stays shut down");
 	}
 }
 

@@ -243,21 +243,30 @@ double clocksync_bound_s(const struct clocksync *sync)
 
 /* ---- machine time ---- */
 
+void clocksync_go_on(struct clocksync *primary, const struct clocksync *before, int64_t now_ns)
+{
+	primary->base_s += clocksync_machine_s(before, now_ns) -
+			   clocksync_machine_s(primary, now_ns);
+	primary->handed_out_s = before->handed_out_s;
+}
+
 void clocksync_primary_map(const struct clocksync *primary, struct clockmap *map)
 {
-	map->t0_s = 0.0;
+	map->t0_s = primary->base_s;
 	map->clock0 = 0;
 	map->freq_hz = primary->freq_hz;
 }
 
 double clocksync_machine_s(const struct clocksync *primary, int64_t host_ns)
 {
-	return ((double)primary->clock0 + clocksync_ticks(primary, host_ns)) / primary->freq_hz;
+	return primary->base_s +
+	       ((double)primary->clock0 + clocksync_ticks(primary, host_ns)) / primary->freq_hz;
 }
 
 int64_t clocksync_machine_ns(const struct clocksync *primary, double machine_s)
 {
-	return clocksync_host_ns(primary, machine_s * primary->freq_hz - (double)primary->clock0);
+	return clocksync_host_ns(primary, (machine_s - primary->base_s) * primary->freq_hz -
+						  (double)primary->clock0);
 }
 
 double clocksync_now_s(struct clocksync *primary, int64_t now_ns)
@@ -356,8 +365,7 @@ static bool question_times(struct clocksync *sync, const struct link *link, size
 	 */
 	if (!sync->waiting || !link_sent(link, sync->ticket, &sent) || !sent.acked)
 		return false;
-	sync->waiting = false;
-	sync->unanswered = 0;
+	clocksync_heard(sync);
 	if (sent.resent || rx_ns - sent.sent_ns > ANSWER_MAX_NS) {
 		sync->discarded++;
 		return false;

@@ -4,8 +4,8 @@
  * Regression over (time the request left, clock in the reply), forgetting 1/12 a sample and
  * weighted toward the shortest round trips; where the MCU toggles a sync line, over (time of the edge,
  * clock that was agreed for it) instead. Going over from one to the other the estimate does not jump. Machine
- * time is the primary MCU's clock divided by its nominal frequency; a secondary MCU gets a line that is slewed, never
- * stepped.
+ * time is the primary MCU's clock divided by its nominal frequency, and goes on where it is when that clock starts anew;
+ * a secondary MCU gets a line that is slewed, never stepped.
  * Owner:   the caller places struct clocksync, one per MCU. Threads: one at a time (RT).
  * Units:   _ns host CLOCK_MONOTONIC, _s machine time, _clock MCU ticks in 64 bits.
  * Facts:   docs/PROTOCOL.md section 8.
@@ -78,6 +78,7 @@ struct clocksync {
 	double round_trip_s;    /* of the last sample, without the reply's wire time */
 	double last_error_s;    /* last sample minus its prediction */
 	double last_sent_s, good_time_s, short_time_s;
+	double base_s;       /* of the primary: machine time at clock 0 */
 	double handed_out_s; /* clocksync_now_s() never falls below it */
 	double map_target_s; /* s2 of the last clocksync_secondary_map() */
 	uint32_t samples, outliers;
@@ -156,7 +157,10 @@ static inline bool clocksync_by_edges(const struct clocksync *sync)
 
 /* ---- machine time ---- */
 
-/* Machine time = clock / nominal frequency, of the primary. */
+/* The primary's estimate was begun anew (clocksync_init()) and is ready: machine time, by the estimate of before up
+ * to now_ns, goes on without a jump. Before that, only while none of its clocks has been handed out. */
+void clocksync_go_on(struct clocksync *primary, const struct clocksync *before, int64_t now_ns);
+/* Machine time = base_s + clock / nominal frequency, of the primary. */
 void clocksync_primary_map(const struct clocksync *primary, struct clockmap *map);
 /* Machine time at a host time (any), and the reverse. */
 double clocksync_machine_s(const struct clocksync *primary, int64_t host_ns);
@@ -193,6 +197,13 @@ bool clocksync_uptime(struct clocksync *sync, const struct link *link, const str
 		      size_t frame_bytes, int64_t rx_ns);
 bool clocksync_reply(struct clocksync *sync, const struct link *link, const struct msg_clock *m,
 		     size_t frame_bytes, int64_t rx_ns);
+
+/* An answer of a clock that is not the one that is followed. */
+static inline void clocksync_heard(struct clocksync *sync)
+{
+	sync->waiting = false;
+	sync->unanswered = 0;
+}
 
 /* Over 4 questions in a row without an answer. */
 static inline bool clocksync_lost(const struct clocksync *sync)

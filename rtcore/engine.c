@@ -103,19 +103,16 @@ static void link_reset(struct engine *e, int mcu)
 	struct engine_mcu *m = &e->mcu[mcu];
 
 	engine_tell_link_reset(e, mcu);
+	if (mcu == 0 && m->clock_ready)
+		e->clock_before = m->sync;
 	link_restart(&m->link);
 	wire_dict_init(&m->dict);
 	m->has_ids = false;
 	m->clock_ready = false;
 	m->ready = false;
 	m->has_sync_line = false;
-	m->shutdown = false;
+	m->shutdown = m->started = false;
 	m->lost = m->closed;
-	if (mcu != 0)
-		return;
-	/* Machine time starts anew with the primary's clock: the others' maps are void. */
-	for (int i = 1; i < e->mcus; i++)
-		e->mcu[i].clock_ready = false;
 }
 
 /* Whether every MCU that has a stepper takes motion. */
@@ -337,9 +334,11 @@ int64_t engine_deadline_ns(const struct engine *e, int64_t now_ns)
 
 void engine_cycle(struct engine *e, int64_t now_ns)
 {
+	struct clocksync *base = engine_time_base(e);
+
 	e->status.cycles++;
-	if (e->mcu[0].clock_ready)
-		e->now_s = clocksync_now_s(&e->mcu[0].sync, now_ns);
+	if (base)
+		e->now_s = clocksync_now_s(base, now_ns);
 	engine_tell_cycle(e, now_ns);
 	engine_take_control(e, now_ns);
 	for (int i = 0; i < e->mcus; i++)

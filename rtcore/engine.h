@@ -6,7 +6,7 @@
  * Owner:   the caller places struct engine (large: a few MB, never on a stack) and the rings.
  * Threads: INIT calls engine_init(); afterwards only RT calls engine_*(), but for the rings'
  *          other ends and engine_status_read(), which belong to PLAN.
- * Units:   _ns host CLOCK_MONOTONIC, _s machine time (the primary MCU's clock / nominal frequency).
+ * Units:   _ns host CLOCK_MONOTONIC, _s machine time (the primary MCU's clock / nominal frequency; see engine_time_base()).
  */
 #ifndef RTCORE_ENGINE_H
 #define RTCORE_ENGINE_H
@@ -142,6 +142,7 @@ struct engine_mcu {
 	double map_next_s; /* a secondary MCU's map is renewed then */
 	uint64_t commands;
 	bool present, ready, shutdown, lost, clock_ready, has_ids;
+	bool started;      /* anew, by itself: its clock is not the one that is followed */
 	bool apart;        /* no motion depends on it */
 	bool busy, closed; /* its line takes nothing now; until it is opened again */
 	uint8_t line;      /* enum line_state, the last that was noted */
@@ -215,7 +216,8 @@ struct engine {
 	struct engine_config cfg;
 	struct engine_mcu mcu[ENGINE_MCUS];
 	struct engine_stepper stepper[ENGINE_STEPPERS];
-	int mcus, steppers; /* one more than the highest number in use */
+	struct clocksync clock_before; /* the primary's estimate before its link was reset */
+	int mcus, steppers;            /* one more than the highest number in use */
 	struct ctl_output output[ENGINE_OUTPUTS];
 	struct engine_output_state output_state[ENGINE_OUTPUTS];
 	uint32_t outputs_watched; /* mask: a kick under way, said again now and then, or owed */

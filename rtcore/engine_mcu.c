@@ -55,7 +55,10 @@ static void mcu_started(struct engine *e, int mcu)
 				  .stepper = UINT8_MAX,
 				  .at_s = e->now_s };
 
-	if (!e->mcu[mcu].ready || e->mcu[mcu].shutdown)
+	if (!e->mcu[mcu].ready)
+		return;
+	e->mcu[mcu].started = true;
+	if (e->mcu[mcu].shutdown)
 		return;
 	e->mcu[mcu].shutdown = true;
 	engine_fault(e, &fault);
@@ -77,7 +80,10 @@ static void handle(void *ctx, const uint8_t *payload, size_t len, int64_t rx_ns)
 	}
 	switch (id) {
 	case MSG_ID_clock:
-		clocksync_reply(&m->sync, &m->link, &any.clock, len + WIRE_FRAME_MIN, rx_ns);
+		if (m->started)
+			clocksync_heard(&m->sync);
+		else
+			clocksync_reply(&m->sync, &m->link, &any.clock, len + WIRE_FRAME_MIN, rx_ns);
 		break;
 	case MSG_ID_uptime:
 		clocksync_uptime(&m->sync, &m->link, &any.uptime, len + WIRE_FRAME_MIN, rx_ns);
@@ -231,19 +237,29 @@ void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64
 	engine_start_sync_line(e, r->mcu, now_ns);
 }
 
+struct clocksync *engine_time_base(struct engine *e)
+{
+	if (e->mcu[PRIMARY].clock_ready)
+		return &e->mcu[PRIMARY].sync;
+	return clocksync_ready(&e->clock_before) ? &e->clock_before : NULL;
+}
+
 /* The estimate may be used from now on: lay the first map. A secondary waits for the primary. */
 static void clock_becomes_ready(struct engine *e, int mcu, int64_t now_ns)
 {
 	struct engine_mcu *m = &e->mcu[mcu];
 	struct ev_rec ev = { .kind = EV_CLOCK_READY, .mcu = (uint8_t)mcu };
+	const struct clocksync *base = engine_time_base(e);
 
 	if (mcu == PRIMARY) {
+		if (base)
+			clocksync_go_on(&m->sync, base, now_ns);
 		clocksync_primary_map(&m->sync, &m->map);
 	} else {
-		if (!e->mcu[PRIMARY].clock_ready)
+		if (!base)
 			return;
-		clocksync_secondary_start(&m->sync, &e->mcu[PRIMARY].sync, now_ns, &m->map);
-		m->map_next_s = clocksync_machine_s(&e->mcu[PRIMARY].sync, now_ns) + MAP_PERIOD_S;
+		clocksync_secondary_start(&m->sync, base, now_ns, &m->map);
+		m->map_next_s = clocksync_machine_s(base, now_ns) + MAP_PERIOD_S;
 	}
 	m->map_from_s = -INFINITY;
 	m->clock_ready = true;
@@ -261,7 +277,7 @@ static void renew_map(struct engine *e, int mcu, int64_t now_ns)
 		return;
 	m->map_next_s = e->now_s + MAP_PERIOD_S;
 	m->map_before = m->map;
-	m->map_from_s = clocksync_secondary_map(&m->sync, &e->mcu[PRIMARY].sync, now_ns,
+	m->map_from_s = clocksync_secondary_map(&m->sync, engine_time_base(e), now_ns,
 						engine_later_s(e->limit_s, e->now_s), &m->map);
 	engine_tell_map(e, mcu, m->map_from_s);
 }

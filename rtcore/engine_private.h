@@ -48,6 +48,10 @@ void engine_mcu_set_ids(struct engine *e, const struct ctl_mcu_ids *ids, int64_t
 void engine_mcu_set_ready(struct engine *e, const struct ctl_mcu_ready *r, int64_t now_ns);
 /* Clock questions, map renewal, a lost link. */
 void engine_mcu_service(struct engine *e, int mcu, int64_t now_ns);
+
+/* The estimate that machine time goes by: the primary's, and while that is begun anew the one of before; NULL: there was
+ * none yet. */
+struct clocksync *engine_time_base(struct engine *e);
 /* Free the move slots whose time has passed: before some are taken, or told of. */
 void engine_mcu_free_slots(struct engine *e, int mcu, int64_t now_ns);
 void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status *out);

@@ -96,6 +96,7 @@ struct batch_mcu {
 	int64_t retry_ns;
 	double ticks_per_ns; /* of its true clock */
 	uint64_t start_clock;
+	uint64_t boot_clock; /* sim_boot_clock() by which the checker's map of it is told */
 	double nominal_hz;
 	int8_t motor_of_oid[256]; /* -1: no motor */
 };
@@ -186,6 +187,8 @@ struct batch {
 	/* Told of each step that the firmware makes once checking has begun. May be NULL. */
 	void (*stepped)(void *ctx, int motor, int dir, uint64_t clock);
 	void *stepped_ctx;
+	int64_t made_steps[ENGINE_STEPPERS]; /* by each motor, in the host's sign, since the start */
+	int64_t begun_steps[ENGINE_STEPPERS]; /* of these before its MCU began to count anew */
 };
 
 /* batch_run.c: b is zero but for opt (and heard). Bring the machine up, run its startup_gcode.

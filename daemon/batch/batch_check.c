@@ -116,7 +116,7 @@ static void on_resync(void *ctx, int motor, double at_s, int64_t from, int64_t t
 	if (!b->checker)
 		return;
 	tell_stop(b);
-	checker_resync(b->checker, (uint32_t)motor, at_s, to);
+	checker_resync(b->checker, (uint32_t)motor, at_s, b->begun_steps[motor] + to);
 }
 
 static void on_position(void *ctx, double at_s, const double from_mm[MOVE_AXES],
@@ -153,12 +153,28 @@ static void on_weights(void *ctx, double at_s, int motor, const double steps_per
 	checker_weights(b->checker, (uint32_t)motor, at_s, steps_per_mm);
 }
 
+/* The MCU has started anew, perhaps: its clock and its steppers' counters, too. */
+static void begun(struct batch *b, int mcu)
+{
+	struct batch_mcu *u = &b->mcu[mcu];
+
+	if (u->boot_clock == sim_boot_clock(u->sim))
+		return;
+	u->boot_clock = sim_boot_clock(u->sim);
+	for (size_t i = 0; i < b->m->motors; i++)
+		if (b->m->motor[i].mcu == mcu)
+			b->begun_steps[i] = b->made_steps[i];
+}
+
 static void on_map(void *ctx, int mcu, double from_s, const struct clockmap *map)
 {
 	struct batch *b = ctx;
 
+	if (from_s == 0)
+		begun(b, mcu);
 	if (b->checker)
-		checker_map(b->checker, (uint32_t)mcu, from_s, map->clock0, map->t0_s, map->freq_hz);
+		checker_map(b->checker, (uint32_t)mcu, from_s, map->clock0 + b->mcu[mcu].boot_clock,
+			    map->t0_s, map->freq_hz);
 }
 
 void batch_check_observer(struct batch *b, struct engine_observer *o)
@@ -227,6 +243,7 @@ void batch_check_step(struct batch *b, int motor, int dir, uint64_t clock)
 	if (!b->checker)
 		return;
 	checker_step(b->checker, (uint32_t)motor, dir, clock);
+	b->made_steps[motor] += (dir > 0) == b->m->motor[motor].cfg->dir_pin.invert ? -1 : 1;
 	if (b->stepped)
 		b->stepped(b->stepped_ctx, motor, dir, clock);
 	if (b->plot) {

@@ -367,7 +367,8 @@ void batch_world_sync_error(struct batch *b)
 	for (size_t i = 1; i < b->m->mcus; i++) {
 		const struct batch_mcu *u = &b->mcu[i];
 		const struct clockmap *map = engine_map(&b->m->engine->mcu[i], machine_s);
-		double ticks = (double)(int64_t)(clock_at(u, b->now_ns) - map->clock0);
+		double ticks =
+			(double)(int64_t)(clock_at(u, b->now_ns) - u->boot_clock - map->clock0);
 		double us = fabs(ticks - clockmap_ticks(map, machine_s)) / u->nominal_hz * 1e6;
 
 		b->sync_error.samples++;

@@ -215,6 +215,7 @@ static int take_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clo
 {
 	struct map_list *l;
 	const struct map_piece *last;
+	bool anew = false;
 	struct map_piece m = {
 		.from = from_s, .clock0 = (long double)clock0, .t0 = t0_s, .freq = freq_hz
 	};
@@ -225,6 +226,10 @@ static int take_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clo
 	if (from_s == 0 && !has_stepper(c, mcu))
 		l->n = 1;
 	last = &l->piece[l->n - 1];
+	if (from_s == 0 && l->n > 1) { /* begun anew, at rest */
+		anew = true;
+		m.from = from_s = fmax(last->from, (double)c->end + CHECKER_REST_S);
+	}
 	if (!checker_sane(freq_hz, 1, 1e12) || !checker_sane(from_s, -1e12, 1e12) ||
 	    !checker_sane(t0_s, -1e12, 1e12) || from_s < last->from) {
 		checker_report(
@@ -235,7 +240,7 @@ static int take_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clo
 	}
 	m.inv_freq = 1 / m.freq;
 	/* The first map told replaces the nominal one; later ones must continue it. */
-	if (l->n > 1) {
+	if (l->n > 1 && !anew) {
 		long double jump = m.clock0 + (from_s - m.t0) * m.freq -
 				   (last->clock0 + (from_s - last->t0) * last->freq);
 

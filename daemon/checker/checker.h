@@ -163,7 +163,8 @@ int checker_weights(struct checker *c, uint32_t stepper, double at_s,
 		    const double steps_per_mm[MOVE_AXES]);
 
 /* From from_s on, the steppers of this MCU follow clock = clock0 + (t - t0_s) * freq_hz. Call it
- * before steps at or after from_s; from_s does not decrease. */
+ * before steps at or after from_s; from_s does not decrease. 0: the clock is another one than before, from now on, while
+ * nothing moves. */
 int checker_map(struct checker *c, uint32_t mcu, double from_s, uint64_t clock0, double t0_s,
 		double freq_hz);
 

@@ -20,6 +20,7 @@
 	2.0L /* and at a piece's end besides what it goes in so many last places of its time */
 #define CHECKER_FILTER_DOUBT_S 1e-6L /* a pair spaced this close to the filter may go either way */
 #define CHECKER_TIME_SLACK_S 1e-9L   /* rounding of double machine times */
+#define CHECKER_REST_S 1e-3 /* no step comes so long after motion, and none so long before */
 
 enum { CHECKER_EXPECTS = 128, CHECKER_CLUSTER = 32, CHECKER_HALTS = 8 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* attach.h - MCUs on which no motion depends ([mcu NAME] role): lost, and brought up again while all else goes on.
  *
- * So is, when CLEAR_FAULT asks for it, one with motors that has forgotten all it was told (but for the first, whose clock is
- * machine time): its axes are not known afterwards.
+ * So is, when CLEAR_FAULT asks for it, one with motors that has forgotten all it was told, or whose line has ended: its axes
+ * are not known afterwards.
  * An MCU that is lost, reset, shut down or absent at the start is tried again now and then: its line is opened, if it
  * was closed, then identified, configured and its clock followed as at the start (session.h). Outputs get the values of
  * before, heaters stay off. So FAULT_RECOVERIES times an hour by itself, else by CLEAR_FAULT.

@@ -65,6 +65,7 @@ static void boot(struct sim *s, uint64_t clock)
 	mcu_can_init(&s->can, s->cfg.can_uuid);
 	s->base_clock = sim_event_clock(s);
 	s->base_clock32 = s->mcu.sched.clock = (uint32_t)clock;
+	s->boot_clock = s->base_clock - clock;
 	mcu_init(&s->mcu, &cfg);
 }
 
@@ -94,6 +95,11 @@ void sim_reset(struct sim *s)
 		s->pins[pin].mode = SIM_PIN_UNUSED;
 	}
 	boot(s, 0);
+}
+
+uint64_t sim_boot_clock(const struct sim *s)
+{
+	return s->boot_clock;
 }
 
 void sim_receive(struct sim *s, const uint8_t *bytes, size_t len)

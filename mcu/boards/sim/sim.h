@@ -124,6 +124,8 @@ uint64_t sim_tx_lost(const struct sim *s);
 
 /* Power-cycle or reset line: the firmware starts again, everything forgotten, outputs at low. */
 void sim_reset(struct sim *s);
+/* The clock of sim_run_until() at the time when the firmware's, as it is since the last reset, is 0; modulo 2^64. */
+uint64_t sim_boot_clock(const struct sim *s);
 
 /* Replace the observers. */
 void sim_set_hooks(struct sim *s, const struct sim_hooks *hooks);

@@ -39,6 +39,7 @@ struct sim {
 	 * that less than 2^32 ticks pass between */
 	uint64_t base_clock;
 	uint32_t base_clock32;
+	uint64_t boot_clock; /* the sim's clock at 0 of the firmware's */
 
 	uint64_t lights_clock; /* lights have pulses up to here; 0: never had any */
 
