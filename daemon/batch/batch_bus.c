@@ -115,6 +115,7 @@ static void driven_motors(struct batch *b)
 			if (b->mc->tmc[k].motor == b->m->motor[i].cfg) {
 				b->printer.steppers[i].driver_edges = &b->tmc[k].both_edges;
 				b->tmc[k].motor = &b->printer.steppers[i];
+				b->tmc[k].printer = &b->printer;
 			}
 }
 

@@ -288,7 +288,7 @@ static void wrong_lines(void **state)
 	refused("5 hotend fan burns\n",
 		"action 'fan burns': expected fan stuck, fan ok, tacho dead or tacho ok");
 	refused("5 tmc5160_extruder warm\n",
-		"action 'warm': expected ok, hot, overheated, short, open, reset or silent");
+		"action 'warm': expected ok, hot, overheated, short, open, stall, reset or silent");
 	for (int i = 0; i < 257; i++)
 		p += sprintf(p, "%d go_on off\n", i);
 	refused(text, "what.events:257: event 'off': expected at most 256 of them");

@@ -139,7 +139,7 @@ static void commands(void **state)
 	assert_true(
 		scene_said(s, "IHOLD_IRUN   0x0008190f ihold=15 irun=25 iholddelay=8 (written)"));
 	assert_true(scene_said(s, "IOIN         0x21000000 version=33"));
-	assert_true(scene_said(s, "DRV_STATUS   0x800f0000 cs_actual=15 stst=1"));
+	assert_true(scene_said(s, "DRV_STATUS   0xc00f0000 cs_actual=15 stealth=1 stst=1"));
 	scene_hush(s);
 	scene_run(s, "DUMP_TMC STEPPER=stepper_z REGISTER=globalscaler\n");
 	assert_true(scene_said(s, "GLOBALSCALER 0x0000007d globalscaler=125 (written)"));

@@ -10,19 +10,25 @@ enum {
 	GSTAT = 0x01,
 	IFCNT = 0x02,
 	IHOLD_IRUN = 0x10,
+	TSTEP = 0x12,
 	TPWMTHRS = 0x13,
 	TCOOLTHRS = 0x14,
 	SGTHRS = 0x40,
+	SG_RESULT = 0x41,
 	MSCNT = 0x6a,
 	CHOPCONF = 0x6c,
 	DRV_STATUS = 0x6f,
 	PWMCONF = 0x70,
+	SG4_THRS = 0x74,
+	SG4_RESULT = 0x75,
+	TSTEP_REST = 0xfffff,
+	TSTEP_SLOW = 500, /* half a turn a second, of 200 full steps */
 	WRITE_BIT = 0x80,
 	STAT_RESET = 1,
 	SHORT_BYTES = 3,
 };
 
-const char chip_tmc_actions[] = "ok, hot, overheated, short, open, reset or silent";
+const char chip_tmc_actions[] = "ok, hot, overheated, short, open, stall, reset or silent";
 
 static bool serial(const struct chip_tmc *c)
 {
@@ -80,6 +86,46 @@ static bool still(struct chip_tmc *c)
 	return !moved;
 }
 
+/* The microsteps of a step, of 256 in a full one. */
+static unsigned step_256ths(const struct chip_tmc *c)
+{
+	return 1u << (c->kind == 2660 ? c->reg[0] & 0xf : c->reg[CHOPCONF] >> 24 & 0xf);
+}
+
+/* Clock periods of a 256th of a full step: of the last one, or of the one that has not come to its end. */
+static uint32_t tstep(const struct chip_tmc *c)
+{
+	double hz = c->kind == 2130   ? 13e6
+		    : c->kind == 2240 ? 12.5e6
+		    : c->kind == 2660 ? 15e6
+				      : 12e6;
+	double s, now_s, periods;
+
+	if (!c->motor || !c->printer || c->motor->edge_count < 2)
+		return TSTEP_REST;
+	s = c->motor->step_s[1] - c->motor->step_s[0];
+	now_s = c->printer->now_s - c->motor->step_s[1];
+	periods = (s > now_s ? s : now_s) * hz / step_256ths(c);
+	return periods < TSTEP_REST ? (uint32_t)periods : TSTEP_REST;
+}
+
+static bool stealth(const struct chip_tmc *c)
+{
+	bool may = c->reg[GCONF] >> 2 & 1;
+
+	if (c->kind == 2660)
+		return false;
+	return (serial(c) ? !may : may) && tstep(c) > c->reg[TPWMTHRS];
+}
+
+/* Of stallGuard4, or 2. */
+static uint32_t stallguard(const struct chip_tmc *c, bool four)
+{
+	if (tstep(c) > TSTEP_SLOW || stealth(c) != four)
+		return 0;
+	return c->blocked ? 10 * four : 300;
+}
+
 static uint32_t drv_status(struct chip_tmc *c)
 {
 	bool hot = c->hot || c->overheated, rests = still(c);
@@ -88,7 +134,10 @@ static uint32_t drv_status(struct chip_tmc *c)
 
 	if (serial(c))
 		return common | hot | (uint32_t)c->overheated << 1 | (uint32_t)c->shorted << 2 |
-		       (uint32_t)c->open << 6;
+		       (uint32_t)c->open << 6 | (uint32_t)stealth(c) << 30;
+	if (c->kind != 2130)
+		common |= (uint32_t)stealth(c) << 14;
+	common |= stallguard(c, false) | (uint32_t)!stallguard(c, false) << 24;
 	return common | (uint32_t)c->overheated << 25 | (uint32_t)hot << 26 |
 	       (uint32_t)c->shorted << 27 | (uint32_t)c->open << 29;
 }
@@ -112,7 +161,7 @@ static uint32_t mscnt(const struct chip_tmc *c)
 {
 	unsigned shaft = c->reg[GCONF] >> (serial(c) ? 3 : 4) & 1;
 	int64_t steps = c->motor ? c->motor->pos_steps : 0;
-	int64_t at = steps * (INT64_C(1) << (c->reg[CHOPCONF] >> 24 & 0xf));
+	int64_t at = steps * step_256ths(c);
 
 	if (!c->motor || c->motor->invert_dir == (bool)shaft)
 		at = -at;
@@ -129,6 +178,10 @@ static uint32_t read_register(struct chip_tmc *c, uint8_t address)
 		return drv_status(c);
 	if (address == MSCNT)
 		return mscnt(c);
+	if (address == TSTEP)
+		return tstep(c);
+	if ((address == SG_RESULT && c->kind == 2209) || (address == SG4_RESULT && c->kind == 2240))
+		return stallguard(c, true);
 	if (address == (serial(c) ? 0x06 : 0x04))
 		return version(c);
 	if (address == GSTAT && c->kind == 2130) /* reading clears it */
@@ -139,12 +192,13 @@ static uint32_t read_register(struct chip_tmc *c, uint8_t address)
 /* As the data sheets say: stallGuard works in one of the chopper modes, and from TCOOLTHRS on. */
 static bool stall_shown(const struct chip_tmc *c)
 {
-	bool stealth = c->reg[GCONF] & 1u << 2, fast = c->reg[TCOOLTHRS] == 0xfffff;
+	bool bit = c->reg[GCONF] & 1u << 2, fast = c->reg[TCOOLTHRS] == 0xfffff;
+	bool four = c->kind == 2209 ? c->reg[SGTHRS] : c->kind == 2240 && c->reg[SG4_THRS] & 0xff;
 
-	if (c->kind == 2209)
-		return fast && !stealth && !c->reg[TPWMTHRS] &&
-		       c->reg[SGTHRS]; /* the bit is spreadCycle's */
-	return fast && !stealth && c->reg[GCONF] & (1u << 7 | 1u << 8);
+	if (c->kind == 2209) /* the bit is spreadCycle's, else stealthChop's */
+		return fast && !bit && !c->reg[TPWMTHRS] && four;
+	return fast && bit == four && !(four && c->reg[TPWMTHRS]) &&
+	       c->reg[GCONF] & (1u << 7 | 1u << 8);
 }
 
 static void write_register(struct chip_tmc *c, uint8_t address, uint32_t value)
@@ -162,7 +216,7 @@ static void write_register(struct chip_tmc *c, uint8_t address, uint32_t value)
 bool chip_tmc_action(struct chip_tmc *c, const char *action, bool do_it)
 {
 	static const char *const words[] = {
-		"ok", "hot", "overheated", "short", "open", "reset", "silent",
+		"ok", "hot", "overheated", "short", "open", "reset", "silent", "stall",
 	};
 	unsigned i = 0;
 
@@ -177,6 +231,7 @@ bool chip_tmc_action(struct chip_tmc *c, const char *action, bool do_it)
 	c->shorted = i == 3;
 	c->open = i == 4;
 	c->silent = i == 6;
+	c->blocked = i == 7;
 	if (i == 5)
 		reset(c);
 	return true;
@@ -246,11 +301,13 @@ static uint8_t status_byte(const struct chip_tmc *c)
 			 (uint32_t)(c->overheated || c->shorted) << 1 | 1u << 3);
 }
 
-/* 20 bits to the left of 24: READRSP, whose upper half doesn't matter here. */
+/* 20 bits to the left of 24: READRSP, as with rdsel 1. */
 static void put_short(struct chip_tmc *c, uint8_t *to)
 {
-	uint32_t v = (uint32_t)c->overheated << 1 | (uint32_t)(c->hot || c->overheated) << 2 |
-		     (uint32_t)c->shorted << 3 | (uint32_t)c->open << 5 | (uint32_t)still(c) << 7;
+	uint32_t load = c->reg[4] >> 14 & 1 ? 0 : stallguard(c, false);
+	uint32_t v = load << 10 | !load | (uint32_t)c->overheated << 1 |
+		     (uint32_t)(c->hot || c->overheated) << 2 | (uint32_t)c->shorted << 3 |
+		     (uint32_t)c->open << 5 | (uint32_t)still(c) << 7;
 
 	v <<= 4;
 	to[0] = (uint8_t)(v >> 16);

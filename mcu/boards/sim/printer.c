@@ -348,6 +348,8 @@ void printer_edge(struct printer *p, uint8_t mcu, uint8_t pin, bool level)
 		s->behind_steps += s->dir_level != s->invert_dir ? 1 : -1;
 	else
 		s->pos_steps += s->dir_level != s->invert_dir ? 1 : -1;
+	s->step_s[0] = s->step_s[1];
+	s->step_s[1] = p->now_s;
 	if (p->watched)
 		follow_step(p, r & 0xff);
 }
@@ -485,8 +487,10 @@ void printer_warm(struct printer *p, struct printer_body *b)
 
 bool printer_timed(const struct printer *p, uint8_t mcu, uint8_t pin)
 {
-	uint16_t kind = p->roles[mcu][pin] >> 8;
+	uint16_t r = p->roles[mcu][pin], kind = r >> 8;
 
+	if (kind == ROLE_STEP)
+		return p->steppers[r & (PRINTER_STEPPERS_MAX - 1)].driver_edges;
 	return (kind >= ROLE_CONTROL && kind <= ROLE_CHIP) || kind >= ROLE_LIGHT;
 }
 

@@ -54,6 +54,7 @@ struct printer_stepper {
 	uint8_t step_level, dir_level;
 	int64_t pos_steps;   /* of the rotor, in the axis' own direction, since the start */
 	uint64_t edge_count; /* steps in either direction */
+	double step_s[2];    /* the latest two, of one with driver_edges */
 };
 
 /* A switch on an axis: pressed while the axis is at or beyond trigger_mm. */

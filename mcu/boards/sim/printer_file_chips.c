@@ -215,6 +215,7 @@ static int driver_line(struct printer_file *f)
 	if (motor >= 0) {
 		f->printer->steppers[motor].driver_edges = &tmc->both_edges;
 		tmc->motor = &f->printer->steppers[motor];
+		tmc->printer = f->printer;
 	}
 	d.link.kind = d.link.tx ? PRINTER_UART : PRINTER_SPI;
 	return d.link.tx ? printer_file_add_chip(f, &d.link, &chip_tmc_uart, tmc)
