@@ -313,6 +313,15 @@ const struct fault_latched *fault_of(const struct faults *f, enum fault_scope sc
 	return NULL;
 }
 
+const struct fault_latched *faults_kept(const struct faults *f)
+{
+	for (size_t i = 0; i < f->latched_count; i++)
+		if (f->latched[i].reaction == FAULT_DISABLE &&
+		    !(fault_classes[f->latched[i].class].flags & FAULT_STAYS))
+			return &f->latched[i];
+	return NULL;
+}
+
 bool fault_recover(struct faults *f, double now_s)
 {
 	double *oldest = &f->recovery_s[f->recoveries % FAULT_RECOVERIES];

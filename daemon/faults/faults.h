@@ -167,6 +167,10 @@ void faults_over(struct faults *f, enum fault_reaction reaction);
 const struct fault_latched *fault_of(const struct faults *f, enum fault_scope scope,
 				     const char *component);
 
+/* One that RESUME would end, but for its having been taken more seriously: it is not told again while it is latched.
+ * NULL: none. */
+const struct fault_latched *faults_kept(const struct faults *f);
+
 /* Whether the machine may recover by itself now; counts it if so. */
 bool fault_recover(struct faults *f, double now_s);
 

@@ -107,6 +107,7 @@ static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, voi
 	char axes[MACHINE_AXES + 1];
 	bool found;
 	enum gcode_result r;
+	const struct fault_latched *kept;
 
 	if (g->ops->held && g->ops->held(g->ops->ctx))
 		return end_hold(p);
@@ -122,6 +123,11 @@ static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, voi
 		return gcode_fail(
 			g, "the print can't go on: steps of %s may be lost; expected G28 first",
 			machine_axes_text(p->m->uncertain & p->m->homed, axes));
+	kept = faults_kept(&p->m->react.faults);
+	if (kept)
+		return gcode_fail(
+			g, "the print can't go on: %s of %s is latched; expected CLEAR_FAULT first",
+			fault_classes[kept->class].name, kept->component);
 	if (p->m->sidetrack.state)
 		return go_back(p, found ? velocity_mm_s : p->cfg->recover_velocity_mm_s);
 	r = gcode_state_restore(g, state_name,

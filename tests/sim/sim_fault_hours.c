@@ -267,7 +267,7 @@ static bool goes_on(struct scene *s)
 	camp.pauses++;
 	say(s, "G91\nG1 Z5 F600\nG1 X3 F3000\nG90\n");
 	if (below(4) == 0 || m->uncertain || m->homed != 7)
-		say(s, "G28\n");
+		say(s, "G28\nCLEAR_FAULT\n");
 	pass(s, uniform(1, 30));
 	check_position(s);
 	say(s, "M140 S60\nM104 S205\n");
