@@ -43,7 +43,8 @@
 #define TMC_SPI "cs_pin chain_position chain_length " SPI
 #define TMC \
 	"interpolate run_current hold_current sense_resistor stealthchop_threshold " \
-	"coolstep_threshold high_velocity_threshold diag_pin diag0_pin diag1_pin driver_* "
+	"coolstep_threshold high_velocity_threshold stall_detect_speed diag_pin diag0_pin " \
+	"diag1_pin driver_* "
 #define ACCEL "axes_map rate cs_pin " SPI I2C
 #define LOAD_CELL \
 	"sensor_type counts_per_gram reference_tare_counts sensor_orientation gain " \

@@ -99,9 +99,41 @@ static void speeds_load(struct machine_load *l, struct config_section *s, struct
 		{ "coolstep_threshold", FIELD_DOUBLE, 0, AT(cool_mm_s), .hi = 1e6, .unit = "mm/s" },
 		{ "high_velocity_threshold", FIELD_DOUBLE, 0, AT(high_mm_s), .hi = 1e6,
 		  .unit = "mm/s" },
+		{ "stall_detect_speed", FIELD_DOUBLE, FIELD_ABOVE, AT(stall_mm_s), .hi = 1e4,
+		  .unit = "mm/s" },
 	};
 
 	fields_load(l, s, fields, COUNT(fields), t);
+}
+
+/* Why no stall can be looked for from that speed on, or NULL. */
+static const char *stall_trouble(const struct config_section *s, const struct machine_tmc *t)
+{
+	const struct tmc_words *w = &t->words;
+	struct tmc_stall_tell tell;
+	bool tells = tmc_setup_tells(t, w, &tell);
+
+	if (!strcmp(t->chip->name, "tmc2208"))
+		return "no such option: this driver has no stallGuard";
+	if (t->chip->short_words)
+		return "no such option: this driver does not say how fast it steps";
+	if (!strcmp(t->chip->name, "tmc2209") && !tell.value_most)
+		return "driver_sgthrs above 0 beside it, which says what a stall is";
+	if (!tell.four && !config_option(s, "driver_sgt"))
+		return !strcmp(t->chip->name, "tmc2240")
+			       ? "driver_sgt or driver_sg4_thrs beside it, which says what a stall is"
+			       : "driver_sgt beside it, which says what a stall is";
+	if (tell.four && t->stealth_mm_s <= t->stall_mm_s)
+		return "a stealthchop_threshold above it: this stallGuard is stealthChop's";
+	if (!tell.four && t->stealth_mm_s > t->stall_mm_s)
+		return "a stealthchop_threshold of at most that: this stallGuard is spreadCycle's";
+	if (!tell.four && tmc_words_get(t->chip, w, "chm"))
+		return "driver_chm 0: this stallGuard is spreadCycle's";
+	if (!tell.four && t->cool_mm_s > t->stall_mm_s)
+		return "a coolstep_threshold of at most that: it is the least speed of both";
+	return tells ? NULL
+		     : "a speed that TSTEP tells from 0, from stealthchop_threshold and from a "
+		       "high_velocity_threshold above it";
 }
 
 /* Its stall has one pin of its own: DIAG, or SG_TST of a TMC2660. */
@@ -160,6 +192,8 @@ static bool connection_load(struct machine_load *l, struct config_section *s, st
 
 static void tmc_load(struct machine_load *l, struct config_section *s, struct machine_tmc *t)
 {
+	const char *trouble;
+
 	t->section = s->name;
 	t->name = strchr(s->name, ' ') + 1;
 	t->motor = motor_named(l->mc, t->name);
@@ -188,6 +222,9 @@ static void tmc_load(struct machine_load *l, struct config_section *s, struct ma
 	speeds_load(l, s, t);
 	diag_load(l, s, t);
 	tmc_setup(t);
+	trouble = t->stall_mm_s > 0 ? stall_trouble(s, t) : NULL;
+	if (trouble)
+		value_error(l, s, "stall_detect_speed", "expected %s", trouble);
 }
 
 /* An endstop that is a driver's stall: "tmc2209_stepper_x:virtual_endstop". */

@@ -31,8 +31,9 @@ struct machine_tmc {
 	double idle_share; /* of run_a while nothing has moved for a while: of one that doesn't lower it by itself; 0: all */
 	bool interpolate;
 	double stealth_mm_s, cool_mm_s, high_mm_s; /* 0: not configured */
-	struct pin diag[2];                        /* diag_pin or diag0_pin, diag1_pin */
-	bool stall_at_diag1;                       /* its stall is an endstop: at the second one */
+	double stall_mm_s;   /* above that a stall is looked for in any motion; 0: never */
+	struct pin diag[2];  /* diag_pin or diag0_pin, diag1_pin */
+	bool stall_at_diag1; /* its stall is an endstop: at the second one */
 	struct tmc_words words;
 };
 #endif

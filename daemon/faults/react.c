@@ -81,11 +81,13 @@ static void make_safe(struct machine *m, const struct fault_report *r)
 			heaters_target(m, i, 0, err);
 }
 
-/* The axes that a driver's motor moves; all, if it is not about one of them. */
+/* The axes that a driver's motor moves; all, if it is not about one of them. "manual_stepper a" moves none. */
 static uint32_t axes_of(const struct machine *m, const struct fault_report *r)
 {
+	const char *blank = strrchr(r->component, ' '), *own = blank ? blank + 1 : r->component;
+
 	for (size_t i = 0; fault_classes[r->class].scope == FAULT_SCOPE_DRIVER && i < m->motors; i++)
-		if (strcmp(m->motor[i].cfg->name, r->component) == 0)
+		if (strcmp(m->motor[i].cfg->name, own) == 0)
 			return m->motor[i].axes;
 	return GCODE_MASK_XYZ;
 }

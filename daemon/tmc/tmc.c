@@ -89,6 +89,7 @@ static void change_stall(struct tmc_driver *d, bool on)
 	struct tmc_words to = on ? d->words : d->calm;
 
 	d->stalling = on;
+	tmc_stall_forget(d);
 	if (on) {
 		d->calm = d->words;
 		tmc_setup_stall(d->cfg, &to);
@@ -134,7 +135,7 @@ bool tmc_reachable(const struct tmc_driver *d)
 	       !(flags & (ENGINE_MCU_SHUTDOWN | ENGINE_MCU_LOST));
 }
 
-static void not_there(struct tmc_driver *d, enum bus_result result)
+void tmc_not_there(struct tmc_driver *d, enum bus_result result)
 {
 	const struct machine_bus *bus = &d->cfg->bus;
 	char text[160];
@@ -162,7 +163,7 @@ static void written(struct tmc_driver *d, int reg, enum bus_result result, uint3
 {
 	(void)value;
 	if (result != BUS_OK) {
-		not_there(d, result);
+		tmc_not_there(d, result);
 		return;
 	}
 	there(d);
@@ -218,7 +219,7 @@ static void cleared(struct tmc_driver *d, int reg, enum bus_result result, uint3
 	(void)reg;
 	(void)value;
 	if (result != BUS_OK)
-		not_there(d, result);
+		tmc_not_there(d, result);
 }
 
 static void looked(struct tmc_driver *d, int reg, enum bus_result result, uint32_t value)
@@ -227,7 +228,7 @@ static void looked(struct tmc_driver *d, int reg, enum bus_result result, uint32
 	bool state = !strcmp(c->registers[reg].name, "GSTAT");
 
 	if (result != BUS_OK) {
-		not_there(d, result);
+		tmc_not_there(d, result);
 		return;
 	}
 	if (d->lost) { /* it is back, who knows from where */
@@ -307,6 +308,8 @@ static void driver_poll(struct tmc_driver *d)
 		d->must_look = false;
 	} else if (d->m->now_ns >= d->look_ns) {
 		look(d);
+	} else if (tmc_stall_due(d)) {
+		tmc_stall_look(d);
 	}
 }
 

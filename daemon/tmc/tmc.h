@@ -2,7 +2,7 @@
 /* tmc.h - stepper drivers of the machine: their registers are written at the start and after a reset, and watched.
  *
  * Each driver does one thing at a time: what is to be written first, then what a command wants to read, then a look at
- * its state, once a second. What it finds goes to react(). Commands: DUMP_TMC, INIT_TMC, SET_TMC_FIELD,
+ * its state, once a second, and ten times as often, if that is configured, whether its motor stalls. What it finds goes to react(). Commands: DUMP_TMC, INIT_TMC, SET_TMC_FIELD,
  * SET_TMC_CURRENT. Owner: struct machine. Threads: PLAN. Units: _a rms, °C.
  */
 #ifndef DAEMON_TMC_TMC_H
@@ -49,6 +49,13 @@ struct tmc_driver {
 	uint32_t status, told;           /* as read last; mask of what has been told */
 	uint8_t looks[TMC_FINDINGS_MAX]; /* in a row that found it */
 	bool must_look;
+	struct { /* for a stall in mid-motion: tmc_stall.c */
+		int64_t look_ns;
+		uint32_t tstep; /* of this look: before the value */
+		int64_t value;  /* … stallGuard's */
+		uint8_t looks;  /* in a row that found one */
+		bool told;
+	} stall;
 };
 
 struct tmc {
@@ -80,6 +87,14 @@ void tmc_ask(struct tmc_driver *d, const char *reg, tmc_done_fn *done);
 void tmc_end_commands(struct machine *m);
 /* Whether a driver's fault is still there; then why[] (of size) says which. */
 bool tmc_fault_there(const struct machine *m, const char *component, char *why, size_t size);
+
+/* What was asked of it has not come. */
+void tmc_not_there(struct tmc_driver *d, enum bus_result result);
+
+/* tmc_stall.c: a look for a stall is due; begin it, while nothing else is under way; nothing of former looks counts. */
+bool tmc_stall_due(const struct tmc_driver *d);
+void tmc_stall_look(struct tmc_driver *d);
+void tmc_stall_forget(struct tmc_driver *d);
 
 /* tmc_wire.c: one register, with checks and repeats; done() comes later. Not while d->open. */
 void tmc_read(struct tmc_driver *d, int reg, tmc_done_fn *done);

@@ -214,7 +214,12 @@ uint32_t tmc_tstep(const struct tmc_chip *c, double speed_mm_s, double step_mm, 
 	double periods;
 
 	if (!(speed_mm_s > 0))
-		return 0xfffff;
+		return TMC_TSTEP_REST;
 	periods = c->clock_hz * step_mm * microsteps / 256 / speed_mm_s;
-	return periods > 0xfffff ? 0xfffff : (uint32_t)lround(periods);
+	return periods > TMC_TSTEP_REST ? TMC_TSTEP_REST : (uint32_t)lround(periods);
+}
+
+double tmc_tstep_mm_s(const struct tmc_chip *c, uint32_t tstep, double step_mm, int microsteps)
+{
+	return c->clock_hz * step_mm * microsteps / 256 / tstep;
 }

@@ -18,6 +18,7 @@ enum {
 	TMC_READ = 1,
 	TMC_WRITE = 2,
 	TMC_NO_REGISTER = -1,
+	TMC_TSTEP_REST = 0xfffff, /* TSTEP of a motor that stands still */
 };
 
 /* fields: "name:first-last" or "name:bit", "s" after it if it is signed, with blanks between. */
@@ -94,5 +95,7 @@ double tmc_current_of(const struct tmc_chip *c, const struct tmc_scales *s, int 
 int tmc_mres(int microsteps);
 /* TSTEP at that speed: clock periods for a 256th of a full step, 0..0xfffff. step_mm: of one microstep. */
 uint32_t tmc_tstep(const struct tmc_chip *c, double speed_mm_s, double step_mm, int microsteps);
+/* And the speed of a TSTEP above 0, mm/s. */
+double tmc_tstep_mm_s(const struct tmc_chip *c, uint32_t tstep, double step_mm, int microsteps);
 
 #endif

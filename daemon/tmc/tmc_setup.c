@@ -21,6 +21,13 @@ void tmc_words_set(const struct tmc_chip *c, struct tmc_words *w, const char *fi
 		tmc_words_put(w, &f, value);
 }
 
+int64_t tmc_words_get(const struct tmc_chip *c, const struct tmc_words *w, const char *field)
+{
+	struct tmc_field f;
+
+	return tmc_field_find(c, field, TMC_WRITE, &f) ? tmc_field_get(&f, w->word[f.reg]) : 0;
+}
+
 void tmc_setup_defaults(const struct tmc_chip *c, struct tmc_words *w)
 {
 	const char *p = c->defaults;
@@ -65,24 +72,64 @@ void tmc_setup(struct machine_tmc *t)
 	tmc_words_set(c, w, "tpwmthrs",
 		      stealth ? tmc_tstep(c, t->stealth_mm_s, m->step_distance_mm, m->microsteps)
 			      : 0xfffff);
-	if (t->cool_mm_s > 0)
+	if (t->cool_mm_s > 0 || (t->stall_mm_s > 0 && !tmc_setup_four(c, w)))
 		tmc_words_set(c, w, "tcoolthrs",
-			      tmc_tstep(c, t->cool_mm_s, m->step_distance_mm, m->microsteps));
+			      tmc_tstep(c, t->cool_mm_s > 0 ? t->cool_mm_s : t->stall_mm_s,
+					m->step_distance_mm, m->microsteps));
 	if (t->high_mm_s > 0)
 		tmc_words_set(c, w, "thigh",
 			      tmc_tstep(c, t->high_mm_s, m->step_distance_mm, m->microsteps));
 }
 
+static bool has(const struct tmc_chip *c, const char *field)
+{
+	struct tmc_field f;
+
+	return tmc_field_find(c, field, TMC_WRITE, &f);
+}
+
+bool tmc_setup_four(const struct tmc_chip *c, const struct tmc_words *w)
+{
+	return has(c, "sgthrs") || tmc_words_get(c, w, "sg4_thrs") > 0;
+}
+
+bool tmc_setup_tells(const struct machine_tmc *t, const struct tmc_words *w,
+		     struct tmc_stall_tell *out)
+{
+	const struct tmc_chip *c = t->chip;
+	const struct machine_stepper *m = t->motor;
+	bool stealth = has(c, "en_spreadcycle") ? !tmc_words_get(c, w, "en_spreadcycle")
+						: tmc_words_get(c, w, "en_pwm_mode");
+	int64_t pwm = tmc_words_get(c, w, "tpwmthrs"), least = 1,
+		most = tmc_tstep(c, t->stall_mm_s, m->step_distance_mm, m->microsteps);
+
+	out->four = tmc_setup_four(c, w);
+	if (!out->four || !tmc_field_find(c, "sg4_result", TMC_READ, &out->value))
+		tmc_field_find(c, "sg_result", TMC_READ, &out->value);
+	out->value_most =
+		out->four ? 2 * (tmc_words_get(c, w, "sgthrs") + tmc_words_get(c, w, "sg4_thrs"))
+			  : 0;
+	if (out->four && !stealth)
+		return false;
+	if (out->four)
+		least = pwm + 1;
+	else if (stealth && most > pwm * 15 / 16 - 1)
+		most = pwm * 15 / 16 - 1; /* it goes over no later than that */
+	if (!out->four && (tmc_words_get(c, w, "vhighfs") || tmc_words_get(c, w, "vhighchm")))
+		least = tmc_words_get(c, w, "thigh") + 1;
+	if (most >= TMC_TSTEP_REST)
+		most = TMC_TSTEP_REST - 1;
+	out->tstep_least = (uint32_t)least;
+	out->tstep_most = (uint32_t)(most > 0 ? most : 0);
+	return least <= most && (out->four || !tmc_words_get(c, w, "chm"));
+}
+
 void tmc_setup_stall(const struct machine_tmc *t, struct tmc_words *w)
 {
 	const struct tmc_chip *c = t->chip;
-	struct tmc_field sg4;
-	/* stallGuard4 is stealthChop's, stallGuard2 spreadCycle's */
-	bool four = tmc_field_find(c, "sg4_thrs", TMC_WRITE, &sg4) &&
-		    tmc_field_get(&sg4, w->word[sg4.reg]) > 0;
 
 	tmc_words_set(c, w, "en_spreadcycle", 0);
-	tmc_words_set(c, w, "en_pwm_mode", four);
+	tmc_words_set(c, w, "en_pwm_mode", tmc_setup_four(c, w));
 	tmc_words_set(c, w, "chm", 0);
 	tmc_words_set(c, w, "tpwmthrs", 0);
 	tmc_words_set(c, w, "tcoolthrs", 0xfffff);

@@ -107,6 +107,7 @@ static bool one(const struct cause *c)
 	assert_true(c->rest_s > 0 ? seen.rest_s <= c->rest_s : seen.rest_s > c->found_s);
 	assert_true(c->off_s > 0 ? seen.off_s <= c->off_s
 				 : m->heaters.status.heater[HOTEND].target_degc == 205);
+	assert_int_equal(m->uncertain, c->class == FAULT_CLASS_STALL ? 1 : 0);
 	if (c->class == FAULT_CLASS_RUNAWAY)
 		assert_false(relay(s));
 	else

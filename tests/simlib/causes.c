@@ -19,6 +19,7 @@ const char causes_sections[] =
 	"[fan]\npin: PE0\ntachometer_pin: ^PF8\n"
 	"[heater_fan nose]\npin: PE1\ntachometer_pin: PF9\n"
 	"[tmc2209 stepper_x]\nuart_pin: PE2\nrun_current: 0.8\n"
+	"stealthchop_threshold: 200\nstall_detect_speed: 20\ndriver_sgthrs: 77\n"
 	"[filament_switch_sensor spool]\nswitch_pin: PE3\n"
 	"[filament_motion_sensor flow]\nswitch_pin: PE4\nextruder: extruder\ndetection_length: 7\n"
 	"[output_pin relay]\npin: PE5\nvalue: 1\npower_relay: True\n"
@@ -98,6 +99,11 @@ static void driver_shorted(struct scene *s)
 static void driver_silent(struct scene *s)
 {
 	chip_tmc_action(&s->b.tmc[0], "silent", true);
+}
+
+static void motor_blocked(struct scene *s)
+{
+	chip_tmc_action(&s->b.tmc[0], "stall", true);
 }
 
 static void filament_out(struct scene *s)
@@ -190,6 +196,7 @@ const struct cause causes[CAUSES] = {
 	{ "driver X is hot", FAULT_CLASS_DRIVER_WARNING, driver_hot, 2, 0, 0 },
 	{ "driver X is shorted", FAULT_CLASS_DRIVER_ERROR, driver_shorted, 2, 2, 0 },
 	{ "driver X does not answer", FAULT_CLASS_DRIVER_ERROR, driver_silent, 3, 3, 0 },
+	{ "the motor of X is blocked", FAULT_CLASS_STALL, motor_blocked, 2, 2, 0 },
 	{ "the filament is at its end", FAULT_CLASS_FILAMENT, filament_out, 0.1, 0.5, 0 },
 	{ "the filament is stuck", FAULT_CLASS_FILAMENT, filament_jams, 10, 10, 0 },
 	{ "the switch of X is torn off, G28 X in a pause", FAULT_CLASS_ENDSTOP, switch_torn_off, 30,

@@ -9,7 +9,7 @@
 #include "daemon/faults/faults.h"
 #include "tests/simlib/scene.h"
 
-enum { CAUSES = 23 };
+enum { CAUSES = 24 };
 
 struct cause {
 	const char *name;

@@ -164,6 +164,62 @@ static void test_steps(void **state)
 	assert_int_equal(tmc_tstep(tmc_chip_find("tmc2130"), 100, 0.0125, 16), 102);
 	assert_int_equal(tmc_tstep(tmc_chip_find("tmc2209"), 0.001, 0.0125, 16), 0xfffff);
 	assert_int_equal(tmc_tstep(tmc_chip_find("tmc2209"), 0, 0.0125, 16), 0xfffff);
+	assert_true(fabs(tmc_tstep_mm_s(tmc_chip_find("tmc2209"), 94, 0.0125, 16) - 99.73) < 0.01);
+}
+
+/* 12 MHz, 0.0125 mm of 16 microsteps: TSTEP 234 at 40 mm/s, 94 at 100, 47 at 200, 156 at 60. */
+static const struct {
+	const char *chip, *words; /* as set, "field=value" */
+	bool tells, four;
+	uint32_t least, most;
+	int value_most;
+	const char *value;
+} tells[] = {
+	{ "tmc2209", "en_spreadcycle=0 tpwmthrs=47 sgthrs=77", true, true, 48, 234, 154,
+	  "sg_result" },
+	{ "tmc2209", "en_spreadcycle=0 tpwmthrs=0 sgthrs=255", true, true, 1, 234, 510,
+	  "sg_result" },
+	{ "tmc2209", "en_spreadcycle=0 tpwmthrs=234 sgthrs=77", false, true, 0, 0, 0, NULL },
+	{ "tmc2209", "en_spreadcycle=1 tpwmthrs=0 sgthrs=77", false, true, 0, 0, 0, NULL },
+	/* over to spreadCycle at 15/16 of a threshold */
+	{ "tmc5160", "en_pwm_mode=0 tpwmthrs=0", true, false, 1, 234, 0, "sg_result" },
+	{ "tmc5160", "en_pwm_mode=1 tpwmthrs=234", true, false, 1, 218, 0, "sg_result" },
+	{ "tmc5160", "en_pwm_mode=1 tpwmthrs=94", true, false, 1, 87, 0, "sg_result" },
+	{ "tmc5160", "en_pwm_mode=1 tpwmthrs=0", false, false, 0, 0, 0, NULL },
+	{ "tmc5160", "chm=1", false, false, 0, 0, 0, NULL },
+	{ "tmc5160", "thigh=47", true, false, 1, 234, 0, "sg_result" },
+	{ "tmc5160", "thigh=47 vhighfs=1", true, false, 48, 234, 0, "sg_result" },
+	{ "tmc5160", "thigh=234 vhighchm=1", false, false, 0, 0, 0, NULL },
+	{ "tmc2240", "en_pwm_mode=0 sgt=5", true, false, 1, 244, 0, "sg_result" },
+	{ "tmc2240", "en_pwm_mode=1 tpwmthrs=47 sg4_thrs=60", true, true, 48, 244, 120,
+	  "sg4_result" },
+};
+
+static void test_tells(void **state)
+{
+	static const struct machine_stepper motor = { .step_distance_mm = 0.0125, .microsteps = 16 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tells) / sizeof(*tells); i++) {
+		struct machine_tmc t = { .chip = tmc_chip_find(tells[i].chip),
+					 .motor = &motor,
+					 .stall_mm_s = 40 };
+		struct tmc_stall_tell tell;
+		const char *p = tells[i].words;
+		char name[TMC_FIELD_NAME];
+		int value, used;
+
+		for (; sscanf(p, " %31[a-z0-9_]=%d%n", name, &value, &used) == 2; p += used)
+			tmc_words_set(t.chip, &t.words, name, value);
+		assert_int_equal(tmc_setup_tells(&t, &t.words, &tell), tells[i].tells);
+		assert_int_equal(tell.four, tells[i].four);
+		if (!tells[i].tells)
+			continue;
+		assert_int_equal(tell.tstep_least, tells[i].least);
+		assert_int_equal(tell.tstep_most, tells[i].most);
+		assert_int_equal(tell.value_most, tells[i].value_most);
+		assert_string_equal(tell.value.name, tells[i].value);
+	}
 }
 
 static void test_crc(void **state)
@@ -301,12 +357,65 @@ static void test_config_bad(void **state)
 		"expected a pin of its own, mcu:PB0 is also [");
 }
 
+#define STALL "stall_detect_speed: 40\n"
+
+static void test_config_stall(void **state)
+{
+	static const char m2240[] =
+		"[tmc2240 manual_stepper m]\nrun_current: 0.8\ncs_pin: PB0\n" STALL;
+	static const char *const good[] = {
+		UART STALL "driver_sgthrs: 77\nstealthchop_threshold: 41\n",
+		SPI STALL "driver_sgt: 0\n",
+		SPI STALL "driver_sgt: 0\nstealthchop_threshold: 40\ncoolstep_threshold: 40\n"
+			  "driver_vhighchm: 1\nhigh_velocity_threshold: 100\n",
+	};
+	char text[600];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		if (check("16", good[i]))
+			fail_msg("%s", said);
+	refused("16", UART "stall_detect_speed: 0\n",
+		":18: [tmc2209 manual_stepper m] stall_detect_speed: value '0': expected a number above 0");
+	refused("16", "[tmc2208 manual_stepper m]\nuart_pin: PB0\nrun_current: 1\n" STALL,
+		":18: [tmc2208 manual_stepper m] stall_detect_speed: value '40': expected no such option: "
+		"this driver has no stallGuard");
+	refused("16",
+		"[tmc2660 manual_stepper m]\ncs_pin: PB0\nrun_current: 1\nsense_resistor: 0.1\n"
+		"driver_sgt: 3\n" STALL,
+		"stall_detect_speed: value '40': expected no such option: this driver does not say how fast "
+		"it steps");
+	refused("16", UART STALL "stealthchop_threshold: 100\n",
+		"stall_detect_speed: value '40': expected driver_sgthrs above 0 beside it");
+	refused("16", UART STALL "driver_sgthrs: 77\n",
+		"value '40': expected a stealthchop_threshold above it: this stallGuard is stealthChop's");
+	refused("16", UART STALL "driver_sgthrs: 77\nstealthchop_threshold: 40\n",
+		"expected a stealthchop_threshold above it");
+	refused("16", SPI STALL, "expected driver_sgt beside it");
+	refused("16", SPI STALL "driver_sgt: 0\nstealthchop_threshold: 41\n",
+		"value '40': expected a stealthchop_threshold of at most that: this stallGuard is spreadCycle's");
+	refused("16", SPI STALL "driver_sgt: 0\ndriver_chm: 1\n", "expected driver_chm 0");
+	refused("16", SPI STALL "driver_sgt: 0\ncoolstep_threshold: 41\n",
+		"expected a coolstep_threshold of at most that");
+	refused("16", SPI STALL "driver_sgt: 0\ndriver_vhighfs: 1\nhigh_velocity_threshold: 40\n",
+		"expected a speed that TSTEP tells from 0, from stealthchop_threshold and from a "
+		"high_velocity_threshold above it");
+	refused("16", SPI "stall_detect_speed: 10000\ndriver_sgt: 0\nstealthchop_threshold: 9999\n",
+		"expected a speed that TSTEP tells from 0");
+	refused("16", m2240, "expected driver_sgt or driver_sg4_thrs beside it");
+	snprintf(text, sizeof(text), "%sdriver_sg4_thrs: 60\n", m2240);
+	refused("16", text, "expected a stealthchop_threshold above it");
+	snprintf(text, sizeof(text), "%sdriver_sgt: 3\nstealthchop_threshold: 50\n", m2240);
+	refused("16", text, "expected a stealthchop_threshold of at most that");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fields),      cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_currents),    cmocka_unit_test(test_current_range),
 		cmocka_unit_test(test_steps),       cmocka_unit_test(test_crc),
+		cmocka_unit_test(test_tells),       cmocka_unit_test(test_config_stall),
 		cmocka_unit_test(test_config_good), cmocka_unit_test(test_config_bad),
 	};
 	int fd = mkstemp(file), result;
