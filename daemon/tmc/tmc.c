@@ -89,7 +89,6 @@ static void change_stall(struct tmc_driver *d, bool on)
 	struct tmc_words to = on ? d->words : d->calm;
 
 	d->stalling = on;
-	tmc_stall_forget(d);
 	if (on) {
 		d->calm = d->words;
 		tmc_setup_stall(d->cfg, &to);
@@ -109,9 +108,12 @@ void tmc_stall(struct machine *m, uint32_t rails)
 		for (size_t i = 0; rails >> r & 1 && i < m->mc->rails[r].endstop_count; i++)
 			if (m->mc->rails[r].endstop[i].driver)
 				mask |= 1u << (m->mc->rails[r].endstop[i].driver - 1);
-	for (size_t i = 0; i < m->tmc.drivers; i++)
+	m->tmc.homes = mask;
+	for (size_t i = 0; i < m->tmc.drivers; i++) {
+		tmc_stall_forget(&m->tmc.driver[i]);
 		if (m->tmc.driver[i].stalling != (mask >> i & 1))
 			change_stall(&m->tmc.driver[i], mask >> i & 1);
+	}
 }
 
 static void found(struct tmc_driver *d, uint32_t bit, enum fault_class_id class, const char *text)
@@ -168,6 +170,7 @@ static void written(struct tmc_driver *d, int reg, enum bus_result result, uint3
 	}
 	there(d);
 	d->words.written &= ~(UINT64_C(1) << reg);
+	d->stall.known = false;
 }
 
 /* ---- watching ---- */

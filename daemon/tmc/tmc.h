@@ -14,6 +14,7 @@
 #include "daemon/bus.h"
 #include "daemon/config/machine_tmc.h"
 #include "daemon/gcode/gcode_command.h"
+#include "daemon/tmc/tmc_setup.h"
 
 struct machine;
 struct tmc_driver;
@@ -55,12 +56,15 @@ struct tmc_driver {
 		int64_t value;  /* … stallGuard's */
 		uint8_t looks;  /* in a row that found one */
 		bool told;
+		bool known, tells; /* tells: with the registers as they are, by tell */
+		struct tmc_stall_tell tell;
 	} stall;
 };
 
 struct tmc {
 	struct tmc_driver driver[MACHINE_TMC_MAX];
 	size_t drivers;
+	bool homes;              /* an axis homes by a driver's stall */
 	struct tmc_driver *dump; /* whose registers a command shows; NULL: none */
 	int dump_reg, dump_last;
 };
