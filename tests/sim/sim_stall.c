@@ -147,6 +147,35 @@ static void none(struct scene *s, const struct kind *k, const char *when, double
 		fail_msg("%s: found %s: %s", k->chip, when, s->said);
 }
 
+/* How long the next look of a driver takes. */
+static double look_s(struct scene *s, int driver)
+{
+	const struct tmc_driver *d = &s->b.m->tmc.driver[driver];
+	int64_t next_ns = d->stall.look_ns, from_ns;
+
+	for (int i = 0; d->stall.look_ns == next_ns && i < 4000; i++)
+		batch_turn(&s->b, false);
+	from_ns = s->b.now_ns;
+	for (int i = 0; d->open && i < 4000; i++)
+		batch_turn(&s->b, false);
+	return 1e-9 * (double)(s->b.now_ns - from_ns);
+}
+
+static void look_times(struct scene *s, const char *when)
+{
+	double worst_s = 0, sum_s = 0;
+
+	for (int n = 0; n < 20; n++) {
+		double took_s = look_s(s, 0);
+
+		worst_s = fmax(worst_s, took_s);
+		sum_s += took_s;
+	}
+	print_message("%s a look takes %.1f ms, %.1f at most\n", when, 1e3 * sum_s / 20,
+		      1e3 * worst_s);
+	assert_true(worst_s < LOOK_S);
+}
+
 static void is_found(void **state)
 {
 	double worst_s = 0;
@@ -157,8 +186,10 @@ static void is_found(void **state)
 		struct scene *s = open_kind(k, "");
 
 		none(s, k, "at rest", 1);
+		look_times(s, "at rest");
 		go(s, 100);
 		none(s, k, "while it is free", 8);
+		look_times(s, "in fast motion");
 		snprintf(text, sizeof(text), "DUMP_TMC STEPPER=stepper_x REGISTER=%s\n", k->dump);
 		batch_lines(&s->b, text);
 		none(s, k, "while it is free", 0.5);
@@ -435,6 +466,7 @@ static void shared_line(void **state)
 		for (double at_s = 0; at_s < 0.31 + 0.017 * n; at_s += STEP_S)
 			step(s);
 	}
+	look_times(s, "four at a line:");
 	print_message("four at a line: found after %.3f s at most\n", worst_s);
 	assert_true(chip_tmc_action(&s->b.tmc[1], "hot", true));
 	for (double at_s = 0; at_s < 2; at_s += STEP_S)
