@@ -227,7 +227,7 @@ void rig_identify(struct rig *r, int mcu)
 	rig_control(r, &rec);
 }
 
-static void rig_configure(struct rig *r, int mcu)
+void rig_configure(struct rig *r, int mcu)
 {
 	struct msg_allocate_oids oids = { .count = RIG_STEPPERS };
 	struct msg_finalize_config final = { .crc = 1 };

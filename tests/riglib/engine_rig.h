@@ -105,10 +105,11 @@ void rig_stall(struct rig *r, int64_t ns);
 
 /* ---- talking to the engine ---- */
 
-/* Records into the control ring: any; a message of a test to an MCU; an MCU's dictionary. */
+/* Records into the control ring: any; a message of a test to an MCU; an MCU's dictionary; its configuration. */
 void rig_control(struct rig *r, const struct ctl_rec *rec);
 void rig_send(struct rig *r, int mcu, enum msg_id id, const void *msg);
 void rig_identify(struct rig *r, int mcu);
+void rig_configure(struct rig *r, int mcu);
 
 /* The first event of a kind from number `from` on, or -1; the first fault, or NULL; fail if there is one, or an MCU has shut down. */
 int rig_find(const struct rig *r, enum ev_kind kind, int from);
