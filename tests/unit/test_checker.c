@@ -8,38 +8,43 @@
  * edges; what rounding may decide either way is accepted either way, and only that.
  * Repeat a random case with STEPD_SEED=<printed seed>.
  */
-#include "checker_scene.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/riglib/checker_scene.h"
 
 static void test_random_exact(void **state)
 {
 	uint64_t total = 0, paired = 0;
 
 	(void)state;
-	seed(11);
+	cscene_seed(11);
 	for (int n = 0; n < 24; n++) {
-		struct scene *sc = scene_new(n & 1, n & 2 ? 80 : 640);
+		struct cscene *sc = cscene_new(n & 1, n & 2 ? 80 : 640);
 		struct checker_result r;
 
-		random_scene(sc, 40);
+		cscene_random(sc, 40);
 		if (n & 4)
-			random_maps(sc);
-		scene_steps(sc);
-		r = scene_check(sc, (enum order)(n % 3));
-		assert_clean(&r);
+			cscene_random_maps(sc);
+		cscene_steps(sc);
+		r = cscene_check(sc, (enum cscene_order)(n % 3));
+		cscene_clean(&r);
 		assert_int_equal(r.all.steps, sc->steps);
 		/* Half a tick of the slower clock is 31 ns. */
 		assert_true(r.all.max_us < 0.0315);
 		assert_true(r.all.peak_steps < 0.01);
 		total += r.all.steps;
 		paired += (uint64_t)sc->moves;
-		scene_free(sc);
+		cscene_free(sc);
 	}
 	print_message("%llu steps of %llu moves\n", (unsigned long long)total,
 		      (unsigned long long)paired);
 	assert_true(total > 100000);
 }
 
-static int previous_of(const struct scene *sc, int i)
+static int previous_of(const struct cscene *sc, int i)
 {
 	uint32_t st = sc->step[i].stepper;
 
@@ -48,193 +53,193 @@ static int previous_of(const struct scene *sc, int i)
 	return i;
 }
 
-static void step_remove(struct scene *sc, int i)
+static void step_remove(struct cscene *sc, int i)
 {
 	memmove(&sc->step[i], &sc->step[i + 1], (size_t)(sc->steps - i - 1) * sizeof(*sc->step));
 	sc->steps--;
 }
 
-static struct scene *corrupt_scene(bool corexy)
+static struct cscene *corrupt_scene(bool corexy)
 {
-	struct scene *sc = scene_new(corexy, 80);
+	struct cscene *sc = cscene_new(corexy, 80);
 
-	random_scene(sc, 30);
-	scene_steps(sc);
+	cscene_random(sc, 30);
+	cscene_steps(sc);
 	return sc;
 }
 
 static void test_dropped(void **state)
 {
 	(void)state;
-	seed(21);
+	cscene_seed(21);
 	for (int n = 0; n < 20; n++) {
-		struct scene *sc = corrupt_scene(n & 1);
-		int i = pick_step(sc);
+		struct cscene *sc = corrupt_scene(n & 1);
+		int i = cscene_pick(sc);
 		int dir = sc->step[i].dir;
 		struct checker_result r;
 
 		step_remove(sc, i);
-		r = scene_check(sc, (enum order)(n % 3));
-		assert_one(&r, CHECKER_MISSING, 0);
+		r = cscene_check(sc, (enum cscene_order)(n % 3));
+		cscene_one(&r, CHECKER_MISSING, 0);
 		assert_int_equal(r.position_error_steps[0], -dir);
 		assert_int_equal(r.position_error_worst_steps, -dir);
 		assert_true(r.all.peak_steps >= 1);
-		scene_free(sc);
+		cscene_free(sc);
 	}
 }
 
 static void test_extra(void **state)
 {
 	(void)state;
-	seed(22);
+	cscene_seed(22);
 	for (int n = 0; n < 20; n++) {
-		struct scene *sc = corrupt_scene(n & 1);
-		int i = pick_step(sc), j = previous_of(sc, i);
-		struct xstep x = sc->step[i];
+		struct cscene *sc = corrupt_scene(n & 1);
+		int i = cscene_pick(sc), j = previous_of(sc, i);
+		struct cscene_step x = sc->step[i];
 		struct checker_result r;
 
 		x.clock = (x.clock + sc->step[j].clock) / 2;
-		step_insert(sc, i, x);
-		r = scene_check(sc, (enum order)(n % 3));
-		assert_one(&r, CHECKER_EXTRA, 0);
+		cscene_insert(sc, i, x);
+		r = cscene_check(sc, (enum cscene_order)(n % 3));
+		cscene_one(&r, CHECKER_EXTRA, 0);
 		assert_int_equal(r.position_error_steps[0], x.dir);
-		scene_free(sc);
+		cscene_free(sc);
 	}
 }
 
 static void test_direction(void **state)
 {
 	(void)state;
-	seed(23);
+	cscene_seed(23);
 	for (int n = 0; n < 20; n++) {
-		struct scene *sc = corrupt_scene(n & 1);
-		int i = pick_step(sc);
+		struct cscene *sc = corrupt_scene(n & 1);
+		int i = cscene_pick(sc);
 		struct checker_result r;
 
 		sc->step[i].dir = -sc->step[i].dir;
-		r = scene_check(sc, (enum order)(n % 3));
-		assert_one(&r, CHECKER_DIRECTION, 0);
+		r = cscene_check(sc, (enum cscene_order)(n % 3));
+		cscene_one(&r, CHECKER_DIRECTION, 0);
 		assert_int_equal(r.position_error_steps[0], 2 * sc->step[i].dir);
-		scene_free(sc);
+		cscene_free(sc);
 	}
 }
 
 static void test_shifted(void **state)
 {
 	(void)state;
-	seed(24);
+	cscene_seed(24);
 	for (int n = 0; n < 20; n++) {
-		struct scene *sc = corrupt_scene(n & 1);
-		int i = pick_step(sc);
+		struct cscene *sc = corrupt_scene(n & 1);
+		int i = cscene_pick(sc);
 		struct checker_result r;
 
 		sc->step[i].clock += (uint64_t)(int64_t)(n & 2 ? 1000 : -1000); /* 20 us of 50 MHz */
-		r = scene_check(sc, (enum order)(n % 3));
-		assert_one(&r, CHECKER_TOLERANCE, 0);
+		r = cscene_check(sc, (enum cscene_order)(n % 3));
+		cscene_one(&r, CHECKER_TOLERANCE, 0);
 		assert_int_equal(r.position_error_worst_steps, 0);
 		assert_true(fabs(r.all.max_us - 20) < 0.02);
-		scene_free(sc);
+		cscene_free(sc);
 	}
 }
 
 static void test_duplicate_clock(void **state)
 {
 	(void)state;
-	seed(25);
+	cscene_seed(25);
 	for (int n = 0; n < 10; n++) {
-		struct scene *sc = corrupt_scene(n & 1);
-		int i = pick_step(sc);
+		struct cscene *sc = corrupt_scene(n & 1);
+		int i = cscene_pick(sc);
 		struct checker_result r;
 
 		/* The same step once more, at the same clock: extra, and not increasing. */
-		step_insert(sc, i, sc->step[i]);
-		r = scene_check(sc, MIXED);
+		cscene_insert(sc, i, sc->step[i]);
+		r = cscene_check(sc, CSCENE_MIXED);
 		assert_int_equal(r.by_kind[CHECKER_NOT_INCREASING], 1);
 		assert_int_equal(r.by_kind[CHECKER_EXTRA], 1);
 		assert_int_equal(r.violations, 2);
-		scene_free(sc);
+		cscene_free(sc);
 	}
 }
 
 static void test_min_distance(void **state)
 {
-	struct scene *sc;
+	struct cscene *sc;
 	struct checker_result r;
 	int i;
 
 	(void)state;
-	seed(26);
+	cscene_seed(26);
 	sc = corrupt_scene(false);
-	i = pick_step(sc);
+	i = cscene_pick(sc);
 	sc->cfg.stepper[0].min_distance_clock = 1;
-	r = scene_check(sc, MIXED);
-	assert_clean(&r);
+	r = cscene_check(sc, CSCENE_MIXED);
+	cscene_clean(&r);
 	sc->step[i].clock = sc->step[previous_of(sc, i)].clock + 399;
 	sc->cfg.stepper[0].min_distance_clock = 400;
-	r = scene_check(sc, MIXED);
+	r = cscene_check(sc, CSCENE_MIXED);
 	assert_int_equal(r.by_kind[CHECKER_MIN_DISTANCE], 1);
 	assert_int_equal(r.by_kind[CHECKER_TOLERANCE], 1);
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 /* All steps up to 12.4 us off pass; one at 12.6 us does not. */
 static void test_tolerance_edges(void **state)
 {
-	struct scene *sc;
+	struct cscene *sc;
 	struct checker_result r;
 	int i;
 
 	(void)state;
-	seed(27);
-	sc = scene_new(false, 80);
-	scene_simple(sc, 0, 30, 1000);
-	scene_steps(sc);
+	cscene_seed(27);
+	sc = cscene_new(false, 80);
+	cscene_simple(sc, 0, 30, 1000);
+	cscene_steps(sc);
 	for (i = 0; i < sc->steps; i++)
-		sc->step[i].clock += (uint64_t)(int64_t)(rndi(2) ? 624 : -624);
-	r = scene_check(sc, MIXED);
-	assert_clean(&r);
+		sc->step[i].clock += (uint64_t)(int64_t)(cscene_rndi(2) ? 624 : -624);
+	r = cscene_check(sc, CSCENE_MIXED);
+	cscene_clean(&r);
 	assert_true(r.all.max_us > 12.45 && r.all.max_us < 12.5);
 	assert_true(r.all.p99_us > 12.4 && r.all.rms_us > 12.4);
-	i = pick_step(sc);
-	sc->step[i].clock = scene_clock(sc, 0, sc->step[i].t) + 627;
-	r = scene_check(sc, MIXED);
-	assert_one(&r, CHECKER_TOLERANCE, 0);
-	sc->step[i].clock = scene_clock(sc, 0, sc->step[i].t) - 627;
-	r = scene_check(sc, MIXED);
-	assert_one(&r, CHECKER_TOLERANCE, 0);
+	i = cscene_pick(sc);
+	sc->step[i].clock = cscene_clock(sc, 0, sc->step[i].t) + 627;
+	r = cscene_check(sc, CSCENE_MIXED);
+	cscene_one(&r, CHECKER_TOLERANCE, 0);
+	sc->step[i].clock = cscene_clock(sc, 0, sc->step[i].t) - 627;
+	r = cscene_check(sc, CSCENE_MIXED);
+	cscene_one(&r, CHECKER_TOLERANCE, 0);
 	sc->cfg.tolerance_s = 12.6e-6;
-	r = scene_check(sc, MIXED);
-	assert_clean(&r);
-	scene_free(sc);
+	r = cscene_check(sc, CSCENE_MIXED);
+	cscene_clean(&r);
+	cscene_free(sc);
 }
 
 static void test_all_missing_and_all_extra(void **state)
 {
-	struct scene *sc = scene_new(false, 80);
+	struct cscene *sc = cscene_new(false, 80);
 	struct checker_result r;
 	int steps;
 
 	(void)state;
-	scene_simple(sc, 0, 30, 1000);
-	scene_steps(sc);
+	cscene_simple(sc, 0, 30, 1000);
+	cscene_steps(sc);
 	steps = sc->steps;
 	assert_int_equal(steps, 2400);
 	sc->steps = 0;
-	r = scene_check(sc, MIXED);
+	r = cscene_check(sc, CSCENE_MIXED);
 	assert_int_equal(r.by_kind[CHECKER_MISSING], steps);
 	assert_int_equal(r.listed, CHECKER_LISTED_MAX);
 	assert_int_equal(r.position_error_steps[0], -steps);
 	sc->steps = steps;
 	sc->moves = 0;
-	r = scene_check(sc, MIXED);
+	r = cscene_check(sc, CSCENE_MIXED);
 	assert_int_equal(r.by_kind[CHECKER_EXTRA], steps);
 	assert_int_equal(r.position_error_steps[0], steps);
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 static void test_bad_config(void **state)
 {
-	struct scene *sc = scene_new(false, 80);
+	struct cscene *sc = cscene_new(false, 80);
 	struct checker_config bad = sc->cfg;
 	struct checker *c;
 	char err[200] = "";
@@ -250,7 +255,7 @@ static void test_bad_config(void **state)
 	bad = sc->cfg;
 	bad.stepper[0].dir_sign = 0;
 	assert_int_equal(checker_new(&c, &bad, err, sizeof(err)), -EINVAL);
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 int main(void)

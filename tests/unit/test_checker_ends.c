@@ -6,32 +6,37 @@
  * fault and going on after it.
  * How: step lists of checker_scene.h, with steps put in and taken out by hand.
  */
-#include "checker_scene.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/riglib/checker_scene.h"
 
 /* X goes up by steps1, rests, and goes on by steps2 (80 steps/mm). */
-static struct scene *two_moves(double steps1, double rest_s, double steps2, double accel)
+static struct cscene *two_moves(double steps1, double rest_s, double steps2, double accel)
 {
-	struct scene *sc = scene_new(false, 80);
+	struct cscene *sc = cscene_new(false, 80);
 
-	scene_simple(sc, 0, steps1 / 80, accel);
-	scene_simple(sc, 0, steps2 / 80, accel);
+	cscene_simple(sc, 0, steps1 / 80, accel);
+	cscene_simple(sc, 0, steps2 / 80, accel);
 	sc->start[1] += rest_s;
 	sc->steps = 0;
 	return sc;
 }
 
-static void add_step(struct scene *sc, long double t, int dir)
+static void add_step(struct cscene *sc, long double t, int dir)
 {
-	struct xstep x = { .t = t, .dir = dir, .clock = scene_clock(sc, 0, t) };
+	struct cscene_step x = { .t = t, .dir = dir, .clock = cscene_clock(sc, 0, t) };
 	int i = 0;
 
 	while (i < sc->steps && sc->step[i].t < t)
 		i++;
-	step_insert(sc, i, x);
+	cscene_insert(sc, i, x);
 }
 
 /* The step list without what happens within 1 ms of a to b. */
-static void strip(struct scene *sc, double a, double b)
+static void strip(struct cscene *sc, double a, double b)
 {
 	int n = 0;
 
@@ -46,14 +51,14 @@ static void test_rest_on_threshold(void **state)
 	(void)state;
 	/* A rest exactly on a threshold, then onward (up, up) or back (up, down). */
 	for (int n = 0; n < 4; n++) {
-		struct scene *sc = two_moves(100.5 + (n & 2 ? 3e-7 : 0), 3, n & 1 ? -90 : 40, 1000);
+		struct cscene *sc = two_moves(100.5 + (n & 2 ? 3e-7 : 0), 3, n & 1 ? -90 : 40, 1000);
 		double in = sc->start[1] - 3, out = sc->start[1];
-		struct xstep *base = malloc(1000 * sizeof(*base));
+		struct cscene_step *base = malloc(1000 * sizeof(*base));
 		struct checker_result r;
 		int steps;
 
 		assert_non_null(base);
-		scene_steps(sc);
+		cscene_steps(sc);
 		strip(sc, in, out);
 		steps = sc->steps;
 		memcpy(base, sc->step, (size_t)steps * sizeof(*base));
@@ -75,15 +80,15 @@ static void test_rest_on_threshold(void **state)
 			/* Onward: exactly one step. Back: both or none. */
 			fine = n & 1 ? variant == 2 || variant == 3 : variant < 2;
 			fine |= variant == 4;
-			r = scene_check(sc, (enum order)(variant % 3));
+			r = cscene_check(sc, (enum cscene_order)(variant % 3));
 			if (fine != (r.violations == 0))
-				show(&r);
+				cscene_show(&r);
 			assert_int_equal(r.violations == 0, fine);
 			if (fine)
 				assert_int_equal(r.position_error_worst_steps, 0);
 		}
 		free(base);
-		scene_free(sc);
+		cscene_free(sc);
 	}
 }
 
@@ -91,41 +96,41 @@ static void test_ends_on_threshold(void **state)
 {
 	(void)state;
 	for (int n = 0; n < 2; n++) {
-		struct scene *sc = scene_new(false, 80);
+		struct cscene *sc = cscene_new(false, 80);
 		struct checker_result r;
 		int i;
 
-		scene_simple(sc, 0, 100.5 / 80, 1000);
-		scene_steps(sc);
+		cscene_simple(sc, 0, 100.5 / 80, 1000);
+		cscene_steps(sc);
 		strip(sc, sc->start[0] + 2 * sc->move[0].accel_s, 1e9);
 		i = sc->steps;
 		if (n)
 			add_step(sc, sc->start[0] + 2 * sc->move[0].accel_s, 1);
-		r = scene_check(sc, MIXED);
-		assert_clean(&r);
+		r = cscene_check(sc, CSCENE_MIXED);
+		cscene_clean(&r);
 		assert_int_equal(r.position_steps[0], i + n);
 		/* Well clear of the threshold it is not optional. */
 		sc->move[0].length_mm = 100.52 / 80;
 		sc->move[0].accel_s = sc->move[0].decel_s = sqrt(100.52 / 80 / 1000);
-		move_close(&sc->move[0]);
-		scene_steps(sc);
+		cscene_close(&sc->move[0]);
+		cscene_steps(sc);
 		assert_int_equal(sc->steps, 101);
 		sc->steps--;
-		r = scene_check(sc, MIXED);
-		assert_one(&r, CHECKER_MISSING, 0);
-		scene_free(sc);
+		r = cscene_check(sc, CSCENE_MIXED);
+		cscene_one(&r, CHECKER_MISSING, 0);
+		cscene_free(sc);
 	}
 }
 
 /* Turning points at chosen distances beyond a threshold: the pair's spacing is 2 sqrt(2 d / a). */
 static void turning(double depth_steps, double accel, bool pair, bool want_fine, int kind)
 {
-	struct scene *sc = two_moves(100.5 + depth_steps, 0, -90, accel);
+	struct cscene *sc = two_moves(100.5 + depth_steps, 0, -90, accel);
 	double turn = sc->start[1];
 	double half = depth_steps > 0 ? sqrt(2 * depth_steps / (80 * accel)) : 0;
 	struct checker_result r;
 
-	scene_steps(sc);
+	cscene_steps(sc);
 	strip(sc, turn, turn);
 	if (pair) {
 		add_step(sc, turn - half, 1);
@@ -133,13 +138,13 @@ static void turning(double depth_steps, double accel, bool pair, bool want_fine,
 		if (half < 1e-7)
 			sc->step[101].clock = sc->step[100].clock + 1;
 	}
-	r = scene_check(sc, MIXED);
+	r = cscene_check(sc, CSCENE_MIXED);
 	if (want_fine != (r.violations == 0))
-		show(&r);
+		cscene_show(&r);
 	assert_int_equal(r.violations == 0, want_fine);
 	if (!want_fine)
 		assert_int_equal(r.by_kind[kind], 2);
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 static double depth_for(double spacing_s, double accel)
@@ -169,45 +174,45 @@ static void test_turning_points(void **state)
 
 static void test_filter_off(void **state)
 {
-	struct scene *sc = two_moves(100.5 + depth_for(60e-6, 1000), 0, -90, 1000);
+	struct cscene *sc = two_moves(100.5 + depth_for(60e-6, 1000), 0, -90, 1000);
 	double turn = sc->start[1];
 	struct checker_result r;
 
 	(void)state;
-	scene_steps(sc);
-	r = scene_check(sc, MIXED);
-	assert_clean(&r);
+	cscene_steps(sc);
+	r = cscene_check(sc, CSCENE_MIXED);
+	cscene_clean(&r);
 	sc->cfg.reversal_filter_s = -1;
-	r = scene_check(sc, MIXED);
+	r = cscene_check(sc, CSCENE_MIXED);
 	assert_int_equal(r.by_kind[CHECKER_MISSING], 2);
 	add_step(sc, turn - 30e-6, 1);
 	add_step(sc, turn + 30e-6, -1);
-	r = scene_check(sc, MIXED);
-	assert_clean(&r);
-	scene_free(sc);
+	r = cscene_check(sc, CSCENE_MIXED);
+	cscene_clean(&r);
+	cscene_free(sc);
 }
 
 static void test_bad_plan(void **state)
 {
-	struct scene *sc = two_moves(100, 0, 90, 1000);
+	struct cscene *sc = two_moves(100, 0, 90, 1000);
 	struct checker_result r;
 
 	(void)state;
 	sc->start[1] -= 5e-6;
-	r = scene_check(sc, MOVES_FIRST);
+	r = cscene_check(sc, CSCENE_MOVES_FIRST);
 	assert_int_equal(r.by_kind[CHECKER_PLACEMENT], 1);
 	sc->start[1] += 5e-6 + 1; /* from rest: allowed */
-	r = scene_check(sc, MOVES_FIRST);
+	r = cscene_check(sc, CSCENE_MOVES_FIRST);
 	assert_int_equal(r.by_kind[CHECKER_PLACEMENT], 0);
 	sc->move[1].start_mm[1] += 1e-5;
-	r = scene_check(sc, MOVES_FIRST);
+	r = cscene_check(sc, CSCENE_MOVES_FIRST);
 	assert_int_equal(r.by_kind[CHECKER_CONTINUITY], 1);
 	sc->move[1].start_mm[1] -= 1e-5;
 	sc->move[1].length_mm += 1e-5;
-	r = scene_check(sc, MOVES_FIRST);
+	r = cscene_check(sc, CSCENE_MOVES_FIRST);
 	assert_int_equal(r.by_kind[CHECKER_CONTINUITY], 1);
 	sc->move[1].length_mm = NAN;
-	r = scene_check(sc, MOVES_FIRST);
+	r = cscene_check(sc, CSCENE_MOVES_FIRST);
 	assert_int_equal(r.by_kind[CHECKER_CONTINUITY], 1);
 	sc->moves = 1;
 	sc->maps = 3;
@@ -216,22 +221,22 @@ static void test_bad_plan(void **state)
 	sc->map[0][2].from = 3;
 	sc->map[0][2].clock0 = 100; /* 2 us */
 	sc->map[1][1] = sc->map[1][2] = sc->map[1][0];
-	r = scene_check(sc, MOVES_FIRST);
+	r = cscene_check(sc, CSCENE_MOVES_FIRST);
 	assert_int_equal(r.by_kind[CHECKER_MAP], 1);
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 /* Homing: X is stopped in mid-move by a trigger, read back, and the axis named. */
 static void homing(int executed, int64_t read_back, uint64_t want_missing, uint64_t want_resync)
 {
-	struct scene *sc = two_moves(4000, 0, -500, 1000);
-	struct checker *c = checker_for(sc);
+	struct cscene *sc = two_moves(4000, 0, -500, 1000);
+	struct checker *c = cscene_checker(sc);
 	const double zero[MOVE_AXES] = { 0 };
 	struct checker_result r;
 	struct move back;
 	double stop;
 
-	scene_steps(sc);
+	cscene_steps(sc);
 	/* Stopped just after step 300; the move was cut there as well. */
 	stop = (double)(sc->step[299].t + sc->step[300].t) / 2;
 	assert_int_equal(checker_move(c, &sc->move[0], sc->start[0]), 0);
@@ -246,15 +251,15 @@ static void homing(int executed, int64_t read_back, uint64_t want_missing, uint6
 	assert_int_equal(checker_move(c, &back, stop + 1), 0);
 	for (int i = 4000; i < sc->steps; i++)
 		checker_step(c, 0, 0,
-			     sc->step[i].clock + scene_clock(sc, 0, stop + 1 - sc->start[1]));
+			     sc->step[i].clock + cscene_clock(sc, 0, stop + 1 - sc->start[1]));
 	assert_int_equal(checker_finish(c, &r), 0);
 	if (want_missing + want_resync == 0)
-		assert_clean(&r);
+		cscene_clean(&r);
 	assert_int_equal(r.by_kind[CHECKER_MISSING], want_missing);
 	assert_int_equal(r.by_kind[CHECKER_RESYNC], want_resync);
 	assert_int_equal(r.violations, want_missing + want_resync);
 	checker_free(c);
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 static void test_homing(void **state)
@@ -266,21 +271,21 @@ static void test_homing(void **state)
 }
 
 /* What a fault at at_s leaves: the moves placed by then, and of each stepper's steps those before end_s[]. */
-static struct checker_result check_stopped(const struct scene *sc, double at_s,
-					   const double end_s[STEPPERS], int skip, bool late)
+static struct checker_result check_stopped(const struct cscene *sc, double at_s,
+					   const double end_s[CSCENE_STEPPERS], int skip, bool late)
 {
-	struct checker *c = checker_for(sc);
+	struct checker *c = cscene_checker(sc);
 	struct checker_result r;
 	int m = 0;
 
 	if (late) /* steps arrive when all is known, or as they are made */
 		for (; m < sc->moves && sc->start[m] < at_s; m++)
-			feed_move(c, sc, m);
+			cscene_feed(c, sc, m);
 	for (int i = 0; i < sc->steps; i++) {
-		const struct xstep *x = &sc->step[i];
+		const struct cscene_step *x = &sc->step[i];
 
 		for (; m < sc->moves && sc->start[m] < at_s && sc->start[m] < x->t + 0.1; m++)
-			feed_move(c, sc, m);
+			cscene_feed(c, sc, m);
 		if (i != skip && x->t < end_s[x->stepper])
 			assert_int_equal(checker_step(c, x->stepper, x->dir > 0, x->clock), 0);
 	}
@@ -295,59 +300,59 @@ static void test_stopped_by_a_fault(void **state)
 	int rounds = getenv("STEPD_EMULATED") ? 8 : 24; /* long double is slow there */
 
 	(void)state;
-	seed(26);
+	cscene_seed(26);
 	for (int n = 0; n < rounds; n++) {
-		struct scene *sc = scene_new(n & 1, n & 2 ? 80 : 640);
-		double at_s, end_s[STEPPERS], far_s = HUGE_VAL;
-		double all_s[STEPPERS] = { far_s, far_s, far_s, far_s };
-		int64_t missed[STEPPERS] = { 0 };
+		struct cscene *sc = cscene_new(n & 1, n & 2 ? 80 : 640);
+		double at_s, end_s[CSCENE_STEPPERS], far_s = HUGE_VAL;
+		double all_s[CSCENE_STEPPERS] = { far_s, far_s, far_s, far_s };
+		int64_t missed[CSCENE_STEPPERS] = { 0 };
 		struct checker_result r;
 		int i;
 
-		random_scene(sc, 40);
+		cscene_random(sc, 40);
 		if (n & 4)
-			random_maps(sc);
-		scene_steps(sc);
-		at_s = (double)sc->step[sc->steps / 2 + rndi(sc->steps / 2)].t + 1e-5;
-		for (i = 0; i < STEPPERS; i++)
-			end_s[i] = i == 0 ? at_s : at_s - rnd(0, 0.5);
+			cscene_random_maps(sc);
+		cscene_steps(sc);
+		at_s = (double)sc->step[sc->steps / 2 + cscene_rndi(sc->steps / 2)].t + 1e-5;
+		for (i = 0; i < CSCENE_STEPPERS; i++)
+			end_s[i] = i == 0 ? at_s : at_s - cscene_rnd(0, 0.5);
 		for (i = 0; i < sc->steps && sc->step[i].t < at_s; i++) {
-			const struct xstep *x = &sc->step[i];
+			const struct cscene_step *x = &sc->step[i];
 
 			if (x->t >= end_s[x->stepper])
 				missed[x->stepper] += x->dir * sc->cfg.stepper[x->stepper].dir_sign;
 		}
 		r = check_stopped(sc, at_s, end_s, -1, n % 3);
-		show(&r);
+		cscene_show(&r);
 		assert_int_equal(r.violations, 0);
-		for (i = 0; i < STEPPERS; i++) /* a pair across the cut is none */
+		for (i = 0; i < CSCENE_STEPPERS; i++) /* a pair across the cut is none */
 			assert_in_range(r.position_error_steps[i] + missed[i] + 1, 0, 2);
 		/* Nothing excuses a gap before the end, or a step behind it. */
 		do
-			i = pick_step(sc);
+			i = cscene_pick(sc);
 		while (sc->step[i].t > at_s - 0.01);
 		r = check_stopped(sc, at_s, end_s, i, n % 3);
-		assert_one(&r, CHECKER_MISSING, 0);
+		cscene_one(&r, CHECKER_MISSING, 0);
 		for (i = 0; sc->step[i].t < at_s + 1e-3; i++)
 			;
 		all_s[0] = (double)sc->step[i].t;
 		r = check_stopped(sc, at_s, all_s, -1, n % 3);
 		assert_true(r.by_kind[CHECKER_EXTRA] > 0);
-		scene_free(sc);
+		cscene_free(sc);
 	}
 }
 
 /* After a stop nobody read back (an MCU unheard of in homing), motion goes on. */
 static void test_goes_on_after_a_stop(void **state)
 {
-	struct scene *sc = two_moves(4000, 0, -500, 1000);
-	struct checker *c = checker_for(sc);
+	struct cscene *sc = two_moves(4000, 0, -500, 1000);
+	struct checker *c = cscene_checker(sc);
 	struct checker_result r;
 	struct move back;
 	double stop_s;
 
 	(void)state;
-	scene_steps(sc);
+	cscene_steps(sc);
 	stop_s = (double)(sc->step[309].t + sc->step[310].t) / 2;
 	assert_int_equal(checker_move(c, &sc->move[0], sc->start[0]), 0);
 	for (int i = 0; i < 300; i++)
@@ -360,12 +365,12 @@ static void test_goes_on_after_a_stop(void **state)
 	assert_int_equal(checker_move(c, &back, stop_s + 30), 0);
 	for (int i = 4000; i < sc->steps; i++)
 		checker_step(c, 0, 0,
-			     sc->step[i].clock + scene_clock(sc, 0, stop_s + 30 - sc->start[1]));
+			     sc->step[i].clock + cscene_clock(sc, 0, stop_s + 30 - sc->start[1]));
 	assert_int_equal(checker_finish(c, &r), 0);
 	assert_int_equal(r.by_kind[CHECKER_MISSING] + r.by_kind[CHECKER_EXTRA], 0);
 	assert_int_equal(r.position_error_steps[0], -10);
 	checker_free(c);
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 int main(void)

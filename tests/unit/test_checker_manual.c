@@ -4,32 +4,37 @@
  * Shown: the steps of such a stepper are judged by its own moves, some while behind the common ones, and all
  * others by theirs: exact motion has no violation, also after a cut; a step that is missing, extra or late is
  * counted, as that stepper's. Moves for a stepper that has no time line are refused.
- * How: tests/unit/checker_scene.h, whose last stepper moves along E; its steps come LATE_S later.
+ * How: tests/riglib/checker_scene.h, whose last stepper moves along E; its steps come LATE_S later.
  * Repeat with STEPD_SEED=<printed seed>.
  */
-#include "checker_scene.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/riglib/checker_scene.h"
 
 #define LATE_S 0.37
 
 /* extra_clock is added to step number `odd` of the manual stepper; 0: it is left out; -1 of odd: none. */
-static struct checker_result run(struct scene *sc, int odd, int64_t extra_clock, double cut_s)
+static struct checker_result run(struct cscene *sc, int odd, int64_t extra_clock, double cut_s)
 {
 	struct checker *c;
 	struct checker_result r;
 	int nth = 0;
 
 	sc->cfg.stepper[AXIS_E].manual = true;
-	c = checker_for(sc);
+	c = cscene_checker(sc);
 	for (int i = 0; i < sc->moves; i++) {
-		struct move m = scene_manual(sc, i);
+		struct move m = cscene_manual(sc, i);
 
-		feed_move(c, sc, i);
+		cscene_feed(c, sc, i);
 		assert_int_equal(checker_manual_move(c, AXIS_E, &m, sc->start[i] + LATE_S), 0);
 		assert_int_equal(checker_manual_move(c, AXIS_X, &m, sc->start[i]), -EINVAL);
-		assert_int_equal(checker_manual_move(c, STEPPERS, &m, sc->start[i]), -EINVAL);
+		assert_int_equal(checker_manual_move(c, CSCENE_STEPPERS, &m, sc->start[i]), -EINVAL);
 	}
 	for (int i = 0; i < sc->steps; i++) {
-		const struct xstep *x = &sc->step[i];
+		const struct cscene_step *x = &sc->step[i];
 		uint64_t clock = x->clock;
 
 		if (x->t + (x->stepper == AXIS_E ? LATE_S : 0) > cut_s)
@@ -51,13 +56,13 @@ static struct checker_result run(struct scene *sc, int odd, int64_t extra_clock,
 }
 
 /* A step of E of which those before and behind it are a while away. */
-static int lonely(const struct scene *sc)
+static int lonely(const struct cscene *sc)
 {
-	const struct xstep *before = NULL, *at = NULL;
+	const struct cscene_step *before = NULL, *at = NULL;
 	int n = 0;
 
 	for (int i = 0; i < sc->steps; i++) {
-		const struct xstep *x = &sc->step[i];
+		const struct cscene_step *x = &sc->step[i];
 
 		if (x->stepper != AXIS_E)
 			continue;
@@ -75,14 +80,14 @@ static int lonely(const struct scene *sc)
 static void test_own_time_line(void **state)
 {
 	(void)state;
-	seed(41);
+	cscene_seed(41);
 	for (int n = 0; n < 8; n++) {
-		struct scene *sc = scene_new(n & 1, 80);
+		struct cscene *sc = cscene_new(n & 1, 80);
 		struct checker_result r;
 		int odd;
 
-		random_scene(sc, 40);
-		scene_steps(sc);
+		cscene_random(sc, 40);
+		cscene_steps(sc);
 		r = run(sc, -1, 0, HUGE_VAL);
 		assert_int_equal(r.violations, 0);
 		assert_int_equal(r.position_error_worst_steps, 0);
@@ -98,7 +103,7 @@ static void test_own_time_line(void **state)
 		assert_int_equal(r.violations, 1);
 		assert_int_equal(r.list[0].kind, CHECKER_TOLERANCE);
 		assert_int_equal(r.list[0].stepper, AXIS_E);
-		scene_free(sc);
+		cscene_free(sc);
 	}
 }
 
@@ -106,21 +111,21 @@ static void test_own_time_line(void **state)
 static void test_cut(void **state)
 {
 	(void)state;
-	seed(42);
+	cscene_seed(42);
 	for (int n = 0; n < 8; n++) {
-		struct scene *sc = scene_new(n & 1, 80);
+		struct cscene *sc = cscene_new(n & 1, 80);
 		struct checker_result r;
 		double cut_s;
 
-		random_scene(sc, 40);
-		scene_steps(sc);
-		cut_s = (double)sc->step[rndi(sc->steps)].t + 1e-4;
+		cscene_random(sc, 40);
+		cscene_steps(sc);
+		cut_s = (double)sc->step[cscene_rndi(sc->steps)].t + 1e-4;
 		r = run(sc, -1, 0, cut_s);
 		/* a pair across the cut is none */
-		assert_in_range(r.violations, 0, STEPPERS);
+		assert_in_range(r.violations, 0, CSCENE_STEPPERS);
 		assert_int_equal(r.by_kind[CHECKER_TOLERANCE] + r.by_kind[CHECKER_DIRECTION], 0);
 		assert_in_range(r.position_error_worst_steps + 1, 0, 2);
-		scene_free(sc);
+		cscene_free(sc);
 	}
 }
 

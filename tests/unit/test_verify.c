@@ -6,13 +6,17 @@
  * status; a fault in mid-move is no missing step; edges are read with every kind of pin inversion; the pictures come out.
  * Repeat with STEPD_SEED=<printed seed>. STEPD_KEEP=DIR keeps the files there.
  */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "checker_scene.h"
 #include "daemon/checker/checker_trace.h"
 #include "daemon/checker/plan_trace.h"
 #include "daemon/verify.h"
+#include "tests/riglib/checker_scene.h"
 
 static char dir[200];
 
@@ -26,14 +30,14 @@ static char *path(const char *name)
 	return p;
 }
 
-static const int invert[STEPPERS] = { 0, 1, -1, 0 };
+static const int invert[CSCENE_STEPPERS] = { 0, 1, -1, 0 };
 
 static void put(FILE *f, const struct plan_trace_rec *rec)
 {
 	assert_int_equal(plan_trace_put(f, rec), 0);
 }
 
-static void write_setup(FILE *f, const struct scene *sc)
+static void write_setup(FILE *f, const struct cscene *sc)
 {
 	struct plan_trace_rec rec = { .kind = PLAN_TRACE_SETUP };
 
@@ -45,7 +49,7 @@ static void write_setup(FILE *f, const struct scene *sc)
 		rec.mcu.freq_hz = sc->cfg.freq_hz[m];
 		put(f, &rec);
 	}
-	for (int i = 0; i < STEPPERS; i++) {
+	for (int i = 0; i < CSCENE_STEPPERS; i++) {
 		const struct checker_stepper *s = &sc->cfg.stepper[i];
 
 		rec = (struct plan_trace_rec){ .kind = PLAN_TRACE_STEPPER };
@@ -62,17 +66,17 @@ static void write_setup(FILE *f, const struct scene *sc)
 }
 
 /* A switch has triggered; the motors stand later, where their counters say. */
-static void put_triggered(FILE *f, const struct scene *sc, double trigger_s, double rest_s)
+static void put_triggered(FILE *f, const struct cscene *sc, double trigger_s, double rest_s)
 {
 	struct plan_trace_rec rec = { .kind = PLAN_TRACE_HALT };
 
 	rec.halt.at_s = trigger_s;
-	for (rec.halt.stepper = 0; rec.halt.stepper < STEPPERS; rec.halt.stepper++)
+	for (rec.halt.stepper = 0; rec.halt.stepper < CSCENE_STEPPERS; rec.halt.stepper++)
 		put(f, &rec);
 	rec = (struct plan_trace_rec){ .kind = PLAN_TRACE_CUT };
 	rec.halt.at_s = rest_s;
 	put(f, &rec);
-	for (uint32_t i = 0; i < STEPPERS; i++) {
+	for (uint32_t i = 0; i < CSCENE_STEPPERS; i++) {
 		rec = (struct plan_trace_rec){ .kind = PLAN_TRACE_RESYNC };
 		rec.resync.stepper = i;
 		rec.resync.at_s = rest_s;
@@ -84,7 +88,7 @@ static void put_triggered(FILE *f, const struct scene *sc, double trigger_s, dou
 }
 
 /* The moves placed before a stop at stop_s, and that stop: a fault's, or by a trigger at trigger_s. */
-static void write_plan_until(const struct scene *sc, bool closed, double stop_s, double trigger_s)
+static void write_plan_until(const struct cscene *sc, bool closed, double stop_s, double trigger_s)
 {
 	struct plan_trace_rec rec = { .kind = PLAN_TRACE_POSITION };
 	FILE *f = fopen(path("plan"), "wb");
@@ -108,7 +112,7 @@ static void write_plan_until(const struct scene *sc, bool closed, double stop_s,
 		if (!sc->cfg.stepper[AXIS_E].manual)
 			continue;
 		rec = (struct plan_trace_rec){ .kind = PLAN_TRACE_MANUAL };
-		rec.manual.move = scene_manual(sc, i);
+		rec.manual.move = cscene_manual(sc, i);
 		rec.manual.start_s = sc->start[i];
 		rec.manual.stepper = AXIS_E;
 		put(f, &rec);
@@ -126,23 +130,23 @@ static void write_plan_until(const struct scene *sc, bool closed, double stop_s,
 	fclose(f);
 }
 
-static void write_plan(const struct scene *sc, bool closed)
+static void write_plan(const struct cscene *sc, bool closed)
 {
 	write_plan_until(sc, closed, HUGE_VAL, HUGE_VAL);
 }
 
-static void write_edges(const struct scene *sc, int skip)
+static void write_edges(const struct cscene *sc, int skip)
 {
 	FILE *f[2] = { fopen(path("edges0"), "w"), fopen(path("edges1"), "w") };
-	int level[STEPPERS] = { 0 }, dirs[STEPPERS] = { 0 };
+	int level[CSCENE_STEPPERS] = { 0 }, dirs[CSCENE_STEPPERS] = { 0 };
 
 	assert_non_null(f[0]);
 	assert_non_null(f[1]);
 	fputs("# clock pin level\n5 gpio9 30000\n", f[0]); /* and a PWM of no interest */
-	for (int i = 0; i < STEPPERS; i++)
+	for (int i = 0; i < CSCENE_STEPPERS; i++)
 		level[i] = invert[i] == 1;
 	for (int i = 0; i < sc->steps; i++) {
-		const struct xstep *x = &sc->step[i];
+		const struct cscene_step *x = &sc->step[i];
 		uint32_t st = x->stepper;
 		FILE *out = f[sc->cfg.stepper[st].mcu];
 		unsigned long long clock = x->clock;
@@ -191,22 +195,22 @@ static int verify(const char *extra, int traces)
 	return ret;
 }
 
-static struct scene *random_run(bool corexy)
+static struct cscene *random_run(bool corexy)
 {
-	struct scene *sc = scene_new(corexy, 80);
+	struct cscene *sc = cscene_new(corexy, 80);
 
-	random_scene(sc, 60);
-	random_maps(sc);
-	scene_steps(sc);
+	cscene_random(sc, 60);
+	cscene_random_maps(sc);
+	cscene_steps(sc);
 	return sc;
 }
 
 static void test_exact(void **state)
 {
 	(void)state;
-	seed(31);
+	cscene_seed(31);
 	for (int n = 0; n < 6; n++) {
-		struct scene *sc = random_run(n & 1);
+		struct cscene *sc = random_run(n & 1);
 
 		sc->cfg.stepper[AXIS_E].manual = n >= 3;
 		write_plan(sc, true);
@@ -215,14 +219,14 @@ static void test_exact(void **state)
 		write_edges(sc, sc->steps / 2 - n);
 		assert_int_equal(verify("--json", 2), 1);
 		assert_int_equal(verify(NULL, 1), 2);
-		scene_free(sc);
+		cscene_free(sc);
 	}
 }
 
 /* A fault ends the run in mid-move: no step counts as missing, the position does. */
 static void test_stopped(void **state)
 {
-	struct scene *sc = random_run(true);
+	struct cscene *sc = random_run(true);
 	char line[4000] = "";
 	FILE *f;
 
@@ -239,14 +243,14 @@ static void test_stopped(void **state)
 	fclose(f);
 	assert_non_null(strstr(line, "\"violations\": 0,"));
 	assert_null(strstr(line, "\"position_error_steps\": 0,"));
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 /* Motors go on for some samples of the switch, on other MCUs for longer: those steps are due, and those that are not made
  * are not missing. But what the counters say has to have been made. */
 static void test_triggered(void **state)
 {
-	struct scene *sc = random_run(true);
+	struct cscene *sc = random_run(true);
 	double trigger_s, rest_s;
 
 	(void)state;
@@ -259,12 +263,12 @@ static void test_triggered(void **state)
 	assert_int_equal(verify("--json", 2), 0);
 	write_edges(sc, sc->steps - 4);
 	assert_int_equal(verify("--json", 2), 1);
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 static void test_broken_files(void **state)
 {
-	struct scene *sc = random_run(false);
+	struct cscene *sc = random_run(false);
 	struct stat st;
 	FILE *f;
 
@@ -288,16 +292,16 @@ static void test_broken_files(void **state)
 	assert_int_equal(verify(NULL, 2), 2);
 	unlink(path("plan"));
 	assert_int_equal(verify(NULL, 2), 2);
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 /* Random bytes in the records: an error or a verdict, never a crash. */
 static void test_garbage(void **state)
 {
-	struct scene *sc = random_run(true);
+	struct cscene *sc = random_run(true);
 
 	(void)state;
-	seed(33);
+	cscene_seed(33);
 	write_edges(sc, -1);
 	for (int n = 0; n < 60; n++) {
 		FILE *f;
@@ -305,29 +309,29 @@ static void test_garbage(void **state)
 		write_plan(sc, true);
 		f = fopen(path("plan"), "r+b");
 		for (int b = 0; b < 4; b++) {
-			fseek(f, rndi(n < 30 ? 1200 : 9000), SEEK_SET);
-			fputc(rndi(256), f);
+			fseek(f, cscene_rndi(n < 30 ? 1200 : 9000), SEEK_SET);
+			fputc(cscene_rndi(256), f);
 		}
 		fclose(f);
 		assert_in_range(verify("--json", 2), 0, 2);
 	}
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 /* Three layers of a star with travels, as a slicer would make them. */
-static struct scene *star(void)
+static struct cscene *star(void)
 {
-	struct scene *sc = scene_new(true, 80);
+	struct cscene *sc = cscene_new(true, 80);
 	double at[2] = { 100, 100 };
 
 	memcpy(sc->cfg.start_mm, at, sizeof(at));
 	for (int layer = 0; layer < 3; layer++) {
-		scene_simple(sc, AXIS_Z, 0.2, 500);
+		cscene_simple(sc, AXIS_Z, 0.2, 500);
 		for (int i = 0; i <= 30; i++) {
 			double angle = 2 * M_PI * (i - 1) / 30 + 0.3 * layer;
 			double radius = i & 1 ? 20 : 12, d[2], len, v = 150, a = 3000;
 			double to[2] = { 100 + radius * cos(angle), 100 + radius * sin(angle) };
-			struct move *m = scene_append(sc);
+			struct move *m = cscene_append(sc);
 
 			for (int k = 0; k < 2; k++)
 				d[k] = to[k] - m->start_mm[k];
@@ -341,19 +345,19 @@ static struct scene *star(void)
 			m->cruise_s = (len - v * v / a) / v;
 			if (m->cruise_s < 0)
 				m->cruise_s = 0;
-			move_close(m);
+			cscene_close(m);
 		}
 	}
-	scene_steps(sc);
+	cscene_steps(sc);
 	for (int i = 0; i < sc->steps; i++) /* errors as of compressed runs */
-		sc->step[i].clock += (uint64_t)(int64_t)((rnd(-1, 1) + rnd(-1, 1)) * 300 *
-							 (sc->step[i].stepper == 3 ? 0.3 : 1));
+		sc->step[i].clock += (uint64_t)(int64_t)((cscene_rnd(-1, 1) + cscene_rnd(-1, 1)) *
+							 300 * (sc->step[i].stepper == 3 ? 0.3 : 1));
 	return sc;
 }
 
 static void test_pictures(void **state)
 {
-	struct scene *sc = star();
+	struct cscene *sc = star();
 	struct stat st;
 
 	(void)state;
@@ -367,7 +371,7 @@ static void test_pictures(void **state)
 		assert_int_equal(stat(path("it's a plot-error.png"), &st), 0);
 		assert_true(st.st_size > 5000);
 	}
-	scene_free(sc);
+	cscene_free(sc);
 }
 
 int main(void)

@@ -1,86 +1,46 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
-/* checker_scene.h - random motion and its exact step list, for test_checker.c.
- *
- * The list is made by a method unlike the checker's: bisection in long double on the position as a
- * function of time, then a naive reversal filter over the whole list.
- * Units: _mm, s; steps; clocks of the stepper's MCU.
- */
-#ifndef CHECKER_SCENE_H
-#define CHECKER_SCENE_H
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/riglib/checker_scene.h"
 
-#include <errno.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "daemon/checker/checker.h"
-
-enum { MOVES_MAX = 400, STEPS_MAX = 400000, STEPPERS = 4 };
-
-struct xstep {
-	uint64_t clock;
-	long double t;
-	int dir;
-	uint32_t stepper;
-};
-
-struct scene {
-	struct checker_config cfg;
-	struct move move[MOVES_MAX];
-	double start[MOVES_MAX];
-	bool rename[MOVES_MAX]; /* before move i: position set to its start_mm */
-	int moves;
-	struct {
-		double from, t0, freq;
-		uint64_t clock0;
-	} map[CHECKER_MCUS_MAX][8];
-	int maps;
-	struct xstep *step; /* all steppers, by time */
-	int steps;
-};
-
 static uint64_t rng_state;
 
-static inline double rnd(double lo, double hi)
+double cscene_rnd(double lo, double hi)
 {
 	rng_state = rng_state * 6364136223846793005ull + 1442695040888963407ull;
 	return lo + (hi - lo) * (double)(rng_state >> 11) * 0x1p-53;
 }
 
-static inline int rndi(int n)
+int cscene_rndi(int n)
 {
-	return (int)rnd(0, n);
+	return (int)cscene_rnd(0, n);
 }
 
-static inline void seed(uint64_t def)
+void cscene_seed(uint64_t def)
 {
 	const char *env = getenv("STEPD_SEED");
 
 	rng_state = env ? strtoull(env, NULL, 0) : def;
 	print_message("seed %llu\n", (unsigned long long)rng_state);
-	rnd(0, 1);
+	cscene_rnd(0, 1);
 }
 
-static inline struct scene *scene_new(bool corexy, double steps_per_mm)
+struct cscene *cscene_new(bool corexy, double steps_per_mm)
 {
-	struct scene *sc = calloc(1, sizeof(*sc));
-	static const char *const name[STEPPERS] = { "x", "y", "z", "e" };
+	struct cscene *sc = calloc(1, sizeof(*sc));
+	static const char *const name[CSCENE_STEPPERS] = { "x", "y", "z", "e" };
 
 	assert_non_null(sc);
-	sc->step = calloc(STEPS_MAX, sizeof(*sc->step));
+	sc->step = calloc(CSCENE_STEPS_MAX, sizeof(*sc->step));
 	assert_non_null(sc->step);
-	sc->cfg.steppers = STEPPERS;
+	sc->cfg.steppers = CSCENE_STEPPERS;
 	sc->cfg.mcus = 2;
 	sc->cfg.freq_hz[0] = 50e6;
 	sc->cfg.freq_hz[1] = 16e6;
-	for (int i = 0; i < STEPPERS; i++) {
+	for (int i = 0; i < CSCENE_STEPPERS; i++) {
 		struct checker_stepper *s = &sc->cfg.stepper[i];
 
 		snprintf(s->name, sizeof(s->name), "%s", name[i]);
@@ -101,17 +61,17 @@ static inline struct scene *scene_new(bool corexy, double steps_per_mm)
 	return sc;
 }
 
-static inline void scene_free(struct scene *sc)
+void cscene_free(struct cscene *sc)
 {
 	free(sc->step);
 	free(sc);
 }
 
-static inline struct move *scene_append(struct scene *sc)
+struct move *cscene_append(struct cscene *sc)
 {
 	struct move *m = &sc->move[sc->moves], *prev = m - 1;
 
-	assert_true(sc->moves < MOVES_MAX);
+	assert_true(sc->moves < CSCENE_MOVES_MAX);
 	memset(m, 0, sizeof(*m));
 	sc->start[sc->moves] = 1.0;
 	if (sc->moves > 0) {
@@ -127,7 +87,7 @@ static inline struct move *scene_append(struct scene *sc)
 	return m;
 }
 
-static inline void move_close(struct move *m)
+void cscene_close(struct move *m)
 {
 	m->cruise_mm_s = m->start_mm_s + m->accel_mm_s2 * m->accel_s;
 	m->end_mm_s = m->cruise_mm_s - m->accel_mm_s2 * m->decel_s;
@@ -138,76 +98,74 @@ static inline void move_close(struct move *m)
 		       (m->cruise_mm_s + m->end_mm_s) / 2 * m->decel_s;
 }
 
-/* One axis, rest to rest, without cruise: moves by d mm with acceleration a. */
-static inline void scene_simple(struct scene *sc, int axis, double d, double a)
+void cscene_simple(struct cscene *sc, int axis, double d, double a)
 {
-	struct move *m = scene_append(sc);
+	struct move *m = cscene_append(sc);
 
 	m->dir[axis] = d < 0 ? -1 : 1;
 	m->accel_mm_s2 = a;
 	m->accel_s = m->decel_s = sqrt(fabs(d) / a);
-	move_close(m);
+	cscene_close(m);
 	m->length_mm = fabs(d);
 }
 
-static inline void random_move(struct scene *sc, bool last)
+static void random_move(struct cscene *sc, bool last)
 {
-	struct move *m = scene_append(sc);
-	double angle = rnd(0, 6.283185307179586);
-	int kind = rndi(8);
+	struct move *m = cscene_append(sc);
+	double angle = cscene_rnd(0, 6.283185307179586);
+	int kind = cscene_rndi(8);
 
 	if (sc->moves > 1 && kind == 0 && sc->move[sc->moves - 2].start_mm_s > 0)
 		angle = atan2(-sc->move[sc->moves - 2].dir[1], -sc->move[sc->moves - 2].dir[0]);
 	if (kind == 1)
-		angle = 0.78539816339744828 * rndi(8); /* CoreXY: one joint rests */
+		angle = 0.78539816339744828 * cscene_rndi(8); /* CoreXY: one joint rests */
 	m->dir[0] = cos(angle);
 	m->dir[1] = sin(angle);
-	m->dir[3] = kind < 5 ? rnd(0, 0.06) : 0;
+	m->dir[3] = kind < 5 ? cscene_rnd(0, 0.06) : 0;
 	if (m->start_mm_s == 0 && kind == 2) {
 		m->dir[0] = m->dir[1] = 0;
-		m->dir[2] = rndi(2) ? 1 : -1;
+		m->dir[2] = cscene_rndi(2) ? 1 : -1;
 	}
-	m->accel_mm_s2 = rnd(300, 5000);
-	m->accel_s = kind == 3 ? 0 : rnd(0, 60) / m->accel_mm_s2;
-	m->cruise_s = kind == 4 ? 0 : rnd(0, 0.02);
+	m->accel_mm_s2 = cscene_rnd(300, 5000);
+	m->accel_s = kind == 3 ? 0 : cscene_rnd(0, 60) / m->accel_mm_s2;
+	m->cruise_s = kind == 4 ? 0 : cscene_rnd(0, 0.02);
 	m->cruise_mm_s = m->start_mm_s + m->accel_mm_s2 * m->accel_s;
 	if (m->cruise_mm_s == 0)
 		m->accel_s = 0.01;
 	m->cruise_mm_s = m->start_mm_s + m->accel_mm_s2 * m->accel_s;
-	m->decel_s = rnd(0, 1) * m->cruise_mm_s / m->accel_mm_s2;
+	m->decel_s = cscene_rnd(0, 1) * m->cruise_mm_s / m->accel_mm_s2;
 	if (m->cruise_mm_s > 120)
-		m->decel_s = rnd(0.5, 1) * m->cruise_mm_s / m->accel_mm_s2;
+		m->decel_s = cscene_rnd(0.5, 1) * m->cruise_mm_s / m->accel_mm_s2;
 	if (last || kind == 6)
 		m->decel_s = m->cruise_mm_s / m->accel_mm_s2;
-	move_close(m);
+	cscene_close(m);
 }
 
-static inline void random_scene(struct scene *sc, int moves)
+void cscene_random(struct cscene *sc, int moves)
 {
 	for (int i = 0; i < MOVE_AXES; i++)
-		sc->cfg.start_mm[i] = rnd(-50, 150);
+		sc->cfg.start_mm[i] = cscene_rnd(-50, 150);
 	for (int i = 0; i < moves; i++) {
 		random_move(sc, i == moves - 1);
 		if (sc->move[i].start_mm_s != 0 || i == 0)
 			continue;
-		if (rndi(2))
-			sc->start[i] += rnd(0, 2);
-		if (rndi(3) == 0) {
+		if (cscene_rndi(2))
+			sc->start[i] += cscene_rnd(0, 2);
+		if (cscene_rndi(3) == 0) {
 			sc->rename[i] = true;
 			for (int a = 0; a < MOVE_AXES; a++)
-				sc->move[i].start_mm[a] = rnd(-50, 150);
+				sc->move[i].start_mm[a] = cscene_rnd(-50, 150);
 		}
 	}
 }
 
-/* Continuous pieces whose slopes drift. */
-static inline void random_maps(struct scene *sc)
+void cscene_random_maps(struct cscene *sc)
 {
 	sc->maps = 8;
 	for (int m = 0; m < 2; m++) {
 		sc->map[m][0].clock0 = (uint64_t)(m + 1) << 33;
 		for (int i = 1; i < sc->maps; i++) {
-			double at = sc->map[m][i - 1].t0 + rnd(0.2, 0.6);
+			double at = sc->map[m][i - 1].t0 + cscene_rnd(0.2, 0.6);
 			double ticks = (at - sc->map[m][i - 1].t0) * sc->map[m][i - 1].freq;
 			double whole = floor(ticks);
 
@@ -215,12 +173,12 @@ static inline void random_maps(struct scene *sc)
 			sc->map[m][i].t0 = sc->map[m][i - 1].t0 + whole / sc->map[m][i - 1].freq;
 			sc->map[m][i].from = sc->map[m][i].t0;
 			sc->map[m][i].clock0 = sc->map[m][i - 1].clock0 + (uint64_t)whole;
-			sc->map[m][i].freq = sc->cfg.freq_hz[m] * (1 + rnd(-1e-4, 1e-4));
+			sc->map[m][i].freq = sc->cfg.freq_hz[m] * (1 + cscene_rnd(-1e-4, 1e-4));
 		}
 	}
 }
 
-static inline uint64_t scene_clock(const struct scene *sc, uint32_t mcu, long double t)
+uint64_t cscene_clock(const struct cscene *sc, uint32_t mcu, long double t)
 {
 	int i = 0;
 
@@ -231,7 +189,7 @@ static inline uint64_t scene_clock(const struct scene *sc, uint32_t mcu, long do
 }
 
 /* Distance along a move, the slow way: integrate the speed over the phases up to t. */
-static inline long double distance(const struct move *m, long double t)
+static long double distance(const struct move *m, long double t)
 {
 	const long double end[3] = { m->accel_s, (long double)m->accel_s + m->cruise_s,
 				     (long double)m->accel_s + m->cruise_s + m->decel_s };
@@ -250,14 +208,14 @@ static inline long double distance(const struct move *m, long double t)
 	return s;
 }
 
-static inline int by_time(const void *a, const void *b)
+static int by_time(const void *a, const void *b)
 {
-	const struct xstep *x = a, *y = b;
+	const struct cscene_step *x = a, *y = b;
 
 	return x->t < y->t ? -1 : x->t > y->t ? 1 : (int)x->stepper - (int)y->stepper;
 }
 
-static inline long double joint(const struct scene *sc, int st, const double mm[MOVE_AXES])
+static long double joint(const struct cscene *sc, int st, const double mm[MOVE_AXES])
 {
 	long double p = 0;
 
@@ -267,8 +225,8 @@ static inline long double joint(const struct scene *sc, int st, const double mm[
 }
 
 /* Crossings of one move by bisection: one joint rises or falls all through a move. */
-static inline int move_crossings(const struct scene *sc, int st, int i, long double p0,
-				 long long *k, struct xstep *out)
+static int move_crossings(const struct cscene *sc, int st, int i, long double p0, long long *k,
+			  struct cscene_step *out)
 {
 	const struct move *m = &sc->move[i];
 	long double rate = joint(sc, st, m->dir), n = 0;
@@ -290,14 +248,14 @@ static inline int move_crossings(const struct scene *sc, int st, int i, long dou
 			else
 				lo = mid;
 		}
-		out[(int)n] = (struct xstep){ .t = sc->start[i] + hi,
-					      .dir = up ? 1 : -1,
-					      .stepper = (uint32_t)st };
+		out[(int)n] = (struct cscene_step){ .t = sc->start[i] + hi,
+						    .dir = up ? 1 : -1,
+						    .stepper = (uint32_t)st };
 		*k += up ? 1 : -1;
 	}
 }
 
-static inline int filter_pairs(struct xstep *x, int n, double filter)
+static int filter_pairs(struct cscene_step *x, int n, double filter)
 {
 	int out = 0;
 
@@ -310,12 +268,12 @@ static inline int filter_pairs(struct xstep *x, int n, double filter)
 	return out;
 }
 
-static inline void scene_steps(struct scene *sc)
+void cscene_steps(struct cscene *sc)
 {
 	sc->steps = 0;
-	for (int st = 0; st < STEPPERS; st++) {
+	for (int st = 0; st < CSCENE_STEPPERS; st++) {
 		long double offset = joint(sc, st, sc->cfg.start_mm), end = 0;
-		struct xstep *first = sc->step + sc->steps;
+		struct cscene_step *first = sc->step + sc->steps;
 		long long k = 0;
 		int n = 0;
 
@@ -330,22 +288,21 @@ static inline void scene_steps(struct scene *sc)
 			end = p0 +
 			      joint(sc, st, m->dir) * distance(m, (long double)m->accel_s +
 									  m->cruise_s + m->decel_s);
-			assert_true(sc->steps + n < STEPS_MAX - 10000);
+			assert_true(sc->steps + n < CSCENE_STEPS_MAX - 10000);
 		}
 		sc->steps += filter_pairs(first, n, 100e-6);
 	}
 	for (int i = 0; i < sc->steps; i++) {
-		struct xstep *x = &sc->step[i];
+		struct cscene_step *x = &sc->step[i];
 		const struct checker_stepper *s = &sc->cfg.stepper[x->stepper];
 
-		x->clock = scene_clock(sc, s->mcu, x->t);
+		x->clock = cscene_clock(sc, s->mcu, x->t);
 		x->dir *= s->dir_sign; /* to the pin's level */
 	}
 	qsort(sc->step, (size_t)sc->steps, sizeof(*sc->step), by_time);
 }
 
-/* Move i as the last stepper alone has it, on a time line of its own: along E, whatever else is renamed. */
-static inline struct move scene_manual(const struct scene *sc, int i)
+struct move cscene_manual(const struct cscene *sc, int i)
 {
 	struct move m = sc->move[i];
 
@@ -357,17 +314,14 @@ static inline struct move scene_manual(const struct scene *sc, int i)
 	return m;
 }
 
-/* How moves and steps are interleaved when fed. */
-enum order { MOVES_FIRST, STEPS_FIRST, MIXED };
-
-static inline void feed_move(struct checker *c, const struct scene *sc, int i)
+void cscene_feed(struct checker *c, const struct cscene *sc, int i)
 {
 	if (sc->rename[i])
 		assert_int_equal(checker_position(c, sc->move[i].start_mm), 0);
 	assert_int_equal(checker_move(c, &sc->move[i], sc->start[i]), 0);
 }
 
-static inline struct checker *checker_for(const struct scene *sc)
+struct checker *cscene_checker(const struct cscene *sc)
 {
 	struct checker *c;
 	char err[200] = "";
@@ -381,41 +335,40 @@ static inline struct checker *checker_for(const struct scene *sc)
 	return c;
 }
 
-static inline struct checker_result scene_check(const struct scene *sc, enum order order)
+struct checker_result cscene_check(const struct cscene *sc, enum cscene_order order)
 {
-	struct checker *c = checker_for(sc);
+	struct checker *c = cscene_checker(sc);
 	struct checker_result r;
 	int m = 0;
 
-	for (; m < sc->moves && order == MOVES_FIRST; m++)
-		feed_move(c, sc, m);
+	for (; m < sc->moves && order == CSCENE_MOVES_FIRST; m++)
+		cscene_feed(c, sc, m);
 	for (int i = 0; i < sc->steps; i++) {
-		const struct xstep *x = &sc->step[i];
-		double lead = rnd(-1, 1);
+		const struct cscene_step *x = &sc->step[i];
+		double lead = cscene_rnd(-1, 1);
 
-		while (order == MIXED && m < sc->moves && sc->start[m] < (double)x->t + lead)
-			feed_move(c, sc, m++);
+		while (order == CSCENE_MIXED && m < sc->moves && sc->start[m] < (double)x->t + lead)
+			cscene_feed(c, sc, m++);
 		assert_int_equal(checker_step(c, x->stepper, x->dir > 0, x->clock), 0);
 	}
 	for (; m < sc->moves; m++)
-		feed_move(c, sc, m);
+		cscene_feed(c, sc, m);
 	assert_int_equal(checker_finish(c, &r), 0);
 	checker_free(c);
 	return r;
 }
 
-static inline void step_insert(struct scene *sc, int i, struct xstep x)
+void cscene_insert(struct cscene *sc, int i, struct cscene_step x)
 {
 	memmove(&sc->step[i + 1], &sc->step[i], (size_t)(sc->steps - i) * sizeof(*sc->step));
 	sc->step[i] = x;
 	sc->steps++;
 }
 
-/* A step of stepper 0 amid five of one direction, and far enough from its neighbours. */
-static inline int pick_step(const struct scene *sc)
+int cscene_pick(const struct cscene *sc)
 {
 	for (int tries = 0; tries < 100000; tries++) {
-		int i = rndi(sc->steps), seen = 0;
+		int i = cscene_rndi(sc->steps), seen = 0;
 		bool good = sc->step[i].stepper == 0;
 
 		for (int d = -1; d <= 1 && good; d += 2) {
@@ -441,28 +394,25 @@ static inline int pick_step(const struct scene *sc)
 
 /* ---- what came out ---- */
 
-static inline void show(const struct checker_result *r)
+void cscene_show(const struct checker_result *r)
 {
 	for (uint32_t i = 0; i < r->listed && i < 5; i++)
 		print_message("  %s: %s\n", checker_kind_name(r->list[i].kind), r->list[i].text);
 }
 
-static inline void assert_clean(const struct checker_result *r)
+void cscene_clean(const struct checker_result *r)
 {
 	if (r->violations)
-		show(r);
+		cscene_show(r);
 	assert_int_equal(r->violations, 0);
 	assert_int_equal(r->position_error_worst_steps, 0);
 }
 
-/* Exactly one violation, of this kind, in this stepper. */
-static inline void assert_one(const struct checker_result *r, enum checker_kind kind, int stepper)
+void cscene_one(const struct checker_result *r, enum checker_kind kind, int stepper)
 {
 	if (r->violations != 1 || r->by_kind[kind] != 1)
-		show(r);
+		cscene_show(r);
 	assert_int_equal(r->violations, 1);
 	assert_int_equal(r->by_kind[kind], 1);
 	assert_int_equal(r->list[0].stepper, stepper);
 }
-
-#endif
