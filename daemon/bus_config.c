@@ -68,7 +68,7 @@ static bool pins_of(struct session *s, const struct machine_bus *cfg, uint32_t p
 		    unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (!session_pin(s, cfg->pin[i].name, UINT16_MAX, &pin[i]))
+		if (!session_pin(s, &cfg->pin[i], UINT16_MAX, &pin[i]))
 			return false;
 	return true;
 }
@@ -119,7 +119,7 @@ static bool configure_spi(struct session *s, const struct machine_bus *cfg, uint
 						.rate = (uint32_t)cfg->rate_hz };
 	uint32_t pin[3];
 
-	if (!session_pin(s, cfg->cs.name, UINT16_MAX, &c.pin) ||
+	if (!session_pin(s, &cfg->cs, UINT16_MAX, &c.pin) ||
 	    !session_config(s, MSG_ID_config_spi, &c))
 		return false;
 	if (!cfg->software)
@@ -182,7 +182,7 @@ static bool configure_uart(struct session *s, const struct machine_bus *cfg, str
 		struct msg_config_digital_out out = { .oid = 0 };
 
 		if (!session_oid(s, &p->select_oid[i]) ||
-		    !session_pin(s, cfg->select[i].name, UINT16_MAX, &out.pin))
+		    !session_pin(s, &cfg->select[i], UINT16_MAX, &out.pin))
 			return false;
 		out.oid = p->select_oid[i];
 		if (!session_config(s, MSG_ID_config_digital_out, &out))

@@ -61,7 +61,7 @@ static bool configure_neopixel(struct session *s, const struct machine_led *cfg,
 		.reset_min_ticks = (uint32_t)(RESET_S * freq_hz),
 	};
 
-	if (!session_oid(s, &c->oid[0]) || !session_pin(s, cfg->pin[0].name, UINT16_MAX, &msg.pin))
+	if (!session_oid(s, &c->oid[0]) || !session_pin(s, &cfg->pin[0], UINT16_MAX, &msg.pin))
 		return false;
 	msg.oid = c->oid[0];
 	return session_config(s, MSG_ID_config_neopixel, &msg);
@@ -74,7 +74,7 @@ static bool configure_dotstar(struct session *s, const struct machine_led *cfg, 
 		struct msg_update_digital_out back = { .value = 0 };
 
 		if (!session_oid(s, &c->oid[i]) ||
-		    !session_pin(s, cfg->pin[i].name, UINT16_MAX, &msg.pin))
+		    !session_pin(s, &cfg->pin[i], UINT16_MAX, &msg.pin))
 			return false;
 		msg.oid = back.oid = c->oid[i];
 		if (!session_config(s, MSG_ID_config_digital_out, &msg) ||

@@ -281,9 +281,8 @@ static bool configure_motor(struct machine *m, struct session *s, size_t i)
 	struct msg_config_stepper c = { .invert_step = cfg->step_pin.invert };
 	struct ctl_rec rec = { .kind = CTL_STEPPER };
 
-	if (!session_oid(s, &motor->oid) ||
-	    !session_pin(s, cfg->step_pin.name, UINT8_MAX, &step_pin) ||
-	    !session_pin(s, cfg->dir_pin.name, UINT8_MAX, &dir_pin))
+	if (!session_oid(s, &motor->oid) || !session_pin(s, &cfg->step_pin, UINT8_MAX, &step_pin) ||
+	    !session_pin(s, &cfg->dir_pin, UINT8_MAX, &dir_pin))
 		return false;
 	c.oid = motor->oid;
 	c.step_pin = (uint8_t)step_pin;
@@ -409,7 +408,7 @@ static bool configure_output(struct machine *m, struct session *s, size_t i)
 	uint32_t full = dictionary_whole(&s->dict, "PWM_MAX", 1, UINT16_MAX, 255);
 	bool keep = positions_hope(m) && enables(m, (int)i);
 
-	if (!session_oid(s, &out->oid) || !session_pin(s, out->pin->name, UINT16_MAX, &pin))
+	if (!session_oid(s, &out->oid) || !session_pin(s, out->pin, UINT16_MAX, &pin))
 		return false;
 	if (out->pwm ? !configure_pwm(s, out, pin, cycle_ticks, max_ticks, full)
 		     : !configure_digital(s, out, pin, cycle_ticks, max_ticks, keep))
@@ -446,7 +445,7 @@ static bool configure_endstop(struct machine *m, struct session *s, struct machi
 
 	if (!pin->set || pin->mcu != s->mcu || in->sensor)
 		return true;
-	if (!session_oid(s, &in->oid) || !session_pin(s, pin->name, UINT8_MAX, &number))
+	if (!session_oid(s, &in->oid) || !session_pin(s, pin, UINT8_MAX, &number))
 		return false;
 	c.oid = in->oid;
 	c.pin = (uint8_t)number;
@@ -482,7 +481,7 @@ static bool configure_sync_line(struct machine *m, struct session *s)
 
 	if (!cfg->sync_pin.set)
 		return true;
-	if (!session_oid(s, &c.oid) || !session_pin(s, cfg->sync_pin.name, UINT16_MAX, &c.pin))
+	if (!session_oid(s, &c.oid) || !session_pin(s, &cfg->sync_pin, UINT16_MAX, &c.pin))
 		return false;
 	cycle.oid = back.oid = rec.sync_line.oid = c.oid;
 	rec.sync_line.mcu = (uint8_t)s->mcu;

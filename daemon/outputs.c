@@ -57,7 +57,7 @@ bool outputs_configure(struct machine *m, struct session *s)
 
 		if (pin->mcu != s->mcu)
 			continue;
-		if (!session_pin(s, pin->name, UINT16_MAX, &c.pin) ||
+		if (!session_pin(s, pin, UINT16_MAX, &c.pin) ||
 		    !session_config(s, MSG_ID_set_digital_out, &c))
 			return false;
 	}

@@ -162,21 +162,24 @@ bool session_rearm(struct session *s, enum msg_id id, const void *msg)
 	return append(s, s->rearm, &s->rearm_count, SESSION_REARM_MAX, id, msg);
 }
 
-bool session_pin(struct session *s, const char *pin, uint32_t max, uint32_t *number)
+bool session_pin(struct session *s, const struct pin *pin, uint32_t max, uint32_t *number)
 {
-	if (dictionary_enum(&s->dict, "pin", pin, number)) {
-		if (*number <= max)
-			return true;
-		snprintf(s->error, sizeof(s->error),
+	const char *chip = dictionary_text(&s->dict, "MCU");
+	int used = 0;
+
+	if (dictionary_enum(&s->dict, "pin", pin->name, number) && *number <= max)
+		return true;
+	s->error[0] = 0;
+	if (pin->file)
+		used = snprintf(s->error, sizeof(s->error), "%.80s:%d: ", pin->file, pin->line);
+	if (dictionary_enum(&s->dict, "pin", pin->name, number))
+		snprintf(s->error + used, sizeof(s->error) - (size_t)used,
 			 "mcu '%s': pin '%s' has the number %u; expected at most %u for this use",
-			 s->name, pin, *number, max);
-		return false;
-	}
-	snprintf(s->error, sizeof(s->error),
-		 "mcu '%s' (%s): it has no pin '%s'; expected a pin name of that chip", s->name,
-		 dictionary_text(&s->dict, "MCU") ? dictionary_text(&s->dict, "MCU")
-						  : "unknown chip",
-		 pin);
+			 s->name, pin->name, *number, max);
+	else
+		snprintf(s->error + used, sizeof(s->error) - (size_t)used,
+			 "mcu '%s' (%s): it has no pin '%s'; expected a pin name of that chip",
+			 s->name, chip ? chip : "unknown chip", pin->name);
 	return false;
 }
 

@@ -14,6 +14,7 @@
 
 #include "control.h"
 #include "daemon/dictionary.h"
+#include "daemon/pins.h"
 #include "ring.h"
 
 enum {
@@ -98,7 +99,7 @@ bool session_config(struct session *s, enum msg_id id, const void *msg);
  * already, from an earlier run. */
 bool session_rearm(struct session *s, enum msg_id id, const void *msg);
 /* Number of a pin in this MCU's dictionary, at most max (the width of its field). */
-bool session_pin(struct session *s, const char *pin, uint32_t max, uint32_t *number);
+bool session_pin(struct session *s, const struct pin *pin, uint32_t max, uint32_t *number);
 
 /* Send a command now, outside the configuration. false: the ring is full or the firmware lacks it. */
 bool session_send(struct session *s, enum msg_id id, const void *msg);

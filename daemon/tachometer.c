@@ -44,7 +44,7 @@ bool tachometers_configure(struct machine *m, struct session *s)
 
 		if (pin->mcu != s->mcu)
 			continue;
-		if (!session_oid(s, &t->oid) || !session_pin(s, pin->name, UINT16_MAX, &c.pin))
+		if (!session_oid(s, &t->oid) || !session_pin(s, pin, UINT16_MAX, &c.pin))
 			return false;
 		c.oid = t->oid;
 		session_for(s, "the tachometer of fan '%s'", t->name);

@@ -53,7 +53,7 @@ bool buttons_configure(struct buttons *b, struct session *s)
 						       .pos = i,
 						       .pull_up = (uint8_t)pin->pull };
 
-			if (!session_pin(s, pin->name, UINT16_MAX, &add.pin) ||
+			if (!session_pin(s, pin, UINT16_MAX, &add.pin) ||
 			    !session_config(s, MSG_ID_buttons_add, &add))
 				return false;
 		}

@@ -32,7 +32,7 @@ bool buttons_analog_configure(struct buttons *b, struct session *s)
 		if (a->pin->mcu != s->mcu)
 			continue;
 		session_for(s, "the button at %s", a->pin->name);
-		if (!session_oid(s, &c.oid) || !session_pin(s, a->pin->name, UINT16_MAX, &c.pin) ||
+		if (!session_oid(s, &c.oid) || !session_pin(s, a->pin, UINT16_MAX, &c.pin) ||
 		    !session_config(s, MSG_ID_config_analog_in, &c))
 			return false;
 		session_for(s, NULL);

@@ -420,7 +420,7 @@ bool eddy_configure(struct machine *m, struct session *s)
 	e->bulk.oid = c.oid = intb.oid = stop.oid = off.oid = e->oid;
 	c.i2c_oid = intb.i2c_oid = bus_oid(&m->bus, e->device);
 	if (e->cfg->intb.set) {
-		if (!session_pin(s, e->cfg->intb.name, UINT8_MAX, &pin))
+		if (!session_pin(s, &e->cfg->intb, UINT8_MAX, &pin))
 			return false;
 		intb.intb_pin = (uint8_t)pin;
 	}

@@ -181,8 +181,8 @@ static bool configure_hx71x(const struct load_cell *c, struct session *s)
 	struct msg_hx71x_attach_load_cell_probe attach = { c->oid, c->probe_oid };
 	struct msg_query_hx71x stop = { .oid = c->oid };
 
-	return session_pin(s, c->cfg->dout.name, UINT16_MAX, &chip.dout_pin) &&
-	       session_pin(s, c->cfg->sclk.name, UINT16_MAX, &chip.sclk_pin) &&
+	return session_pin(s, &c->cfg->dout, UINT16_MAX, &chip.dout_pin) &&
+	       session_pin(s, &c->cfg->sclk, UINT16_MAX, &chip.sclk_pin) &&
 	       session_config(s, MSG_ID_config_hx71x, &chip) &&
 	       session_config(s, MSG_ID_hx71x_attach_load_cell_probe, &attach) &&
 	       session_rearm(s, MSG_ID_query_hx71x, &stop);
@@ -198,7 +198,7 @@ bool load_chip_configure(struct machine *m, struct session *s)
 	if (!is_ads1220(m))
 		return configure_hx71x(c, s);
 	chip.spi_oid = bus_oid(&m->bus, c->device);
-	return session_pin(s, c->cfg->data_ready.name, UINT16_MAX, &chip.data_ready_pin) &&
+	return session_pin(s, &c->cfg->data_ready, UINT16_MAX, &chip.data_ready_pin) &&
 	       session_config(s, MSG_ID_config_ads1220, &chip) &&
 	       session_config(s, MSG_ID_ads1220_attach_load_cell_probe, &attach) &&
 	       session_rearm(s, MSG_ID_query_ads1220, &stop);

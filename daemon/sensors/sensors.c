@@ -94,7 +94,7 @@ static bool configure_analog(struct machine *m, struct session *s, size_t i,
 	struct msg_config_analog_in c;
 
 	out->adc_max = (uint16_t)dictionary_whole(&s->dict, "ADC_MAX", 1, UINT16_MAX, 4095);
-	if (!session_oid(s, &c.oid) || !session_pin(s, cfg->pin.name, UINT16_MAX, &c.pin) ||
+	if (!session_oid(s, &c.oid) || !session_pin(s, &cfg->pin, UINT16_MAX, &c.pin) ||
 	    !session_config(s, MSG_ID_config_analog_in, &c))
 		return false;
 	out->mcu = (uint8_t)s->mcu;
@@ -126,7 +126,7 @@ static bool configure_ds18b20(struct machine *m, struct session *s, size_t i)
 				   : "none, as this firmware reads those that its system knows");
 		return false;
 	}
-	return !takes_pin || (session_pin(s, cfg->pin.name, UINT16_MAX, &at.pin) &&
+	return !takes_pin || (session_pin(s, &cfg->pin, UINT16_MAX, &at.pin) &&
 			      session_config(s, MSG_ID_ds18b20_set_pin, &at));
 }
 

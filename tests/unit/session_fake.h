@@ -67,11 +67,13 @@ static inline bool configure(void *ctx, struct session *s)
 	struct msg_config_digital_out out = { .value = 1 };
 	struct msg_update_digital_out back = { .value = 1 };
 	struct msg_config_trsync ts;
+	struct pin named = { .file = "printer.cfg", .line = 12 };
 	uint32_t pin;
 
 	f->configure_calls++;
+	snprintf(named.name, sizeof(named.name), "%s", f->pin);
 	if (!session_oid(s, &out.oid) || !session_oid(s, &ts.oid) ||
-	    !session_pin(s, f->pin, UINT8_MAX, &pin))
+	    !session_pin(s, &named, UINT8_MAX, &pin))
 		return false;
 	assert_int_equal(out.oid, 0);
 	assert_int_equal(ts.oid, 1);

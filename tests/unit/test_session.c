@@ -237,7 +237,7 @@ static void missing_pin(void **state)
 	(void)state;
 	f.pin = "PB7";
 	begin(&f);
-	expect_failure(&f, "(fake): it has no pin 'PB7'", 20);
+	expect_failure(&f, "printer.cfg:12: mcu 'test' (fake): it has no pin 'PB7'", 20);
 }
 
 static void pin_too_high(void **state)
