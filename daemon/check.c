@@ -16,13 +16,15 @@ int check_main(int argc, char **argv)
 	struct overrides overrides = { .count = 0 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:", longs, NULL)) == 'o')
+	while ((c = getopt_long(argc, argv, "ho:", longs, NULL)) == 'o')
 		if (!overrides_add(&overrides, optarg))
 			break;
 	if (c == 'h') {
 		fputs(usage, stdout);
 		return 0;
 	}
+	if (c == -1 && optind >= argc)
+		fputs("stepd check: expected a FILE\n", stderr);
 	if (c != -1 || optind >= argc) {
 		fputs(usage, stderr);
 		return 2;

@@ -36,15 +36,31 @@ int main(int argc, char **argv)
 		{ "doctor", doctor_main }, { "canbus-query", canbus_query_main },
 	};
 
-	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+	const char *command = argc >= 2 ? argv[1] : "";
+	char name[32] = "stepd"; /* who complains of an option */
+
+	if (strcmp(command, "--version") == 0) {
 		puts("stepd " STEPD_VERSION);
 		return 0;
 	}
-	for (size_t i = 0; argc >= 2 && i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].main(argc - 1, argv + 1);
-	if (argc >= 2 && argv[1][0] == '-' && strcmp(argv[1], "--help") != 0)
+	if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
+		fputs(usage_text, stdout);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(command, commands[i].name) != 0)
+			continue;
+		snprintf(name, sizeof(name), "stepd %s", command);
+		argv[1] = name;
+		return commands[i].main(argc - 1, argv + 1);
+	}
+	if (command[0] == '-') {
+		argv[0] = name;
 		return run_main(argc, argv);
-	fputs(usage_text, argc >= 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
-	return argc >= 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
+	}
+	if (*command)
+		fprintf(stderr, "stepd: unknown command '%s': expected one of these, or -c CONFIG\n",
+			command);
+	fputs(usage_text, stderr);
+	return 2;
 }

@@ -360,7 +360,7 @@ int model_main(int argc, char **argv)
 	struct machine_config *mc;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:o:", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "hc:o:", longs, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);
 			return 0;

@@ -200,7 +200,7 @@ static int parse_options(struct run_options *o, int argc, char **argv)
 	int c;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:o:", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "hc:o:", longs, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage_text, stdout);
 			return 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Start and stop of the daemon: configuration, serial ports, FIFOs, rt thread, and the machine's hooks. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -382,6 +383,14 @@ static bool open_records(struct run *r, char *err, size_t err_size)
 	return true;
 }
 
+/* A report is written at the end only: its path is tried at the start. */
+static bool makes_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	return fd >= 0 && close(fd) == 0;
+}
+
 bool run_start(struct run *r, char *err, size_t err_size)
 {
 	struct machine_config_hooks hooks = {
@@ -417,6 +426,10 @@ bool run_start(struct run *r, char *err, size_t err_size)
 	r->m = machine_new(r->mc, &hooks, err, err_size);
 	if (!r->m)
 		return false;
+	if (r->opt.rt_report && !makes_file(r->opt.rt_report)) {
+		snprintf(err, err_size, "--rt-report %s: %s", r->opt.rt_report, strerror(errno));
+		return false;
+	}
 	if (r->opt.clock_trace && !(r->clock_trace = fopen(r->opt.clock_trace, "we"))) {
 		snprintf(err, err_size, "--clock-trace %s: %s", r->opt.clock_trace, strerror(errno));
 		return false;

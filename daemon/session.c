@@ -170,8 +170,10 @@ bool session_pin(struct session *s, const struct pin *pin, uint32_t max, uint32_
 	if (dictionary_enum(&s->dict, "pin", pin->name, number) && *number <= max)
 		return true;
 	s->error[0] = 0;
-	if (pin->file)
+	if (pin->file && pin->line > 0)
 		used = snprintf(s->error, sizeof(s->error), "%.80s:%d: ", pin->file, pin->line);
+	else if (pin->file) /* an override */
+		used = snprintf(s->error, sizeof(s->error), "%.80s: ", pin->file);
 	if (dictionary_enum(&s->dict, "pin", pin->name, number))
 		snprintf(s->error + used, sizeof(s->error) - (size_t)used,
 			 "mcu '%s': pin '%s' has the number %u; expected at most %u for this use",

@@ -421,6 +421,19 @@ static int conclude(struct verify *v, const struct checker_result *r, bool json)
 	return r->violations || r->position_error_worst_steps ? EXIT_VIOLATIONS : EXIT_EXACT;
 }
 
+static bool take_layer(struct verify *v, const char *text)
+{
+	char *end;
+	unsigned long layer = strtoul(text, &end, 10);
+
+	v->plot_options.layer = (unsigned)layer;
+	if (*text >= '0' && *text <= '9' && !*end && layer <= 1000000)
+		return true;
+	fprintf(stderr, "stepd verify: --layer %s: expected a whole number from 0 to 1000000\n",
+		text);
+	return false;
+}
+
 static bool take_tolerance(struct verify *v, const char *text)
 {
 	char *end;
@@ -455,19 +468,22 @@ int verify_main(int argc, char **argv)
 	}
 
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (opt == 'p')
 			v->plot_prefix = optarg;
-		else if (opt == 'l')
-			v->plot_options.layer = (unsigned)strtoul(optarg, NULL, 10);
 		else if (opt == 'j')
 			json = true;
-		else if (opt != 't' || !take_tolerance(v, optarg))
+		else if (!(opt == 'l' && take_layer(v, optarg)) &&
+			 !(opt == 't' && take_tolerance(v, optarg)))
 			break;
 	}
 	if (opt == 'h') {
 		ret = usage(stdout, 0);
 	} else if (opt != -1 || argc - optind < 2 || argc - optind > 1 + CHECKER_MCUS_MAX) {
+		if (opt == -1)
+			fprintf(stderr,
+				"stepd verify: expected a PLAN_TRACE (stepd --trace) and 1 to %d EDGE_TRACEs (mcu-sim --trace)\n",
+				CHECKER_MCUS_MAX);
 		ret = usage(stderr, EXIT_UNUSABLE);
 	} else {
 		v->plan_name = argv[optind];

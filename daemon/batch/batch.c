@@ -70,7 +70,7 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 	int c;
 
 	o->seed = 1;
-	while ((c = getopt_long(argc, argv, "c:o:", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "hc:o:", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			o->config = optarg;
@@ -110,6 +110,7 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 			o->quiet = true;
 			break;
 		case OPT_HELP:
+		case 'h':
 			o->help = true;
 			return true;
 		default:
@@ -122,6 +123,11 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 		      stderr);
 		return false;
 	}
+	if (o->no_mcu && (o->trace || o->plot || o->events)) {
+		fputs("stepd batch: expected no --trace, --plot or --events with --no-mcu: they are about the firmware and the printer\n",
+		      stderr);
+		return false;
+	}
 	o->gcode = argv[optind];
 	return true;
 }
@@ -129,6 +135,7 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 int batch_main(int argc, char **argv)
 {
 	struct batch *b = calloc(1, sizeof(*b));
+	struct gcode_file f = { 0 };
 	int status = 1;
 
 	if (!b)
@@ -143,8 +150,14 @@ int batch_main(int argc, char **argv)
 		free(b);
 		return 0;
 	}
+	if (gcode_file_open(&f, b->opt.gcode, b->error, sizeof(b->error)) < 0) {
+		fprintf(stderr, "stepd batch: %s\n", b->error);
+		free(b);
+		return 1;
+	}
 	if (batch_open(b))
-		batch_print(b);
+		batch_print(b, &f);
+	gcode_file_close(&f);
 	batch_check_finish(b);
 	if (b->error[0])
 		fprintf(stderr, "stepd batch: %s\n", b->error);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/gcode/gcode_file.h"
 #include "daemon/gcode/gcode_line.h"
 #include "daemon/batch/batch_null.h"
 #include "daemon/batch/vcanbus.h"
@@ -196,7 +197,7 @@ struct batch {
 bool batch_open(struct batch *b);
 void batch_close(struct batch *b);
 /* Run the file to its end. Returns false with the reason in b->error. */
-bool batch_print(struct batch *b);
+bool batch_print(struct batch *b, struct gcode_file *f);
 /* Give the machine these lines, as soon as it takes them; they need not have been executed. Ends
  * early if the machine stops. */
 void batch_lines(struct batch *b, const char *text);

@@ -6,7 +6,6 @@
 
 #include "daemon/batch/batch.h"
 #include "daemon/print/print.h"
-#include "daemon/gcode/gcode_file.h"
 #include "daemon/gcode/gcode_line.h"
 #include "flight_engine.h"
 
@@ -170,29 +169,25 @@ static void settle_print(struct batch *b)
 	}
 }
 
-bool batch_print(struct batch *b)
+bool batch_print(struct batch *b, struct gcode_file *f)
 {
-	struct gcode_file f;
 	bool more = true;
 
 	gcode_numbering_init(&b->numbering, GCODE_ACK_NONE);
-	if (gcode_file_open(&f, b->opt.gcode, b->error, sizeof(b->error)) < 0)
-		return false;
 	while (b->m->state == MACHINE_READY && b->now_ns < PRINT_LIMIT_NS &&
 	       !held_for_good(b, more)) {
 		if (more)
-			more = feed(b, &f);
+			more = feed(b, f);
 		batch_turn(b, more);
 		if (!more) {
 			settle_print(b);
 			break;
 		}
 	}
-	if (f.error)
-		snprintf(b->error, sizeof(b->error), "%s", f.reason);
+	if (f->error)
+		snprintf(b->error, sizeof(b->error), "%s", f->reason);
 	if (b->m->state != MACHINE_READY && !b->error[0])
 		snprintf(b->error, sizeof(b->error), "%s", b->m->reason);
-	gcode_file_close(&f);
 	return !b->error[0];
 }
 

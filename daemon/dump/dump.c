@@ -79,7 +79,7 @@ static int parse_options(struct dump_options *o, const char **stepper, int argc,
 	int c;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (c) {
 		case OPT_JSON:
 		case OPT_TEXT:
@@ -100,6 +100,7 @@ static int parse_options(struct dump_options *o, const char **stepper, int argc,
 			*stepper = optarg;
 			break;
 		case OPT_HELP:
+		case 'h':
 			fputs(usage_text, stdout);
 			return 1;
 		default:
