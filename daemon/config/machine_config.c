@@ -161,6 +161,25 @@ static void mcu_load(struct machine_load *l, struct config_section *s, const cha
 		host_load(l, NULL, mcu);
 }
 
+/* A line leads to one MCU. */
+static void serials_differ(struct machine_load *l)
+{
+	const struct machine_mcu *mcu = l->mc->mcu;
+	char name[PIN_CHIP_MAX + 4];
+
+	for (size_t i = 1; i < l->mc->mcu_count; i++)
+		for (size_t k = 0; k < i; k++) {
+			if (!mcu[i].serial || !mcu[k].serial ||
+			    strcmp(mcu[i].serial, mcu[k].serial) != 0)
+				continue;
+			snprintf(name, sizeof(name), "mcu %s", mcu[i].name);
+			value_error(l, config_section(l->c, name), "serial",
+				    "expected a device of its own, [mcu%s%s] has it, too",
+				    k ? " " : "", k ? mcu[k].name : "");
+			break;
+		}
+}
+
 static void mcus_load(struct machine_load *l)
 {
 	struct config_section *s = section_use(l, "mcu");
@@ -175,6 +194,7 @@ static void mcus_load(struct machine_load *l)
 		if (!strncmp(s->name, "mcu ", 4))
 			mcu_load(l, s, s->name + 4);
 	}
+	serials_differ(l);
 	for (size_t i = 0; i < l->c->section_count; i++) {
 		struct machine_mcu *mcu = NULL;
 
@@ -293,10 +313,17 @@ static void note_unused(struct machine_load *l)
 {
 	char buf[200];
 
+	if (!l->mc->kinematics) /* nobody knows what axes and motors there are */
+		return;
 	for (size_t i = 0; i < l->c->section_count; i++) {
 		const struct config_section *s = l->c->sections[i];
 
-		if (!s->used)
+		if (!s->used && (!strncmp(s->name, "thermistor ", 11) ||
+				 !strncmp(s->name, "adc_temperature ", 16)))
+			config_report(l->c, CONFIG_NOTE, s->place,
+				      "[%s] is accepted but not used yet: no sensor_type names it",
+				      s->name);
+		else if (!s->used)
 			config_report(l->c, CONFIG_NOTE, s->place,
 				      "[%s] is accepted but not used yet", s->name);
 		else if (*unused_options(s, buf, sizeof(buf)))

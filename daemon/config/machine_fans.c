@@ -136,6 +136,8 @@ static void heater_fan(struct machine_load *l, struct config_section *s, struct 
 	fan_load(l, s, 1, &f->fan);
 	fields_load(l, s, fields, COUNT(fields), f);
 	heater_list(l, s, "extruder", f);
+	if (config_option(s, "heater") && !*config_option(s, "heater")->value)
+		value_error(l, s, "heater", "expected names of heaters");
 	hotend_check(l, s, f);
 }
 

@@ -37,7 +37,7 @@ void value_error(struct machine_load *l, const struct config_section *section, c
 		 const char *format, ...)
 {
 	const struct config_option *o = config_option(section, option);
-	char text[400], quote[CONFIG_QUOTE_MAX];
+	char text[1200], quote[CONFIG_QUOTE_MAX]; /* names of all sensors fit */
 	va_list args;
 
 	va_start(args, format);

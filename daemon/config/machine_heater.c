@@ -266,6 +266,28 @@ static void z_thermal_load(struct machine_load *l)
 	gcode_id_load(l, s, l->mc->sensors[sensor].gcode_id);
 }
 
+/* A watch over a heater that isn't there. */
+static void watches_check(struct machine_load *l)
+{
+	char name[MACHINE_NAME_MAX + 20];
+
+	for (size_t i = 0; i < l->c->section_count; i++) {
+		struct config_section *s = l->c->sections[i];
+		const char *own = section_own_name(s->name, "verify_heater");
+
+		if (!own || s->used || config_section(l->c, own))
+			continue;
+		snprintf(name, sizeof(name), "heater_generic %s", own);
+		if (config_section(l->c, name))
+			continue;
+		s->used = true;
+		config_report(
+			l->c, CONFIG_ERROR, s->place,
+			"[%s] expected a heater: extruder, heater_bed or the NAME of a [heater_generic NAME]",
+			s->name);
+	}
+}
+
 void heaters_load(struct machine_load *l)
 {
 	struct machine_config *mc = l->mc;
@@ -289,5 +311,6 @@ void heaters_load(struct machine_load *l)
 			temperature_sensor(l, section_use(l, s->name), own);
 		}
 	}
+	watches_check(l);
 	z_thermal_load(l);
 }

@@ -66,7 +66,9 @@ static void alias_add(struct machine_load *l, const struct config_section *s, co
 static void aliases_load(struct machine_load *l, const struct config_section *s,
 			 const struct config_option *o, int mcu)
 {
+	static const char blanks[] = " \t\n="; /* a comma is missing */
 	char *copy = config_strdup(o->value), *rest = copy, *part, quote[CONFIG_QUOTE_MAX];
+	char more[CONFIG_QUOTE_MAX];
 
 	while ((part = strsep(&rest, ","))) {
 		char *equals = strchr(part, '=');
@@ -80,10 +82,12 @@ static void aliases_load(struct machine_load *l, const struct config_section *s,
 			pin = config_trim(equals + 1);
 		}
 		if (!pin || !*name || !*pin || strlen(name) >= PIN_NAME_MAX ||
-		    strlen(pin) >= PIN_NAME_MAX || l->alias_count >= CLAIMS_MAX) {
+		    strlen(pin) >= PIN_NAME_MAX || l->alias_count >= CLAIMS_MAX ||
+		    strpbrk(name, blanks) || strpbrk(pin, blanks)) {
 			config_report(l->c, CONFIG_ERROR, o->place,
-				      "[%s] %s: value '%s': expected ALIAS=PIN, ALIAS=PIN, …",
-				      s->name, o->name, config_quote(quote, name));
+				      "[%s] %s: value '%s%s%s': expected ALIAS=PIN, ALIAS=PIN, …",
+				      s->name, o->name, config_quote(quote, name), pin ? "=" : "",
+				      pin ? config_quote(more, pin) : "");
 			break;
 		}
 		alias_add(l, s, o->name, mcu, name, pin);
@@ -351,9 +355,20 @@ void pin_load_text(struct machine_load *l, struct config_section *s, const char 
 		return;
 	}
 	if (out->mcu < 0 && !chip_is_virtual(l, out->chip)) {
-		value_error(l, s, option, "unknown MCU '%s': expected one of: %s", out->chip,
-			    mcu_names(l, err, sizeof(err)));
+		const char *name = out->name;
+
 		out->set = false;
+		if (!strcmp(name, "z_virtual_endstop"))
+			value_error(l, s, option,
+				    "expected a section of a probe, such as [probe] or [bltouch]");
+		else if (!strcmp(name, "virtual_endstop"))
+			value_error(
+				l, s, option,
+				"expected the section of that driver, such as [tmc2209 stepper_x] "
+				"for tmc2209_stepper_x");
+		else
+			value_error(l, s, option, "unknown MCU '%s': expected one of: %s",
+				    out->chip, mcu_names(l, err, sizeof(err)));
 		return;
 	}
 	if (!strcmp(option, "heater_pin") && !safe_for_heater(l, s, option, out)) {

@@ -190,6 +190,22 @@ static bool connection_load(struct machine_load *l, struct config_section *s, st
 	return false;
 }
 
+/* Two that answer on one line. */
+static void address_check(struct machine_load *l, struct config_section *s,
+			  const struct machine_tmc *t)
+{
+	for (const struct machine_tmc *was = l->mc->tmc; was < t; was++) {
+		if (!was->motor || was->bus.kind != MACHINE_BUS_UART ||
+		    t->bus.kind != MACHINE_BUS_UART || !pin_same(&was->bus.pin[1], &t->bus.pin[1]) ||
+		    was->uart_address != t->uart_address || was->bus.selects || t->bus.selects)
+			continue;
+		value_error(l, s, config_option(s, "uart_address") ? "uart_address" : "uart_pin",
+			    "expected an address of its own on that line, [%s] has %d, too",
+			    was->section, was->uart_address);
+		return;
+	}
+}
+
 static void tmc_load(struct machine_load *l, struct config_section *s, struct machine_tmc *t)
 {
 	const char *trouble;
@@ -198,19 +214,25 @@ static void tmc_load(struct machine_load *l, struct config_section *s, struct ma
 	t->name = strchr(s->name, ' ') + 1;
 	t->motor = motor_named(l->mc, t->name);
 	if (!t->motor) {
-		config_report(l->c, CONFIG_ERROR, s->place,
-			      "[%s] expected the section of its motor, [%s]", s->name, t->name);
+		if (l->mc->kinematics) /* else no axis has a motor */
+			config_report(
+				l->c, CONFIG_ERROR, s->place,
+				"[%s] expected the section of its motor, [%s]%s", s->name, t->name,
+				config_section(l->c, t->name) ? ": this machine has no such motor"
+							      : "");
 		return;
 	}
 	if (tmc_mres(t->motor->microsteps) < 0) {
-		config_report(
-			l->c, CONFIG_ERROR, s->place,
-			"[%s] microsteps of [%s]: value '%d': expected 1, 2, 4, … 256 with this driver",
-			s->name, t->name, t->motor->microsteps);
+		value_error(l, config_section(l->c, t->name), "microsteps",
+			    "expected 1, 2, 4, … 256 with its driver, [%s]", s->name);
+		t->motor = NULL;
 		return;
 	}
-	if (!connection_load(l, s, t))
+	if (!connection_load(l, s, t)) {
+		t->motor = NULL;
 		return;
+	}
+	address_check(l, s, t);
 	tmc_setup_defaults(t->chip, &t->words);
 	for (size_t i = 0; i < s->option_count; i++) {
 		if (strncmp(s->options[i]->name, "driver_", 7) != 0)

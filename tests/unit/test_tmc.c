@@ -297,7 +297,7 @@ static void test_config_bad(void **state)
 	refused("16", "[tmc2209 stepper_q]\nuart_pin: PB0\nrun_current: 1\n",
 		":15: [tmc2209 stepper_q] expected the section of its motor, [stepper_q]");
 	refused("48", UART,
-		"[tmc2209 manual_stepper m] microsteps of [manual_stepper m]: value '48': expected 1, 2, 4");
+		"[manual_stepper m] microsteps: value '48': expected 1, 2, 4, … 256 with its driver");
 	refused("16", "[tmc2209 manual_stepper m]\nuart_pin: PB0\n", "run_current: missing");
 	refused("16", "[tmc2209 manual_stepper m]\nrun_current: 1\n", "uart_pin: missing");
 	refused("16", UART "uart_address: 4\n", "uart_address: value '4': expected");
