@@ -245,24 +245,60 @@ enum gcode_result gcode_move(struct gcode *g, const struct gcode_line *l, void *
 	return move_run(g, l);
 }
 
-__attribute__((cold)) static enum gcode_result unknown(struct gcode *g, const struct gcode_line *l)
+/* Commands that only a section of the configuration brings. */
+static const struct {
+	const char *section, *commands;
+} brought_by[] = {
+	{ "[bed_mesh]", " BED_MESH_PROFILE BED_MESH_CLEAR BED_MESH_OFFSET BED_MESH_OUTPUT " },
+	{ "driver of a motor, such as [tmc2209 stepper_x]",
+	  " DUMP_TMC INIT_TMC SET_TMC_CURRENT SET_TMC_FIELD " },
+	{ "[dual_carriage]",
+	  " SET_DUAL_CARRIAGE SAVE_DUAL_CARRIAGE_STATE RESTORE_DUAL_CARRIAGE_STATE " },
+	{ "[probe_eddy_current NAME]",
+	  " PROBE_EDDY_CURRENT_CALIBRATE LDC_CALIBRATE_DRIVE_CURRENT " },
+	{ "[load_cell_probe]",
+	  " LOAD_CELL_CALIBRATE LOAD_CELL_DIAGNOSTIC LOAD_CELL_READ LOAD_CELL_TARE " },
+	{ "[endstop_phase]", " ENDSTOP_PHASE_CALIBRATE " },
+};
+
+__attribute__((cold)) static enum gcode_result unknown_name(struct gcode *g,
+							    const struct gcode_line *l)
 {
-	/* Classic commands without leading zeros or blanks, as in the table. */
-	char name[GCODE_NAME_MAX + 8];
+	char name[GCODE_NAME_MAX + 8], word[GCODE_NAME_MAX + 16];
 	const struct gcode_command *near;
 
-	if (l->code == GCODE_EXTENDED)
-		gcode_quote(name, sizeof(name), l->text, l->text_len);
-	else if (l->code & 15)
-		snprintf(name, sizeof(name), "%c%u.%u", (char)(l->code >> 24),
-			 l->code >> 4 & 0xfffff, l->code & 15);
-	else
-		snprintf(name, sizeof(name), "%c%u", (char)(l->code >> 24), l->code >> 4 & 0xfffff);
-	near = gcode_nearest(g, name, strlen(name));
+	gcode_quote(name, sizeof(name), l->text, l->text_len);
+	near = gcode_nearest(g, l->text, l->text_len);
 	if (near)
 		return gcode_fail(g, "unknown command %s (nearest: %s, %s)", name, near->name,
 				  near->help);
+	snprintf(word, sizeof(word), " %s ", name);
+	for (size_t i = 0; i < sizeof(brought_by) / sizeof(*brought_by); i++)
+		if (strcasestr(brought_by[i].commands, word))
+			return gcode_fail(g, "%s: expected a %s in the configuration", name,
+					  brought_by[i].section);
 	return gcode_fail(g, "unknown command %s (HELP lists all)", name);
+}
+
+/* The nearest number means something else altogether. */
+__attribute__((cold)) static enum gcode_result unknown(struct gcode *g, const struct gcode_line *l)
+{
+	/* Without leading zeros or blanks, as in the table. */
+	char name[32];
+	unsigned number = l->code >> 4 & 0xfffff;
+	char letter = (char)(l->code >> 24);
+
+	if (l->code == GCODE_EXTENDED)
+		return unknown_name(g, l);
+	snprintf(name, sizeof(name), "%c%u", letter, number);
+	if (l->code & 15)
+		return gcode_fail(g, "unknown command %s.%u (HELP lists all)", name, l->code & 15);
+	if (letter == 'T')
+		return gcode_fail(
+			g, "unknown command %s: expected an [extruder%u] in the configuration",
+			name, number);
+	return gcode_fail(g, "unknown command %s (HELP lists all; [gcode_macro %s] can be one)",
+			  name, name);
 }
 
 static enum gcode_result dispatch(struct gcode *g, const struct gcode_line *l, bool now)

@@ -17,7 +17,7 @@
 #include "move.h"
 
 enum {
-	GCODE_ERR_MAX = 256,   /* size of the error text an operation may write */
+	GCODE_ERR_MAX = 320,   /* size of the error text an operation may write */
 	GCODE_TEXT_MAX = 4096, /* size of the text of STATUS and M105 */
 };
 
