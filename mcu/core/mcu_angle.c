@@ -47,7 +47,7 @@ static bool due_event(struct mcu *m, struct mcu_timer *timer)
 static uint16_t error(uint8_t *first, enum angle_error what)
 {
 	*first = NO_ANGLE;
-	return what;
+	return (uint16_t)what;
 }
 
 /* The same with the moment at which the chip took it. */
