@@ -124,6 +124,7 @@ static bool make_parts(struct machine *m, char *err, size_t err_size)
 		snprintf(err, err_size, "out of memory");
 		return false;
 	}
+	steplog_observer(&m->angles.steps, &ec.steps);
 	engine_init(m->engine, &ec);
 	planner_limits_of(m->mc, &pc.limits);
 	extruders_limits(m, &pc.limits);
@@ -203,6 +204,7 @@ void machine_free(struct machine *m)
 	positions_close(m);
 	print_free(m->print);
 	bus_free(&m->bus);
+	angles_free(m);
 	gcode_mesh_detach(&m->gcode);
 	config_save_free(&m->save);
 	planner_free(m->planner);

@@ -60,7 +60,8 @@ struct engine_config {
 	struct ring *control; /* of struct ctl_rec */
 	struct ring *events;  /* of struct ev_rec */
 	struct engine_observer observer;
-	struct engine_observer recorder; /* another one: the flight recorder */
+	struct engine_observer recorder; /* another one: the flight recorder, */
+	struct engine_observer steps;    /* and one for who follows steps: encoders */
 };
 
 /* Feed hold; enum engine_hold is about motion that is dropped. */

@@ -7,11 +7,14 @@ enum { STUCK_MAX = 4 };  /* pieces told again at a fault */
 
 #define TELL(e, hook, ...) \
 	do { \
-		const struct engine_observer *o_ = &(e)->cfg.observer, *r_ = &(e)->cfg.recorder; \
+		const struct engine_observer *o_ = &(e)->cfg.observer, *r_ = &(e)->cfg.recorder, \
+					     *s_ = &(e)->cfg.steps; \
 		if (o_->hook) \
 			o_->hook(o_->ctx, __VA_ARGS__); \
 		if (r_->hook) \
 			r_->hook(r_->ctx, __VA_ARGS__); \
+		if (s_->hook) \
+			s_->hook(s_->ctx, __VA_ARGS__); \
 	} while (0)
 
 void engine_tell_move(const struct engine *e, const struct move *m, double start_s)

@@ -10,6 +10,7 @@
 
 enum { SAMPLE_BYTES = 3, NO_ANGLE = 0xff, TURN = 65536, LATE_MAX = 0xfe };
 #define START_S 0.1
+#define SETTLE_S 0.2 /* after a motor was switched on, or stopped otherwise than by its steps */
 #define SILENT_NS ((int64_t)1000 * 1000 * 1000)
 /* One with a loose contact is not told more often. */
 #define TELL_NS ((int64_t)10 * 1000 * 1000 * 1000)
@@ -37,16 +38,33 @@ static bool add(struct machine *m, const struct machine_angle *cfg)
 	return a->device >= 0;
 }
 
+static bool watched(const struct angle *a)
+{
+	return a->motor >= 0 && a->cfg->most_steps > 0;
+}
+
 bool angles_setup(struct machine *m, char *err, size_t err_size)
 {
+	uint32_t motors = 0;
+
 	for (size_t i = 0; i < m->mc->angle_count; i++) {
-		if (add(m, &m->mc->angle[i]))
-			continue;
-		snprintf(err, err_size, "[%s]: more than %d devices on buses",
-			 m->mc->angle[i].section, BUS_DEVICES_MAX);
-		return false;
+		if (!add(m, &m->mc->angle[i])) {
+			snprintf(err, err_size, "[%s]: more than %d devices on buses",
+				 m->mc->angle[i].section, BUS_DEVICES_MAX);
+			return false;
+		}
+		if (watched(&m->angles.sensor[i]))
+			motors |= 1u << m->angles.sensor[i].motor;
 	}
-	return true;
+	if (steplog_init(&m->angles.steps, motors))
+		return true;
+	snprintf(err, err_size, "out of memory");
+	return false;
+}
+
+void angles_free(struct machine *m)
+{
+	steplog_free(&m->angles.steps);
 }
 
 bool angles_configure(struct machine *m, struct session *s)
@@ -78,6 +96,66 @@ void angles_attached(struct machine *m, int mcu)
 			m->angles.sensor[i].on = false;
 }
 
+/* ---- lost steps ---- */
+
+/* What the rt core has sent so far, and whether a reference still holds. */
+static void follow_steps(struct machine *m)
+{
+	struct steplog_rec rec;
+
+	while (steplog_pop(&m->angles.steps, &rec))
+		for (size_t i = 0; i < m->angles.count; i++)
+			if (m->angles.sensor[i].motor == rec.stepper)
+				steplog_take(&m->angles.sensor[i].log, &rec);
+	for (size_t i = 0; i < m->angles.count; i++) {
+		struct angle *a = &m->angles.sensor[i];
+
+		if (!watched(a) ||
+		    (m->state == MACHINE_READY && m->homing.state == HOMING_IDLE && a->on &&
+		     m->enabled >> a->motor & 1 && a->breaks == a->log.breaks))
+			continue;
+		a->breaks = a->log.breaks;
+		angle_watch_forget(&a->watch, machine_now_s(m) + SETTLE_S);
+	}
+}
+
+static void tell_lost(struct machine *m, const struct angle *a, enum angle_verdict verdict)
+{
+	const struct machine_motor *motor = &m->motor[a->motor];
+	const double *mm = m->status.position_mm;
+	char detail[160];
+
+	if (verdict == ANGLE_DEAF)
+		snprintf(detail, sizeof(detail),
+			 "the angle of [%.40s] does not follow its steps at all", a->cfg->section);
+	else
+		snprintf(detail, sizeof(detail),
+			 "its shaft is %+.1f full steps off ([%.40s]) at %.3f s, near X:%.2f Y:%.2f Z:%.2f",
+			 a->watch.off_steps, a->cfg->section, a->at_s, mm[AXIS_X], mm[AXIS_Y],
+			 mm[AXIS_Z]);
+	react(m, FAULT_CLASS_STALL, motor->cfg->name, detail);
+}
+
+static void compare(struct machine *m, struct angle *a)
+{
+	const struct machine_motor *motor = &m->motor[a->motor];
+	const struct angle_motor cfg = { motor->cfg->full_steps_per_rotation,
+					 motor->cfg->microsteps, a->cfg->most_steps };
+	double freq_hz = m->status.mcu[motor->mcu].map.freq_hz;
+	enum angle_verdict verdict;
+	int64_t count;
+
+	if (!steplog_at(&a->log, freq_hz, a->at_s, &count))
+		return;
+	verdict = angle_watch_take(&a->watch, &cfg, a->at_s, a->turns, count);
+	if (verdict == ANGLE_LOSES || verdict == ANGLE_DEAF)
+		tell_lost(m, a, verdict);
+	if (verdict == ANGLE_FOUND)
+		machine_say(m, REPLY_INFO,
+			    "[%s] %s is about %+.0f full steps off, or that and whole turns",
+			    a->cfg->section, motor->cfg->name, a->watch.off_steps);
+}
+
 /* ---- samples ---- */
 
 static void take(struct machine *m, struct angle *a, const uint8_t *sample)
@@ -99,6 +177,8 @@ static void take(struct machine *m, struct angle *a, const uint8_t *sample)
 	a->at_s = clockmap_time_s(map, clock);
 	a->good = true;
 	a->good_ns = m->now_ns;
+	if (watched(a))
+		compare(m, a);
 }
 
 static void take_message(struct machine *m, struct angle *a, const struct msg_sensor_bulk_data *d)
@@ -128,6 +208,7 @@ bool angles_hear(struct machine *m, const struct ev_message *msg)
 			return false;
 		if (any.sensor_bulk_data.oid != a->oid)
 			continue;
+		follow_steps(m);
 		take_message(m, a, &any.sensor_bulk_data);
 		return true;
 	}
@@ -185,9 +266,10 @@ static void tell(struct machine *m, struct angle *a, bool bad)
 	a->told = bad;
 	a->told_ns = m->now_ns;
 	if (bad)
-		machine_say(m, REPLY_INFO, "[%s] no angle for %g s: %s", a->cfg->section,
+		machine_say(m, REPLY_INFO, "[%s] no angle for %g s: %s%s", a->cfg->section,
 			    (double)SILENT_NS * 1e-9,
-			    a->last_error < 0 ? "the MCU sends none" : error_text[a->last_error]);
+			    a->last_error < 0 ? "the MCU sends none" : error_text[a->last_error],
+			    watched(a) ? "; lost steps of its motor are not seen" : "");
 	else
 		machine_say(m, REPLY_INFO, "[%s] is back: %.2f degrees", a->cfg->section,
 			    a->turns * 360);
@@ -195,6 +277,7 @@ static void tell(struct machine *m, struct angle *a, bool bad)
 
 void angles_poll(struct machine *m)
 {
+	follow_steps(m);
 	for (size_t i = 0; i < m->angles.count; i++) {
 		struct angle *a = &m->angles.sensor[i];
 
@@ -221,6 +304,12 @@ void angles_status(const struct machine *m, struct textbuf *t)
 			textbuf_put(t, "%.2f degrees", a->turns * 360);
 		else
 			textbuf_put(t, "no angle");
+		if (watched(a) && a->watch.known)
+			textbuf_put(t, ", %s is %+.2f full steps off (most %.2f)",
+				    m->motor[a->motor].cfg->name, a->watch.off_steps,
+				    a->watch.worst_steps);
+		else if (watched(a))
+			textbuf_put(t, ", %s: not compared yet", m->motor[a->motor].cfg->name);
 		textbuf_put(t, ", %llu samples, %llu without an angle%s%s%s, %llu messages lost\n",
 			    (unsigned long long)a->samples, (unsigned long long)errors,
 			    a->last_error < 0 ? "" : " (",

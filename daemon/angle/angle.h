@@ -2,7 +2,8 @@
 /* angle.h - magnetic sensors that say at which angle motors' shafts are: [angle NAME].
  *
  * Each is read by its MCU at fixed times from when the machine is ready on, whatever the machine does. A sensor that says nothing for
- * a second, or nothing but errors, is told once, and that it is back.
+ * a second, or nothing but errors, is told once, and that it is back. With a motor its angles are compared with its steps
+ * (angle_watch.h); steps that are lost are a fault (faults/).
  * Owner: struct machine. Threads: PLAN. Units: turns of the shaft; _s machine time.
  */
 #ifndef DAEMON_ANGLE_ANGLE_H
@@ -12,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/angle/angle_watch.h"
+#include "daemon/angle/steplog.h"
 #include "daemon/config/machine_angle.h"
 #include "daemon/gcode/gcode_command.h"
 
@@ -42,19 +45,25 @@ struct angle {
 	int64_t good_ns, told_ns; /* the last angle, or when it was started; told or well so long */
 	int last_error;           /* -1: it has said nothing */
 	uint64_t samples, errors[ANGLE_ERRORS], lost; /* lost: messages */
+	/* whether the motor follows; only with a motor, and max_following_error */
+	struct angle_watch watch;
+	struct steplog_motor log;
+	uint32_t breaks; /* of the log, so far */
 };
 
 struct angles {
 	struct angle sensor[MACHINE_ANGLE_MAX];
 	size_t count;
+	struct steplog steps; /* of their motors */
 	struct angle *asking; /* of ANGLE_DEBUG_…; NULL: nobody */
 	char text[160];
 };
 
-/* machine_setup(). After the motors. */
+/* machine_setup(). After the motors. Then their steps are to be observed. */
 bool angles_setup(struct machine *m, char *err, size_t err_size);
 /* Its commands, if there is a sensor. */
 void angles_init(struct machine *m);
+void angles_free(struct machine *m);
 bool angles_configure(struct machine *m, struct session *s);
 /* That MCU has been brought up once more. */
 void angles_attached(struct machine *m, int mcu);

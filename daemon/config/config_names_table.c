@@ -201,7 +201,8 @@ const struct config_kind config_kinds[] = {
 	{ "resonance_tester", "probe_points accel_chip accel_chip_x accel_chip_y accel_chip_z "
 			      "max_smoothing move_speed min_freq max_freq accel_per_hz hz_per_sec "
 			      "sweeping_accel sweeping_period " },
-	{ "angle+", "sensor_type sample_period stepper cs_pin calibrate " SPI I2C },
+	{ "angle+",
+	  "sensor_type sample_period stepper cs_pin max_following_error calibrate " SPI I2C },
 
 	/* drivers */
 	{ "tmc2130+", TMC TMC_SPI },

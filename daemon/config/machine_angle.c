@@ -32,6 +32,8 @@ static void angle_load(struct machine_load *l, struct config_section *s, struct 
 		  .choices = "a1333 as5047d tle5012b" },
 		{ "sample_period", FIELD_DOUBLE, 0, AT(period_s), .lo = 0.0002, .hi = 0.02,
 		  .fallback = 0.002, .unit = "s" },
+		{ "max_following_error", FIELD_DOUBLE, 0, AT(most_steps), .hi = 25, .fallback = 2,
+		  .unit = "full steps" },
 	};
 
 	a->section = s->name;

@@ -24,5 +24,6 @@ struct machine_angle {
 	double period_s;                     /* of its samples */
 	const struct machine_stepper *motor; /* whose shaft it is at; NULL: not said */
 	struct machine_bus bus;
+	double most_steps; /* full steps that the shaft may be off; 0: nobody looks */
 };
 #endif

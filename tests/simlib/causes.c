@@ -20,6 +20,7 @@ const char causes_sections[] =
 	"[heater_fan nose]\npin: PE1\ntachometer_pin: PF9\n"
 	"[tmc2209 stepper_x]\nuart_pin: PE2\nrun_current: 0.8\n"
 	"stealthchop_threshold: 200\nstall_detect_speed: 20\ndriver_sgthrs: 77\n"
+	"[angle x]\nsensor_type: as5047d\nstepper: stepper_x\ncs_pin: PE6\n"
 	"[filament_switch_sensor spool]\nswitch_pin: PE3\n"
 	"[filament_motion_sensor flow]\nswitch_pin: PE4\nextruder: extruder\ndetection_length: 7\n"
 	"[output_pin relay]\npin: PE5\nvalue: 1\npower_relay: True\n"
@@ -104,6 +105,11 @@ static void driver_silent(struct scene *s)
 static void motor_blocked(struct scene *s)
 {
 	chip_tmc_action(&s->b.tmc[0], "stall", true);
+}
+
+static void motor_slips(struct scene *s)
+{
+	printer_motor_action(&s->b.printer.steppers[0], "slip", true);
 }
 
 static void filament_out(struct scene *s)
@@ -197,6 +203,7 @@ const struct cause causes[CAUSES] = {
 	{ "driver X is shorted", FAULT_CLASS_DRIVER_ERROR, driver_shorted, 2, 2, 0 },
 	{ "driver X does not answer", FAULT_CLASS_DRIVER_ERROR, driver_silent, 3, 3, 0 },
 	{ "the motor of X is blocked", FAULT_CLASS_STALL, motor_blocked, 2, 2, 0 },
+	{ "the motor of X loses steps", FAULT_CLASS_STALL, motor_slips, 0.2, 0.6, 0 },
 	{ "the filament is at its end", FAULT_CLASS_FILAMENT, filament_out, 0.1, 0.5, 0 },
 	{ "the filament is stuck", FAULT_CLASS_FILAMENT, filament_jams, 10, 10, 0 },
 	{ "the switch of X is torn off, G28 X in a pause", FAULT_CLASS_ENDSTOP, switch_torn_off, 30,

@@ -9,7 +9,7 @@
 #include "daemon/faults/faults.h"
 #include "tests/simlib/scene.h"
 
-enum { CAUSES = 24 };
+enum { CAUSES = 25 };
 
 struct cause {
 	const char *name;
