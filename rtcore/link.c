@@ -150,17 +150,22 @@ static int64_t rto_backoff_max(const struct link *link)
 
 /* Either the answers are lost or late, or the frames are. The oldest frame alone tells: if it had
  * arrived, it is refused with the number that the firmware waits for; if not, all behind it has to
- * be repeated once it is acknowledged.
+ * be repeated once it is acknowledged. On a line that damages nothing it is late rather than lost: what is due goes on
+ * meanwhile, and if it was lost, a NAK for what is behind it says so.
  */
 static void time_out(struct link *link)
 {
+	bool late = link->seq_known && !link->guessed && !link_damaging(link);
+	bool recovering = link->recovering;
+
 	link->stats.timeouts++;
 	/* Chance takes a repeat as often as the first; only silence is asked ever more rarely. */
-	if (link->timeouts_row >= LINK_TIMEOUTS_STEADY)
+	if (late || link->timeouts_row >= LINK_TIMEOUTS_STEADY)
 		link->rto_ns = link_min_ns(2 * link->rto_ns, rto_backoff_max(link));
 	if (link->timeouts_row < UINT8_MAX)
 		link->timeouts_row++;
 	link_start_resend(link, link->acked + 1);
+	link->recovering = !late || recovering;
 	/* One 0x7e lets the firmware find the frame behind it, unless it waits for the rest of a
 	 * frame whose length byte was damaged: end that, too. */
 	if (link->timeouts_row > 1)
@@ -219,11 +224,17 @@ static size_t resend_frames(struct link *link, int64_t now_ns, uint8_t *buf, siz
 	return at;
 }
 
+uint32_t link_window(const struct link *link)
+{
+	return link->receive_window == 0 && link->byte_ns != 0 ? LINK_WINDOW_SERIAL
+							       : link->receive_window;
+}
+
 /* The limits of the firmware, and ours: until its count is known, one frame at a time. */
 static bool may_send(const struct link *link)
 {
 	uint64_t unacked = link->sent - link->acked;
-	uint32_t window = link->receive_window;
+	uint32_t window = link_window(link);
 
 	if (link->blocked || link->recovering)
 		return false;
@@ -231,8 +242,6 @@ static bool may_send(const struct link *link)
 		return true;
 	if (unacked >= (link->seq_known ? LINK_UNACKED_MAX : 1))
 		return false;
-	if (window == 0 && link->byte_ns != 0)
-		window = LINK_WINDOW_SERIAL;
 	if (link_damaging(link)) {
 		if (unacked >= LINK_UNACKED_LOSSY)
 			return false;
@@ -385,6 +394,16 @@ bool link_sent(const struct link *link, uint64_t ticket, struct link_sent *out)
 	out->resent = slot->resends != 0;
 	out->acked = ticket < link->acked;
 	return true;
+}
+
+int64_t link_take_stay_ns(struct link *link, int64_t now_ns)
+{
+	int64_t stay_ns = link->stay_ns;
+
+	link->stay_ns = 0;
+	if (link->acked < link->sent)
+		stay_ns = link_max_ns(stay_ns, now_ns - link_slot(link, link->acked)->first_ns);
+	return stay_ns;
 }
 
 bool link_idle(const struct link *link)

@@ -120,6 +120,7 @@ struct link {
 	int64_t progress_ns;    /* last ack, or first byte after silence */
 	int64_t srtt_ns, rttvar_ns, rto_ns;
 	int64_t rtt_ns, rtt_min_ns, rtt_max_ns; /* plain average and, lately, least and longest */
+	int64_t stay_ns;                        /* see link_take_stay_ns() */
 	struct link_stats stats;
 	struct wire_rx rx;
 	struct link_slot slots[LINK_SLOTS];
@@ -193,6 +194,13 @@ struct link_sent {
 
 /* What became of the frame that holds a command. False: not sent yet, or too long ago. */
 bool link_sent(const struct link *link, uint64_t ticket, struct link_sent *out);
+
+/* The longest time from a frame's first sending to its acknowledgement since this was asked last, repeats and all; of the
+ * oldest one that is still in flight, so far. */
+int64_t link_take_stay_ns(struct link *link, int64_t now_ns);
+
+/* Bytes that may be in flight as frames are now; 0: no limit but LINK_UNACKED_MAX frames. */
+uint32_t link_window(const struct link *link);
 
 /* Time that a frame of so many bytes takes on the wire; 0 if the rate is unknown. */
 static inline int64_t link_wire_ns(const struct link *link, size_t bytes)

@@ -68,6 +68,9 @@ static void ack_frames(struct link *link, unsigned int count, bool empty, int64_
 {
 	uint64_t end = link->acked + count;
 
+	if (link->seq_known)
+		link->stay_ns = link_max_ns(link->stay_ns,
+					    rx_ns - link_slot(link, link->acked)->first_ns);
 	/* its first sending was refused for its number, so this answers the second */
 	if (!link->seq_known) {
 		rtt_sample(link, rx_ns - link_slot(link, link->acked)->sent_ns);

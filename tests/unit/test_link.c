@@ -183,8 +183,8 @@ static void test_timeouts(void **state)
 	t = r.now_ns;
 	push_step(&r, t);
 	uint32_t timeouts = r.link.stats.timeouts;
-	/* four steady ones, since chance takes any frame; then each twice as long as the last */
-	static const int64_t at_ms[] = { 5, 10, 15, 20, 25, 35, 55, 95 };
+	/* nothing was ever damaged: each comes twice as late as the last, up to 100 ms */
+	static const int64_t at_ms[] = { 5, 15, 35, 75, 155, 255, 355 };
 	for (size_t i = 0; i < sizeof(at_ms) / sizeof(at_ms[0]); i++) {
 		rig_run(&r, t + at_ms[i] * MS - MS / 2);
 		assert_int_equal(r.link.stats.timeouts, timeouts + i);
@@ -297,11 +297,11 @@ static void test_stall(void **state)
 	assert_int_equal(link_unacked(&r.link), 5);
 	for (; r.now_ns < t + 18 * MS; r.now_ns += MS / 4)
 		n += link_transmit(&r.link, r.now_ns, stalled + n, sizeof(stalled) - n);
-	assert_int_equal(r.link.stats.timeouts - before.timeouts, 3);
+	assert_int_equal(r.link.stats.timeouts - before.timeouts, 2);
 	vwire_push(&r.down, stalled, n, r.now_ns);
 	rig_run(&r, r.now_ns + 4 * MS);
 	assert_true(link_idle(&r.link));
-	assert_int_equal(r.link.stats.frames_resent - before.frames_resent, 3);
+	assert_int_equal(r.link.stats.frames_resent - before.frames_resent, 2);
 	assert_int_equal(r.link.stats.naks, before.naks);
 	assert_int_equal(r.model.expected, r.pushed);
 	/* and the next ones are not asked for as soon */
