@@ -219,6 +219,9 @@ asan:
 campaign: all $(BUILD)/tests/unit/test_timelines $(BUILD)/tests/sim/sim_corner_velocity
 	@for t in sim/sim_corner_velocity unit/test_timelines; do STEPD_BUILD=$(BUILD) STEPD_TEST_SIZE=$(SIZE) \
 		STEPD_SEED=$${SEED:-20261125} $(BUILD)/tests/$$t || exit 1; done
+## lead-bounds: how late the rt thread and how slow a line may be, and SIZE times 20 random prints with both; SIZE=10 takes some minutes
+lead-bounds: $(BUILD)/tests/sim/sim_lead_bounds
+	@STEPD_TEST_SIZE=$(SIZE) STEPD_SEED=$${SEED:-20261126} $<
 ## fault-hours: SIZE virtual hours of printing with random faults of all classes; SIZE=1000 takes half an hour
 fault-hours: $(BUILD)/tests/sim/sim_fault_hours
 	@STEPD_TEST_SIZE=$(SIZE) STEPD_SEED=$${SEED:-20261125} $<
@@ -318,7 +321,7 @@ print-%:
 
 export SIZE
 .PHONY: all firmware firmware-build tests-build stress-build live-build guest-build fuzz-build bench-build rtcore-build packages \
-	check unit sim holds asan campaign stress tsan live guest fuzz lint tidy check-arm bench bench-mcu bench-rt demo fmt compdb kmod \
+	check unit sim holds asan campaign lead-bounds stress tsan live guest fuzz lint tidy check-arm bench bench-mcu bench-rt demo fmt compdb kmod \
 	install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

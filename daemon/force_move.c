@@ -44,7 +44,7 @@ static void take(struct machine *m, int motor, bool taken)
 		return;
 	}
 	planner_extrude(m->planner, &x);
-	planner_dwell(m->planner, m->mc->stepd.horizon_s + HANDOVER_S);
+	planner_dwell(m->planner, machine_horizon_s(m) + HANDOVER_S);
 }
 
 static void step(struct machine *m, int motor, double by_mm, double velocity_mm_s,

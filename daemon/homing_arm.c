@@ -7,7 +7,7 @@
 #include "daemon/homing_private.h"
 #include "daemon/machine.h"
 
-/* Sampling starts this long after now, or half of the lead with which motion starts. */
+/* Sampling starts this long after now, or a third of the horizon, and what that is longer by. */
 #define ARM_LEAD_S 0.03
 #define TIMEOUT_ONE_S 0.25 /* all on one MCU */
 /* With several, silence of one stops the others within four of the longest round trips of late and what the host may be
@@ -224,7 +224,7 @@ static bool arm_endstop(struct machine *m, size_t k, double at_s, double speed_m
 
 double homing_arm_lead_s(const struct machine *m)
 {
-	return fmax(ARM_LEAD_S, 0.6 * m->mc->stepd.low_water_s);
+	return fmax(ARM_LEAD_S, 0.3 * m->mc->stepd.horizon_s) + m->status.longer_s;
 }
 
 bool homing_arm(struct machine *m, double speed_mm_s)

@@ -47,6 +47,11 @@ double machine_now_s(const struct machine *m)
 	return machine_time_s(m, m->now_ns);
 }
 
+double machine_horizon_s(const struct machine *m)
+{
+	return m->mc->stepd.horizon_s + m->status.longer_s;
+}
+
 double machine_lead_s(const struct machine *m)
 {
 	const struct engine_status *st = &m->status;
@@ -61,7 +66,7 @@ double machine_lead_s(const struct machine *m)
 /* Nothing would be taken. */
 static bool lead_full(const struct machine *m)
 {
-	return machine_lead_s(m) > LEAD_FULL_S + m->mc->stepd.horizon_s;
+	return machine_lead_s(m) > LEAD_FULL_S + machine_horizon_s(m);
 }
 
 /* The planner's sink. */
@@ -313,7 +318,7 @@ static double spare_s(const struct machine *m)
 {
 	if (m->status.stalled)
 		return 0;
-	return machine_lead_s(m) - m->mc->stepd.horizon_s - m->brake_s;
+	return machine_lead_s(m) - machine_horizon_s(m) - m->brake_s;
 }
 
 /* Hand motion on; come to a stop in time if nothing follows. */

@@ -269,6 +269,8 @@ bool machine_takes_line(const struct machine *m);
 
 /* Seconds of motion planned and not yet executed (as of the last poll). */
 double machine_lead_s(const struct machine *m);
+/* How far ahead of their time steps are handed out at most, now. */
+double machine_horizon_s(const struct machine *m);
 
 /* Nothing planned, nothing queued, nothing moving, nothing waited for. */
 bool machine_rests(const struct machine *m);

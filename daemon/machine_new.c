@@ -110,7 +110,7 @@ static bool make_parts(struct machine *m, char *err, size_t err_size)
 	struct planner_sink sink = machine_sink(m);
 	struct engine_config ec = { .horizon_s = m->mc->stepd.horizon_s,
 				    .low_water_s = m->mc->stepd.low_water_s,
-				    .start_lead_s = m->mc->stepd.low_water_s * 1.2,
+				    .start_lead_s = m->mc->stepd.low_water_s,
 				    .plan = &m->plan_ring[0],
 				    .side = &m->plan_ring[1],
 				    .control = &m->control,

@@ -27,7 +27,7 @@ void readback_start(struct machine *m, uint32_t homed)
 	struct readback *r = &m->readback;
 
 	*r = (struct readback){ .on = true, .homed = homed };
-	ask_from(m, m->now_ns + (int64_t)(m->mc->stepd.horizon_s * 1e9) + SETTLE_NS);
+	ask_from(m, m->now_ns + (int64_t)(machine_horizon_s(m) * 1e9) + SETTLE_NS);
 	for (size_t i = 0; i < m->motors; i++)
 		r->zero_steps[i] = m->status.stepper_at_steps[i] -
 				   (double)m->status.stepper_count[i];

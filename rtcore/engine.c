@@ -9,7 +9,8 @@
 /* Between two published states. */
 #define STATUS_PERIOD_NS ((int64_t)25 * 1000 * 1000)
 #define IDLE_PERIOD_NS ((int64_t)20 * 1000 * 1000)
-/* While moving: so often per low-water mark. */
+/* While moving: so often in a horizon and in a low-water mark, at least. */
+#define CYCLES_PER_HORIZON 16
 #define CYCLES_PER_LOW_WATER 8
 
 void engine_init(struct engine *e, const struct engine_config *cfg)
@@ -308,7 +309,8 @@ static void publish(struct engine *e, int64_t now_ns)
 
 int64_t engine_period_ns(const struct engine *e)
 {
-	return (int64_t)(e->cfg.low_water_s * 1e9) / CYCLES_PER_LOW_WATER;
+	return (int64_t)(1e9 * engine_earlier_s(e->cfg.horizon_s / CYCLES_PER_HORIZON,
+						e->cfg.low_water_s / CYCLES_PER_LOW_WATER));
 }
 
 int64_t engine_deadline_ns(const struct engine *e, int64_t now_ns)

@@ -52,6 +52,7 @@ enum {
 #define ENGINE_LATE_MARGIN_S 0.5e-3
 
 struct engine_config {
+	/* All three are longer by what cycles and lines are late (engine_lead.c). */
 	double horizon_s;     /* steps are handed out at most this far ahead, 0.02 .. 1 */
 	double low_water_s;   /* and at least this far ahead, < horizon_s */
 	double start_lead_s;  /* from rest, motion starts this long after now, >= low_water_s */
@@ -111,6 +112,7 @@ struct engine_status {
 	uint32_t side;       /* 1: a plan stands aside, see CTL_SIDE */
 	uint32_t stalled;    /* 1: motion is held because what follows is not known */
 	uint32_t lead_level; /* 1: it is slowed down, 2: held, because the lead is low */
+	double longer_s;     /* the horizon is, because cycles or lines were late */
 	uint32_t reserved;
 	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
 	 * MCU's own counter, in motion up to a horizon ahead of it. Below it the joint's position
@@ -129,6 +131,7 @@ _Static_assert(sizeof(struct engine_status) % 8 == 0, "whole words");
 struct engine_frame {
 	uint64_t ticket; /* one more than the frame's; 0: none */
 	int64_t due_ns;
+	int64_t out_ns; /* when it leaves, or left */
 };
 
 struct engine_mcu {
@@ -234,6 +237,9 @@ struct engine {
 	struct warp side;    /* the same of the plan that stands aside */
 	struct {
 		double made_s;    /* steps up to here have been handed out */
+		double late_s;    /* how late cycles and lines were, lately */
+		double longer_s;  /* the horizon is, for that */
+		int64_t seen_ns;  /* when that was looked at */
 		double least_s;   /* what it was found to be, when it was low last */
 		int64_t since_ns; /* and when, or when the level was lowered */
 		int level;        /* 0: as it should be, 1: motion is slowed down, 2: held */

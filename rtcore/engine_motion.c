@@ -5,9 +5,8 @@
 
 #include "engine_private.h"
 
-/* On a link that loses frames, steps are handed out once they come this near, as a share of the
- * horizon. */
-#define LOSSY_SHARE 0.85
+/* What is due at once goes out in slices of time, for all steppers, so that the most urgent goes first. */
+#define SLICE_S 10e-3
 
 /* Steps of an idle stepper may be this far in the past of the trapezoid queue's status queries. */
 #define KEEP_S 0.05
@@ -125,9 +124,6 @@ static bool make_run(struct engine *e, int i, double due_s, double limit_s)
 
 	if (s->has_pending)
 		return true;
-	if (link_lossy(&m->link) ||
-	    engine_lead_is_own(e)) /* leave more time for repeats, at the price of shorter runs */
-		due_s = engine_later_s(due_s, e->now_s + LOSSY_SHARE * e->cfg.horizon_s);
 	engine_break(e, i);
 	if (stepgen_frontier_s(&s->gen) < m->map_from_s) /* no run reaches into the new map */
 		rc = stepgen_next(&s->gen, fmin(due_s, m->map_from_s), fmin(limit_s, m->map_from_s),
@@ -218,7 +214,8 @@ static double frontier_s(const struct engine *e)
 
 void engine_make_steps(struct engine *e, int64_t now_ns)
 {
-	double due_s = e->now_s + e->cfg.low_water_s, limit_s = e->now_s + e->cfg.horizon_s, done_s;
+	double due_s = e->now_s + engine_low_water_s(e), limit_s = e->now_s + engine_horizon_s(e);
+	double at_s = engine_later_s(e->lead.made_s, e->now_s) + SLICE_S, done_s;
 
 	engine_make_outputs(e, now_ns);
 	if (!e->moving || e->held || !engine_motion_due(e, now_ns))
@@ -232,6 +229,8 @@ void engine_make_steps(struct engine *e, int64_t now_ns)
 	e->limit_s = limit_s;
 	trapq_rest(&e->trapq, limit_s);
 	engine_manual_rest(e, limit_s);
+	while (at_s < due_s && make_runs(e, at_s, limit_s, now_ns))
+		at_s += SLICE_S;
 	e->blocked = !make_runs(e, due_s, limit_s, now_ns);
 	engine_lead_made(e, due_s);
 	done_s = engine_earlier_s(frontier_s(e), e->now_s - KEEP_S);
@@ -337,9 +336,10 @@ void engine_drop_motion(struct engine *e, enum engine_hold why)
 		engine_tell_restart(e, i);
 	}
 	e->limit_s = at_s;
+	e->make_next_ns = 0;
 	/* Steps handed out may still be executed: every stepper must have come to rest before its
 	 * step clock is set anew. */
-	e->rest_until_s = at_s + e->cfg.horizon_s;
+	e->rest_until_s = at_s + engine_horizon_s(e);
 	engine_supply_end(e);
 	warp_drop(&e->warp, at_s);
 	e->outq_head = e->outq_tail;

@@ -70,7 +70,7 @@ static bool emit(struct engine *e, uint16_t output, uint16_t value, double at_s,
 	if (!m->ready)
 		return true;
 	/* Not before the MCU surely has it. */
-	at_s = engine_later_s(at_s, e->now_s + e->cfg.low_water_s * 0.5);
+	at_s = engine_later_s(at_s, e->now_s + e->cfg.horizon_s * 0.25 + e->lead.longer_s);
 	if (!clockmap_clock(engine_map(m, at_s), at_s, &clock))
 		return false;
 	if (o->in_phase && value > 0 && st->last_clock > 0) {
@@ -221,7 +221,7 @@ static void make_watched(struct engine *e, int64_t now_ns)
 			make_owed(e, i, now_ns);
 			continue;
 		}
-		if (!end_kick(e, i, e->now_s + e->cfg.low_water_s, now_ns))
+		if (!end_kick(e, i, e->now_s + engine_low_water_s(e), now_ns))
 			continue;
 		if (st->kick_end_s <= 0 && refresh_s > 0 && e->now_s >= st->sent_s + refresh_s)
 			emit(e, i, st->value, e->now_s + NOW_LEAD_S, now_ns);
@@ -234,7 +234,7 @@ void engine_make_outputs(struct engine *e, int64_t now_ns)
 		const struct engine_queued_output *q = &e->outq[e->outq_head % ENGINE_OUTPUT_QUEUE];
 
 		if (q->out.output < ENGINE_OUTPUTS) {
-			if (q->at_s > e->now_s + e->cfg.low_water_s &&
+			if (q->at_s > e->now_s + engine_low_water_s(e) &&
 			    e->mcu[e->output[q->out.output].mcu].ready)
 				break;
 			if (!apply(e, &q->out, q->at_s, now_ns))

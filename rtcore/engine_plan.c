@@ -17,7 +17,7 @@
 
 double engine_rest_start_s(const struct engine *e)
 {
-	double start_s = e->now_s + e->cfg.start_lead_s;
+	double start_s = e->now_s + e->cfg.start_lead_s + e->lead.longer_s;
 
 	start_s = engine_later_s(start_s, e->limit_s);
 	start_s = engine_later_s(start_s, trapq_end_s(&e->trapq) + ENGINE_RESTART_GAP_S);
@@ -387,12 +387,13 @@ static void take_records(struct engine *e, double until_s, int64_t now_ns)
 
 void engine_take_plan(struct engine *e, int64_t now_ns)
 {
-	double until_s = engine_later_s(e->now_s + e->cfg.horizon_s, e->limit_s) + KNOWN_AHEAD_S;
+	double until_s;
 
 	if (!e->motion_ready || (e->moving && !e->held && !engine_motion_due(e, now_ns)))
 		return;
+	engine_lead_watch(e, now_ns);
+	until_s = engine_later_s(e->now_s + engine_horizon_s(e), e->limit_s) + KNOWN_AHEAD_S;
 	if (!e->held) {
-		engine_lead_watch(e, now_ns);
 		engine_supply_go_on(e);
 		change_motion(e, e->warp.until_s);
 	}

@@ -86,15 +86,19 @@ void engine_supply_go_on(struct engine *e);
 void engine_supply_end(struct engine *e);
 
 /* ---- engine_lead.c: are steps on their way early enough? ---- */
+/* How far ahead steps are handed out, at most and at least. */
+static inline double engine_horizon_s(const struct engine *e)
+{
+	return e->cfg.horizon_s + e->lead.longer_s;
+}
+static inline double engine_low_water_s(const struct engine *e)
+{
+	return e->cfg.low_water_s + e->lead.longer_s;
+}
 /* The frame of that ticket has a step that is due then. */
 void engine_lead_sent(struct engine_mcu *m, uint64_t ticket, int64_t due_ns);
 /* All steps that were due before due_s have been made, and handed out but for pending ones. */
 void engine_lead_made(struct engine *e, double due_s);
-/* It is low because cycles come late. */
-static inline bool engine_lead_is_own(const struct engine *e)
-{
-	return e->lead.level > 0 && e->lead.mcu == UINT8_MAX;
-}
 /* Before motion is made: at what rate? */
 void engine_lead_watch(struct engine *e, int64_t now_ns);
 

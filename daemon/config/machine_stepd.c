@@ -8,6 +8,9 @@
 #include "daemon/config/config_util.h"
 #include "daemon/config/machine_load.h"
 
+/* Of the horizon: nearer to it, runs are cut short. */
+#define LOW_WATER_SHARE 0.8
+
 #define AT(type, member) offsetof(struct type, member)
 #define PATH(option_, member_, default_) \
 	{ \
@@ -181,7 +184,7 @@ void stepd_load(struct machine_load *l)
 
 	fields_load(l, s, stepd_fields, sizeof(stepd_fields) / sizeof(*stepd_fields), d);
 	if (isnan(d->low_water_s))
-		d->low_water_s = d->horizon_s / 2;
+		d->low_water_s = LOW_WATER_SHARE * d->horizon_s;
 	if (!d->startup_gcode)
 		d->startup_gcode = config_strdup("");
 	if (s) {

@@ -221,7 +221,7 @@ static void outputs_and_targets(void **state)
 	assert_true(has_event("heater 1 heater_bed: target 60.0 -> 0.0 °C"));
 	assert_true(has_event("heater 0 extruder: target 205.0 -> 0.0 °C"));
 	assert_int_equal(flight_dump_count(&d, FLIGHT_HEATER, -1), 4);
-	assert_true(fabs(flight_dump_event_s(&d, "mcu:PE0: 0.0 -> 50.2 %") - from_s - 1.06) < 0.03);
+	assert_true(fabs(flight_dump_event_s(&d, "mcu:PE0: 0.0 -> 50.2 %") - from_s - 1.08) < 0.03);
 	assert_true(has_event("mcu:PE0: 50.2 -> 0.0 %"));
 	assert_false(has_event("mcu:PG0: ") || has_event("mcu:PG1: "));
 	flight_dump_close(&d);

@@ -32,6 +32,7 @@ static void arguments(struct simrun_args *a, const struct simconfig *c, double t
 	simconfig_args(c, a);
 	simrun_override(a, "stepd.step_tolerance_us=%g", tolerance_us);
 	simrun_override(a, "stepd.step_fractions=%s", fractions ? "true" : "false");
+	simrun_override(a, "stepd.low_water_ms=50"); /* runs are seldom cut short */
 	simrun_add(a, "--seed");
 	simrun_add(a, "%lu", seed % 1000000);
 }

@@ -133,7 +133,7 @@ static void stall_with_a_busy_link(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 12; i++)
-		long_stall(&(struct rig_cfg){ .mcus = 1, .baud = 20000, .receive_window = 70 },
+		long_stall(&(struct rig_cfg){ .mcus = 1, .baud = 40000, .receive_window = 70 },
 			   700 * RIG_MS + i * 3170000, (140 + 20 * (i % 4)) * RIG_MS, 150);
 }
 

@@ -68,7 +68,7 @@ static void defaults(void **state)
 	assert_null(d->reply_file);
 	assert_string_equal(d->out_of_band_fifo, "/run/stepd/urgent");
 	assert_near(d->horizon_s, 0.1);
-	assert_near(d->low_water_s, 0.05);
+	assert_near(d->low_water_s, 0.08);
 	assert_near(d->step_tolerance_s, 12.5e-6);
 	assert_true(d->step_fractions);
 	assert_near(d->reversal_filter_s, 100e-6);
