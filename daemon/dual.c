@@ -168,7 +168,7 @@ int dual_set(struct machine *m, int rail, enum dual_mode mode, char *err)
 					 "MODE=%s: expected the carriage that is not the primary "
 					 "one; make the other one PRIMARY first",
 					 mode_names[mode]);
-	if (!(m->homed & 1u << p->axis) && m->mc->stepd.require_homing)
+	if (!(m->homed & 1u << p->axis))
 		return kinematics_refuse(err, GCODE_ERR_MAX,
 					 "MODE=%s: expected both carriages to be homed",
 					 mode_names[mode]);

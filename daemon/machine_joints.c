@@ -113,7 +113,7 @@ static int check_homed(const struct machine *m, const double from_mm[MOVE_AXES],
 	for (size_t i = 0; i < m->mc->stepper_count; i++)
 		if (m->motor[i].cfg->joint.kind != KIN_LINEAR && m->motor[i].axes & moved)
 			needed |= m->motor[i].axes;
-	for (int axis = 0; axis < MACHINE_AXES && m->mc->stepd.require_homing; axis++) {
+	for (int axis = 0; axis < MACHINE_AXES; axis++) {
 		if (!(needed & ~m->homed & 1u << axis))
 			continue;
 		return kinematics_refuse(err, GCODE_ERR_MAX,

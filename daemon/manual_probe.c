@@ -233,7 +233,7 @@ bool manual_probe_can_start(struct gcode *g, const struct machine *m)
 		gcode_fail(g, "%s", m->reason[0] ? m->reason : "the machine is not ready");
 	else if (m->manual_probe.active)
 		gcode_fail(g, "a manual probe is under way; expected ACCEPT or ABORT first");
-	else if (m->mc->stepd.require_homing && !(m->homed & 1u << AXIS_Z))
+	else if (!(m->homed & 1u << AXIS_Z))
 		gcode_fail(g, "axis Z has no known position; expected G28 before");
 	else
 		return true;

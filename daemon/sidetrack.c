@@ -126,15 +126,7 @@ static void set_aside(struct machine *m)
 static int missing(const struct machine *m, char *err)
 {
 	const struct sidetrack *t = &m->sidetrack;
-	uint32_t unhomed = t->homed & ~m->homed;
-	char axes[MACHINE_AXES + 1];
 
-	if (unhomed) {
-		snprintf(err, GCODE_ERR_MAX,
-			 "the print can't go on: %s not homed; expected G28 first",
-			 machine_axes_text(unhomed, axes));
-		return -EINVAL;
-	}
 	if (m->extruder != t->extruder) {
 		snprintf(err, GCODE_ERR_MAX,
 			 "the print can't go on with another extruder; expected T%d first",

@@ -63,7 +63,7 @@ const struct config_kind config_kinds[] = {
 	{ "stepd", "gcode_fifo gcode_fifo_mode reply_fifo reply_file out_of_band_fifo gcode_ack "
 		   "horizon_ms low_water_ms lookahead_s step_tolerance_us step_fractions "
 		   "reversal_filter_us arc_tolerance_um "
-		   "rt_priority rt_cpu unknown_option startup_gcode require_homing inject_faults "
+		   "rt_priority rt_cpu unknown_option startup_gcode inject_faults "
 		   "flight_file flight_mib flight_keep " },
 	{ "host?", "max_step_rate late_max_ms cpu " },
 	{ "stepd_sim_heater+", "power_w capacity_j_k loss_w_k fan_loss_w_k sensor_lag_s ambient_degc "

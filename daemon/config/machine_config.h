@@ -230,7 +230,6 @@ struct machine_stepd {
 	int rt_priority;               /* SCHED_FIFO 1..99; 0: don't ask for it */
 	int rt_cpu;                    /* -1: choose the isolated CPU, if there is one */
 	char *startup_gcode;           /* lines joined by \n; "" if none */
-	bool require_homing;           /* refuse moves of an axis that isn't homed */
 	bool inject_faults;            /* INJECT_FAULT may be used */
 	char *flight_file; /* of the flight recorder: "auto": see flight_file.h; NULL: none */
 	double flight_mib; /* for its ring */

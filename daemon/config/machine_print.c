@@ -84,6 +84,12 @@ static bool too_many(struct machine_load *l, const struct config_section *s, siz
 
 /* ---- macros ---- */
 
+/* Nothing takes its place, however it is written. */
+static bool is_stop(uint32_t code)
+{
+	return code && code == gcode_macro_code("M112");
+}
+
 static void variables_load(struct machine_load *l, struct config_section *s, struct gcode_macro *m)
 {
 	m->variable = config_alloc((s->option_count + 1) * sizeof(*m->variable));
@@ -119,7 +125,7 @@ static void rename_load(struct machine_load *l, struct config_section *s, struct
 	for (char *p = m->rename; *p; p++)
 		*p = (char)toupper((unsigned char)*p);
 	m->rename_code = gcode_macro_code(m->rename);
-	fits = m->rename_code && strcmp(m->rename, m->name) != 0 &&
+	fits = m->rename_code && strcmp(m->rename, m->name) != 0 && !is_stop(m->rename_code) &&
 	       (m->rename_code == GCODE_EXTENDED) == (m->code == GCODE_EXTENDED) &&
 	       gcode_takes_text(m->rename_code) == text;
 	if (!fits)
@@ -146,6 +152,11 @@ static void macro_load(struct machine_load *l, struct config_section *s)
 	if (!m.code)
 		config_report(l->c, CONFIG_ERROR, s->place,
 			      "[%.80s] expected the name of a command: letters, digits and _",
+			      s->name);
+	if (is_stop(m.code))
+		config_report(l->c, CONFIG_ERROR, s->place,
+			      "[%.80s] expected another name: nothing takes the place of M112, which "
+			      "stops everything at once",
 			      s->name);
 	for (size_t i = 0; m.code && i < all->count; i++) {
 		if (strcmp(all->macro[i].name, m.name) == 0)

@@ -45,7 +45,6 @@ static const struct field stepd_fields[] = {
 	  .choices = "auto" },
 	{ "startup_gcode", FIELD_TEXT, 0, AT(machine_stepd, startup_gcode), .hi = 1 << 20,
 	  .unit = "G-code", .choices = "" },
-	{ "require_homing", FIELD_BOOL, 0, AT(machine_stepd, require_homing), .fallback = 1 },
 	{ "inject_faults", FIELD_BOOL, 0, AT(machine_stepd, inject_faults), .hi = 1 },
 	PATH("flight_file", flight_file, "auto"),
 	{ "flight_mib", FIELD_DOUBLE, 0, AT(machine_stepd, flight_mib), .lo = 0.0625, .hi = 1024,
@@ -177,6 +176,21 @@ static void stepd_paths(struct machine_load *l, const struct config_section *s)
 					    options[j], options[i]);
 }
 
+/* There was such an option. No configuration lets an axis move whose position is not known. */
+static void stepd_homing(struct machine_load *l, const struct config_section *s)
+{
+	struct config_option *o = config_option(s, "require_homing");
+
+	if (!o)
+		return;
+	o->used = true;
+	value_error(
+		l, s, "require_homing",
+		"expected no such option, an axis without a known position never moves: home it "
+		"(G28), say where it is (SET_KINEMATIC_POSITION, also in startup_gcode), or force "
+		"it (FORCE_MOVE)");
+}
+
 void stepd_load(struct machine_load *l)
 {
 	struct machine_stepd *d = &l->mc->stepd;
@@ -195,6 +209,7 @@ void stepd_load(struct machine_load *l)
 				    config_option(s, "low_water_ms") ? "low_water_ms" : "horizon_ms",
 				    "expected low_water_ms to be less than horizon_ms, which is %g",
 				    d->horizon_s * 1e3);
+		stepd_homing(l, s);
 		stepd_replies(l, s);
 		stepd_paths(l, s);
 	}

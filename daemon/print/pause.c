@@ -88,15 +88,14 @@ static enum gcode_result go_back(struct print *p, double velocity_mm_s)
 /* Whether the place can be found again, also if it is called as it was: what was known then still is. */
 static bool knows_way(struct print *p)
 {
-	uint32_t lost = p->pause.homed & ~p->m->homed & GCODE_MASK_XYZ;
-	char axis = lost & 1 ? 'X' : lost & 2 ? 'Y' : 'Z';
+	const struct sidetrack *t = &p->m->sidetrack;
+	uint32_t lost = (t->state ? t->homed : p->pause.homed) & ~p->m->homed & GCODE_MASK_XYZ;
+	char axes[MACHINE_AXES + 1];
 
-	if (!lost || !p->m->mc->stepd.require_homing)
+	if (!lost)
 		return true;
-	gcode_fail(p->g,
-		   "axis %c has no known position any more; expected G28 %c before, the print stays "
-		   "paused",
-		   axis, axis);
+	gcode_fail(p->g, "the print can't go on: %s not homed; expected G28 first",
+		   machine_axes_text(lost, axes));
 	return false;
 }
 

@@ -236,7 +236,7 @@ static enum gcode_result calibrate(struct gcode *g, const struct gcode_line *l, 
 
 	if (eddy_refused(g, m, l, "CHIP"))
 		return GCODE_ERROR;
-	if (m->mc->stepd.require_homing && (m->homed & 7) != 7)
+	if ((m->homed & 7) != 7)
 		return gcode_fail(g, "an axis has no known position; expected G28 before");
 	manual_probe_start(m, accepted);
 	return GCODE_OK;

@@ -258,7 +258,7 @@ static bool has_degc(struct gcode *g, const struct machine *m, double *degc)
 
 static enum gcode_result measure(struct gcode *g, struct machine *m)
 {
-	if (m->mc->stepd.require_homing && (m->homed & 7) != 7)
+	if ((m->homed & 7) != 7)
 		return gcode_fail(g, "an axis has no known position; expected G28 before");
 	manual_probe_start(m, accepted);
 	return GCODE_OK;

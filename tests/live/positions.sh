@@ -23,7 +23,7 @@ start_stepd() {
 	: >"$dir/stepd.log"
 	"$build/stepd" -c etc/sim-cartesian.cfg -o mcu.serial="$dir/pty" -o stepd.gcode_fifo="$dir/gcode" \
 		-o stepd.out_of_band_fifo="$dir/now" -o stepd.reply_file="$dir/replies" -o stepd.gcode_ack=none \
-		-o stepd.require_homing=true -o stepd.startup_gcode= -o stepd.flight_file="$memory/flight" >"$dir/stepd.log" 2>&1 &
+		-o stepd.startup_gcode= -o stepd.flight_file="$memory/flight" >"$dir/stepd.log" 2>&1 &
 	stepd_pid=$!
 	await 15 grep -q 'stepd: ready' "$dir/stepd.log" || fail "stepd is not ready"
 }

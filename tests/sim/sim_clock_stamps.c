@@ -74,8 +74,7 @@ static const char *machine_write(bool line)
 
 static struct scene *start(const struct way *way)
 {
-	static const char *const overrides[] = { "stepd.startup_gcode=",
-						 "stepd.require_homing=false", NULL };
+	static const char *const overrides[] = { "stepd.startup_gcode=", NULL };
 	struct scene *s = scene_open(machine_write(way->line), overrides);
 
 	assert_non_null(s);

@@ -104,7 +104,7 @@ static const char *write_delta(bool rotary, bool spread)
 	assert_non_null(like);
 	/* Not included: SAVE_CONFIG has to replace what stands in it. */
 	fprintf(f,
-		"%s[stepd]\nstartup_gcode:\nrequire_homing: true\n[printer]\nminimum_z_position: -6\n"
+		"%s[stepd]\nstartup_gcode:\n[printer]\nminimum_z_position: -6\n"
 		"[probe]\npin: ^PE3\nz_offset: 1.5\nx_offset: 6\ny_offset: -4\n"
 		"[delta_calibrate]\nradius: 90\nspeed: 100\nhorizontal_move_z: 7\n",
 		like);

@@ -29,8 +29,7 @@ static struct scene *open_phase(const char *kind, const char *more)
 	struct scene *s;
 
 	snprintf(config, sizeof(config), "etc/sim-%s.cfg", kind);
-	snprintf(sections, sizeof(sections), "[stepd]\nstartup_gcode:\nrequire_homing: true\n%s",
-		 more);
+	snprintf(sections, sizeof(sections), "[stepd]\nstartup_gcode:\n%s", more);
 	path = simconfig_behind(config, sections);
 	s = open_scene(path, NULL);
 	s->b.m->hooks.save_config = true;

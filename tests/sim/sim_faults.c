@@ -208,8 +208,7 @@ static void stop_and_on(void **state)
 	(void)state;
 	snprintf(journal, sizeof(journal), "%s", simrun_path("journal"));
 	snprintf(sections, sizeof(sections),
-		 "[stepd]\ninject_faults: True\nrequire_homing: True\n[virtual_sdcard]\njournal: %s\n",
-		 journal);
+		 "[stepd]\ninject_faults: True\n[virtual_sdcard]\njournal: %s\n", journal);
 	/* A driver's fault beside another component's is taken one level up: no stop. */
 	for (unsigned i = 0; i < 2 * sizeof(fault) / sizeof(fault[0]) - 1; i++) {
 		const char *line = fault[i / 2].line;

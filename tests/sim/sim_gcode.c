@@ -99,7 +99,7 @@ static void test_out_of_reach(void **state)
 
 static void test_unknown_position(void **state)
 {
-	static const char *const o[] = { "stepd.require_homing=true", "stepd.startup_gcode=", NULL };
+	static const char *const o[] = { "stepd.startup_gcode=", NULL };
 	struct scene *s = open_scene(o);
 
 	(void)state;
@@ -313,6 +313,11 @@ static void test_m84(void **state)
 		     enabled(s, "PD2"));
 	assert_int_equal(s->b.m->homed, 0);
 	assert_true(scene_run(s, "G1 X20\n"));
+	assert_true(scene_said(s, "axis X has no known position"));
+	assert_int_equal(s->errors, 1);
+	assert_false(enabled(s, "PA2"));
+	s->errors = 0;
+	assert_true(scene_run(s, "SET_KINEMATIC_POSITION X=10 Y=0 Z=0\nG1 X20\n"));
 	assert_true(enabled(s, "PA2"));
 	at(s, 0, 20);
 	/* In the middle of motion it waits for its end. */
@@ -324,7 +329,7 @@ static void test_m84(void **state)
 	assert_false(enabled(s, "PA2"));
 	assert_true(enabled(s, "PB2"));
 	at(s, 0, 150);
-	assert_true(scene_run(s, "G1 X10 Y10\n"));
+	assert_true(scene_run(s, "SET_KINEMATIC_POSITION X=150\nG1 X10 Y10\n"));
 	assert_true(enabled(s, "PA2"));
 	assert_int_equal(s->errors, 0);
 	end_exact(s);

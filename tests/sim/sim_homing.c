@@ -25,7 +25,7 @@
 #include "tests/simlib/scene.h"
 #include "tests/simlib/simrun.h"
 
-#define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
+#define NO_START "stepd.startup_gcode="
 #define MOVES "G1 X120 Y80 F12000\nG1 X30.5 Y200.25 Z12\nG1 X55 Y60 Z3.3\n"
 #define MICROSTEPS 1.0
 /* From the switch: the way on until motors on another MCU have stopped, too. */

@@ -119,7 +119,6 @@ static struct scene *open_spread_at(const struct kind *k, const struct layout *l
 	snprintf(path, sizeof(path), "etc/sim-%s.cfg", k->name);
 	snprintf(noise, sizeof(noise), "%g", noise_mm);
 	add(&o, "stepd", "startup_gcode", "", "");
-	add(&o, "stepd", "require_homing", "true", "");
 	add(&o, "mcu second", "serial", "/run/stepd/second", "");
 	add(&o, "mcu third", "serial", "/run/stepd/third", "");
 	add(&o, "stepd_sim second", "clock_hz", "180000000", "");

@@ -121,8 +121,7 @@ static struct scene *open_with(const char *kind, const char *more)
 	char config[40], sections[1000];
 
 	snprintf(config, sizeof(config), "etc/sim-%s.cfg", kind);
-	snprintf(sections, sizeof(sections), "[stepd]\nstartup_gcode:\nrequire_homing: true\n%s",
-		 more);
+	snprintf(sections, sizeof(sections), "[stepd]\nstartup_gcode:\n%s", more);
 	return open_scene(simconfig_behind(config, sections), NULL);
 }
 

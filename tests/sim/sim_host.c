@@ -23,7 +23,7 @@
 #include "tests/simlib/scene.h"
 #include "tests/simlib/simrun.h"
 
-#define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
+#define NO_START "stepd.startup_gcode="
 #define HOST "host.max_step_rate=10000"
 #define MOVES "G1 X120 Y80 F12000\nG1 X30.5 Y200.25 Z12\nG1 X55 Y60 Z3.3\n"
 #define Z_MOTOR "stepper_z.step_pin=host:gpio0", "stepper_z.dir_pin=host:gpio1"

@@ -26,7 +26,7 @@
 #include "tests/simlib/simrun.h"
 
 #define TOLERANCE_US 12.5
-#define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
+#define NO_START "stepd.startup_gcode="
 enum { CPU_S = 120, PIECES = 14 };
 
 static unsigned long seed;
@@ -450,8 +450,7 @@ static void test_names(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < KINDS; i++) {
-		static const char *const o[] = { "stepd.require_homing=false",
-						 "input_shaper.shaper_freq_x=50.6",
+		static const char *const o[] = { "input_shaper.shaper_freq_x=50.6",
 						 "input_shaper.shaper_freq_y=41.8", NULL };
 		struct scene *s;
 

@@ -26,12 +26,12 @@
 
 static struct scene *open_with(const char *more)
 {
-	const char *path = simconfig_copy(
-		"etc/sim-cartesian.cfg",
-		"[stepd]\nstartup_gcode:\nrequire_homing: true\n[mcu second]\nserial: /run/x\n"
-		"[stepd_sim second]\nclock_ppm: 55\n"
-		"[probe]\npin: ^PE3\nz_offset: 1.5\nx_offset: 10\ny_offset: -5\n%s",
-		more);
+	const char *path =
+		simconfig_copy("etc/sim-cartesian.cfg",
+			       "[stepd]\nstartup_gcode:\n[mcu second]\nserial: /run/x\n"
+			       "[stepd_sim second]\nclock_ppm: 55\n"
+			       "[probe]\npin: ^PE3\nz_offset: 1.5\nx_offset: 10\ny_offset: -5\n%s",
+			       more);
 
 	return open_scene(path, NULL);
 }

@@ -229,10 +229,10 @@ static void nowhere_to_go(void **state)
 
 	(void)state;
 	printing_file("p.gcode", "G1 X100 Y50 Z5 F6000\nPAUSE\nG1 X110\n");
-	s = printing_open("[stepd]\nrequire_homing: True\n");
+	s = printing_open("");
 	scene_run(s, "G28\nSDCARD_PRINT_FILE FILENAME=p.gcode\n");
 	scene_run(s, "M84\n");
-	refused(s, "RESUME", "has no known position");
+	refused(s, "RESUME", "XYZ not homed; expected G28 first");
 	assert_true(printing_of(s)->pause.on);
 	assert_int_equal(printing_of(s)->stats.state, PRINT_PAUSED);
 	says(s, "G28\nRESUME", "Done printing file");

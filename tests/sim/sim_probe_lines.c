@@ -15,7 +15,7 @@
 
 enum { DOCK_PIN = 69 }; /* PE5 */
 
-static const char sections[] = "[stepd]\nstartup_gcode:\nrequire_homing: true\n"
+static const char sections[] = "[stepd]\nstartup_gcode:\n"
 			       "[stepd_sim]\nbed_shape: 0.6\nbed_slope_x: 0.0007\n"
 			       "[output_pin dock]\npin: PE5\n"
 			       "[bed_mesh]\nmesh_min: 60, 60\nmesh_max: 200, 200\nprobe_count: 3\n"

@@ -89,8 +89,7 @@ static void one(const struct stop *c)
 
 	print_message("%s\n", c->name);
 	snprintf(journal, sizeof(journal), "%s", simrun_path("journal"));
-	snprintf(sections, sizeof(sections),
-		 "journal: %s\n[stepd]\nrequire_homing: True\n[fan]\npin: PH5\n%s", journal,
+	snprintf(sections, sizeof(sections), "journal: %s\n[fan]\npin: PH5\n%s", journal,
 		 c->sections);
 	s = printjob_open(sections);
 	printjob_begin(s, "M106 S128\n");
@@ -159,7 +158,7 @@ static void anew(unsigned mcu, bool gone)
 	print_message("MCU %u%s\n", mcu, gone ? ", and its line is gone" : "");
 	snprintf(journal, sizeof(journal), "%s", simrun_path("journal"));
 	snprintf(sections, sizeof(sections),
-		 "journal: %s\n[stepd]\nrequire_homing: True\n[mcu zboard]\nserial: /run/z\n"
+		 "journal: %s\n[mcu zboard]\nserial: /run/z\n"
 		 "[stepper_z]\nstep_pin: zboard:PC0\ndir_pin: zboard:PC1\n"
 		 "enable_pin: !zboard:PC2\nendstop_pin: ^zboard:PC3\n"
 		 "[extruder]\nstep_pin: zboard:PD0\ndir_pin: zboard:PD1\n"

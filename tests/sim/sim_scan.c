@@ -204,7 +204,7 @@ static struct scene *open_levels(void)
 
 	assert_non_null(like);
 	fprintf(f,
-		"%s[stepd]\nstartup_gcode:\nrequire_homing: true\n[stepd_sim]\nbed_slope_x: 0.002\n"
+		"%s[stepd]\nstartup_gcode:\n[stepd_sim]\nbed_slope_x: 0.002\n"
 		"bed_slope_y: -0.001\n%s",
 		like, LEVELS);
 	fclose(f);

@@ -17,7 +17,7 @@
 #include "tests/simlib/scene_expect.h"
 #include "tests/simlib/simrun.h"
 
-#define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
+#define NO_START "stepd.startup_gcode="
 #define SECOND "mcu second.serial=/run/stepd/sim-second", "stepd_sim second.clock_ppm=60"
 
 static struct scene *open_scene(const char *config, const char *const *overrides)

@@ -44,8 +44,7 @@ static void stepped(void *ctx, int motor, int dir, uint64_t clock)
 
 static struct scene *open_scene(const char *more)
 {
-	const char *o[] = { "stepd.startup_gcode=", "stepd.require_homing=true", SECTION, more,
-			    NULL };
+	const char *o[] = { "stepd.startup_gcode=", SECTION, more, NULL };
 	struct scene *s = scene_open("etc/sim-cartesian.cfg", o);
 
 	assert_non_null(s);

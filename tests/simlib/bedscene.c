@@ -72,7 +72,7 @@ struct scene *bed_open(const struct bed_kind *k, enum bed_layout layout, const c
 
 	assert_non_null(getcwd(folder, sizeof(folder)));
 	fprintf(f,
-		"[include %s/etc/sim-%s.cfg]\n[stepd]\nstartup_gcode:\nrequire_homing: true\n"
+		"[include %s/etc/sim-%s.cfg]\n[stepd]\nstartup_gcode:\n"
 		"[stepd_sim]\nbed_slope_x: 0.0007\nbed_slope_y: -0.0004\n",
 		folder, k->name);
 	write_probe(f, k, layout, strstr(lines, BED_EDDY));

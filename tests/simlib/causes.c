@@ -15,7 +15,6 @@
 #include "tests/simlib/printjob.h"
 
 const char causes_sections[] =
-	"[stepd]\nrequire_homing: True\n"
 	"[fan]\npin: PE0\ntachometer_pin: ^PF8\n"
 	"[heater_fan nose]\npin: PE1\ntachometer_pin: PF9\n"
 	"[tmc2209 stepper_x]\nuart_pin: PE2\nrun_current: 0.8\n"

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_START "stepd.startup_gcode=", "stepd.require_homing=true"
+#define NO_START "stepd.startup_gcode="
 #define PROBE "probe.pin=^PE3", "probe.z_offset=1.5", "probe.x_offset=20", "probe.y_offset=-7"
 #define BED \
 	"stepd_sim.bed_shape=0.6", "stepd_sim.bed_slope_x=0.0007", "stepd_sim.bed_slope_y=-0.0004"
@@ -38,7 +38,7 @@ static inline struct scene *open_scene(const char *config, const char *const *ov
 static inline const char *write_config(const char *more)
 {
 	return simconfig_copy("etc/sim-cartesian.cfg",
-			      "[stepd]\nstartup_gcode:\nrequire_homing: true\n"
+			      "[stepd]\nstartup_gcode:\n"
 			      "[stepd_sim]\nbed_shape: 0.6\nbed_slope_x: 0.0007\n%s",
 			      more);
 }

@@ -106,8 +106,8 @@ static const struct message messages[] = {
 	  "+2: [stepper_x] gear_ratio: value '80:0': expected ratios of positive numbers, such as 80:20 "
 	  "or 57:11, 2:1",
 	  0, 0 },
-	{ "[stepd]\nrequire_homing: perhaps\n",
-	  "+2: [stepd] require_homing: value 'perhaps': expected true or false (or yes, no, on, off, 1, "
+	{ "[stepd]\nstep_fractions: perhaps\n",
+	  "+2: [stepd] step_fractions: value 'perhaps': expected true or false (or yes, no, on, off, 1, "
 	  "0)",
 	  0, 0 },
 	{ "[stepd]\ngcode_fifo_mode: 0999\n",

@@ -103,7 +103,7 @@ static const struct {
 	const char *row;  /* of the policy */
 	const char *with; /* what is taken as it is, */
 	const char *plus; /* and refused with this line more, */
-	const char *says; /* with these words; NULL: the last line of with is refused, too */
+	const char *says; /* with these words */
 } floors[] = {
 	{ "sensor out of range: the MCU turns the heater off", HOTEND, "max_temp: 100000\n",
 	  "max_temp" },
@@ -133,6 +133,11 @@ static const struct {
 	  "expected motion or heater" },
 	{ "host dies: outputs time out", HOTEND, "maximum_mcu_duration: 5\n",
 	  "maximum_mcu_duration" },
+	{ "M112", "[gcode_macro M118]\ngcode: M105\n", "rename_existing: M112\n",
+	  "rename_existing" },
+	{ "no move on an unknown position", "[stepd]\n", "require_homing: False\n",
+	  "home it (G28), say where it is (SET_KINEMATIC_POSITION, also in startup_gcode), or force "
+	  "it (FORCE_MOVE)" },
 	{ "at most three recoveries", "[stepd]\n", "recoveries: 10\n", "recoveries" },
 };
 
@@ -150,11 +155,25 @@ static void options(void **state)
 	}
 }
 
+/* No macro takes its place, however it is written. */
+static void stop_at_once(void **state)
+{
+	static const char *const names[] = { "M112", "m112", "M0112" };
+	char more[100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(more, sizeof(more), "[gcode_macro %s]\ngcode: M118 later\n", names[i]);
+		refused(more, 1, "nothing takes the place of M112");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reactions),
 		cmocka_unit_test(options),
+		cmocka_unit_test(stop_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, scratch, clean);

@@ -74,7 +74,6 @@ static void defaults(void **state)
 	assert_near(d->reversal_filter_s, 100e-6);
 	assert_int_equal(d->rt_cpu, -1);
 	assert_string_equal(d->startup_gcode, "");
-	assert_true(d->require_homing);
 	assert_int_equal(d->gcode_ack, MACHINE_ACK_ALL);
 	machine_config_free(mc);
 }
@@ -93,7 +92,7 @@ static void everything_set(void **state)
 		"[tmc2209 stepper_y]\nuart_pin: PF1\nrun_current: 0.8\n"
 		"[printer]\nkinematics: corexy\nminimum_cruise_ratio: 0\nmax_z_velocity: 20\n"
 		"[stepd]\ngcode_fifo_mode: 0600\nreply_file: /tmp/replies\nhorizon_ms: 20\n"
-		"low_water_ms: 5\ngcode_ack: none\nrt_priority: 0\nrt_cpu: 3\nrequire_homing: off\n"
+		"low_water_ms: 5\ngcode_ack: none\nrt_priority: 0\nrt_cpu: 3\n"
 		"out_of_band_fifo:\nstartup_gcode:\n  G28 ; home\n  M83\n"
 		"[stepd_sim]\nclock_hz: 16e6\nmove_count: 500\nseed: 18446744073709551615\n"
 		"[stepd_sim z]\nclock_hz: 180000000\nclock_ppm: -35.5\n");
@@ -142,7 +141,6 @@ static void everything_set(void **state)
 	assert_int_equal(mc->stepd.gcode_ack, MACHINE_ACK_NONE);
 	assert_int_equal(mc->stepd.rt_cpu, 3);
 	assert_string_equal(mc->stepd.startup_gcode, "G28\nM83");
-	assert_false(mc->stepd.require_homing);
 	machine_config_free(mc);
 }
 
@@ -239,7 +237,6 @@ static void existing_files(void **state)
 		assert_near(mc[i]->steppers[0].step_distance_mm, 1 / 80.0);
 		assert_near(mc[i]->mcu[0].sim_clock_hz, 50e6);
 		assert_true(mc[i]->rails[0].position_max_mm == 300);
-		assert_false(mc[i]->stepd.require_homing);
 		assert_int_equal(mc[i]->store->notes + mc[i]->store->warnings, 0);
 	}
 	assert_string_equal(mc[2]->kinematics->name, "cartesian");
