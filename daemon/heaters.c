@@ -178,6 +178,13 @@ int heaters_ready(const struct machine *m, int heater, double degc, char *err)
 	return -EINVAL;
 }
 
+/* Somebody has decided on it: what a fault has done to it doesn't count any more. */
+static void want(struct machine *m, int heater, double degc)
+{
+	m->heaters.wanted_degc[heater] = degc;
+	m->heaters.cooled &= ~(1u << heater);
+}
+
 int heaters_target(struct machine *m, int heater, double degc, char *err)
 {
 	const struct machine_heater *cfg = &m->mc->heaters[heater];
@@ -190,17 +197,40 @@ int heaters_target(struct machine *m, int heater, double degc, char *err)
 		rc = -EINVAL;
 	}
 
-	/* Not much ahead of the motion before it, unless that stands still. */
-	if (rc == 0 && !m->hold && machine_lead_s(m) > AHEAD_S_MAX)
+	/* Not much ahead of the motion before it, unless that stands still; nor of its being cut. */
+	if (rc == 0 && ((!m->hold && machine_lead_s(m) > AHEAD_S_MAX) || m->heaters.cut))
 		return -EAGAIN;
-	return rc < 0 ? rc : send_target(m, CTL_HEATER_TARGET, heater, degc);
+	if (rc == 0)
+		rc = send_target(m, CTL_HEATER_TARGET, heater, degc);
+	if (rc == 0)
+		want(m, heater, degc);
+	return rc;
+}
+
+static void cut_poll(struct machine *m)
+{
+	for (int i = 0; m->heaters.cut >> i; i++)
+		if (m->heaters.cut & 1u << i && send_target(m, CTL_HEATER_TARGET, i, 0) == 0)
+			m->heaters.cut &= ~(1u << i);
+}
+
+void heaters_cut(struct machine *m, uint32_t mask)
+{
+	m->heaters.cut |= mask;
+	cut_poll(m);
 }
 
 void heaters_off(struct machine *m)
 {
-	for (size_t i = 0; i < m->mc->heater_count; i++)
-		if (!m->mc->heaters[i].param.cooling)
-			send_target(m, CTL_HEATER_TARGET, (int)i, 0);
+	uint32_t mask = 0;
+
+	for (size_t i = 0; i < m->mc->heater_count; i++) {
+		if (m->mc->heaters[i].param.cooling)
+			continue;
+		mask |= 1u << i;
+		want(m, (int)i, 0);
+	}
+	heaters_cut(m, mask);
 }
 
 int heaters_clear(struct machine *m, int heater, char *err)
@@ -493,6 +523,7 @@ void heaters_poll(struct machine *m)
 		start_fans(m, -1);
 		h->started = true;
 	}
+	cut_poll(m);
 	if (h->wait.on)
 		wait_poll(m);
 	if (m->mc->sensor_count)

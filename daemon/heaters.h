@@ -37,7 +37,10 @@ struct heaters {
 	int64_t report_ns; /* next report */
 	int64_t auto_ns;   /* M155: between two reports, 0: none */
 	bool noted_extruder, noted_bed;
-	bool started; /* what has a target from the beginning has got it */
+	bool started;    /* what has a target from the beginning has got it */
+	uint32_t cut;    /* mask: to be switched off, the control ring had no room yet */
+	uint32_t cooled; /* mask: a fault has done so in this print, and nobody has set them since */
+	double wanted_degc[HEAT_HEATERS]; /* as set last, whatever a fault has done since */
 };
 
 /* Outputs of all heaters. Returns false if there are too many, with a text in err. */
@@ -60,7 +63,8 @@ void heaters_event(struct machine *m, const struct ev_heater *ev);
 int heaters_ready(const struct machine *m, int heater, double degc, char *err);
 /* Set a target, 0: off. Returns 0, -EAGAIN, or -EINVAL with a text in err (GCODE_ERR_MAX). */
 int heaters_target(struct machine *m, int heater, double degc, char *err);
-/* All off, as soon as the rt core hears of it. */
+/* Those of the mask, or all, are switched off now, whatever motion is planned; if the control ring is full, as soon as it is not. */
+void heaters_cut(struct machine *m, uint32_t mask);
 void heaters_off(struct machine *m);
 /* The heater's fault is no longer latched; it is off. Returns as heaters_target(). */
 int heaters_clear(struct machine *m, int heater, char *err);

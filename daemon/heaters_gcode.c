@@ -166,7 +166,7 @@ static enum gcode_result cancel_wait(struct gcode *g, const struct gcode_line *l
 	w->on = false;
 	gcode_reply(g, REPLY_INFO, "the wait is ended by M108");
 	if (w->tuning)
-		heaters_target(m, w->heater, 0, NULL);
+		heaters_cut(m, 1u << w->heater);
 	gcode_resume(g, w->tuning ? "ended by M108" : NULL);
 	return GCODE_OK;
 }

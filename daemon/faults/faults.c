@@ -230,6 +230,10 @@ void fault_raise(struct faults *f, const struct fault_report *r, struct fault_de
 
 	memset(out, 0, sizeof(*out));
 	f->count[r->class]++;
+	/* After a hold RESUME would go on as if no step were lost. */
+	if (reaction == FAULT_HOLD && c->scope == FAULT_SCOPE_DRIVER &&
+	    c->flags & (FAULT_UNHOMES | FAULT_DOUBTS))
+		reaction = FAULT_PAUSE;
 	if (repeats(q, r->now_s) && (c->flags & FAULT_REPEATS) && reaction < FAULT_PAUSE)
 		reaction = FAULT_PAUSE;
 	if (scope_is_component(c->scope) && reaction >= FAULT_HOLD && reaction < FAULT_SHUTDOWN &&

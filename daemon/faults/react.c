@@ -74,11 +74,11 @@ static uint32_t heaters_of(const struct machine *m, enum fault_class_id class, c
 static void make_safe(struct machine *m, const struct fault_report *r)
 {
 	uint32_t heaters = heaters_of(m, r->class, r->component);
-	char err[GCODE_ERR_MAX];
 
-	for (int i = 0; i < (int)m->mc->heater_count; i++)
-		if (heaters & 1u << i)
-			heaters_target(m, i, 0, err);
+	heaters_cut(m, heaters);
+	for (size_t i = 0; i < m->mc->heater_count; i++)
+		if (heaters & 1u << i && m->heaters.wanted_degc[i] > 0)
+			m->heaters.cooled |= 1u << i;
 }
 
 /* The axes that a driver's motor moves; all, if it is not about one of them. "manual_stepper a" moves none. */
@@ -118,10 +118,15 @@ static bool is_error(const struct fault_report *r, const struct fault_decision *
 	return d->reaction >= FAULT_HOLD && fault_classes[r->class].scope != FAULT_SCOPE_SENSOR;
 }
 
-static enum fault_reaction raise_report(struct machine *m, const struct fault_report *r)
+static enum fault_reaction raise_report(struct machine *m, struct fault_report *r)
 {
+	int mcu = fault_classes[r->class].scope == FAULT_SCOPE_MCU
+			  ? machine_config_mcu(m->mc, r->component)
+			  : -1;
 	struct fault_decision d;
 
+	if (mcu >= 0)
+		r->role = m->mc->mcu[mcu].role;
 	fault_raise(&m->react.faults, r, &d);
 	if (!d.news)
 		return d.reaction;

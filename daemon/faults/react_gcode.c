@@ -138,11 +138,44 @@ static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void
 	return GCODE_OK;
 }
 
+/* Whether a fault of that class can be the component's; if not, *kind says of what. */
+static bool component_there(const struct machine *m, enum fault_class_id class, const char *name,
+			    const char **kind)
+{
+	bool there = true;
+
+	switch (fault_classes[class].scope) {
+	case FAULT_SCOPE_HEATER:
+		*kind = "a heater";
+		return heaters_find(m, name, strlen(name)) >= 0;
+	case FAULT_SCOPE_MCU:
+	case FAULT_SCOPE_LINK:
+		*kind = "an MCU";
+		return machine_config_mcu(m->mc, name) >= 0;
+	case FAULT_SCOPE_DRIVER:
+		*kind = "a stepper";
+		there = false;
+		for (size_t i = 0; i < m->motors; i++)
+			there |= strcmp(m->motor[i].cfg->name, name) == 0;
+		return there;
+	default:
+		*kind = "a [heater_fan]";
+		if (class != FAULT_CLASS_HOTEND_FAN)
+			return true;
+		there = false;
+		for (size_t i = 0; i < m->mc->auto_fan_count; i++)
+			there |= m->mc->auto_fans[i].kind == MACHINE_FAN_HEATER &&
+				 strcmp(m->mc->auto_fans[i].name, name) == 0;
+		return there;
+	}
+}
+
 static enum gcode_result inject(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct machine *m = ctx;
 	char name[FAULT_NAME_MAX];
 	enum fault_class_id class;
+	const char *kind;
 
 	if (!m->mc->stepd.inject_faults)
 		return gcode_fail(g, "a drill: expected [stepd] inject_faults: True");
@@ -151,9 +184,8 @@ static enum gcode_result inject(struct gcode *g, const struct gcode_line *l, voi
 		return GCODE_ERROR;
 	if (class == FAULT_CLASSES)
 		return gcode_fail(g, "CLASS missing: expected a class of fault");
-	if (fault_classes[class].scope == FAULT_SCOPE_HEATER &&
-	    heaters_find(m, name, strlen(name)) < 0)
-		return gcode_fail(g, "COMPONENT=%s: expected the name of a heater", name);
+	if (!component_there(m, class, name, &kind))
+		return gcode_fail(g, "COMPONENT=%s: expected the name of %s", name, kind);
 	react(m, class, name, "injected");
 	return GCODE_OK;
 }

@@ -23,6 +23,7 @@ void pause_send(struct print *p)
 static void over(struct print *p)
 {
 	p->pause = (struct pause){ .on = false };
+	p->m->heaters.cooled = 0;
 	react_resumed(p->m, FAULT_PAUSE);
 }
 
@@ -99,6 +100,25 @@ static bool knows_way(struct print *p)
 	return false;
 }
 
+/* Whether what heated it heats, or somebody has said that it need not. */
+static bool heated(struct print *p)
+{
+	for (size_t i = 0; i < p->m->mc->heater_count; i++) {
+		const char *name = p->m->mc->heaters[i].name;
+		double degc = p->m->heaters.wanted_degc[i];
+
+		if (!(p->m->heaters.cooled & 1u << i))
+			continue;
+		gcode_fail(
+			p->g,
+			"the print can't go on: %s is off since its fault; expected CLEAR_FAULT, then "
+			"SET_HEATER_TEMPERATURE HEATER=%s TARGET=%g before, or TARGET=0 to go on without",
+			name, name, degc);
+		return false;
+	}
+	return true;
+}
+
 static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, void *ctx)
 {
 	struct print *p = ctx;
@@ -127,6 +147,8 @@ static enum gcode_result resume(struct gcode *g, const struct gcode_line *l, voi
 		return gcode_fail(
 			g, "the print can't go on: %s of %s is latched; expected CLEAR_FAULT first",
 			fault_classes[kept->class].name, kept->component);
+	if (!heated(p))
+		return GCODE_ERROR;
 	if (p->m->sidetrack.state)
 		return go_back(p, found ? velocity_mm_s : p->cfg->recover_velocity_mm_s);
 	r = gcode_state_restore(g, state_name,

@@ -6,7 +6,8 @@
  * repaired, CLEAR_FAULT is refused until the sensor is well, then it heats up again and RESUME completes the print
  * with every step exact. A glitch only counts; a bad contact that comes and goes for a minute ends in a pause. Two
  * heaters at once stop motion; one that heats while off shuts down; shutdown_on_error does; [fault] runs its
- * G-code and is obeyed; injected faults of every class react like real ones. A table of it all is printed.
+ * G-code and is obeyed; a heater that a fault has
+ * switched off is off at once, and RESUME wants it back; injected faults of every class react like real ones. A table of it all is printed.
  * How: tests/simlib/scene.h, a file of the virtual SD card. Repeat: no seed but the machine's own.
  */
 #include <math.h>
@@ -191,6 +192,59 @@ static void configured(void **state)
 	printjob_ends_well(s);
 }
 
+/* ---- heaters that a fault has switched off ---- */
+
+/* The bed's sensor fails: the print does not go on with a cold bed, unless somebody says so. */
+static void cold_bed(void **state)
+{
+	(void)state;
+	for (int without = 0; without < 2; without++) {
+		struct scene *s = printjob_start("");
+
+		printjob_act(s, BED, "sensor open");
+		scene_pass(s, 2);
+		assert_true(s->b.m->print->pause.on);
+		scene_hush(s);
+		scene_run(s, "RESUME\nM140 S60\n");
+		assert_true(
+			scene_said(s, "heater_bed is off since its fault; expected CLEAR_FAULT"));
+		assert_true(scene_said(s, "HEATER=heater_bed TARGET=60"));
+		assert_int_equal(s->errors, 2);
+		printjob_act(s, BED, "sensor ok");
+		scene_pass(s, 2);
+		s->errors = 0;
+		scene_run(s, "CLEAR_FAULT\nRESUME\n"); /* the bed is still off */
+		assert_int_equal(s->errors, 1);
+		assert_true(s->b.m->print->pause.on);
+		s->errors = 0;
+		assert_true(scene_run(s, without ? "M140 S0\n" : "M190 S60\n"));
+		batch_lines(&s->b, "RESUME\n");
+		printjob_completes(s);
+		assert_int_equal(s->errors, 0);
+		assert_true(scene_exact(s));
+		scene_close(s);
+	}
+}
+
+/* However much motion is planned, its heater is off at once. */
+static void slow_move(void **state)
+{
+	struct scene *s = printjob_open("[stepd]\ninject_faults: True\n"
+					"[heater_fan nose]\npin: PH5\nheater: extruder\n");
+	double from_s;
+
+	(void)state;
+	assert_true(scene_run(s, "G28\nM109 S205\n"));
+	batch_lines(&s->b, "G1 X250 F300\nG1 X10\n");
+	scene_pass(s, 3);
+	from_s = printjob_now_s(s);
+	assert_int_equal(scene_now(s, "INJECT_FAULT CLASS=hotend_fan COMPONENT=nose"), GCODE_OK);
+	scene_pass(s, 20);
+	assert_true(!printjob_pins.on[HOTEND] && printjob_pins.changed_s[HOTEND] < from_s + 0.5);
+	assert_true(s->b.m->heaters.status.heater[HOTEND].target_degc == 0);
+	scene_close(s);
+}
+
 /* ---- a stop, and on without a restart ---- */
 
 /* Positions are read back from the MCU; heaters stay hot; RECOVER_JOB goes on with the line that was under way. */
@@ -328,6 +382,24 @@ static void expect_reaction(const struct machine *m, enum fault_reaction reactio
 	assert_int_equal(m->print->pause.on, reaction == FAULT_PAUSE || reaction == FAULT_DISABLE);
 }
 
+/* One of them, of the machine that prints. */
+static const char *component(const struct fault_class *c)
+{
+	switch (c->scope) {
+	case FAULT_SCOPE_HEATER:
+		return "extruder";
+	case FAULT_SCOPE_FAN:
+		return "nose";
+	case FAULT_SCOPE_DRIVER:
+		return "stepper_x";
+	case FAULT_SCOPE_MCU:
+	case FAULT_SCOPE_LINK:
+		return "mcu";
+	default:
+		return "it";
+	}
+}
+
 /* One of each class, injected in mid-print; what came of it, in a table that docs/FAULTS.md shows. */
 static void drills(void **state)
 {
@@ -351,9 +423,7 @@ static void drills(void **state)
 		from_s = printjob_now_s(s);
 		st = s->b.m->heaters.status.heater;
 		snprintf(line, sizeof(line), "INJECT_FAULT CLASS=%s COMPONENT=%s", c->name,
-			 fan      ? "nose"
-			 : heater ? "extruder"
-				  : "it");
+			 component(c));
 		assert_int_equal(scene_now(s, line), GCODE_OK);
 		if (c->reaction >= FAULT_HOLD)
 			rest_s = printjob_rests_after_s(s);
@@ -382,6 +452,28 @@ static void drills(void **state)
 		fail_msg("docs/FAULTS.md lacks %u of these rows", absent);
 }
 
+/* A drill of what there is not is an error. */
+static void not_there(void **state)
+{
+	static const char *const drill[][2] = {
+		{ "heater_sensor", "a heater" }, { "hotend_fan", "a [heater_fan]" },
+		{ "driver_error", "a stepper" }, { "link_lost", "an MCU" },
+		{ "link_errors", "an MCU" },
+	};
+	struct scene *s = printjob_open("[stepd]\ninject_faults: True\n");
+	char line[100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(drill) / sizeof(drill[0]); i++) {
+		snprintf(line, sizeof(line), "INJECT_FAULT CLASS=%s COMPONENT=none", drill[i][0]);
+		scene_hush(s);
+		assert_int_equal(scene_now(s, line), GCODE_ERROR);
+		snprintf(line, sizeof(line), "COMPONENT=none: expected the name of %s", drill[i][1]);
+		assert_true(scene_said(s, line));
+	}
+	scene_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,7 +481,8 @@ int main(void)
 		cmocka_unit_test(two_heaters), cmocka_unit_test(shutdowns),
 		cmocka_unit_test(configured),  cmocka_unit_test(stop_and_on),
 		cmocka_unit_test(drills),      cmocka_unit_test(clocks),
-		cmocka_unit_test(released),
+		cmocka_unit_test(released),    cmocka_unit_test(cold_bed),
+		cmocka_unit_test(slow_move),   cmocka_unit_test(not_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,8 @@
 	"[heater_generic dryer]\nheater_pin: heat:PA2\nsensor_pin: heat:PF3\n" \
 	"sensor_type: Generic 3950\nmin_temp: 0\nmax_temp: 90\ncontrol: watermark\n"
 
+#define DRILL "[stepd]\ninject_faults: True\n"
+
 static struct sim *sim_of(const struct scene *s)
 {
 	return s->b.mcu[1].sim;
@@ -186,6 +188,10 @@ static void heater(void **state)
 		batch_lines(
 			&s->b,
 			"CLEAR_FAULT\nSET_HEATER_TEMPERATURE HEATER=chamber TARGET=40\nRESUME\n");
+		assert_true(scene_said(s, "dryer is off since its fault"));
+		assert_int_equal(s->errors, 1);
+		s->errors = 0;
+		batch_lines(&s->b, "SET_HEATER_TEMPERATURE HEATER=dryer TARGET=40\nRESUME\n");
 		assert_int_equal(s->errors, 0);
 		scene_pass(s, 1);
 		assert_true(st[2].target_degc == 40);
@@ -193,6 +199,38 @@ static void heater(void **state)
 		assert_true(scene_agrees(s, 2));
 		assert_true(scene_exact(s));
 		scene_close(s);
+	}
+}
+
+/* A drill does what the MCU's role says, too. */
+static void drills(void **state)
+{
+	static const char *const lost[] = { "link_lost", "mcu_restart", "mcu_deadline",
+					    "mcu_shutdown" };
+	char line[80];
+
+	(void)state;
+	for (int heats = 0; heats < 2; heats++) {
+		for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+			struct scene *s = printjob_open(heats ? HEATING DRILL : OPTIONAL DRILL);
+			const struct heat_heater_status *st = s->b.m->heaters.status.heater;
+
+			printjob_begin(s, heats ? "SET_HEATER_TEMPERATURE HEATER=dryer TARGET=40\n"
+						: "M117\n");
+			snprintf(line, sizeof(line), "INJECT_FAULT CLASS=%s COMPONENT=%s", lost[i],
+				 heats ? "heat" : "tool");
+			assert_int_equal(scene_now(s, line), GCODE_OK);
+			scene_pass(s, 1);
+			assert_int_equal(s->b.m->state, MACHINE_READY);
+			assert_int_equal(s->b.m->homed, 7);
+			assert_int_equal(s->b.m->print->pause.on, heats);
+			assert_true(st[HOTEND].target_degc == 205 && st[BED].target_degc == 60);
+			if (heats)
+				assert_true(st[3].target_degc <= 0);
+			assert_true(scene_said(s, heats ? "it is off until CLEAR_FAULT"
+							: "the print goes on"));
+			printjob_ends_well(s);
+		}
 	}
 }
 
@@ -228,10 +266,8 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(optional),
-		cmocka_unit_test(too_often),
-		cmocka_unit_test(heater),
-		cmocka_unit_test(refusals),
+		cmocka_unit_test(optional), cmocka_unit_test(too_often), cmocka_unit_test(heater),
+		cmocka_unit_test(drills),   cmocka_unit_test(refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,6 +69,9 @@ static void test_table(void **state)
 
 			if (want < c->weakest)
 				want = c->weakest;
+			if (want == FAULT_HOLD && c->scope == FAULT_SCOPE_DRIVER &&
+			    want < c->reaction)
+				want = FAULT_PAUSE; /* steps may be lost */
 			faults_init(&f, &rule, 1);
 			d = raise_at(&f, id, "it", 1.0);
 			assert_int_equal(d.reaction, want);
