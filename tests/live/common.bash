@@ -27,6 +27,16 @@ fail() {
 	exit 1
 }
 
+# off_in_time PIN SECONDS: it went off, for good, within 3 s after that time of the kernel's clock, by the MCU's own clock in
+# mcu.log and trace: however busy the machine is.
+off_in_time() {
+	local off_s
+	off_s=$(awk -v pin="$1" -v killed_s="$2" 'FNR == NR { if ($1 == "clock") { t0_s = $4 * 1e-9; hz = $6 * 1e9 } next }
+		$2 == pin { at = $1; level = $3 } END { print level ? "not" : t0_s + at / hz - killed_s }' "$dir/mcu.log" "$dir/trace")
+	awk -v s="$off_s" 'BEGIN { exit !(s > 1 && s <= 3) }' ||
+		fail "$1 was off $off_s s after the host was killed, expected 3 at most"
+}
+
 # await SECONDS COMMAND...: until it succeeds.
 await() {
 	local tries=$(($1 * 20))
