@@ -102,8 +102,9 @@ static void wait_for_work(struct run *r, bool more)
 		fifo_read(&r->urgent);
 }
 
-/* A FIFO that somebody has removed comes back: else writers would make a file there, and wait for ever. */
-static void watch_fifos(struct run *r)
+/* Once a second: the service manager hears of it, and a FIFO that somebody has removed comes back; else writers would make a
+ * file there, and wait for ever. */
+static void watch(struct run *r)
 {
 	struct fifo *fifo[] = { &r->fifo, &r->urgent };
 	char err[FIFO_PATH_MAX + 128];
@@ -112,6 +113,7 @@ static void watch_fifos(struct run *r)
 	if (now - r->watched_ns < WATCH_EVERY_NS)
 		return;
 	r->watched_ns = now;
+	watchdog_alive(&r->watchdog);
 	for (int i = 0; i < (r->has_urgent ? 2 : 1); i++)
 		if (fifo_watch(fifo[i], err, sizeof(err)) != 0)
 			reply_put(&r->reply, REPLY_ERROR, err);
@@ -166,7 +168,7 @@ static bool loop(struct run *r)
 		bool input = r->stop_ns == 0;
 
 		wait_for_work(r, more);
-		watch_fifos(r);
+		watch(r);
 		machine_poll(r->m, now_ns(), input && (r->startup || fifo_next(&r->fifo, &line)));
 		announce(r);
 		run_trace_clocks(r);
@@ -240,6 +242,7 @@ static int run_once(struct run_options *opt, bool *again)
 	r->signal_fd = -1;
 	for (size_t i = 0; i < ENGINE_MCUS; i++)
 		r->line[i].fd = r->canbus_of[i] = -1;
+	watchdog_open(&r->watchdog);
 	if (run_start(r, err, sizeof(err))) {
 		*again = loop(r);
 		status = r->m->state == MACHINE_FAILED;
@@ -249,6 +252,7 @@ static int run_once(struct run_options *opt, bool *again)
 		status = 1;
 	}
 	run_stop(r);
+	watchdog_close(&r->watchdog);
 	free(r);
 	return status;
 }

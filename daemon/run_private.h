@@ -24,6 +24,7 @@
 #include "daemon/rt_proc.h"
 #include "daemon/rt_thread.h"
 #include "daemon/stamps.h"
+#include "daemon/watchdog.h"
 
 struct run_options {
 	const char *config, *trace, *rt_report, *clock_trace;
@@ -53,7 +54,8 @@ struct run {
 	struct fifo fifo, urgent;
 	struct reply reply;
 	struct run_log log;
-	int64_t watched_ns; /* when the FIFOs' paths were looked at last */
+	struct watchdog watchdog;
+	int64_t watched_ns; /* when the FIFOs' paths were looked at last, and the service manager was told */
 	struct gcode_numbering numbering;
 	struct rt_line line[ENGINE_MCUS];
 	struct canbus canbus[ENGINE_MCUS]; /* the interfaces in use */
