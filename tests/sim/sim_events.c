@@ -29,6 +29,10 @@
 #define AT "140 "
 #define GO_ON "270 go_on on\n270.3 go_on off\n"
 #define MEND(what) "160 " what "\n165 fix_it on\n165.3 fix_it off\n"
+/* Its drivers have what it takes. */
+#define STALLS \
+	"[tmc2209 stepper_y]\nstealthchop_threshold: 300\nstall_detect_speed: 20\ndriver_sgthrs: 77\n"
+
 /* Of a driver that may have lost steps: RESUME is refused until the axes have been homed. */
 #define HOME(what) MEND(what) "200 home_it on\n200.3 home_it off\n"
 #define LAST_S 360.0
@@ -136,6 +140,8 @@ static const struct row rows[] = {
 	  "tmc2209: overtemperature", COMPLETE, NULL },
 	{ AT "tmc2209_stepper_x short\n" HOME("tmc2209_stepper_x ok") GO_ON, HOLDS,
 	  "tmc2209: short to ground", COMPLETE, NULL },
+	{ AT "tmc2209_stepper_y stall\n" HOME("tmc2209_stepper_y ok") GO_ON, STALLS,
+	  "tmc2209: its motor stalls at ", COMPLETE, NULL },
 	{ AT "tmc5160_extruder silent\n" MEND("tmc5160_extruder ok") GO_ON, HOLDS,
 	  "it does not answer on mcu:PC6", COMPLETE, NULL },
 };
