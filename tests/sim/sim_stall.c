@@ -330,6 +330,28 @@ static void homing(void **state)
 	}
 }
 
+/* On the way to a switch it is told, and the switch says where the axis is. */
+static void homing_switch(void **state)
+{
+	struct scene *s = open_kind(&kinds[0], "[stepper_x]\nhoming_speed: 60\n");
+
+	(void)state;
+	assert_true(scene_run(s, "G1 X150 F6000\n"));
+	batch_lines(&s->b, "G28 X\n");
+	scene_pass(s, 0.5);
+	block(s, 0, true);
+	assert_true(found_after_s(s, 1) <= FOUND_S);
+	block(s, 0, false);
+	rest(s);
+	assert_int_equal(s->b.m->homed, 7);
+	assert_int_equal(s->b.m->uncertain, 0);
+	assert_true(scene_run(s, "RESUME\nG1 X50 F6000\n"));
+	assert_int_equal(s->errors, 1); /* the stall's own */
+	assert_int_equal(s->b.m->react.faults.latched_count, 0);
+	assert_true(scene_agrees(s, 1.5));
+	scene_close(s);
+}
+
 /* Both motors of a CoreXY hit the end, and only one of them is the switch. */
 static void homing_corexy(void **state)
 {
@@ -515,9 +537,10 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_found),      cmocka_unit_test(to_and_fro),
 		cmocka_unit_test(is_not_found),  cmocka_unit_test(once),
-		cmocka_unit_test(homing),        cmocka_unit_test(homing_corexy),
-		cmocka_unit_test(print_goes_on), cmocka_unit_test(shared_line),
-		cmocka_unit_test(no_axis),       cmocka_unit_test(off),
+		cmocka_unit_test(homing),        cmocka_unit_test(homing_switch),
+		cmocka_unit_test(homing_corexy), cmocka_unit_test(print_goes_on),
+		cmocka_unit_test(shared_line),   cmocka_unit_test(no_axis),
+		cmocka_unit_test(off),
 	};
 
 	if (argc > 1)
