@@ -140,7 +140,7 @@ static const struct row rows[] = {
 	  "tmc2209: overtemperature", COMPLETE, NULL },
 	{ AT "tmc2209_stepper_x short\n" HOME("tmc2209_stepper_x ok") GO_ON, HOLDS,
 	  "tmc2209: short to ground", COMPLETE, NULL },
-	{ AT "tmc2209_stepper_y stall\n" HOME("tmc2209_stepper_y ok") GO_ON, STALLS,
+	{ AT "stepper_y blocked\n" HOME("stepper_y ok") GO_ON, STALLS,
 	  "tmc2209: its motor stalls at ", COMPLETE, NULL },
 	{ AT "tmc5160_extruder silent\n" MEND("tmc5160_extruder ok") GO_ON, HOLDS,
 	  "it does not answer on mcu:PC6", COMPLETE, NULL },
@@ -294,7 +294,7 @@ static void wrong_lines(void **state)
 	refused("5 hotend fan burns\n",
 		"action 'fan burns': expected fan stuck, fan ok, tacho dead or tacho ok");
 	refused("5 tmc5160_extruder warm\n",
-		"action 'warm': expected ok, hot, overheated, short, open, stall, reset or silent");
+		"action 'warm': expected ok, hot, overheated, short, open, reset or silent");
 	for (int i = 0; i < 257; i++)
 		p += sprintf(p, "%d go_on off\n", i);
 	refused(text, "what.events:257: event 'off': expected at most 256 of them");

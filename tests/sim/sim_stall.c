@@ -100,7 +100,10 @@ static unsigned long stalls(const struct scene *s)
 
 static void block(struct scene *s, int driver, bool on)
 {
-	assert_true(chip_tmc_action(&s->b.tmc[driver], on ? "stall" : "ok", true));
+	const struct printer_stepper *motor = s->b.tmc[driver].motor;
+
+	assert_true(printer_motor_action(&s->b.printer.steppers[motor - s->b.printer.steppers],
+					 on ? "blocked" : "ok", true));
 }
 
 static void step(struct scene *s)
@@ -315,11 +318,13 @@ static void homing(void **state)
 		s = open_kind(k, more);
 		for (int n = 0; n < 3; n++) {
 			assert_true(scene_run(s, "G1 X150 F6000\n"));
-			block(s, 0, true);
 			batch_lines(&s->b, "G28 X\n");
-			none(s, k, "in homing by its stall", 1.8);
-			assert_true(batch_settle(&s->b));
+			scene_pass(s, 0.5);
+			block(s, 0, true);
+			none(s, k, "in homing by its stall", 0.5);
 			block(s, 0, false);
+			none(s, k, "in homing by its stall", 1);
+			assert_true(batch_settle(&s->b));
 			assert_int_equal(s->b.m->homed & 1, 1);
 			assert_int_equal(s->b.m->uncertain, 0);
 		}
@@ -365,13 +370,17 @@ static void homing_corexy(void **state)
 	(void)state;
 	feed_mm_s = 0;
 	assert_true(scene_run(s, "G28\nG1 X150 F6000\n"));
+	batch_lines(&s->b, "G28 X\n");
+	scene_pass(s, 0.5);
 	block(s, 0, true);
 	block(s, 1, true);
-	batch_lines(&s->b, "G28 X\n");
-	none(s, &kinds[0], "in homing by a stall", 1.8);
-	rest(s);
+	none(s, &kinds[0], "in homing by a stall", 0.5);
 	block(s, 0, false);
+	block(s, 1, false);
+	none(s, &kinds[0], "in homing by a stall", 1);
+	rest(s);
 	assert_int_equal(s->b.m->homed, 7);
+	block(s, 1, true);
 	batch_lines(&s->b, "G1 X150 F6000\n");
 	assert_true(found_after_s(s, 1) < 0.6);
 	assert_true(scene_said(s, "stepper_y: steps are lost"));
@@ -396,10 +405,8 @@ static void free_and_resume(struct scene *s, uint32_t axes)
 	assert_int_equal(s->b.m->uncertain, axes);
 	for (int i = 0; i < 2; i++) {
 		block(s, i, false);
-		if (axes >> i & 1) {
-			scene_push_mm(s, i, scene_truth_mm(s, i) - 1.5);
+		if (axes >> i & 1)
 			strcat(lines, i ? " Y" : " X");
-		}
 	}
 	scene_hush(s);
 	assert_true(scene_run(s, "RESUME\nCLEAR_FAULT\n"));

@@ -103,7 +103,7 @@ static void driver_silent(struct scene *s)
 
 static void motor_blocked(struct scene *s)
 {
-	chip_tmc_action(&s->b.tmc[0], "stall", true);
+	printer_motor_action(&s->b.printer.steppers[0], "blocked", true);
 }
 
 static void motor_slips(struct scene *s)
@@ -246,6 +246,7 @@ void causes_repair(struct scene *s)
 	fan_does(s, "fan", "ok");
 	fan_does(s, "nose", "ok");
 	chip_tmc_action(&s->b.tmc[0], "ok", true);
+	printer_motor_action(&p->steppers[0], "ok", true);
 	p->inputs[0].on = true;
 	printer_input_block(p, &p->inputs[1], false);
 	scene_endstop(s, 0)->trigger_mm = 0;

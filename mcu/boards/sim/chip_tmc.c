@@ -28,7 +28,7 @@ enum {
 	SHORT_BYTES = 3,
 };
 
-const char chip_tmc_actions[] = "ok, hot, overheated, short, open, stall, reset or silent";
+const char chip_tmc_actions[] = "ok, hot, overheated, short, open, reset or silent";
 
 static bool serial(const struct chip_tmc *c)
 {
@@ -123,7 +123,7 @@ static uint32_t stallguard(const struct chip_tmc *c, bool four)
 {
 	if (tstep(c) > TSTEP_SLOW || stealth(c) != four)
 		return 0;
-	return c->blocked ? 10 * four : 300;
+	return c->motor->blocked ? 10 * four : 300;
 }
 
 static uint32_t drv_status(struct chip_tmc *c)
@@ -216,7 +216,7 @@ static void write_register(struct chip_tmc *c, uint8_t address, uint32_t value)
 bool chip_tmc_action(struct chip_tmc *c, const char *action, bool do_it)
 {
 	static const char *const words[] = {
-		"ok", "hot", "overheated", "short", "open", "reset", "silent", "stall",
+		"ok", "hot", "overheated", "short", "open", "reset", "silent",
 	};
 	unsigned i = 0;
 
@@ -231,7 +231,6 @@ bool chip_tmc_action(struct chip_tmc *c, const char *action, bool do_it)
 	c->shorted = i == 3;
 	c->open = i == 4;
 	c->silent = i == 6;
-	c->blocked = i == 7;
 	if (i == 5)
 		reset(c);
 	return true;

@@ -3,10 +3,10 @@
  *
  * A register file as the data sheets have it: write-only registers read as 0, a count of writes, GSTAT with its reset
  * bit, DRV_STATUS, CRC of datagrams, chains on SPI, the 20 bits of a TMC2660. Of what the motor does: where it is in its table,
- * how fast it steps, and stallGuard's value: plenty while it is free, next to nothing in a stall, and 0 where it means
- * nothing: at rest, in slow motion, in the other chopper mode. A motor that stalls loses no steps here.
- * Words of --events: "ok", "hot" (warning), "overheated", "short", "open" (a wire of coil A), "stall" (its motor is
- * blocked), "reset" (its supply was gone for a moment), "silent".
+ * how fast it steps, and stallGuard's value: plenty while it is free, next to nothing while it is blocked, and 0 where it means
+ * nothing: at rest, in slow motion, in the other chopper mode.
+ * Words of --events: "ok", "hot" (warning), "overheated", "short", "open" (a wire of coil A), "reset" (its supply was gone for a moment),
+ * "silent".
  * Owner: the caller. Threads: the sim's.
  */
 #ifndef SIM_CHIP_TMC_H
@@ -22,7 +22,7 @@ enum { CHIP_TMC_CHAIN = 8, CHIP_TMC_BYTES = 5 };
 struct chip_tmc {
 	int kind;        /* 2130, 2208, 2209, 2240, 2660, 5160 */
 	uint8_t address; /* on a serial line */
-	bool silent, hot, overheated, shorted, open, blocked;
+	bool silent, hot, overheated, shorted, open;
 	const struct printer_stepper *motor; /* NULL: it never moves */
 	const struct printer *printer;       /* its motor's */
 	uint16_t start_mscnt;                /* where in its table it stood at the start */
