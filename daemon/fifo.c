@@ -75,8 +75,12 @@ static int make(struct fifo *f, char *err, size_t err_cap)
 	int fd, result;
 
 	if (mkfifo(f->path, 0600) < 0)
-		return refuse(err, err_cap, errno, f->path,
-			      errno == ENOENT ? "the directory does not exist" : strerror(errno));
+		return refuse(
+			err, err_cap, errno, f->path,
+			errno == ENOENT ? "the directory does not exist"
+			: errno == EACCES
+				? "Permission denied: expected a folder that this user may write to"
+				: strerror(errno));
 	fd = open_end(f);
 	result = fd < 0 ? fd : 0;
 	if (!result)

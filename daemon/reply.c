@@ -57,8 +57,9 @@ int reply_open(struct reply *r, const struct reply_config *cfg, char *err, size_
 	r->ino = st.st_ino;
 	return 0;
 fail:
-	snprintf(err, err_cap, "%s: %s: expected a FIFO, a file or nothing", cfg->path,
-		 strerror(code));
+	snprintf(err, err_cap, "%s: %s: expected %s", cfg->path, strerror(code),
+		 code == EACCES ? "a path that this user may write to"
+				: "a FIFO, a file or nothing");
 	return -code;
 }
 

@@ -154,7 +154,8 @@ static void announce(struct run *r)
 		flight_file_identify(&r->flight, r->m, r->opt.config);
 	if (r->m->state == MACHINE_READY && r->has_recorder)
 		recorder_setup(&r->recorder, r->m);
-	run_log(r->m->state == MACHINE_READY ? "ready" : r->m->reason);
+	if (r->m->state == MACHINE_READY)
+		run_log("ready"); /* why it isn't has been said as an error */
 }
 
 /* Returns true if the machine asked to be started anew. */

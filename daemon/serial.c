@@ -80,7 +80,7 @@ static int cannot_open(int code, const char *path, char *err, size_t err_size)
 		expected = "; another program has it: expected a device of its own";
 	else if (code == ENOENT)
 		expected =
-			"; expected the path of a device that is plugged in, see ls /dev/serial/by-id";
+			"; expected a device that is plugged in (ls /dev/serial/by-id), or the socket of a program that runs";
 	else if (code == EACCES)
 		expected = "; expected a device that this user may open, as a member of its group";
 	snprintf(err, err_size, "cannot open serial device '%s': %s%s", path,

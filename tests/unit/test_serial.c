@@ -48,10 +48,10 @@ static void no_device(void **state)
 
 	(void)state;
 	assert_int_equal(serial_open("/no-such-device", 250000, err, sizeof(err)), -1);
-	assert_string_equal(
+	assert_non_null(strstr(
 		err,
-		"cannot open serial device '/no-such-device': No such file or directory; expected the path of a "
-		"device that is plugged in, see ls /dev/serial/by-id");
+		"cannot open serial device '/no-such-device': No such file or directory; expected a device that "
+		"is plugged in (ls /dev/serial/by-id), or the socket"));
 	assert_int_equal(serial_open("/dev/null", 250000, err, sizeof(err)), -1);
 	assert_string_equal(err, "'/dev/null' is not a serial device (tty)");
 }
