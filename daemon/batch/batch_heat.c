@@ -217,31 +217,68 @@ static void put_data(FILE *f, const struct batch *b)
 		for (size_t i = 0; i < b->mc->sensor_count; i++)
 			fprintf(f, " %.2f", (double)s->degc[i]);
 		for (size_t i = 0; i < b->mc->heater_count; i++)
-			fprintf(f, " %.1f %.1f", (double)s->target_degc[i],
-				100 * (double)s->power[i]);
+			fprintf(f, " %.1f", 100 * (double)s->power[i]);
 		fputc('\n', f);
 	}
 	fputs("EOD\n", f);
 }
 
+/* A heater's target where it changes: dashes begin anew at each point. */
+static void put_target(FILE *f, const struct batch *b, size_t heater)
+{
+	float was = -1;
+
+	fprintf(f, "$target%zu << EOD\n", heater);
+	for (uint32_t k = 0; k < b->heat_samples; k++) {
+		const struct batch_heat_sample *s = &b->heat_sample[k];
+
+		if (s->target_degc[heater] != was || k + 1 == b->heat_samples)
+			fprintf(f, "%.2f %.1f\n", (double)s->at_s, (double)s->target_degc[heater]);
+		was = s->target_degc[heater];
+	}
+	fputs("EOD\n", f);
+}
+
+/* The number of the sensor that a heater goes by: its colour. */
+static size_t sensor_of(const struct batch *b, size_t heater)
+{
+	size_t i = 0;
+
+	while (i < b->mc->sensor_count &&
+	       strcmp(b->mc->sensors[i].name, b->mc->heaters[heater].name) != 0)
+		i++;
+	return i;
+}
+
+/* Temperatures above, power below. */
 static void put_plot(FILE *f, const struct batch *b)
 {
-	size_t sensors = b->mc->sensor_count, column = 2 + sensors;
+	size_t sensors = b->mc->sensor_count;
 
-	fputs("set xlabel 's'\nset ylabel '°C'\nset y2label 'power, %'\nset y2range [0:400]\n"
-	      "set y2tics 0,50,100\nset key outside bottom horizontal noenhanced\nset grid\nplot ",
-	      f);
+	fprintf(f,
+		"set multiplot\nset lmargin 9\nset rmargin 24\nset grid\nset border 3\nset tics nomirror\n"
+		"set xrange [0:%.1f]\nset key outside right top Left reverse noenhanced\n"
+		"set size 1,0.68\nset origin 0,0.32\nset title 'temperatures (dashed: targets)'\n"
+		"set ylabel '°C'\nset yrange [*<0:*]\nplot ",
+		(double)b->heat_sample[b->heat_samples - 1].at_s);
 	for (size_t i = 0; i < sensors; i++) {
-		fprintf(f, "%s$t using 1:%zu with lines lw 2 title ", i ? ", " : "", 2 + i);
+		fprintf(f, "%s$t using 1:%zu with lines lw 2 lc %zu title ", i ? ", " : "", 2 + i,
+			i + 1);
 		gnuplot_quoted(f, b->mc->sensors[i].name, "");
 	}
-	for (size_t i = 0; i < b->mc->heater_count; i++, column += 2) {
-		fprintf(f, ", $t using 1:%zu with steps dt 2 title ", column);
-		gnuplot_quoted(f, b->mc->heaters[i].name, " target");
-		fprintf(f, ", $t using 1:%zu axes x1y2 with lines title ", column + 1);
-		gnuplot_quoted(f, b->mc->heaters[i].name, " power");
+	for (size_t i = 0; i < b->mc->heater_count; i++)
+		fprintf(f, ", $target%zu using 1:2 with steps dt 2 lc %zu notitle", i,
+			sensor_of(b, i) + 1);
+	if (b->mc->heater_count)
+		fputs("\nset size 1,0.34\nset origin 0,0\nset title 'power of the heaters'\n"
+		      "set xlabel 'time, s'\nset ylabel '%'\nset yrange [0:105]\nplot ",
+		      f);
+	for (size_t i = 0; i < b->mc->heater_count; i++) {
+		fprintf(f, "%s$t using 1:%zu with lines lc %zu title ", i ? ", " : "",
+			2 + sensors + i, sensor_of(b, i) + 1);
+		gnuplot_quoted(f, b->mc->heaters[i].name, "");
 	}
-	fputc('\n', f);
+	fputs("\nunset multiplot\n", f);
 }
 
 void batch_heat_plot(struct batch *b)
@@ -259,6 +296,8 @@ void batch_heat_plot(struct batch *b)
 	}
 	gnuplot_output(f, false, 1200, 600, b->opt.plot, "-temp.png");
 	put_data(f, b);
+	for (size_t i = 0; i < b->mc->heater_count; i++)
+		put_target(f, b, i);
 	put_plot(f, b);
 	if (fclose(f) == 0 && gnuplot_run(script, msg, sizeof(msg)) < 0)
 		fprintf(stderr, "// %s\n", msg);

@@ -99,8 +99,8 @@ static void picture(const char *prefix)
 	script = simrun_read(path, NULL);
 	assert_non_null(script);
 	assert_non_null(strstr(script, "title 'extruder'"));
-	assert_non_null(strstr(script, "heater_bed target"));
-	assert_non_null(strstr(script, "extruder power"));
+	assert_non_null(strstr(script, "$target1 using 1:2 with steps"));
+	assert_non_null(strstr(script, "power of the heaters"));
 	free(script);
 }
 
