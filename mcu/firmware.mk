@@ -66,7 +66,7 @@ FW_CELLS = hx71x ads1220
 FW_BULK = ldc1612 angle $(FW_CELLS)
 FW_ABSENT = $(filter-out $(FW_WITH),$(FW_GROUPS))
 FW_SRC = rtcore/wire.c rtcore/wire_crc.c rtcore/wire_msg.c $(filter-out %/mcu_dict.c \
-	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,%/mcu_bulk.c) $(if $(filter $(FW_CELLS),$(FW_WITH)),,%/mcu_load_cell.c) $($(LINK)_WITHOUT),$(MCU_SRC) \
+	$(patsubst %,mcu/core/mcu_%.c,$(FW_ABSENT)) $(if $(filter $(FW_BULK),$(FW_WITH)),,%/mcu_bulk.c) $(if $(filter $(FW_CELLS),$(FW_WITH)),,%/mcu_load_cell.c %/mcu_sos_filter.c) $($(LINK)_WITHOUT),$(MCU_SRC) \
 	$(foreach dir,$(FW_DIRS),$(wildcard $(dir)/*.c $(dir)/*.S)))
 FW_OBJ = $(patsubst %,$(FW)/%.o,$(basename $(FW_SRC))) $(FW)/dict.o
 FW_VERSION = $(shell git describe --always --dirty 2>/dev/null || echo unknown)

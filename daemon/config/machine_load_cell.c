@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* machine_load_cell.c - [load_cell_probe]: see machine_load.h. */
 #include <math.h>
+#include <string.h>
 
 #include "daemon/config/machine_load.h"
 
@@ -47,6 +48,54 @@ static void numbers(struct machine_load *l, struct config_section *s, struct mac
 	};
 
 	fields_load(l, s, fields, COUNT(fields), p);
+}
+
+static void notches_load(struct machine_load *l, struct config_section *s,
+			 struct machine_load_cell *c)
+{
+	struct config_option *o = config_option(s, "notch_filter_frequencies");
+	size_t count = 1;
+
+	if (!o)
+		return;
+	for (const char *at = o->value; (at = strchr(at, ',')); at++)
+		count++;
+	o->used = true;
+	if (count > MACHINE_NOTCHES || !numbers_parse(o->value, count, c->rate_hz, c->notch_hz)) {
+		value_error(l, s, o->name, "expected one or two numbers, with a comma between");
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!(c->notch_hz[i] >= c->rate_hz / 100 && c->notch_hz[i] < 0.49 * c->rate_hz))
+			value_error(
+				l, s, o->name,
+				"expected Hz from %g to below %g: 0.01 to 0.49 times sample_rate",
+				c->rate_hz / 100, 0.49 * c->rate_hz);
+}
+
+/* Lower shares of the sample rate would be beyond what the MCU's numbers can tell. */
+static void filters_load(struct machine_load *l, struct config_section *s, struct machine_probe *p)
+{
+	double rate_hz = p->cell.rate_hz;
+	const struct field fields[] = {
+		{ "drift_filter_cutoff_frequency", FIELD_DOUBLE, 0, AT(drift_hz),
+		  .lo = rate_hz / 1000, .hi = rate_hz / 10, .fallback = 0, .unit = "Hz" },
+		{ "drift_filter_delay", FIELD_CHOICE, 0, AT(drift_order), .choices = "1 2",
+		  .fallback = 1 },
+		{ "buzz_filter_cutoff_frequency", FIELD_DOUBLE, 0, AT(buzz_hz), .lo = rate_hz / 100,
+		  .hi = 0.49 * rate_hz, .fallback = 0, .unit = "Hz" },
+		{ "buzz_filter_delay", FIELD_CHOICE, 0, AT(buzz_order), .choices = "1 2",
+		  .fallback = 1 },
+		{ "notch_filter_quality", FIELD_DOUBLE, 0, AT(notch_quality), .lo = 0.5, .hi = 10,
+		  .fallback = 2 },
+	};
+	struct machine_load_cell *c = &p->cell;
+
+	fields_load(l, s, fields, COUNT(fields), p);
+	notches_load(l, s, c);
+	if (c->drift_hz > 0 && c->buzz_hz > 0 && c->buzz_hz <= c->drift_hz)
+		value_error(l, s, "buzz_filter_cutoff_frequency",
+			    "expected more than drift_filter_cutoff_frequency");
 }
 
 /* An HX711 or HX717: two pins. */
@@ -130,6 +179,7 @@ void load_cell_load(struct machine_load *l, struct config_section *s, struct mac
 	c->rate_hz = chips[c->chip].rate_hz[rate];
 	c->inverted = turned;
 	numbers(l, s, p);
+	filters_load(l, s, p);
 	if (c->chip == MACHINE_ADS1220)
 		ads1220_load(l, s, p, gain, rate);
 	else

@@ -51,6 +51,7 @@ struct machine_eddy {
 	struct machine_drift drift;
 };
 
+enum { MACHINE_NOTCHES = 2 };
 enum machine_load_chip { MACHINE_HX711, MACHINE_HX717, MACHINE_ADS1220 };
 
 /* [load_cell_probe] */
@@ -71,6 +72,10 @@ struct machine_load_cell {
 	bool inverted;
 	double limit_grams, trigger_grams;
 	double tare_s, pullback_mm, pullback_mm_s;
+	/* filters of the MCU, before trigger_grams; 0 Hz: none */
+	double drift_hz, buzz_hz, notch_hz[MACHINE_NOTCHES];
+	int drift_order, buzz_order; /* 0: the first; 1: the second */
+	double notch_quality;
 };
 
 /* [probe], [bltouch], [smart_effector] or another kind */

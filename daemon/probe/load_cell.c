@@ -7,6 +7,7 @@
 
 #include "daemon/homing_private.h"
 #include "daemon/machine.h"
+#include "daemon/probe/sos.h"
 
 enum { FULL_COUNTS = 0x7fffff, SILENT_SAMPLES = 4 };
 /* The chip has to swing in after it was woken. */
@@ -237,6 +238,30 @@ static const char *failed(unsigned code)
 	return texts[code < 3 ? code : 2];
 }
 
+static bool lacks(const struct session *s, int id)
+{
+	return wire_dict_wire_id(&s->dict.ids, id) == WIRE_ID_NONE;
+}
+
+/* The filter begins anew, at rest: from the tare on there is no force. */
+static bool filter_start(struct machine *m)
+{
+	const struct load_cell *c = &m->load_cell;
+	struct msg_sos_filter_set_active active = { .oid = c->filter_oid,
+						    .n_sections = c->sections,
+						    .coeff_int_bits = SOS_INT_BITS };
+
+	if (lacks(session_of(m), MSG_ID_sos_filter_set_active))
+		return true; /* then there are no sections */
+	for (uint8_t i = 0; i < c->sections; i++) {
+		struct msg_sos_filter_set_state rest = { .oid = c->filter_oid, .section_idx = i };
+
+		if (!session_send(session_of(m), MSG_ID_sos_filter_set_state, &rest))
+			return false;
+	}
+	return session_send(session_of(m), MSG_ID_sos_filter_set_active, &active);
+}
+
 /* Within the safe range, and within the chip's own: saturated is unsafe. */
 static int32_t safe_counts(const struct load_cell *c, int sign)
 {
@@ -264,7 +289,8 @@ static void tared(struct machine *m, const char *error)
 		 (c->mean_counts <= r.safety_counts_min || c->mean_counts >= r.safety_counts_max))
 		error = "there is more force on the load cell than force_safety_limit before it "
 			"has moved";
-	else if (!error && !session_send(session_of(m), MSG_ID_load_cell_probe_set_range, &r))
+	else if (!error && (!session_send(session_of(m), MSG_ID_load_cell_probe_set_range, &r) ||
+			    !filter_start(m)))
 		error = "there is no room for it; try again";
 	if (error)
 		load_cell_stop(m);
@@ -398,19 +424,61 @@ bool load_cell_setup(struct machine *m, char *err, size_t err_size)
 	return load_chip_setup(m, err, err_size);
 }
 
+/* From the lowest frequency on. Returns: how many sections. */
+static unsigned filter_sections(const struct machine_load_cell *cfg, struct sos_section *to)
+{
+	unsigned n = 0;
+
+	if (cfg->drift_hz > 0)
+		to[n++] = sos_highpass(cfg->drift_hz / cfg->rate_hz, cfg->drift_order + 1);
+	for (int i = 0; i < MACHINE_NOTCHES; i++)
+		if (cfg->notch_hz[i] > 0)
+			to[n++] = sos_notch(cfg->notch_hz[i] / cfg->rate_hz, cfg->notch_quality);
+	if (cfg->buzz_hz > 0)
+		to[n++] = sos_lowpass(cfg->buzz_hz / cfg->rate_hz, cfg->buzz_order + 1);
+	return n;
+}
+
+static bool filter_configure(struct load_cell *c, struct session *s)
+{
+	struct sos_section section[MACHINE_NOTCHES + 2];
+	struct msg_config_sos_filter filter = { .oid = c->filter_oid };
+
+	c->sections = filter.max_sections = (uint8_t)filter_sections(c->cfg, section);
+	if (c->sections && lacks(s, MSG_ID_sos_filter_set_section)) {
+		snprintf(s->error, sizeof(s->error),
+			 "mcu '%s': its firmware can't filter, and [load_cell_probe] has filters",
+			 s->name);
+		return false;
+	}
+	if (!session_config(s, MSG_ID_config_sos_filter, &filter))
+		return false;
+	for (uint8_t i = 0; i < c->sections; i++) {
+		const struct sos_section *f = &section[i];
+		struct msg_sos_filter_set_section set = { .oid = c->filter_oid,
+							  .section_idx = i,
+							  .sos0 = sos_word(f->b[0]),
+							  .sos1 = sos_word(f->b[1]),
+							  .sos2 = sos_word(f->b[2]),
+							  .sos3 = sos_word(f->a[0]),
+							  .sos4 = sos_word(f->a[1]) };
+
+		if (!session_config(s, MSG_ID_sos_filter_set_section, &set))
+			return false;
+	}
+	return true;
+}
+
 bool load_cell_configure(struct machine *m, struct session *s)
 {
 	struct load_cell *c = &m->load_cell;
-	struct msg_config_sos_filter filter = { .max_sections = 0 };
 	struct msg_config_load_cell_probe probe = { .oid = 0 };
 	struct msg_load_cell_probe_home off = { .error_reason = 0 };
 
 	if (!c->cfg || c->cfg->mcu != s->mcu)
 		return true;
-	if (wire_dict_wire_id(&s->dict.ids, MSG_ID_config_load_cell_probe) == WIRE_ID_NONE ||
-	    wire_dict_wire_id(&s->dict.ids, c->cfg->chip == MACHINE_ADS1220
-						    ? MSG_ID_config_ads1220
-						    : MSG_ID_config_hx71x) == WIRE_ID_NONE) {
+	if (lacks(s, MSG_ID_config_load_cell_probe) ||
+	    lacks(s, c->cfg->chip == MACHINE_ADS1220 ? MSG_ID_config_ads1220 : MSG_ID_config_hx71x)) {
 		snprintf(s->error, sizeof(s->error),
 			 "mcu '%s': its firmware can't read %s for a probe, and "
 			 "[load_cell_probe] has one",
@@ -422,9 +490,8 @@ bool load_cell_configure(struct machine *m, struct session *s)
 	    !session_oid(s, &c->probe_oid))
 		return false;
 	c->bulk.oid = c->oid;
-	filter.oid = probe.sos_filter_oid = c->filter_oid;
+	probe.sos_filter_oid = c->filter_oid;
 	probe.oid = off.oid = c->probe_oid;
-	return session_config(s, MSG_ID_config_sos_filter, &filter) &&
-	       session_config(s, MSG_ID_config_load_cell_probe, &probe) &&
+	return filter_configure(c, s) && session_config(s, MSG_ID_config_load_cell_probe, &probe) &&
 	       load_chip_configure(m, s) && session_rearm(s, MSG_ID_load_cell_probe_home, &off);
 }

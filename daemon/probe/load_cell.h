@@ -32,6 +32,7 @@ struct load_cell {
 	int device;                          /* of the bus, of an ADS1220 */
 	uint32_t setups;                     /* of it, begun so far */
 	uint8_t oid, filter_oid, probe_oid;
+	uint8_t sections;                         /* of the filter */
 	double counts_per_gram, reference_counts; /* in use; 0: not calibrated */
 	double tare_counts;                       /* of the last tare */
 	struct bulk bulk;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mcu_load_cell.c - a trsync fires when the force on a load cell, from its tare on, reaches a limit either way.
  *
- * In fixed point: grams are Q16.15, grams a count Q2.29. Counts out of the safe range, a force beyond the
+ * In fixed point: grams are Q16.15, grams a count Q2.29. The sections of its filter, if any, come before the limit. Counts out of the safe range, a force beyond the
  * numbers' range and samples that fail to come fire with error_reason and one of enum error more: nothing goes on down blindly. */
 #include "mcu_load_cell.h"
 
 #include "board.h"
+#include "mcu_sos_filter.h"
 #include "mcu_trsync.h"
 
 enum error { ERROR_RANGE, ERROR_OVERFLOW, ERROR_SILENT };
@@ -14,6 +15,7 @@ enum { GRAMS_BITS = 15, RATIO_BITS = 29 };
 
 struct mcu_load_cell_probe {
 	struct mcu_timer watchdog;
+	struct mcu_sos_filter *filter;
 	uint32_t rest_ticks;
 	uint32_t start_clock, trigger_clock;
 	int32_t counts_min, counts_max, tare_counts, grams_per_count;
@@ -47,12 +49,30 @@ static bool watchdog_event(struct mcu *m, struct mcu_timer *timer)
 	return true;
 }
 
+/* The force since the tare, filtered: whether anybody is armed or not, so that the filter has swung in by then. Returns: false if it is beyond
+ * the numbers; the filter begins anew. */
+static bool grams_of(struct mcu_load_cell_probe *lp, int32_t counts, int32_t *grams)
+{
+	int64_t exact = ((int64_t)counts - lp->tare_counts) * lp->grams_per_count >>
+			(RATIO_BITS - GRAMS_BITS);
+
+	*grams = (int32_t)exact;
+	if (exact == *grams && mcu_sos_filter_run(lp->filter, grams))
+		return true;
+	mcu_sos_filter_rest(lp->filter);
+	return false;
+}
+
 void mcu_load_cell_sample(struct mcu *m, struct mcu_load_cell_probe *lp, int32_t counts,
 			  uint32_t clock)
 {
-	int64_t grams;
+	int32_t grams;
+	bool known;
 
-	if (!lp || !lp->ts)
+	if (!lp)
+		return;
+	known = grams_of(lp, counts, &grams);
+	if (!lp->ts)
 		return;
 	lp->looks = 0;
 	if (mcu_clock_diff(clock, lp->start_clock) < 0)
@@ -61,13 +81,11 @@ void mcu_load_cell_sample(struct mcu *m, struct mcu_load_cell_probe *lp, int32_t
 		fire(m, lp, lp->error_reason + ERROR_RANGE);
 		return;
 	}
-	grams = ((int64_t)counts - lp->tare_counts) * lp->grams_per_count >>
-		(RATIO_BITS - GRAMS_BITS);
-	if (grams > INT32_MAX || grams < INT32_MIN) {
+	if (!known) {
 		fire(m, lp, lp->error_reason + ERROR_OVERFLOW);
 		return;
 	}
-	if ((grams < 0 ? -grams : grams) < lp->trigger)
+	if (grams < lp->trigger && grams > -lp->trigger)
 		return;
 	lp->trigger_clock = clock;
 	lp->triggered = true;
@@ -83,22 +101,18 @@ void mcu_load_cell_stop(struct mcu *m, void *object, uint8_t oid)
 	lp->ts = NULL;
 }
 
-/* There are no sections yet: a host that asks for some is told. */
-void mcu_cmd_config_sos_filter(struct mcu *m, const struct msg_config_sos_filter *msg)
-{
-	if (mcu_oid_new(m, msg->oid, MCU_OID_SOS_FILTER, 1) && msg->max_sections)
-		mcu_oid_fail(m, msg->oid, MCU_REASON_STEP_COUNT);
-}
-
 void mcu_cmd_config_load_cell_probe(struct mcu *m, const struct msg_config_load_cell_probe *msg)
 {
+	struct mcu_sos_filter *filter = mcu_oid_get(m, msg->sos_filter_oid, MCU_OID_SOS_FILTER);
 	struct mcu_load_cell_probe *lp;
 
-	if (!mcu_oid_get(m, msg->sos_filter_oid, MCU_OID_SOS_FILTER))
+	if (!filter)
 		return;
 	lp = mcu_oid_new(m, msg->oid, MCU_OID_LOAD_CELL, sizeof(*lp));
-	if (lp)
-		lp->watchdog.fn = watchdog_event;
+	if (!lp)
+		return;
+	lp->watchdog.fn = watchdog_event;
+	lp->filter = filter;
 }
 
 void mcu_cmd_load_cell_probe_set_range(struct mcu *m,

@@ -262,8 +262,6 @@ static const struct message messages[] = {
 	  0 },
 	{ ADS1220 "cs_pin: PK1\ndata_ready_pin: PK2\ninput_mux: AIN9\n",
 	  "+6: [load_cell_probe] input_mux: value 'AIN9': expected one of: AIN0_AIN1", 0, 0 },
-	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\ndrift_filter_delay: 2\n",
-	  "+1: note: [load_cell_probe] accepted but not used yet: drift_filter_delay", 0, 0 },
 	{ "[angle x]\ncs_pin: PK1\n", "+1: [angle x] sensor_type: missing: expected one of: a1333",
 	  0, 0 },
 	{ ANGLE "sample_period: 0.1\n",
@@ -273,6 +271,27 @@ static const struct message messages[] = {
 	  "+4: [angle x] stepper: value 'stepper_q': expected the section of a motor, as stepper_x",
 	  0, 0 },
 	{ "[angle x]\nsensor_type: a1333\n", "+1: [angle x] cs_pin: missing: expected a pin", 0, 0 },
+	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\ncontinuous_tare_time: 2\n",
+	  "+1: note: [load_cell_probe] accepted but not used yet: continuous_tare_time", 0, 0 },
+	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\ndrift_filter_cutoff_frequency: 0.01\n",
+	  "+6: [load_cell_probe] drift_filter_cutoff_frequency: value '0.01': expected", 0, 0 },
+	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\nbuzz_filter_cutoff_frequency: 40\n",
+	  "+6: [load_cell_probe] buzz_filter_cutoff_frequency: value '40': expected", 0, 0 },
+	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\ndrift_filter_cutoff_frequency: 5\n"
+		    "buzz_filter_cutoff_frequency: 4\n",
+	  "+7: [load_cell_probe] buzz_filter_cutoff_frequency: value '4': expected more than "
+	  "drift_filter_cutoff_frequency",
+	  0, 0 },
+	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\nnotch_filter_frequencies: 50, 60\n",
+	  "+6: [load_cell_probe] notch_filter_frequencies: value '50, 60': expected Hz from 0.8 to "
+	  "below 39.2: 0.01 to 0.49 times sample_rate",
+	  0, 0 },
+	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\nnotch_filter_frequencies: 1, 2, 3\n",
+	  "+6: [load_cell_probe] notch_filter_frequencies: value '1, 2, 3': expected one or two "
+	  "numbers",
+	  0, 0 },
+	{ LOAD_CELL "sclk_pin: PK1\ndout_pin: PK2\nbuzz_filter_delay: 3\n",
+	  "+6: [load_cell_probe] buzz_filter_delay: value '3': expected one of: 1 2", 0, 0 },
 	{ "[stepper_z]\nendstop_pin: probe:z_virtual_endstop\n",
 	  "+2: [stepper_z] endstop_pin: value 'probe:z_virtual_endstop': expected a section of a probe, such as "
 	  "[probe] or [bltouch]",

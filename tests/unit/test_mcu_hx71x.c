@@ -140,7 +140,6 @@ static void wrong(void **state)
 					      .dout_pin = DOUT, .sclk_pin = SCLK));
 	WRONG("Not a valid pin", SEND(p, config_hx71x, .oid = CHIP, .gain_channel = 1,
 				      .dout_pin = 70000, .sclk_pin = SCLK));
-	WRONG("Invalid count parameter", SEND(p, config_sos_filter, .oid = CHIP, .max_sections = 2));
 	WRONG("Invalid oid type",
 	      SEND(p, config_load_cell_probe, .oid = PROBE, .sos_filter_oid = CHIP));
 	WRONG("Invalid oid type", SEND(p, config_hx71x, .oid = CHIP, .gain_channel = 1,

@@ -21,7 +21,8 @@ static double grams(struct chip_load_cell *c)
 	deep_mm = printer_bed_mm(c->printer, xyz[0], xyz[1]) - xyz[2];
 	force = c->load_grams + c->grams_per_mm * fmax(0, deep_mm);
 	c->most_grams = fmax(c->most_grams, force);
-	return force;
+	return force + c->hum_grams * sin(2 * M_PI * c->hum_hz * c->printer->now_s) +
+	       c->drift_grams_s * c->printer->now_s;
 }
 
 void chip_load_cell_stop(struct chip_load_cell *c)

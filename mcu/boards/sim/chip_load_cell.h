@@ -15,12 +15,14 @@ struct printer;
 struct chip_load_cell {
 	struct printer *printer;
 	double rate_hz;
-	double grams_per_mm;    /* of the nozzle pressed into the bed */
-	double counts_per_gram; /* negative: the cell is the other way round */
-	double zero_counts;     /* without a force */
-	double noise_grams;     /* each conversion is off by up to so much */
-	double load_grams;      /* of a hand */
-	bool silent;            /* converts no more */
+	double grams_per_mm;      /* of the nozzle pressed into the bed */
+	double counts_per_gram;   /* negative: the cell is the other way round */
+	double zero_counts;       /* without a force */
+	double noise_grams;       /* each conversion is off by up to so much */
+	double load_grams;        /* of a hand */
+	double hum_grams, hum_hz; /* of the mains, of a fan: a sine */
+	double drift_grams_s;     /* as it gets warm */
+	bool silent;              /* converts no more */
 	/* state */
 	double from_s, seen_s, seen_grams, sum, most_grams;
 	double counts; /* of the last conversion */
