@@ -143,8 +143,9 @@ $(BUILD)/%.a: $(BUILD)/members
 $(BUILD)/obj/tests/broken/engine_motion.o: rtcore/engine_motion.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(CPPFLAGS) $(CFLAGS) -DSTEPD_BREAK_TIMELINE -MMD -MP -c -o $@ $<
-# Firmware that tests run, where there are compilers for it.
-TEST_IMAGES = $(if $(SIMAVR_LIBS),$(if $(shell command -v avr-gcc),$(patsubst %,$(BUILD)/firmware/avr-atmega%.elf,644p 1284p 2560))) \
+# Firmware that tests run, where there are compilers for it; not for another machine: a tool that makes images runs on this one.
+TEST_IMAGES = $(if $(CROSS),,$(ALL_IMAGES))
+ALL_IMAGES = $(if $(SIMAVR_LIBS),$(if $(shell command -v avr-gcc),$(patsubst %,$(BUILD)/firmware/avr-atmega%.elf,644p 1284p 2560))) \
 	$(if $(shell command -v arm-none-eabi-gcc),$(BUILD)/firmware/stm32f4-netduinoplus2.elf $(BUILD)/firmware/rp2040.uf2 $(BUILD)/firmware/rp2040-usb.uf2) \
 	$(if $(shell command -v npm),$(RP2040JS))
 # An RP2040, from npm; where it can't be had, tests are skipped.

@@ -45,7 +45,7 @@ static struct seen watch(struct scene *s, const struct cause *c)
 	double from_s = seconds(s), pins_s = printjob_now_s(s), until_s = c->found_s + 5,
 	       at_mm[3] = { 0 };
 	struct seen seen = { NAN, 0, NAN };
-	unsigned long had = s->b.m->react.faults.count[c->class];
+	uint64_t had = s->b.m->react.faults.count[c->class];
 
 	c->happens(s);
 	batch_lines(&s->b, causes_lines(c));

@@ -38,7 +38,7 @@ static struct {
 	double hours_s; /* of all machines */
 	unsigned long lives, faults, pauses, resumed, completed, stopped, shut_down, cleared;
 	unsigned long recovered, known; /* on without a restart after a stop; with all axes known */
-	unsigned long of_class[FAULT_CLASSES];
+	uint64_t of_class[FAULT_CLASSES];
 	double uncontrolled_s[2]; /* a pin that is on and should not be, since; < 0: never looked at */
 	double worst_s;
 	double open_s; /* the line was cut then; 0: it is whole */
@@ -352,7 +352,8 @@ static void campaign(void **state)
 		camp.resumed, camp.completed, camp.stopped, camp.shut_down, camp.recovered,
 		camp.known, camp.worst_s);
 	for (unsigned i = 0; i < FAULT_CLASSES; i++)
-		print_message("%-17s %lu\n", fault_classes[i].name, camp.of_class[i]);
+		print_message("%-17s %llu\n", fault_classes[i].name,
+			      (unsigned long long)camp.of_class[i]);
 	assert_true(camp.resumed > 0 && camp.recovered + camp.stopped + camp.shut_down > 0);
 }
 

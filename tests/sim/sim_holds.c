@@ -209,7 +209,7 @@ static void print(const char *path, uint32_t lines, long holds, uint64_t seed)
 static void holds_of_a_print(void **state)
 {
 	const char *file = getenv("HOLDS_FILE"), *text = getenv("HOLDS");
-	long holds = text && *text ? strtol(text, NULL, 10) : HOLDS_DEFAULT * simrun_size();
+	long holds = text && *text ? strtol(text, NULL, 10) : HOLDS_DEFAULT * (long)simrun_size();
 	unsigned long seed = simrun_seed(1);
 	bool own = file && *file;
 
