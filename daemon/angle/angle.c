@@ -10,6 +10,8 @@
 
 enum { SAMPLE_BYTES = 3, NO_ANGLE = 0xff, TURN = 65536, LATE_MAX = 0xfe };
 #define START_S 0.1
+#define MOST_STEPS 2.0
+#define CLOCK_ERROR_US_MAX 500.0
 #define SETTLE_S 0.2 /* after a motor was switched on, or stopped otherwise than by its steps */
 #define SILENT_NS ((int64_t)1000 * 1000 * 1000)
 /* One with a loose contact is not told more often. */
@@ -30,7 +32,7 @@ static bool add(struct machine *m, const struct machine_angle *cfg)
 {
 	struct angle *a = &m->angles.sensor[m->angles.count++];
 
-	*a = (struct angle){ .cfg = cfg, .motor = -1, .last_error = -1 };
+	*a = (struct angle){ .cfg = cfg, .motor = -1, .last_error = -1, .table = cfg->table };
 	for (size_t i = 0; i < m->motors; i++)
 		if (m->motor[i].cfg == cfg->motor)
 			a->motor = (int)i;
@@ -38,9 +40,19 @@ static bool add(struct machine *m, const struct machine_angle *cfg)
 	return a->device >= 0;
 }
 
+/* Full steps; 0: nobody looks. Without a table a magnet beside its axis may look like lost steps. */
+static double most_steps(const struct angle *a)
+{
+	if (a->motor < 0)
+		return 0;
+	if (isnan(a->cfg->most_steps))
+		return a->table.known ? MOST_STEPS : 0;
+	return a->cfg->most_steps;
+}
+
 static bool watched(const struct angle *a)
 {
-	return a->motor >= 0 && a->cfg->most_steps > 0;
+	return most_steps(a) > 0;
 }
 
 bool angles_setup(struct machine *m, char *err, size_t err_size)
@@ -53,7 +65,7 @@ bool angles_setup(struct machine *m, char *err, size_t err_size)
 				 m->mc->angle[i].section, BUS_DEVICES_MAX);
 			return false;
 		}
-		if (watched(&m->angles.sensor[i]))
+		if (m->angles.sensor[i].motor >= 0 && m->mc->angle[i].most_steps != 0)
 			motors |= 1u << m->angles.sensor[i].motor;
 	}
 	if (steplog_init(&m->angles.steps, motors))
@@ -136,15 +148,28 @@ static void tell_lost(struct machine *m, const struct angle *a, enum angle_verdi
 	react(m, FAULT_CLASS_STALL, motor->cfg->name, detail);
 }
 
+/* Machine time is the first MCU's clock. */
+static bool clock_known(const struct machine *m, int mcu)
+{
+	return mcu == 0 || (!m->react.detect.clock[mcu].lost &&
+			    m->status.mcu[mcu].clock_error_us < CLOCK_ERROR_US_MAX);
+}
+
 static void compare(struct machine *m, struct angle *a)
 {
 	const struct machine_motor *motor = &m->motor[a->motor];
 	const struct angle_motor cfg = { motor->cfg->full_steps_per_rotation,
-					 motor->cfg->microsteps, a->cfg->most_steps };
+					 motor->cfg->microsteps, most_steps(a) };
 	double freq_hz = m->status.mcu[motor->mcu].map.freq_hz;
 	enum angle_verdict verdict;
 	int64_t count;
 
+	if (m->status.lead_level || !clock_known(m, a->cfg->bus.mcu) ||
+	    !clock_known(m, motor->mcu)) {
+		a->watch.beyond =
+			0; /* what was sent may not have come in time, or nobody knows when */
+		return;
+	}
 	if (!steplog_at(&a->log, freq_hz, a->at_s, &count))
 		return;
 	verdict = angle_watch_take(&a->watch, &cfg, a->at_s, a->turns, count);
@@ -173,11 +198,13 @@ static void take(struct machine *m, struct angle *a, const uint8_t *sample)
 	/* a TLE5012B counts frames there */
 	if (a->cfg->chip != MACHINE_TLE5012B)
 		clock += (uint64_t)sample[0] << a->shift;
-	a->turns = (double)value / TURN;
+	a->turns = angle_table_correct(&a->table, (double)value / TURN);
 	a->at_s = clockmap_time_s(map, clock);
 	a->good = true;
 	a->good_ns = m->now_ns;
-	if (watched(a))
+	if (m->angles.calibration.of == a)
+		angle_calibration_take(m, a, a->at_s, (double)value / TURN);
+	else if (watched(a))
 		compare(m, a);
 }
 
@@ -278,6 +305,7 @@ static void tell(struct machine *m, struct angle *a, bool bad)
 void angles_poll(struct machine *m)
 {
 	follow_steps(m);
+	angle_calibration_poll(m);
 	for (size_t i = 0; i < m->angles.count; i++) {
 		struct angle *a = &m->angles.sensor[i];
 
@@ -308,8 +336,11 @@ void angles_status(const struct machine *m, struct textbuf *t)
 			textbuf_put(t, ", %s is %+.2f full steps off (most %.2f)",
 				    m->motor[a->motor].cfg->name, a->watch.off_steps,
 				    a->watch.worst_steps);
-		else if (watched(a))
-			textbuf_put(t, ", %s: not compared yet", m->motor[a->motor].cfg->name);
+		else if (a->motor >= 0)
+			textbuf_put(t, ", %s: not compared%s", m->motor[a->motor].cfg->name,
+				    watched(a)                ? " yet"
+				    : a->cfg->most_steps == 0 ? ""
+							      : ", as it is not calibrated");
 		textbuf_put(t, ", %llu samples, %llu without an angle%s%s%s, %llu messages lost\n",
 			    (unsigned long long)a->samples, (unsigned long long)errors,
 			    a->last_error < 0 ? "" : " (",

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/angle/angle_table.h"
 #include "daemon/angle/angle_watch.h"
 #include "daemon/angle/steplog.h"
 #include "daemon/config/machine_angle.h"
@@ -41,7 +42,8 @@ struct angle {
 	uint64_t number;  /* of its first sample */
 	/* what it said last; good: ever */
 	bool good, told;
-	double turns, at_s;
+	double turns, at_s; /* turns: corrected by */
+	struct angle_table table;
 	int64_t good_ns, told_ns; /* the last angle, or when it was started; told or well so long */
 	int last_error;           /* -1: it has said nothing */
 	uint64_t samples, errors[ANGLE_ERRORS], lost; /* lost: messages */
@@ -51,10 +53,24 @@ struct angle {
 	uint32_t breaks; /* of the log, so far */
 };
 
+/* ANGLE_CALIBRATE */
+struct angle_calibration {
+	struct angle *of; /* NULL: none is under way */
+	unsigned stops;   /* of a turn */
+	unsigned place;   /* of these, from where it began */
+	bool back, waits; /* on the way back; at a stop, for samples from from_s on */
+	bool error;       /* in angles.text */
+	unsigned count;
+	double from_s, first, sum;
+	int64_t deadline_ns;
+	double said[2][ANGLE_STOPS_MAX + 1]; /* there, back */
+};
+
 struct angles {
 	struct angle sensor[MACHINE_ANGLE_MAX];
 	size_t count;
 	struct steplog steps; /* of their motors */
+	struct angle_calibration calibration;
 	struct angle *asking; /* of ANGLE_DEBUG_…; NULL: nobody */
 	char text[160];
 };
@@ -78,6 +94,15 @@ void angles_status(const struct machine *m, struct textbuf *t);
 /* Not read until angle_go_on(). */
 void angle_set_apart(struct machine *m, struct angle *a);
 void angle_go_on(struct angle *a);
+
+/* The sensor that CHIP names; NULL: error replied. */
+struct angle *angle_named(struct gcode *g, const struct machine *m, const struct gcode_line *l);
+
+/* angle_calibrate.c: an angle as the sensor says it. */
+void angle_calibration_take(struct machine *m, struct angle *a, double at_s, double turns);
+void angle_calibration_poll(struct machine *m);
+extern const struct gcode_command angle_calibrate_commands[];
+extern const unsigned angle_calibrate_command_count;
 
 extern const struct gcode_command angle_commands[];
 extern const unsigned angle_command_count;

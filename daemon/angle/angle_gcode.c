@@ -12,7 +12,7 @@ static const struct {
 	unsigned address, value;
 } bits[] = { { 6, 8 }, { 14, 14 }, { 6, 16 } };
 
-static struct angle *find(struct gcode *g, const struct machine *m, const struct gcode_line *l)
+struct angle *angle_named(struct gcode *g, const struct machine *m, const struct gcode_line *l)
 {
 	struct angle *one = (struct angle *)&m->angles.sensor[0];
 	char name[MACHINE_NAME_MAX];
@@ -119,7 +119,7 @@ static void answered(void *ctx, uint32_t write, enum bus_result result, const ui
 static enum gcode_result ask(struct gcode *g, const struct gcode_line *l, struct machine *m,
 			     bool write)
 {
-	struct angle *a = find(g, m, l);
+	struct angle *a = angle_named(g, m, l);
 	unsigned reg, value = 0;
 	uint8_t bytes[2][6];
 	size_t n, more;
@@ -157,6 +157,7 @@ void angles_abort(struct machine *m)
 	if (m->angles.asking)
 		angle_go_on(m->angles.asking);
 	m->angles.asking = NULL;
+	m->angles.calibration.of = NULL;
 }
 
 const struct gcode_command angle_commands[] = {
@@ -169,6 +170,11 @@ const unsigned angle_command_count = sizeof(angle_commands) / sizeof(*angle_comm
 
 void angles_init(struct machine *m)
 {
+	static const struct gcode_group groups[] = {
+		{ angle_commands, &angle_command_count },
+		{ angle_calibrate_commands, &angle_calibrate_command_count },
+	};
+
 	if (m->angles.count)
-		gcode_add_table(&m->gcode, angle_commands, angle_command_count, m);
+		gcode_add_groups(&m->gcode, groups, 2, m);
 }

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #define REF_S 0.1
-#define BEYOND_S 0.01
+/* Steps that are late on the line are found elsewhere by then. */
+#define BEYOND_S 0.1
+/* A rotor that stands comes by the right place once a turn. */
+#define WITHIN_S 0.01
 enum { REF_SAMPLES = 5, BEYOND_SAMPLES = 3, FAILED_MAX = 20 };
 
 /* To -0.5 .. 0.5. */
@@ -97,9 +100,14 @@ enum angle_verdict angle_watch_take(struct angle_watch *w, const struct angle_mo
 	w->off_steps = w->sign ? off[w->sign < 0] : (fabs(off[0]) < fabs(off[1]) ? off[0] : off[1]);
 	w->worst_steps = fmax(w->worst_steps, fabs(w->off_steps));
 	if (fabs(w->off_steps) <= m->most_steps) {
-		w->beyond = 0;
+		if (!w->within)
+			w->within_s = at_s;
+		w->within = true;
+		if (at_s >= w->within_s + WITHIN_S)
+			w->beyond = 0;
 		return ANGLE_FOLLOWS;
 	}
+	w->within = false;
 	if (w->beyond++ == 0)
 		w->beyond_s = at_s;
 	if (w->beyond < BEYOND_SAMPLES || at_s < w->beyond_s + BEYOND_S)

@@ -30,8 +30,9 @@ struct angle_watch {
 	double begin_s, first[2], sum[2], spread[2];
 	unsigned failed; /* in a row: the angle does not follow at all */
 	/* lost steps in the making, and what the reference was before they were */
-	double beyond_s;
+	double beyond_s, within_s; /* since when it is beyond; since when it is not */
 	unsigned beyond;
+	bool within;
 	bool lost;
 	double lost_ref[2];
 };

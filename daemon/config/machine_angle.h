@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "daemon/angle/angle_table.h"
 #include "daemon/config/machine_bus.h"
 
 enum { MACHINE_ANGLE_MAX = 8 };
@@ -24,6 +25,7 @@ struct machine_angle {
 	double period_s;                     /* of its samples */
 	const struct machine_stepper *motor; /* whose shaft it is at; NULL: not said */
 	struct machine_bus bus;
-	double most_steps; /* full steps that the shaft may be off; 0: nobody looks */
+	struct angle_table table;
+	double most_steps; /* full steps that the shaft may be off; 0: nobody looks; not a number: not said */
 };
 #endif

@@ -3,7 +3,8 @@
  *
  * Shown: with each of three chips, its bus in hardware or on pins, on the motor's MCU or another whose clock drifts, the angle told is
  * the shaft's, at rest and with the time of each sample in motion; a sensor that falls silent, answers wrongly or has no magnet is told
- * once with what is wrong, and that it is back; registers are read and written; firmware without the commands is refused.
+ * once with what is wrong, and that it is back; registers are read and written; ANGLE_CALIBRATE takes away
+ * what a magnet beside its axis is off by, or says what is wrong, and ends where it began; its table is read again; firmware without the commands is refused.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies.
  */
 #include <setjmp.h>
@@ -183,6 +184,106 @@ static void registers(void **state)
 	scene_close(s);
 }
 
+/* Within a turn, how much the angle told is off the shaft's, but for where its 0 is. Degrees. */
+static double off_degrees(struct scene *s)
+{
+	const struct angle *a = &s->b.m->angles.sensor[0];
+	double sign = s->b.angle[0].reverse ? -1 : 1, first = NAN, least = 0, most = 0;
+	char line[40];
+
+	for (int i = 0; i < 23; i++) {
+		double shaft, off;
+
+		snprintf(line, sizeof(line), "G1 X%.3f F3000\n", 60 + 1.7321 * i);
+		run(s, line);
+		scene_pass(s, 0.1);
+		shaft = sign * (double)s->b.printer.steppers[0].pos_steps / 3200;
+		off = a->turns - shaft - (isnan(first) ? 0 : first);
+		off -= round(off);
+		if (isnan(first))
+			first = off;
+		else
+			least = fmin(least, off), most = fmax(most, off);
+	}
+	return (most - least) * 360;
+}
+
+static void calibrated(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		char sections[2000], *end = sections;
+		struct scene *s = pinwatch_open(BASE, sensors[i].sections);
+		struct angle_table table;
+		double before, after, from_mm;
+
+		s->b.angle[0].reverse = i == 1;
+		s->b.angle[0].bend_turns = 5.0 / 360;
+		s->b.angle[0].bend_at = 0.3 * i;
+		s->b.angle[0].noise_turns = 0.05 / 360;
+		run(s, "G28\nG1 X100 F3000\n");
+		before = off_degrees(s);
+		from_mm = scene_truth_mm(s, 0);
+		run(s, "ANGLE_CALIBRATE CHIP=x\n");
+		if (!scene_said(s, "[angle x] calibrated: it was up to 5.0") &&
+		    !scene_said(s, "[angle x] calibrated: it was up to 4.9"))
+			fail_msg("%s", s->said);
+		assert_true(fabs(scene_truth_mm(s, 0) - from_mm) < 1e-6);
+		assert_true(scene_agrees(s, 1));
+		table = s->b.m->angles.sensor[0].table;
+		after = off_degrees(s);
+		print_message("%s: %.2f degrees off, calibrated %.2f\n", sensors[i].chip, before,
+			      after);
+		assert_true(before > 8 && after < 0.25);
+		assert_int_equal(s->b.m->react.faults.count[FAULT_CLASS_STALL], 0);
+		pinwatch_finish(s);
+		end += sprintf(end, "%scalibrate: ", sensors[i].sections);
+		for (int k = 0; k < ANGLE_TABLE; k++)
+			end += sprintf(end, "%s%.4f", k ? ", " : "", table.turns[k] * 360);
+		strcpy(end, "\n");
+		s = pinwatch_open(BASE, sections);
+		for (int k = 0; k < ANGLE_TABLE; k++)
+			assert_true(fabs(s->b.m->angles.sensor[0].table.turns[k] - table.turns[k]) <
+				    1e-6);
+		scene_close(s);
+	}
+}
+
+/* It ends where it began, with what is wrong. */
+static void not_calibrated(void **state)
+{
+	static const struct {
+		const char *sections, *before, *says;
+	} cases[] = {
+		{ "[angle x]\nsensor_type: a1333\ncs_pin: PG2\n", "G1 X50 F3000\n",
+		  "[angle x] expected stepper in the configuration" },
+		{ ON_X("a1333"), "G28\nG1 X270 F3000\n",
+		  "stepper_x makes a turn there and back: X=310.0000 mm is out of reach" },
+		{ ON_X("as5047d"), "G1 X50 F3000\nBREAK_PART PART=angle_x ACTION=weak\n",
+		  "[angle x] it gives no angle" },
+		{ ON_X("tle5012b"), "G1 X50 F3000\nBREAK_PART PART=stepper_x ACTION=blocked\n",
+		  "[angle x] while the motor makes a turn its angle makes " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct scene *s = pinwatch_open(BASE, cases[i].sections);
+		double from_mm;
+
+		scene_pass(s, 0.5);
+		run(s, cases[i].before);
+		from_mm = scene_truth_mm(s, 0);
+		scene_hush(s);
+		scene_run(s, "ANGLE_CALIBRATE CHIP=x\n");
+		if (!scene_said(s, cases[i].says) || s->errors != 1)
+			fail_msg("%s: %s", cases[i].says, s->said);
+		assert_true(fabs(scene_truth_mm(s, 0) - from_mm) < 1e-6);
+		assert_int_equal(s->b.m->state, MACHINE_READY);
+		assert_null(s->b.m->angles.calibration.of);
+		scene_close(s);
+	}
+}
+
 static void firmware(void **state)
 {
 	(void)state;
@@ -193,10 +294,9 @@ static void firmware(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(angles),
-		cmocka_unit_test(broken),
-		cmocka_unit_test(registers),
-		cmocka_unit_test(firmware),
+		cmocka_unit_test(angles),     cmocka_unit_test(broken),
+		cmocka_unit_test(registers),  cmocka_unit_test(firmware),
+		cmocka_unit_test(calibrated), cmocka_unit_test(not_calibrated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
  * Shown: no loss is told in a whole print with input shapers and pressure advance, through homing, with sensors of three kinds on this and
  * another MCU whose clock drifts, magnets off their axes, noise, a rotor that hangs behind by less than the bound, sensors that break or answer
  * wrongly; four full steps lost once, a motor that stands and one that never turned are found within limits, the print pauses, the axis is
- * uncertain, RESUME wants it homed, and then the print completes; a configured reaction, a sensor that only measures.
+ * uncertain, RESUME wants it homed, and then the print completes; a configured reaction, a sensor that only measures, one that is calibrated first.
  * How: tests/simlib/printjob.h. STEPD_ECHO=1 shows the replies; the noise's seed is STEPD_SEED.
  */
 #include <setjmp.h>
@@ -21,9 +21,11 @@
 #include "tests/simlib/printjob.h"
 
 #define TOOL "[mcu tool]\nserial: /run/x\n[stepd_sim tool]\nclock_ppm: -70\n"
-#define X "[angle x]\nsensor_type: as5047d\nstepper: stepper_x\ncs_pin: PE2\n"
-#define Y "[angle y]\nsensor_type: tle5012b\nstepper: stepper_y\ncs_pin: PE3\n"
-#define E "[angle e]\nsensor_type: a1333\nstepper: extruder\ncs_pin: PE4\n"
+#define BOUND "max_following_error: 2\n"
+#define X_ "[angle x]\nsensor_type: as5047d\nstepper: stepper_x\ncs_pin: PE2\n"
+#define X X_ BOUND
+#define Y "[angle y]\nsensor_type: tle5012b\nstepper: stepper_y\ncs_pin: PE3\n" BOUND
+#define E "[angle e]\nsensor_type: a1333\nstepper: extruder\ncs_pin: PE4\n" BOUND
 #define SHAPED \
 	"[input_shaper]\nshaper_freq_x: 45\nshaper_type_x: ei\nshaper_freq_y: 38\nshaper_type_y: mzv\n" \
 	"[extruder]\npressure_advance: 0.04\n"
@@ -81,8 +83,8 @@ static void no_false_ones(void **state)
 	whole(X Y E SHAPED, false, 0.2);
 	whole(X Y E SHAPED, true, 1.9);
 	whole(TOOL SHAPED
-	      "[angle x]\nsensor_type: a1333\nstepper: stepper_x\ncs_pin: tool:PA2\n"
-	      "[angle y]\nsensor_type: as5047d\nstepper: stepper_y\ncs_pin: tool:PA3\nsample_period: 0.0004\n",
+	      "[angle x]\nsensor_type: a1333\nstepper: stepper_x\ncs_pin: tool:PA2\n" BOUND
+	      "[angle y]\nsensor_type: as5047d\nstepper: stepper_y\ncs_pin: tool:PA3\nsample_period: 0.0004\n" BOUND,
 	      false, 0.2);
 }
 
@@ -139,8 +141,8 @@ static void one(const char *part, const char *action, unsigned axes, double limi
 static void found(void **state)
 {
 	(void)state;
-	one("stepper_x", "slip", 1, 0.2);
-	one("stepper_y", "slip", 2, 0.2);
+	one("stepper_x", "slip", 1, 0.3);
+	one("stepper_y", "slip", 2, 0.3);
 	one("stepper_x", "blocked", 1, 0.5);
 	one("stepper_y", "blocked", 2, 0.5);
 	one("extruder", "blocked", 0, 1);
@@ -154,7 +156,7 @@ static void how_much(void **state)
 	(void)state;
 	break_part(s, "stepper_x", "slip");
 	break_part(s, "stepper_x", "slip");
-	found_within(s, 0.2);
+	found_within(s, 0.3);
 	scene_pass(s, 3);
 	if (!scene_said(s, "[angle x] stepper_x is about -8 full steps off"))
 		fail_msg("%s", s->said);
@@ -207,22 +209,45 @@ static void not_told(void **state)
 	assert_int_equal(stalls(s), 0);
 	assert_int_equal(s->errors, 0);
 	scene_close(s);
-	s = printjob_start(X "max_following_error: 0\n");
+	s = printjob_start(X_ "max_following_error: 0\n");
 	break_part(s, "stepper_x", "blocked");
 	scene_pass(s, 5);
 	break_part(s, "stepper_x", "ok");
 	assert_int_equal(stalls(s), 0);
 	scene_close(s);
+	s = printjob_start(X_); /* neither a bound nor a table */
+	break_part(s, "stepper_x", "slip");
+	scene_now(s, "STATUS");
+	assert_true(scene_said(s, "stepper_x: not compared, as it is not calibrated"));
+	scene_pass(s, 5);
+	assert_int_equal(stalls(s), 0);
+	printjob_ends_well(s);
+}
+
+/* A magnet that is off by three full steps: with its table it is compared, and four steps are found. */
+static void with_table(void **state)
+{
+	struct scene *s = printjob_open(X_ SHAPED);
+
+	(void)state;
+	s->b.angle[0].bend_turns = 3.0 / 200;
+	assert_true(scene_run(s, "G28\nG1 X50 F3000\nANGLE_CALIBRATE CHIP=x\n"));
+	printjob_begin(s, "");
+	assert_int_equal(stalls(s), 0);
+	assert_true(worst(s) < 0.5);
+	break_part(s, "stepper_x", "slip");
+	found_within(s, 0.3);
+	printjob_ends_well(s);
 }
 
 static void only_told(void **state)
 {
 	struct scene *s = printjob_start(
-		X "max_following_error: 1\n[fault stall stepper_x]\nreaction: warn\n");
+		X_ "max_following_error: 1\n[fault stall stepper_x]\nreaction: warn\n");
 
 	(void)state;
 	s->b.printer.steppers[0].pos_steps -= FULL_STEP * 3 / 2;
-	found_within(s, 0.2);
+	found_within(s, 0.3);
 	assert_true(scene_said(s, "stepper_x"));
 	s->b.printer.steppers[0].pos_steps += FULL_STEP * 3 / 2;
 	printjob_completes(s);
@@ -234,7 +259,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_false_ones), cmocka_unit_test(found),
 		cmocka_unit_test(how_much),      cmocka_unit_test(never_turned),
-		cmocka_unit_test(not_told),      cmocka_unit_test(only_told),
+		cmocka_unit_test(with_table),    cmocka_unit_test(not_told),
+		cmocka_unit_test(only_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

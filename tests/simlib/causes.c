@@ -19,7 +19,8 @@ const char causes_sections[] =
 	"[heater_fan nose]\npin: PE1\ntachometer_pin: PF9\n"
 	"[tmc2209 stepper_x]\nuart_pin: PE2\nrun_current: 0.8\n"
 	"stealthchop_threshold: 200\nstall_detect_speed: 20\ndriver_sgthrs: 77\n"
-	"[angle x]\nsensor_type: as5047d\nstepper: stepper_x\ncs_pin: PE6\n"
+	"[angle x]\nsensor_type: as5047d\nstepper: stepper_x\ncs_pin: tool:PA2\n"
+	"max_following_error: 2\n"
 	"[filament_switch_sensor spool]\nswitch_pin: PE3\n"
 	"[filament_motion_sensor flow]\nswitch_pin: PE4\nextruder: extruder\ndetection_length: 7\n"
 	"[output_pin relay]\npin: PE5\nvalue: 1\npower_relay: True\n"
@@ -202,7 +203,7 @@ const struct cause causes[CAUSES] = {
 	{ "driver X is shorted", FAULT_CLASS_DRIVER_ERROR, driver_shorted, 2, 2, 0 },
 	{ "driver X does not answer", FAULT_CLASS_DRIVER_ERROR, driver_silent, 3, 3, 0 },
 	{ "the motor of X is blocked", FAULT_CLASS_STALL, motor_blocked, 2, 2, 0 },
-	{ "the motor of X loses steps", FAULT_CLASS_STALL, motor_slips, 0.2, 0.6, 0 },
+	{ "the motor of X loses steps", FAULT_CLASS_STALL, motor_slips, 0.3, 0.6, 0 },
 	{ "the filament is at its end", FAULT_CLASS_FILAMENT, filament_out, 0.1, 0.5, 0 },
 	{ "the filament is stuck", FAULT_CLASS_FILAMENT, filament_jams, 10, 10, 0 },
 	{ "the switch of X is torn off, G28 X in a pause", FAULT_CLASS_ENDSTOP, switch_torn_off, 30,

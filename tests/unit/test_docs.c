@@ -191,6 +191,7 @@ static void commands(void **state)
 	gcode_add_table(&g, outputs_commands, outputs_command_count, NULL);
 	gcode_add_table(&g, tmc_commands, tmc_command_count, NULL);
 	gcode_add_table(&g, angle_commands, angle_command_count, NULL);
+	gcode_add_table(&g, angle_calibrate_commands, angle_calibrate_command_count, NULL);
 	gcode_add_table(&g, leds_commands, leds_command_count, NULL);
 	gcode_add_table(&g, batch_events_commands, batch_events_command_count, NULL);
 	gcode_add_table(&g, shapers_commands, shapers_command_count, NULL);
