@@ -269,7 +269,7 @@ static void row(const struct trouble *what, int speed, uint64_t seed)
 
 		if (simrun_sanitized() && v > from)
 			break;
-		for (int o = worst; o < OUTCOMES; o++)
+		for (int o = (int)worst; o < OUTCOMES; o++)
 			if (up_to[o] == v - what->step || v == from)
 				up_to[o] = v;
 		if (worst == TOO_CLOSE)
