@@ -181,6 +181,13 @@ uint64_t sim_clock(const struct sim *s)
 	return target_clock(s->t);
 }
 
+/* Nothing here resets the chip. */
+uint64_t sim_boot_clock(const struct sim *s)
+{
+	(void)s;
+	return 0;
+}
+
 /* Each instruction may do something. */
 uint64_t sim_next_clock(const struct sim *s)
 {
