@@ -174,7 +174,7 @@ static void never_turned(void **state)
 	(void)state;
 	assert_true(scene_run(s, "SET_KINEMATIC_POSITION X=0 Y=0 Z=0\nG1 X5 F600\n"));
 	break_part(s, "stepper_x", "blocked");
-	assert_true(scene_run(s, "M84\nG4 P500\n"));
+	assert_true(scene_run(s, "M84\nG4 P500\nSET_KINEMATIC_POSITION X=5 Y=0 Z=0\n"));
 	batch_lines(&s->b, "G1 X250 F1200\n");
 	found_within(s, 4);
 	scene_close(s);
