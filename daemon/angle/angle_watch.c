@@ -5,8 +5,8 @@
 #include <string.h>
 
 #define REF_S 0.1
-/* Steps that are late on the line are found elsewhere by then. */
-#define BEYOND_S 0.1
+/* Steps that the MCU has not taken in time are found elsewhere by then: the lead is low, or it has shut down. */
+#define BEYOND_S 0.3
 /* A rotor that stands comes by the right place once a turn. */
 #define WITHIN_S 0.01
 enum { REF_SAMPLES = 5, BEYOND_SAMPLES = 3, FAILED_MAX = 20 };

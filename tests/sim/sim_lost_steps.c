@@ -3,7 +3,7 @@
  *
  * Shown: no loss is told in a whole print with input shapers and pressure advance, through homing, with sensors of three kinds on this and
  * another MCU whose clock drifts, magnets off their axes, noise, a rotor that hangs behind by less than the bound, sensors that break or answer
- * wrongly; four full steps lost once, a motor that stands and one that never turned are found within limits, the print pauses, the axis is
+ * wrongly, frames that come late; four full steps lost once, a motor that stands and one that never turned are found within limits, the print pauses, the axis is
  * uncertain, RESUME wants it homed, and then the print completes; a configured reaction, a sensor that only measures, one that is calibrated first.
  * How: tests/simlib/printjob.h. STEPD_ECHO=1 shows the replies; the noise's seed is STEPD_SEED.
  */
@@ -141,8 +141,8 @@ static void one(const char *part, const char *action, unsigned axes, double limi
 static void found(void **state)
 {
 	(void)state;
-	one("stepper_x", "slip", 1, 0.3);
-	one("stepper_y", "slip", 2, 0.3);
+	one("stepper_x", "slip", 1, 0.4);
+	one("stepper_y", "slip", 2, 0.4);
 	one("stepper_x", "blocked", 1, 0.5);
 	one("stepper_y", "blocked", 2, 0.5);
 	one("extruder", "blocked", 0, 1);
@@ -156,7 +156,7 @@ static void how_much(void **state)
 	(void)state;
 	break_part(s, "stepper_x", "slip");
 	break_part(s, "stepper_x", "slip");
-	found_within(s, 0.3);
+	found_within(s, 0.4);
 	scene_pass(s, 3);
 	if (!scene_said(s, "[angle x] stepper_x is about -8 full steps off"))
 		fail_msg("%s", s->said);
@@ -236,8 +236,26 @@ static void with_table(void **state)
 	assert_int_equal(stalls(s), 0);
 	assert_true(worst(s) < 0.5);
 	break_part(s, "stepper_x", "slip");
-	found_within(s, 0.3);
+	found_within(s, 0.4);
 	printjob_ends_well(s);
+}
+
+/* Frames with steps that come too late leave a motor behind what the host believes: another fault, not lost steps. */
+static void late_frames(void **state)
+{
+	static const int late_ms[] = { 60, 90, 120, 150, 200, 300, 500, 900 };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(late_ms) / sizeof(*late_ms); i++) {
+		struct scene *s = printjob_start(X Y);
+
+		scene_pass(s, 0.017 * (double)i);
+		s->b.mcu[0].to.cfg.latency_ns = (int64_t)late_ms[i / 2] * 1000000;
+		scene_pass(s, 4);
+		if (stalls(s))
+			fail_msg("%d ms: %s", late_ms[i / 2], s->said);
+		scene_close(s);
+	}
 }
 
 static void only_told(void **state)
@@ -247,7 +265,7 @@ static void only_told(void **state)
 
 	(void)state;
 	s->b.printer.steppers[0].pos_steps -= FULL_STEP * 3 / 2;
-	found_within(s, 0.3);
+	found_within(s, 0.4);
 	assert_true(scene_said(s, "stepper_x"));
 	s->b.printer.steppers[0].pos_steps += FULL_STEP * 3 / 2;
 	printjob_completes(s);
@@ -260,7 +278,7 @@ int main(void)
 		cmocka_unit_test(no_false_ones), cmocka_unit_test(found),
 		cmocka_unit_test(how_much),      cmocka_unit_test(never_turned),
 		cmocka_unit_test(with_table),    cmocka_unit_test(not_told),
-		cmocka_unit_test(only_told),
+		cmocka_unit_test(only_told),     cmocka_unit_test(late_frames),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,7 +203,7 @@ const struct cause causes[CAUSES] = {
 	{ "driver X is shorted", FAULT_CLASS_DRIVER_ERROR, driver_shorted, 2, 2, 0 },
 	{ "driver X does not answer", FAULT_CLASS_DRIVER_ERROR, driver_silent, 3, 3, 0 },
 	{ "the motor of X is blocked", FAULT_CLASS_STALL, motor_blocked, 2, 2, 0 },
-	{ "the motor of X loses steps", FAULT_CLASS_STALL, motor_slips, 0.3, 0.6, 0 },
+	{ "the motor of X loses steps", FAULT_CLASS_STALL, motor_slips, 0.5, 0.8, 0 },
 	{ "the filament is at its end", FAULT_CLASS_FILAMENT, filament_out, 0.1, 0.5, 0 },
 	{ "the filament is stuck", FAULT_CLASS_FILAMENT, filament_jams, 10, 10, 0 },
 	{ "the switch of X is torn off, G28 X in a pause", FAULT_CLASS_ENDSTOP, switch_torn_off, 30,

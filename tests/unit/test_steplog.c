@@ -3,7 +3,7 @@
  *
  * Shown: between any two of random runs, with fractions and reversals, the counter is that of the steps one by one; what is too old is
  * not known; runs that are missing, a counter that was read back and stops make what was before void; which way a sensor counts is
- * found in motion and not at rest; an angle that is off by less than the bound, or beyond for less than 0.1 s, is nothing; one of a rotor that stands is found at any speed.
+ * found in motion and not at rest; an angle that is off by less than the bound, or beyond for less than 0.3 s, is nothing; one of a rotor that stands is found at any speed.
  * How: the module alone. Seed: STEPD_SEED.
  */
 #include <setjmp.h>
@@ -187,15 +187,15 @@ static void watch(void **state)
 		assert_int_equal(w.sign, sign);
 		assert_int_equal(turn(&w, &at_s, &steps, 0.5, -300, sign, 1.9), ANGLE_FOLLOWS);
 		assert_int_equal(turn(&w, &at_s, &steps, 0.5, 70, sign, -1.9), ANGLE_FOLLOWS);
-		assert_int_equal(turn(&w, &at_s, &steps, 0.09, 70, sign, -4), ANGLE_FOLLOWS);
+		assert_int_equal(turn(&w, &at_s, &steps, 0.29, 70, sign, -4), ANGLE_FOLLOWS);
 		assert_int_equal(turn(&w, &at_s, &steps, 0.5, 70, sign, 0), ANGLE_FOLLOWS);
-		assert_int_equal(turn(&w, &at_s, &steps, 0.11, 70, sign, -4), ANGLE_LOSES);
+		assert_int_equal(turn(&w, &at_s, &steps, 0.31, 70, sign, -4), ANGLE_LOSES);
 		assert_int_equal(turn(&w, &at_s, &steps, 0.3, 800, sign, -4), ANGLE_FOUND);
 		assert_true(fabs(w.off_steps) < 0.1); /* from there on */
-		assert_int_equal(turn(&w, &at_s, &steps, 0.15, 0, sign, -8), ANGLE_LOSES);
+		assert_int_equal(turn(&w, &at_s, &steps, 0.4, 0, sign, -8), ANGLE_LOSES);
 		angle_watch_forget(&w, at_s);
 		turn(&w, &at_s, &steps, 0.3, 100, sign, 0);
-		assert_int_equal(stand(&w, &at_s, &steps, 0.3, 4000), ANGLE_LOSES);
+		assert_int_equal(stand(&w, &at_s, &steps, 0.6, 4000), ANGLE_LOSES);
 		angle_watch_forget(&w, at_s + 1);
 		turn(&w, &at_s, &steps, 0.9, 0, sign, 0);
 		assert_false(w.known);
