@@ -91,7 +91,7 @@ static void check_position(struct scene *s)
 	const struct machine *m = s->b.m;
 
 	if (m->state != MACHINE_READY || m->status.moving || !machine_rests(m) || m->homed != 7 ||
-	    camp.open_s > 0)
+	    m->uncertain || camp.open_s > 0)
 		return;
 	assert_true(scene_agrees(s, 1));
 }
