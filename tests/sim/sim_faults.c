@@ -382,6 +382,22 @@ static void expect_reaction(const struct machine *m, enum fault_reaction reactio
 	assert_int_equal(m->print->pause.on, reaction == FAULT_PAUSE || reaction == FAULT_DISABLE);
 }
 
+/* What is said of it says what survives, and what to do. */
+static void expect_words(const struct scene *s, enum fault_reaction reaction)
+{
+	static const char *const survives[FAULT_REACTIONS] = {
+		[FAULT_WARN] = "the print goes on;",
+		[FAULT_HOLD] = " temperatures are kept;",
+		[FAULT_PAUSE] = " temperatures are kept;",
+		[FAULT_DISABLE] = "the rest works on, a print that needs it is paused;",
+		[FAULT_STOP_MOTION] = "motion is stopped until CLEAR_FAULT",
+		[FAULT_SHUTDOWN] = "the job journal is kept;",
+	};
+
+	if (!survives[reaction] || !scene_said(s, survives[reaction]))
+		fail_msg("no word of what survives in: %s", s->said);
+}
+
 /* One of them, of the machine that prints. */
 static const char *component(const struct fault_class *c)
 {
@@ -430,6 +446,7 @@ static void drills(void **state)
 		scene_pass(s, 1);
 		assert_int_equal(s->b.m->react.faults.count[i], 1);
 		expect_reaction(s->b.m, c->reaction);
+		expect_words(s, c->reaction);
 		if (rest_s == rest_s)
 			assert_true(rest_s < 0.2); /* a horizon and the way to rest */
 		if (heater && c->reaction >= FAULT_DISABLE) {
