@@ -54,9 +54,11 @@ static void tell(struct print *p, const struct machine_filament *cfg, const stru
 
 static void runout(struct print *p, const struct machine_filament *cfg, struct filament *f)
 {
+	tell(p, cfg, f, "runout");
+	if (!cfg->pause_on_runout) /* no less than a word */
+		react_noted(p->m, FAULT_CLASS_FILAMENT, cfg->name, NULL);
 	if (!cfg->pause_on_runout && !cfg->runout.text)
 		return;
-	tell(p, cfg, f, "runout");
 	f->acting = true;
 	f->due_ns = p->now_ns;
 	if (!cfg->pause_on_runout)

@@ -120,6 +120,16 @@ static void no_pause(void **state)
 	assert_true(batch_settle(&s->b));
 	assert_int_equal(printing_of(s)->stats.state, PRINT_COMPLETE);
 	assert_int_equal(s->b.m->gcode.moves, 301);
+	assert_int_equal(s->b.m->react.faults.count[FAULT_CLASS_FILAMENT], 1);
+	printing_ends_exact(s);
+	/* with nothing to do about it, it is told and counted all the same */
+	s = start_print(SPOOL "pause_on_runout: False\n");
+	input(s, 0)->on = false;
+	assert_true(said_after_s(s, "filament sensor spool: runout", 1) < 0.2);
+	assert_int_equal(s->b.m->react.faults.count[FAULT_CLASS_FILAMENT], 1);
+	assert_int_equal(s->b.m->react.faults.latched_count, 0);
+	assert_false(printing_of(s)->pause.on);
+	assert_true(batch_settle(&s->b));
 	printing_ends_exact(s);
 }
 
