@@ -88,12 +88,13 @@ static bool is_away(const struct machine *m, size_t mcu)
 					m->session[mcu].state != SESSION_READY);
 }
 
-/* Nobody could answer before it is opened again. */
-static bool line_ended(const struct machine *m, size_t mcu)
+/* Nothing to ask it: its line is to be opened first, or it knows nothing, and of no frame numbers either. */
+static bool from_anew(const struct machine *m, size_t mcu)
 {
 	uint32_t line = m->status.mcu[mcu].line;
 
-	return line >= LINE_CLOSED && line <= LINE_STUCK;
+	return (line >= LINE_CLOSED && line <= LINE_STUCK) ||
+	       m->status.mcu[mcu].flags & ENGINE_MCU_STARTED;
 }
 
 void readback_revive(struct machine *m)
@@ -105,7 +106,7 @@ void readback_revive(struct machine *m)
 	for (size_t i = 0; i < m->mcus; i++) {
 		if (attach_role(m, i) || m->attach[i].state)
 			continue;
-		if (line_ended(m, i)) {
+		if (from_anew(m, i)) {
 			attach_anew(m, i);
 		} else if (is_away(m, i)) {
 			r->resuming |= 1u << i;

@@ -40,6 +40,7 @@ enum {
 	ENGINE_MCU_SHUTDOWN = 4, /* it said so */
 	ENGINE_MCU_LOST = 8,     /* no answer */
 	ENGINE_MCU_EDGES = 16,   /* its clock estimate goes by a sync line */
+	ENGINE_MCU_STARTED = 32, /* it has started anew, and said so */
 	ENGINE_PULL_MAX = 1024,  /* plan records taken a cycle at most */
 	ENGINE_EVENTS_KEPT = 8,  /* this share of the event ring is not for mere messages: 1/8 */
 };

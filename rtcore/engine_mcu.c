@@ -341,7 +341,8 @@ void engine_mcu_status(const struct engine *e, int mcu, struct engine_mcu_status
 	out->moves_queued = m->moveq.used;
 	out->moves_capacity = m->moveq.capacity;
 	out->flags = (m->clock_ready ? ENGINE_MCU_CLOCK : 0u) | (m->ready ? ENGINE_MCU_READY : 0u) |
-		     (m->shutdown ? ENGINE_MCU_SHUTDOWN : 0u) | (m->lost ? ENGINE_MCU_LOST : 0u) |
+		     (m->shutdown ? ENGINE_MCU_SHUTDOWN : 0u) |
+		     (m->started ? ENGINE_MCU_STARTED : 0u) | (m->lost ? ENGINE_MCU_LOST : 0u) |
 		     (clocksync_by_edges(&m->sync) ? ENGINE_MCU_EDGES : 0u);
 	if (!m->clock_ready)
 		return;
