@@ -36,20 +36,6 @@ static struct scene *open_with(const char *more)
 	return open_scene(path, NULL);
 }
 
-/* The motors of Z hold the plane there, askew by so much. */
-static void corners(struct scene *s, int count, const double at[][3])
-{
-	static const char *const names[] = { "stepper_z", "stepper_z1", "stepper_z2", "stepper_z3" };
-	struct printer *p = &s->b.printer;
-
-	for (int i = 0; i < count; i++)
-		for (uint8_t k = 0; k < p->stepper_count; k++)
-			if (!strcmp(p->steppers[k].name, names[i]))
-				p->bed.corner[i] = (struct printer_corner){ k, at[i][0], at[i][1],
-									    at[i][2] };
-	p->bed.corners = (uint8_t)count;
-}
-
 /* How far the plane through the motors is from level, seen from the bed. */
 static double tilt_mm(const struct scene *s, double lo, double hi)
 {

@@ -4,7 +4,7 @@
  * Shown: BED_MESH_CALIBRATE METHOD=scan and rapid_scan find the model's bed within a microstep and the stated noise, on
  * cartesian and CoreXY, at different speeds, with the chip or Z's motor on a second MCU whose clock drifts, with input
  * shapers, also where blocks of samples are lost, in an adaptive area and around faulty regions; levelling commands take these
- * methods, too; flying takes a fraction of the time; what goes wrong (too high, the chip
+ * methods, too, QUAD_GANTRY_LEVEL with four motors among them; flying takes a fraction of the time; what goes wrong (too high, the chip
  * fails on the way, a probe that can't) gets its own reply and the machine goes on.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies; the noise's seed is STEPD_SEED.
  */
@@ -170,15 +170,19 @@ static void test_adaptive_and_faulty(void **state)
 
 /* ---- levelling ---- */
 
+#define COIL \
+	"[probe_eddy_current coil]\nsensor_type: ldc1612\nz_offset: 1\nx_offset: 20\ny_offset: -7\n"
+#define Z_MOTOR(name, pin) \
+	"[stepper_" name "]\nstep_pin: " pin "0\ndir_pin: " pin "1\nrotation_distance: 8\n" \
+	"microsteps: 16\nstep_pulse_duration: 0.0000005\n"
 #define LEVELS \
-	"[probe_eddy_current coil]\nsensor_type: ldc1612\nz_offset: 1\nx_offset: 20\ny_offset: -7\n" \
-	"[stepper_z1]\nstep_pin: PF0\ndir_pin: PF1\nrotation_distance: 8\nmicrosteps: 16\n" \
-	"step_pulse_duration: 0.0000005\n" \
-	"[z_tilt]\nz_positions:\n  -20, 150\n  320, 150\npoints:\n  30, 150\n  250, 150\n" \
-	"speed: 100\nhorizontal_move_z: 2\nretries: 4\nretry_tolerance: 0.01\n" \
-	"[screws_tilt_adjust]\nscrew1: 30, 40\nscrew2: 250, 40\nscrew3: 250, 260\nspeed: 100\n" \
-	"horizontal_move_z: 2\n" \
-	"[bed_tilt]\npoints:\n  30, 40\n  250, 40\n  140, 260\nspeed: 100\nhorizontal_move_z: 2\n"
+	COIL Z_MOTOR( \
+		"z1", \
+		"PF") "[z_tilt]\nz_positions:\n  -20, 150\n  320, 150\npoints:\n  30, 150\n  250, 150\n" \
+		      "speed: 100\nhorizontal_move_z: 2\nretries: 4\nretry_tolerance: 0.01\n" \
+		      "[screws_tilt_adjust]\nscrew1: 30, 40\nscrew2: 250, 40\nscrew3: 250, 260\nspeed: 100\n" \
+		      "horizontal_move_z: 2\n" \
+		      "[bed_tilt]\npoints:\n  30, 40\n  250, 40\n  140, 260\nspeed: 100\nhorizontal_move_z: 2\n"
 
 /* Places of the command agree with the model: the nozzle at z_offset over the bed under the coil. */
 static void places_agree(const struct scene *s, const char *what)
@@ -195,7 +199,7 @@ static void places_agree(const struct scene *s, const char *what)
 	}
 }
 
-static struct scene *open_levels(void)
+static struct scene *open_levels(const char *sections)
 {
 	const char *path = simrun_path("levels.cfg");
 	char *like = simrun_read("etc/sim-cartesian.cfg", NULL);
@@ -206,20 +210,30 @@ static struct scene *open_levels(void)
 	fprintf(f,
 		"%s[stepd]\nstartup_gcode:\n[stepd_sim]\nbed_slope_x: 0.002\n"
 		"bed_slope_y: -0.001\n%s",
-		like, LEVELS);
+		like, sections);
 	fclose(f);
 	free(like);
 	s = ready(path, NULL);
 	return s;
 }
 
+/* How much higher the nozzle is over the bed at one place than at another. */
+static double between_mm(const struct printer *p, const double *from, const double *to)
+{
+	return printer_height_mm(p, to[0], to[1]) - printer_bed_mm(p, to[0], to[1]) -
+	       printer_height_mm(p, from[0], from[1]) + printer_bed_mm(p, from[0], from[1]);
+}
+
 static void test_levelling(void **state)
 {
 	static const char *const methods[] = { "scan", "rapid_scan", "automatic" };
+	/* Where the motors of Z hold it; under the coil. */
+	static const double sides[][3] = { { -20, 150, 0 }, { 320, 150, -0.3 } };
+	static const double place[][2] = { { 50, 150 }, { 270, 150 } };
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		struct scene *s = open_levels();
+		struct scene *s = open_levels(LEVELS);
 		struct printer *p = &s->b.printer;
 		char line[80];
 		double tilt_mm;
@@ -233,22 +247,51 @@ static void test_levelling(void **state)
 		run(s, line);
 		places_agree(s, line);
 		assert_true(fabs(s->b.m->levelling.tilt.x - 0.002) < 2e-5);
-		/* The motors of Z each hold a side. */
-		for (uint8_t k = 0; k < p->stepper_count; k++)
-			if (!strncmp(p->steppers[k].name, "stepper_z", 9)) {
-				bool right = p->steppers[k].name[9] == '1';
-
-				p->bed.corner[right] = (struct printer_corner){
-					k, right ? 320 : -20, 150, right ? -0.3 : 0
-				};
-			}
-		p->bed.corners = 2;
+		corners(s, 2, sides);
 		snprintf(line, sizeof(line), "Z_TILT_ADJUST METHOD=%s\n", methods[i]);
 		run(s, line);
-		tilt_mm = printer_height_mm(p, 270, 150) - printer_bed_mm(p, 270, 150) -
-			  printer_height_mm(p, 50, 150) + printer_bed_mm(p, 50, 150);
+		tilt_mm = between_mm(p, place[0], place[1]);
 		printf("Z_TILT_ADJUST METHOD=%s: tilted by %.2f um\n", methods[i], 1e3 * tilt_mm);
 		assert_true(fabs(tilt_mm) <= 0.01 + 2 * MICROSTEP_Z_MM);
+		assert_true(scene_exact(s));
+		scene_close(s);
+	}
+	simrun_cleanup();
+}
+
+#define GANTRY \
+	COIL Z_MOTOR("z1", "PF") Z_MOTOR("z2", "PG") Z_MOTOR( \
+		"z3", \
+		"PH") "[quad_gantry_level]\ngantry_corners:\n  -50, -30\n  350, 340\npoints:\n  30, 30\n" \
+		      "  30, 250\n  250, 250\n  250, 30\nspeed: 100\nhorizontal_move_z: 2\nretries: 5\n" \
+		      "retry_tolerance: 0.01\n"
+
+/* Four motors of Z, each with a corner of the gantry; the coil's places are level in the end. */
+static void test_gantry(void **state)
+{
+	static const char *const methods[] = { "scan", "rapid_scan" };
+	static const double at[][3] = {
+		{ -50, -30, 0 }, { -50, 340, 0.3 }, { 350, 340, -0.4 }, { 350, -30, -0.2 }
+	};
+	static const double place[][2] = { { 50, 23 }, { 50, 243 }, { 270, 243 }, { 270, 23 } };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct scene *s = open_levels(GANTRY);
+		struct printer *p = &s->b.printer;
+		char line[60];
+		double before_mm, worst_mm = 0;
+
+		corners(s, 4, at);
+		before_mm = fabs(between_mm(p, place[0], place[2]));
+		snprintf(line, sizeof(line), "QUAD_GANTRY_LEVEL METHOD=%s\n", methods[i]);
+		run(s, line);
+		for (int k = 1; k < 4; k++)
+			worst_mm = fmax(worst_mm, fabs(between_mm(p, place[0], place[k])));
+		printf("%.*s: %.2f um, %.0f before\n", (int)strcspn(line, "\n"), line,
+		       1e3 * worst_mm, 1e3 * before_mm);
+		assert_true(before_mm > 0.1);
+		assert_true(worst_mm <= 0.01 + 2 * MICROSTEP_Z_MM);
 		assert_true(scene_exact(s));
 		scene_close(s);
 	}
@@ -357,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_lossy_line),
 		cmocka_unit_test(test_adaptive_and_faulty),
 		cmocka_unit_test(test_levelling),
+		cmocka_unit_test(test_gantry),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_another_probe),
 		cmocka_unit_test(test_emergency),

@@ -73,6 +73,20 @@ static inline double over_bed_mm(const struct scene *s)
 	return xyz[2] - printer_bed_mm(&s->b.printer, xyz[0], xyz[1]);
 }
 
+/* The motors of Z hold the plane there, askew by so much. */
+static inline void corners(struct scene *s, int count, const double at[][3])
+{
+	static const char *const names[] = { "stepper_z", "stepper_z1", "stepper_z2", "stepper_z3" };
+	struct printer *p = &s->b.printer;
+
+	for (int i = 0; i < count; i++)
+		for (uint8_t k = 0; k < p->stepper_count; k++)
+			if (!strcmp(p->steppers[k].name, names[i]))
+				p->bed.corner[i] = (struct printer_corner){ k, at[i][0], at[i][1],
+									    at[i][2] };
+	p->bed.corners = (uint8_t)count;
+}
+
 /* The nozzle down to the bed as somebody with a sheet of paper does it. */
 static inline void touch_down(struct scene *s, double within_mm)
 {
