@@ -238,7 +238,7 @@ static const char *failed(unsigned code)
 	return texts[code < 3 ? code : 2];
 }
 
-static bool lacks(const struct session *s, int id)
+static bool lacks(const struct session *s, enum msg_id id)
 {
 	return wire_dict_wire_id(&s->dict.ids, id) == WIRE_ID_NONE;
 }
