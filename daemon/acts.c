@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "daemon/kinematics/kinematics.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 void acts_begin(struct machine *m)
 {

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 #define MASK_XY (1u << AXIS_X | 1u << AXIS_Y)
 

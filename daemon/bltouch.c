@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 static const struct {
 	const char *name;

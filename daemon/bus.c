@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 enum { LINE_BITS = 10 /* of a byte on a serial line: start 0, eight from the lowest, stop 1 */ };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/bus.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 enum { UART_BAUD = 40000, UART_BAUD_AVR = 9000, BUS_NAMES_MAX = 256 };
 

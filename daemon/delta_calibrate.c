@@ -8,7 +8,7 @@
 
 #include "daemon/delta_fit.h"
 #include "daemon/kinematics/kinematics.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/save.h"
 
 enum { AROUND = 6, SPOKES = 6 };

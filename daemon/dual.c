@@ -10,7 +10,7 @@
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/kinematics/kinematics.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 static const char *const mode_names[] = { "INACTIVE", "PRIMARY", "COPY", "MIRROR" };
 

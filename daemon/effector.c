@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "daemon/gcode/gcode_command.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 #define BIT_S 1e-3
 /* What is due at once comes as soon as the MCUs can have it, all together: bits are due later. */

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/save.h"
 
 enum { MSCNT_PERIOD = 1024 };

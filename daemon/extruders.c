@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/shapers.h"
 
 static void set_param(struct machine *m, struct extrude_param *p, double advance_s, double smooth_s)

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/version.h"
 
 enum { MODE = 0640, NUMBER_MAX = 999999999 };

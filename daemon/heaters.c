@@ -9,7 +9,7 @@
 
 #include "daemon/config/config.h"
 #include "daemon/gcode/gcode_command.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/save.h"
 #include "daemon/sensors/sensors.h"
 

@@ -7,7 +7,7 @@
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/heaters.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* A wait for a target ends this near to it, or where a two-point control may turn. */
 #define NEAR_DEGC 1.0

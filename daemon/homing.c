@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* With several endstops the move waits until word of those that are closed already has come: a motor
  * that its endstop has stopped must not get a new step clock. */

@@ -5,7 +5,7 @@
 
 #include "daemon/homing.h"
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* Sampling starts this long after now, or a third of the horizon, and what that is longer by. */
 #define ARM_LEAD_S 0.03

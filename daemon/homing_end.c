@@ -5,7 +5,7 @@
 
 #include "daemon/homing.h"
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/textbuf.h"
 
 void homing_note_overshoot(struct machine *m, const double at_mm[MOVE_AXES])

@@ -5,7 +5,7 @@
 
 #include "daemon/homing.h"
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 #define ALONE_MM_S 5.0
 

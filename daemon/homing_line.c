@@ -5,7 +5,7 @@
 
 #include "daemon/homing.h"
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 void homing_start_line(struct machine *m, const struct homing_line *how)
 {

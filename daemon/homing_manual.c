@@ -6,7 +6,7 @@
 
 #include "daemon/homing.h"
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 int homing_start_manual(struct machine *m, const struct homing_manual *how, char *err)
 {

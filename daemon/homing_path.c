@@ -5,7 +5,7 @@
 
 #include "daemon/homing.h"
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* Speeds that differ by less are the same. */
 #define SAME_SHARE 1e-9

@@ -2,7 +2,7 @@
 /* After the stop: the counters of the steppers and the times of the switches are read back. */
 #include "daemon/homing.h"
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* Contacts bounce, and noise lasts, for some ms. */
 #define DOUBT_NS ((int64_t)20 * 1000 * 1000)

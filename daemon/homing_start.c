@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "daemon/homing.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* Carriages one by one, in the order X, Y, Z, the second one of a pair behind the first. */
 static size_t carriage_steps(const struct machine *m, uint32_t mask, struct kinematics_homing *step)

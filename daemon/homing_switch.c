@@ -6,7 +6,7 @@
 
 #include "daemon/homing.h"
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* An approach goes on so often. */
 enum { GLITCHES_MAX = 3 };

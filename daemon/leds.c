@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 static const double BIT_MAX_S = 4e-6, RESET_S = 50e-6; /* data sheet of the WS2812 */
 static const double ANSWER_S = 0.5, AGAIN_S = 1;

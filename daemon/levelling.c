@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "daemon/gcode/gcode_path.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/save.h"
 
 /* Motors move alone so fast. */

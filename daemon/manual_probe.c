@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/gcode/gcode_number.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/save.h"
 
 /* TESTZ Z=+ beyond all that was tried: so much. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/config/config_util.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* ---- parameters ---- */
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/manual.h"
 
 /* Long enough for a motor to come to rest before it loses its hold. */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* An output is off for so long before and while its cycle time changes: the MCU has to be done with it. */
 #define CYCLE_PAUSE_S 0.3

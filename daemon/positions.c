@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 enum { MAGIC = 0x70647374 };
 

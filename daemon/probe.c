@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/save.h"
 
 /* A tap goes so far below where the coil has the bed. */

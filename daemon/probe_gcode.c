@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/gcode/gcode_command.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 static bool whole(struct gcode *g, const struct gcode_line *l, const char *key, double least,
 		  double most, int *out)

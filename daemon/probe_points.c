@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/kinematics/kinematics.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 #define MASK_XY (1u << AXIS_X | 1u << AXIS_Y)
 

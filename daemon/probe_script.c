@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "daemon/gcode/gcode_script.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* Rounding of transforms there and back. */
 #define SAME_MM 1e-4

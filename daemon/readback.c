@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* After the horizon all has been executed; the link's own time is in there. */
 #define SETTLE_NS ((int64_t)100 * 1000 * 1000)

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #include "daemon/checker/plan_trace.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "flight.h"
 
 struct recorder {

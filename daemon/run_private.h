@@ -18,7 +18,7 @@
 #include "daemon/flight_file.h"
 #include "daemon/gcode/gcode_line.h"
 #include "daemon/hostgpio/hostchip.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/overrides.h"
 #include "daemon/recorder.h"
 #include "daemon/rt_proc.h"

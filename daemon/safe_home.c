@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 #define MASK_XY (1u << AXIS_X | 1u << AXIS_Y)
 #define MASK_Z (1u << AXIS_Z)

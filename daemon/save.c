@@ -10,7 +10,7 @@
 
 #include "daemon/config/config.h"
 #include "daemon/config/config_util.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 void save_set(struct machine *m, bool live, const char *section, const char *option,
 	      const char *format, ...)

@@ -8,7 +8,7 @@
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/kinematics/kinematics.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "shaper.h"
 
 bool shapers_plan(const struct machine_shaper shaper[SHAPER_AXES], struct plan_shaper *out,

@@ -9,7 +9,7 @@
 
 #include "daemon/extruders.h"
 #include "daemon/gcode/gcode_restore.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/print.h"
 #include "daemon/shapers.h"
 

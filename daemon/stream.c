@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "daemon/gcode/gcode_script.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/print.h"
 
 /* Lines of a print that was given up come at least as often. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 #define TIMEOUT_NS ((int64_t)2 * 1000 * 1000 * 1000)
 #define RETRY_NS ((int64_t)200 * 1000 * 1000) /* an answer may be lost on the wire */

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/textbuf.h"
 
 static const double START_S = 0.2, SAMPLE_S = 1.0;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/save.h"
 
 #define MASK_XY (1u << AXIS_X | 1u << AXIS_Y)

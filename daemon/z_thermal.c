@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "daemon/gcode/gcode_path.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* A look every so often, and then a part of at most so much; less than the least is left for later. */
 #define LOOK_S 0.5

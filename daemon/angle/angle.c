@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/textbuf.h"
 
 enum { SAMPLE_BYTES = 3, NO_ANGLE = 0xff, TURN = 65536, LATE_MAX = 0xfe };

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/save.h"
 
 #define STEPS_S 40.0 /* full steps a second */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* How long a register's address is, and what it holds, bits; which the data sheets name in their chapters on SPI. */
 static const struct {

@@ -21,7 +21,7 @@
 #include "daemon/config/machine_config.h"
 #include "daemon/flight_file.h"
 #include "daemon/kinematics/kinematics.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/buttons.h"
 #include "daemon/overrides.h"
 #include "daemon/vwire.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/print.h"
 
 /* Between two tries to open a line, and after one that came to nothing. */

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* More frames than this that were lost or damaged in so long are worth a word: each costs milliseconds of the lead. */
 enum { LINK_ERRORS_MAX = 20 };

@@ -9,7 +9,7 @@
 
 #include "daemon/faults/detect.h"
 #include "daemon/gcode/gcode_script.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 static double seconds(const struct machine *m)
 {

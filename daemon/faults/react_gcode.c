@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 static bool fan_still_stands(const struct machine *m, const struct fault_latched *l)
 {

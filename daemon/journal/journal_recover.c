@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "daemon/gcode/gcode_script.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/print.h"
 #include "daemon/textbuf.h"
 

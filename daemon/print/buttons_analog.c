@@ -2,7 +2,7 @@
 /* Buttons by resistance, several of them at one analog input: which one is pressed is where the reading lies. */
 #include <math.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/buttons.h"
 #include "daemon/print/print.h"
 

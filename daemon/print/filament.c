@@ -7,7 +7,7 @@
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_script.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/print.h"
 
 /* What inputs say at first is no event. */

@@ -5,7 +5,7 @@
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_script.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/print.h"
 
 #define IDLE_S_MAX 1e7

@@ -3,7 +3,7 @@
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_restore.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/print.h"
 
 static const char state_name[] = "PAUSE_STATE";

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/gcode/gcode_script.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/textbuf.h"
 
 char *print_path(const char *path)

@@ -11,7 +11,7 @@
 
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/gcode/gcode_script.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/job.h"
 #include "daemon/print/print.h"
 #include "daemon/print/sdcard_files.h"

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 #define ASK_NS ((int64_t)50 * 1000 * 1000)
 /* The slope is that of the sensor's data sheet until so many samples are between the first and the last anchor. */

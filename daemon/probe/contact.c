@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 void contact_add(struct contact *c, const struct machine *m, double at_s, double value)
 {

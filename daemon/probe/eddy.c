@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* Registers: data sheet of the LDC1612, TI SNOSCY9A. */
 enum {

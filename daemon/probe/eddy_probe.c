@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 static struct session *session_of(struct machine *m)
 {

@@ -2,7 +2,7 @@
 /* A tap: the nozzle comes down until it touches the bed. From there on the coil hardly comes nearer to it: the MCU stops when the frequency
  * no longer rises. Then the nozzle is drawn back slowly, and where it left the bed is where height and way begin to agree. */
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* A tap begins so far above the bed at least: the MCU has to see how the frequency rises. */
 #define HIGH_MM 0.3

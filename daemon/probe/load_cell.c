@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/homing_private.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/probe/sos.h"
 
 enum { FULL_COUNTS = 0x7fffff, SILENT_SAMPLES = 4 };

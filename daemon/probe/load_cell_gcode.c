@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/save.h"
 
 #define READ_S 0.5

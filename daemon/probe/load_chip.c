@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* Looks of the MCU for a sample: more often than that a small one has no time for. */
 #define LOOKS_A_SAMPLE 10

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 #define MASK_XY (1u << AXIS_X | 1u << AXIS_Y)
 /* At rest before and after, so that the times of the samples on the way are known well. */

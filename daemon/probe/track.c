@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 void track_start(struct track *t, double keep_s)
 {

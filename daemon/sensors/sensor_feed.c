@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/sensors/sensors.h"
 
 /* After a reading that failed, so that it is known soon whether that lasts. */

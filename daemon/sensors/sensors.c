@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/config/sensor_types.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 static bool on_bus(const struct machine_sensor *cfg)
 {

@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "daemon/gcode/gcode_command.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/tmc/tmc.h"
 #include "daemon/tmc/tmc_setup.h"
 

@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/tmc/tmc.h"
 #include "daemon/tmc/tmc_setup.h"
 

@@ -2,7 +2,7 @@
 /* One register at a time, over serial or SPI. */
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/tmc/tmc.h"
 
 enum {

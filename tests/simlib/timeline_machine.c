@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/kinematics/kinematics.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "tests/simlib/timeline_private.h"
 
 enum { KINDS = 13, SCALES = 2 };

@@ -17,7 +17,7 @@
 #include <zlib.h>
 
 #include "daemon/bus.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 enum { RING = 64 };
 

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "daemon/config/machine_config.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "tests/simlib/simrun.h"
 
 static const char *write_config(const char *more)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "daemon/fault_text.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/print.h"
 #include "daemon/textbuf.h"
 

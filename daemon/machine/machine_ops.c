@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/motors.h"
 #include "daemon/print/print.h"
 #include "daemon/save.h"

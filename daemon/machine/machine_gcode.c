@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "daemon/config/machine_print.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/version.h"
 
 static void set_profiles(struct gcode_skews *s, const struct machine_gcode *cfg)

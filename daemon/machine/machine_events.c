@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "daemon/fault_text.h"
-#include "daemon/machine.h"
-#include "daemon/machine_private.h"
+#include "daemon/machine/machine.h"
+#include "daemon/machine/machine_private.h"
 #include "daemon/print/print.h"
 
 /* What became of an MCU's line, in words. */

@@ -6,7 +6,7 @@
 
 #include "daemon/extruders.h"
 #include "daemon/kinematics/kinematics.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 #include "daemon/print/print.h"
 #include "daemon/sensors/sensors.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include "daemon/extruders.h"
 #include "daemon/gcode/gcode_script.h"
-#include "daemon/machine_private.h"
+#include "daemon/machine/machine_private.h"
 #include "daemon/print/print.h"
 #include "daemon/shapers.h"
 #include "daemon/versions.h"

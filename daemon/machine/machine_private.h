@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* machine_private.h - what machine.c, machine_new.c and machine_events.c share. Threads: PLAN. */
-#ifndef DAEMON_MACHINE_PRIVATE_H
-#define DAEMON_MACHINE_PRIVATE_H
+#ifndef DAEMON_MACHINE_MACHINE_PRIVATE_H
+#define DAEMON_MACHINE_MACHINE_PRIVATE_H
 
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 /* machine.c: where the planners' records go. */
 struct planner_sink machine_sink(struct machine *m);

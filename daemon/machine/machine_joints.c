@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/kinematics/kinematics.h"
-#include "daemon/machine.h"
+#include "daemon/machine/machine.h"
 
 static const char axis_letter[] = "XYZE";
 

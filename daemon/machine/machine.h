@@ -7,8 +7,8 @@
  * Owner:   machine_new() to machine_free(). Threads: PLAN.
  * Units:   in the names; host time now_ns comes in as an argument.
  */
-#ifndef DAEMON_MACHINE_H
-#define DAEMON_MACHINE_H
+#ifndef DAEMON_MACHINE_MACHINE_H
+#define DAEMON_MACHINE_MACHINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "daemon/extruders.h"
-#include "daemon/machine.h"
-#include "daemon/machine_private.h"
+#include "daemon/machine/machine.h"
+#include "daemon/machine/machine_private.h"
 #include "daemon/print/print.h"
 #include "daemon/shapers.h"
 
