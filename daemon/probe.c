@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 #include "daemon/save.h"
 

@@ -15,7 +15,7 @@
 
 #include "daemon/config/machine_probe.h"
 #include "daemon/gcode/gcode_command.h"
-#include "daemon/homing.h"
+#include "daemon/homing/homing.h"
 
 struct machine;
 struct probe_sensor;

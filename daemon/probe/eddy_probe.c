@@ -2,7 +2,7 @@
 /* An eddy-current probe as homing and probing see it. */
 #include <stdio.h>
 
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 
 static struct session *session_of(struct machine *m)

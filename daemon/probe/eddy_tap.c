@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A tap: the nozzle comes down until it touches the bed. From there on the coil hardly comes nearer to it: the MCU stops when the frequency
  * no longer rises. Then the nozzle is drawn back slowly, and where it left the bed is where height and way begin to agree. */
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 
 /* A tap begins so far above the bed at least: the MCU has to see how the frequency rises. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 #include "daemon/probe/sos.h"
 

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "daemon/homing.h"
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 
 void homing_start_line(struct machine *m, const struct homing_line *how)

@@ -3,8 +3,8 @@
  *
  * Owner: struct machine. Threads: PLAN. Units: mm.
  */
-#ifndef DAEMON_SAFE_HOME_H
-#define DAEMON_SAFE_HOME_H
+#ifndef DAEMON_HOMING_SAFE_HOME_H
+#define DAEMON_HOMING_SAFE_HOME_H
 
 #include <stdint.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/endstop_phase.h"
+#include "daemon/homing/endstop_phase.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <strings.h>
 
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 #include "daemon/save.h"
 

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "daemon/homing.h"
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 
 /* Sampling starts this long after now, or a third of the horizon, and what that is longer by. */

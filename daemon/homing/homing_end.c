@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "daemon/homing.h"
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 #include "daemon/textbuf.h"
 

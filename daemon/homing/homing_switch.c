@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "daemon/homing.h"
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 
 /* An approach goes on so often. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/homing.h"
+#include "daemon/homing/homing.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 
 /* With several endstops the move waits until word of those that are closed already has come: a motor

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/safe_home.h"
+#include "daemon/homing/safe_home.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* What a G28 does, step by step, and whether it can be done. */
 #include <errno.h>
 
-#include "daemon/homing.h"
+#include "daemon/homing/homing.h"
 #include "daemon/machine/machine.h"
 
 /* Carriages one by one, in the order X, Y, Z, the second one of a pair behind the first. */

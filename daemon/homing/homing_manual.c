@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/homing.h"
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 
 int homing_start_manual(struct machine *m, const struct homing_manual *how, char *err)

@@ -5,8 +5,8 @@
  * asked for; less the way since the trigger it is the phase at the trigger. How far that is from trigger_phase is how far the
  * switch triggered from where it usually does, and the axis is named by that. Owner: struct machine. Threads: PLAN.
  */
-#ifndef DAEMON_ENDSTOP_PHASE_H
-#define DAEMON_ENDSTOP_PHASE_H
+#ifndef DAEMON_HOMING_ENDSTOP_PHASE_H
+#define DAEMON_HOMING_ENDSTOP_PHASE_H
 
 #include <stdbool.h>
 #include <stddef.h>

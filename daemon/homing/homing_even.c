@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "daemon/homing.h"
-#include "daemon/homing_private.h"
+#include "daemon/homing/homing.h"
+#include "daemon/homing/homing_private.h"
 #include "daemon/machine/machine.h"
 
 #define ALONE_MM_S 5.0

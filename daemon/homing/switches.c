@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/switches.h"
+#include "daemon/homing/switches.h"
 
 #include <errno.h>
 #include <stdio.h>

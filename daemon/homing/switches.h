@@ -4,8 +4,8 @@
  * One question at a time, repeated where an answer is lost; the interpreter is busy meanwhile.
  * Owner: struct machine. Threads: PLAN.
  */
-#ifndef DAEMON_SWITCHES_H
-#define DAEMON_SWITCHES_H
+#ifndef DAEMON_HOMING_SWITCHES_H
+#define DAEMON_HOMING_SWITCHES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* homing_private.h - what the files of homing share. Threads: PLAN. */
-#ifndef DAEMON_HOMING_PRIVATE_H
-#define DAEMON_HOMING_PRIVATE_H
+#ifndef DAEMON_HOMING_HOMING_PRIVATE_H
+#define DAEMON_HOMING_HOMING_PRIVATE_H
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
  * A state machine moved on by machine_poll(). The stop itself happens on the MCU (trsync) and in the
  * rt thread (relay); this only arms, waits, reads back and names. Threads: PLAN.
  */
-#ifndef DAEMON_HOMING_H
-#define DAEMON_HOMING_H
+#ifndef DAEMON_HOMING_HOMING_H
+#define DAEMON_HOMING_HOMING_H
 
 #include <stdbool.h>
 #include <stdint.h>
