@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "daemon/config/machine_probe.h"
-#include "daemon/probe_points.h"
+#include "daemon/probe/probe_points.h"
 
 /* The mesh to make. */
 struct mesh_area {

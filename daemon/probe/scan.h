@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/probe_points.h"
+#include "daemon/probe/probe_points.h"
 
 /* Sums over a place's samples: x, y from the place, z the height found. */
 struct scan_place {

@@ -28,7 +28,7 @@
 #include "daemon/manual.h"
 #include "daemon/motors.h"
 #include "daemon/outputs.h"
-#include "daemon/probe.h"
+#include "daemon/probe/probe.h"
 #include "daemon/shapers.h"
 #include "daemon/tmc/tmc.h"
 #include "daemon/config/config_names.h"

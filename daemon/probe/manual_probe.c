@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/manual_probe.h"
+#include "daemon/probe/manual_probe.h"
 
 #include <errno.h>
 #include <math.h>

@@ -4,8 +4,8 @@
  * Once started it waits for these commands, as long as it takes; others may be given meanwhile.
  * Owner: struct machine. Threads: PLAN. Units: mm, machine coordinates of the nozzle.
  */
-#ifndef DAEMON_MANUAL_PROBE_H
-#define DAEMON_MANUAL_PROBE_H
+#ifndef DAEMON_PROBE_MANUAL_PROBE_H
+#define DAEMON_PROBE_MANUAL_PROBE_H
 
 #include <stdbool.h>
 

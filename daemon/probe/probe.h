@@ -6,8 +6,8 @@
  * A BLTouch is made ready by servo pulses (bltouch.c); a plain switch always is.
  * Owner: struct machine. Threads: PLAN. Units: _mm of the nozzle, machine coordinates; _mm_s.
  */
-#ifndef DAEMON_PROBE_H
-#define DAEMON_PROBE_H
+#ifndef DAEMON_PROBE_PROBE_H
+#define DAEMON_PROBE_PROBE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,13 +5,13 @@
  * is up again and then() has the heights. For commands that level or measure a bed.
  * Owner: struct machine. Threads: PLAN. Units: mm, machine coordinates; _mm_s.
  */
-#ifndef DAEMON_PROBE_POINTS_H
-#define DAEMON_PROBE_POINTS_H
+#ifndef DAEMON_PROBE_PROBE_POINTS_H
+#define DAEMON_PROBE_PROBE_POINTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/probe.h"
+#include "daemon/probe/probe.h"
 
 enum { PROBE_POINTS_MAX = 64 * 64 + 256 };
 

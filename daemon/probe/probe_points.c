@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/probe_points.h"
+#include "daemon/probe/probe_points.h"
 
 #include <errno.h>
 #include <stdio.h>
