@@ -3,11 +3,11 @@
  *
  * Owner: struct machine. Threads: PLAN.
  */
-#ifndef DAEMON_MESH_CALIBRATE_H
-#define DAEMON_MESH_CALIBRATE_H
+#ifndef DAEMON_BED_MESH_CALIBRATE_H
+#define DAEMON_BED_MESH_CALIBRATE_H
 
 #include "daemon/gcode/gcode_command.h"
-#include "daemon/mesh_points.h"
+#include "daemon/bed/mesh_points.h"
 
 struct mesh_calibration {
 	struct mesh_area area;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/twist.h"
+#include "daemon/bed/twist.h"
 
 #include <errno.h>
 #include <math.h>

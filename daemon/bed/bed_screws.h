@@ -5,8 +5,8 @@
  * accepted since the last one was turned, then likewise over the places of the fine adjustment. Owner: struct machine.
  * Threads: PLAN.
  */
-#ifndef DAEMON_BED_SCREWS_H
-#define DAEMON_BED_SCREWS_H
+#ifndef DAEMON_BED_BED_SCREWS_H
+#define DAEMON_BED_BED_SCREWS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * BED_TILT_CALIBRATE finds the plane that [bed_tilt] follows.
  * Owner: struct machine. Threads: PLAN. Units: mm.
  */
-#ifndef DAEMON_LEVELLING_H
-#define DAEMON_LEVELLING_H
+#ifndef DAEMON_BED_LEVELLING_H
+#define DAEMON_BED_LEVELLING_H
 
 #include "daemon/config/machine_level.h"
 #include "daemon/gcode/gcode_command.h"

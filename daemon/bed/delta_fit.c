@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/delta_fit.h"
+#include "daemon/bed/delta_fit.h"
 
 #include <math.h>
 

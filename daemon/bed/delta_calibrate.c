@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/delta_calibrate.h"
+#include "daemon/bed/delta_calibrate.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/delta_fit.h"
+#include "daemon/bed/delta_fit.h"
 #include "daemon/kinematics/kinematics.h"
 #include "daemon/machine/machine.h"
 #include "daemon/save.h"

@@ -5,8 +5,8 @@
  * whatever geometry is found.
  * Owner: struct machine. Threads: PLAN. Units: mm.
  */
-#ifndef DAEMON_DELTA_CALIBRATE_H
-#define DAEMON_DELTA_CALIBRATE_H
+#ifndef DAEMON_BED_DELTA_CALIBRATE_H
+#define DAEMON_BED_DELTA_CALIBRATE_H
 
 #include "daemon/config/machine_level.h"
 #include "daemon/gcode/gcode_command.h"

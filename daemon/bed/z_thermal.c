@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/z_thermal.h"
+#include "daemon/bed/z_thermal.h"
 
 #include <errno.h>
 #include <math.h>

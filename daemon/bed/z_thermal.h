@@ -5,8 +5,8 @@
  * parts while the machine moves, so no step comes out of its order, and positions keep their names: it is the last link of
  * the chain of transforms. Owner: struct machine. Threads: PLAN. Units: _mm, _degc, _s of machine time.
  */
-#ifndef DAEMON_Z_THERMAL_H
-#define DAEMON_Z_THERMAL_H
+#ifndef DAEMON_BED_Z_THERMAL_H
+#define DAEMON_BED_Z_THERMAL_H
 
 #include <stdbool.h>
 

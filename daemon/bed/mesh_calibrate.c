@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/mesh_calibrate.h"
+#include "daemon/bed/mesh_calibrate.h"
 
 #include <errno.h>
 #include <math.h>

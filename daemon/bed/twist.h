@@ -5,8 +5,8 @@
  * [axis_twist_compensation], found by AXIS_TWIST_COMPENSATION_CALIBRATE.
  * Owner: struct machine. Threads: PLAN. Units: mm, machine coordinates of the nozzle.
  */
-#ifndef DAEMON_TWIST_H
-#define DAEMON_TWIST_H
+#ifndef DAEMON_BED_TWIST_H
+#define DAEMON_BED_TWIST_H
 
 #include "daemon/config/machine_probe.h"
 #include "daemon/gcode/gcode_command.h"

@@ -5,8 +5,8 @@
  * a faulty region is replaced by up to four on the region's edge, whose mean counts. Pure. Units: mm, where the
  * probe touches.
  */
-#ifndef DAEMON_MESH_POINTS_H
-#define DAEMON_MESH_POINTS_H
+#ifndef DAEMON_BED_MESH_POINTS_H
+#define DAEMON_BED_MESH_POINTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

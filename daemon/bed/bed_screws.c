@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/bed_screws.h"
+#include "daemon/bed/bed_screws.h"
 
 #include <errno.h>
 

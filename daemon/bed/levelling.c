@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/levelling.h"
+#include "daemon/bed/levelling.h"
 
 #include <errno.h>
 #include <math.h>

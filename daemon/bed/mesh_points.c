@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/mesh_points.h"
+#include "daemon/bed/mesh_points.h"
 
 #include <math.h>
 #include <string.h>

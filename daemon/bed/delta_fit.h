@@ -6,8 +6,8 @@
  * Least squares by Gauss-Newton; what the measurements say nothing of stays nearest to what it was.
  * Pure; any thread. Units: mm, degrees.
  */
-#ifndef DAEMON_DELTA_FIT_H
-#define DAEMON_DELTA_FIT_H
+#ifndef DAEMON_BED_DELTA_FIT_H
+#define DAEMON_BED_DELTA_FIT_H
 
 #include <stdbool.h>
 #include <stddef.h>
