@@ -27,7 +27,7 @@
 #include <time.h>
 #include <zlib.h>
 
-#include "daemon/planner.h"
+#include "daemon/planner/planner.h"
 #include "kin.h"
 #include "stepgen.h"
 #include "tests/oracle/optrun.h"

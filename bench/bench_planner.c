@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/planner.h"
+#include "daemon/planner/planner.h"
 
 enum { BATCH = 64 };
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "daemon/gcode/gcode_command.h"
-#include "daemon/planner.h"
+#include "daemon/planner/planner.h"
 
 struct machine;
 

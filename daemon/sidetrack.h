@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/gcode/gcode_state.h"
-#include "daemon/planner.h"
+#include "daemon/planner/planner.h"
 
 struct machine;
 

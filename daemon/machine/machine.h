@@ -35,7 +35,7 @@
 #include "daemon/probe/manual_probe.h"
 #include "daemon/bed/mesh_calibrate.h"
 #include "daemon/outputs.h"
-#include "daemon/planner.h"
+#include "daemon/planner/planner.h"
 #include "daemon/positions.h"
 #include "daemon/probe/probe.h"
 #include "daemon/probe/contact.h"

@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/lookahead.h"
+#include "daemon/planner/lookahead.h"
 
 enum { N_MAX = 48, RING = 4096 };
 

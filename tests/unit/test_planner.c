@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/planner.h"
+#include "daemon/planner/planner.h"
 
 enum { EXPECT_MAX = 1 << 15 };
 

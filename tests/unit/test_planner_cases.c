@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/planner.h"
+#include "daemon/planner/planner.h"
 
 static uint64_t rng_state;
 

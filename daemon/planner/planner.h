@@ -10,8 +10,8 @@
  * Errors:  0, -EAGAIN (nothing changed: the sink refuses and enough is waiting; pump and try
  *          again) or -EINVAL (nothing changed: planner_error() says what and why).
  */
-#ifndef DAEMON_PLANNER_H
-#define DAEMON_PLANNER_H
+#ifndef DAEMON_PLANNER_PLANNER_H
+#define DAEMON_PLANNER_PLANNER_H
 
 #include <stdbool.h>
 #include <stddef.h>

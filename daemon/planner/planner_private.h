@@ -3,8 +3,8 @@
  *
  * Threads: PLAN. Units: as the names say.
  */
-#ifndef DAEMON_PLANNER_PRIVATE_H
-#define DAEMON_PLANNER_PRIVATE_H
+#ifndef DAEMON_PLANNER_PLANNER_PRIVATE_H
+#define DAEMON_PLANNER_PLANNER_PRIVATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -20,8 +20,8 @@
  * Owner:   the caller; the ring of moves is handed to lookahead_init().
  * Threads: one.
  */
-#ifndef DAEMON_LOOKAHEAD_H
-#define DAEMON_LOOKAHEAD_H
+#ifndef DAEMON_PLANNER_LOOKAHEAD_H
+#define DAEMON_PLANNER_LOOKAHEAD_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * Pure functions for planner.c. Speeds are squared where the name ends in _v2 (mm²/s²).
  * Threads: any.
  */
-#ifndef DAEMON_PATHMOVE_H
-#define DAEMON_PATHMOVE_H
+#ifndef DAEMON_PLANNER_PATHMOVE_H
+#define DAEMON_PLANNER_PATHMOVE_H
 
 #include <stdbool.h>
 #include <stddef.h>
