@@ -21,9 +21,9 @@
 #include "daemon/machine/machine.h"
 #include "daemon/overrides.h"
 #include "daemon/recorder.h"
-#include "daemon/rt_proc.h"
-#include "daemon/rt_thread.h"
-#include "daemon/stamps.h"
+#include "daemon/rt/rt_proc.h"
+#include "daemon/rt/rt_thread.h"
+#include "daemon/rt/stamps.h"
 #include "daemon/watchdog.h"
 
 struct run_options {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "daemon/stamp_ring.h"
+#include "daemon/rt/stamp_ring.h"
 
 enum {
 	GUEST_WAIT_MS = 5000, /* for whatever has to come */

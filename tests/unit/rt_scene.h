@@ -22,7 +22,7 @@
 #include <cmocka.h>
 #include <liburing.h>
 
-#include "daemon/rt_thread.h"
+#include "daemon/rt/rt_thread.h"
 #include "flight_engine.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -19,7 +19,7 @@
 #include <linux/can/error.h>
 
 #include "daemon/can_frame.h"
-#include "daemon/rt_proc.h"
+#include "daemon/rt/rt_proc.h"
 #include "mcu_can.h"
 #include "mcu/boards/sim/sim.h"
 

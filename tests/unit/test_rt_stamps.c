@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/gpio_edges.h"
-#include "daemon/rt_stamps.h"
+#include "daemon/rt/gpio_edges.h"
+#include "daemon/rt/rt_stamps.h"
 #include "tests/oracle/refmotion.h"
 
 enum { RECORDS = 64, PAGE = 4096, MAP = PAGE + RECORDS * (int)sizeof(struct stepd_stamp_record) };

@@ -30,7 +30,7 @@
 #include <liburing.h>
 #include <linux/capability.h>
 
-#include "daemon/rt_proc.h"
+#include "daemon/rt/rt_proc.h"
 #include "daemon/serial.h"
 #include "rt_scene.h"
 

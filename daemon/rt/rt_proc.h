@@ -3,8 +3,8 @@
  *
  * Thread: PLAN.
  */
-#ifndef DAEMON_RT_PROC_H
-#define DAEMON_RT_PROC_H
+#ifndef DAEMON_RT_RT_PROC_H
+#define DAEMON_RT_RT_PROC_H
 
 #include <stdbool.h>
 #include <stdint.h>

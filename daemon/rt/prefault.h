@@ -3,8 +3,8 @@
  *
  * Threads: any, before the rt thread's loop; makes system calls.
  */
-#ifndef DAEMON_PREFAULT_H
-#define DAEMON_PREFAULT_H
+#ifndef DAEMON_RT_PREFAULT_H
+#define DAEMON_RT_PREFAULT_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/rt_line.h"
+#include "daemon/rt/rt_line.h"
 
 #include <errno.h>
 #include <sys/socket.h>

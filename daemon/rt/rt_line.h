@@ -7,8 +7,8 @@
  * Owner:   the caller places struct rt_out, in memory that the rt thread has touched.
  * Threads: RT. Units: ns, CLOCK_MONOTONIC. Makes no system call.
  */
-#ifndef DAEMON_RT_LINE_H
-#define DAEMON_RT_LINE_H
+#ifndef DAEMON_RT_RT_LINE_H
+#define DAEMON_RT_RT_LINE_H
 
 #include <liburing.h>
 #include <stdbool.h>

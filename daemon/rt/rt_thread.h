@@ -6,16 +6,16 @@
  * .seccomp any other call kills the process.
  * Threads: PLAN starts and stops it and reads its figures; all else happens on RT.
  */
-#ifndef DAEMON_RT_THREAD_H
-#define DAEMON_RT_THREAD_H
+#ifndef DAEMON_RT_RT_THREAD_H
+#define DAEMON_RT_RT_THREAD_H
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/histogram.h"
-#include "daemon/rt_grants.h"
-#include "daemon/rt_line.h"
+#include "daemon/rt/rt_grants.h"
+#include "daemon/rt/rt_line.h"
 #include "engine.h"
 
 struct rt_stamps;

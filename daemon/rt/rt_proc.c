@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/rt_proc.h"
+#include "daemon/rt/rt_proc.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* An MCU's line in the rt thread's loop: written through the ring, read by a reader, and changed for another. */
 #include <string.h>
 
-#include "daemon/rt_loop.h"
+#include "daemon/rt/rt_loop.h"
 
 void rt_port_close(struct rt_loop *l, int mcu, enum line_state why)
 {

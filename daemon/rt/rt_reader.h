@@ -7,14 +7,14 @@
  * Owner:   the caller places the struct, in memory that the rt thread has touched; it outlives both threads.
  * Threads: PLAN starts and stops it; RT alone takes from the ring. Units: ns, CLOCK_MONOTONIC.
  */
-#ifndef DAEMON_RT_READER_H
-#define DAEMON_RT_READER_H
+#ifndef DAEMON_RT_RT_READER_H
+#define DAEMON_RT_RT_READER_H
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/rt_line.h"
+#include "daemon/rt/rt_line.h"
 #include "ring.h"
 
 enum {

@@ -6,13 +6,13 @@
  * Owner:   inside the rt thread's loop. Threads: PLAN switches on and off, RT does the rest.
  * Units:   ns, CLOCK_MONOTONIC. Cost: on RT no call, no lock, bounded.
  */
-#ifndef DAEMON_RT_STAMPS_H
-#define DAEMON_RT_STAMPS_H
+#ifndef DAEMON_RT_RT_STAMPS_H
+#define DAEMON_RT_RT_STAMPS_H
 
 #include <stdatomic.h>
 
-#include "daemon/rt_reader.h"
-#include "daemon/stamp_ring.h"
+#include "daemon/rt/rt_reader.h"
+#include "daemon/rt/stamp_ring.h"
 #include "engine.h"
 
 enum {

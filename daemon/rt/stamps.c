@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/stamps.h"
+#include "daemon/rt/stamps.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/gpio_edges.h"
+#include "daemon/rt/gpio_edges.h"
 
 enum {
 	RECORDS = 4096,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/gpio_edges.h"
+#include "daemon/rt/gpio_edges.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/prefault.h"
+#include "daemon/rt/prefault.h"
 
 #include <stdint.h>
 #include <stdio.h>

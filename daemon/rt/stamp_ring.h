@@ -4,8 +4,8 @@
  * Owner:   the caller places it; the mapping outlives it. Threads: one at a time; the kernel writes.
  * Cost:    no system call, bounded.
  */
-#ifndef DAEMON_STAMP_RING_H
-#define DAEMON_STAMP_RING_H
+#ifndef DAEMON_RT_STAMP_RING_H
+#define DAEMON_RT_STAMP_RING_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -4,14 +4,14 @@
  * Threads: RT, from the loop's start on, but for what is said to be PLAN's. Nothing here blocks, allocates or makes a system call but
  * io_uring_enter. Errors: a line that can't be served is closed, the engine hears of it. Units: _ns of CLOCK_MONOTONIC.
  */
-#ifndef DAEMON_RT_LOOP_H
-#define DAEMON_RT_LOOP_H
+#ifndef DAEMON_RT_RT_LOOP_H
+#define DAEMON_RT_RT_LOOP_H
 
 #include <liburing.h>
 
-#include "daemon/rt_reader.h"
-#include "daemon/rt_stamps.h"
-#include "daemon/rt_thread.h"
+#include "daemon/rt/rt_reader.h"
+#include "daemon/rt/rt_stamps.h"
+#include "daemon/rt/rt_thread.h"
 
 /* What a completion belongs to: operation in the low byte, MCU number above. */
 enum rt_op { OP_WRITE = 1, OP_RETRY, OP_WAKE, OP_NOTIFY };

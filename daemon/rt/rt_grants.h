@@ -4,8 +4,8 @@
  * Each is asked for by the thread itself. What is refused is no error: the thread runs as well as it can.
  * Threads: RT, before its loop; makes system calls.
  */
-#ifndef DAEMON_RT_GRANTS_H
-#define DAEMON_RT_GRANTS_H
+#ifndef DAEMON_RT_RT_GRANTS_H
+#define DAEMON_RT_RT_GRANTS_H
 
 #include <stdbool.h>
 

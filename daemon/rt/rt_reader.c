@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/rt_reader.h"
+#include "daemon/rt/rt_reader.h"
 
 #include <errno.h>
 #include <poll.h>

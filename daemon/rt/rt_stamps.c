@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/rt_stamps.h"
+#include "daemon/rt/rt_stamps.h"
 
-#include "daemon/gpio_edges.h"
+#include "daemon/rt/gpio_edges.h"
 
 enum {
 	EDGES_MAX = 8,     /* more than fit into a reader's chunk */

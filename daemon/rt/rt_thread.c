@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/prefault.h"
-#include "daemon/rt_loop.h"
+#include "daemon/rt/prefault.h"
+#include "daemon/rt/rt_loop.h"
 
 enum {
 	RT_STACK_BYTES = 512 * 1024,

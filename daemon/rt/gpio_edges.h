@@ -3,8 +3,8 @@
  *
  * Threads: any; what the descriptor gives may be read by another one. Units: ns, CLOCK_MONOTONIC.
  */
-#ifndef DAEMON_GPIO_EDGES_H
-#define DAEMON_GPIO_EDGES_H
+#ifndef DAEMON_RT_GPIO_EDGES_H
+#define DAEMON_RT_GPIO_EDGES_H
 
 #include <stddef.h>
 #include <stdint.h>

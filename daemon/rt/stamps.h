@@ -6,16 +6,16 @@
  * over, with a word; nothing here can fail but the stamps themselves.
  * Owner: struct run. Threads: PLAN.
  */
-#ifndef DAEMON_STAMPS_H
-#define DAEMON_STAMPS_H
+#ifndef DAEMON_RT_STAMPS_H
+#define DAEMON_RT_STAMPS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/config/machine_config.h"
-#include "daemon/rt_stamps.h"
-#include "daemon/rt_thread.h"
+#include "daemon/rt/rt_stamps.h"
+#include "daemon/rt/rt_thread.h"
 
 enum stamps_line { STAMPS_NO_LINE, STAMPS_BY_MODULE, STAMPS_BY_KERNEL };
 

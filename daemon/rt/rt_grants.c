@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/rt_grants.h"
+#include "daemon/rt/rt_grants.h"
 
 #include <errno.h>
 #include <pthread.h>
