@@ -134,11 +134,11 @@ static void take_state(struct print *p, enum journal_state state)
 static void write_record(struct print *p)
 {
 	struct journal *j = &p->journal;
-	uint8_t slot[JOURNAL_SLOT_BYTES];
+	uint8_t slot[SLOT_BYTES];
 
 	j->now.sequence++;
 	journal_seal(&j->now, slot);
-	if (!j->disk.write(j->disk.ctx, (uint64_t)j->slot * JOURNAL_SLOT_BYTES, slot, sizeof(slot)))
+	if (!j->disk.write(j->disk.ctx, (uint64_t)j->slot * SLOT_BYTES, slot, sizeof(slot)))
 		return;
 	j->writing = true;
 	j->begun_ns = p->now_ns;
@@ -152,7 +152,7 @@ static bool written(struct print *p)
 	struct journal *j = &p->journal;
 	int error = j->disk.error(j->disk.ctx);
 
-	if (error == JOURNAL_BUSY) {
+	if (error == SLOT_BUSY) {
 		if (p->now_ns - j->begun_ns > JOURNAL_STALL_NS && j->told_error != ETIMEDOUT) {
 			gcode_reply(
 				p->g, REPLY_ERROR,
@@ -167,7 +167,7 @@ static bool written(struct print *p)
 		return true;
 	j->writing = false;
 	if (error == 0)
-		j->slot = (j->slot + 1) % JOURNAL_SLOTS;
+		j->slot = (j->slot + 1) % SLOTS;
 	else if (error != j->told_error)
 		gcode_reply(p->g, REPLY_ERROR,
 			    "job journal: %s: after a power loss this print can't be gone on with",
@@ -218,7 +218,7 @@ void journal_poll(struct print *p)
 
 /* ---- life ---- */
 
-void journal_use(struct print *p, struct journal_disk disk)
+void journal_use(struct print *p, struct slot_disk disk)
 {
 	struct journal *j = &p->journal;
 
@@ -232,7 +232,7 @@ void journal_init(struct print *p)
 {
 	const char *path = p->cfg->journal_path;
 	struct journal_record found = { 0 };
-	struct journal_file *f;
+	struct slot_file *f;
 	char *full = NULL;
 	int slot;
 
@@ -252,17 +252,17 @@ void journal_init(struct print *p)
 	free(full);
 	if (!f)
 		return;
-	journal_use(p, journal_file_disk(f));
+	journal_use(p, slot_file_disk(f));
 	p->journal.file = f;
 	if (slot < 0)
 		return;
 	p->journal.found = p->journal.now = found;
-	p->journal.slot = (uint32_t)(slot + 1) % JOURNAL_SLOTS;
+	p->journal.slot = (uint32_t)(slot + 1) % SLOTS;
 }
 
 void journal_free(struct print *p)
 {
-	journal_file_close(p->journal.file);
+	slot_file_close(p->journal.file);
 	free(p->journal.mark);
 	p->journal.file = NULL;
 	p->journal.mark = NULL;

@@ -22,8 +22,8 @@ enum {
 #define JOURNAL_STALL_NS ((int64_t)5 * 1000 * 1000 * 1000) /* a write that takes longer is told */
 
 struct journal {
-	struct journal_file *file;
-	struct journal_disk disk;
+	struct slot_file *file;
+	struct slot_disk disk;
 	struct journal_mark *mark;     /* JOURNAL_MARKS, or NULL: there is no journal */
 	uint32_t mark_head, mark_tail; /* the tail is that of the line under way */
 	struct journal_mark next;      /* of the line that is about to be fed */
@@ -42,7 +42,7 @@ struct journal {
 void journal_init(struct print *p);
 void journal_free(struct print *p);
 /* Another disk, for tests: nothing is found there. */
-void journal_use(struct print *p, struct journal_disk disk);
+void journal_use(struct print *p, struct slot_disk disk);
 void journal_poll(struct print *p);
 
 /* Before a line of the file is fed, and after it was taken. */

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* journal_file.h - what is known of a job, on a disk: two slots in turn, so that one of them is always whole.
+/* journal_file.h - what is known of a job, on a disk (slot_file.h): the valid record with the higher number counts.
  *
- * The file has its size from the start and is only written over: no block is allocated, no directory changes. A record
- * is sealed with a CRC-32 over all of it; the valid one with the higher number counts. A slot is written while the
- * other one is safe on the disk. A write is a job beside the planner (daemon/print/job.h); one that hangs is left.
  * The record is for the same machine and program version: no other byte order or layout is read.
  * Owner:   the caller. Threads: PLAN. Units: in the names; lengths in mm.
  */
@@ -14,10 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/slot_file.h"
 #include "heat.h"
 #include "move.h"
 
-enum { JOURNAL_SLOT_BYTES = 4096, JOURNAL_SLOTS = 2, JOURNAL_VERSION = 1, JOURNAL_NAME_MAX = 32 };
+enum { JOURNAL_VERSION = 1, JOURNAL_NAME_MAX = 32 };
 
 enum journal_state {
 	JOURNAL_NONE, /* no job, or it is over and done with */
@@ -61,30 +59,17 @@ struct journal_record {
 	char file[256];
 	char fault[160]; /* the last one */
 };
-_Static_assert(sizeof(struct journal_record) + sizeof(uint32_t) <= JOURNAL_SLOT_BYTES, "it fits");
-
-/* How slots get to the disk. write: begin it, bytes are the callee's to copy; false: not now. error: of
- * the last one: JOURNAL_BUSY while it is under way, 0 or an errno. */
-enum { JOURNAL_BUSY = -1 };
-struct journal_disk {
-	bool (*write)(void *ctx, uint64_t offset, const uint8_t *bytes, size_t len);
-	int (*error)(void *ctx);
-	void *ctx;
-};
+_Static_assert(sizeof(struct journal_record) + sizeof(uint32_t) <= SLOT_BYTES, "it fits");
 
 /* Bytes of a slot, with its seal. */
-void journal_seal(const struct journal_record *r, uint8_t slot[JOURNAL_SLOT_BYTES]);
+void journal_seal(const struct journal_record *r, uint8_t slot[SLOT_BYTES]);
 /* False: not whole. */
-bool journal_unseal(const uint8_t slot[JOURNAL_SLOT_BYTES], struct journal_record *r);
+bool journal_unseal(const uint8_t slot[SLOT_BYTES], struct journal_record *r);
 /* The record that counts, of all slots one behind the other. Returns its slot, -1: there is none. */
 int journal_newest(const uint8_t *slots, struct journal_record *r);
 
-struct journal_file;
-/* Open or make it, with all its room, and read it: *slot as journal_newest(). NULL: -errno in *slot. May wait for the
- * disk: at the start only. threads: writes are jobs in threads. */
-struct journal_file *journal_file_open(const char *path, bool threads, struct journal_record *r,
-				       int *slot);
-void journal_file_close(struct journal_file *f);
-struct journal_disk journal_file_disk(struct journal_file *f);
+/* slot_file_open() and read it: *slot as journal_newest(). NULL: -errno in *slot. */
+struct slot_file *journal_file_open(const char *path, bool threads, struct journal_record *r,
+				    int *slot);
 
 #endif

@@ -25,7 +25,7 @@
 #include "tests/simlib/random.h"
 #include "tests/simlib/simrun.h"
 
-enum { CUTS = 1000, SECTOR = 512, BYTES = JOURNAL_SLOTS * JOURNAL_SLOT_BYTES, PLACES = 1 << 14 };
+enum { CUTS = 1000, SECTOR = 512, BYTES = SLOTS * SLOT_BYTES, PLACES = 1 << 14 };
 #define WRITE_S_MAX 0.48 /* two, and the looks between them, take no second */
 
 /* ---- a disk in virtual time ---- */
@@ -33,7 +33,7 @@ enum { CUTS = 1000, SECTOR = 512, BYTES = JOURNAL_SLOTS * JOURNAL_SLOT_BYTES, PL
 static struct vdisk {
 	struct scene *s;
 	uint64_t random;
-	uint8_t image[BYTES], coming[JOURNAL_SLOT_BYTES];
+	uint8_t image[BYTES], coming[SLOT_BYTES];
 	uint64_t offset;
 	double until_s; /* the write is on its way */
 	bool writing;
@@ -54,7 +54,7 @@ static int vdisk_error(void *ctx)
 {
 	(void)ctx;
 	vdisk_settle();
-	return vdisk.writing ? JOURNAL_BUSY : vdisk.error;
+	return vdisk.writing ? SLOT_BUSY : vdisk.error;
 }
 
 static bool vdisk_write(void *ctx, uint64_t offset, const uint8_t *bytes, size_t len)
@@ -92,8 +92,7 @@ static void use_vdisk(struct scene *s, unsigned long seed)
 	memset(&vdisk, 0, sizeof(vdisk));
 	vdisk.s = s;
 	vdisk.random = seed;
-	journal_use(s->b.m->print,
-		    (struct journal_disk){ .write = vdisk_write, .error = vdisk_error });
+	journal_use(s->b.m->print, (struct slot_disk){ .write = vdisk_write, .error = vdisk_error });
 }
 
 /* ---- where the head really was ---- */

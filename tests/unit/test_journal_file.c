@@ -22,7 +22,7 @@
 
 #include "daemon/journal/journal_file.h"
 
-enum { BYTES = JOURNAL_SLOTS * JOURNAL_SLOT_BYTES };
+enum { BYTES = SLOTS * SLOT_BYTES };
 
 static struct journal_record record(uint64_t sequence)
 {
@@ -39,7 +39,7 @@ static void put(uint8_t *slots, int slot, uint64_t sequence)
 {
 	struct journal_record r = record(sequence);
 
-	journal_seal(&r, slots + slot * JOURNAL_SLOT_BYTES);
+	journal_seal(&r, slots + slot * SLOT_BYTES);
 }
 
 static void damage(void **state)
@@ -55,16 +55,16 @@ static void damage(void **state)
 	assert_int_equal(journal_newest(whole, &r), 1);
 	assert_true(r.sequence == 8 && r.at.offset == 80);
 	assert_string_equal(r.file, "a/b.gcode");
-	for (size_t bit = 0; bit < JOURNAL_SLOT_BYTES * 8u; bit++) {
+	for (size_t bit = 0; bit < SLOT_BYTES * 8u; bit++) {
 		memcpy(slots, whole, BYTES);
-		slots[JOURNAL_SLOT_BYTES + bit / 8] ^= (uint8_t)(1u << bit % 8);
+		slots[SLOT_BYTES + bit / 8] ^= (uint8_t)(1u << bit % 8);
 		assert_int_equal(journal_newest(slots, &r), 0);
 		assert_true(r.sequence == 7);
 	}
-	for (size_t n = 0; n < JOURNAL_SLOT_BYTES; n++) { /* 9 comes in, and ends after n bytes */
+	for (size_t n = 0; n < SLOT_BYTES; n++) { /* 9 comes in, and ends after n bytes */
 		memcpy(slots, whole, BYTES);
 		put(slots, 0, 9);
-		memcpy(slots + n, whole + n, JOURNAL_SLOT_BYTES - n);
+		memcpy(slots + n, whole + n, SLOT_BYTES - n);
 		assert_true(journal_newest(slots, &r) >= 0);
 		assert_true(r.sequence == 8 || r.sequence == 9);
 	}
@@ -73,7 +73,7 @@ static void damage(void **state)
 /* A seal over nonsense. */
 static void nonsense(void **state)
 {
-	static uint8_t slot[JOURNAL_SLOT_BYTES];
+	static uint8_t slot[SLOT_BYTES];
 	struct journal_record r, bad[6];
 
 	(void)state;
@@ -94,8 +94,8 @@ static void nonsense(void **state)
 
 		journal_seal(&bad[5], slot);
 		slot[at]++;
-		crc = (uint32_t)crc32(0, slot, JOURNAL_SLOT_BYTES - sizeof(crc));
-		memcpy(slot + JOURNAL_SLOT_BYTES - sizeof(crc), &crc, sizeof(crc));
+		crc = (uint32_t)crc32(0, slot, SLOT_BYTES - sizeof(crc));
+		memcpy(slot + SLOT_BYTES - sizeof(crc), &crc, sizeof(crc));
 		assert_false(journal_unseal(slot, &r));
 	}
 }
@@ -104,9 +104,9 @@ static void file(void **state)
 {
 	char folder[] = "/tmp/test_journalXXXXXX", path[64], absent[80];
 	struct journal_record r = { 0 };
-	struct journal_file *f;
-	struct journal_disk disk;
-	uint8_t slot[JOURNAL_SLOT_BYTES];
+	struct slot_file *f;
+	struct slot_disk disk;
+	uint8_t slot[SLOT_BYTES];
 	struct stat st;
 	int at;
 
@@ -128,22 +128,21 @@ static void file(void **state)
 		assert_true(n == 1 || r.sequence == n - 1);
 		assert_int_equal(stat(path, &st), 0);
 		assert_int_equal(st.st_size, BYTES);
-		disk = journal_file_disk(f);
+		disk = slot_file_disk(f);
 		r = record(n);
 		journal_seal(&r, slot);
-		assert_true(
-			disk.write(disk.ctx, (n + 1) % 2 * JOURNAL_SLOT_BYTES, slot, sizeof(slot)));
-		while (disk.error(disk.ctx) == JOURNAL_BUSY && tries++ < 10000)
+		assert_true(disk.write(disk.ctx, (n + 1) % 2 * SLOT_BYTES, slot, sizeof(slot)));
+		while (disk.error(disk.ctx) == SLOT_BUSY && tries++ < 10000)
 			usleep(1000);
 		assert_int_equal(disk.error(disk.ctx), 0);
-		journal_file_close(f);
+		slot_file_close(f);
 	}
-	assert_int_equal(truncate(path, JOURNAL_SLOT_BYTES + 5), 0); /* slot 0 is whole */
+	assert_int_equal(truncate(path, SLOT_BYTES + 5), 0); /* slot 0 is whole */
 	f = journal_file_open(path, false, &r, &at);
 	assert_non_null(f);
 	assert_int_equal(at, 0);
 	assert_true(r.sequence == 5);
-	journal_file_close(f);
+	slot_file_close(f);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, BYTES);
 	unlink(path);
@@ -161,7 +160,7 @@ static void no_room(void **state)
 	(void)state;
 	close(mkstemp(path));
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
-	less = (struct rlimit){ .rlim_cur = JOURNAL_SLOT_BYTES + 1, .rlim_max = was.rlim_max };
+	less = (struct rlimit){ .rlim_cur = SLOT_BYTES + 1, .rlim_max = was.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &less), 0);
 	errno = EEXIST; /* of something before it */
 	assert_null(journal_file_open(path, false, &r, &slot));
