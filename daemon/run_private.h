@@ -64,6 +64,7 @@ struct run {
 	struct hostchip *
 		host[ENGINE_MCUS]; /* those that are GPIO lines of this machine; owns line[].fd there */
 	char positions[PATH_MAX]; /* file of positions.h */
+	char faults[PATH_MAX];    /* file of fault_keep.h */
 	int signal_fd;
 	const char *startup; /* rest of the start-up lines, NULL when done */
 	uint32_t startup_line;

@@ -421,6 +421,8 @@ bool run_start(struct run *r, char *err, size_t err_size)
 		return false;
 	snprintf(r->positions, sizeof(r->positions), "%s.positions", r->mc->stepd.gcode_fifo);
 	hooks.positions = r->positions;
+	snprintf(r->faults, sizeof(r->faults), "%s.faults", r->mc->stepd.gcode_fifo);
+	hooks.faults = r->faults;
 	if (r->flight.open)
 		flight_observer(&r->flight.flight, &hooks.recorder);
 	r->m = machine_new(r->mc, &hooks, err, err_size);

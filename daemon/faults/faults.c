@@ -272,6 +272,16 @@ void fault_raise(struct faults *f, const struct fault_report *r, struct fault_de
 	decision_text(r, out);
 }
 
+void fault_restore(struct faults *f, enum fault_class_id class, const char *component,
+		   const char *detail, double since_s)
+{
+	struct fault_report r = {
+		.class = class, .component = component, .detail = detail, .now_s = since_s
+	};
+
+	latch(f, &r, latched_find(f, &r), FAULT_DISABLE);
+}
+
 size_t faults_clear(struct faults *f, enum fault_class_id class, const char *component,
 		    fault_cause_fn *cause, void *ctx, size_t *kept, char why[FAULT_TEXT_MAX])
 {

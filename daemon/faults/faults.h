@@ -150,6 +150,10 @@ void faults_init(struct faults *f, const struct fault_rule *rule, size_t rules);
 
 void fault_raise(struct faults *f, const struct fault_report *r, struct fault_decision *out);
 
+/* One that was latched by a process before this one: as FAULT_DISABLE, all else has been done. */
+void fault_restore(struct faults *f, enum fault_class_id class, const char *component,
+		   const char *detail, double since_s);
+
 /* Whether its cause is still there; then why[] says what. */
 typedef bool fault_cause_fn(void *ctx, const struct fault_latched *l, char why[FAULT_TEXT_MAX]);
 

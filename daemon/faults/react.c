@@ -362,11 +362,18 @@ void react_poll(struct machine *m)
 		detect_poll(m);
 	if (m->react.owed.count && planner_note(m->planner, &m->react.owed) != -EAGAIN)
 		m->react.owed.count = 0;
+	fault_keep_poll(m);
 }
 
 void react_init(struct machine *m)
 {
 	faults_init(&m->react.faults, m->mc->faults.rule, m->mc->faults.rules);
 	m->react.hold_told_s = -FAULT_TELL_S;
+	fault_keep_open(m, m->hooks.faults);
 	gcode_add_table(&m->gcode, react_commands, react_command_count, m);
+}
+
+void react_free(struct machine *m)
+{
+	fault_keep_close(m);
 }

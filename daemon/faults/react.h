@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "daemon/faults/detect.h"
+#include "daemon/faults/fault_keep.h"
 #include "daemon/faults/faults.h"
 #include "daemon/gcode/gcode_command.h"
 #include "heat.h"
@@ -21,6 +22,7 @@ struct machine;
 struct react {
 	struct faults faults;
 	struct detect detect;
+	struct fault_keep keep;
 	struct plan_notes owed; /* for the flight record: the ring had no room */
 	double hold_told_s;     /* when such a hold was told last */
 	uint8_t hold_level[2];  /* by enum ev_hold_why: how far the rt core went by itself */
@@ -28,6 +30,7 @@ struct react {
 
 /* Rules and commands. After all other commands. */
 void react_init(struct machine *m);
+void react_free(struct machine *m);
 extern const struct gcode_command react_commands[];
 extern const unsigned react_command_count;
 /* A poll: glitches, what is owed to the record. */

@@ -140,6 +140,7 @@ struct machine_config_hooks {
 	/* A temperature of the host's, from that file. False: none to be had. May be NULL. */
 	bool (*host_degc)(void *ctx, const char *path, double *degc);
 	const char *positions; /* file of positions.h; NULL: none */
+	const char *faults;    /* file of fault_keep.h; NULL: none */
 	bool save_config;      /* SAVE_CONFIG may write the file */
 	bool threads;          /* disks may be used in threads of their own */
 	/* An MCU on CAN is about to be asked who it is: give it node id WIRE_CAN_NODE_MIN + mcu. absent: room for what

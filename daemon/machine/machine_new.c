@@ -202,6 +202,7 @@ void machine_free(struct machine *m)
 	for (size_t i = 0; i < m->mcus; i++)
 		session_free(&m->session[i]);
 	positions_close(m);
+	react_free(m);
 	print_free(m->print);
 	bus_free(&m->bus);
 	angles_free(m);

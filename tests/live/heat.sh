@@ -3,7 +3,8 @@
 # Heating in real time: the real stepd and mcu-sim over a pty, with the model of the warm parts.
 # Shown: M109 reaches its target and reports on the way; STATUS and a sensor of the host's are there; M108 ends a
 # wait; a daemon that is killed (SIGKILL) is followed by a heater pin that is low within 3 s, for good; a new
-# daemon takes over and heats again; its orderly end switches the heater off at once. At most 60 s.
+# daemon takes over and heats again; its orderly end switches the heater off at once. A heater's fault stays latched over
+# SIGKILL, RESTART and FIRMWARE_RESTART, and CLEAR_FAULT ends that for the daemons to come as well. At most 60 s.
 #
 #   STEPD_BUILD=build tests/live/heat.sh
 set -uo pipefail
@@ -16,7 +17,7 @@ start_stepd() {
 	: >"$dir/stepd.log"
 	"$build/stepd" -c etc/sim-heated.cfg -o mcu.serial="$dir/pty" -o stepd.gcode_fifo="$dir/gcode" \
 		-o stepd.out_of_band_fifo="$dir/now" -o stepd.reply_file="$dir/replies" \
-		-o stepd.gcode_ack=none -o stepd.flight_file="$memory/flight" >"$dir/stepd.log" 2>&1 &
+		-o stepd.gcode_ack=none -o stepd.inject_faults=True -o stepd.flight_file="$memory/flight" >"$dir/stepd.log" 2>&1 &
 	stepd_pid=$!
 	await 15 grep -q 'stepd: ready' "$dir/stepd.log" || fail "stepd is not ready"
 }
@@ -72,4 +73,44 @@ kill "$stepd_pid"
 wait "$stepd_pid" 2>/dev/null
 stepd_pid=''
 await 1 is_off || fail "the heater is on after an orderly end"
+
+# A fault of a heater outlives the daemon.
+ask() { # REPLY LINES
+	: >"$dir/replies"
+	printf '%b\n' "$2" >"$dir/gcode"
+	said 5 "$1"
+}
+
+latched() { # AFTER
+	said 15 'extruder: its fault heater_sensor of .* is still latched: it is off until CLEAR_FAULT'
+	await 15 grep -q '// ready' "$dir/replies" || fail "not ready after $1"
+	ask 'extruder is switched off for a fault: sensor out of range' 'M104 S100'
+}
+
+clears() { # once the sensor has read something
+	echo CLEAR_FAULT >"$dir/gcode"
+	sleep 0.5
+	grep -q '1 cleared, 0 latched' "$dir/replies"
+}
+
+start_stepd
+echo 'INJECT_FAULT CLASS=heater_sensor COMPONENT=extruder' >"$dir/now"
+said 5 'until CLEAR_FAULT'
+sleep 0.5
+kill -KILL "$stepd_pid"
+wait "$stepd_pid" 2>/dev/null
+start_stepd
+latched 'a kill'
+for word in RESTART FIRMWARE_RESTART; do
+	: >"$dir/replies"
+	echo $word >"$dir/now"
+	latched $word
+done
+await 5 clears || fail "CLEAR_FAULT does not clear it"
+sleep 0.5
+kill -KILL "$stepd_pid"
+wait "$stepd_pid" 2>/dev/null
+start_stepd
+ask 'echo: set' 'M104 S100\nM118 set'
+! grep -Eq '^!!|is still latched' "$dir/replies" || fail "it is latched, though it was cleared"
 echo "passed"
