@@ -43,6 +43,15 @@ static const struct dual_pair *pair_of(const struct dual *d, int rail, int *whic
 	return NULL;
 }
 
+uint32_t dual_axes(const struct dual *d)
+{
+	uint32_t axes = 0;
+
+	for (size_t i = 0; i < d->pairs; i++)
+		axes |= 1u << d->pair[i].axis;
+	return axes;
+}
+
 double dual_scale(const struct dual *d, int rail)
 {
 	int which;
@@ -111,34 +120,96 @@ void dual_range(const struct dual *d, const struct machine_config *mc, int axis,
 
 /* ---- changing it ---- */
 
-/* Give the pair its new modes: carriages stay where they are, motors follow by other weights. */
-static int apply(struct machine *m, struct dual_pair *p, const struct dual_pair *next, double at_mm)
+/* How many motors follow by other weights than so far. */
+static size_t reweighted(const struct machine *m, double weights[ENGINE_STEPPERS][MOVE_AXES])
 {
-	struct dual_pair before = *p;
-	double position_mm[MOVE_AXES], weights[ENGINE_STEPPERS][MOVE_AXES];
-	size_t room = planner_asides_room(m->planner), changed = 0;
+	size_t changed = 0;
 
-	*p = *next;
 	for (size_t i = 0; i < m->motors; i++) {
 		machine_motor_weights(m, &m->motor[i], weights[i]);
 		changed += memcmp(weights[i], m->motor[i].steps_per_mm, sizeof(weights[i])) != 0;
 	}
-	if (room < changed + 1) {
-		*p = before;
-		planner_pump(m->planner);
-		return -EAGAIN;
-	}
+	return changed;
+}
+
+static void tell_weights(struct machine *m, double weights[ENGINE_STEPPERS][MOVE_AXES])
+{
 	for (size_t i = 0; i < m->motors; i++) {
 		if (!memcmp(weights[i], m->motor[i].steps_per_mm, sizeof(weights[i])))
 			continue;
 		memcpy(m->motor[i].steps_per_mm, weights[i], sizeof(weights[i]));
 		planner_weights(m->planner, (uint8_t)i, weights[i]);
 	}
+}
+
+/* Give the pair its new modes: carriages stay where they are, motors follow by other weights. */
+static int apply(struct machine *m, struct dual_pair *p, const struct dual_pair *next, double at_mm)
+{
+	struct dual_pair before = *p;
+	double position_mm[MOVE_AXES], weights[ENGINE_STEPPERS][MOVE_AXES];
+	size_t room = planner_asides_room(m->planner);
+
+	*p = *next;
+	if (room < reweighted(m, weights) + 1) {
+		*p = before;
+		planner_pump(m->planner);
+		return -EAGAIN;
+	}
+	positions_renamed(m);
+	tell_weights(m, weights);
 	memcpy(position_mm, planner_position(m->planner), sizeof(position_mm));
 	position_mm[p->axis] = at_mm;
 	planner_set_position(m->planner, position_mm);
 	gcode_set_position(&m->gcode, 1u << p->axis, position_mm);
 	return 0;
+}
+
+void dual_keep(const struct dual *d, struct dual_carriage kept[DUAL_PAIRS_MAX][2])
+{
+	memset(kept, 0, DUAL_PAIRS_MAX * sizeof(*kept));
+	for (size_t i = 0; i < d->pairs; i++)
+		for (int k = 0; k < 2; k++)
+			kept[i][k] = (struct dual_carriage){ .scale = d->pair[i].scale[k],
+							     .offset_mm = d->pair[i].offset_mm[k],
+							     .mode = d->pair[i].mode[k],
+							     .rail = d->pair[i].rail[k] };
+}
+
+static bool sane(const struct dual_carriage *c, int rail)
+{
+	static const double scale[] = { [DUAL_PRIMARY] = 1, [DUAL_COPY] = 1, [DUAL_MIRROR] = -1 };
+
+	return c->rail == rail && c->mode <= DUAL_MIRROR && c->scale == scale[c->mode] &&
+	       fabs(c->offset_mm) <= 1e9;
+}
+
+bool dual_restore(struct machine *m, const struct dual_carriage kept[DUAL_PAIRS_MAX][2])
+{
+	double weights[ENGINE_STEPPERS][MOVE_AXES];
+
+	for (size_t i = 0; i < m->dual.pairs; i++)
+		for (int k = 0; k < 2; k++)
+			if (!sane(&kept[i][k], m->dual.pair[i].rail[k]) ||
+			    (kept[i][k].mode == DUAL_PRIMARY) == (kept[i][!k].mode == DUAL_PRIMARY))
+				return false;
+	for (size_t i = 0; i < m->dual.pairs; i++)
+		for (int k = 0; k < 2; k++) {
+			m->dual.pair[i].mode[k] = kept[i][k].mode;
+			m->dual.pair[i].scale[k] = kept[i][k].scale;
+			m->dual.pair[i].offset_mm[k] = kept[i][k].offset_mm;
+		}
+	reweighted(m, weights);
+	tell_weights(m, weights);
+	return true;
+}
+
+void dual_begin(struct machine *m)
+{
+	double weights[ENGINE_STEPPERS][MOVE_AXES];
+
+	dual_init(&m->dual, m->mc);
+	reweighted(m, weights);
+	tell_weights(m, weights);
 }
 
 int dual_set(struct machine *m, int rail, enum dual_mode mode, char *err)

@@ -29,6 +29,13 @@ struct dual_pair {
 	double scale[2], offset_mm[2];
 };
 
+/* What outlives this process of a carriage. */
+struct dual_carriage {
+	double scale, offset_mm;
+	uint32_t mode; /* enum dual_mode */
+	int32_t rail;
+};
+
 struct dual_saved {
 	char name[DUAL_NAME_MAX];
 	enum dual_mode mode[DUAL_PAIRS_MAX][2];
@@ -47,6 +54,15 @@ struct machine;
 
 /* The pairs of the configuration, each on its first carriage. */
 void dual_init(struct dual *d, const struct machine_config *mc);
+
+/* How they are, and to make them so again before anything moves (false: these are others, or it makes no sense) or
+ * as dual_init() does. The axes have no positions then. */
+void dual_keep(const struct dual *d, struct dual_carriage kept[DUAL_PAIRS_MAX][2]);
+bool dual_restore(struct machine *m, const struct dual_carriage kept[DUAL_PAIRS_MAX][2]);
+void dual_begin(struct machine *m);
+
+/* The axes with two carriages, as a mask. */
+uint32_t dual_axes(const struct dual *d);
 
 /* How the carriage on that rail follows its axis: 1, -1, 0; 1 for a carriage alone on it. */
 double dual_scale(const struct dual *d, int rail);

@@ -42,7 +42,7 @@ void positions_open(struct machine *m, const char *path)
 	p->file = at;
 	p->was = *p->file;
 	if (p->was.magic != MAGIC || p->was.check != check_of(&p->was) ||
-	    p->was.motors != m->motors || p->was.mcus != m->mcus || m->dual.pairs > 0)
+	    p->was.motors != m->motors || p->was.mcus != m->mcus)
 		p->was.homed = 0;
 }
 
@@ -89,6 +89,8 @@ static void let_go(struct machine *m)
 	for (size_t i = 0; i < m->motors; i++)
 		if (m->motor[i].enable_output >= 0)
 			outputs_now(m, m->motor[i].enable_output, 0);
+	dual_begin(m);
+	m->positions.renamed = m->dual.pairs > 0;
 	m->positions.was.homed = 0;
 }
 
@@ -105,9 +107,10 @@ static bool ask(struct machine *m)
 		if (m->session[i].was_shut_down)
 			homed &= ~readback_released(m, i);
 	}
-	if (homed == 0)
+	if (homed == 0 || !dual_restore(m, p->was.carriage))
 		return false;
 	readback_start(m, homed);
+	p->renamed = m->dual.pairs > 0;
 	memcpy(m->readback.zero_steps, p->was.zero_steps, sizeof(p->was.zero_steps));
 	return true;
 }
@@ -152,6 +155,12 @@ void positions_void(struct machine *m)
 	m->positions.since_ns = m->now_ns;
 }
 
+void positions_renamed(struct machine *m)
+{
+	positions_void(m);
+	m->positions.renamed = true;
+}
+
 /* What a counter means may only be told by what the rt core says. */
 static bool agrees(const struct machine *m)
 {
@@ -182,8 +191,16 @@ static void write_record(struct machine *m)
 	}
 	for (size_t i = 0; i < m->motors; i++)
 		r.zero_steps[i] = m->status.stepper_at_steps[i] - (double)m->status.stepper_count[i];
+	dual_keep(&m->dual, r.carriage);
 	r.check = check_of(&r);
 	*m->positions.file = r;
+}
+
+/* The rt core has taken the names that went to it, and nothing has dropped them. */
+static bool names_taken(const struct machine *m)
+{
+	return m->state == MACHINE_READY && m->status.fault == FAULT_NONE && !m->resume_owed &&
+	       planner_asides(m->planner) == 0 && m->status.names == m->names_pushed;
 }
 
 void positions_poll(struct machine *m)
@@ -192,6 +209,10 @@ void positions_poll(struct machine *m)
 	bool known = m->state == MACHINE_READY && m->homed && m->homing.state == HOMING_IDLE &&
 		     !m->resume_owed;
 
+	if (p->renamed && names_taken(m)) {
+		p->renamed = false;
+		p->since_ns = m->now_ns;
+	}
 	if (!p->file || positions_hope(m))
 		return;
 	if (!known || m->homed != p->homed) {
@@ -201,6 +222,7 @@ void positions_poll(struct machine *m)
 		p->since_ns = m->now_ns;
 		return;
 	}
-	if (m->now_ns - p->since_ns > SETTLE_NS && m->status.now_ns > p->since_ns && !agrees(m))
+	if (!p->renamed && m->now_ns - p->since_ns > SETTLE_NS && m->status.now_ns > p->since_ns &&
+	    !agrees(m))
 		write_record(m);
 }

@@ -4,8 +4,9 @@
  * MCUs outlive the daemon: their motors stay on and their counters go on counting what they make. The record says what a
  * counter means. The next daemon believes it only if every MCU with a motor proves that it is the same run of it: its
  * configuration has the same CRC, its clock has gone on since, and it needed no reset. Axes whose motors were without
- * current (a shutdown) are not known. The file is mapped: a word of it is there whatever ends the process, and its CRC
- * says whether it is whole. A change of what is homed first makes it void.
+ * current (a shutdown) are not known, nor is an axis of dual carriages whose counters contradict each other. The file is
+ * mapped: a word of it is there whatever ends the process, and its CRC says whether it is whole. A change of what is
+ * homed, or of which carriages follow, first makes it void, the latter until the rt core has taken it.
  * Owner: struct machine. Threads: PLAN. Units: in the names.
  */
 #ifndef DAEMON_POSITIONS_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "control.h"
+#include "daemon/dual.h"
 
 struct machine;
 
@@ -27,14 +29,16 @@ struct positions_record {
 	double freq_hz[ENGINE_MCUS];
 	uint32_t crc[ENGINE_MCUS];          /* of the MCU's configuration */
 	double zero_steps[ENGINE_STEPPERS]; /* where the joint is with the counter at 0 */
+	struct dual_carriage carriage[DUAL_PAIRS_MAX][2];
 };
 
 struct positions {
 	struct positions_record *file; /* mapped; NULL: there is none */
 	struct positions_record was;   /* as found at the start, .homed 0: nothing */
 	bool asked;                    /* the counters, at the start */
-	uint32_t homed;                /* since ... */
-	int64_t since_ns;              /* ... then */
+	bool renamed;     /* dual carriages: the rt core does not know it yet, perhaps */
+	uint32_t homed;   /* since ... */
+	int64_t since_ns; /* ... then */
 };
 
 /* Map the file, read what it says. Without a file, or one that can't be had, nothing is kept. Before the MCUs are set up. */
@@ -46,6 +50,8 @@ bool positions_hope(const struct machine *m);
 bool positions_settled(struct machine *m);
 /* Keep the record up to date. */
 void positions_poll(struct machine *m);
+/* Motors will follow the axes otherwise, behind what is planned. */
+void positions_renamed(struct machine *m);
 /* Motors are about to be let go of. */
 void positions_void(struct machine *m);
 

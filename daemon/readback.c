@@ -2,6 +2,7 @@
 /* readback.c - see readback.h. */
 #include "daemon/readback.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@
 #define SETTLE_NS ((int64_t)100 * 1000 * 1000)
 #define RETRY_NS ((int64_t)200 * 1000 * 1000)
 #define GIVE_UP_NS ((int64_t)3 * 1000 * 1000 * 1000)
+
+/* Motors that move one axis are no farther apart than that, but for the rounding of steps. */
+#define APART_STEPS 1.5
 
 static void ask_from(struct machine *m, int64_t from_ns)
 {
@@ -26,6 +30,8 @@ void readback_start(struct machine *m, uint32_t homed)
 {
 	struct readback *r = &m->readback;
 
+	if (m->positions.renamed) /* which weights count for what it says is not known */
+		homed &= ~dual_axes(&m->dual);
 	*r = (struct readback){ .on = true, .homed = homed };
 	ask_from(m, m->now_ns + (int64_t)(machine_horizon_s(m) * 1e9) + SETTLE_NS);
 	for (size_t i = 0; i < m->motors; i++)
@@ -202,10 +208,22 @@ bool readback_done(const struct machine *m, char *why, unsigned size)
 	return false;
 }
 
-/* Where the axes are: by what the steppers have really made. */
-static void find_axes(const struct machine *m, double mm[MOVE_AXES])
+/* Axes of dual carriages that are not where this motor is: both follow, or it rests and did not; each is off by half a step. */
+static uint32_t contradicted(const struct machine *m, size_t motor, double at_steps,
+			     const double mm[MOVE_AXES])
+{
+	const struct machine_motor *mo = &m->motor[motor];
+
+	if (mo->manual || !(mo->axes & dual_axes(&m->dual)) || mo->cfg->joint.kind != KIN_LINEAR)
+		return 0;
+	return fabs(machine_motor_steps(m, motor, mm) - at_steps) < APART_STEPS ? 0 : mo->axes;
+}
+
+/* Where the axes are: by what the steppers have really made. Returns those of which they say different things. */
+static uint32_t find_axes(const struct machine *m, double mm[MOVE_AXES])
 {
 	double at_steps[ENGINE_STEPPERS] = { 0 };
+	uint32_t doubt = 0;
 
 	for (size_t i = 0; i < m->motors; i++) {
 		int64_t count = m->readback.count[i];
@@ -216,6 +234,9 @@ static void find_axes(const struct machine *m, double mm[MOVE_AXES])
 	}
 	machine_steppers_to_axes(m, at_steps, mm);
 	mm[AXIS_E] = m->status.position_mm[AXIS_E];
+	for (size_t i = 0; i < m->motors; i++)
+		doubt |= contradicted(m, i, at_steps[i], mm);
+	return doubt;
 }
 
 void readback_resume(struct machine *m)
@@ -224,7 +245,7 @@ void readback_resume(struct machine *m)
 	struct ctl_rec rec = { .kind = CTL_ABORT };
 	double mm[MOVE_AXES];
 
-	find_axes(m, mm);
+	r->homed &= ~find_axes(m, mm);
 	machine_control(m, &rec);
 	rec.kind = CTL_GO_ON;
 	rec.recorded = m->hooks.record_on && m->hooks.record_on(m->hooks.ctx);

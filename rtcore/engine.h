@@ -114,7 +114,7 @@ struct engine_status {
 	uint32_t stalled;    /* 1: motion is held because what follows is not known */
 	uint32_t lead_level; /* 1: it is slowed down, 2: held, because the lead is low */
 	double longer_s;     /* the horizon is, because cycles or lines were late */
-	uint32_t reserved;
+	uint32_t names;      /* plan records taken or dropped that name axes or weigh them */
 	/* Per stepper: steps handed out to its MCU, up minus down, in the host's sign: at rest the
 	 * MCU's own counter, in motion up to a horizon ahead of it. Below it the joint's position
 	 * that this makes, in steps, with the axes as they are named at the end of the queue. Both as they were when a

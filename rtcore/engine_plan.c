@@ -138,6 +138,7 @@ static void take_position(struct engine *e, const struct plan_rec *rec)
 	engine_tell_position(e, mm);
 	trapq_set_position(&e->trapq, mm);
 	e->renamed = true;
+	e->status.names++;
 }
 
 /* Every joint may have been read up to where the motion and its rest are known plus its least delay,
@@ -199,6 +200,7 @@ static void take_weights(struct engine *e, const struct plan_weights *w)
 {
 	struct engine_stepper *s;
 
+	e->status.names++;
 	if (w->stepper >= ENGINE_STEPPERS || !e->stepper[w->stepper].present)
 		return;
 	s = &e->stepper[w->stepper];
@@ -320,6 +322,8 @@ void engine_forget_record(struct engine *e, const struct plan_rec *rec)
 		engine_tell_notes(e, &rec->notes);
 	else if (rec->kind == PLAN_WEIGHTS) /* it is no motion */
 		take_weights(e, &rec->weights);
+	else if (rec->kind == PLAN_POSITION)
+		e->status.names++;
 	else if (rec->kind == PLAN_MANUAL)
 		engine_void_manual(e, rec);
 }

@@ -85,6 +85,7 @@ static bool push_plan(void *ctx, const struct plan_rec *rec)
 		return false;
 	m->pushed_s += record_s(rec);
 	m->pushed_ns = m->now_ns;
+	m->names_pushed += rec->kind == PLAN_POSITION || rec->kind == PLAN_WEIGHTS;
 	if (rec->kind != PLAN_MOVE)
 		return true;
 	m->moves_planned++;

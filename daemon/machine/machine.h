@@ -246,6 +246,7 @@ struct machine {
 	uint32_t status_sequence;    /* of the snapshot then */
 	int64_t now_ns;
 	uint64_t moves_planned;
+	uint32_t names_pushed; /* see engine_status.names */
 };
 
 /* Returns NULL with a text in err (err_size bytes). mc must outlive it. */

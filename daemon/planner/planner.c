@@ -306,9 +306,14 @@ void planner_extruder(struct planner *p, int32_t extruder)
 	p->extruder = extruder;
 }
 
+uint32_t planner_asides(const struct planner *p)
+{
+	return p->aside_tail - p->aside_head;
+}
+
 uint32_t planner_asides_room(const struct planner *p)
 {
-	return p->mask + 1 - (p->aside_tail - p->aside_head);
+	return p->mask + 1 - planner_asides(p);
 }
 
 /* Of the records that wait, those that are no motion stay. */

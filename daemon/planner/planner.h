@@ -128,8 +128,9 @@ int planner_manual(struct planner *p, uint8_t stepper, const struct move *m, boo
 /* Come to rest; a move along E alone, from rest to rest, whose limits are the caller's. E goes with it: start_mm
  * and id are found here. */
 int planner_forced(struct planner *p, const struct move *m);
-/* How many of the records above surely fit. */
+/* How many of the records above surely fit, and how many wait. */
 uint32_t planner_asides_room(const struct planner *p);
+uint32_t planner_asides(const struct planner *p);
 
 /* Forget all motion that has not been handed over (weights stay). The position becomes position_mm, or, if that is
  * NULL, the end of the last move that was handed over. The next move starts from rest: the
