@@ -69,6 +69,7 @@ void session_restart(struct session *s)
 	s->state = SESSION_IDENTIFY;
 	s->resets = 0;
 	s->resumes = false;
+	s->again = true;
 	s->give_up_ns = 0;
 	s->was_configured = false;
 	s->absent[0] = s->error[0] = '\0';
@@ -480,8 +481,8 @@ void session_lost(struct session *s, const char *why)
 
 	if (s->state == SESSION_READY || s->state == SESSION_FAILED)
 		return;
-	snprintf(text, sizeof(text), "%s%s; RESTART when it is back",
-		 s->state == SESSION_RESET ? "after the reset: " : "", why);
+	snprintf(text, sizeof(text), "%s%s%s", s->state == SESSION_RESET ? "after the reset: " : "",
+		 why, s->again ? "" : "; RESTART when it is back");
 	fail(s, text);
 }
 

@@ -62,6 +62,7 @@ struct session {
 	bool resumes;        /* it is to be as it was: neither reset nor configured */
 	bool was_shut_down;  /* … and had shut down; whoever acts on it takes it back */
 	bool apart;          /* no motion depends on it */
+	bool again;          /* it is tried again, without RESTART */
 	bool was_configured; /* the firmware held this very configuration already */
 	char needs[96]; /* what the next commands are for: "[tmc2209 stepper_x]"; empty: nothing that could be left out */
 	char error[SESSION_ERROR_MAX];

@@ -97,6 +97,7 @@ static bool make_mcu(struct machine *m, int i)
 	if (!session_init(s, i, cfg->name, &m->control, machine_configure_mcu, m))
 		return false;
 	s->apart = cfg->role != FAULT_ROLE_MOTION;
+	s->again = cfg->role == FAULT_ROLE_OPTIONAL;
 	if (cfg->canbus_uuid) {
 		s->uuid = cfg->can_uuid;
 		s->address = m->hooks.address ? give_address : NULL;

@@ -50,6 +50,7 @@ await 5 test -e "$dir/pty" || fail "no pty"
 stepd_pid=$!
 await 15 grep -q 'stepd: ready' "$dir/stepd.log" || fail "stepd is not ready"
 said 1 'goes on without it until it comes'
+! grep -q RESTART "$dir/replies" || fail "RESTART is asked for, though it is not needed"
 start_tool
 said 15 "mcu 'tool': attached again"
 

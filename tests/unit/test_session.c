@@ -289,7 +289,15 @@ static void device_goes_away(void **state)
 	(void)state;
 	begin(&f);
 	session_lost(&f.s, "its device went away");
+	expect_failure(&f, "went away; RESTART when it is back", 1);
+	session_free(&f.s);
+	free(f.dict);
+	fresh(NULL);
+	begin(&f);
+	f.s.again = true; /* whoever has it tries again */
+	session_lost(&f.s, "its device went away");
 	expect_failure(&f, "went away", 1);
+	assert_null(strstr(f.s.error, "RESTART"));
 	session_free(&f.s);
 	free(f.dict);
 	fresh(NULL);
