@@ -204,11 +204,14 @@ void react_heater(struct machine *m, const struct ev_heater *ev)
 		[HEATER_HOT] = { FAULT_CLASS_RUNAWAY, "above max_temp" },
 		[HEATER_RISES] = { FAULT_CLASS_RUNAWAY, "heats without power, its switch is stuck" },
 	};
-	char detail[100];
+	char detail[100], last[SENSORS_LAST_MAX];
 
 	if (ev->fault >= HEATER_FAULTS || !told[ev->fault].detail)
 		return;
-	snprintf(detail, sizeof(detail), "%s, at %.1f °C", told[ev->fault].detail, ev->degc);
+	snprintf(last, sizeof(last), "at %.1f °C", ev->degc);
+	if (told[ev->fault].class == FAULT_CLASS_SENSOR)
+		sensors_last(m, (size_t)m->mc->heaters[ev->heater].sensor, last);
+	snprintf(detail, sizeof(detail), "%s, %s", told[ev->fault].detail, last);
 	react(m, told[ev->fault].class, m->mc->heaters[ev->heater].name, detail);
 }
 

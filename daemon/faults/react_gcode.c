@@ -17,7 +17,7 @@ static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT
 	const struct machine *m = ctx;
 	int heater = heaters_find(m, l->component, strlen(l->component));
 	int mcu = machine_config_mcu(m->mc, l->component);
-	char text[160], missing[80];
+	char text[160], missing[80], last[SENSORS_LAST_MAX];
 
 	if (fault_classes[l->class].scope == FAULT_SCOPE_HEATER && heater >= 0) {
 		const struct heat_sensor_status *s =
@@ -26,9 +26,9 @@ static bool cause_there(void *ctx, const struct fault_latched *l, char why[FAULT
 		if (s->state == HEAT_SENSOR_GOOD)
 			return false;
 		snprintf(why, FAULT_TEXT_MAX,
-			 "%s: its sensor still says nothing plausible (the last was %.1f °C): repair "
+			 "%s: its sensor still says nothing plausible (%s): repair "
 			 "it first",
-			 l->component, s->degc);
+			 l->component, sensors_last(m, (size_t)m->mc->heaters[heater].sensor, last));
 		return true;
 	}
 	if (fault_classes[l->class].scope == FAULT_SCOPE_DRIVER &&

@@ -165,12 +165,13 @@ void sensors_poll(struct machine *m)
 
 	for (size_t i = 0; i < m->mc->sensor_count; i++) {
 		const struct machine_sensor *cfg = &m->mc->sensors[i];
-		const struct sensor_feed *f = &m->sensors.feed[i];
+		struct sensor_feed *f = &m->sensors.feed[i];
 
+		f->has_read |= m->heaters.status.sensor[i].state == HEAT_SENSOR_GOOD;
 		if (f->waiting)
 			continue;
 		if (cfg->source == MACHINE_SENSOR_DS18B20 && there)
-			m->sensors.feed[i].waiting = ask_readings(m, i);
+			f->waiting = ask_readings(m, i);
 		if (m->now_ns < f->next_ns)
 			continue;
 		if (cfg->source == MACHINE_SENSOR_HOST)
@@ -180,11 +181,22 @@ void sensors_poll(struct machine *m)
 	}
 }
 
+const char *sensors_last(const struct machine *m, size_t i, char buf[SENSORS_LAST_MAX])
+{
+	double degc = m->heaters.status.sensor[i].degc;
+
+	if (m->sensors.feed[i].has_read || degc != 0)
+		snprintf(buf, SENSORS_LAST_MAX, "after %.1f °C", degc);
+	else
+		snprintf(buf, SENSORS_LAST_MAX, "never read");
+	return buf;
+}
+
 const char *sensors_broken_text(const struct machine *m, size_t i, char *buf, size_t cap)
 {
 	const struct machine_sensor *cfg = &m->mc->sensors[i];
 	const char *why = m->sensors.feed[i].why;
-	double degc = m->heaters.status.sensor[i].degc;
+	char last[SENSORS_LAST_MAX];
 
 	if (cfg->what[0])
 		snprintf(buf, cap, "%s: %s", cfg->what,
@@ -193,8 +205,9 @@ const char *sensors_broken_text(const struct machine *m, size_t i, char *buf, si
 		snprintf(buf, cap, "one of its sensors is, or they differ by more than %g °C",
 			 cfg->deviation_degc);
 	else
-		snprintf(buf, cap, "%s%sopen, shorted, or not what sensor_type says, after %.1f °C",
-			 cfg->chip ? sensor_chip_name(cfg->chip) : "", cfg->chip ? ": " : "", degc);
+		snprintf(buf, cap, "%s%sopen, shorted, or not what sensor_type says, %s",
+			 cfg->chip ? sensor_chip_name(cfg->chip) : "", cfg->chip ? ": " : "",
+			 sensors_last(m, i, last));
 	return buf;
 }
 

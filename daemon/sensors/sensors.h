@@ -23,8 +23,9 @@ struct session;
 /* One that the planner reads. */
 struct sensor_feed {
 	struct i2c_chip chip;
-	bool waiting; /* for an answer of the bus; a DS18B20's MCU has been asked for readings */
-	uint8_t oid;  /* of a DS18B20 */
+	bool has_read; /* something plausible */
+	bool waiting;  /* for an answer of the bus; a DS18B20's MCU has been asked for readings */
+	uint8_t oid;   /* of a DS18B20 */
 	int64_t begun_ns; /* the reading */
 	int64_t next_ns;  /* of the next request */
 	unsigned failed;  /* readings in a row */
@@ -44,6 +45,9 @@ bool sensors_configure(struct machine *m, struct session *s);
 void sensors_poll(struct machine *m);
 /* What an MCU has read of a DS18B20. */
 void sensors_hear(struct machine *m, int mcu, const struct msg_ds18b20_result *msg);
+/* "after 21.0 °C", the last plausible one, or "never read". Returns buf. */
+enum { SENSORS_LAST_MAX = 32 };
+const char *sensors_last(const struct machine *m, size_t i, char buf[SENSORS_LAST_MAX]);
 /* What is wrong with sensor number i, which counts as broken, as far as it is known. Returns buf. */
 const char *sensors_broken_text(const struct machine *m, size_t i, char *buf, size_t cap);
 /* What sensor number i knows beside the temperature: ", humidity 40.1 %, pressure 1013.2 hPa", or "". Returns buf. */

@@ -338,6 +338,26 @@ static void sensors_alone(void **state)
 		     "duct: this temperature sensor counts as broken: MAX31855: open");
 }
 
+/* Open from the start: of one that has never read anything no temperature is told. */
+static void never_read(void **state)
+{
+	struct scene *s = pinwatch_open("etc/sim-heated.cfg", alone);
+	int box = place_sensor(s, "box"), hotend = place_sensor(s, "extruder");
+
+	(void)state;
+	assert_int_equal(place_status(s, box)->state, HEAT_SENSOR_UNKNOWN);
+	assert_int_equal(place_status(s, hotend)->state, HEAT_SENSOR_UNKNOWN);
+	place_act(s, box, "sensor open");
+	place_act(s, hotend, "sensor open");
+	scene_pass(s, 3);
+	assert_true(scene_said(s, "box: this temperature sensor counts as broken: open, shorted, or "
+				  "not what sensor_type says, never read"));
+	assert_true(scene_said(s, "extruder: this temperature sensor counts as broken: open, "
+				  "shorted, or not what sensor_type says, never read"));
+	assert_false(scene_said(s, " 0.0 °C"));
+	scene_close(s);
+}
+
 /* A heater that is off has no fault of its own. */
 static void sensor_of_cold_heater(void **state)
 {
@@ -412,6 +432,7 @@ int main(void)
 		cmocka_unit_test(busy_planner),
 		cmocka_unit_test(silent_host),
 		cmocka_unit_test(sensors_alone),
+		cmocka_unit_test(never_read),
 		cmocka_unit_test(sensor_of_cold_heater),
 		cmocka_unit_test(loose_contact),
 		cmocka_unit_test(sensor_of_lost_mcu),
