@@ -192,10 +192,12 @@ static const char *advice_of(const struct fault_class *c, enum fault_role role)
 }
 
 /* What is still as it was, where the reaction's words don't say so. */
-static const char *survives(const struct fault_class *c, const struct fault_decision *d)
+static const char *survives(const struct fault_report *r, const struct fault_decision *d)
 {
+	const struct fault_class *c = &fault_classes[r->class];
+
 	if (d->reaction == FAULT_SHUTDOWN)
-		return ", the job journal is kept";
+		return r->journal ? ", the job journal is kept" : "";
 	if (d->reaction != FAULT_HOLD && d->reaction != FAULT_PAUSE)
 		return "";
 	return c->flags & (FAULT_UNHOMES | FAULT_DOUBTS) ? ", temperatures are kept"
@@ -205,10 +207,13 @@ static const char *survives(const struct fault_class *c, const struct fault_deci
 static void decision_text(const struct fault_report *r, struct fault_decision *d)
 {
 	const struct fault_class *c = &fault_classes[r->class];
+	const char *done = d->reaction == FAULT_PAUSE && !r->prints
+				   ? "motion is held, then PAUSE is run"
+				   : reaction_texts[d->reaction];
 
 	snprintf(d->text, sizeof(d->text), "%.47s: %s%s%.120s: %s%s%s%s; %s", r->component, c->what,
-		 r->detail ? ": " : "", r->detail ? r->detail : "", reaction_texts[d->reaction],
-		 survives(c, d), d->pause ? ", a print that needs it is paused" : "",
+		 r->detail ? ": " : "", r->detail ? r->detail : "", done, survives(r, d),
+		 d->pause ? ", a print that needs it is paused" : "",
 		 d->escalated ? " (taken more seriously, as another fault is latched)" : "",
 		 advice_of(c, r->role));
 }

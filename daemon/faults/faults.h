@@ -102,6 +102,8 @@ struct fault_report {
 	enum fault_role role;      /* of classes FAULT_BY_ROLE */
 	double severity;           /* of classes FAULT_BOUNDED: in multiples of the bound */
 	enum fault_reaction least; /* of this very report: no option makes it weaker */
+	bool prints;               /* there is a print, which a pause is one of */
+	bool journal;              /* ... of a file, with a job journal */
 	double now_s;
 };
 

@@ -10,6 +10,7 @@
 #include "daemon/faults/detect.h"
 #include "daemon/gcode/gcode_script.h"
 #include "daemon/machine/machine.h"
+#include "daemon/print/print.h"
 
 static double seconds(const struct machine *m)
 {
@@ -112,6 +113,16 @@ static void act(struct machine *m, const struct fault_report *r, const struct fa
 		gcode_script_queue(&m->gcode, fault_classes[r->class].name, NULL, d->gcode);
 }
 
+/* What is under way, for the words. */
+static void see_print(const struct machine *m, struct fault_report *r)
+{
+	const struct print *p = m->print;
+
+	r->journal = p->journal.mark &&
+		     (p->stats.state == PRINT_PRINTING || p->stats.state == PRINT_PAUSED);
+	r->prints = r->journal || sdcard_printing(&p->sd) || p->pause.on || stream_prints(m);
+}
+
 /* Hosts give a print up for an error. That filament has run out is none. */
 static bool is_error(const struct fault_report *r, const struct fault_decision *d)
 {
@@ -127,6 +138,7 @@ static enum fault_reaction raise_report(struct machine *m, struct fault_report *
 
 	if (mcu >= 0)
 		r->role = m->mc->mcu[mcu].role;
+	see_print(m, r);
 	fault_raise(&m->react.faults, r, &d);
 	if (!d.news)
 		return d.reaction;
@@ -333,6 +345,7 @@ void react_hold(struct machine *m, const struct ev_hold *ev)
 		return;
 	}
 	m->react.hold_level[ev->why] = ev->level;
+	see_print(m, &r);
 	if (ev->level == 1) {
 		react_noted(m, r.class, r.component, r.detail);
 		return;

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -388,10 +389,10 @@ static void expect_words(const struct scene *s, enum fault_reaction reaction)
 	static const char *const survives[FAULT_REACTIONS] = {
 		[FAULT_WARN] = "the print goes on;",
 		[FAULT_HOLD] = " temperatures are kept;",
-		[FAULT_PAUSE] = " temperatures are kept;",
+		[FAULT_PAUSE] = "the print is paused,",
 		[FAULT_DISABLE] = "the rest works on, a print that needs it is paused;",
 		[FAULT_STOP_MOTION] = "motion is stopped until CLEAR_FAULT",
-		[FAULT_SHUTDOWN] = "the job journal is kept;",
+		[FAULT_SHUTDOWN] = "everything is shut down;",
 	};
 
 	if (!survives[reaction] || !scene_said(s, survives[reaction]))
@@ -413,6 +414,34 @@ static const char *component(const struct fault_class *c)
 		return "mcu";
 	default:
 		return "it";
+	}
+}
+
+/* Without a print nothing is said of one; of a job journal only where one is kept. */
+static void true_words(void **state)
+{
+	struct scene *s = printjob_open("[stepd]\ninject_faults: True\n");
+	char sections[SIMRUN_PATH_MAX + 100];
+
+	(void)state;
+	scene_now(s, "INJECT_FAULT CLASS=filament COMPONENT=runout");
+	scene_pass(s, 1);
+	assert_true(
+		scene_said(s, "out or stuck: injected: motion is held, then PAUSE is run, position "
+			      "and temperatures are kept;"));
+	assert_false(scene_said(s, "the print is paused"));
+	scene_close(s);
+	for (int printing = 0; printing < 2; printing++) {
+		snprintf(sections, sizeof(sections),
+			 "[stepd]\ninject_faults: True\n[virtual_sdcard]\njournal: %s\n",
+			 simrun_path("words"));
+		unlink(simrun_path("words"));
+		s = printing ? printjob_start(sections) : printjob_open(sections);
+		scene_now(s, "INJECT_FAULT CLASS=thermal_runaway COMPONENT=extruder");
+		scene_pass(s, 1);
+		assert_true(scene_said(s, "everything is shut down"));
+		assert_int_equal(scene_said(s, "the job journal is kept;"), printing);
+		scene_close(s);
 	}
 }
 
@@ -497,9 +526,10 @@ int main(void)
 		cmocka_unit_test(story),       cmocka_unit_test(glitches),
 		cmocka_unit_test(two_heaters), cmocka_unit_test(shutdowns),
 		cmocka_unit_test(configured),  cmocka_unit_test(stop_and_on),
-		cmocka_unit_test(drills),      cmocka_unit_test(clocks),
-		cmocka_unit_test(released),    cmocka_unit_test(cold_bed),
-		cmocka_unit_test(slow_move),   cmocka_unit_test(not_there),
+		cmocka_unit_test(true_words),  cmocka_unit_test(drills),
+		cmocka_unit_test(clocks),      cmocka_unit_test(released),
+		cmocka_unit_test(cold_bed),    cmocka_unit_test(slow_move),
+		cmocka_unit_test(not_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,7 +171,7 @@ static struct scene *silent_in_a_move(void)
 	chip_tmc_action(&s->b.tmc[X], "silent", true);
 	scene_pass(s, 3);
 	assert_true(scene_said(s, "it does not answer on mcu:PC0"));
-	assert_true(scene_said(s, "the print is paused"));
+	assert_true(scene_said(s, "motion is held, then PAUSE is run, temperatures are kept;"));
 	assert_int_equal(s->b.m->state, MACHINE_READY);
 	return s;
 }
