@@ -27,6 +27,27 @@ static uint32_t check_of(const struct positions_record *r)
 			       sizeof(*r) - offsetof(struct positions_record, homed));
 }
 
+/* What makes steps of axes: another configuration's counters mean something else. */
+static uint32_t geometry_of(const struct machine *m)
+{
+	uLong crc = crc32(0, NULL, 0);
+
+	for (size_t i = 0; i < m->motors; i++) {
+		const struct machine_stepper *c = m->motor[i].cfg;
+		double step_mm = c->dir_pin.invert ? -c->step_distance_mm : c->step_distance_mm;
+
+		if (m->motor[i].manual || m->motor[i].axes & 1u << AXIS_E)
+			continue;
+		crc = crc32(crc, (const Bytef *)&step_mm, sizeof(step_mm));
+		crc = crc32(crc, (const Bytef *)&c->joint, sizeof(c->joint));
+		crc = crc32(crc, (const Bytef *)c->carriage, sizeof(c->carriage));
+	}
+	for (size_t i = 0; i < m->mc->rail_count; i++)
+		crc = crc32(crc, (const Bytef *)&m->mc->rails[i].position_endstop_mm,
+			    sizeof(double));
+	return (uint32_t)crc;
+}
+
 void positions_open(struct machine *m, const char *path)
 {
 	struct positions *p = &m->positions;
@@ -42,7 +63,8 @@ void positions_open(struct machine *m, const char *path)
 	p->file = at;
 	p->was = *p->file;
 	if (p->was.magic != MAGIC || p->was.check != check_of(&p->was) ||
-	    p->was.motors != m->motors || p->was.mcus != m->mcus)
+	    p->was.motors != m->motors || p->was.mcus != m->mcus ||
+	    p->was.geometry != geometry_of(m))
 		p->was.homed = 0;
 }
 
@@ -182,7 +204,8 @@ static void write_record(struct machine *m)
 				      .homed = m->homed,
 				      .motors = (uint32_t)m->motors,
 				      .mcus = (uint32_t)m->mcus,
-				      .now_ns = m->status.now_ns };
+				      .now_ns = m->status.now_ns,
+				      .geometry = geometry_of(m) };
 
 	for (size_t i = 0; i < m->mcus; i++) {
 		r.clock_ticks[i] = m->status.mcu[i].clock_ticks;

@@ -23,8 +23,9 @@ struct machine;
 struct positions_record {
 	uint32_t magic, check; /* check: CRC-32 of what follows */
 	uint32_t homed;        /* axis mask; 0: nothing is known */
-	uint32_t motors, mcus, reserved;
-	int64_t now_ns; /* CLOCK_MONOTONIC; of clock_ticks */
+	uint32_t motors, mcus,
+		geometry; /* CRC of what the configuration says of motors and endstops */
+	int64_t now_ns;   /* CLOCK_MONOTONIC; of clock_ticks */
 	double clock_ticks[ENGINE_MCUS];
 	double freq_hz[ENGINE_MCUS];
 	uint32_t crc[ENGINE_MCUS];          /* of the MCU's configuration */

@@ -4,7 +4,8 @@
  * Shown: the MCU lives on; the daemon ends at rest with either carriage the primary one, in COPY and in MIRROR, in
  * the middle of a move, and with a change of carriages behind a move: the next one knows the modes and positions,
  * which are then those of the printer model, and which axes are not known; nothing is said to be known that is wrong.
- * The same of a stop with a change of carriages behind a move: that axis is to be homed.
+ * Nothing is known if motors or endstops have been configured otherwise meanwhile. A stop with a change of carriages
+ * behind a move: that axis is to be homed.
  * How: the machine is freed and made anew beside the simulated MCU, with the same file. Repeat: STEPD_SEED=n (the time
  * at which moves are interrupted).
  */
@@ -209,6 +210,27 @@ static void stopped_in_mid_change(void **state)
 	}
 }
 
+/* What the counters mean is another thing then. */
+static void other_configuration(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct scene *s = open_scene();
+		struct machine_stepper *x = &s->b.mc->steppers[0];
+
+		scene_pass(s, 0.5);
+		if (i == 1)
+			x->step_distance_mm *= 2;
+		if (i == 2)
+			x->dir_pin.invert = !x->dir_pin.invert;
+		if (i == 3)
+			s->b.mc->rails[2].position_endstop_mm += 0.1;
+		start_again(s);
+		assert_int_equal(s->b.m->homed, i ? 0 : 7);
+		scene_close(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +238,7 @@ int main(void)
 		cmocka_unit_test(in_motion),
 		cmocka_unit_test(in_mid_change),
 		cmocka_unit_test(stopped_in_mid_change),
+		cmocka_unit_test(other_configuration),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
