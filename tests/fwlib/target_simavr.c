@@ -4,7 +4,8 @@
  * Its timers run at CPU speed, so that cycles are the firmware's ticks. Known to differ from the chip:
  * after sei two instructions run before an interrupt, interrupts are entered in no time, and a byte
  * on the serial line takes 11 bits. The two-wire unit tells of an address as of
- * data, and that it is ready while it is not: both is put right here.
+ * data, and that it is ready while it is not, and an alarm at 0 of timer 1 never comes (the firmware's clock
+ * then misses a turn of the timer): these are put right here.
  */
 #include "target.h"
 
@@ -34,6 +35,7 @@ struct target *target_simavr_new(const char *chip, const char *elf, const struct
 #include <simavr/avr_extint.h>
 #include <simavr/avr_ioport.h>
 #include <simavr/avr_spi.h>
+#include <simavr/avr_timer.h>
 #include <simavr/avr_twi.h>
 #include <simavr/avr_uart.h>
 #include <simavr/sim_avr.h>
@@ -49,6 +51,7 @@ enum {
 	TWI_STATUS = 0xb9,     /* TWSR */
 	TWI_CONTROL = 0xbc,    /* TWCR */
 	TIMER1_CONTROL = 0x81, /* TCCR1B: not 0 once the firmware's clock runs */
+	TIMER1_ALARM = 0x88,   /* OCR1A, two bytes */
 };
 
 struct pin {
@@ -64,6 +67,8 @@ struct target_simavr {
 	bool big;                     /* an atmega2560 */
 	bool moved;                   /* an edge: inputs may be different now */
 	avr_cycle_count_t clock_zero; /* when the firmware's clock was 0 */
+	uint16_t clock_low;           /* timer 1 after the last instruction */
+	avr_timer_t *timer;
 	struct pin pins[PORTS * 8];
 	uint8_t levels[PORTS * 8];
 	avr_ioport_external_t outside[PORTS];
@@ -284,6 +289,20 @@ static avr_cycle_count_t stop_here(struct avr_t *avr, avr_cycle_count_t when, vo
 	return 0;
 }
 
+/* Timer 1 has come to 0, and that is its alarm. */
+static void follow_alarm(struct target_simavr *s)
+{
+	avr_t *avr = s->avr;
+	uint16_t low;
+
+	if (!avr->data[TIMER1_CONTROL])
+		s->clock_zero = avr->cycle;
+	low = (uint16_t)(avr->cycle - s->clock_zero);
+	if (low < s->clock_low && !avr->data[TIMER1_ALARM] && !avr->data[TIMER1_ALARM + 1])
+		avr_raise_interrupt(avr, &s->timer->comp[AVR_TIMER_COMPA].interrupt);
+	s->clock_low = low;
+}
+
 static void simavr_run(struct target *t, uint64_t ticks)
 {
 	avr_t *avr = of(t)->avr;
@@ -300,8 +319,7 @@ static void simavr_run(struct target *t, uint64_t ticks)
 			fprintf(stderr, "%s: the chip has crashed at pc 0x%x\n", t->name, avr->pc);
 			abort();
 		}
-		if (!avr->data[TIMER1_CONTROL])
-			of(t)->clock_zero = avr->cycle;
+		follow_alarm(of(t));
 		if (of(t)->moved)
 			drive_inputs(of(t));
 		if (wires)
@@ -357,6 +375,9 @@ static void connect(struct target_simavr *s)
 {
 	uint32_t flags = 0;
 
+	for (avr_io_t *io = s->avr->io_port; io; io = io->next)
+		if (!strcmp(io->kind, "timer") && ((avr_timer_t *)io)->name == '1')
+			s->timer = (avr_timer_t *)io;
 	avr_ioctl(s->avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
 	/* else a low level at one of these pins, in use or not, is looked at each cycle */
 	for (uint8_t i = 0; i < EXTINT_COUNT; i++)
