@@ -254,7 +254,7 @@ static void test_no_reading(void **state)
 	(void)state;
 	simrun_add(&a, "-c");
 	simrun_add(&a, "etc/sim-heated.cfg");
-	simrun_add(&a, write_gcode("empty.gcode", ""));
+	simrun_add(&a, "%s", write_gcode("empty.gcode", ""));
 	simrun(&r, &a, CPU_S);
 	assert_int_equal(r.status, 0);
 	assert_non_null(simrun_value(&r, "temperatures_degc.host.target"));
