@@ -47,14 +47,12 @@ static void start_again(struct scene *s)
 {
 	struct batch *b = &s->b;
 	struct machine_config_hooks hooks = b->m->hooks;
-	int64_t at_ns = b->now_ns + 800 * 1000 * 1000;
 
 	checker_free(b->checker); /* it knows this machine */
 	b->checker = NULL;
 	b->move_waits = false;
 	hooks.positions = file;
-	while (b->now_ns < at_ns) /* nobody says anything to the MCU */
-		batch_world_run(b, at_ns);
+	scene_rt_sleeps(s, 0.8);
 	machine_free(b->m);
 	b->m = machine_new(b->mc, &hooks, b->error, sizeof(b->error));
 	assert_non_null(b->m);
@@ -192,8 +190,7 @@ static void stopped_in_mid_change(void **state)
 		batch_lines(&s->b, "G1 Y150 F3000\n");
 		batch_lines(&s->b, changes[i]);
 		scene_pass(s, 0.5);
-		for (int64_t at_ns = s->b.now_ns + 300 * 1000 * 1000; s->b.now_ns < at_ns;)
-			batch_world_run(&s->b, at_ns); /* the rt thread stands still */
+		scene_rt_sleeps(s, 0.3);
 		scene_pass(s, 1);
 		assert_int_equal(s->b.m->state, MACHINE_FAULT);
 		for (int k = 0; k < 40 && s->b.m->state == MACHINE_FAULT; k++) {

@@ -169,8 +169,7 @@ static void stall_in(const char *const *overrides, const char *lines, double aft
 	batch_lines(&s->b, lines);
 	scene_pass(s, after_s);
 	assert_int_equal(s->b.m->state, MACHINE_READY);
-	for (int64_t until_ns = s->b.now_ns + (int64_t)400e6; s->b.now_ns < until_ns;)
-		batch_world_run(&s->b, until_ns);
+	scene_rt_sleeps(s, 0.4);
 	scene_pass(s, 3);
 	assert_int_equal(s->b.m->state, MACHINE_FAULT);
 	assert_true(scene_said(s, "too late"));

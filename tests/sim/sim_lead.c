@@ -33,22 +33,13 @@ static struct stepwatch undisturbed, watch;
 
 /* ---- what is wrong ---- */
 
-/* The rt thread sleeps, the world does not. */
-static void rt_sleeps(struct scene *s, double seconds)
-{
-	int64_t until_ns = s->b.now_ns + (int64_t)(seconds * 1e9);
-
-	while (s->b.now_ns < until_ns)
-		batch_world_run(&s->b, until_ns);
-}
-
-/* The same until so much of its lead is left, for 0.15 s at most. */
+/* The rt thread sleeps until so much of its lead is left, for 0.15 s at most. */
 static void rt_sleeps_to(struct scene *s, double left_s)
 {
 	const struct engine *e = s->b.m->engine;
 	double since_s = (double)(s->b.now_ns - s->b.m->now_ns) * 1e-9;
 
-	rt_sleeps(s, fmin(0.15, fmax(0, e->lead.made_s - e->now_s - since_s - left_s)));
+	scene_rt_sleeps(s, fmin(0.15, fmax(0, e->lead.made_s - e->now_s - since_s - left_s)));
 }
 
 static void line_loses(struct scene *s, uint32_t ppm)

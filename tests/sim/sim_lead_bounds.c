@@ -55,19 +55,10 @@ struct trial {
 	int64_t byte_ns;
 };
 
-/* The rt thread sleeps, the world does not. */
-static void rt_sleeps(struct scene *s, double seconds)
-{
-	int64_t until_ns = s->b.now_ns + (int64_t)(seconds * 1e9);
-
-	while (s->b.now_ns < until_ns)
-		batch_world_run(&s->b, until_ns);
-}
-
 static bool late_once(struct trial *t, double at_s)
 {
 	(void)at_s;
-	rt_sleeps(t->s, t->value * 1e-3);
+	scene_rt_sleeps(t->s, t->value * 1e-3);
 	return false;
 }
 
@@ -75,7 +66,7 @@ static bool late_often(struct trial *t, double at_s)
 {
 	if (at_s < t->next_s)
 		return true;
-	rt_sleeps(t->s, random_uniform(&t->rng, 0.5, 1) * t->value * 1e-3);
+	scene_rt_sleeps(t->s, random_uniform(&t->rng, 0.5, 1) * t->value * 1e-3);
 	t->next_s = at_s + t->value * 1e-3 + random_uniform(&t->rng, 0.1, 0.3);
 	return at_s < 3;
 }

@@ -27,10 +27,7 @@
 
 static void rt_stalls(struct scene *s)
 {
-	int64_t until_ns = s->b.now_ns + 300 * 1000 * 1000;
-
-	while (s->b.now_ns < until_ns) /* the MCU does what it has */
-		batch_world_run(&s->b, until_ns);
+	scene_rt_sleeps(s, 0.3);
 }
 
 static void shuts_down(struct scene *s)

@@ -100,6 +100,14 @@ void scene_planner_busy(struct scene *s, double seconds)
 	}
 }
 
+void scene_rt_sleeps(struct scene *s, double seconds)
+{
+	int64_t until_ns = s->b.now_ns + (int64_t)(seconds * 1e9);
+
+	while (s->b.now_ns < until_ns)
+		batch_world_run(&s->b, until_ns);
+}
+
 void scene_clock_rate(struct scene *s, int mcu, double ppm)
 {
 	struct batch_mcu *u = &s->b.mcu[mcu];

@@ -40,6 +40,8 @@ enum gcode_result scene_now(struct scene *s, const char *line);
 void scene_pass(struct scene *s, double seconds);
 /* The same for the rt core and the world alone: as if the planner were busy. */
 void scene_planner_busy(struct scene *s, double seconds);
+/* The same for the world alone: as if the rt thread slept. Nobody says anything to the MCUs, which do what they have. */
+void scene_rt_sleeps(struct scene *s, double seconds);
 
 /* From now on the true clock of that MCU runs by so much faster than its nominal one; no tick is lost or gained, but
  * for rounding up. */
