@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "tests/simlib/pinwatch.h"
+#include "tests/simlib/scene_expect.h"
 
 #define BASE "etc/sim-cartesian.cfg"
 #define ON_X(chip) "[angle x]\nsensor_type: " chip "\nstepper: stepper_x\ncs_pin: PG2\n"
@@ -45,12 +46,6 @@ static double apart(double a, double b)
 	return fabs(a - b - round(a - b));
 }
 
-static void run(struct scene *s, const char *lines)
-{
-	if (!scene_run(s, lines) || s->errors)
-		fail_msg("%s%s", lines, s->said);
-}
-
 /* At 100 mm/s the shaft makes 2.5 turns a second: all samples lie on one line. */
 static void on_a_line(struct scene *s, const char *chip, double resolution_turns)
 {
@@ -74,6 +69,7 @@ static void on_a_line(struct scene *s, const char *chip, double resolution_turns
 	assert_true(worst < 1.0 / 3200 + 0.00025 + 2 * resolution_turns);
 	assert_in_range(a->samples - had, 0.9 * 2 / a->cfg->period_s, 1.1 * 2 / a->cfg->period_s);
 	assert_int_equal(a->lost, 0);
+	assert_int_equal(s->errors, 0);
 }
 
 static void angles(void **state)
@@ -88,6 +84,7 @@ static void angles(void **state)
 		for (int k = 0; k < 9; k++) {
 			run(s, k & 1 ? "G1 X7.37 F3000\n" : "G1 X16.11 F3000\n");
 			scene_pass(s, 0.1);
+			assert_int_equal(s->errors, 0);
 			worst = fmax(worst, apart(a->turns, chip_angle_turns(&s->b.angle[0])));
 		}
 		assert_true(worst <= sensors[i].resolution_turns);
@@ -122,16 +119,16 @@ static void broken(void **state)
 		run(s, "G1 X10 F3000\n");
 		snprintf(line, sizeof(line), "BREAK_PART PART=angle_x ACTION=\"%s\"\nG1 X20\n",
 			 cases[i].action);
-		scene_hush(s);
 		run(s, line);
 		scene_pass(s, 3);
 		if (!scene_said(s, cases[i].says))
 			fail_msg("%s: %s", cases[i].says, s->said);
 		first = strstr(s->said, "no angle for");
 		assert_null(strstr(first + 1, "no angle for"));
+		assert_int_equal(s->errors, 0);
+		assert_false(scene_said(s, "is back"));
 		run(s, "STATUS\n");
 		assert_true(scene_said(s, "angle x: no angle, "));
-		assert_false(scene_said(s, "is back"));
 		run(s, "BREAK_PART PART=angle_x ACTION=ok\nG1 X30\n");
 		scene_pass(s, 0.1);
 		assert_true(scene_said(s, "[angle x] is back: "));
@@ -175,12 +172,8 @@ static void registers(void **state)
 	}
 	s = pinwatch_open(BASE, sensors[0].sections);
 	scene_pass(s, 0.5);
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
-		scene_hush(s);
-		scene_run(s, wrong[i][0]);
-		if (!scene_said(s, wrong[i][1]) || s->errors != 1)
-			fail_msg("%s%s", wrong[i][0], s->said);
-	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		refused(s, wrong[i][0], wrong[i][1]);
 	scene_close(s);
 }
 
@@ -197,6 +190,7 @@ static double off_degrees(struct scene *s)
 		snprintf(line, sizeof(line), "G1 X%.3f F3000\n", 60 + 1.7321 * i);
 		run(s, line);
 		scene_pass(s, 0.1);
+		assert_int_equal(s->errors, 0);
 		shaft = sign * (double)s->b.printer.steppers[0].pos_steps / 3200;
 		off = a->turns - shaft - (isnan(first) ? 0 : first);
 		off -= round(off);
@@ -273,10 +267,7 @@ static void not_calibrated(void **state)
 		scene_pass(s, 0.5);
 		run(s, cases[i].before);
 		from_mm = scene_truth_mm(s, 0);
-		scene_hush(s);
-		scene_run(s, "ANGLE_CALIBRATE CHIP=x\n");
-		if (!scene_said(s, cases[i].says) || s->errors != 1)
-			fail_msg("%s: %s", cases[i].says, s->said);
+		refused(s, "ANGLE_CALIBRATE CHIP=x\n", cases[i].says);
 		assert_true(fabs(scene_truth_mm(s, 0) - from_mm) < 1e-6);
 		assert_int_equal(s->b.m->state, MACHINE_READY);
 		assert_null(s->b.m->angles.calibration.of);

@@ -333,17 +333,11 @@ static void clocks(void **state)
 {
 	struct scene *s = printjob_start("[mcu tool]\nserial: /run/x\nrole: optional\n"
 					 "[output_pin lamp]\npin: tool:PA1\n");
-	struct batch_mcu *u = &s->b.mcu[1];
 
 	(void)state;
 	for (unsigned i = 0; i < 400 && !s->b.m->hold; i++) {
-		double rate = u->nominal_hz * 1e-9 *
-			      (i < 200 ? 1 + 1e-8 * i : 1 + 0.0004 * (i - 200));
-		double ticks = (double)s->b.now_ns * (u->ticks_per_ns - rate);
-
 		assert_true(i > 200 || s->b.m->react.faults.count[FAULT_CLASS_CLOCK] == 0);
-		u->start_clock += (uint64_t)(int64_t)ceil(ticks);
-		u->ticks_per_ns = rate;
+		scene_clock_rate(s, 1, i < 200 ? 0.01 * i : 400.0 * (i - 200));
 		scene_pass(s, 0.1);
 	}
 	assert_true(s->b.m->hold);

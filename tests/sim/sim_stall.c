@@ -23,7 +23,7 @@
 #include <string.h>
 
 #include "tests/simlib/printjob.h"
-#include "tests/simlib/simrun.h"
+#include "tests/simlib/simconfig.h"
 
 #define FOUND_S 0.35
 #define LOOK_S 0.1
@@ -61,15 +61,8 @@ enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
 static struct scene *open_with(const char *base, const char *sections)
 {
-	const char *path = simrun_path("stall.cfg");
-	char top[SIMRUN_PATH_MAX];
-	FILE *f = simrun_create(path);
-	struct scene *s;
+	struct scene *s = scene_open(simconfig_behind(base, sections), NULL);
 
-	assert_non_null(realpath(base, top));
-	fprintf(f, "[include %s]\n%s", top, sections);
-	fclose(f);
-	s = scene_open(path, NULL);
 	assert_non_null(s);
 	s->echo = getenv("STEPD_ECHO") != NULL;
 	return s;

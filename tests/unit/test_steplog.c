@@ -13,13 +13,12 @@
 
 #include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/angle/angle_watch.h"
 #include "daemon/angle/steplog.h"
 #include "tests/simlib/random.h"
+#include "tests/simlib/simrun.h"
 
 #define FREQ_HZ 16e6
 enum { RUNS = 600, WATCHED = 3 };
@@ -54,14 +53,13 @@ static void each_step(void **state)
 {
 	static double step_s[RUNS * 64];
 	static int64_t behind[RUNS * 64];
-	uint64_t seed = getenv("STEPD_SEED") ? strtoull(getenv("STEPD_SEED"), NULL, 0) : 1, r = seed;
+	uint64_t r = simrun_seed(1);
 	double at_s = 1;
 	int64_t count = 0;
 	size_t steps = 0;
 	int64_t got;
 
 	(void)state;
-	printf("seed %llu\n", (unsigned long long)seed);
 	begin();
 	for (int i = 0; i < RUNS; i++) {
 		struct step_run run = { .count = (uint16_t)below(&r, 60) + 1,
