@@ -95,9 +95,6 @@ static bool one(const struct cause *c)
 	const struct machine *m = s->b.m;
 	struct seen seen = watch(s, c);
 	char row[300], found[16], rest[16], off[16];
-	const char *state = m->state == MACHINE_READY   ? "ready"
-			    : m->state == MACHINE_FAULT ? "stopped"
-							: "shut down";
 
 	print_message("%s: found after %.3f s, at rest after %.3f s, off after %.3f s\n", c->name,
 		      seen.found_s, seen.rest_s, seen.off_s);
@@ -114,7 +111,7 @@ static bool one(const struct cause *c)
 		assert_true(relay(s) || sim_shutdown_reason(s->b.mcu[0].sim) ||
 			    c->class == FAULT_CLASS_MCU_RESTART);
 	snprintf(row, sizeof(row), "| %s | %s | %s | %s | %s | %s | %s |", c->name, k->name,
-		 below_s(c->found_s, found), state, below_s(c->rest_s, rest),
+		 below_s(c->found_s, found), printjob_state(s), below_s(c->rest_s, rest),
 		 below_s(c->off_s, off), m->homed == 7 ? "yes" : "no");
 	print_message("%s\n", row);
 	causes_damage(s, 0, &(struct vwire_faults){ 0 });

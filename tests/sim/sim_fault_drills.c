@@ -27,13 +27,6 @@ static const char *below_s(double s, double step_s, char text[16])
 	return text;
 }
 
-static const char *state_name(const struct machine *m)
-{
-	return m->state == MACHINE_READY   ? "ready"
-	       : m->state == MACHINE_FAULT ? "stopped"
-					   : "shut down";
-}
-
 static void expect_reaction(const struct machine *m, enum fault_reaction reaction)
 {
 	assert_int_equal(m->state, reaction == FAULT_SHUTDOWN      ? MACHINE_SHUTDOWN
@@ -146,7 +139,7 @@ static void drills(void **state)
 			assert_true(st[HOTEND].target_degc <= 0); /* latched */
 		}
 		snprintf(line, sizeof(line), "| %s | %s | %s | %s | %s | %s | %.0f, %.0f °C |",
-			 c->name, fault_reaction_name(c->reaction), state_name(s->b.m),
+			 c->name, fault_reaction_name(c->reaction), printjob_state(s),
 			 below_s(rest_s, 0.2, rest), below_s(off_s, 0.5, off),
 			 s->b.m->homed == 7 ? "yes" : "no", st[HOTEND].target_degc,
 			 st[BED].target_degc);

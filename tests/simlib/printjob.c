@@ -130,6 +130,13 @@ double printjob_bed_degc(const struct scene *s)
 	return s->b.m->heaters.status.sensor[BED].degc;
 }
 
+const char *printjob_state(const struct scene *s)
+{
+	return s->b.m->state == MACHINE_READY   ? "ready"
+	       : s->b.m->state == MACHINE_FAULT ? "stopped"
+						: "shut down";
+}
+
 double printjob_rests_after_s(struct scene *s)
 {
 	double from_s = printjob_now_s(s), moved_s = from_s, at_mm[3] = { NAN, NAN, NAN };

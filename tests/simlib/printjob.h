@@ -31,6 +31,8 @@ void printjob_begin(struct scene *s, const char *lines);
 void printjob_act(struct scene *s, int i, const char *action);
 double printjob_now_s(const struct scene *s);
 double printjob_bed_degc(const struct scene *s);
+/* What docs/FAULTS.md calls the machine's state: "ready", "stopped" or "shut down". */
+const char *printjob_state(const struct scene *s);
 /* Let the axes come to rest. Returns how long they went on, s. */
 double printjob_rests_after_s(struct scene *s);
 /* Let the print go on to its end, which has to be the file's. */
