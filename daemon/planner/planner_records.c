@@ -12,27 +12,21 @@
 
 int planner_dwell(struct planner *p, double dwell_s)
 {
-	struct plan_rec rec;
+	const struct plan_rec rec = { .kind = PLAN_DWELL, .dwell_s = dwell_s };
 
 	if (!(dwell_s >= 0 && dwell_s <= DWELL_S_MAX)) {
 		snprintf(p->error, sizeof(p->error), "dwell of %g s, expected 0 to %g", dwell_s,
 			 DWELL_S_MAX);
 		return -EINVAL;
 	}
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = PLAN_DWELL;
-	rec.dwell_s = dwell_s;
 	return planner_add_aside(p, &rec, true);
 }
 
 int planner_set_position(struct planner *p, const double position_mm[MOVE_AXES])
 {
-	struct plan_rec rec;
+	struct plan_rec rec = { .kind = PLAN_POSITION, .nudge_mm = p->nudge_mm };
 	int rc;
 
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = PLAN_POSITION;
-	rec.nudge_mm = p->nudge_mm;
 	for (int i = 0; i < MOVE_AXES; i++) {
 		if (!(fabs(position_mm[i]) <= 1e9)) {
 			snprintf(p->error, sizeof(p->error),
@@ -50,11 +44,8 @@ int planner_set_position(struct planner *p, const double position_mm[MOVE_AXES])
 
 static int add_sync(struct planner *p, uint32_t sync_id, bool stop)
 {
-	struct plan_rec rec;
+	const struct plan_rec rec = { .kind = PLAN_SYNC, .sync_id = sync_id };
 
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = PLAN_SYNC;
-	rec.sync_id = sync_id;
 	return planner_add_aside(p, &rec, stop);
 }
 
@@ -70,42 +61,30 @@ int planner_mark(struct planner *p, uint32_t sync_id)
 
 int planner_output(struct planner *p, uint16_t output, uint16_t value)
 {
-	struct plan_rec rec;
+	const struct plan_rec rec = { .kind = PLAN_OUTPUT,
+				      .output = { .output = output, .value = value } };
 
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = PLAN_OUTPUT;
-	rec.output.output = output;
-	rec.output.value = value;
 	return planner_add_aside(p, &rec, false);
 }
 
 int planner_shaper(struct planner *p, const struct plan_shaper *shaper, bool stop)
 {
-	struct plan_rec rec;
+	const struct plan_rec rec = { .kind = PLAN_SHAPER, .shaper = *shaper };
 
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = PLAN_SHAPER;
-	rec.shaper = *shaper;
 	return planner_add_aside(p, &rec, stop);
 }
 
 int planner_extrude(struct planner *p, const struct plan_extrude *extrude)
 {
-	struct plan_rec rec;
+	const struct plan_rec rec = { .kind = PLAN_EXTRUDE, .extrude = *extrude };
 
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = PLAN_EXTRUDE;
-	rec.extrude = *extrude;
 	return planner_add_aside(p, &rec, false);
 }
 
 int planner_note(struct planner *p, const struct plan_notes *notes)
 {
-	struct plan_rec rec;
+	const struct plan_rec rec = { .kind = PLAN_NOTE, .notes = *notes };
 
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = PLAN_NOTE;
-	rec.notes = *notes;
 	return planner_add_aside(p, &rec, false);
 }
 
@@ -142,23 +121,18 @@ int planner_limits_set(struct planner *p, const struct planner_limits *to)
 
 int planner_weights(struct planner *p, uint8_t stepper, const double steps_per_mm[MOVE_AXES])
 {
-	struct plan_rec rec;
+	struct plan_rec rec = { .kind = PLAN_WEIGHTS, .weights = { .stepper = stepper } };
 
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = PLAN_WEIGHTS;
-	rec.weights.stepper = stepper;
 	memcpy(rec.weights.steps_per_mm, steps_per_mm, sizeof(rec.weights.steps_per_mm));
 	return planner_add_aside(p, &rec, true);
 }
 
 int planner_manual(struct planner *p, uint8_t stepper, const struct move *m, bool sync)
 {
-	struct plan_rec rec;
+	struct plan_rec rec = { .kind = PLAN_MANUAL,
+				.stepper = stepper,
+				.flags = sync ? PLAN_MANUAL_SYNC : 0 };
 
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = PLAN_MANUAL;
-	rec.stepper = stepper;
-	rec.flags = sync ? PLAN_MANUAL_SYNC : 0;
 	if (m)
 		rec.move = *m;
 	return planner_add_aside(p, &rec, true);
@@ -166,12 +140,9 @@ int planner_manual(struct planner *p, uint8_t stepper, const struct move *m, boo
 
 int planner_forced(struct planner *p, const struct move *m)
 {
-	struct plan_rec rec;
+	struct plan_rec rec = { .kind = PLAN_MOVE, .move = *m };
 	int rc;
 
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = PLAN_MOVE;
-	rec.move = *m;
 	memcpy(rec.move.start_mm, p->position_mm, sizeof(rec.move.start_mm));
 	rec.move.nudge_mm = p->nudge_mm;
 	rc = planner_add_aside(p, &rec, true);
