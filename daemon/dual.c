@@ -12,6 +12,10 @@
 #include "daemon/kinematics/kinematics.h"
 #include "daemon/machine/machine.h"
 
+static const double scale_of[] = {
+	[DUAL_RESTS] = 0, [DUAL_PRIMARY] = 1, [DUAL_COPY] = 1, [DUAL_MIRROR] = -1
+};
+
 static const char *const mode_names[] = { "INACTIVE", "PRIMARY", "COPY", "MIRROR" };
 
 /* ---- where the carriages are ---- */
@@ -120,6 +124,13 @@ void dual_range(const struct dual *d, const struct machine_config *mc, int axis,
 
 /* ---- changing it ---- */
 
+static void put(struct dual_pair *p, int which, enum dual_mode mode, double offset_mm)
+{
+	p->mode[which] = mode;
+	p->scale[which] = scale_of[mode];
+	p->offset_mm[which] = offset_mm;
+}
+
 /* How many motors follow by other weights than so far. */
 static size_t reweighted(const struct machine *m, double weights[ENGINE_STEPPERS][MOVE_AXES])
 {
@@ -164,52 +175,48 @@ static int apply(struct machine *m, struct dual_pair *p, const struct dual_pair 
 	return 0;
 }
 
+/* Weights as the modes are, while nothing is planned. */
+static void follow(struct machine *m)
+{
+	double weights[ENGINE_STEPPERS][MOVE_AXES];
+
+	reweighted(m, weights);
+	tell_weights(m, weights);
+}
+
 void dual_keep(const struct dual *d, struct dual_carriage kept[DUAL_PAIRS_MAX][2])
 {
 	memset(kept, 0, DUAL_PAIRS_MAX * sizeof(*kept));
 	for (size_t i = 0; i < d->pairs; i++)
 		for (int k = 0; k < 2; k++)
-			kept[i][k] = (struct dual_carriage){ .scale = d->pair[i].scale[k],
-							     .offset_mm = d->pair[i].offset_mm[k],
+			kept[i][k] = (struct dual_carriage){ .offset_mm = d->pair[i].offset_mm[k],
 							     .mode = d->pair[i].mode[k],
 							     .rail = d->pair[i].rail[k] };
 }
 
 static bool sane(const struct dual_carriage *c, int rail)
 {
-	static const double scale[] = { [DUAL_PRIMARY] = 1, [DUAL_COPY] = 1, [DUAL_MIRROR] = -1 };
-
-	return c->rail == rail && c->mode <= DUAL_MIRROR && c->scale == scale[c->mode] &&
-	       fabs(c->offset_mm) <= 1e9;
+	return c->rail == rail && c->mode <= DUAL_MIRROR && fabs(c->offset_mm) <= 1e9;
 }
 
 bool dual_restore(struct machine *m, const struct dual_carriage kept[DUAL_PAIRS_MAX][2])
 {
-	double weights[ENGINE_STEPPERS][MOVE_AXES];
-
 	for (size_t i = 0; i < m->dual.pairs; i++)
 		for (int k = 0; k < 2; k++)
 			if (!sane(&kept[i][k], m->dual.pair[i].rail[k]) ||
 			    (kept[i][k].mode == DUAL_PRIMARY) == (kept[i][!k].mode == DUAL_PRIMARY))
 				return false;
 	for (size_t i = 0; i < m->dual.pairs; i++)
-		for (int k = 0; k < 2; k++) {
-			m->dual.pair[i].mode[k] = kept[i][k].mode;
-			m->dual.pair[i].scale[k] = kept[i][k].scale;
-			m->dual.pair[i].offset_mm[k] = kept[i][k].offset_mm;
-		}
-	reweighted(m, weights);
-	tell_weights(m, weights);
+		for (int k = 0; k < 2; k++)
+			put(&m->dual.pair[i], k, kept[i][k].mode, kept[i][k].offset_mm);
+	follow(m);
 	return true;
 }
 
 void dual_begin(struct machine *m)
 {
-	double weights[ENGINE_STEPPERS][MOVE_AXES];
-
 	dual_init(&m->dual, m->mc);
-	reweighted(m, weights);
-	tell_weights(m, weights);
+	follow(m);
 }
 
 int dual_set(struct machine *m, int rail, enum dual_mode mode, char *err)
@@ -226,12 +233,8 @@ int dual_set(struct machine *m, int rail, enum dual_mode mode, char *err)
 	for (int i = 0; i < 2; i++)
 		at_mm[i] = p->scale[i] * axis_mm + p->offset_mm[i];
 	if (mode == DUAL_PRIMARY) {
-		next.mode[which] = DUAL_PRIMARY;
-		next.scale[which] = 1;
-		next.offset_mm[which] = 0;
-		next.mode[other] = DUAL_RESTS;
-		next.scale[other] = 0;
-		next.offset_mm[other] = at_mm[other];
+		put(&next, which, DUAL_PRIMARY, 0);
+		put(&next, other, DUAL_RESTS, at_mm[other]);
 		return apply(m, p, &next, at_mm[which]);
 	}
 	if (primary(p) == which)
@@ -243,9 +246,7 @@ int dual_set(struct machine *m, int rail, enum dual_mode mode, char *err)
 		return kinematics_refuse(err, GCODE_ERR_MAX,
 					 "MODE=%s: expected both carriages to be homed",
 					 mode_names[mode]);
-	next.mode[which] = mode;
-	next.scale[which] = mode == DUAL_COPY ? 1 : -1;
-	next.offset_mm[which] = at_mm[which] - next.scale[which] * axis_mm;
+	put(&next, which, mode, at_mm[which] - scale_of[mode] * axis_mm);
 	return apply(m, p, &next, axis_mm);
 }
 

@@ -26,12 +26,13 @@ struct dual_pair {
 	int axis;
 	int rail[2]; /* indices in machine_config.rails */
 	enum dual_mode mode[2];
-	double scale[2], offset_mm[2];
+	double scale[2]; /* that of the mode */
+	double offset_mm[2];
 };
 
 /* What outlives this process of a carriage. */
 struct dual_carriage {
-	double scale, offset_mm;
+	double offset_mm;
 	uint32_t mode; /* enum dual_mode */
 	int32_t rail;
 };
