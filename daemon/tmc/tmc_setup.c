@@ -28,6 +28,19 @@ int64_t tmc_words_get(const struct tmc_chip *c, const struct tmc_words *w, const
 	return tmc_field_find(c, field, TMC_WRITE, &f) ? tmc_field_get(&f, w->word[f.reg]) : 0;
 }
 
+static bool has(const struct tmc_chip *c, const char *field)
+{
+	struct tmc_field f;
+
+	return tmc_field_find(c, field, TMC_WRITE, &f);
+}
+
+/* Whether a stall is stallGuard4's, which is stealthChop's; else, if it has any, stallGuard2's, which is spreadCycle's. */
+static bool has_four(const struct tmc_chip *c, const struct tmc_words *w)
+{
+	return has(c, "sgthrs") || tmc_words_get(c, w, "sg4_thrs") > 0;
+}
+
 void tmc_setup_defaults(const struct tmc_chip *c, struct tmc_words *w)
 {
 	const char *p = c->defaults;
@@ -72,25 +85,13 @@ void tmc_setup(struct machine_tmc *t)
 	tmc_words_set(c, w, "tpwmthrs",
 		      stealth ? tmc_tstep(c, t->stealth_mm_s, m->step_distance_mm, m->microsteps)
 			      : 0xfffff);
-	if (t->cool_mm_s > 0 || (t->stall_mm_s > 0 && !tmc_setup_four(c, w)))
+	if (t->cool_mm_s > 0 || (t->stall_mm_s > 0 && !has_four(c, w)))
 		tmc_words_set(c, w, "tcoolthrs",
 			      tmc_tstep(c, t->cool_mm_s > 0 ? t->cool_mm_s : t->stall_mm_s,
 					m->step_distance_mm, m->microsteps));
 	if (t->high_mm_s > 0)
 		tmc_words_set(c, w, "thigh",
 			      tmc_tstep(c, t->high_mm_s, m->step_distance_mm, m->microsteps));
-}
-
-static bool has(const struct tmc_chip *c, const char *field)
-{
-	struct tmc_field f;
-
-	return tmc_field_find(c, field, TMC_WRITE, &f);
-}
-
-bool tmc_setup_four(const struct tmc_chip *c, const struct tmc_words *w)
-{
-	return has(c, "sgthrs") || tmc_words_get(c, w, "sg4_thrs") > 0;
 }
 
 bool tmc_setup_tells(const struct machine_tmc *t, const struct tmc_words *w,
@@ -103,7 +104,7 @@ bool tmc_setup_tells(const struct machine_tmc *t, const struct tmc_words *w,
 	int64_t pwm = tmc_words_get(c, w, "tpwmthrs"), least = 1,
 		most = tmc_tstep(c, t->stall_mm_s, m->step_distance_mm, m->microsteps);
 
-	out->four = tmc_setup_four(c, w);
+	out->four = has_four(c, w);
 	if (!out->four || !tmc_field_find(c, "sg4_result", TMC_READ, &out->value))
 		tmc_field_find(c, "sg_result", TMC_READ, &out->value);
 	out->value_most =
@@ -129,7 +130,7 @@ void tmc_setup_stall(const struct machine_tmc *t, struct tmc_words *w)
 	const struct tmc_chip *c = t->chip;
 
 	tmc_words_set(c, w, "en_spreadcycle", 0);
-	tmc_words_set(c, w, "en_pwm_mode", tmc_setup_four(c, w));
+	tmc_words_set(c, w, "en_pwm_mode", has_four(c, w));
 	tmc_words_set(c, w, "chm", 0);
 	tmc_words_set(c, w, "tpwmthrs", 0);
 	tmc_words_set(c, w, "tcoolthrs", 0xfffff);

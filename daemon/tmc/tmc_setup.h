@@ -28,8 +28,6 @@ struct tmc_stall_tell {
 	struct tmc_field value;           /* stallGuard's */
 	int64_t value_most;               /* it is one if that is at most so much */
 };
-/* Whether that is stallGuard4, which is stealthChop's; else, if it has any, stallGuard2, which is spreadCycle's. */
-bool tmc_setup_four(const struct tmc_chip *c, const struct tmc_words *w);
 /* From stall_detect_speed on. False: in none of these motions. Sources: data sheets, "stallGuard" and the registers TSTEP,
  * TPWMTHRS (with its hysteresis), THIGH, SGTHRS, SG4_THRS, DRV_STATUS. */
 bool tmc_setup_tells(const struct machine_tmc *t, const struct tmc_words *w,
