@@ -335,8 +335,8 @@ int fifo_watch(struct fifo *f, char *err, size_t err_cap)
 {
 	int why, fd;
 
-	if (f->next >=
-	    0) /* the end of the old one, even if it has had no writer since it was opened */
+	/* the end of the old one, even if it has had no writer since it was opened */
+	if (f->next >= 0)
 		fifo_read(f);
 	why = at_path(f);
 	if (!why) {

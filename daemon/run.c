@@ -16,8 +16,8 @@
 /* Motion that is planned takes at most a few seconds, but for very slow moves. */
 #define STOP_LIMIT_NS ((int64_t)15 * 1000 * 1000 * 1000)
 /* What the last status said may be this old. */
-#define WATCH_EVERY_NS ((int64_t)1000 * 1000 * 1000)
 #define STOP_SETTLE_NS ((int64_t)200 * 1000 * 1000)
+#define WATCH_EVERY_NS ((int64_t)1000 * 1000 * 1000)
 
 enum {
 	POLL_MS = 10,

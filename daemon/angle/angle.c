@@ -166,8 +166,8 @@ static void compare(struct machine *m, struct angle *a)
 
 	if (m->status.lead_level || !clock_known(m, a->cfg->bus.mcu) ||
 	    !clock_known(m, motor->mcu)) {
-		a->watch.beyond =
-			0; /* what was sent may not have come in time, or nobody knows when */
+		/* what was sent may not have come in time, or nobody knows when */
+		a->watch.beyond = 0;
 		return;
 	}
 	if (!steplog_at(&a->log, freq_hz, a->at_s, &count))

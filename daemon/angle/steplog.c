@@ -57,8 +57,8 @@ bool steplog_init(struct steplog *l, uint32_t watched)
 	l->mem = malloc(ring_mem_size(sizeof(struct steplog_rec), STEPLOG_RECORDS));
 	if (!l->mem)
 		return false;
-	memset(l->mem, 0,
-	       ring_mem_size(sizeof(struct steplog_rec), STEPLOG_RECORDS)); /* no page is new to RT */
+	/* no page is new to RT */
+	memset(l->mem, 0, ring_mem_size(sizeof(struct steplog_rec), STEPLOG_RECORDS));
 	return ring_init(&l->ring, l->mem, sizeof(struct steplog_rec), STEPLOG_RECORDS);
 }
 
