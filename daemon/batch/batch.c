@@ -64,6 +64,24 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
+/* What is left on the command line is the G-code file, and all of it goes together. */
+static bool check_options(struct batch_options *o, int argc, char **argv)
+{
+	if (!o->config || optind + 1 != argc) {
+		fputs(!o->config ? "stepd batch: expected -c CONFIG\n"
+				 : "stepd batch: expected one G-code file\n",
+		      stderr);
+		return false;
+	}
+	if (o->no_mcu && (o->trace || o->plot || o->events)) {
+		fputs("stepd batch: expected no --trace, --plot or --events with --no-mcu: they are about the firmware and the printer\n",
+		      stderr);
+		return false;
+	}
+	o->gcode = argv[optind];
+	return true;
+}
+
 static bool parse_options(struct batch_options *o, int argc, char **argv)
 {
 	uint64_t n;
@@ -117,19 +135,7 @@ static bool parse_options(struct batch_options *o, int argc, char **argv)
 			return false;
 		}
 	}
-	if (!o->config || optind + 1 != argc) {
-		fputs(!o->config ? "stepd batch: expected -c CONFIG\n"
-				 : "stepd batch: expected one G-code file\n",
-		      stderr);
-		return false;
-	}
-	if (o->no_mcu && (o->trace || o->plot || o->events)) {
-		fputs("stepd batch: expected no --trace, --plot or --events with --no-mcu: they are about the firmware and the printer\n",
-		      stderr);
-		return false;
-	}
-	o->gcode = argv[optind];
-	return true;
+	return check_options(o, argc, argv);
 }
 
 int batch_main(int argc, char **argv)
