@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* ANGLE_CALIBRATE: the motor makes a turn and back in stops, at which the sensor is asked. */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "daemon/machine/machine.h"
@@ -128,7 +127,7 @@ void angle_calibration_take(struct machine *m, struct angle *a, double at_s, dou
 		c->first = turns;
 		c->sum = 0;
 	}
-	c->sum += turns - c->first - round(turns - c->first);
+	c->sum += angle_wrapped(turns - c->first);
 	c->count++;
 }
 

@@ -7,7 +7,7 @@ enum { HARMONICS = 8, ROUNDS = 8 };
 #define MOST 0.0625
 #define WENT 0.05
 
-static double wrapped(double turns)
+double angle_wrapped(double turns)
 {
 	return turns - round(turns);
 }
@@ -59,14 +59,14 @@ bool angle_table_fit(const double *there, const double *back, unsigned stops, st
 
 	out->went = out->most = out->left = 0;
 	for (unsigned i = 0; i < stops; i++)
-		out->went += wrapped(there[(i + 1) % stops] - there[i]);
+		out->went += angle_wrapped(there[(i + 1) % stops] - there[i]);
 	sign = out->went < 0 ? -1 : 1;
 	if (fabs(fabs(out->went) - 1) > WENT)
 		return false;
 	for (unsigned i = 0; i < stops; i++) {
-		double one = wrapped(there[i] - first - sign * i / stops);
+		double one = angle_wrapped(there[i] - first - sign * i / stops);
 
-		off[i] = one + wrapped(back[i] - there[i]) / 2;
+		off[i] = one + angle_wrapped(back[i] - there[i]) / 2;
 		mean += off[i] / stops;
 	}
 	for (unsigned i = 0; i < stops; i++) {
@@ -85,8 +85,8 @@ bool angle_table_fit(const double *there, const double *back, unsigned stops, st
 	}
 	for (unsigned i = 0; i < stops; i++) {
 		double says = first + mean + sign * i / stops + off[i];
-		double left = wrapped(angle_table_correct(&out->table, says) - first - mean -
-				      sign * i / stops);
+		double left = angle_wrapped(angle_table_correct(&out->table, says) - first - mean -
+					    sign * i / stops);
 
 		out->left = fmax(out->left, fabs(left));
 	}

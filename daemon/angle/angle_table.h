@@ -16,6 +16,8 @@ struct angle_table {
 	double turns[ANGLE_TABLE]; /* at 0, 1/64, … of a turn; straight between them */
 };
 
+/* The same angle from -0.5 to 0.5: of a difference, the short way round. */
+double angle_wrapped(double turns);
 /* The shaft's angle, 0 to 1, of what the sensor says. */
 double angle_table_correct(const struct angle_table *t, double turns);
 

@@ -4,18 +4,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "daemon/angle/angle_table.h"
+
 #define REF_S 0.1
 /* Steps that the MCU has not taken in time are found elsewhere by then: the lead is low, or it has shut down. */
 #define BEYOND_S 0.3
 /* A rotor that stands comes by the right place once a turn. */
 #define WITHIN_S 0.01
 enum { REF_SAMPLES = 5, BEYOND_SAMPLES = 3, FAILED_MAX = 20 };
-
-/* To -0.5 .. 0.5. */
-static double wrapped(double turns)
-{
-	return turns - round(turns);
-}
 
 void angle_watch_forget(struct angle_watch *w, double from_s)
 {
@@ -54,7 +50,7 @@ static enum angle_verdict refer(struct angle_watch *w, const struct angle_motor 
 	for (int way = 0; way < 2; way++)
 		w->ref[way] = w->first[way] + w->sum[way] / count;
 	if (w->lost)
-		w->off_steps = wrapped(w->ref[w->sign < 0] - w->lost_ref[w->sign < 0]) *
+		w->off_steps = angle_wrapped(w->ref[w->sign < 0] - w->lost_ref[w->sign < 0]) *
 			       (w->sign < 0 ? -1 : 1) * m->full_steps;
 	w->lost = false;
 	return verdict;
@@ -71,7 +67,7 @@ static enum angle_verdict prepare(struct angle_watch *w, const struct angle_moto
 	}
 	w->count++;
 	for (int way = 0; way < 2; way++) {
-		double d = wrapped(rest[way] - w->first[way]);
+		double d = angle_wrapped(rest[way] - w->first[way]);
 
 		w->sum[way] += d;
 		w->spread[way] = fmax(w->spread[way], fabs(d));
@@ -94,7 +90,7 @@ enum angle_verdict angle_watch_take(struct angle_watch *w, const struct angle_mo
 	if (!w->known)
 		return prepare(w, m, at_s, rest);
 	for (int k = 0; k < 2; k++)
-		off[k] = wrapped(rest[k] - w->ref[k]) * (k ? -1 : 1) * m->full_steps;
+		off[k] = angle_wrapped(rest[k] - w->ref[k]) * (k ? -1 : 1) * m->full_steps;
 	if (!w->sign && fmax(fabs(off[0]), fabs(off[1])) > 2 * m->most_steps)
 		learn(w, fabs(off[0]) <= m->most_steps / 2, fabs(off[1]) <= m->most_steps / 2);
 	w->off_steps = w->sign ? off[w->sign < 0] : (fabs(off[0]) < fabs(off[1]) ? off[0] : off[1]);
