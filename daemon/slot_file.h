@@ -32,7 +32,9 @@ struct slot_file;
 /* Open or make it, with all its room, and read it: slots[SLOT_FILE_BYTES], zeros where nothing is. NULL: an errno in *error. May
  * wait for the disk: at the start only. threads: writes are jobs in threads. */
 struct slot_file *slot_file_open(const char *path, bool threads, uint8_t *slots, int *error);
+/* NULL: nothing. Waits for nothing: a write that is under way is left to end by itself. */
 void slot_file_close(struct slot_file *f);
+/* Its slots, until it is closed. More than SLOT_BYTES at once are not written. */
 struct slot_disk slot_file_disk(struct slot_file *f);
 /* Before the close, whatever is under way: who opens the file next finds it. Not waited for the disk. False: not written. */
 bool slot_file_last(struct slot_file *f, uint64_t offset, const uint8_t slot[SLOT_BYTES]);

@@ -58,8 +58,10 @@ int fault_keep_newest(const uint8_t *slots, struct fault_record *r, bool *damage
 /* Make the record that of what is latched; wall_s is when what is new in it was. False: it was already. */
 bool fault_keep_take(struct fault_record *r, const struct faults *f, int64_t wall_s);
 
-/* Open it and read what it says. path: NULL: nothing is kept. */
+/* Open it and read what it says. May wait for the disk. path: NULL: nothing is kept; it outlives m. A file that can't be had, or
+ * is damaged, is told by fault_keep_poll() once somebody can hear it. */
 void fault_keep_open(struct machine *m, const char *path);
+/* What is new since the last write is written without a wait for the disk. */
 void fault_keep_close(struct machine *m);
 /* A poll: latch what was found, tell it, keep the record up to date. */
 void fault_keep_poll(struct machine *m);

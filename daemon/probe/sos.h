@@ -24,6 +24,7 @@ struct sos_section sos_highpass(double share, int order);
 /* Nothing at that share; -3 dB at a distance of share / quality from one side to the other. */
 struct sos_section sos_notch(double share, double quality);
 
+/* As the MCU has it; what is beyond its range is the nearest that is within. */
 int32_t sos_word(double coefficient);
 
 #endif
