@@ -48,14 +48,12 @@ bool heaters_setup(struct machine *m, char *err, size_t err_size)
 static int cooling_fan(const struct machine *m, const char *section)
 {
 	const char *own = strchr(section, ' ');
+	int fan;
 
 	if (!own)
 		return *section ? m->fans.part : -1;
-	for (size_t i = 0; i < m->mc->auto_fan_count; i++)
-		if (!strcmp(m->mc->auto_fans[i].name, own + 1) &&
-		    m->mc->auto_fans[i].kind == MACHINE_FAN_GENERIC)
-			return m->fans.automatic[i];
-	return -1;
+	fan = machine_config_fan(m->mc, MACHINE_FAN_GENERIC, own + 1);
+	return fan < 0 ? -1 : m->fans.automatic[fan];
 }
 
 static bool configure_heater(struct machine *m, size_t i)

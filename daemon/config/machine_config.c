@@ -24,6 +24,14 @@ int machine_config_mcu(const struct machine_config *mc, const char *name)
 	return -1;
 }
 
+int machine_config_fan(const struct machine_config *mc, enum machine_fan_kind kind, const char *name)
+{
+	for (size_t i = 0; i < mc->auto_fan_count; i++)
+		if (mc->auto_fans[i].kind == kind && !strcmp(mc->auto_fans[i].name, name))
+			return (int)i;
+	return -1;
+}
+
 /* [stepd] unknown_option: what an unknown name is worth. */
 static enum config_severity unknown_severity(struct machine_load *l)
 {

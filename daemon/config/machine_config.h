@@ -331,6 +331,9 @@ uint32_t machine_sensor_mcus(const struct machine_config *mc, int sensor);
 
 /* Index in mc->mcu[] of the MCU of that name, or -1. */
 int machine_config_mcu(const struct machine_config *mc, const char *name);
+/* Index in mc->auto_fans[] of the fan of that kind and name, or -1. */
+int machine_config_fan(const struct machine_config *mc, enum machine_fan_kind kind,
+		       const char *name);
 
 /* The [multi_pin] that a pin stands for; NULL: it is one. */
 const struct machine_multi_pin *machine_config_multi(const struct machine_config *mc,

@@ -58,17 +58,16 @@ static uint32_t heaters_at(const struct machine *m, int mcu)
 static uint32_t heaters_of(const struct machine *m, enum fault_class_id class, const char *component)
 {
 	int heater = heater_named(m, component);
-	int mcu = machine_config_mcu(m->mc, component);
+	int mcu = machine_config_mcu(m->mc, component), fan;
 
 	if (fault_classes[class].scope == FAULT_SCOPE_HEATER)
 		return heater >= 0 ? 1u << heater : 0;
 	if (fault_classes[class].scope == FAULT_SCOPE_MCU && attach_role(m, (size_t)mcu))
 		return heaters_at(m, mcu);
-	for (size_t i = 0; class == FAULT_CLASS_HOTEND_FAN && i < m->mc->auto_fan_count; i++)
-		if (m->mc->auto_fans[i].kind == MACHINE_FAN_HEATER &&
-		    strcmp(m->mc->auto_fans[i].name, component) == 0)
-			return m->mc->auto_fans[i].heaters;
-	return 0;
+	if (class != FAULT_CLASS_HOTEND_FAN)
+		return 0;
+	fan = machine_config_fan(m->mc, MACHINE_FAN_HEATER, component);
+	return fan < 0 ? 0 : m->mc->auto_fans[fan].heaters;
 }
 
 /* A heater has no power from now on, whoever has found the fault. */

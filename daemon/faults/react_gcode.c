@@ -142,8 +142,6 @@ static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void
 static bool component_there(const struct machine *m, enum fault_class_id class, const char *name,
 			    const char **kind)
 {
-	bool there = true;
-
 	switch (fault_classes[class].scope) {
 	case FAULT_SCOPE_HEATER:
 		*kind = "a heater";
@@ -154,19 +152,14 @@ static bool component_there(const struct machine *m, enum fault_class_id class, 
 		return machine_config_mcu(m->mc, name) >= 0;
 	case FAULT_SCOPE_DRIVER:
 		*kind = "a stepper";
-		there = false;
 		for (size_t i = 0; i < m->motors; i++)
-			there |= strcmp(m->motor[i].cfg->name, name) == 0;
-		return there;
+			if (strcmp(m->motor[i].cfg->name, name) == 0)
+				return true;
+		return false;
 	default:
 		*kind = "a [heater_fan]";
-		if (class != FAULT_CLASS_HOTEND_FAN)
-			return true;
-		there = false;
-		for (size_t i = 0; i < m->mc->auto_fan_count; i++)
-			there |= m->mc->auto_fans[i].kind == MACHINE_FAN_HEATER &&
-				 strcmp(m->mc->auto_fans[i].name, name) == 0;
-		return there;
+		return class != FAULT_CLASS_HOTEND_FAN ||
+		       machine_config_fan(m->mc, MACHINE_FAN_HEATER, name) >= 0;
 	}
 }
 
