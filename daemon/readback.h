@@ -4,8 +4,9 @@
  * After any stop: by this side (machine_stop()), by the rt core, or by an MCU that has shut down. Once all that was handed
  * out has been executed, each stepper's counter is asked for; where the axes are follows by forward kinematics. An MCU that
  * has shut down keeps its counters; readback_revive() clears its shutdown, and then it is asked. Axes whose motors were
- * without current meanwhile are not known. The machine goes on with readback_resume(), when what stopped it has been
- * cleared. An MCU that was reset or lost for good needs a restart.
+ * without current meanwhile are not known, nor those of dual carriages whose counters contradict each other. The machine goes
+ * on with readback_resume(), when what stopped it has been cleared. An MCU that was reset, or whose line is closed, is brought up
+ * from the beginning (faults/attach.h), and what its motors move is not known.
  * Owner: struct machine. Threads: PLAN. Units: in the names.
  */
 #ifndef DAEMON_READBACK_H
@@ -33,7 +34,7 @@ void readback_start(struct machine *m, uint32_t homed);
 void readback_poll(struct machine *m);
 /* That MCU has started anew: its motors are where they were believed to be, which nobody knows. */
 void readback_anew(struct machine *m, size_t mcu);
-/* The user wants it to go on: bring back MCUs that have shut down. As often as it is wanted. */
+/* The user wants it to go on: bring back MCUs that have shut down, were reset or are gone. As often as it is wanted. */
 void readback_revive(struct machine *m);
 /* A message of an MCU; returns true if it was for this. */
 bool readback_hear(struct machine *m, const struct ev_message *msg);

@@ -37,7 +37,7 @@ struct attach {
 bool attach_role(const struct machine *m, size_t mcu);
 /* It has just been lost. */
 void attach_lost(struct machine *m, size_t mcu);
-/* One that stopped the machine has been reset: try it until it is there. */
+/* One that stopped the machine has been reset, or its line has ended: try it until it is there. */
 void attach_anew(struct machine *m, size_t mcu);
 /* It did not come up at the start, and the machine can do without. why: in words. */
 void attach_absent(struct machine *m, size_t mcu, const char *why);
