@@ -11,7 +11,6 @@
 #include "daemon/gcode/gcode_command.h"
 #include "daemon/machine/machine.h"
 #include "daemon/save.h"
-#include "daemon/sensors/sensors.h"
 
 enum { SECTION_MAX = MACHINE_HEAT_NAME_MAX + 16 };
 
@@ -123,7 +122,7 @@ int heaters_find_sensor(const struct machine *m, const char *name, size_t len)
 
 /* ---- targets ---- */
 
-static const char *fault_text(uint32_t fault)
+const char *heaters_fault_text(uint32_t fault)
 {
 	static const char *const texts[HEATER_FAULTS] = {
 		[HEATER_OK] = "ok",
@@ -164,13 +163,14 @@ int heaters_ready(const struct machine *m, int heater, double degc, char *err)
 	else if (st->heater[heater].fault != HEATER_OK && st->now_s > m->heaters.cleared_s[heater])
 		snprintf(err, GCODE_ERR_MAX,
 			 "%s is switched off for a fault: %s; CLEAR_FAULT once it is repaired",
-			 cfg->name, fault_text(st->heater[heater].fault));
+			 cfg->name, heaters_fault_text(st->heater[heater].fault));
 	else if (react_heater_latched(m, heater, why))
 		snprintf(err, GCODE_ERR_MAX,
 			 "%s is switched off for a fault: %s; CLEAR_FAULT once it is repaired",
 			 cfg->name, why);
 	else if (st->sensor[cfg->sensor].state == HEAT_SENSOR_BROKEN)
-		snprintf(err, GCODE_ERR_MAX, "%s: %s", cfg->name, fault_text(HEATER_SENSOR_RANGE));
+		snprintf(err, GCODE_ERR_MAX, "%s: %s", cfg->name,
+			 heaters_fault_text(HEATER_SENSOR_RANGE));
 	else
 		return 0;
 	return -EINVAL;
@@ -239,7 +239,7 @@ int heaters_clear(struct machine *m, int heater, char *err)
 		m->heaters.cleared_s[heater] = machine_now_s(m) + HEAT_PERIOD_S;
 		return send_target(m, CTL_HEATER_CLEAR, heater, 0);
 	}
-	snprintf(err, GCODE_ERR_MAX, "%s: %s", cfg->name, fault_text(HEATER_SENSOR_RANGE));
+	snprintf(err, GCODE_ERR_MAX, "%s: %s", cfg->name, heaters_fault_text(HEATER_SENSOR_RANGE));
 	return -EINVAL;
 }
 
@@ -382,7 +382,7 @@ void heaters_event(struct machine *m, const struct ev_heater *ev)
 			tuned(m, ev, cfg);
 		return;
 	}
-	snprintf(text, sizeof(text), "%s: %s; at %.1f °C", cfg->name, fault_text(ev->fault),
+	snprintf(text, sizeof(text), "%s: %s; at %.1f °C", cfg->name, heaters_fault_text(ev->fault),
 		 ev->degc);
 	if (cfg->param.cooling && attach_role(m, (size_t)cfg->pin.mcu))
 		return; /* told of the MCU */
@@ -395,81 +395,6 @@ void heaters_event(struct machine *m, const struct ev_heater *ev)
 		react_heater(m, ev);
 	if (awaited)
 		wait_end(m, text);
-}
-
-/* ---- reports ---- */
-
-static int put(char *buf, size_t cap, int n, const char *id, double degc, double target_degc)
-{
-	int more;
-
-	if (n < 0 || (size_t)n >= cap)
-		return n;
-	more = snprintf(buf + n, cap - (size_t)n, "%s%s:%.1f /%.1f", n ? " " : "", id, degc,
-			target_degc);
-	return more < 0 ? n : n + more;
-}
-
-/* The extruder in use as T; several also as T0, T1, …. */
-void heaters_report(const struct machine *m, char *buf, size_t cap)
-{
-	const struct machine_config *mc = m->mc;
-	const struct heat_status *st = &m->heaters.status;
-	int n = 0, hotends = 0, active = mc->extruder_count ? mc->extruders[m->extruder].heater : -1;
-
-	buf[0] = 0;
-	for (size_t i = 0; i < mc->extruder_count; i++)
-		hotends += mc->extruders[i].heater >= 0;
-	if (active >= 0)
-		n = put(buf, cap, n, "T", st->sensor[mc->heaters[active].sensor].degc,
-			st->heater[active].target_degc);
-	for (size_t i = 0; i < mc->heater_count; i++) {
-		const char *id = mc->heaters[i].gcode_id;
-
-		if (*id && (hotends > 1 || *id != 'T' || active < 0))
-			n = put(buf, cap, n, id, st->sensor[mc->heaters[i].sensor].degc,
-				st->heater[i].target_degc);
-	}
-	for (size_t i = 0; i < mc->sensor_count; i++)
-		if (mc->sensors[i].gcode_id[0])
-			n = put(buf, cap, n, mc->sensors[i].gcode_id, st->sensor[i].degc, 0);
-}
-
-static const char *sensor_text(const struct heat_sensor_status *s, char *buf, size_t cap)
-{
-	if (s->state == HEAT_SENSOR_GOOD)
-		snprintf(buf, cap, "%.2f °C", s->degc);
-	else
-		snprintf(buf, cap, "%s",
-			 s->state == HEAT_SENSOR_BROKEN ? "sensor broken" : "not known yet");
-	return buf;
-}
-
-void heaters_status(const struct machine *m, char *buf, size_t cap)
-{
-	const struct heat_status *st = &m->heaters.status;
-	char degc[40], beside[64];
-	int n = 0;
-
-	buf[0] = 0;
-	for (size_t i = 0; i < m->mc->heater_count && n >= 0 && (size_t)n < cap; i++) {
-		const struct machine_heater *cfg = &m->mc->heaters[i];
-		const struct heat_heater_status *h = &st->heater[i];
-
-		n += snprintf(buf + n, cap - (size_t)n,
-			      "%s %s: %s, target %.1f °C, power %.0f %%%s%s%s, %u glitches\n",
-			      cfg->param.cooling ? "temperature fan" : "heater", cfg->name,
-			      sensor_text(&st->sensor[cfg->sensor], degc, sizeof(degc)),
-			      h->target_degc, h->power * 100, h->tuning ? ", calibrating" : "",
-			      h->fault ? ", fault: " : "", h->fault ? fault_text(h->fault) : "",
-			      st->sensor[cfg->sensor].glitches);
-	}
-	for (size_t i = 0; i < m->mc->sensor_count && n >= 0 && (size_t)n < cap; i++)
-		if (m->mc->sensors[i].alone)
-			n += snprintf(buf + n, cap - (size_t)n, "sensor %s: %s%s\n",
-				      m->mc->sensors[i].name,
-				      sensor_text(&st->sensor[i], degc, sizeof(degc)),
-				      sensors_beside(m, i, beside, sizeof(beside)));
 }
 
 /* ---- polls ---- */

@@ -72,14 +72,19 @@ int heaters_clear(struct machine *m, int heater, char *err);
 /* Whether filament may be moved by the extruder in use: 0, or -EINVAL with a text in err. */
 int heaters_check_extrude(const struct machine *m, char *err);
 
-/* "T:205.1 /205.0 B:60.0 /60.0"; "" without heaters. */
-void heaters_report(const struct machine *m, char *buf, size_t cap);
-/* Lines for STATUS. */
-void heaters_status(const struct machine *m, char *buf, size_t cap);
+/* What is wrong with a heater, in words; fault: enum heater_fault; any other number is "ok". */
+const char *heaters_fault_text(uint32_t fault);
 
 /* Indices by name, own or with its section's kind; -1: there is none. */
 int heaters_find(const struct machine *m, const char *name, size_t len);
 int heaters_find_sensor(const struct machine *m, const char *name, size_t len);
+
+/* heaters_report.c */
+
+/* "T:205.1 /205.0 B:60.0 /60.0"; "" without heaters. */
+void heaters_report(const struct machine *m, char *buf, size_t cap);
+/* Lines for STATUS. */
+void heaters_status(const struct machine *m, char *buf, size_t cap);
 
 extern const struct gcode_command heaters_commands[];
 extern const unsigned heaters_command_count;
