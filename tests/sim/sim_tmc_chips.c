@@ -15,7 +15,6 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/simlib/pinwatch.h"
@@ -119,7 +118,6 @@ static struct scene *open_kind(const struct kind *k, bool stall)
 	struct scene *s = scene_open(config(k, stall), NULL);
 
 	assert_non_null(s);
-	s->echo = getenv("STEPD_ECHO") != NULL;
 	scene_run(s, "G4 P10\n");
 	assert_true(s->b.m->motor[0].both_edges && s->b.tmc[0].both_edges);
 	return s;

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "tests/simlib/simrun.h"
 
@@ -63,7 +62,6 @@ struct scene *drivers_open_file(const char *const *overrides)
 	struct scene *s = scene_open(drivers_file(), overrides);
 
 	assert_non_null(s);
-	s->echo = getenv("STEPD_ECHO") != NULL;
 	scene_run(s, "G4 P10\n"); /* nothing runs before the drivers are up */
 	return s;
 }
