@@ -156,7 +156,6 @@ static int64_t rto_backoff_max(const struct link *link)
 static void time_out(struct link *link)
 {
 	bool late = link->seq_known && !link->guessed && !link_damaging(link);
-	bool recovering = link->recovering;
 
 	link->stats.timeouts++;
 	/* Chance takes a repeat as often as the first; only silence is asked ever more rarely. */
@@ -164,8 +163,7 @@ static void time_out(struct link *link)
 		link->rto_ns = link_min_ns(2 * link->rto_ns, rto_backoff_max(link));
 	if (link->timeouts_row < UINT8_MAX)
 		link->timeouts_row++;
-	link_start_resend(link, link->acked + 1);
-	link->recovering = !late || recovering;
+	link_start_resend(link, link->acked + 1, !late);
 	/* One 0x7e lets the firmware find the frame behind it, unless it waits for the rest of a
 	 * frame whose length byte was damaged: end that, too. */
 	if (link->timeouts_row > 1)

@@ -36,9 +36,10 @@ static void note_arrival(struct link *link, unsigned int bytes)
 }
 
 /* Repeat the frames in flight from the oldest to before end. */
-void link_start_resend(struct link *link, uint64_t end)
+void link_start_resend(struct link *link, uint64_t end, bool alone)
 {
-	link->resending = link->recovering = true;
+	link->resending = true;
+	link->recovering |= alone;
 	/* for a firmware that lost its place; but it would also complete a frame that lost a byte,
 	 * and leave it to the CRC alone */
 	link->syncs = link_damaging(link) ? 0 : 1;
@@ -116,7 +117,7 @@ static void resend_refused(struct link *link, uint64_t end)
 	link->stats.naks++;
 	if (!link->guessed)
 		note_loss(link);
-	link_start_resend(link, end);
+	link_start_resend(link, end, true);
 }
 
 /* The firmware repeats that it waits for frame link->acked. Each frame behind a bad one is answered
@@ -146,7 +147,7 @@ static void adopt_seq(struct link *link, uint8_t seq)
 		return;
 	struct link_slot *slot = link_slot(link, link->acked);
 	wire_frame_finish(slot->frame, seq, slot->len - (size_t)WIRE_FRAME_MIN);
-	link_start_resend(link, link->sent);
+	link_start_resend(link, link->sent, true);
 }
 
 static void receive_seq(struct link *link, const struct wire_frame *frame, int64_t rx_ns)

@@ -71,8 +71,8 @@ static inline int64_t link_settled_at_ns(const struct link *link)
 			   link->heard_ns + link_wire_ns(link, WIRE_FRAME_MAX) + link->rtt_min_ns);
 }
 
-/* Repeat the frames in flight from the oldest to before end. */
-void link_start_resend(struct link *link, uint64_t end);
+/* Repeat the frames in flight from the oldest to before end. alone: nothing new until that is clear. */
+void link_start_resend(struct link *link, uint64_t end, bool alone);
 
 /* After a repeat: go on, or repeat again, once the answers are in. */
 void link_recover(struct link *link, int64_t now_ns);
