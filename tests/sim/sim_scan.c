@@ -201,20 +201,11 @@ static void places_agree(const struct scene *s, const char *what)
 
 static struct scene *open_levels(const char *sections)
 {
-	const char *path = simrun_path("levels.cfg");
-	char *like = simrun_read("etc/sim-cartesian.cfg", NULL);
-	FILE *f = simrun_create(path);
-	struct scene *s;
-
-	assert_non_null(like);
-	fprintf(f,
-		"%s[stepd]\nstartup_gcode:\n[stepd_sim]\nbed_slope_x: 0.002\n"
-		"bed_slope_y: -0.001\n%s",
-		like, sections);
-	fclose(f);
-	free(like);
-	s = ready(path, NULL);
-	return s;
+	return ready(simconfig_copy("etc/sim-cartesian.cfg",
+				    "[stepd]\nstartup_gcode:\n[stepd_sim]\nbed_slope_x: 0.002\n"
+				    "bed_slope_y: -0.001\n%s",
+				    sections),
+		     NULL);
 }
 
 /* How much higher the nozzle is over the bed at one place than at another. */
