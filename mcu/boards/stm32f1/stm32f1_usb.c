@@ -3,7 +3,7 @@
  *
  * A bit of an endpoint's register toggles where 1 is written (STAT, DTOG), or stays where it is (CTR): update() knows. The host sees
  * the device by a resistor at PA12 that boards have: the pin is pulled low for a moment at the start. The unit is read and written with
- * cm_read() and cm_write(), so that a test can be in its place (tests/unit/test_chip_usb.c).
+ * cm_read() and cm_write(), so that a test can be in its place (tests/unit/test_chip_usb_f1.c).
  */
 #include "board.h"
 #include "stm32.h"

@@ -2,7 +2,7 @@
 /* stm32f4_usb.c - USB OTG FS as a device, on PA11 and PA12; RM0090 chapter 34, RM0390 chapter 31.
  *
  * One queue for all that comes, one each for what goes to the host; in words. The unit is read and written with cm_read() and cm_write(), so
- * that a test can be in its place (tests/unit/test_chip_usb.c).
+ * that a test can be in its place (tests/unit/test_chip_usb_f4.c).
  */
 #include "stm32.h"
 #include "usb_cdc.h"
