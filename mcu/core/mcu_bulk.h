@@ -18,8 +18,8 @@ struct mcu_bulk {
 	uint8_t data[MCU_BULK_BYTES];
 };
 
-/* Start again with message number 0, and with the sensor's timer at that clock. Too many rest_ticks, every which it is to
- * come, are a shutdown, and so is a bus that is not set up. */
+/* Start again with message number 0, and with the sensor's timer at that clock, from then on every rest_ticks. Too many of
+ * them are a shutdown, and so is a bus that is not set up. */
 void mcu_bulk_start(struct mcu *m, struct mcu_bulk *b, struct mcu_timer *timer, uint32_t clock,
 		    uint32_t rest_ticks, bool has_bus);
 /* A sample that was ready at that clock. */

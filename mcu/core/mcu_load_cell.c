@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mcu_load_cell.c - a trsync fires when the force on a load cell, from its tare on, reaches a limit either way.
  *
- * In fixed point: grams are Q16.15, grams a count Q2.29. The sections of its filter, if any, come before the limit. Counts out of the safe range, a force beyond the
- * numbers' range and samples that fail to come fire with error_reason and one of enum error more: nothing goes on down blindly. */
+ * In fixed point: grams are Q16.15, grams a count Q2.29. The sections of its filter, if any, come before the limit. Counts
+ * out of the safe range, a force beyond the numbers' range and samples that fail to come fire with error_reason and one of
+ * enum error more: nothing goes on down blindly. */
 #include "mcu_load_cell.h"
 
 #include "board.h"
@@ -49,8 +50,8 @@ static bool watchdog_event(struct mcu *m, struct mcu_timer *timer)
 	return true;
 }
 
-/* The force since the tare, filtered: whether anybody is armed or not, so that the filter has swung in by then. Returns: false if it is beyond
- * the numbers; the filter begins anew. */
+/* The force since the tare, filtered: whether anybody is armed or not, so that the filter has swung in by then. Returns:
+ * false if it is beyond the numbers; the filter begins anew. */
 static bool grams_of(struct mcu_load_cell_probe *lp, int32_t counts, int32_t *grams)
 {
 	int64_t exact = ((int64_t)counts - lp->tare_counts) * lp->grams_per_count >>

@@ -26,8 +26,8 @@ struct mcu_sos_filter {
 	struct mcu_sos_section section[];
 };
 
-/* The next value. Cost: five multiplications of 32 bits a section. Returns: false if one is beyond MCU_SOS_MAX; *value and states mean
- * nothing then. */
+/* The next value. Cost: five multiplications of 32 bits a section. Returns: false if one is beyond MCU_SOS_MAX; *value and
+ * states mean nothing then. */
 bool mcu_sos_filter_run(struct mcu_sos_filter *f, int32_t *value);
 
 /* As after a long time of zeroes. */

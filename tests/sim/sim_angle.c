@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sim_angle.c - magnetic angle sensors on motors' shafts ([angle]) on the whole machine.
  *
- * Shown: with each of three chips, its bus in hardware or on pins, on the motor's MCU or another whose clock drifts, the angle told is
- * the shaft's, at rest and with the time of each sample in motion; a sensor that falls silent, answers wrongly or has no magnet is told
- * once with what is wrong, and that it is back; registers are read and written; ANGLE_CALIBRATE takes away
- * what a magnet beside its axis is off by, or says what is wrong, and ends where it began; its table is read again; firmware without the commands is refused.
+ * Shown: with each of three chips, its bus in hardware or on pins, on the motor's MCU or another whose clock drifts, the
+ * angle told is the shaft's, at rest and with the time of each sample in motion; a sensor that falls silent, answers
+ * wrongly or has no magnet is told once with what is wrong, and that it is back; registers are read and written;
+ * ANGLE_CALIBRATE takes away what a magnet beside its axis is off by, or says what is wrong, and ends where it began; its
+ * table is read again; firmware without the commands is refused.
  * How: the machine in this process (tests/simlib/scene.h). STEPD_ECHO=1 shows the replies.
  */
 #include <setjmp.h>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sim_lost_steps.c - motors that lose steps, seen by the angle sensors on their shafts ([angle]), in mid-print.
  *
- * Shown: no loss is told in a whole print with input shapers and pressure advance, through homing, with sensors of three kinds on this and
- * another MCU whose clock drifts, magnets off their axes, noise, a rotor that hangs behind by less than the bound, sensors that break or answer
- * wrongly, frames that come late; four full steps lost once, a motor that stands and one that never turned are found within limits, the print pauses, the axis is
- * uncertain, RESUME wants it homed, and then the print completes; a configured reaction, a sensor that only measures, one that is calibrated first.
+ * Shown: no loss is told in a whole print with input shapers and pressure advance, through homing, with sensors of three
+ * kinds on this and another MCU whose clock drifts, magnets off their axes, noise, a rotor that hangs behind by less than
+ * the bound, sensors that break or answer wrongly, frames that come late; four full steps lost once, a motor that stands
+ * and one that never turned are found within limits, the print pauses, the axis is uncertain, RESUME wants it homed, and
+ * then the print completes; a configured reaction, a sensor that only measures, one that is calibrated first.
  * How: tests/simlib/printjob.h. STEPD_ECHO=1 shows the replies; the noise's seed is STEPD_SEED.
  */
 #include <setjmp.h>

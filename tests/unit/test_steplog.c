@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_steplog.c - where a motor's counter was when, and whether its shaft follows.
  *
- * Shown: between any two of random runs, with fractions and reversals, the counter is that of the steps one by one; what is too old is
- * not known; runs that are missing, a counter that was read back and stops make what was before void; which way a sensor counts is
- * found in motion and not at rest; an angle that is off by less than the bound, or beyond for less than 0.3 s, is nothing; one of a rotor that stands is found at any speed.
+ * Shown: between any two of random runs, with fractions and reversals, the counter is that of the steps one by one; what is
+ * too old is not known; runs that are missing, a counter that was read back and stops make what was before void; which way
+ * a sensor counts is found in motion and not at rest; an angle that is off by less than the bound, or beyond for less than
+ * 0.3 s, is nothing; one of a rotor that stands is found at any speed.
  * How: the module alone. Seed: STEPD_SEED.
  */
 #include <setjmp.h>
