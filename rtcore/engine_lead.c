@@ -85,18 +85,18 @@ static int link_level(struct engine_mcu *m, double low_s, int64_t now_ns, double
 	const struct link *link = &m->link;
 	int64_t trip_ns = link->rtt_ns, way_ns;
 	int64_t free_ns = link->wire_free_ns > now_ns ? link->wire_free_ns : now_ns;
-	int64_t age_ns = now_ns - link->slots[link->acked & (LINK_SLOTS - 1)].first_ns;
+	int64_t age_ns = link_age_ns(link, now_ns);
 	uint32_t window = link_window(link), bytes = 0;
 	uint64_t oldest = link->acked;
 	int worst = 0;
 
 	*lead_s = INFINITY;
-	if (link->acked < link->sent && age_ns > trip_ns)
+	if (age_ns > trip_ns)
 		trip_ns = age_ns;
 	way_ns = trip_ns - link->rtt_min_ns / 2;
 	for (uint64_t i = link->acked; i <= link->fill; i++) {
 		struct engine_frame *f = &m->frame[i & (LINK_SLOTS - 1)];
-		const struct link_slot *slot = &link->slots[i & (LINK_SLOTS - 1)];
+		const struct link_slot *slot = link_slot_view(link, i);
 		int64_t there_ns;
 		double frame_s;
 		int level;
@@ -107,7 +107,7 @@ static int link_level(struct engine_mcu *m, double low_s, int64_t now_ns, double
 		     oldest++) {
 			const struct engine_frame *full = &m->frame[oldest & (LINK_SLOTS - 1)];
 
-			bytes -= link->slots[oldest & (LINK_SLOTS - 1)].len;
+			bytes -= link_slot_view(link, oldest)->len;
 			if (full->out_ns + trip_ns > free_ns)
 				free_ns = full->out_ns + trip_ns;
 		}

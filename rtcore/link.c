@@ -399,9 +399,7 @@ int64_t link_take_stay_ns(struct link *link, int64_t now_ns)
 	int64_t stay_ns = link->stay_ns;
 
 	link->stay_ns = 0;
-	if (link->acked < link->sent)
-		stay_ns = link_max_ns(stay_ns, now_ns - link_slot(link, link->acked)->first_ns);
-	return stay_ns;
+	return link_max_ns(stay_ns, link_age_ns(link, now_ns));
 }
 
 bool link_idle(const struct link *link)

@@ -195,6 +195,18 @@ struct link_sent {
 /* What became of the frame that holds a command. False: not sent yet, or too long ago. */
 bool link_sent(const struct link *link, uint64_t ticket, struct link_sent *out);
 
+/* The slot of a frame that has not been acknowledged, or of one that is being filled. */
+static inline const struct link_slot *link_slot_view(const struct link *link, uint64_t number)
+{
+	return &link->slots[number & (LINK_SLOTS - 1)];
+}
+
+/* How long ago the oldest frame in flight was sent first; 0: none is in flight. */
+static inline int64_t link_age_ns(const struct link *link, int64_t now_ns)
+{
+	return link->acked < link->sent ? now_ns - link_slot_view(link, link->acked)->first_ns : 0;
+}
+
 /* The longest time from a frame's first sending to its acknowledgement since this was asked last, repeats and all; of the
  * oldest one that is still in flight, so far. */
 int64_t link_take_stay_ns(struct link *link, int64_t now_ns);

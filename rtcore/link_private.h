@@ -10,11 +10,6 @@ static inline struct link_slot *link_slot(struct link *link, uint64_t number)
 	return &link->slots[number & (LINK_SLOTS - 1)];
 }
 
-static inline const struct link_slot *link_slot_view(const struct link *link, uint64_t number)
-{
-	return &link->slots[number & (LINK_SLOTS - 1)];
-}
-
 static inline uint8_t link_seq(const struct link *link, uint64_t number)
 {
 	return (uint8_t)((number + link->seq_shift) & WIRE_SEQ_MASK);
