@@ -320,6 +320,7 @@ static void read_ahead(struct scene *s)
 static double print_s(size_t len, size_t first, double stall_s)
 {
 	struct scene *s = printing_open("");
+	double motion_s;
 
 	assert_int_equal(pipe2(stalling, 0), 0);
 	printing_of(s)->sd.open = open_pipe;
@@ -342,8 +343,9 @@ static double print_s(size_t len, size_t first, double stall_s)
 		scene_pass(s, 0.01);
 	assert_int_equal(printing_of(s)->stats.state, PRINT_COMPLETE);
 	assert_int_equal(s->errors, 0);
+	motion_s = s->b.last_move_s - s->b.first_move_s;
 	printing_ends_exact(s);
-	return s->b.last_move_s - s->b.first_move_s;
+	return motion_s;
 }
 
 /* A disk that stalls while there is enough: nobody sees it. */
