@@ -17,19 +17,62 @@ static uint32_t crc_of(const uint8_t slot[SLOT_BYTES])
 	return (uint32_t)crc32(0, slot, SLOT_BYTES - sizeof(uint32_t));
 }
 
-void slot_seal(uint8_t slot[SLOT_BYTES])
+void slot_seal(const struct slot_kind *kind, const void *record, size_t len,
+	       uint8_t slot[SLOT_BYTES])
 {
-	uint32_t crc = crc_of(slot);
+	struct slot_head head;
+	uint32_t crc;
 
+	memset(slot, 0, SLOT_BYTES);
+	memcpy(slot, record, len);
+	memcpy(&head, record, sizeof(head));
+	head.magic = kind->magic;
+	head.version = kind->version;
+	memcpy(slot, &head, sizeof(head));
+	crc = crc_of(slot);
 	memcpy(slot + SLOT_BYTES - sizeof(crc), &crc, sizeof(crc));
 }
 
-bool slot_whole(const uint8_t slot[SLOT_BYTES])
+static bool is_whole(const uint8_t slot[SLOT_BYTES])
 {
 	uint32_t crc;
 
 	memcpy(&crc, slot + SLOT_BYTES - sizeof(crc), sizeof(crc));
 	return crc == crc_of(slot);
+}
+
+static bool is_empty(const uint8_t slot[SLOT_BYTES])
+{
+	for (size_t i = 0; i < SLOT_BYTES; i++)
+		if (slot[i])
+			return false;
+	return true;
+}
+
+int slot_newest(const struct slot_kind *kind, const uint8_t *slots, bool *damaged)
+{
+	uint64_t sequence = 0;
+	bool bad = false;
+	int newest = -1;
+
+	for (int i = 0; i < SLOTS; i++) {
+		const uint8_t *slot = slots + (size_t)i * SLOT_BYTES;
+		struct slot_head head;
+
+		memcpy(&head, slot, sizeof(head));
+		if (!is_whole(slot) || head.magic != kind->magic || head.version != kind->version ||
+		    !kind->valid(slot)) {
+			bad |= !is_empty(slot);
+			continue;
+		}
+		if (newest >= 0 && head.sequence <= sequence)
+			continue;
+		sequence = head.sequence;
+		newest = i;
+	}
+	if (damaged)
+		*damaged = bad;
+	return newest;
 }
 
 /* A write; a job's until it has ended. */

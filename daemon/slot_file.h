@@ -3,7 +3,7 @@
  *
  * The file has its size from the start and is only written over: no block is allocated, no directory changes. A slot is
  * written while the other one is safe on the disk. A write is a job beside the planner (daemon/print/job.h); one that
- * hangs is left. What a slot holds, and which of them is the newer, the user knows.
+ * hangs is left. A record begins with a struct slot_head; the valid one with the higher sequence counts.
  * Owner:   the caller. Threads: PLAN.
  */
 #ifndef DAEMON_SLOT_FILE_H
@@ -24,9 +24,23 @@ struct slot_disk {
 	void *ctx;
 };
 
-/* The seal is the last four bytes. */
-void slot_seal(uint8_t slot[SLOT_BYTES]);
-bool slot_whole(const uint8_t slot[SLOT_BYTES]);
+struct slot_head {
+	uint32_t magic, version;
+	uint64_t sequence;
+};
+
+/* What makes a slot one of these records: its head and, beyond the seal, what makes sense. */
+struct slot_kind {
+	uint32_t magic, version;
+	bool (*valid)(const uint8_t slot[SLOT_BYTES]);
+};
+
+/* A slot of a record of len bytes that begins with a head: magic and version are put into it, the seal is the last four bytes. */
+void slot_seal(const struct slot_kind *kind, const void *record, size_t len,
+	       uint8_t slot[SLOT_BYTES]);
+/* The slot that counts, of all slots one behind the other. -1: there is none. damaged, may be NULL: one holds something that is no
+ * such record. */
+int slot_newest(const struct slot_kind *kind, const uint8_t *slots, bool *damaged);
 
 struct slot_file;
 /* Open or make it, with all its room, and read it: slots[SLOT_FILE_BYTES], zeros where nothing is. NULL: an errno in *error. May

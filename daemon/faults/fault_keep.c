@@ -14,60 +14,37 @@
 
 /* ---- records ---- */
 
-void fault_keep_seal(const struct fault_record *r, uint8_t slot[SLOT_BYTES])
-{
-	struct fault_record sealed = *r;
-
-	sealed.magic = KEEP_MAGIC;
-	sealed.version = FAULT_KEEP_VERSION;
-	memset(slot, 0, SLOT_BYTES);
-	memcpy(slot, &sealed, sizeof(sealed));
-	slot_seal(slot);
-}
-
-static bool unseal(const uint8_t slot[SLOT_BYTES], struct fault_record *r)
+static bool is_valid(const uint8_t slot[SLOT_BYTES])
 {
 	enum fault_class_id class;
+	struct fault_record r;
 
-	memcpy(r, slot, sizeof(*r));
-	if (!slot_whole(slot) || r->magic != KEEP_MAGIC || r->version != FAULT_KEEP_VERSION ||
-	    r->count > FAULT_LATCHED_MAX)
+	memcpy(&r, slot, sizeof(r));
+	if (r.count > FAULT_LATCHED_MAX)
 		return false;
-	for (uint32_t i = 0; i < r->count; i++)
-		if (!memchr(r->fault[i].class, 0, FAULT_CLASS_NAME_MAX) ||
-		    !memchr(r->fault[i].component, 0, FAULT_NAME_MAX) ||
-		    !fault_class_find(r->fault[i].class, &class))
+	for (uint32_t i = 0; i < r.count; i++)
+		if (!memchr(r.fault[i].class, 0, FAULT_CLASS_NAME_MAX) ||
+		    !memchr(r.fault[i].component, 0, FAULT_NAME_MAX) ||
+		    !fault_class_find(r.fault[i].class, &class))
 			return false;
 	return true;
 }
 
-static bool is_empty(const uint8_t slot[SLOT_BYTES])
+static const struct slot_kind kind = { KEEP_MAGIC, FAULT_KEEP_VERSION, is_valid };
+
+void fault_keep_seal(const struct fault_record *r, uint8_t slot[SLOT_BYTES])
 {
-	for (size_t i = 0; i < SLOT_BYTES; i++)
-		if (slot[i])
-			return false;
-	return true;
+	slot_seal(&kind, r, sizeof(*r), slot);
 }
 
 int fault_keep_newest(const uint8_t *slots, struct fault_record *r, bool *damaged)
 {
-	struct fault_record in;
-	int newest = -1;
+	int newest = slot_newest(&kind, slots, damaged);
 
-	*damaged = false;
-	memset(r, 0, sizeof(*r));
-	for (int i = 0; i < SLOTS; i++) {
-		const uint8_t *slot = slots + (size_t)i * SLOT_BYTES;
-
-		if (!unseal(slot, &in)) {
-			*damaged |= !is_empty(slot);
-			continue;
-		}
-		if (newest >= 0 && in.sequence <= r->sequence)
-			continue;
-		*r = in;
-		newest = i;
-	}
+	if (newest >= 0)
+		memcpy(r, slots + (size_t)newest * SLOT_BYTES, sizeof(*r));
+	else
+		memset(r, 0, sizeof(*r));
 	return newest;
 }
 
@@ -91,7 +68,7 @@ static const struct fault_kept *kept_of(const struct fault_record *r, const stru
 
 bool fault_keep_take(struct fault_record *r, const struct faults *f, int64_t wall_s)
 {
-	struct fault_record next = { .sequence = r->sequence + 1 };
+	struct fault_record next = { .head.sequence = r->head.sequence + 1 };
 	uint32_t had = 0;
 
 	for (size_t i = 0; i < f->latched_count; i++) {
@@ -132,7 +109,7 @@ void fault_keep_open(struct machine *m, const char *path)
 	k->slot = (uint32_t)(slot + 1) % SLOTS;
 	k->renew = k->damaged ? SLOTS : 0;
 	k->now = k->found;
-	k->sent = k->safe = k->now.sequence;
+	k->sent = k->safe = k->now.head.sequence;
 }
 
 static const char *when_text(const struct fault_kept *f, char text[40])
@@ -179,8 +156,8 @@ static void tell(struct machine *m)
 			    "%s: damaged: %s; if a heater was off for a fault, look at it "
 			    "before you heat it",
 			    k->path,
-			    k->found.sequence ? "of the faults of heaters an older state counts"
-					      : "nothing in it is believed");
+			    k->found.head.sequence ? "of the faults of heaters an older state counts"
+						   : "nothing in it is believed");
 	for (uint32_t i = 0; i < k->found.count; i++) {
 		const struct fault_kept *f = &k->found.fault[i];
 		bool there = heaters_find(m, f->component, strlen(f->component)) >= 0;
@@ -219,7 +196,7 @@ static void write_record(struct machine *m)
 	uint8_t slot[SLOT_BYTES];
 
 	fault_keep_seal(&k->now, slot);
-	k->sent = k->now.sequence;
+	k->sent = k->now.head.sequence;
 	k->writing = k->disk.write(k->disk.ctx, (uint64_t)k->slot * SLOT_BYTES, slot, sizeof(slot));
 	k->again_ns = k->writing ? 0 : m->now_ns + AGAIN_NS;
 }
@@ -248,11 +225,11 @@ void fault_keep_poll(struct machine *m)
 				    k->path, strerror(error));
 		k->told_error = error;
 	}
-	if (k->safe == k->now.sequence && k->renew > 0) {
+	if (k->safe == k->now.head.sequence && k->renew > 0) {
 		k->renew--;
-		k->now.sequence++;
+		k->now.head.sequence++;
 	}
-	if (k->safe != k->now.sequence && m->now_ns >= k->again_ns)
+	if (k->safe != k->now.head.sequence && m->now_ns >= k->again_ns)
 		write_record(m);
 }
 
@@ -269,8 +246,8 @@ void fault_keep_close(struct machine *m)
 		fault_keep_take(&k->now, &m->react.faults, (int64_t)time(NULL));
 	written(k, &error);
 	/* beside one that is under way, if that is an older one */
-	at = (k->slot + (k->writing && k->sent != k->now.sequence)) % SLOTS;
-	if (k->safe != k->now.sequence) {
+	at = (k->slot + (k->writing && k->sent != k->now.head.sequence)) % SLOTS;
+	if (k->safe != k->now.head.sequence) {
 		fault_keep_seal(&k->now, slot);
 		slot_file_last(k->file, (uint64_t)at * SLOT_BYTES, slot);
 	}

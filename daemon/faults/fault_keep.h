@@ -29,8 +29,7 @@ struct fault_kept {
 };
 
 struct fault_record {
-	uint32_t magic, version;
-	uint64_t sequence;
+	struct slot_head head;
 	uint32_t count, reserved;
 	struct fault_kept fault[FAULT_LATCHED_MAX];
 };

@@ -136,7 +136,7 @@ static void write_record(struct print *p)
 	struct journal *j = &p->journal;
 	uint8_t slot[SLOT_BYTES];
 
-	j->now.sequence++;
+	j->now.head.sequence++;
 	journal_seal(&j->now, slot);
 	if (!j->disk.write(j->disk.ctx, (uint64_t)j->slot * SLOT_BYTES, slot, sizeof(slot)))
 		return;

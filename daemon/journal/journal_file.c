@@ -8,45 +8,33 @@
 
 #define JOURNAL_MAGIC 0x4a64702eu
 
-void journal_seal(const struct journal_record *r, uint8_t slot[SLOT_BYTES])
+static bool is_valid(const uint8_t slot[SLOT_BYTES])
 {
-	struct journal_record sealed = *r;
+	struct journal_record r;
 
-	sealed.magic = JOURNAL_MAGIC;
-	sealed.version = JOURNAL_VERSION;
-	memset(slot, 0, SLOT_BYTES);
-	memcpy(slot, &sealed, sizeof(sealed));
-	slot_seal(slot);
+	memcpy(&r, slot, sizeof(r));
+	if (r.heaters > HEAT_HEATERS || !memchr(r.file, 0, sizeof(r.file)) ||
+	    !memchr(r.fault, 0, sizeof(r.fault)))
+		return false;
+	for (uint32_t i = 0; i < r.heaters; i++)
+		if (!memchr(r.heater[i].name, 0, JOURNAL_NAME_MAX))
+			return false;
+	return true;
 }
 
-bool journal_unseal(const uint8_t slot[SLOT_BYTES], struct journal_record *r)
-{
-	struct journal_record in;
+static const struct slot_kind kind = { JOURNAL_MAGIC, JOURNAL_VERSION, is_valid };
 
-	memcpy(&in, slot, sizeof(in));
-	if (!slot_whole(slot) || in.magic != JOURNAL_MAGIC || in.version != JOURNAL_VERSION ||
-	    in.heaters > HEAT_HEATERS || !memchr(in.file, 0, sizeof(in.file)) ||
-	    !memchr(in.fault, 0, sizeof(in.fault)))
-		return false;
-	for (uint32_t i = 0; i < in.heaters; i++)
-		if (!memchr(in.heater[i].name, 0, JOURNAL_NAME_MAX))
-			return false;
-	*r = in;
-	return true;
+void journal_seal(const struct journal_record *r, uint8_t slot[SLOT_BYTES])
+{
+	slot_seal(&kind, r, sizeof(*r), slot);
 }
 
 int journal_newest(const uint8_t *slots, struct journal_record *r)
 {
-	struct journal_record in;
-	int newest = -1;
+	int newest = slot_newest(&kind, slots, NULL);
 
-	for (int i = 0; i < SLOTS; i++) {
-		if (!journal_unseal(slots + i * SLOT_BYTES, &in) ||
-		    (newest >= 0 && in.sequence <= r->sequence))
-			continue;
-		*r = in;
-		newest = i;
-	}
+	if (newest >= 0)
+		memcpy(r, slots + newest * SLOT_BYTES, sizeof(*r));
 	return newest;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* journal_file.h - what is known of a job, on a disk (slot_file.h): the valid record with the higher number counts.
+/* journal_file.h - what is known of a job, on a disk (slot_file.h).
  *
  * The record is for the same machine and program version: no other byte order or layout is read.
  * Owner:   the caller. Threads: PLAN. Units: in the names; lengths in mm.
@@ -42,8 +42,7 @@ struct journal_heater {
 };
 
 struct journal_record {
-	uint32_t magic, version;
-	uint64_t sequence;
+	struct slot_head head;
 	int64_t wall_s;         /* since 1970 */
 	int64_t mono_ns;        /* CLOCK_MONOTONIC of that boot, or the virtual clock */
 	uint32_t state;         /* enum journal_state */
@@ -63,8 +62,6 @@ _Static_assert(sizeof(struct journal_record) + sizeof(uint32_t) <= SLOT_BYTES, "
 
 /* Bytes of a slot, with its seal. */
 void journal_seal(const struct journal_record *r, uint8_t slot[SLOT_BYTES]);
-/* False: not whole. */
-bool journal_unseal(const uint8_t slot[SLOT_BYTES], struct journal_record *r);
 /* The record that counts, of all slots one behind the other. Returns its slot, -1: there is none. */
 int journal_newest(const uint8_t *slots, struct journal_record *r);
 

@@ -105,7 +105,7 @@ static void gone(void **state)
 	scene_pass(s, 0.1);
 	assert_int_equal(r->count, 2);
 	snprintf(r->fault[0].component, FAULT_NAME_MAX, "heater_generic old");
-	r->sequence++;
+	r->head.sequence++;
 	fault_keep_seal(r, slot);
 	assert_true(slot_file_last(s->b.m->react.keep.file,
 				   (uint64_t)s->b.m->react.keep.slot * SLOT_BYTES, slot));

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -46,12 +47,12 @@ static void which(void **state)
 	assert_string_equal(r.fault[1].class, "heater_deviation");
 	assert_string_equal(r.fault[2].class, "thermal_runaway");
 	assert_false(fault_keep_take(&r, &f, 2000));
-	assert_int_equal(r.sequence, 1);
+	assert_int_equal(r.head.sequence, 1);
 	raise_now(&f, FAULT_CLASS_SENSOR, "heater_bed");
 	raise_now(&f, FAULT_CLASS_SENSOR, "extruder"); /* again: nothing new */
 	assert_true(fault_keep_take(&r, &f, 3000));
 	assert_int_equal(r.count, 4);
-	assert_int_equal(r.sequence, 2);
+	assert_int_equal(r.head.sequence, 2);
 	assert_int_equal(r.fault[0].wall_s, 1000);
 	assert_string_equal(r.fault[3].component, "heater_bed");
 	assert_int_equal(r.fault[3].wall_s, 3000);
@@ -64,13 +65,13 @@ static void which(void **state)
 	faults_clear(&f, FAULT_CLASSES, NULL, NULL, NULL, &kept, why);
 	assert_true(fault_keep_take(&r, &f, 5000));
 	assert_int_equal(r.count, 0);
-	assert_int_equal(r.sequence, 4);
+	assert_int_equal(r.head.sequence, 4);
 }
 
 /* As many as there can be, with names as long as can be. */
 static struct fault_record full(uint64_t sequence)
 {
-	struct fault_record r = { .sequence = sequence, .count = FAULT_LATCHED_MAX };
+	struct fault_record r = { .head.sequence = sequence, .count = FAULT_LATCHED_MAX };
 
 	for (unsigned i = 0; i < FAULT_LATCHED_MAX; i++) {
 		memset(r.fault[i].component, 'a', FAULT_NAME_MAX - 1);
@@ -88,7 +89,7 @@ static void damage(void **state)
 
 	(void)state;
 	assert_int_equal(fault_keep_newest(slots, &r, &damaged), -1);
-	assert_true(!damaged && r.count == 0 && r.sequence == 0);
+	assert_true(!damaged && r.count == 0 && r.head.sequence == 0);
 	r = full(7);
 	fault_keep_seal(&r, whole);
 	assert_int_equal(fault_keep_newest(whole, &r, &damaged), 0);
@@ -97,16 +98,16 @@ static void damage(void **state)
 	was.count = 1;
 	fault_keep_seal(&was, whole + SLOT_BYTES);
 	assert_int_equal(fault_keep_newest(whole, &r, &damaged), 1);
-	assert_true(!damaged && r.sequence == 8 && r.count == 1);
+	assert_true(!damaged && r.head.sequence == 8 && r.count == 1);
 	assert_memory_equal(r.fault, was.fault, sizeof(r.fault));
 	for (size_t bit = 0; bit < SLOT_BYTES * 8u; bit++) {
 		memcpy(slots, whole, sizeof(slots));
 		slots[SLOT_BYTES + bit / 8] ^= (uint8_t)(1u << bit % 8);
 		assert_int_equal(fault_keep_newest(slots, &r, &damaged), 0);
-		assert_true(damaged && r.sequence == 7 && r.count == FAULT_LATCHED_MAX);
+		assert_true(damaged && r.head.sequence == 7 && r.count == FAULT_LATCHED_MAX);
 		slots[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		assert_int_equal(fault_keep_newest(slots, &r, &damaged), -1);
-		assert_true(damaged && r.sequence == 0 && r.count == 0);
+		assert_true(damaged && r.head.sequence == 0 && r.count == 0);
 	}
 	was = full(9);
 	fault_keep_seal(&was, slots);
@@ -114,7 +115,7 @@ static void damage(void **state)
 		memcpy(slots + SLOT_BYTES, whole + SLOT_BYTES, SLOT_BYTES);
 		memcpy(slots + n, whole + n, SLOT_BYTES - n);
 		assert_true(fault_keep_newest(slots, &r, &damaged) >= 0);
-		assert_true(r.sequence >= 8);
+		assert_true(r.head.sequence >= 8);
 		fault_keep_seal(&was, slots);
 	}
 }
@@ -139,10 +140,13 @@ static void senseless(void **state)
 		assert_true(damaged && r.count == 0);
 	}
 	for (size_t at = 0; at < 8; at += 4) { /* magic, version */
+		uint32_t crc;
+
 		r = full(1);
 		fault_keep_seal(&r, slots);
 		slots[at]++;
-		slot_seal(slots);
+		crc = (uint32_t)crc32(0, slots, SLOT_BYTES - sizeof(crc));
+		memcpy(slots + SLOT_BYTES - sizeof(crc), &crc, sizeof(crc));
 		assert_int_equal(fault_keep_newest(slots, &r, &damaged), -1);
 		assert_true(damaged);
 	}
