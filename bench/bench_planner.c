@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "daemon/planner/planner.h"
+#include "tests/simlib/random.h"
 
 enum { BATCH = 64 };
 
@@ -23,8 +24,7 @@ static uint64_t rng_state = 1;
 
 static double rnd(double lo, double hi)
 {
-	rng_state = rng_state * 6364136223846793005ull + 1442695040888963407ull;
-	return lo + (hi - lo) * (double)(rng_state >> 11) * 0x1p-53;
+	return random_uniform(&rng_state, lo, hi);
 }
 
 static uint64_t cpu_ns(void)

@@ -4,23 +4,14 @@
 
 #include <string.h>
 
+#include "daemon/splitmix.h"
+
 #define NS_PER_S ((int64_t)1000000000)
 #define PPM 1000000u
 
 _Static_assert((VWIRE_BYTES & (VWIRE_BYTES - 1)) == 0, "bytes are found by a mask");
 
 enum fault { FAULT_NONE, FAULT_LOSE, FAULT_FLIP, FAULT_REPEAT, FAULT_DELAY };
-
-/* splitmix64: a counter through a mixing function; any seed will do. */
-static uint32_t rng_below(struct vwire *wire, uint32_t n)
-{
-	uint64_t z = (wire->rng += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	z ^= z >> 31;
-	return (uint32_t)((z >> 32) * n >> 32);
-}
 
 void vwire_init(struct vwire *wire, const struct vwire_config *cfg)
 {
@@ -60,7 +51,7 @@ static enum fault next_fault(struct vwire *wire)
 		wire->burst_left--;
 		return (enum fault)wire->burst_kind;
 	}
-	uint32_t r = rng_below(wire, PPM);
+	uint32_t r = splitmix_below(&wire->rng, PPM);
 	enum fault kind = r < f->lose_ppm                                 ? FAULT_LOSE
 			  : r < f->lose_ppm + f->flip_ppm                 ? FAULT_FLIP
 			  : r < f->lose_ppm + f->flip_ppm + f->repeat_ppm ? FAULT_REPEAT
@@ -68,7 +59,7 @@ static enum fault next_fault(struct vwire *wire)
 									  : FAULT_NONE;
 	if (kind != FAULT_NONE && f->burst_max > 1) {
 		wire->burst_kind = (uint8_t)kind;
-		wire->burst_left = rng_below(wire, f->burst_max);
+		wire->burst_left = splitmix_below(&wire->rng, f->burst_max);
 	}
 	return kind;
 }
@@ -109,7 +100,7 @@ void vwire_push(struct vwire *wire, const uint8_t *bytes, size_t len, int64_t no
 			continue;
 		case FAULT_FLIP:
 			wire->stats.flipped++;
-			put(wire, (uint8_t)(bytes[i] ^ 1u << rng_below(wire, 8)));
+			put(wire, (uint8_t)(bytes[i] ^ 1u << splitmix_below(&wire->rng, 8)));
 			continue;
 		case FAULT_REPEAT:
 			wire->stats.repeated++;
@@ -119,7 +110,7 @@ void vwire_push(struct vwire *wire, const uint8_t *bytes, size_t len, int64_t no
 			wire->stats.delayed++;
 			/* in 1/1024 of the range, which keeps the product small */
 			wire->free_ns += (wire->cfg.faults.delay_ns_max >> 10) *
-					 (int64_t)rng_below(wire, 1025);
+					 (int64_t)splitmix_below(&wire->rng, 1025);
 			break;
 		case FAULT_NONE:
 			break;

@@ -6,6 +6,7 @@
 
 #include "board.h"
 #include "daemon/batch/batch.h"
+#include "daemon/splitmix.h"
 
 enum {
 	WIRE_LATENCY_NS = 100 * 1000, /* each way; a USB serial adapter is about so */
@@ -80,21 +81,12 @@ static void on_step(void *ctx, uint8_t oid, int dir, uint64_t clock)
 		batch_check_step(u->b, motor, dir, clock);
 }
 
-static double uniform(uint64_t *rng)
-{
-	uint64_t z = (*rng += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
-}
-
 static int64_t late_ns(struct batch_stamps *s, const struct batch_lateness *l)
 {
-	double late_s = l->mean_s > 0 ? -l->mean_s * log(1 - uniform(&s->rng)) : 0;
+	double late_s = l->mean_s > 0 ? -l->mean_s * log(1 - splitmix_uniform(&s->rng)) : 0;
 
-	if (l->slow_chance > 0 && uniform(&s->rng) < l->slow_chance)
-		late_s += -l->slow_s * log(1 - uniform(&s->rng));
+	if (l->slow_chance > 0 && splitmix_uniform(&s->rng) < l->slow_chance)
+		late_s += -l->slow_s * log(1 - splitmix_uniform(&s->rng));
 	return (int64_t)(late_s * 1e9);
 }
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "daemon/splitmix.h"
+
 #define NS_PER_S ((int64_t)1000000000)
 #define PPM 1000000u
 enum {
@@ -64,17 +66,6 @@ uint32_t vcanbus_bits(const struct mcu_can_frame *f, uint32_t *stuff)
 	return b.count + TAIL_BITS;
 }
 
-/* splitmix64, as in vwire.c */
-static uint32_t rng_below(struct vcanbus *b, uint32_t n)
-{
-	uint64_t z = (b->rng += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	z ^= z >> 31;
-	return (uint32_t)((z >> 32) * n >> 32);
-}
-
 void vcanbus_init(struct vcanbus *b, const struct vcanbus_config *cfg)
 {
 	memset(b, 0, sizeof(*b));
@@ -123,7 +114,7 @@ int64_t vcanbus_next_ns(const struct vcanbus *b)
 static void begin(struct vcanbus *b, int64_t at_ns)
 {
 	const struct vcanbus_frame *first = NULL;
-	uint32_t stuff, bits, r = rng_below(b, PPM);
+	uint32_t stuff, bits, r = splitmix_below(&b->rng, PPM);
 
 	for (int i = 0; i < VCANBUS_PORTS; i++)
 		if (head(b, i) && head(b, i)->ready_ns <= at_ns &&
@@ -133,7 +124,8 @@ static void begin(struct vcanbus *b, int64_t at_ns)
 		}
 	if (r < b->cfg.delay_ppm) { /* somebody else's frames; in 1/1024 of the longest time */
 		b->stats.delayed++;
-		b->free_ns = at_ns + (b->cfg.delay_ns_max >> 10) * (int64_t)rng_below(b, 1025);
+		b->free_ns = at_ns +
+			     (b->cfg.delay_ns_max >> 10) * (int64_t)splitmix_below(&b->rng, 1025);
 		return;
 	}
 	bits = vcanbus_bits(&first->frame, &stuff);
@@ -148,7 +140,7 @@ static void begin(struct vcanbus *b, int64_t at_ns)
 /* The frame on the bus has ended. Returns: whether it is received. */
 static bool finish(struct vcanbus *b)
 {
-	uint32_t r = rng_below(b, PPM);
+	uint32_t r = splitmix_below(&b->rng, PPM);
 
 	b->sending = false;
 	if (!b->again && r < b->cfg.repeat_ppm) { /* all have it, but its sender thinks they don't */

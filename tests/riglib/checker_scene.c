@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/simlib/random.h"
+
 static uint64_t rng_state;
 
 double cscene_rnd(double lo, double hi)
 {
-	rng_state = rng_state * 6364136223846793005ull + 1442695040888963407ull;
-	return lo + (hi - lo) * (double)(rng_state >> 11) * 0x1p-53;
+	return random_uniform(&rng_state, lo, hi);
 }
 
 int cscene_rndi(int n)

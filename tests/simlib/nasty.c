@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "tests/oracle/refmotion.h"
+
 #define LOW_MM 10.0
 #define HIGH_MM 290.0
 #define TOP_MM 50.0
@@ -19,13 +21,9 @@ struct nasty {
 	bool relative, relative_e;
 };
 
-/* xorshift64* (Vigna 2016). */
 static double uniform(struct nasty *n, double low, double high)
 {
-	n->rng ^= n->rng >> 12;
-	n->rng ^= n->rng << 25;
-	n->rng ^= n->rng >> 27;
-	return low + (high - low) * (double)((n->rng * 0x2545F4914F6CDD1DULL) >> 11) * 0x1p-53;
+	return ref_uniform(&n->rng, low, high);
 }
 
 static int pick(struct nasty *n, int below)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "clocksync.h"
+#include "daemon/splitmix.h"
 
 #define MS ((int64_t)1000000)
 #define SEC ((int64_t)1000000000)
@@ -21,11 +22,7 @@ static uint64_t seed, rng_state;
 
 static inline double rng_uniform(void)
 {
-	uint64_t z = (rng_state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+	return splitmix_uniform(&rng_state);
 }
 
 static inline double rng_exp(double mean)

@@ -20,6 +20,7 @@
 
 #include "daemon/config/config.h"
 #include "daemon/config/machine_config.h"
+#include "tests/simlib/random.h"
 
 enum { ROUNDS = 300 };
 
@@ -38,8 +39,7 @@ static uint64_t rng_state;
 
 static uint32_t rng(uint32_t below)
 {
-	rng_state = rng_state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(rng_state >> 33) % below;
+	return random_below(&rng_state, below);
 }
 
 static void seed(void)

@@ -17,6 +17,7 @@
 #include "daemon/gcode/gcode_file.h"
 #include "daemon/gcode/gcode_line.h"
 #include "gcode_stub.h"
+#include "tests/simlib/random.h"
 
 static struct gcode g;
 static struct stub s;
@@ -165,8 +166,7 @@ static void check_split(const char *data, size_t len, size_t line_max, uint64_t 
 					break;
 			} else {
 				assert_true(room > 0);
-				rng = rng * 6364136223846793005u + 1442695040888963407u;
-				want = 1 + (size_t)(rng >> 33) % 40;
+				want = 1 + random_below(&rng, 40);
 				want = want < room ? want : room;
 				want = want < len - given ? want : len - given;
 				memcpy(space, data + given, want);
@@ -202,10 +202,9 @@ static void random_splits(void **state)
 	for (int round = 0; round < 20000; round++) {
 		size_t len;
 
-		rng = rng * 6364136223846793005u + 1442695040888963407u;
-		len = (size_t)(rng >> 33) % sizeof(data);
+		len = random_below(&rng, sizeof(data));
 		for (size_t i = 0; i < len; i++) {
-			rng = rng * 6364136223846793005u + 1442695040888963407u;
+			random_step(&rng);
 			data[i] = (rng >> 33) % 18 ? (char)('a' + (rng >> 40) % 26) : '\n';
 		}
 		check_split(data, len, 1 + (size_t)(rng >> 50) % 40, rng);

@@ -5,6 +5,7 @@
  * time-outs, NAKs and the lost-link flag as the protocol facts state them; late steps; times of sending.
  * How: tests/unit/link_rig.h. Repeat with STEPD_SEED=<the seed it prints>.
  */
+#include "tests/simlib/random.h"
 #include "tests/unit/link_rig.h"
 
 static uint64_t seed;
@@ -445,7 +446,7 @@ static void test_garbage(void **state)
 		size_t n = 1 + (size_t)i % 40;
 
 		for (size_t k = 0; k < n; k++) {
-			x = x * 6364136223846793005u + 1442695040888963407u;
+			random_step(&x);
 			bytes[k] = (uint8_t)(x >> 56);
 		}
 		push_step(&r, r.now_ns);

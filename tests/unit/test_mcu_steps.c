@@ -7,6 +7,7 @@
  * Random runs print their seed; STEPD_SEED repeats them.
  */
 #include "test_mcu_peer.h"
+#include "tests/simlib/random.h"
 
 enum {
 	STEP_PIN = 0,
@@ -390,8 +391,7 @@ static uint64_t rng;
 
 static uint32_t random_to(uint32_t n)
 {
-	rng = rng * UINT64_C(6364136223846793005) + 1442695040888963407;
-	return (uint32_t)(rng >> 33) % n;
+	return random_below(&rng, n);
 }
 
 /* Random runs over many wraps of the 32-bit clock: every step at the sum of its intervals. */

@@ -12,6 +12,7 @@
 
 #include "test_mcu_peer.h"
 #include "tests/oracle/refrun.h"
+#include "tests/simlib/random.h"
 
 enum { STEPPER = 0, TRSYNC = 1, START = 100000 };
 
@@ -19,8 +20,7 @@ static uint64_t rng;
 
 static uint32_t random_to(uint32_t n)
 {
-	rng = rng * UINT64_C(6364136223846793005) + 1442695040888963407;
-	return (uint32_t)(rng >> 33) % n;
+	return random_below(&rng, n);
 }
 
 static struct peer *setup(uint32_t freq_hz, uint64_t start_clock)

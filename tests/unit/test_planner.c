@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "daemon/planner/planner.h"
+#include "tests/simlib/random.h"
 
 enum { EXPECT_MAX = 1 << 15 };
 
@@ -29,8 +30,7 @@ static uint64_t rng_state;
 
 static double rnd(double lo, double hi)
 {
-	rng_state = rng_state * 6364136223846793005ull + 1442695040888963407ull;
-	return lo + (hi - lo) * (double)(rng_state >> 11) * 0x1p-53;
+	return random_uniform(&rng_state, lo, hi);
 }
 
 static int rndi(int n)
@@ -417,7 +417,7 @@ static void random_limits(struct bed *b, uint32_t line)
 }
 
 /* One of several styles of path, from the position t. Returns the feed. */
-static double random_step(double t[MOVE_AXES], int style, double *heading)
+static double random_leg(double t[MOVE_AXES], int style, double *heading)
 {
 	double mm = style == 1 ? 0.02 : style == 2 ? 0.5 : exp(rnd(log(1e-3), log(50)));
 
@@ -452,7 +452,7 @@ static void torture(struct bed *b, uint32_t moves, bool change_limits)
 			style = rndi(6);
 		if (change_limits)
 			random_limits(b, line);
-		feed = random_step(t, style, &heading);
+		feed = random_leg(t, style, &heading);
 		add_move(b, t, feed, line);
 		if (rndi(10) == 0)
 			add_aside(b, PLAN_OUTPUT, line & 0xffff);
