@@ -47,3 +47,11 @@ await() {
 		sleep 0.05
 	done
 }
+
+# start_mcu [OPTION...]: a simulated one, its line at $dir/pty. LINE=--socket: that is a socket.
+start_mcu() {
+	rm -f "$dir/pty"
+	"$build/mcu-sim" "${LINE:---pty}" "$dir/pty" "$@" >"$dir/mcu.log" 2>&1 &
+	mcu_pid=$!
+	await 5 test -e "$dir/pty" || fail "no pty"
+}

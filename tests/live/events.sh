@@ -25,10 +25,7 @@ printf '%s\n' "[include $PWD/etc/sim-printer.cfg]" '[neopixel strip]' 'pin: PG7'
 	'[gcode_button up]' 'pin: PF6' 'analog_range: 900, 1100' 'press_gcode: M118 up' >"$dir/config"
 printf '%s\n' '# by time' '3 enclosure chip silent' '6 enclosure chip ok' >"$dir/events"
 "$build/stepd" model -c "$dir/config" >"$dir/printer" || fail "no model"
-"$build/mcu-sim" --pty "$dir/pty" --printer "$dir/printer" --events "$dir/events" --commands "$dir/break" \
-	>"$dir/mcu.log" 2>&1 &
-mcu_pid=$!
-await 5 test -e "$dir/pty" || fail "no pty"
+start_mcu --printer "$dir/printer" --events "$dir/events" --commands "$dir/break"
 : >"$dir/replies"
 : >"$dir/stepd.log"
 "$build/stepd" -c "$dir/config" -o mcu.serial="$dir/pty" -o virtual_sdcard.path="$dir" -o virtual_sdcard.journal=none \

@@ -19,13 +19,6 @@ fail() {
 	exit 1
 }
 
-start_mcu() {
-	rm -f "$dir/pty"
-	"$build/mcu-sim" --pty "$dir/pty" >"$dir/mcu.log" 2>&1 &
-	mcu_pid=$!
-	await 5 test -e "$dir/pty" || fail "no pty"
-}
-
 start_stepd() {
 	: >"$dir/replies"
 	: >"$dir/stepd.log"
@@ -70,6 +63,7 @@ await_reply() { # WORD
 	await 5 grep -q -- "$1" "$dir/replies" || fail "no '$1'"
 }
 
+# shellcheck disable=SC2119 # no options
 start_mcu
 start_stepd
 print 5
@@ -108,6 +102,7 @@ sleep 0.3
 dump "$record.3" 'frozen after a fault' 'CAUSE' 'the MCU does not answer any more' 'mcu mcu: link lost'
 
 # Another fault: of four, three are kept.
+# shellcheck disable=SC2119 # no options
 start_mcu
 : >"$dir/stepd.log"
 echo RESTART >"$dir/now"

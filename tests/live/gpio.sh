@@ -22,12 +22,6 @@ run_stepd() {
 		-o stepd.flight_file="$memory/flight" -o stepd.rt_priority="${RT_PRIORITY:-80}" -o stepd.horizon_ms=1000 --trace "$dir/plan.trace" --rt-report "$dir/report.json" "$@" >"$dir/stepd.log" 2>&1
 }
 
-start_mcu() {
-	"$build/mcu-sim" --pty "$dir/pty" --printer "$dir/printer" --trace "$dir/mcu.trace" >"$dir/mcu.log" 2>&1 &
-	mcu_pid=$!
-	await 5 test -e "$dir/pty" || fail "no pty"
-}
-
 start_stepd() {
 	rm -f "$dir/replies" && : >"$dir/replies"
 	: >"$dir/stepd.log"
@@ -47,7 +41,7 @@ refused() {
 
 mkdir "$dir/dev" && : >"$dir/dev/gpiochip0" && mkfifo "$dir/drive"
 "$build/stepd" model -c tests/data/gpio.cfg >"$dir/printer" || fail "no model"
-start_mcu
+start_mcu --printer "$dir/printer" --trace "$dir/mcu.trace"
 
 step=$(grep -n 'step_pin: rpi:gpio0' tests/data/gpio.cfg | cut -d: -f1)
 refused 'used 0 spi0 CS0' "tests/data/gpio.cfg:$step: rpi:gpio0: line 0 of gpiochip0 is in use by spi0 CS0; expected one that nothing else uses"
@@ -83,7 +77,7 @@ clean() {
 patient() {
 	local try status
 	for try in 1 2 3 4 5; do
-		start_mcu
+		start_mcu --printer "$dir/printer" --trace "$dir/mcu.trace"
 		"$@"
 		status=$?
 		[ "$status" = 2 ] || return "$status"
@@ -144,7 +138,7 @@ patient home
 patient move
 
 # The chip goes away while Z moves.
-start_mcu
+start_mcu --printer "$dir/printer" --trace "$dir/mcu.trace"
 printf '%s\n' 'name 3 ENDSTOP' 'vanish 0 400' >"$dir/chip"
 start_stepd
 printf 'SET_KINEMATIC_POSITION X=10 Y=10 Z=10\nG1 Z50 F600\nM400\n' >"$dir/gcode"

@@ -36,9 +36,7 @@ said() {
 }
 
 "$build/stepd" model -c etc/sim-heated.cfg >"$dir/printer" || fail "no model"
-"$build/mcu-sim" --pty "$dir/pty" --printer "$dir/printer" --trace "$dir/trace" >"$dir/mcu.log" 2>&1 &
-mcu_pid=$!
-await 5 test -e "$dir/pty" || fail "no pty"
+start_mcu --printer "$dir/printer" --trace "$dir/trace"
 
 start_stepd
 printf 'M109 S45\nM118 hot\nTEMPERATURE_WAIT SENSOR=extruder MINIMUM=200\nM118 ended\n' >"$dir/gcode"

@@ -50,9 +50,7 @@ mkdir -p "$dir/card"
 } | sed "s|\[include sim-cartesian.cfg\]|[include $PWD/etc/sim-cartesian.cfg]|" >"$dir/printer.cfg"
 
 "$build/stepd" model -c "$dir/printer.cfg" >"$dir/printer" || fail "no model"
-"$build/mcu-sim" --rt --pty "$dir/pty" --printer "$dir/printer" --trace "$dir/trace" >"$dir/mcu.log" 2>&1 &
-mcu_pid=$!
-await 5 test -e "$dir/pty" || fail "no pty"
+start_mcu --rt --printer "$dir/printer" --trace "$dir/trace"
 
 start_stepd
 printf 'M140 S60\nM104 S150\nSDCARD_PRINT_FILE FILENAME=long.gcode\n' >"$dir/gcode"

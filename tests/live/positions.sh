@@ -13,12 +13,9 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/live/common.bash
 config=etc/sim-cartesian.cfg
 
-start_mcu() {
+start_own_mcu() {
 	"$build/stepd" model -c "$config" >"$dir/printer" || fail "no model"
-	rm -f "$dir/pty"
-	"$build/mcu-sim" --rt --pty "$dir/pty" --printer "$dir/printer" --trace "$dir/trace" >"$dir/mcu.log" 2>&1 &
-	mcu_pid=$!
-	await 5 test -e "$dir/pty" || fail "no pty"
+	start_mcu --rt --printer "$dir/printer" --trace "$dir/trace"
 }
 
 start_stepd() {
@@ -40,7 +37,7 @@ stop_stepd() { # SIGNAL
 replace_mcu() {
 	kill -KILL "$mcu_pid"
 	{ wait "$mcu_pid"; } 2>/dev/null
-	start_mcu
+	start_own_mcu
 }
 
 # say LINES: and wait until they have been carried out.
@@ -70,7 +67,7 @@ position() { # of the steppers
 	grep -o 'stepper: .*' "$dir/replies"
 }
 
-start_mcu
+start_own_mcu
 start_stepd
 refused 'a new MCU'
 say 'G28\nG1 X20 Y30 Z5 F6000'

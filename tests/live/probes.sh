@@ -28,9 +28,7 @@ start() { # NAME LINES...
 	set -- -o stepd_sim.bed_height=0.2 -o stepd_sim.bed_slope_x=0.0007 -o stepd_sim.bed_slope_y=-0.0004
 	rm -f "$dir/pty" "$dir/break" "$dir/stepd.log"
 	"$build/stepd" model -c "$dir/$name.cfg" "$@" >"$dir/printer" || fail "no model"
-	"$build/mcu-sim" --rt --pty "$dir/pty" --printer "$dir/printer" --commands "$dir/break" >"$dir/mcu.log" 2>&1 &
-	mcu_pid=$!
-	await 5 test -e "$dir/pty" || fail "no pty"
+	start_mcu --rt --printer "$dir/printer" --commands "$dir/break"
 	: >"$dir/replies"
 	"$build/stepd" -c "$dir/$name.cfg" "$@" -o mcu.serial="$dir/pty" -o stepd.gcode_fifo="$dir/gcode" \
 		-o stepd.reply_file="$dir/replies" -o stepd.gcode_ack=none -o stepd.horizon_ms=500 \

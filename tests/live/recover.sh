@@ -18,13 +18,6 @@ clears() {
 	grep -q 'ready again; positions read back' "$dir/replies"
 }
 
-start_mcu() {
-	rm -f "$dir/pty"
-	"$build/mcu-sim" --rt --pty "$dir/pty" --printer "$dir/printer" >"$dir/mcu.log" 2>&1 &
-	mcu_pid=$!
-	await 5 test -e "$dir/pty" || fail "no pty"
-}
-
 stands_still() {
 	kill -STOP "$mcu_pid"
 	sleep 2
@@ -35,7 +28,7 @@ is_reset() {
 	kill -KILL "$mcu_pid"
 	{ wait "$mcu_pid"; } 2>/dev/null
 	sleep 1
-	start_mcu
+	start_mcu --rt --printer "$dir/printer"
 }
 
 # stop_and_on N HOW: the Nth stop.
@@ -58,7 +51,7 @@ stop_and_on() {
 }
 
 "$build/stepd" model -c etc/sim-cartesian.cfg >"$dir/printer" || fail "no model"
-start_mcu
+start_mcu --rt --printer "$dir/printer"
 : >"$dir/replies"
 "$build/stepd" --seccomp -c etc/sim-cartesian.cfg -o mcu.serial="$dir/pty" -o stepd.gcode_fifo="$dir/gcode" \
 	-o stepd.out_of_band_fifo="$dir/now" -o stepd.reply_file="$dir/replies" -o stepd.gcode_ack=none \

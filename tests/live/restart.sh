@@ -12,12 +12,6 @@ cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/live/common.bash
 . tests/live/common.bash
 
-start_mcu() {
-	"$build/mcu-sim" "${LINE:---pty}" "$dir/pty" --printer "$dir/printer" >"$dir/mcu.log" 2>&1 &
-	mcu_pid=$!
-	await 5 test -e "$dir/pty" || fail "no pty"
-}
-
 start_stepd() { # [OPTION...]
 	# The old log says ready, too.
 	: >"$dir/replies"
@@ -79,7 +73,7 @@ restart() {
 }
 
 "$build/stepd" model -c etc/sim-corexy.cfg >"$dir/printer" || fail "no model"
-start_mcu
+start_mcu --printer "$dir/printer"
 
 start_stepd
 print 'first'
@@ -116,7 +110,7 @@ sleep 1
 cpu_ticks=$(($(awk '{ print $14 + $15 }' "/proc/$stepd_pid/stat") - cpu_ticks))
 [ "$cpu_ticks" -lt 30 ] || fail "$cpu_ticks ticks of CPU in a second with nothing to do"
 rm -f "$dir/pty"
-start_mcu
+start_mcu --printer "$dir/printer"
 restart RESTART
 print 'with the new MCU'
 kill -TERM "$stepd_pid"

@@ -35,9 +35,7 @@ kept() {
 
 cp etc/sim-corexy.cfg "$config"
 "$build/stepd" model -c "$config" >"$dir/printer" || fail "no model"
-"$build/mcu-sim" --pty "$dir/pty" --printer "$dir/printer" >"$dir/mcu.log" 2>&1 &
-mcu_pid=$!
-await 5 test -e "$dir/pty" || fail "no pty"
+start_mcu --printer "$dir/printer"
 "$build/stepd" --seccomp -c "$config" -o mcu.serial="$dir/pty" -o stepd.gcode_fifo="$dir/gcode" \
 	-o stepd.out_of_band_fifo="$dir/now" -o stepd.reply_file="$dir/replies" \
 	-o stepd.gcode_ack=none -o stepd.flight_file="$memory/flight" >"$dir/stepd.log" 2>&1 &

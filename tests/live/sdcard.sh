@@ -31,9 +31,7 @@ mkdir -p "$dir/card/parts"
 } >"$dir/printer.cfg"
 
 "$build/stepd" model -c "$dir/printer.cfg" >"$dir/printer" || fail "no model"
-"$build/mcu-sim" --rt --pty "$dir/pty" --printer "$dir/printer" --trace "$dir/edges" >"$dir/mcu.log" 2>&1 &
-mcu_pid=$!
-await 5 test -e "$dir/pty" || fail "no pty"
+start_mcu --rt --printer "$dir/printer" --trace "$dir/edges"
 : >"$dir/replies"
 "$build/stepd" -c "$dir/printer.cfg" -o mcu.serial="$dir/pty" -o stepd.gcode_fifo="$dir/gcode" \
 	-o stepd.out_of_band_fifo="$dir/now" -o stepd.reply_file="$dir/replies" -o stepd.gcode_ack=none -o stepd.horizon_ms=500 \

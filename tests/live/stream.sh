@@ -19,9 +19,7 @@ stands_at() {
 }
 
 "$build/stepd" model -c etc/sim-cartesian.cfg >"$dir/printer" || fail "no model"
-"$build/mcu-sim" --rt --pty "$dir/pty" --printer "$dir/printer" --trace "$dir/edges" >"$dir/mcu.log" 2>&1 &
-mcu_pid=$!
-await 5 test -e "$dir/pty" || fail "no pty"
+start_mcu --rt --printer "$dir/printer" --trace "$dir/edges"
 : >"$dir/replies"
 "$build/stepd" --seccomp --trace "$dir/plan" -c etc/sim-cartesian.cfg -o mcu.serial="$dir/pty" \
 	-o stepd.gcode_fifo="$dir/gcode" -o stepd.out_of_band_fifo="$dir/now" -o stepd.reply_file="$dir/replies" \
