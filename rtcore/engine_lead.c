@@ -101,9 +101,7 @@ static int link_level(struct engine_mcu *m, double low_s, int64_t now_ns, double
 		double frame_s;
 		int level;
 
-		for (bytes += slot->len;
-		     oldest < i && (i - oldest >= LINK_UNACKED_MAX ||
-				    (window > 0 && bytes - slot->len + WIRE_FRAME_MAX > window));
+		for (bytes += slot->len; !link_has_room(window, i - oldest, bytes - slot->len);
 		     oldest++) {
 			const struct engine_frame *full = &m->frame[oldest & (LINK_SLOTS - 1)];
 

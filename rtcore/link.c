@@ -238,7 +238,7 @@ static bool may_send(const struct link *link)
 		return false;
 	if (unacked == 0)
 		return true;
-	if (unacked >= (link->seq_known ? LINK_UNACKED_MAX : 1))
+	if (!link->seq_known)
 		return false;
 	if (link_damaging(link)) {
 		if (unacked >= LINK_UNACKED_LOSSY)
@@ -251,7 +251,7 @@ static bool may_send(const struct link *link)
 		if (busy < window)
 			window = (uint32_t)busy;
 	}
-	return window == 0 || link->unacked_bytes + WIRE_FRAME_MAX <= window;
+	return link_has_room(window, unacked, link->unacked_bytes);
 }
 
 /* When frame number link->sent may go: INT64_MIN = now, INT64_MAX = there is none. */

@@ -213,6 +213,12 @@ int64_t link_take_stay_ns(struct link *link, int64_t now_ns);
 
 /* Bytes that may be in flight as frames are now; 0: no limit but LINK_UNACKED_MAX frames. */
 uint32_t link_window(const struct link *link);
+/* Whether one more frame may follow so many that are in flight, of so many bytes together. */
+static inline bool link_has_room(uint32_t window, uint64_t frames, uint32_t bytes)
+{
+	return frames == 0 ||
+	       (frames < LINK_UNACKED_MAX && (window == 0 || bytes + WIRE_FRAME_MAX <= window));
+}
 
 /* Time that a frame of so many bytes takes on the wire; 0 if the rate is unknown. */
 static inline int64_t link_wire_ns(const struct link *link, size_t bytes)
