@@ -33,7 +33,8 @@ wait $demo
 status=$?
 cat "$dir/out.txt"
 [ $status = 0 ] || { echo "status $status"; exit 1; }
-for what in '^Printed for .*: layer 1 of .*late steps 0, underruns 0' \
-	' 0 violations' 'picture: .*demo-error.png' 'picture: .*demo-path.png'; do
+pictures=('picture: .*demo-error.png' 'picture: .*demo-path.png')
+command -v gnuplot >/dev/null || pictures=('^gnuplot is missing')
+for what in '^Printed for .*: layer 1 of .*late steps 0, underruns 0' ' 0 violations' "${pictures[@]}"; do
 	grep -q "$what" "$dir/out.txt" || { echo "nothing of '$what'"; exit 1; }
 done

@@ -111,7 +111,10 @@ static void in_batch(void **state)
 	assert_true(simrun_number(&r, "steps.extruder") > 10000);
 	assert_true(simrun_number(&r, "moves") > 600);
 	snprintf(png, sizeof(png), "%s-temp.png", plot);
-	assert_true(stat(png, &st) == 0 && st.st_size > 5000);
+	if (strstr(r.err, "gnuplot is missing"))
+		print_message("no picture: %s", r.err);
+	else
+		assert_true(stat(png, &st) == 0 && st.st_size > 5000);
 	text = simrun_read(variables, NULL);
 	assert_non_null(strstr(text, "last = \"done\""));
 	free(text);
