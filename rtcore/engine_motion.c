@@ -357,6 +357,8 @@ void engine_late(struct engine *e, int mcu)
 	link_drop_unsent(&e->mcu[mcu].link);
 	e->status.late++;
 	engine_fault(e, &f);
+	/* what outputs were set to may have been among it */
+	engine_restore_outputs(e, mcu);
 }
 
 void engine_motion_status(const struct engine *e, struct engine_status *out)
