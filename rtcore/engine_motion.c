@@ -355,6 +355,8 @@ void engine_late(struct engine *e, int mcu)
 	};
 
 	link_drop_unsent(&e->mcu[mcu].link);
+	if (e->emergency) /* that may have been among it */
+		engine_send(e, mcu, MSG_ID_emergency_stop, NULL, LINK_DUE_NOW);
 	e->status.late++;
 	engine_fault(e, &f);
 	/* what outputs were set to may have been among it */

@@ -67,7 +67,7 @@ static bool emit(struct engine *e, uint16_t output, uint16_t value, double at_s,
 	uint64_t clock, free_clock;
 	double free_s;
 
-	if (!m->ready)
+	if (!m->ready || e->emergency) /* nothing is to keep on what an emergency stop takes off */
 		return true;
 	/* Not before the MCU surely has it. */
 	at_s = engine_later_s(at_s, e->now_s + e->cfg.horizon_s * 0.25 + e->lead.longer_s);

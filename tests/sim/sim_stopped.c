@@ -52,10 +52,28 @@ static void output_is_set(void **state)
 	}
 }
 
+static void emergency(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		struct scene *s = printjob_start("[output_pin laser]\npin: PE7\nvalue: 1\n"
+						 "maximum_mcu_duration: 0.6\n");
+
+		answers_late(s, 0.07 * (1 + i % 8));
+		scene_pass(s, 0.02 * (1 + i / 8));
+		scene_now(s, "M112");
+		scene_pass(s, 0.07 * (1 + i % 8) + 0.1);
+		assert_non_null(sim_shutdown_reason(s->b.mcu[0].sim));
+		assert_false(pin(s, "PE7"));
+		scene_close(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_is_set),
+		cmocka_unit_test(emergency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
