@@ -391,7 +391,7 @@ void heaters_event(struct machine *m, const struct ev_heater *ev)
 			m, REPLY_ERROR,
 			"%s: the fan runs at full speed, all else goes on; RESTART to use it again",
 			text);
-	else if (m->state == MACHINE_READY)
+	else if (m->state == MACHINE_READY || m->state == MACHINE_FAULT) /* heaters outlive a stop */
 		react_heater(m, ev);
 	if (awaited)
 		wait_end(m, text);

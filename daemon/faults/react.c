@@ -104,6 +104,8 @@ static void act(struct machine *m, const struct fault_report *r, const struct fa
 		m->ops.emergency_stop(m, d->text);
 	else if (d->reaction == FAULT_STOP_MOTION)
 		machine_stop(m, d->text, d->unhome ? axes_of(m, r) : 0);
+	else if (m->state != MACHINE_READY) /* nothing moves, and no print is under way */
+		return;
 	else if (d->reaction == FAULT_HOLD)
 		machine_hold(m, true);
 	else if (d->reaction == FAULT_PAUSE || (d->reaction == FAULT_DISABLE && d->pause))

@@ -128,13 +128,15 @@ static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void
 		    !fault_of(f, FAULT_SCOPE_HEATER, m->mc->heaters[i].name))
 			heaters_clear(m, (int)i, err);
 	asked = attach_ask(m);
+	if (!kept && (cleared || asked))
+		gcode_reply(g, REPLY_INFO, "%zu cleared, %zu latched", cleared, f->latched_count);
+	/* also with a heater that stays off: what is to be repaired has to be moved to where it can be */
+	if ((cleared || kept) && m->state == MACHINE_FAULT && !stops(f))
+		go_on(m);
 	if (kept)
 		return gcode_fail(g, "%s", why);
 	if (cleared == 0 && asked == 0)
 		return gcode_fail(g, "expected a fault that is latched: FAULTS lists them");
-	gcode_reply(g, REPLY_INFO, "%zu cleared, %zu latched", cleared, f->latched_count);
-	if (m->state == MACHINE_FAULT && !stops(f))
-		go_on(m);
 	return GCODE_OK;
 }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sim_stopped.c - what goes wrong as motion is being stopped.
+/* sim_stopped.c - what goes wrong while motion is stopped by a fault, or as it is being stopped.
  *
- * Shown: frames that wait behind answers that are late: what an output was set to among them reaches it all the same once motion has
+ * Shown, after a stop in mid-print that leaves the heaters on:
+ * - a heater whose switch sticks shuts everything down, power relay and all, and a sensor that opens is latched as it is at any
+ *   other time; CLEAR_FAULT of the stop goes on with that heater off, and nothing is paused that does not print;
+ * Frames that wait behind answers that are late: what an output was set to among them reaches it all the same once motion has
  * stopped for that, and an emergency stop among them is not lost.
  * How: tests/simlib/printjob.h. Repeat: no seed but the machine's own.
  */
@@ -16,6 +19,72 @@
 
 #include "tests/simlib/printjob.h"
 #include "tests/simlib/simrun.h"
+
+static void inject(struct scene *s, const char *fault)
+{
+	char line[100];
+
+	snprintf(line, sizeof(line), "INJECT_FAULT %s", fault);
+	assert_int_equal(scene_now(s, line), GCODE_OK);
+}
+
+/* A print that was stopped; hotend and bed are hot. */
+static struct scene *stopped(const char *sections)
+{
+	char all[SIMRUN_PATH_MAX + 200];
+	struct scene *s;
+
+	snprintf(all, sizeof(all), "[stepd]\ninject_faults: True\n%s", sections);
+	s = printjob_start(all);
+	inject(s, "CLASS=link_lost COMPONENT=mcu");
+	scene_pass(s, 1);
+	assert_int_equal(s->b.m->state, MACHINE_FAULT);
+	assert_true(s->b.m->heaters.status.heater[HOTEND].target_degc == 205);
+	scene_hush(s);
+	return s;
+}
+
+static void runaway(void **state)
+{
+	struct scene *s = stopped("[output_pin relay]\npin: PE5\nvalue: 1\npower_relay: True\n");
+	struct sim *sim = s->b.mcu[0].sim;
+
+	(void)state;
+	printjob_act(s, HOTEND, "heater on");
+	scene_pass(s, 60);
+	assert_int_equal(s->b.m->state, MACHINE_SHUTDOWN);
+	assert_true(scene_said(s, "too hot, or heats while off"));
+	assert_false(sim_pin_level(sim, (uint16_t)sim_pin_number(sim, "PE5")));
+	scene_close(s);
+}
+
+static void sensor_opens(void **state)
+{
+	struct scene *s = stopped("");
+	struct machine *m = s->b.m;
+
+	(void)state;
+	printjob_act(s, HOTEND, "sensor open");
+	scene_pass(s, 5);
+	assert_true(scene_said(s, "extruder: sensor out of range"));
+	assert_false(m->print->pause.on);
+	scene_now(s,
+		  "CLEAR_FAULT"); /* not of the sensor: it is to be moved to where it can be repaired */
+	scene_pass(s, 1);
+	assert_int_equal(m->state, MACHINE_READY);
+	assert_int_equal(m->homed, 7);
+	assert_int_equal(m->react.faults.latched_count, 1);
+	printjob_act(s, HOTEND, "sensor ok");
+	scene_pass(s, 5);
+	scene_hush(s);
+	scene_run(s, "G91\nG1 Z20 F600\nG90\nM104 S205\n");
+	assert_true(scene_said(s, "switched off for a fault"));
+	assert_int_equal(s->errors, 1);
+	assert_true(m->heaters.status.heater[HOTEND].target_degc == 0);
+	assert_true(scene_run(s, "CLEAR_FAULT\nM109 S205\n"));
+	assert_int_equal(s->errors, 1);
+	scene_close(s);
+}
 
 /* From now on the MCU's answers take that long. */
 static void answers_late(struct scene *s, double by_s)
@@ -72,6 +141,8 @@ static void emergency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(runaway),
+		cmocka_unit_test(sensor_opens),
 		cmocka_unit_test(output_is_set),
 		cmocka_unit_test(emergency),
 	};
