@@ -97,7 +97,8 @@ static void act(struct machine *m, const struct fault_report *r, const struct fa
 	/* a stop finds out which are */
 	if ((d->doubt || (d->unhome && d->reaction < FAULT_STOP_MOTION)) &&
 	    fault_classes[r->class].scope == FAULT_SCOPE_DRIVER)
-		m->uncertain |= axes_of(m, r) & m->homed;
+		m->uncertain |= axes_of(m, r) &
+				(m->state == MACHINE_FAULT ? m->readback.homed : m->homed);
 	if (d->reaction >= FAULT_DISABLE)
 		make_safe(m, r);
 	if (d->reaction == FAULT_SHUTDOWN)

@@ -251,6 +251,10 @@ void machine_stop(struct machine *m, const char *reason, uint32_t doubt)
 {
 	uint32_t homed = m->homed & ~doubt;
 
+	if (m->state == MACHINE_FAULT) { /* of these nothing is read back either */
+		m->readback.homed &= ~doubt;
+		machine_say(m, REPLY_ERROR, "%s", reason);
+	}
 	if (m->state != MACHINE_READY)
 		return;
 	machine_control(m, &(struct ctl_rec){ .kind = CTL_ABORT });

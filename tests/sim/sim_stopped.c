@@ -4,6 +4,7 @@
  * Shown, after a stop in mid-print that leaves the heaters on:
  * - a heater whose switch sticks shuts everything down, power relay and all, and a sensor that opens is latched as it is at any
  *   other time; CLEAR_FAULT of the stop goes on with that heater off, and nothing is paused that does not print;
+ * - a driver's error takes the axis' position with it, a stall makes it uncertain;
  * Frames that wait behind answers that are late: what an output was set to among them reaches it all the same once motion has
  * stopped for that, and an emergency stop among them is not lost.
  * How: tests/simlib/printjob.h. Repeat: no seed but the machine's own.
@@ -86,6 +87,36 @@ static void sensor_opens(void **state)
 	scene_close(s);
 }
 
+static void driver_fails(void **state)
+{
+	struct scene *s = stopped("");
+
+	(void)state;
+	inject(s, "CLASS=driver_error COMPONENT=stepper_x");
+	scene_pass(s, 1);
+	assert_true(scene_said(s, "stepper_x: driver has switched off"));
+	scene_now(s, "CLEAR_FAULT");
+	scene_pass(s, 1);
+	assert_int_equal(s->b.m->state, MACHINE_READY);
+	assert_int_equal(s->b.m->homed, 6);
+	scene_close(s);
+}
+
+static void stalls(void **state)
+{
+	struct scene *s = stopped("");
+
+	(void)state;
+	inject(s, "CLASS=stall COMPONENT=stepper_x");
+	scene_pass(s, 1);
+	scene_now(s, "CLEAR_FAULT");
+	scene_pass(s, 1);
+	assert_int_equal(s->b.m->state, MACHINE_READY);
+	assert_int_equal(s->b.m->homed, 7);
+	assert_int_equal(s->b.m->uncertain, 1);
+	scene_close(s);
+}
+
 /* From now on the MCU's answers take that long. */
 static void answers_late(struct scene *s, double by_s)
 {
@@ -141,10 +172,9 @@ static void emergency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(runaway),
-		cmocka_unit_test(sensor_opens),
-		cmocka_unit_test(output_is_set),
-		cmocka_unit_test(emergency),
+		cmocka_unit_test(runaway),       cmocka_unit_test(sensor_opens),
+		cmocka_unit_test(driver_fails),  cmocka_unit_test(stalls),
+		cmocka_unit_test(output_is_set), cmocka_unit_test(emergency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
