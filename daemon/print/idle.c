@@ -40,6 +40,15 @@ static void act(struct print *p, enum idle_kind kind)
 		gcode_script_queue(p->g, "[idle_timeout]", NULL, "M84");
 }
 
+/* No line moves anything until CLEAR_FAULT, nor does anybody have to be there: nothing stays hot. */
+static void stopped(struct print *p, enum idle_kind kind)
+{
+	if (kind == IDLE_MOTORS)
+		return;
+	gcode_reply(p->g, REPLY_INFO, "idle for %g s: heaters off", p->idle.timeout_s[kind]);
+	heaters_off(p->m);
+}
+
 static bool all_done(const struct idle *idle)
 {
 	bool any = false;
@@ -55,13 +64,14 @@ static bool all_done(const struct idle *idle)
 void idle_poll(struct print *p)
 {
 	struct idle *idle = &p->idle;
+	bool stop = p->m->state == MACHINE_FAULT;
 
-	if (idle->acting) { /* what it does itself is no activity */
+	if (idle->acting && !stop) { /* what it does itself is no activity */
 		idle->acts = p->g->acts;
 		idle->acting = !machine_idle(p->m);
 		return;
 	}
-	if (!machine_idle(p->m) || idle->acts != p->g->acts || !idle->active_ns) {
+	if ((!machine_idle(p->m) && !stop) || idle->acts != p->g->acts || !idle->active_ns) {
 		idle->acts = p->g->acts;
 		idle->active_ns = p->now_ns;
 		for (int i = 0; i < IDLE_KINDS; i++)
@@ -72,8 +82,9 @@ void idle_poll(struct print *p)
 		if (idle->done[i] || !(idle->timeout_s[i] > 0) ||
 		    (double)(p->now_ns - idle->active_ns) * 1e-9 < idle->timeout_s[i])
 			continue;
-		idle->done[i] = idle->acting = true;
-		act(p, (enum idle_kind)i);
+		idle->done[i] = true;
+		idle->acting = !stop;
+		(stop ? stopped : act)(p, (enum idle_kind)i);
 	}
 }
 

@@ -249,6 +249,8 @@ void print_poll(struct print *p, int64_t now_ns, bool input_waiting)
 	sdcard_job_poll(p);
 	variables_poll(p);
 	journal_poll(p);
+	if (p->m->state == MACHINE_FAULT)
+		idle_poll(p);
 	if (p->m->state != MACHINE_READY)
 		return;
 	if (!p->started) {

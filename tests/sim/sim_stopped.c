@@ -5,6 +5,7 @@
  * - a heater whose switch sticks shuts everything down, power relay and all, and a sensor that opens is latched as it is at any
  *   other time; CLEAR_FAULT of the stop goes on with that heater off, and nothing is paused that does not print;
  * - a driver's error takes the axis' position with it, a stall makes it uncertain;
+ * - idle_timeout switches the heaters off, and nothing else;
  * Frames that wait behind answers that are late: what an output was set to among them reaches it all the same once motion has
  * stopped for that, and an emergency stop among them is not lost.
  * How: tests/simlib/printjob.h. Repeat: no seed but the machine's own.
@@ -117,6 +118,27 @@ static void stalls(void **state)
 	scene_close(s);
 }
 
+static void nobody_comes(void **state)
+{
+	struct scene *s = stopped("[idle_timeout]\ntimeout: 100\ngcode:\n M84\n TURN_OFF_HEATERS\n");
+	const struct machine *m = s->b.m;
+
+	(void)state;
+	scene_pass(s, 90);
+	assert_true(m->heaters.status.heater[HOTEND].target_degc == 205);
+	scene_pass(s, 20);
+	for (int i = 0; i < 2; i++)
+		assert_true(m->heaters.status.heater[i].target_degc == 0);
+	assert_int_equal(s->errors, 0);
+	scene_now(s, "CLEAR_FAULT");
+	scene_pass(s, 1);
+	assert_int_equal(m->state, MACHINE_READY);
+	assert_int_equal(m->homed, 7);
+	scene_pass(s, 110); /* now the lines can do it */
+	assert_int_equal(m->homed, 0);
+	scene_close(s);
+}
+
 /* From now on the MCU's answers take that long. */
 static void answers_late(struct scene *s, double by_s)
 {
@@ -172,9 +194,10 @@ static void emergency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(runaway),       cmocka_unit_test(sensor_opens),
-		cmocka_unit_test(driver_fails),  cmocka_unit_test(stalls),
-		cmocka_unit_test(output_is_set), cmocka_unit_test(emergency),
+		cmocka_unit_test(runaway),      cmocka_unit_test(sensor_opens),
+		cmocka_unit_test(driver_fails), cmocka_unit_test(stalls),
+		cmocka_unit_test(nobody_comes), cmocka_unit_test(output_is_set),
+		cmocka_unit_test(emergency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
