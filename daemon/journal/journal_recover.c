@@ -54,9 +54,14 @@ static void say_steps(struct gcode *g, const struct journal_record *r)
 static bool prepared(struct print *p, const struct journal_record *r)
 {
 	const struct machine *m = p->m;
+	char axes[MACHINE_AXES + 1];
 
 	if ((r->homed & ~m->homed) != 0)
 		return gcode_fail(p->g, "expected the axes homed first; RECOVER_JOB says how"),
+		       false;
+	if (m->uncertain & m->homed)
+		return gcode_fail(p->g, "steps of %s may be lost; expected G28 first",
+				  machine_axes_text(m->uncertain & m->homed, axes)),
 		       false;
 	if (r->extruder != m->extruder)
 		return gcode_fail(p->g, "expected T%d first", (int)r->extruder), false;

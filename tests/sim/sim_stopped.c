@@ -6,6 +6,7 @@
  *   other time; CLEAR_FAULT of the stop goes on with that heater off, and nothing is paused that does not print;
  * - a driver's error takes the axis' position with it, a stall makes it uncertain;
  * - idle_timeout switches the heaters off, and nothing else;
+ * - RECOVER_JOB wants an axis homed that steps may be missing of.
  * Frames that wait behind answers that are late: what an output was set to among them reaches it all the same once motion has
  * stopped for that, and an emergency stop among them is not lost.
  * How: tests/simlib/printjob.h. Repeat: no seed but the machine's own.
@@ -139,6 +140,30 @@ static void nobody_comes(void **state)
 	scene_close(s);
 }
 
+static void uncertain_job(void **state)
+{
+	char sections[SIMRUN_PATH_MAX + 100];
+	struct scene *s;
+
+	(void)state;
+	snprintf(sections, sizeof(sections), "[virtual_sdcard]\njournal: %s\n",
+		 simrun_path("journal"));
+	s = stopped(sections);
+	inject(s, "CLASS=stall COMPONENT=stepper_x");
+	scene_now(s, "CLEAR_FAULT");
+	scene_pass(s, 1);
+	scene_hush(s);
+	scene_run(s, "RECOVER_JOB GO=1\n");
+	assert_true(scene_said(s, "steps of X may be lost; expected G28 first"));
+	assert_int_equal(s->errors, 1);
+	assert_true(scene_run(s, "G28 X\n"));
+	batch_lines(&s->b, "RECOVER_JOB GO=1\n");
+	scene_pass(s, 5);
+	printjob_completes(s);
+	assert_int_equal(s->errors, 1);
+	scene_close(s);
+}
+
 /* From now on the MCU's answers take that long. */
 static void answers_late(struct scene *s, double by_s)
 {
@@ -194,10 +219,10 @@ static void emergency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(runaway),      cmocka_unit_test(sensor_opens),
-		cmocka_unit_test(driver_fails), cmocka_unit_test(stalls),
-		cmocka_unit_test(nobody_comes), cmocka_unit_test(output_is_set),
-		cmocka_unit_test(emergency),
+		cmocka_unit_test(runaway),       cmocka_unit_test(sensor_opens),
+		cmocka_unit_test(driver_fails),  cmocka_unit_test(stalls),
+		cmocka_unit_test(nobody_comes),  cmocka_unit_test(uncertain_job),
+		cmocka_unit_test(output_is_set), cmocka_unit_test(emergency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
