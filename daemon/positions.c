@@ -183,12 +183,18 @@ void positions_renamed(struct machine *m)
 	m->positions.renamed = true;
 }
 
+/* Axes that are known, and that no steps may be missing of: those are to be homed after a restart as they are before. */
+static uint32_t sure(const struct machine *m)
+{
+	return m->homed & ~m->uncertain;
+}
+
 /* What a counter means may only be told by what the rt core says. */
 static bool agrees(const struct machine *m)
 {
 	const struct positions_record *f = m->positions.file;
 
-	if (f->magic != MAGIC || f->homed != m->homed)
+	if (f->magic != MAGIC || f->homed != sure(m))
 		return false;
 	for (size_t i = 0; i < m->motors; i++)
 		if (fabs(f->zero_steps[i] - (m->status.stepper_at_steps[i] -
@@ -201,7 +207,7 @@ static bool agrees(const struct machine *m)
 static void write_record(struct machine *m)
 {
 	struct positions_record r = { .magic = MAGIC,
-				      .homed = m->homed,
+				      .homed = sure(m),
 				      .motors = (uint32_t)m->motors,
 				      .mcus = (uint32_t)m->mcus,
 				      .now_ns = m->status.now_ns,
@@ -229,7 +235,7 @@ static bool names_taken(const struct machine *m)
 void positions_poll(struct machine *m)
 {
 	struct positions *p = &m->positions;
-	bool known = m->state == MACHINE_READY && m->homed && m->homing.state == HOMING_IDLE &&
+	bool known = m->state == MACHINE_READY && sure(m) && m->homing.state == HOMING_IDLE &&
 		     !m->resume_owed;
 
 	if (p->renamed && names_taken(m)) {
@@ -238,8 +244,8 @@ void positions_poll(struct machine *m)
 	}
 	if (!p->file || positions_hope(m))
 		return;
-	if (!known || m->homed != p->homed) {
-		p->homed = known ? m->homed : 0;
+	if (!known || sure(m) != p->homed) {
+		p->homed = known ? sure(m) : 0;
 		if (p->file->magic)
 			positions_void(m);
 		p->since_ns = m->now_ns;

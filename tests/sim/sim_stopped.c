@@ -7,6 +7,7 @@
  * - a driver's error takes the axis' position with it, a stall makes it uncertain;
  * - idle_timeout switches the heaters off, and nothing else;
  * - RECOVER_JOB wants an axis homed that steps may be missing of.
+ * An axis that steps may be missing of is not known to the daemon's successor either.
  * Frames that wait behind answers that are late: what an output was set to among them reaches it all the same once motion has
  * stopped for that, and an emergency stop among them is not lost.
  * How: tests/simlib/printjob.h. Repeat: no seed but the machine's own.
@@ -20,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/positions.h"
 #include "tests/simlib/printjob.h"
 #include "tests/simlib/simrun.h"
 
@@ -164,6 +166,37 @@ static void uncertain_job(void **state)
 	scene_close(s);
 }
 
+/* What the daemon's successor finds known. */
+static uint32_t known_then(const char *fault)
+{
+	char file[SIMRUN_PATH_MAX];
+	struct positions_record r = { 0 };
+	struct scene *s = printjob_open("[stepd]\ninject_faults: True\n");
+	FILE *f;
+
+	snprintf(file, sizeof(file), "%s", simrun_path("positions"));
+	remove(file);
+	positions_open(s->b.m, file);
+	assert_true(scene_run(s, "G28\n"));
+	scene_pass(s, 1);
+	if (fault)
+		inject(s, fault);
+	scene_pass(s, 1);
+	scene_close(s);
+	f = fopen(file, "rb");
+	assert_non_null(f);
+	assert_int_equal(fread(&r, sizeof(r), 1, f), 1);
+	fclose(f);
+	return r.magic ? r.homed : 0;
+}
+
+static void uncertain_ever_after(void **state)
+{
+	(void)state;
+	assert_int_equal(known_then(NULL), 7);
+	assert_int_equal(known_then("CLASS=stall COMPONENT=stepper_x"), 6);
+}
+
 /* From now on the MCU's answers take that long. */
 static void answers_late(struct scene *s, double by_s)
 {
@@ -219,10 +252,15 @@ static void emergency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(runaway),       cmocka_unit_test(sensor_opens),
-		cmocka_unit_test(driver_fails),  cmocka_unit_test(stalls),
-		cmocka_unit_test(nobody_comes),  cmocka_unit_test(uncertain_job),
-		cmocka_unit_test(output_is_set), cmocka_unit_test(emergency),
+		cmocka_unit_test(runaway),
+		cmocka_unit_test(sensor_opens),
+		cmocka_unit_test(driver_fails),
+		cmocka_unit_test(stalls),
+		cmocka_unit_test(nobody_comes),
+		cmocka_unit_test(uncertain_job),
+		cmocka_unit_test(uncertain_ever_after),
+		cmocka_unit_test(output_is_set),
+		cmocka_unit_test(emergency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
