@@ -225,6 +225,24 @@ static void cleared(struct tmc_driver *d, int reg, enum bus_result result, uint3
 		tmc_not_there(d, result);
 }
 
+/* Something is latched at the start: its motor was without current some time before. What its steps' counter says of an axis
+ * then counts for nothing. */
+static void was_off(struct tmc_driver *d)
+{
+	struct machine *m = d->m;
+	char text[MACHINE_AXES + 1];
+	uint32_t axes = 0;
+
+	for (size_t i = 0; i < m->motors; i++)
+		if (m->motor[i].cfg == d->cfg->motor)
+			axes |= m->motor[i].axes & m->homed;
+	if (!axes)
+		return;
+	m->homed &= ~axes;
+	machine_say(m, REPLY_INFO, "%s: its driver was off before this start: %s is not homed",
+		    d->cfg->name, machine_axes_text(axes, text));
+}
+
 static void looked(struct tmc_driver *d, int reg, enum bus_result result, uint32_t value)
 {
 	const struct tmc_chip *c = d->cfg->chip;
@@ -244,6 +262,8 @@ static void looked(struct tmc_driver *d, int reg, enum bus_result result, uint32
 	/* At the start all of it is news of old. */
 	if (d->known || !state)
 		take(d, reg, value);
+	else if (value)
+		was_off(d);
 	if (state && value)
 		tmc_write(d, reg, value, cleared); /* ones clear what they stand at */
 }

@@ -7,7 +7,7 @@
  * - a driver's error takes the axis' position with it, a stall makes it uncertain;
  * - idle_timeout switches the heaters off, and nothing else;
  * - RECOVER_JOB wants an axis homed that steps may be missing of.
- * An axis that steps may be missing of is not known to the daemon's successor either.
+ * An axis that steps may be missing of is not known to the daemon's successor either, nor is one whose driver was off in between.
  * Frames that wait behind answers that are late: what an output was set to among them reaches it all the same once motion has
  * stopped for that, and an emergency stop among them is not lost.
  * How: tests/simlib/printjob.h. Repeat: no seed but the machine's own.
@@ -197,6 +197,48 @@ static void uncertain_ever_after(void **state)
 	assert_int_equal(known_then("CLASS=stall COMPONENT=stepper_x"), 6);
 }
 
+static void start_again(struct scene *s, const char *file, const char *meanwhile)
+{
+	struct batch *b = &s->b;
+	struct machine_config_hooks hooks = b->m->hooks;
+	char text[60], err[120];
+
+	checker_free(b->checker); /* it knows this machine */
+	b->checker = NULL;
+	b->move_waits = false;
+	hooks.positions = file;
+	scene_rt_sleeps(s, 0.8);
+	machine_free(b->m);
+	snprintf(text, sizeof(text), "%s", meanwhile);
+	if (!printer_events_do(&b->events, text, err, sizeof(err)))
+		fail_msg("%s", err);
+	b->m = machine_new(b->mc, &hooks, b->error, sizeof(b->error));
+	assert_non_null(b->m);
+	for (int i = 0; i < 400 && b->m->state == MACHINE_CONNECTING; i++)
+		scene_pass(s, 0.05);
+	scene_pass(s, 2);
+	assert_int_equal(b->m->state, MACHINE_READY);
+}
+
+/* The motors' supply is gone while no daemon is there to see it; the MCU has another. */
+static void driver_off(void **state)
+{
+	struct scene *s = printjob_open("[tmc2209 stepper_x]\nuart_pin: PE2\nrun_current: 0.8\n");
+	char file[SIMRUN_PATH_MAX];
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s", simrun_path("positions"));
+	remove(file);
+	positions_open(s->b.m, file);
+	assert_true(scene_run(s, "G28\n"));
+	scene_pass(s, 1);
+	start_again(s, file, "tmc2209_stepper_x ok");
+	assert_int_equal(s->b.m->homed, 7);
+	start_again(s, file, "tmc2209_stepper_x reset");
+	assert_int_equal(s->b.m->homed, 6);
+	scene_close(s);
+}
+
 /* From now on the MCU's answers take that long. */
 static void answers_late(struct scene *s, double by_s)
 {
@@ -259,6 +301,7 @@ int main(void)
 		cmocka_unit_test(nobody_comes),
 		cmocka_unit_test(uncertain_job),
 		cmocka_unit_test(uncertain_ever_after),
+		cmocka_unit_test(driver_off),
 		cmocka_unit_test(output_is_set),
 		cmocka_unit_test(emergency),
 	};
