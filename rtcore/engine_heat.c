@@ -184,7 +184,7 @@ static void take(struct engine *e, int i, double at_s, double degc, int64_t now_
 	e->heat.changed = true;
 	s->at_s = at_s;
 	s->hot = degc > s->cfg.max_degc && known && !jump;
-	if (degc < s->cfg.min_degc || degc > s->cfg.max_degc) {
+	if (!(degc >= s->cfg.min_degc && degc <= s->cfg.max_degc)) { /* also of what is no number */
 		bad(e, i, now_ns);
 	} else if (jump && (!s->cfg.fed || s->cfg.guards) && s->bad_row + 1 < HEAT_GLITCH_MAX) {
 		s->glitches++; /* as a glitch; if it stays it is believed */

@@ -431,7 +431,7 @@ static void fed_failures(void **state)
 	}
 	assert_int_equal(events(&r, &ev), 0);
 	for (int i = 0; i < 3; i++)
-		feed(&r, 0, HEAT_FAILED_DEGC);
+		feed(&r, 0, i == 1 ? NAN : HEAT_FAILED_DEGC);
 	assert_true(power(&r) == 0);
 	assert_int_equal(events(&r, &ev), 1);
 	assert_int_equal(ev.heater.fault, HEATER_SENSOR_RANGE);
