@@ -157,19 +157,36 @@ int sidetrack_return(struct machine *m, double velocity_mm_s, char *err)
 	rc = m->ops.move(m, &to, err);
 	if (rc == 0)
 		rc = planner_set_position(m->planner, t->held_mm); /* E, and what rounding left */
-	if (rc == 0)
+	if (rc == 0) {
 		t->state = SIDETRACK_RETURNING;
+		t->sent = t->again = false;
+	}
 	return rc;
+}
+
+void sidetrack_stay(struct machine *m)
+{
+	struct sidetrack *t = &m->sidetrack;
+
+	if (t->state != SIDETRACK_RETURNING)
+		return;
+	t->again = t->sent;
+	if (t->sent)
+		return;
+	t->state = SIDETRACK_ON;
+	gcode_set_position(&m->gcode, GCODE_MASK_ALL, t->held_mm);
 }
 
 static void poll_returning(struct machine *m)
 {
 	struct sidetrack *t = &m->sidetrack;
+	uint32_t cooled = m->heaters.cooled;
+	bool there;
 
 	planner_flush(m->planner);
-	if (!t->sent)
-		t->sent = planner_empty(m->planner) && !m->resume_owed &&
-			  ring_push(m->plan, &(struct plan_rec){ .kind = PLAN_RETURN });
+	there = planner_empty(m->planner) && !m->resume_owed && machine_lead_s(m) <= 0;
+	if (!t->sent && there)
+		t->sent = ring_push(m->plan, &(struct plan_rec){ .kind = PLAN_RETURN });
 	if (!t->sent || m->status.side)
 		return;
 	planner_number_after(t->planner, m->planner);
@@ -178,6 +195,11 @@ static void poll_returning(struct machine *m)
 	t->held_s = 0;
 	t->state = SIDETRACK_OFF;
 	pause_end(m->print);
+	if (!t->again)
+		return;
+	t->again = false;
+	m->heaters.cooled = cooled;
+	machine_pause(m);
 }
 
 void sidetrack_forget(struct machine *m)

@@ -32,6 +32,7 @@ struct sidetrack {
 	enum sidetrack_state state;
 	struct planner *planner; /* the one that is not in use */
 	bool sent;               /* the last word to the rt core */
+	bool again;              /* on its way back it is to pause again, and is too far for that */
 	bool asked,
 		leaves; /* of STOPPING: the rt core has been asked; it is to go on, if that was in vain */
 	bool stream;   /* a host's print */
@@ -61,6 +62,8 @@ bool sidetrack_begin(struct machine *m);
 void sidetrack_give_up(struct sidetrack *t);
 /* Go back, then on. 0, -EAGAIN, or another negative errno with a text in err (GCODE_ERR_MAX): what is missing. */
 int sidetrack_return(struct machine *m, double velocity_mm_s, char *err);
+/* A pause while it is on its way back: it comes to where it was held, and stands aside as before. */
+void sidetrack_stay(struct machine *m);
 /* What stands aside, if anything does, will never be made. */
 void sidetrack_forget(struct machine *m);
 /* The machine is about to go on after a stop: what stood aside is gone with it. */

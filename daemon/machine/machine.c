@@ -276,6 +276,7 @@ void machine_pause(struct machine *m)
 
 	if (stream_prints(m))
 		stream_pause(m);
+	sidetrack_stay(m);
 	sidetrack_begin(m);
 	gcode_exec_now(&m->gcode, line, strlen(line), 0);
 }

@@ -50,6 +50,7 @@ static enum gcode_result pause(struct gcode *g, const struct gcode_line *l, void
 
 	(void)l;
 	if (p->pause.on) {
+		sidetrack_stay(p->m);
 		gcode_reply(g, REPLY_INFO, "Print already paused");
 		return GCODE_OK;
 	}

@@ -5,7 +5,7 @@
  * fault whose reaction is pause brings the axes to rest within a horizon and the way to rest; then the head is moved,
  * filament pressed out, sometimes the axes are homed; RESUME goes back and the print completes with every step exact,
  * and never leaves its path while it prints. What is missing for RESUME is said: homing, heat, the
- * extruder. CANCEL_PRINT and CLEAR_PAUSE drop what stands aside, and the next print is well. A macro of PAUSE parks
+ * extruder. A fault or PAUSE on the way back pauses it again. CANCEL_PRINT and CLEAR_PAUSE drop what stands aside, and the next print is well. A macro of PAUSE parks
  * from there.
  * How: tests/simlib/printjob.h. Repeat: STEPD_SEED=n, printed.
  */
@@ -136,6 +136,54 @@ static void going_on(void **state)
 	print_message("at rest after %.3f s at most\n", worst_s);
 }
 
+/* What comes while the print is on its way back, at any instant of that, pauses it again; heat has to be back, too. */
+static void on_the_way_back(void **state)
+{
+	static const char *const line[] = { "INJECT_FAULT CLASS=heater_sensor COMPONENT=heater_bed",
+					    "INJECT_FAULT CLASS=stall COMPONENT=stepper_x",
+					    "PAUSE" };
+	struct scene *s = printjob_start(DRILL "[fault rt_late mcu]\nreaction: pause\n");
+
+	(void)state;
+	for (unsigned i = 0; i < 24; i++) {
+		now(s,
+		    "INJECT_FAULT CLASS=rt_late COMPONENT=mcu"); /* nothing takes another one up */
+		scene_pass(s, 1);
+		s->errors = 0;
+		assert_true(scene_run(s, "G90\nG1 X150 Y100 F9000\n"));
+		batch_lines(&s->b, "RESUME VELOCITY=100\n");
+		/* before it moves, in motion, and around the moment in which the print goes on */
+		scene_pass(s, i < 6 ? 0.1 * i : 0.3);
+		for (int n = 0; i >= 6 && n < 100000 && !s->b.m->sidetrack.sent; n++)
+			batch_turn(&s->b, false);
+		for (unsigned n = 6; n < i; n++)
+			batch_turn(&s->b, false);
+		now(s, line[i % 3]);
+		scene_pass(s, 3);
+		assert_int_equal(s->b.m->state, MACHINE_READY);
+		assert_true(s->b.m->print->pause.on);
+		assert_false(sdcard_printing(&s->b.m->print->sd));
+		assert_true(on_polygon(s, 0.03));
+		s->errors = 0;
+		batch_lines(&s->b, "RESUME\n");
+		scene_pass(s, 0.5);
+		assert_int_equal(s->errors, i % 3 != 2);
+		assert_int_equal(s->b.m->print->pause.on, i % 3 != 2);
+		if (i % 3 == 2)
+			continue;
+		assert_true(scene_run(s, i % 3 ? "G28\nCLEAR_FAULT\n" : "CLEAR_FAULT\nM190 S60\n"));
+		batch_lines(&s->b, "RESUME\n");
+		for (int n = 0; n < 3000 && s->b.m->print->stats.state != PRINT_PRINTING; n++)
+			scene_pass(s, 0.01);
+	}
+	s->errors = 0;
+	printjob_completes(s);
+	assert_int_equal(s->errors, 0);
+	assert_true(scene_agrees(s, 1));
+	assert_true(scene_exact(s));
+	scene_close(s);
+}
+
 /* A macro parks; what is missing is said. */
 static void conditions(void **state)
 {
@@ -208,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(going_on),
+		cmocka_unit_test(on_the_way_back),
 		cmocka_unit_test(conditions),
 		cmocka_unit_test(given_up),
 	};
