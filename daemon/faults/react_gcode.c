@@ -128,16 +128,14 @@ static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void
 		    !fault_of(f, FAULT_SCOPE_HEATER, m->mc->heaters[i].name))
 			heaters_clear(m, (int)i, err);
 	asked = attach_ask(m);
-	if (!kept && (cleared || asked))
+	if (cleared == 0 && asked == 0 && !kept)
+		return gcode_fail(g, "expected a fault that is latched: FAULTS lists them");
+	if (cleared || !kept)
 		gcode_reply(g, REPLY_INFO, "%zu cleared, %zu latched", cleared, f->latched_count);
 	/* also with a heater that stays off: what is to be repaired has to be moved to where it can be */
-	if ((cleared || kept) && m->state == MACHINE_FAULT && !stops(f))
+	if (m->state == MACHINE_FAULT && !stops(f))
 		go_on(m);
-	if (kept)
-		return gcode_fail(g, "%s", why);
-	if (cleared == 0 && asked == 0)
-		return gcode_fail(g, "expected a fault that is latched: FAULTS lists them");
-	return GCODE_OK;
+	return kept ? gcode_fail(g, "%s", why) : GCODE_OK;
 }
 
 /* Whether a fault of that class can be the component's; if not, *kind says of what. */

@@ -139,6 +139,19 @@ static void two_heaters(void **state)
 	assert_true(scene_said(s, "taken more seriously"));
 	assert_true(!printjob_pins.on[HOTEND] && !printjob_pins.on[BED]);
 	assert_null(sim_shutdown_reason(s->b.mcu[0].sim)); /* motors stay on */
+	/* What stopped motion is repaired: the machine can be moved, the other heater stays off. */
+	printjob_act(s, BED, "sensor ok");
+	scene_pass(s, 2);
+	scene_hush(s);
+	scene_now(s, "CLEAR_FAULT");
+	assert_true(scene_said(s, "1 cleared, 1 latched"));
+	assert_true(scene_said(s, "extruder: its sensor still says nothing plausible"));
+	assert_int_equal(s->b.m->state, MACHINE_READY);
+	assert_int_equal(s->b.m->homed, 7);
+	s->errors = 0;
+	assert_true(scene_run(s, "G91\nG1 Z5 F600\nM104 S205\n"));
+	assert_int_equal(s->errors, 1);
+	assert_true(scene_said(s, "extruder is switched off for a fault"));
 	assert_int_equal(scene_violations(s), 0);
 	scene_close(s);
 }
