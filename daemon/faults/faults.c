@@ -196,8 +196,8 @@ static const char *survives(const struct fault_report *r, const struct fault_dec
 {
 	const struct fault_class *c = &fault_classes[r->class];
 
-	if (d->reaction == FAULT_SHUTDOWN)
-		return r->journal ? ", the job journal is kept" : "";
+	if (d->reaction >= FAULT_STOP_MOTION) /* that print has ended, whatever the advice says */
+		return r->journal ? ", the job journal is kept (RECOVER_JOB, not RESUME)" : "";
 	if (d->reaction != FAULT_HOLD && d->reaction != FAULT_PAUSE)
 		return "";
 	return c->flags & (FAULT_UNHOMES | FAULT_DOUBTS) ? ", temperatures are kept"
