@@ -176,6 +176,27 @@ static bool written(struct print *p)
 	return true;
 }
 
+/* Where the head goes while a print is on offer: its place is as true after another power loss. */
+static void follow_head(struct print *p)
+{
+	struct journal *j = &p->journal;
+	const struct machine *m = p->m;
+	uint64_t sequence = j->now.head.sequence;
+	uint32_t was = j->written_state;
+
+	j->moved |= m->status.moving;
+	if (!j->moved || p->now_ns < j->due_ns || m->state != MACHINE_READY)
+		return;
+	j->moved = m->status.moving; /* and once when it has come to rest */
+	for (int i = 0; i < MACHINE_AXES; i++)
+		if (m->homed & ~m->uncertain & 1u << i)
+			j->found.machine_mm[i] = m->status.position_mm[i];
+	j->now = j->found; /* all else is as it was */
+	j->now.head.sequence = sequence;
+	write_record(p);
+	j->written_state = was;
+}
+
 static void offer(struct print *p)
 {
 	const struct journal_record *r = &p->journal.found;
@@ -201,10 +222,12 @@ void journal_poll(struct print *p)
 		offer(p);
 	if (!written(p))
 		return;
-	if (state == JOURNAL_NONE && j->written_state == JOURNAL_NONE)
-		return;
 	if (state == JOURNAL_PRINTING || state == JOURNAL_PAUSED)
 		follow(p);
+	else if (j->found.state != JOURNAL_NONE)
+		follow_head(p);
+	if (state == JOURNAL_NONE && j->written_state == JOURNAL_NONE)
+		return;
 	if (state == j->written_state && (state == JOURNAL_FAILED || p->now_ns < j->due_ns))
 		return;
 	if (state == JOURNAL_NONE && j->written_state == JOURNAL_FAILED)

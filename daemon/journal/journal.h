@@ -3,7 +3,7 @@
  *
  * While a file is printed its record (journal_file.h) is written every JOURNAL_PERIOD_NS, and at once when the state
  * changes. The offset is that of the line whose motion is under way, not of the line that was read last. At the start the
- * daemon says what it found. RECOVER_JOB tells the steps to take, RECOVER_JOB GO=1 goes on once they are done;
+ * daemon says what it found, and keeps its place of the head up to date from then on. RECOVER_JOB tells the steps to take, RECOVER_JOB GO=1 goes on once they are done;
  * nothing goes on by itself.
  * Owner: struct print. Threads: PLAN. Units: in the names.
  */
@@ -30,6 +30,7 @@ struct journal {
 	uint64_t moves;                /* the interpreter's, before it */
 	struct journal_record now, found;
 	bool offered;  /* what was found has been told */
+	bool moved;    /* the head, since that was written last */
 	uint32_t slot; /* the next one to be written */
 	bool writing;
 	int64_t begun_ns; /* then */

@@ -5,7 +5,7 @@
  * torn in sectors of 512 bytes at the cut, the journal is readable, at most 1 s old, and the head was then on the very
  * line of the file that it names. After a cut the machine says what it knows, RECOVER_JOB says the steps, refuses to
  * go on before they are taken, and then prints the file to its end with every step exact, starting again with the
- * line that was under way. A print that ended well is not offered; FORGET=1 drops it; a disk that fails is told.
+ * line that was under way. What moves before that, moves in the journal. A print that ended well is not offered; FORGET=1 drops it; a disk that fails is told.
  * How: tests/simlib/printjob.h. Repeat: STEPD_SEED=n, printed.
  */
 #include <errno.h>
@@ -267,6 +267,69 @@ static void recovers(void **state)
 	}
 }
 
+/* The head is moved while a print is on offer, by hand and by RECOVER_JOB GO=1, and the power goes again: of axes that are known the
+ * place is that of then, at most 1 s old; nothing else of the offer is changed. */
+static void moved_meanwhile(void **state)
+{
+	struct journal_record was, r;
+	struct scene *s;
+	uint64_t random = simrun_seed(17);
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		double end_s, place_mm[16][3];
+		unsigned n = 0;
+		bool printing;
+
+		unlink(simrun_path("journal"));
+		s = with_journal("");
+		printjob_begin(s, "");
+		scene_pass(s, random_uniform(&random, 1, 20));
+		scene_close(s);
+		s = with_journal("");
+		was = s->b.m->print->journal.found;
+		assert_true(scene_run(s, "M84\n"));
+		scene_pass(s, 2);
+		assert_memory_equal(s->b.m->print->journal.found.machine_mm, was.machine_mm,
+				    sizeof(was.machine_mm));
+		assert_true(scene_run(s, "G28\nM140 S60\nM109 S205\nM190 S60\nG1 X33 F6000\n"));
+		end_s = printjob_now_s(s) + random_uniform(&random, 0.3, 1.2);
+		if (i)
+			batch_lines(&s->b, "RECOVER_JOB GO=1\n");
+		while (printjob_now_s(s) < end_s) {
+			scene_pass(s, 0.1);
+			for (int a = 0; a < 3; a++)
+				place_mm[n % 16][a] = scene_believed_mm(s, a);
+			n++;
+		}
+		printing = s->b.m->print->sd.printing;
+		scene_close(s);
+		s = with_journal("");
+		r = s->b.m->print->journal.found;
+		if (!i)
+			assert_true(fabs(r.machine_mm[0] - 33) < 1e-9);
+		for (unsigned k = 0; n && k < 10 && k < n; k++) {
+			const double *p = place_mm[(n - 1 - k) % 16];
+
+			if (fabs(p[0] - r.machine_mm[0]) + fabs(p[1] - r.machine_mm[1]) < 11 &&
+			    fabs(p[2] - r.machine_mm[2]) < 1.1)
+				n = 0; /* that was it */
+		}
+		assert_int_equal(n, 0);
+		/* M24 has been read, its first line's motion has not begun */
+		assert_true(printing || r.wall_s == was.wall_s);
+		assert_int_equal(r.state, was.state);
+		assert_int_equal(r.at.offset, was.at.offset);
+		for (int a = 0; a < MOVE_AXES; a++) /* as the file says them; E begins anywhere */
+			assert_true(fabs(r.at.position_mm[a] - r.at.base_mm[a] -
+					 was.at.position_mm[a] + was.at.base_mm[a]) < 1e-6);
+		for (int h = 0; h < 2; h++)
+			assert_true(r.heater[h].target_degc == was.heater[h].target_degc);
+		assert_int_equal(r.homed, was.homed);
+		scene_close(s);
+	}
+}
+
 static void forgets(void **state)
 {
 	struct scene *s;
@@ -332,6 +395,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cuts),
 		cmocka_unit_test(recovers),
+		cmocka_unit_test(moved_meanwhile),
 		cmocka_unit_test(forgets),
 		cmocka_unit_test(failing_disk),
 	};
