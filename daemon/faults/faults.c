@@ -198,7 +198,7 @@ static const char *survives(const struct fault_report *r, const struct fault_dec
 
 	if (d->reaction >= FAULT_STOP_MOTION) /* that print has ended, whatever the advice says */
 		return r->journal ? ", the job journal is kept (RECOVER_JOB, not RESUME)" : "";
-	if (d->reaction != FAULT_HOLD && d->reaction != FAULT_PAUSE)
+	if (r->stopped || (d->reaction != FAULT_HOLD && d->reaction != FAULT_PAUSE))
 		return "";
 	return c->flags & (FAULT_UNHOMES | FAULT_DOUBTS) ? ", temperatures are kept"
 							 : ", position and temperatures are kept";
@@ -207,13 +207,16 @@ static const char *survives(const struct fault_report *r, const struct fault_dec
 static void decision_text(const struct fault_report *r, struct fault_decision *d)
 {
 	const struct fault_class *c = &fault_classes[r->class];
-	const char *done = d->reaction == FAULT_PAUSE && !r->prints
-				   ? "motion is held, then PAUSE is run"
-				   : reaction_texts[d->reaction];
+	const char *done = reaction_texts[d->reaction];
+
+	if (r->stopped && (d->reaction == FAULT_HOLD || d->reaction == FAULT_PAUSE))
+		done = "motion is stopped already";
+	else if (d->reaction == FAULT_PAUSE && !r->prints)
+		done = "motion is held, then PAUSE is run";
 
 	snprintf(d->text, sizeof(d->text), "%.47s: %s%s%.120s: %s%s%s%s; %s", r->component, c->what,
 		 r->detail ? ": " : "", r->detail ? r->detail : "", done, survives(r, d),
-		 d->pause ? ", a print that needs it is paused" : "",
+		 d->pause && !r->stopped ? ", a print that needs it is paused" : "",
 		 d->escalated ? " (taken more seriously, as another fault is latched)" : "",
 		 advice_of(c, r->role));
 }

@@ -104,6 +104,7 @@ struct fault_report {
 	enum fault_reaction least; /* of this very report: no option makes it weaker */
 	bool prints;               /* there is a print, which a pause is one of */
 	bool journal;              /* ... of a file, with a job journal */
+	bool stopped;              /* motion is already: nothing is left to hold or to pause */
 	double now_s;
 };
 

@@ -122,6 +122,7 @@ static void see_print(const struct machine *m, struct fault_report *r)
 
 	r->journal = p->journal.mark &&
 		     (p->stats.state == PRINT_PRINTING || p->stats.state == PRINT_PAUSED);
+	r->stopped = m->state == MACHINE_FAULT || m->state == MACHINE_SHUTDOWN;
 	r->prints = r->journal || sdcard_printing(&p->sd) || p->pause.on || stream_prints(m);
 }
 

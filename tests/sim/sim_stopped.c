@@ -72,9 +72,10 @@ static void sensor_opens(void **state)
 	printjob_act(s, HOTEND, "sensor open");
 	scene_pass(s, 5);
 	assert_true(scene_said(s, "extruder: sensor out of range"));
+	assert_false(scene_said(s, "is paused"));
 	assert_false(m->print->pause.on);
-	scene_now(s,
-		  "CLEAR_FAULT"); /* not of the sensor: it is to be moved to where it can be repaired */
+	/* not of the sensor: it is to be moved to where it can be repaired */
+	scene_now(s, "CLEAR_FAULT");
 	scene_pass(s, 1);
 	assert_int_equal(m->state, MACHINE_READY);
 	assert_int_equal(m->homed, 7);
@@ -113,6 +114,7 @@ static void stalls(void **state)
 	(void)state;
 	inject(s, "CLASS=stall COMPONENT=stepper_x");
 	scene_pass(s, 1);
+	assert_true(scene_said(s, "motion is stopped already"));
 	scene_now(s, "CLEAR_FAULT");
 	scene_pass(s, 1);
 	assert_int_equal(s->b.m->state, MACHINE_READY);
