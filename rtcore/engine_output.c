@@ -67,6 +67,8 @@ static bool emit(struct engine *e, uint16_t output, uint16_t value, double at_s,
 	uint64_t clock, free_clock;
 	double free_s;
 
+	if (o->full_scale == 0) /* not configured: its MCU has not been there yet, and gets it then */
+		return true;
 	if (!m->ready || e->emergency) /* nothing is to keep on what an emergency stop takes off */
 		return true;
 	/* Not before the MCU surely has it. */

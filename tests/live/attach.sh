@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An MCU with role: optional that comes late, dies and comes back while the daemon prints: the real stepd and two mcu-sim
 # over ptys.
-# Shown: the daemon starts without it and attaches it once it is there; killed (SIGKILL) in mid-print, its loss is told and the
-# print goes on; started anew, at a device of the same name, it is attached again without a restart and its output is as
-# it was set; the motion of the whole print comes to its end, the steppers are where they were told to be. At most 60 s.
+# Shown: the daemon starts without it and attaches it once it is there, its output as it was set meanwhile; killed (SIGKILL)
+# in mid-print, its loss is told and the print goes on; started anew, at a device of the same name, it is attached again
+# without a restart and its output is as it was set; the motion of the whole print comes to its end, the steppers are where
+# they were told to be. At most 60 s.
 #
 #   STEPD_BUILD=build tests/live/attach.sh
 set -uo pipefail
@@ -49,8 +50,12 @@ stepd_pid=$!
 await 15 grep -q 'stepd: ready' "$dir/stepd.log" || fail "stepd is not ready"
 said 1 'goes on without it until it comes'
 ! grep -q RESTART "$dir/replies" || fail "RESTART is asked for, though it is not needed"
+echo 'SET_PIN PIN=lamp VALUE=1' >"$dir/gcode"
+sleep 1
 start_tool
 said 15 "mcu 'tool': attached again"
+await 5 lamp 1 || fail "the lamp is not on as it was set before"
+grep '^!!' "$dir/replies" && fail "errors"
 
 {
 	printf 'SET_PIN PIN=lamp VALUE=1\nG90\nG1 X50 Y50 F9000\n'
