@@ -21,13 +21,19 @@ static void mark_here(const struct print *p, uint64_t offset, uint32_t line, str
 				    .line = line,
 				    .flags = (g->relative ? JOURNAL_RELATIVE : 0u) |
 					     (g->relative_e ? JOURNAL_RELATIVE_E : 0u) |
-					     (g->unit_mm > 1 ? JOURNAL_INCH : 0u),
+					     (g->unit_mm > 1 ? JOURNAL_INCH : 0u) |
+					     (g->retract.retracted ? JOURNAL_RETRACTED : 0u),
 				    .feed_mm_s = g->feed_mm_s,
 				    .speed_factor = g->speed_factor,
-				    .extrude_factor = g->extrude_factor };
+				    .extrude_factor = g->extrude_factor,
+				    .fan = p->m->fans.part_value,
+				    .retracted_mm = g->retract.retracted_mm,
+				    .extruder = p->m->extruder,
+				    .plane = (uint32_t)g->arcs.plane };
 	for (int i = 0; i < MOVE_AXES; i++) {
 		k->position_mm[i] = g->position_mm[i].hi;
 		k->base_mm[i] = g->base_mm[i].hi;
+		k->offset_mm[i] = g->offset_mm[i];
 	}
 }
 
@@ -37,6 +43,8 @@ void journal_line_begin(struct print *p, uint64_t offset, uint32_t line)
 		return;
 	mark_here(p, offset, line, &p->journal.next);
 	p->journal.moves = p->g->moves;
+	if (p->journal.mark_tail == p->journal.mark_head)
+		p->journal.first_id = planner_next_id(p->m->planner);
 }
 
 void journal_line_taken(struct print *p)
@@ -55,23 +63,43 @@ void journal_restart(struct print *p)
 	p->journal.mark_tail = p->journal.mark_head;
 }
 
-/* The latest line whose motion has begun; all before it has been made. */
+void journal_pause(struct print *p)
+{
+	mark_here(p, 0, 0, &p->journal.paused);
+}
+
+/* All that was read has been made. */
+static void follow_rest(struct print *p)
+{
+	struct journal *j = &p->journal;
+
+	if (p->pause.on) /* RESUME goes back to there */
+		j->now.at = j->paused;
+	else
+		mark_here(p, 0, 0, &j->now.at);
+	j->now.at.offset = p->sd.position;
+	j->mark_tail = j->mark_head;
+}
+
+/* The latest line whose motion has begun; all before it has been made. In a pause that is behind what was planned. */
 static void follow(struct print *p)
 {
 	struct journal *j = &p->journal;
 	const struct machine *m = p->m;
 	uint32_t line = m->status.move_line;
 
-	if (m->sidetrack.state || p->pause.on)
+	if (m->sidetrack.state)
 		return; /* what moves now is not the file's */
+	if ((int32_t)(m->status.move_id - j->first_id) < 0)
+		line = 0; /* nor what moved before it: these lines have numbers of their own */
 	while (line && j->mark_tail + 1 != j->mark_head && j->mark_tail != j->mark_head &&
 	       j->mark[(j->mark_tail + 1) % JOURNAL_MARKS].line <= line)
 		j->mark_tail++;
 	if (j->mark_tail != j->mark_head)
 		j->now.at = j->mark[j->mark_tail % JOURNAL_MARKS];
-	if (!line && !m->status.moving && planner_empty(m->planner) && machine_lead_s(m) <= 0 &&
-	    !gcode_busy(p->g)) /* all that was read has been made */
-		mark_here(p, p->sd.position, 0, &j->now.at);
+	if (!m->status.move_line && !m->status.moving && planner_empty(m->planner) &&
+	    machine_lead_s(m) <= 0 && !gcode_busy(p->g))
+		follow_rest(p);
 }
 
 /* ---- the record ---- */
@@ -123,8 +151,6 @@ static void take_state(struct print *p, enum journal_state state)
 		return; /* what was known before is what counts */
 	r->homed = m->homed;
 	r->size = p->sd.size;
-	r->extruder = m->extruder;
-	r->fan = m->fans.part_value;
 	memcpy(r->machine_mm, m->status.position_mm, sizeof(r->machine_mm));
 	snprintf(r->file, sizeof(r->file), "%s", p->sd.name);
 	if (!p->pause.on && !p->m->sidetrack.state)

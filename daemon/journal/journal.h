@@ -28,6 +28,8 @@ struct journal {
 	uint32_t mark_head, mark_tail; /* the tail is that of the line under way */
 	struct journal_mark next;      /* of the line that is about to be fed */
 	uint64_t moves;                /* the interpreter's, before it */
+	uint32_t first_id;             /* of the moves of the marks, about: none before is theirs */
+	struct journal_mark paused;    /* where PAUSE was, without its offset */
 	struct journal_record now, found;
 	bool offered;  /* what was found has been told */
 	bool moved;    /* the head, since that was written last */
@@ -49,6 +51,8 @@ void journal_poll(struct print *p);
 /* Before a line of the file is fed, and after it was taken. */
 void journal_line_begin(struct print *p, uint64_t offset, uint32_t line);
 void journal_line_taken(struct print *p);
+/* PAUSE, in its turn: the print goes on from here. */
+void journal_pause(struct print *p);
 /* A file is opened, or its position set: marks of before are void. */
 void journal_restart(struct print *p);
 

@@ -15,7 +15,7 @@
 #include "heat.h"
 #include "move.h"
 
-enum { JOURNAL_VERSION = 1, JOURNAL_NAME_MAX = 32 };
+enum { JOURNAL_VERSION = 2, JOURNAL_NAME_MAX = 32 };
 
 enum journal_state {
 	JOURNAL_NONE, /* no job, or it is over and done with */
@@ -25,7 +25,12 @@ enum journal_state {
 };
 
 /* Flags of struct journal_mark. */
-enum { JOURNAL_RELATIVE = 1, JOURNAL_RELATIVE_E = 2, JOURNAL_INCH = 4 };
+enum {
+	JOURNAL_RELATIVE = 1,
+	JOURNAL_RELATIVE_E = 2,
+	JOURNAL_INCH = 4,
+	JOURNAL_RETRACTED = 8, /* by G10 */
+};
 
 /* Where a line of the file begins, and what the interpreter knew then. */
 struct journal_mark {
@@ -33,7 +38,12 @@ struct journal_mark {
 	uint32_t line, flags;
 	double position_mm[MOVE_AXES]; /* as struct gcode has it */
 	double base_mm[MOVE_AXES];     /* of the user's zero */
+	double offset_mm[MOVE_AXES];   /* SET_GCODE_OFFSET's part of that */
 	double feed_mm_s, speed_factor, extrude_factor;
+	double fan;          /* [fan], 0 .. 1 */
+	double retracted_mm; /* by G10 */
+	int32_t extruder;
+	uint32_t plane; /* enum arc_plane: G17, G18, G19 */
 };
 
 struct journal_heater {
@@ -50,10 +60,8 @@ struct journal_record {
 	uint64_t size;          /* of the file */
 	struct journal_mark at; /* the line whose motion is under way: nothing of it is sure */
 	double machine_mm[MOVE_AXES];
-	double fan; /* [fan], 0 .. 1 */
-	int32_t extruder;
 	uint32_t faults; /* latched */
-	uint32_t heaters, reserved;
+	uint32_t heaters;
 	struct journal_heater heater[HEAT_HEATERS];
 	char file[256];
 	char fault[160]; /* the last one */

@@ -36,14 +36,15 @@ static void say_steps(struct gcode *g, const struct journal_record *r)
 			gcode_reply(g, REPLY_INFO,
 				    "step: SET_HEATER_TEMPERATURE HEATER=%s TARGET=%g",
 				    r->heater[i].name, r->heater[i].target_degc);
-	if (r->extruder)
-		gcode_reply(g, REPLY_INFO, "step: T%d", (int)r->extruder);
+	if (r->at.extruder)
+		gcode_reply(g, REPLY_INFO, "step: T%d", (int)r->at.extruder);
 	gcode_reply(g, REPLY_INFO,
 		    "step: G28 X Y, clear of the print; Z: if it has not moved since, "
 		    "SET_KINEMATIC_POSITION Z=%.3f before that, else home it clear of the print",
 		    r->machine_mm[2]);
 	gcode_reply(g, REPLY_INFO,
-		    "step: what the print's start lines set: mesh, skew, pressure advance, limits");
+		    "step: what the print's start lines set: mesh, skew, pressure advance, limits, "
+		    "objects and which are excluded");
 	gcode_reply(g, REPLY_INFO,
 		    "step: RECOVER_JOB GO=1 to go on, with Z raised by %g mm on the way; "
 		    "RECOVER_JOB FORGET=1 to drop it",
@@ -63,8 +64,8 @@ static bool prepared(struct print *p, const struct journal_record *r)
 		return gcode_fail(p->g, "steps of %s may be lost; expected G28 first",
 				  machine_axes_text(m->uncertain & m->homed, axes)),
 		       false;
-	if (r->extruder != m->extruder)
-		return gcode_fail(p->g, "expected T%d first", (int)r->extruder), false;
+	if (r->at.extruder != m->extruder)
+		return gcode_fail(p->g, "expected T%d first", (int)r->at.extruder), false;
 	for (uint32_t i = 0; i < r->heaters; i++) {
 		const struct journal_heater *h = &r->heater[i];
 		int k = heaters_find(m, h->name, strlen(h->name));
@@ -82,6 +83,32 @@ static bool prepared(struct print *p, const struct journal_record *r)
 	return true;
 }
 
+/* Z is raised so much on the way, less where the axis ends. */
+static double lift_mm(const struct machine *m, const struct journal_mark *k)
+{
+	double to_mm[MOVE_AXES], lift = LIFT_MM;
+	char err[GCODE_ERR_MAX];
+
+	memcpy(to_mm, k->position_mm, sizeof(to_mm));
+	for (; lift > 0; lift -= 0.1 * LIFT_MM) {
+		to_mm[AXIS_Z] = k->position_mm[AXIS_Z] + lift;
+		if (machine_check_place(m, to_mm, err) >= 0)
+			return lift;
+	}
+	return 0;
+}
+
+/* Whether what M23 has found is what was printed, as far as its size tells. */
+static enum gcode_result check_file(struct print *p, const struct journal_record *r)
+{
+	if (p->sd.name[0] && strcmp(p->sd.name, r->file) == 0 && p->sd.size == r->size)
+		return GCODE_OK;
+	return gcode_fail(p->g,
+			  "%.150s has %llu bytes, expected %llu as when it was printed: "
+			  "it can't be gone on with; RECOVER_JOB FORGET=1 drops it",
+			  r->file, (unsigned long long)p->sd.size, (unsigned long long)r->size);
+}
+
 /* The lines that go there and on. The machine's coordinates are said in those of the user, as they are now. */
 static void lines_of(const struct print *p, const struct journal_record *r, struct textbuf *t)
 {
@@ -92,13 +119,17 @@ static void lines_of(const struct print *p, const struct journal_record *r, stru
 		now_mm[i] = k->position_mm[i] - p->g->base_mm[i].hi;
 		then_mm[i] = k->position_mm[i] - k->base_mm[i];
 	}
-	textbuf_put(t, "M23 %s\nM26 S%llu\nG21\nG90\nM82\n", r->file, (unsigned long long)k->offset);
+	textbuf_put(t, "M23 %s\nRECOVER_JOB CHECK=1\nM26 S%llu\nG21\nG90\nM82\n", r->file,
+		    (unsigned long long)k->offset);
 	textbuf_put(t, "G1 Z%.6f F600\nG1 X%.6f Y%.6f F6000\nG1 Z%.6f F600\n",
-		    now_mm[AXIS_Z] + LIFT_MM, now_mm[AXIS_X], now_mm[AXIS_Y], now_mm[AXIS_Z]);
+		    now_mm[AXIS_Z] + lift_mm(p->m, k), now_mm[AXIS_X], now_mm[AXIS_Y],
+		    now_mm[AXIS_Z]);
+	textbuf_put(t, "SET_GCODE_OFFSET X=%.6f Y=%.6f Z=%.6f E=%.6f\nG%u\n", k->offset_mm[AXIS_X],
+		    k->offset_mm[AXIS_Y], k->offset_mm[AXIS_Z], k->offset_mm[AXIS_E], 17 + k->plane);
 	textbuf_put(t, "M220 S%.6f\nM221 S%.6f\n", 100 * k->speed_factor, 100 * k->extrude_factor);
 	textbuf_put(t, "G92 X%.6f Y%.6f Z%.6f E%.6f\n", then_mm[AXIS_X], then_mm[AXIS_Y],
 		    then_mm[AXIS_Z], then_mm[AXIS_E] / k->extrude_factor);
-	textbuf_put(t, "G1 F%.6f\nM106 S%.2f\n", 60 * k->feed_mm_s, 255 * r->fan);
+	textbuf_put(t, "G1 F%.6f\nM106 S%.2f\n", 60 * k->feed_mm_s, 255 * k->fan);
 	textbuf_put(t, "%s%s%sM24\n", k->flags & JOURNAL_RELATIVE ? "G91\n" : "",
 		    k->flags & JOURNAL_RELATIVE_E ? "M83\n" : "",
 		    k->flags & JOURNAL_INCH ? "G20\n" : "");
@@ -114,6 +145,8 @@ static enum gcode_result go_on(struct print *p, const struct journal_record *r)
 	if (!prepared(p, r))
 		return GCODE_ERROR;
 	lines_of(p, r, &t);
+	p->g->retract.retracted = (r->at.flags & JOURNAL_RETRACTED) != 0;
+	p->g->retract.retracted_mm = r->at.retracted_mm;
 	return gcode_script_queue_line(p->g, "RECOVER_JOB", lines, strlen(lines)) ? GCODE_OK
 										  : GCODE_ERROR;
 }
@@ -129,14 +162,17 @@ static enum gcode_result recover(struct gcode *g, const struct gcode_line *l, vo
 {
 	struct print *p = ctx;
 	const struct journal_record *r = &p->journal.found;
-	bool go = false, drop = false;
+	bool go = false, drop = false, check = false;
 
-	if (!gcode_param_flag(g, l, "GO", &go) || !gcode_param_flag(g, l, "FORGET", &drop))
+	if (!gcode_param_flag(g, l, "GO", &go) || !gcode_param_flag(g, l, "FORGET", &drop) ||
+	    !gcode_param_flag(g, l, "CHECK", &check))
 		return GCODE_ERROR;
 	if (!p->journal.mark)
 		return gcode_fail(g, "no journal is kept: see [virtual_sdcard] journal");
 	if (r->state == JOURNAL_NONE)
 		return gcode_fail(g, "expected a print that did not come to its end: none is known");
+	if (check)
+		return check_file(p, r);
 	if (drop)
 		forget(p);
 	else if (go)
@@ -147,7 +183,7 @@ static enum gcode_result recover(struct gcode *g, const struct gcode_line *l, vo
 }
 
 const struct gcode_command journal_commands[] = {
-	{ "RECOVER_JOB", GCODE_EXTENDED, 0, recover, "[GO=<0,1>] [FORGET=<0,1>]",
+	{ "RECOVER_JOB", GCODE_EXTENDED, 0, recover, "[GO=<0,1>] [FORGET=<0,1>] [CHECK=<0,1>]",
 	  "a print that a crash or a power loss ended: the steps to take, and to go on" },
 };
 const unsigned journal_command_count = sizeof(journal_commands) / sizeof(*journal_commands);

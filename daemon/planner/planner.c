@@ -363,6 +363,11 @@ void planner_number_after(struct planner *p, const struct planner *other)
 	p->next_id = other->next_id;
 }
 
+uint32_t planner_next_id(const struct planner *p)
+{
+	return p->next_id + lookahead_count(&p->la);
+}
+
 bool planner_refuses(const struct planner *p)
 {
 	return p->refuses;

@@ -141,6 +141,8 @@ void planner_drop(struct planner *p, const double position_mm[MOVE_AXES]);
  * as the other one has them. */
 void planner_follow(struct planner *p, const struct planner *other,
 		    const double position_mm[MOVE_AXES]);
+/* About the number of the next move that is given to it; at most that. */
+uint32_t planner_next_id(const struct planner *p);
 /* Go on with the numbers of moves behind the other's. */
 void planner_number_after(struct planner *p, const struct planner *other);
 

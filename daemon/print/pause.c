@@ -62,6 +62,7 @@ static enum gcode_result pause(struct gcode *g, const struct gcode_line *l, void
 	if (!gcode_state_save(g, state_name))
 		return GCODE_ERROR;
 	pause_send(p);
+	journal_pause(p);
 	p->pause.on = true;
 	p->pause.homed = p->m->homed;
 	return GCODE_OK;
