@@ -112,7 +112,7 @@ static void judge(struct machine *m, struct tachometer *t, bool turns)
 	t->rpm_min = fmin(t->rpm_min, t->rpm);
 	if (turns && t->stuck)
 		fault_over(&m->react.faults, class, t->name);
-	if (!turns && !t->stuck && m->state == MACHINE_READY)
+	if (!turns && !t->stuck && (m->state == MACHINE_READY || m->state == MACHINE_FAULT))
 		react(m, class, t->name, "its tachometer stands still");
 	t->stuck = !turns;
 }

@@ -3,7 +3,8 @@
  *
  * Shown: STATUS says the speed within 2 % of the model's, at full and at half power, for a part fan, a fan_generic and a
  * temperature fan, with other pulses a turn, too; a part fan that sticks is told once and when it sticks again, and the
- * print goes on exactly; a hotend's fan that sticks switches its heater off and keeps it off until it turns again; fans
+ * print goes on exactly; a hotend's fan that sticks switches its heater off and keeps it off until it turns again, also
+ * one that sticks while a fault has stopped motion; fans
  * that are off or slow are no fault; `--events` sticks and frees them and the summary has their speeds.
  * How: tests/simlib/heated.h. Repeat: no seed but the machine's own, 1.
  */
@@ -161,6 +162,25 @@ static void hotend_fan_sticks(void **state)
 	pinwatch_finish(s);
 }
 
+static void sticks_while_stopped(void **state)
+{
+	struct scene *s = open_fans();
+	const struct heat_heater_status *hotend = heated_status(s, HOTEND);
+
+	(void)state;
+	assert_true(scene_run(s, "M140 S60\nM109 S200\n"));
+	scene_pass(s, 10);
+	machine_stop(s->b.m, "a fault", 0);
+	scene_pass(s, 1);
+	assert_true(s->b.m->state == MACHINE_FAULT && hotend->target_degc == 200);
+	stick(s, "hotend", true);
+	scene_pass(s, 4);
+	assert_true(scene_said(s, "hotend fan below its least speed"));
+	assert_true(hotend->target_degc == 0);
+	assert_true(heated_status(s, BED)->target_degc == 60);
+	scene_close(s);
+}
+
 static void in_batch(void **state)
 {
 	const char *path = simrun_path("tacho.cfg"), *gcode = simrun_path("tacho.gcode"),
@@ -204,6 +224,7 @@ int main(void)
 		cmocka_unit_test(speeds),
 		cmocka_unit_test(part_fan_sticks),
 		cmocka_unit_test(hotend_fan_sticks),
+		cmocka_unit_test(sticks_while_stopped),
 		cmocka_unit_test(in_batch),
 	};
 
