@@ -389,6 +389,8 @@ static void service_sampled(struct engine *e, int i, int64_t now_ns)
 	}
 	if (!s->asked)
 		engine_sensor_ask(e, i, s->cfg.guards);
+	else if (s->again)
+		engine_sensor_ask(e, i, s->armed);
 	if (s->cfg.chip && s->state == HEAT_SENSOR_BROKEN &&
 	    e->now_s > s->asked_s + HEAT_CHIP_AGAIN_S)
 		engine_sensor_ask(e, i, false);

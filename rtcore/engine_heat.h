@@ -20,6 +20,7 @@ struct engine_heat_sensor {
 	bool present;
 	bool asked; /* the MCU is sampling */
 	bool armed; /* it checks the range */
+	bool again; /* the latest question may have been lost */
 	uint32_t state;
 	double degc, at_s; /* the last plausible one; at_s also of others */
 	double asked_s;
@@ -63,6 +64,8 @@ void engine_heat_chip(struct engine *e, int mcu, const struct msg_thermocouple_r
  * link, nothing happens. */
 void engine_sensor_ask(struct engine *e, int i, bool armed);
 /* What its MCU reports at full scale. */
+/* What was asked at that MCU last may not have been sent: it is asked again. */
+void engine_sensors_again(struct engine *e, int mcu);
 double engine_sensor_full_sum(const struct engine_heat_sensor *s);
 
 /* The same from older firmware. */

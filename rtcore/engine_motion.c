@@ -359,8 +359,9 @@ void engine_late(struct engine *e, int mcu)
 		engine_send(e, mcu, MSG_ID_emergency_stop, NULL, LINK_DUE_NOW);
 	e->status.late++;
 	engine_fault(e, &f);
-	/* what outputs were set to may have been among it */
+	/* what outputs were set to may have been among it, or what sensors were asked */
 	engine_restore_outputs(e, mcu);
+	engine_sensors_again(e, mcu);
 }
 
 void engine_motion_status(const struct engine *e, struct engine_status *out)

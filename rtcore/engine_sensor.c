@@ -100,6 +100,14 @@ void engine_sensor_ask(struct engine *e, int i, bool armed)
 			  : ask_analog(e, s, (uint32_t)clock, armed)))
 		return;
 	s->asked = true;
+	s->again = false;
 	s->armed = armed;
 	s->asked_s = at_s;
+}
+
+void engine_sensors_again(struct engine *e, int mcu)
+{
+	for (int i = 0; i < HEAT_SENSORS; i++)
+		e->heat.sensor[i].again |= e->heat.sensor[i].asked &&
+					   e->heat.sensor[i].cfg.mcu == mcu;
 }

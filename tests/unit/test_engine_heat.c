@@ -282,6 +282,32 @@ static void glitches_and_fault(void **state)
 	close_rig(&r);
 }
 
+/* Frames that were not sent are dropped, because one of them is late: the question among them is asked again. */
+static void dropped(void **state)
+{
+	struct sent s;
+	struct rig r;
+
+	(void)state;
+	start(&r, false, &s);
+	for (int i = 0; i < 2; i++)
+		sample(&r, 5, &s);
+	engine_sensor_ask(r.e, 0, false);
+	engine_late(r.e, 0);
+	engine_heat_service(r.e, r.now_ns);
+	read_link(&r, &s);
+	assert_true(s.query && s.q.query_analog_in.range_check_count == 0);
+	engine_sensor_ask(r.e, 0, true);
+	engine_late(r.e, 0);
+	engine_heat_service(r.e, r.now_ns);
+	read_link(&r, &s);
+	assert_true(s.query && s.q.query_analog_in.range_check_count == 15);
+	engine_heat_service(r.e, r.now_ns);
+	read_link(&r, &s);
+	assert_false(s.query);
+	close_rig(&r);
+}
+
 static void jump(void **state)
 {
 	struct ev_rec ev;
@@ -515,6 +541,7 @@ int main(void)
 		cmocka_unit_test(asked),
 		cmocka_unit_test(asked_as_before),
 		cmocka_unit_test(glitches_and_fault),
+		cmocka_unit_test(dropped),
 		cmocka_unit_test(jump),
 		cmocka_unit_test(mcu_gone),
 		cmocka_unit_test(fed_silence),
