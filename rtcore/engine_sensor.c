@@ -17,9 +17,17 @@ enum { INVALID_ARMED = (int)(HEAT_MCU_CHECK_S / HEAT_PERIOD_S), INVALID_MAX = UI
 _Static_assert(SENSOR_CHIP_WRITES + 1 <= ENGINE_RUN_COMMANDS,
 	       "a converter's set-up and question fit");
 
+/* Of a sum, which has 16 bits on the wire. */
+static unsigned conversions(const struct engine_heat_sensor *s)
+{
+	unsigned most = s->cfg.adc_max ? UINT16_MAX / s->cfg.adc_max : HEAT_CONVERSIONS;
+
+	return most < HEAT_CONVERSIONS ? most : HEAT_CONVERSIONS;
+}
+
 double engine_sensor_full_sum(const struct engine_heat_sensor *s)
 {
-	return (double)s->cfg.adc_max * HEAT_CONVERSIONS;
+	return (double)s->cfg.adc_max * conversions(s);
 }
 
 static bool send_query(struct engine *e, int mcu, const struct msg_query_analog_in *q)
@@ -47,7 +55,7 @@ static bool ask_analog(struct engine *e, const struct engine_heat_sensor *s, uin
 		.oid = s->cfg.oid,
 		.clock = clock,
 		.sample_ticks = (uint32_t)(CONVERSION_S * m->freq_hz),
-		.sample_count = HEAT_CONVERSIONS,
+		.sample_count = (uint8_t)conversions(s),
 		.rest_ticks = (uint32_t)(HEAT_PERIOD_S * m->freq_hz),
 		.bytes_per_report = 2,
 		.min_value = (uint16_t)floor(fmin(a, b)),

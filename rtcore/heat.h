@@ -18,7 +18,7 @@
 enum {
 	HEAT_SENSORS = 16,
 	HEAT_HEATERS = 16,
-	/* As the MCU samples: so many conversions a sum, a millisecond apart. */
+	/* As the MCU samples: so many conversions a sum at most, a millisecond apart. */
 	HEAT_CONVERSIONS = 8,
 	/* So many implausible sums in a row, and the sensor counts as broken; fewer only count. */
 	HEAT_GLITCH_MAX = 3,

@@ -52,7 +52,8 @@ struct button_analog {
 	const struct pin *pin;
 	uint8_t oid;
 	bool asked;
-	double full_sum; /* what its MCU reports at full scale */
+	uint8_t conversions; /* of a sum */
+	double full_sum;     /* what its MCU reports at full scale */
 };
 
 struct button_group {

@@ -7,7 +7,7 @@
 #include "daemon/print/print.h"
 
 static const double START_S = 0.2, CONVERSION_S = 1e-3, REST_S = 0.015;
-/* Of a sum; and readings in a row that agree, before one counts. */
+/* Of a sum, at most: it has 16 bits; and readings in a row that agree, before one counts. */
 enum { CONVERSIONS = 4, AGREE = 2 };
 
 bool buttons_add_analog(struct buttons *b, const struct button_input *input)
@@ -28,6 +28,7 @@ bool buttons_analog_configure(struct buttons *b, struct session *s)
 {
 	for (struct button_analog *a = b->analog; a < b->analog + b->analogs; a++) {
 		struct msg_config_analog_in c;
+		unsigned adc_max;
 
 		if (a->pin->mcu != s->mcu)
 			continue;
@@ -37,8 +38,10 @@ bool buttons_analog_configure(struct buttons *b, struct session *s)
 			return false;
 		session_for(s, NULL);
 		a->oid = c.oid;
-		a->full_sum = (double)dictionary_whole(&s->dict, "ADC_MAX", 1, UINT16_MAX, 4095) *
-			      CONVERSIONS;
+		adc_max = (unsigned)dictionary_whole(&s->dict, "ADC_MAX", 1, UINT16_MAX, 4095);
+		a->conversions = (uint8_t)(UINT16_MAX / adc_max < CONVERSIONS ? UINT16_MAX / adc_max
+									      : CONVERSIONS);
+		a->full_sum = adc_max * a->conversions;
 		a->asked = false;
 	}
 	return true;
@@ -51,7 +54,7 @@ static bool ask(struct machine *m, const struct button_analog *a)
 	double freq_hz = dictionary_number(&s->dict, "CLOCK_FREQ", 0);
 	struct msg_query_analog_in q = { .oid = a->oid,
 					 .sample_ticks = (uint32_t)(CONVERSION_S * freq_hz),
-					 .sample_count = CONVERSIONS,
+					 .sample_count = a->conversions,
 					 .rest_ticks = (uint32_t)(REST_S * freq_hz),
 					 .bytes_per_report = 2,
 					 .max_value = UINT16_MAX };

@@ -218,6 +218,33 @@ static void asked(void **state)
 	close_rig(&r);
 }
 
+/* A converter of more bits: a sum still fits 16. */
+static void fine_converter(void **state)
+{
+	static const struct {
+		uint16_t adc_max;
+		uint8_t conversions;
+	} cases[] = { { 8191, 8 }, { 16383, 4 }, { UINT16_MAX, 1 } };
+	struct sent s;
+	struct rig r;
+
+	(void)state;
+	start(&r, false, &s);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		double full = (double)cases[i].adc_max * cases[i].conversions;
+
+		r.e->heat.sensor[0].cfg.adc_max = cases[i].adc_max;
+		engine_sensor_ask(r.e, 0, true);
+		read_link(&r, &s);
+		assert_true(s.query);
+		assert_int_equal(s.q.query_analog_in.sample_count, cases[i].conversions);
+		assert_true(fabs(s.q.query_analog_in.min_value - full * 0.1) <= 1);
+		assert_true(fabs(s.q.query_analog_in.max_value - full * 0.9) <= 1);
+		assert_true(engine_sensor_full_sum(&r.e->heat.sensor[0]) == full);
+	}
+	close_rig(&r);
+}
+
 static void asked_as_before(void **state)
 {
 	struct sent s;
@@ -538,15 +565,11 @@ static void combined(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(asked),
-		cmocka_unit_test(asked_as_before),
-		cmocka_unit_test(glitches_and_fault),
-		cmocka_unit_test(dropped),
-		cmocka_unit_test(jump),
-		cmocka_unit_test(mcu_gone),
-		cmocka_unit_test(fed_silence),
-		cmocka_unit_test(fed_failures),
-		cmocka_unit_test(combined),
+		cmocka_unit_test(asked),          cmocka_unit_test(asked_as_before),
+		cmocka_unit_test(fine_converter), cmocka_unit_test(glitches_and_fault),
+		cmocka_unit_test(dropped),        cmocka_unit_test(jump),
+		cmocka_unit_test(mcu_gone),       cmocka_unit_test(fed_silence),
+		cmocka_unit_test(fed_failures),   cmocka_unit_test(combined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
