@@ -20,6 +20,9 @@ enum { SECTION_MAX = MACHINE_HEAT_NAME_MAX + 16 };
 /* A target is set this much before the motion that was planned ahead of it ends, or later. */
 #define AHEAD_S_MAX 2.0
 
+/* A hold may end this near to what a heater is heated to again. */
+#define BACK_DEGC 3.0
+
 /* ---- set-up ---- */
 
 bool heaters_setup(struct machine *m, char *err, size_t err_size)
@@ -181,6 +184,7 @@ static void want(struct machine *m, int heater, double degc)
 {
 	m->heaters.wanted_degc[heater] = degc;
 	m->heaters.cooled &= ~(1u << heater);
+	m->heaters.idled &= ~(1u << heater);
 }
 
 int heaters_target(struct machine *m, int heater, double degc, char *err)
@@ -229,6 +233,60 @@ void heaters_off(struct machine *m)
 		want(m, (int)i, 0);
 	}
 	heaters_cut(m, mask);
+}
+
+bool heaters_idle(struct machine *m)
+{
+	uint32_t mask = 0;
+
+	for (size_t i = 0; i < m->mc->heater_count; i++)
+		if (!m->mc->heaters[i].param.cooling && m->heaters.status.heater[i].target_degc > 0)
+			mask |= 1u << i;
+	m->heaters.idled |= mask;
+	heaters_cut(m, mask);
+	return mask != 0;
+}
+
+/* Heat it again, if that has not been done. */
+static int heat_again(struct machine *m, int heater, char *err)
+{
+	double degc = m->heaters.wanted_degc[heater];
+	int rc;
+
+	if (m->heaters.status.heater[heater].target_degc > 0)
+		return 0;
+	rc = heaters_ready(m, heater, degc, err);
+	if (rc == 0 && m->heaters.cut)
+		rc = -EAGAIN;
+	if (rc == 0)
+		rc = send_target(m, CTL_HEATER_TARGET, heater, degc);
+	if (rc == 0)
+		m->gcode.acts++; /* there is somebody */
+	return rc;
+}
+
+int heaters_back(struct machine *m, char *err)
+{
+	int rc = 0;
+
+	m->heaters.idled &= ~m->heaters.cooled; /* what comes of a fault is told by itself */
+	for (int i = 0; m->heaters.idled >> i && rc == 0; i++)
+		if (m->heaters.idled & 1u << i)
+			rc = heat_again(m, i, err);
+	for (int i = 0; m->heaters.idled >> i && rc == 0; i++) {
+		double degc = m->heaters.wanted_degc[i],
+		       is_degc = m->heaters.status.heater[i].smooth_degc;
+
+		if (!(m->heaters.idled & 1u << i) || is_degc > degc - BACK_DEGC)
+			continue;
+		snprintf(err, GCODE_ERR_MAX,
+			 "%s was switched off by idle_timeout and heats again, %.1f of %g °C; expected RESUME once it is hot",
+			 m->mc->heaters[i].name, is_degc, degc);
+		rc = -EBUSY;
+	}
+	if (rc == 0)
+		m->heaters.idled = 0;
+	return rc;
 }
 
 int heaters_clear(struct machine *m, int heater, char *err)

@@ -40,6 +40,7 @@ struct heaters {
 	bool started;    /* what has a target from the beginning has got it */
 	uint32_t cut;    /* mask: to be switched off, the control ring had no room yet */
 	uint32_t cooled; /* mask: a fault has done so in this print, and nobody has set them since */
+	uint32_t idled;  /* mask: idle_timeout has done so in this feed hold, likewise */
 	double wanted_degc[HEAT_HEATERS]; /* as set last, whatever a fault has done since */
 };
 
@@ -66,6 +67,10 @@ int heaters_target(struct machine *m, int heater, double degc, char *err);
 /* Those of the mask, or all, are switched off now, whatever motion is planned; if the control ring is full, as soon as it is not. */
 void heaters_cut(struct machine *m, uint32_t mask);
 void heaters_off(struct machine *m);
+/* Those that are on go off until a feed hold ends. Returns whether there are any. */
+bool heaters_idle(struct machine *m);
+/* Whether these are as hot as before; else they are heated. Returns 0, or a negative errno and the reason. */
+int heaters_back(struct machine *m, char *err);
 /* The heater's fault is no longer latched; it is off. Returns as heaters_target(). */
 int heaters_clear(struct machine *m, int heater, char *err);
 

@@ -224,6 +224,7 @@ void machine_end_commands(struct machine *m)
 {
 	m->manual_probe.active = false;
 	m->tmc.dump = NULL;
+	m->heaters.idled = 0;
 	scan_abort(m);
 	acts_abort(m, m->reason);
 	switches_abort(m, m->reason);

@@ -87,10 +87,13 @@ static int op_release_stamps(void *ctx, char *err)
 
 static int op_hold(void *ctx, bool on, char *err)
 {
-	int rc = check_state(ctx, err);
+	struct machine *m = ctx;
+	int rc = check_state(m, err);
 
+	if (rc == 0 && !on && m->hold)
+		rc = heaters_back(m, err);
 	if (rc == 0)
-		machine_hold(ctx, on);
+		machine_hold(m, on);
 	return rc;
 }
 

@@ -88,6 +88,35 @@ void idle_poll(struct print *p)
 	}
 }
 
+static double heaters_timeout_s(const struct idle *idle)
+{
+	double all_s = idle->timeout_s[IDLE_GCODE], own_s = idle->timeout_s[IDLE_HEATERS];
+
+	return own_s > 0 && (own_s < all_s || !(all_s > 0)) ? own_s : all_s;
+}
+
+void idle_held_poll(struct print *p)
+{
+	struct idle *idle = &p->idle;
+	struct machine *m = p->m;
+	double after_s = heaters_timeout_s(idle);
+	bool rests = m->hold && m->status.hold == ENGINE_HOLD_REST && !machine_idle(m) &&
+		     !sidetrack_busy(&m->sidetrack) && !m->heaters.wait.on;
+
+	if (!rests || !idle->held_ns || idle->held_acts != p->g->acts) {
+		idle->held_acts = p->g->acts;
+		idle->held_ns = rests ? p->now_ns : 0;
+		return;
+	}
+	if (!(after_s > 0) || (double)(p->now_ns - idle->held_ns) * 1e-9 < after_s)
+		return;
+	idle->held_ns = p->now_ns;
+	if (heaters_idle(m))
+		gcode_reply(p->g, REPLY_INFO,
+			    "idle for %g s in a hold: heaters off; RESUME heats them again",
+			    after_s);
+}
+
 int64_t idle_next_ns(const struct print *p)
 {
 	int64_t next_ns = PRINT_NS_NEVER;

@@ -19,10 +19,14 @@ struct idle {
 	bool acting;                  /* it is doing something */
 	int64_t active_ns;            /* the last activity */
 	uint64_t acts;                /* the interpreter's, then */
+	int64_t held_ns;              /* the last activity in a feed hold at rest; 0: none */
+	uint64_t held_acts;
 };
 
 void idle_init(struct print *p);
 void idle_poll(struct print *p);
+/* In a feed hold: motion waits, and with it the lines. */
+void idle_held_poll(struct print *p);
 int64_t idle_next_ns(const struct print *p);
 /* Something moves, or has just done so. */
 bool idle_printing(const struct print *p);

@@ -23,7 +23,7 @@ void pause_send(struct print *p)
 static void over(struct print *p)
 {
 	p->pause = (struct pause){ .on = false };
-	p->m->heaters.cooled = 0;
+	p->m->heaters.cooled = p->m->heaters.idled = 0;
 	react_resumed(p->m, FAULT_PAUSE);
 }
 
@@ -109,6 +109,14 @@ static bool heated(struct print *p)
 		const char *name = p->m->mc->heaters[i].name;
 		double degc = p->m->heaters.wanted_degc[i];
 
+		if (p->m->heaters.idled & ~p->m->heaters.cooled & 1u << i) {
+			gcode_fail(
+				p->g,
+				"the print can't go on: %s was switched off by idle_timeout; expected "
+				"SET_HEATER_TEMPERATURE HEATER=%s TARGET=%g before, or TARGET=0 to go on without",
+				name, name, degc);
+			return false;
+		}
 		if (!(p->m->heaters.cooled & 1u << i))
 			continue;
 		gcode_fail(

@@ -264,6 +264,7 @@ void print_poll(struct print *p, int64_t now_ns, bool input_waiting)
 	gcode_buttons_poll(p);
 	filament_poll(p);
 	idle_poll(p);
+	idle_held_poll(p);
 	sdcard_poll(p, !input_waiting);
 }
 
