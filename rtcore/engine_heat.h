@@ -63,9 +63,9 @@ void engine_heat_chip(struct engine *e, int mcu, const struct msg_thermocouple_r
 /* Have sensor number i's MCU sample, with or without its own check of the range; engine_sensor.c. Without room in the
  * link, nothing happens. */
 void engine_sensor_ask(struct engine *e, int i, bool armed);
-/* What its MCU reports at full scale. */
 /* What was asked at that MCU last may not have been sent: it is asked again. */
 void engine_sensors_again(struct engine *e, int mcu);
+/* What its MCU reports at full scale. */
 double engine_sensor_full_sum(const struct engine_heat_sensor *s);
 
 /* The same from older firmware. */
