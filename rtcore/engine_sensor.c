@@ -20,7 +20,7 @@ _Static_assert(SENSOR_CHIP_WRITES + 1 <= ENGINE_RUN_COMMANDS,
 /* Of a sum, which has 16 bits on the wire. */
 static unsigned conversions(const struct engine_heat_sensor *s)
 {
-	unsigned most = s->cfg.adc_max ? UINT16_MAX / s->cfg.adc_max : HEAT_CONVERSIONS;
+	unsigned most = s->cfg.adc_max ? (unsigned)UINT16_MAX / s->cfg.adc_max : HEAT_CONVERSIONS;
 
 	return most < HEAT_CONVERSIONS ? most : HEAT_CONVERSIONS;
 }
