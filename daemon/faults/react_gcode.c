@@ -128,9 +128,10 @@ static enum gcode_result clear(struct gcode *g, const struct gcode_line *l, void
 		    !fault_of(f, FAULT_SCOPE_HEATER, m->mc->heaters[i].name))
 			heaters_clear(m, (int)i, err);
 	asked = attach_ask(m);
-	if (cleared == 0 && asked == 0 && !kept)
+	/* a stop may wait for what is to be read back alone */
+	if (cleared == 0 && asked == 0 && !kept && m->state != MACHINE_FAULT)
 		return gcode_fail(g, "expected a fault that is latched: FAULTS lists them");
-	if (cleared || !kept)
+	if (cleared || asked)
 		gcode_reply(g, REPLY_INFO, "%zu cleared, %zu latched", cleared, f->latched_count);
 	/* also with a heater that stays off: what is to be repaired has to be moved to where it can be */
 	if (m->state == MACHINE_FAULT && !stops(f))

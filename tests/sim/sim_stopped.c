@@ -92,6 +92,26 @@ static void sensor_opens(void **state)
 	scene_close(s);
 }
 
+/* CLEAR_FAULT comes before the counters have been read back: that is said, and the next one goes on. */
+static void cleared_too_soon(void **state)
+{
+	struct scene *s = printjob_start("[stepd]\ninject_faults: True\n"
+					 "[fault heater_sensor extruder]\nreaction: stop-motion\n");
+
+	(void)state;
+	inject(s, "CLASS=heater_sensor COMPONENT=extruder");
+	assert_int_equal(s->b.m->state, MACHINE_FAULT);
+	scene_now(s, "CLEAR_FAULT");
+	assert_int_equal(s->b.m->state, MACHINE_FAULT);
+	assert_int_equal(s->b.m->react.faults.latched_count, 0);
+	scene_pass(s, 1);
+	scene_now(s, "CLEAR_FAULT");
+	scene_pass(s, 1);
+	assert_int_equal(s->b.m->state, MACHINE_READY);
+	assert_int_equal(s->b.m->homed, 7);
+	scene_close(s);
+}
+
 static void driver_fails(void **state)
 {
 	struct scene *s = stopped("");
@@ -296,15 +316,11 @@ static void emergency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(runaway),
-		cmocka_unit_test(sensor_opens),
-		cmocka_unit_test(driver_fails),
-		cmocka_unit_test(stalls),
-		cmocka_unit_test(nobody_comes),
-		cmocka_unit_test(uncertain_job),
-		cmocka_unit_test(uncertain_ever_after),
-		cmocka_unit_test(driver_off),
-		cmocka_unit_test(output_is_set),
+		cmocka_unit_test(runaway),          cmocka_unit_test(sensor_opens),
+		cmocka_unit_test(cleared_too_soon), cmocka_unit_test(driver_fails),
+		cmocka_unit_test(stalls),           cmocka_unit_test(nobody_comes),
+		cmocka_unit_test(uncertain_job),    cmocka_unit_test(uncertain_ever_after),
+		cmocka_unit_test(driver_off),       cmocka_unit_test(output_is_set),
 		cmocka_unit_test(emergency),
 	};
 
