@@ -42,24 +42,9 @@ static struct scene *open_scene(void)
 	return s;
 }
 
-/* The daemon ends here and now; another one comes up 0.8 s later. */
 static void start_again(struct scene *s)
 {
-	struct batch *b = &s->b;
-	struct machine_config_hooks hooks = b->m->hooks;
-
-	checker_free(b->checker); /* it knows this machine */
-	b->checker = NULL;
-	b->move_waits = false;
-	hooks.positions = file;
-	scene_rt_sleeps(s, 0.8);
-	machine_free(b->m);
-	b->m = machine_new(b->mc, &hooks, b->error, sizeof(b->error));
-	assert_non_null(b->m);
-	scene_hush(s);
-	for (int i = 0; i < 400 && b->m->state == MACHINE_CONNECTING; i++)
-		scene_pass(s, 0.05);
-	if (b->m->state != MACHINE_READY)
+	if (!scene_daemon_again(s, file))
 		fail_msg("not ready: %s", s->said);
 	scene_pass(s, 0.5);
 }

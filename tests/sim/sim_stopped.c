@@ -221,25 +221,13 @@ static void uncertain_ever_after(void **state)
 
 static void start_again(struct scene *s, const char *file, const char *meanwhile)
 {
-	struct batch *b = &s->b;
-	struct machine_config_hooks hooks = b->m->hooks;
 	char text[60], err[120];
 
-	checker_free(b->checker); /* it knows this machine */
-	b->checker = NULL;
-	b->move_waits = false;
-	hooks.positions = file;
-	scene_rt_sleeps(s, 0.8);
-	machine_free(b->m);
 	snprintf(text, sizeof(text), "%s", meanwhile);
-	if (!printer_events_do(&b->events, text, err, sizeof(err)))
+	if (!printer_events_do(&s->b.events, text, err, sizeof(err)))
 		fail_msg("%s", err);
-	b->m = machine_new(b->mc, &hooks, b->error, sizeof(b->error));
-	assert_non_null(b->m);
-	for (int i = 0; i < 400 && b->m->state == MACHINE_CONNECTING; i++)
-		scene_pass(s, 0.05);
+	assert_true(scene_daemon_again(s, file));
 	scene_pass(s, 2);
-	assert_int_equal(b->m->state, MACHINE_READY);
 }
 
 /* The motors' supply is gone while no daemon is there to see it; the MCU has another. */

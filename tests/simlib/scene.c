@@ -108,6 +108,26 @@ void scene_rt_sleeps(struct scene *s, double seconds)
 		batch_world_run(&s->b, until_ns);
 }
 
+bool scene_daemon_again(struct scene *s, const char *positions)
+{
+	struct batch *b = &s->b;
+	struct machine_config_hooks hooks = b->m->hooks;
+
+	checker_free(b->checker);
+	b->checker = NULL;
+	b->move_waits = false;
+	hooks.positions = positions;
+	scene_rt_sleeps(s, 0.8);
+	machine_free(b->m);
+	b->m = machine_new(b->mc, &hooks, b->error, sizeof(b->error));
+	if (!b->m)
+		return false;
+	scene_hush(s);
+	for (int i = 0; i < 400 && b->m->state == MACHINE_CONNECTING; i++)
+		scene_pass(s, 0.05);
+	return b->m->state == MACHINE_READY;
+}
+
 void scene_clock_rate(struct scene *s, int mcu, double ppm)
 {
 	struct batch_mcu *u = &s->b.mcu[mcu];

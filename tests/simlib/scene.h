@@ -42,6 +42,9 @@ void scene_pass(struct scene *s, double seconds);
 void scene_planner_busy(struct scene *s, double seconds);
 /* The same for the world alone: as if the rt thread slept. Nobody says anything to the MCUs, which do what they have. */
 void scene_rt_sleeps(struct scene *s, double seconds);
+/* The daemon ends here and now; another one, with that file of positions, comes up 0.8 s later, without the checker, which knows the
+ * one before. False: it does not become ready in 20 s. */
+bool scene_daemon_again(struct scene *s, const char *positions);
 
 /* From now on the true clock of that MCU runs by so much faster than its nominal one; no tick is lost or gained, but
  * for rounding up. */
